@@ -1,0 +1,102 @@
+/** Commands and queries: what a caller asks of one shard. Verbs; validated and authorized before they get here. */
+import type { BookSettings } from './book.js';
+import type { BookId, Seq } from './ids.js';
+
+export type Command =
+  | {
+      readonly kind: 'createBook';
+      readonly bookId: BookId;
+      readonly settings: BookSettings;
+      readonly codes: StagedBatch | null;
+    }
+  | {
+      readonly kind: 'updateBook';
+      readonly bookId: BookId;
+      readonly patch: Partial<BookSettings>;
+      readonly ifVersion: number | null;
+    }
+  | { readonly kind: 'archiveBook'; readonly bookId: BookId; readonly ifVersion: number | null }
+  | { readonly kind: 'addCodes'; readonly bookId: BookId; readonly codes: StagedBatch }
+  | { readonly kind: 'assignRandom'; readonly bookId: BookId; readonly userId: string }
+  | { readonly kind: 'assignCode'; readonly code: string; readonly userId: string }
+  | { readonly kind: 'lockCode'; readonly code: string; readonly userId: string; readonly ttlMs: number | null }
+  | { readonly kind: 'unlockCode'; readonly code: string; readonly userId: string; readonly lockId: number | null }
+  | {
+      readonly kind: 'redeemCode';
+      readonly code: string;
+      readonly userId: string;
+      readonly lockId: number | null;
+      readonly metadata: Readonly<Record<string, unknown>> | null;
+    }
+  | {
+      readonly kind: 'rollbackRedemption';
+      readonly code: string;
+      readonly redemptionId: string;
+      readonly reason: string | null;
+    }
+  | { readonly kind: 'unassignCode'; readonly code: string; readonly reason: string | null };
+
+/**
+ * Codes that are in the store (and loaded into the shard) but not live yet.
+ * `report` is what the caller is to be told of them when they are.
+ */
+export interface StagedBatch {
+  readonly batchId: number;
+  readonly size: number;
+  readonly count: number;
+  readonly report: Readonly<Record<string, unknown>>;
+}
+
+/** Who asks, under which request, and with which idempotency key. */
+export interface Origin {
+  readonly caller: string;
+  readonly requestId: string;
+  readonly idempotency: { readonly key: string; readonly fingerprint: number } | null;
+}
+
+export type CodeStatus = 'available' | 'assigned' | 'locked' | 'redeemed';
+
+export type Query =
+  | { readonly kind: 'getBook'; readonly bookId: BookId }
+  /** Books of this shard in id order after `afterId`. */
+  | {
+      readonly kind: 'listBooks';
+      readonly afterId: string | null;
+      readonly limit: number;
+      readonly isActive: boolean | null;
+      /** Case-insensitive part of the name. */
+      readonly name: string | null;
+    }
+  | { readonly kind: 'getStats'; readonly bookId: BookId }
+  | { readonly kind: 'getCode'; readonly code: string }
+  /** Codes of a book in index order after `afterIndex` (-1: from the first). */
+  | {
+      readonly kind: 'listCodes';
+      readonly bookId: BookId;
+      readonly status: CodeStatus | null;
+      readonly afterIndex: number;
+      readonly limit: number;
+    }
+  /** Codes of a user in this shard, in index order after `afterIndex`. */
+  | {
+      readonly kind: 'listUserCodes';
+      readonly userId: string;
+      readonly bookId: BookId | null;
+      readonly status: CodeStatus | null;
+      readonly afterIndex: number;
+      readonly limit: number;
+    };
+
+/** The whole state of one code. Times are Unix ms. */
+export interface CodeView {
+  readonly code: string;
+  readonly bookId: BookId;
+  readonly status: CodeStatus;
+  readonly userId: string | null;
+  readonly assignedMs: number | null;
+  readonly lockId: number | null;
+  readonly lockedUntilMs: number | null;
+  readonly redemptionCount: number;
+  readonly remaining: number | null;
+  readonly lastSeq: Seq;
+}

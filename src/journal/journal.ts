@@ -1,0 +1,115 @@
+/**
+ * The journal: events are durable here before anyone hears of them.
+ *
+ * A journal keeps one order of entries per logical shard. An entry is one commit of one shard: the changes that
+ * were decided together, encoded, with the sequence numbers they span. The journal never looks inside the payload.
+ *
+ * Durability is three numbers per shard: `appended >= inFlight >= durable`. Commits become durable in the
+ * order in which they were appended, and `done` is called in that order.
+ *
+ * Exactly one writer may own a shard. Opening a writer takes a new epoch for its shards and fences out
+ * whoever wrote before: the older writer's next append fails with `JournalFenced`.
+ */
+import type { Seq, ShardId } from '../domain/ids.js';
+
+export interface Entry {
+  readonly shard: ShardId;
+  /** Sequence of the first event in the payload; the entry spans `firstSeq .. lastSeq`. */
+  readonly firstSeq: Seq;
+  readonly lastSeq: Seq;
+  readonly payload: Uint8Array;
+}
+
+export interface Journal {
+  readonly name: 'file' | 'redis';
+
+  /**
+   * Takes over `shards`, given as many shards as one thread owns. Resolves once every earlier writer of them is fenced out and what
+   * they left is durable or cut. `startAfter` names, for a shard whose owner knows it, the last sequence
+   * that was ever acknowledged: whole entries after it are void (an fsync that failed leaves such entries).
+   * Rejects with `JournalDamaged` when an entry before the tail is bad.
+   */
+  openWriter(shards: readonly ShardId[], startAfter?: ReadonlyMap<ShardId, Seq>): Promise<JournalWriter>;
+
+  openReader(): Promise<JournalReader>;
+
+  close(): Promise<void>;
+}
+
+export interface JournalWriter {
+  /** The last sequence that is durable, per owned shard, when the writer was opened; 0 for an empty shard. */
+  readonly lastSeqs: ReadonlyMap<ShardId, Seq>;
+
+  /** How many commits may be in flight at once; the caller batches up what comes meanwhile. */
+  readonly inFlightMax: number;
+
+  /**
+   * Appends one commit: at most one entry per shard, each starting right after the shard's last appended sequence.
+   * `done(null)` when all of its entries are durable. `done(error)` when that could not be had: from then on
+   * the writer is dead, every later append fails at once, and which entries are in the journal is known
+   * only after another `openWriter`. `done` is never called before `append` returns.
+   */
+  append(entries: readonly Entry[], done: (error: Error | null) => void): void;
+
+  /**
+   * False while the journal knows that it has no room (disk full, Redis at its memory limit): nothing should
+   * be decided then. An append made while there is room does not fail for want of room where the medium
+   * lets us know in advance (the file journal preallocates).
+   */
+  hasRoom(): boolean;
+
+  /** Entries through `throughSeq` are in the snapshot and may go. Frees space in the background. */
+  trim(shard: ShardId, throughSeq: Seq): void;
+
+  /** Waits for what is in flight. */
+  close(): Promise<void>;
+}
+
+export interface JournalReader {
+  /**
+   * Entries of a shard that hold sequences after `afterSeq`, in order, without a gap, up to what is durable now,
+   * at most about `bytesMax` of payload (at least one entry if there is one). Empty: nothing new.
+   * The first entry may begin before `afterSeq`. Rejects with `JournalTrimmed` when entries after `afterSeq`
+   * are gone already.
+   */
+  read(shard: ShardId, afterSeq: Seq, bytesMax: number): Promise<readonly Entry[]>;
+
+  /** Bytes that the journal holds on its medium, for metrics and readiness. */
+  size(): Promise<number>;
+
+  close(): Promise<void>;
+}
+
+/** An entry before the tail is bad: the start stops and says where. */
+export class JournalDamaged extends Error {
+  override readonly name = 'JournalDamaged';
+  constructor(
+    readonly place: string,
+    readonly offset: number,
+    what: string,
+  ) {
+    super(`journal damaged: ${place} at offset ${offset}: ${what}`);
+  }
+}
+
+/** Another writer has taken the shard over. This one must stop answering for it at once. */
+export class JournalFenced extends Error {
+  override readonly name = 'JournalFenced';
+}
+
+/** The stream ends before what was acknowledged: the medium lost entries (a failover). */
+export class JournalRolledBack extends Error {
+  override readonly name = 'JournalRolledBack';
+  constructor(
+    readonly shard: ShardId,
+    readonly lostFrom: Seq,
+    readonly lostThrough: Seq,
+  ) {
+    super(`journal lost acknowledged entries of shard ${shard}: sequences ${lostFrom} to ${lostThrough}`);
+  }
+}
+
+/** What was asked for is behind the checkpoint and gone. */
+export class JournalTrimmed extends Error {
+  override readonly name = 'JournalTrimmed';
+}
