@@ -8,9 +8,13 @@ import type { Book } from './book.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
 
-/** What every event of one code carries. `prevSeq` chains a code's events, newest to oldest; 0 ends it. */
+/**
+ * What every event of one code carries. `index` is the code's place in its shard, given once by `codesAdded`
+ * and never changed. `prevSeq` chains a code's events, newest to oldest; 0 ends it.
+ */
 interface OfCode {
   readonly bookId: BookId;
+  readonly index: number;
   readonly code: string;
   readonly userId: string;
   readonly prevSeq: Seq;

@@ -1,0 +1,134 @@
+/**
+ * What an HTTP thread asks of the rest, as two interfaces. `Engine` is the hot path: commands and queries, decided by
+ * the shard threads. `Control` is everything else, done by the main thread.
+ */
+
+import type { Book, BookCounts } from '../domain/book.js';
+import type { CodeView, Command, Origin, Query } from '../domain/command.js';
+import type { BookId, Seq, ShardId } from '../domain/ids.js';
+import type { Outcome, Refusal } from '../domain/outcome.js';
+import type { Account, HistoryEntry, Role } from '../postgres/store.js';
+
+/** The engine can't say yes or no now. Nothing was changed, except where `reason` is `outcomeUnknown`. */
+export interface Unavailable {
+  readonly kind: 'unavailable';
+  readonly reason: 'overloaded' | 'recovering' | 'noRoom' | 'draining' | 'outcomeUnknown';
+  readonly retryAfterMs: number;
+}
+
+/** A command that was accepted, or answered again for its idempotency key. */
+export interface Done {
+  readonly kind: 'done';
+  readonly outcome: Outcome;
+  readonly shard: ShardId;
+  /** Sequence of the command's last event. */
+  readonly seq: Seq;
+  readonly replayed: boolean;
+}
+
+export type CommandReply = Done | Refusal | Unavailable;
+
+export interface BookView {
+  readonly book: Book;
+  readonly counts: BookCounts;
+}
+
+/** Redemptions per bucket, oldest first; the last bucket is the running one. */
+export interface BookStats extends BookView {
+  readonly perMinute: readonly number[];
+  readonly perHour: readonly number[];
+  readonly perDay: readonly number[];
+  /** Start of the last bucket of each, Unix ms. */
+  readonly minuteMs: number;
+  readonly hourMs: number;
+  readonly dayMs: number;
+}
+
+/** A page of codes; `nextIndex` continues it, null ends it. */
+export interface CodePage {
+  readonly items: readonly CodeView[];
+  readonly nextIndex: number | null;
+}
+
+export type QueryResult =
+  | { readonly kind: 'book'; readonly view: BookView }
+  | { readonly kind: 'books'; readonly items: readonly BookView[] }
+  | { readonly kind: 'stats'; readonly stats: BookStats }
+  | { readonly kind: 'code'; readonly code: CodeView }
+  | { readonly kind: 'codes'; readonly page: CodePage };
+
+/** `durableSeq` is the sequence that the answer depends on. */
+export type QueryReply =
+  | { readonly kind: 'result'; readonly result: QueryResult; readonly shard: ShardId; readonly durableSeq: Seq }
+  | Refusal
+  | Unavailable;
+
+export interface Engine {
+  readonly shardCount: number;
+  shardOfBook(bookId: BookId): ShardId;
+  /** A new id for a book; with a scope, in the shard that this scope always hashes to (so that a repeated request meets its memory). */
+  newBookId(scope: string | null): BookId;
+  /** Routed by the command's book or code. An unknown code is refused here. `reply` is called exactly once, never before this returns. */
+  command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
+  /** `shard` is needed for `listBooks` and `listUserCodes`, which ask one shard; the others are routed by book or code. */
+  query(query: Query, shard: ShardId | null, reply: (reply: QueryReply) => void): void;
+}
+
+export type UploadFormat = 'json' | 'csv' | 'ndjson';
+
+/** What became of a stream of codes. `errors` holds the first 100 with their line (1-based). */
+export interface UploadReport {
+  readonly received: number;
+  readonly duplicates: number;
+  readonly invalid: number;
+  readonly errors: readonly { readonly line: number; readonly message: string }[];
+  readonly batchId: number;
+  readonly size: number;
+  readonly count: number;
+}
+
+/** A failure that has an answer: `unavailable` is 503 (PostgreSQL away), `invalid` 422, `tooMany` 429. */
+export class ControlError extends Error {
+  override readonly name = 'ControlError';
+  readonly reason: 'unavailable' | 'invalid' | 'tooMany';
+  constructor(reason: 'unavailable' | 'invalid' | 'tooMany', message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly parts: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
+}
+
+/** Every method may reject with `ControlError`. */
+export interface Control {
+  /** Null for an unknown email and for a wrong password, in the same time. */
+  signIn(email: string, password: string): Promise<Account | null>;
+  createUser(email: string, password: string, role: Role): Promise<Account | null>;
+  accountById(id: string): Promise<Account | null>;
+  /** Waits until the projection has passed `dependsOn`. */
+  history(
+    shard: ShardId,
+    code: string,
+    dependsOn: Seq,
+    beforeSeq: Seq | null,
+    limit: number,
+  ): Promise<readonly HistoryEntry[]>;
+  uploadBegin(bookId: BookId, format: UploadFormat): Promise<number>;
+  /** Takes the bytes over. Resolves when more is wanted. */
+  uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** The rows are staged; the caller makes them live with an `addCodes` command or discards them. */
+  uploadEnd(uploadId: number): Promise<UploadReport>;
+  uploadAbort(uploadId: number): Promise<void>;
+  /** Stages generated codes. `keyspaceBits` is log2 of the pattern's possibilities. */
+  generate(
+    bookId: BookId,
+    pattern: string,
+    quantity: number,
+  ): Promise<UploadReport & { readonly keyspace: string; readonly keyspaceBits: number }>;
+  discardBatch(batchId: number): Promise<void>;
+  readiness(): Promise<Readiness>;
+  metrics(): Promise<string>;
+}

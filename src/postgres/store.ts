@@ -1,0 +1,130 @@
+/**
+ * What the rest of Clipbook asks of PostgreSQL. Three users, each with connections of its own:
+ * a shard thread loads (`SnapshotLoader`), the projector thread writes (`ProjectionWriter`), and the main thread
+ * does what is neither hot nor decided in memory (`ControlStore`).
+ */
+import type { Book } from '../domain/book.js';
+import type { Change } from '../domain/event.js';
+import type { BookId, Seq, ShardId } from '../domain/ids.js';
+import type { Outcome } from '../domain/outcome.js';
+
+/** Rows come in this order per load: checkpoints, books, batches, codes, redemptions, remembered keys. */
+export interface SnapshotSink {
+  /** Called for every shard asked for; `seq` is 0 where nothing was projected yet. */
+  checkpoint(shard: ShardId, seq: Seq): void;
+  book(shard: ShardId, book: Book): void;
+  /** Live batches only, in `firstIndex` order. */
+  batch(shard: ShardId, batch: BatchRow): void;
+  /** `bytes.subarray(start, end)` is the code in ASCII; valid during the call only. */
+  code(shard: ShardId, index: number, bytes: Uint8Array, start: number, end: number): void;
+  /** Follows `code` for a code that is or was in use. */
+  codeState(shard: ShardId, state: CodeStateRow): void;
+  /** In the order in which they were made. */
+  redemption(shard: ShardId, redemption: RedemptionRow): void;
+  remembered(shard: ShardId, row: RememberedRow): void;
+}
+
+export interface BatchRow {
+  readonly batchId: number;
+  readonly bookId: BookId;
+  readonly firstIndex: number;
+  readonly size: number;
+  readonly count: number;
+}
+
+export interface CodeStateRow {
+  readonly index: number;
+  readonly userId: string | null;
+  readonly assignedMs: number | null;
+  readonly lockId: number | null;
+  readonly lockedUntilMs: number | null;
+  readonly redemptionCount: number;
+  readonly lastSeq: Seq;
+}
+
+export interface RedemptionRow {
+  readonly index: number;
+  readonly redemptionId: string;
+  readonly userId: string;
+  readonly atMs: number;
+  readonly rolledBack: boolean;
+}
+
+export interface RememberedRow {
+  readonly bookId: BookId;
+  readonly caller: string;
+  readonly key: string;
+  readonly fingerprint: number;
+  readonly atMs: number;
+  /** Sequence that the first answer carried as `Commit-Seq`. */
+  readonly seq: Seq;
+  readonly outcome: Outcome;
+}
+
+export interface SnapshotLoader {
+  /** One consistent snapshot of these shards (one REPEATABLE READ transaction), streamed into the sink. */
+  load(shards: readonly ShardId[], rememberedAfterMs: number, sink: SnapshotSink): Promise<void>;
+  /** The codes of one staged or live batch, by ordinal. Rejects when the batch is not there. */
+  loadBatch(
+    batchId: number,
+    code: (ordinal: number, bytes: Uint8Array, start: number, end: number) => void,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ProjectionWriter {
+  /** The checkpoint of each shard: everything through this sequence is in PostgreSQL. */
+  checkpoints(): Promise<ReadonlyMap<ShardId, Seq>>;
+  /**
+   * One transaction: the changes of one or more shards, in order, and the shards' new checkpoints. Changes at or
+   * before a checkpoint are skipped, so a batch may be repeated after an error of unknown outcome.
+   */
+  write(changes: ReadonlyMap<ShardId, readonly Change[]>): Promise<void>;
+  /** Deletes remembered keys older than this and batches that never became live. */
+  sweep(rememberedBeforeMs: number, stagedBeforeMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type Role = 'admin' | 'service' | 'user';
+
+export interface Account {
+  readonly id: string;
+  readonly email: string;
+  readonly role: Role;
+}
+
+export interface HistoryEntry {
+  readonly shard: ShardId;
+  readonly seq: Seq;
+  readonly atMs: number;
+  readonly event: string;
+  readonly code: string;
+  readonly userId: string | null;
+  readonly caller: string;
+  readonly requestId: string;
+  readonly redemptionId: string | null;
+  readonly detail: Readonly<Record<string, unknown>> | null;
+}
+
+/** A batch being staged: rows go into PostgreSQL, invisible until a `codesAdded` event makes the batch live. */
+export interface Staging {
+  readonly batchId: number;
+  /** Codes already normalized and valid. Resolves when more is wanted (back-pressure). */
+  write(codes: readonly string[]): Promise<void>;
+  /** Rows are in and committed. `count` were new; `duplicates` existed, here or in any book; ordinals are `0 .. size - 1`. */
+  finish(): Promise<{ readonly size: number; readonly count: number; readonly duplicates: number }>;
+  /** Leaves nothing behind. Safe at any time, also after `finish`. */
+  discard(): Promise<void>;
+}
+
+export interface ControlStore {
+  stage(shard: ShardId, bookId: BookId): Promise<Staging>;
+  /** The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along `prevSeq`. */
+  history(shard: ShardId, code: string, beforeSeq: Seq | null, limit: number): Promise<readonly HistoryEntry[]>;
+  checkpoint(shard: ShardId): Promise<Seq>;
+  findAccount(email: string): Promise<(Account & { readonly passwordHash: string }) | null>;
+  accountById(id: string): Promise<Account | null>;
+  /** Null when the email is taken (compared without case). */
+  createAccount(email: string, role: Role, passwordHash: string): Promise<Account | null>;
+  close(): Promise<void>;
+}
