@@ -3,10 +3,10 @@
  * the shard threads. `Control` is everything else, done by the main thread.
  */
 
-import type { Book, BookCounts } from '../domain/book.js';
-import type { CodeView, Command, Origin, Query } from '../domain/command.js';
+import type { Command, Origin, Query } from '../domain/command.js';
 import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
+import type { BookStats, BookView, CodePage, QueryResult } from '../domain/view.js';
 import type { Account, HistoryEntry, Role } from '../postgres/store.js';
 
 /** The engine can't say yes or no now. Nothing was changed, except where `reason` is `outcomeUnknown`. */
@@ -28,34 +28,7 @@ export interface Done {
 
 export type CommandReply = Done | Refusal | Unavailable;
 
-export interface BookView {
-  readonly book: Book;
-  readonly counts: BookCounts;
-}
-
-/** Redemptions per bucket, oldest first; the last bucket is the running one. */
-export interface BookStats extends BookView {
-  readonly perMinute: readonly number[];
-  readonly perHour: readonly number[];
-  readonly perDay: readonly number[];
-  /** Start of the last bucket of each, Unix ms. */
-  readonly minuteMs: number;
-  readonly hourMs: number;
-  readonly dayMs: number;
-}
-
-/** A page of codes; `nextIndex` continues it, null ends it. */
-export interface CodePage {
-  readonly items: readonly CodeView[];
-  readonly nextIndex: number | null;
-}
-
-export type QueryResult =
-  | { readonly kind: 'book'; readonly view: BookView }
-  | { readonly kind: 'books'; readonly items: readonly BookView[] }
-  | { readonly kind: 'stats'; readonly stats: BookStats }
-  | { readonly kind: 'code'; readonly code: CodeView }
-  | { readonly kind: 'codes'; readonly page: CodePage };
+export type { BookStats, BookView, CodePage, QueryResult };
 
 /** `durableSeq` is the sequence that the answer depends on. */
 export type QueryReply =

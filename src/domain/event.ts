@@ -25,6 +25,8 @@ export type DomainEvent =
   | { readonly kind: 'bookUpdated'; readonly book: Book }
   | { readonly kind: 'bookArchived'; readonly book: Book }
   | CodesAdded
+  /** Nothing changed, but the success has to be remembered for its idempotency key. */
+  | { readonly kind: 'noted'; readonly bookId: BookId }
   | ({ readonly kind: 'codeAssigned'; readonly atMs: number } & OfCode)
   | ({ readonly kind: 'codeUnassigned'; readonly reason: string | null } & OfCode)
   /** A renewal is the same event with the same `lockId` and a later `untilMs`. */

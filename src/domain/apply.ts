@@ -1,0 +1,87 @@
+/**
+ * Events onto state. The other half of `decide`, and all of replay: nothing is checked against the rules here, only
+ * against the order of events. What can't be applied is a broken journal, and stops.
+ */
+import type { Change, DomainEvent } from './event.js';
+import { asSeq, type BookId } from './ids.js';
+import type { BookState, ShardState } from './state.js';
+
+/** The codes of every `codesAdded` in the change must have been staged before. */
+export function apply(state: ShardState, change: Change): void {
+  if (change.firstSeq !== state.seq + 1) {
+    throw new Error(`shard ${state.options.shard} is at ${state.seq} and can't apply ${change.firstSeq}`);
+  }
+  for (const event of change.events) {
+    state.seq = asSeq(state.seq + 1);
+    applyEvent(state, event);
+  }
+  if (change.remembered !== null) {
+    const { key, fingerprint, outcome } = change.remembered;
+    const scope = rememberedScope(change);
+    state.remembered.remember(change.caller, scope, key, { fingerprint, outcome, seq: state.seq, atMs: change.atMs });
+  }
+}
+
+/** Keys are remembered per book; the key of a creation can't name the book that it makes, and stands outside of all. */
+export function rememberedScope(change: Change): BookId | null {
+  return change.events[0]?.kind === 'bookCreated' ? null : change.bookId;
+}
+
+function applyEvent(state: ShardState, event: DomainEvent): void {
+  switch (event.kind) {
+    case 'bookCreated':
+      state.addBook(event.book);
+      return;
+    case 'bookUpdated':
+    case 'bookArchived':
+      bookOf(state, event.book.id).book = event.book;
+      return;
+    case 'codesAdded':
+      state.goLive(event.batchId, bookOf(state, event.bookId));
+      return;
+    case 'noted':
+      return;
+    case 'codeAssigned':
+      state.take(event.index, event.userId, event.atMs);
+      break;
+    case 'codeUnassigned':
+      state.giveBack(event.index);
+      break;
+    case 'codeLocked':
+      state.lock(event.index, event.lockId, event.untilMs);
+      break;
+    case 'codeUnlocked':
+    case 'leaseExpired':
+      state.unlock(event.index);
+      break;
+    case 'codeRedeemed': {
+      state.unlock(event.index);
+      state.setRedemptionCount(event.index, event.redemptionCount);
+      state.redemptions.add(event.redemptionId, event.index, state.users.findOrAdd(event.userId));
+      state.countRate(state.bookOfCode(event.index), event.atMs, 1);
+      break;
+    }
+    case 'redemptionRolledBack': {
+      const number = state.redemptions.find(event.redemptionId, event.index);
+      if (number === -1) throw new Error(`redemption ${event.redemptionId} is rolled back but was never made`);
+      state.setRedemptionCount(event.index, event.redemptionCount);
+      state.redemptions.rollBack(number);
+      state.countRate(state.bookOfCode(event.index), state.redemptions.atMs(number), -1);
+      break;
+    }
+    default:
+      unknownEvent(event);
+  }
+  state.codes.used.lastSeq.set(state.codes.record(event.index), state.seq);
+}
+
+function bookOf(state: ShardState, bookId: BookId): BookState {
+  const book = state.book(bookId);
+  if (book === undefined)
+    throw new Error(`an event names book ${bookId}, which shard ${state.options.shard} doesn't have`);
+  return book;
+}
+
+function unknownEvent(event: never): never {
+  throw new Error(`unknown event ${JSON.stringify(event)}`);
+}

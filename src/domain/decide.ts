@@ -1,0 +1,513 @@
+/**
+ * The rules. A command on a state comes to a refusal or to a decision: the events that make it so, and what the
+ * caller is told. Nothing is changed here; `apply` does that, now and on every replay.
+ *
+ * Refusals are checked in the order in which they stand in each function. For codes it is always:
+ *
+ *     1. is there such a code                              codeNotFound
+ *     2. does another hold a lease of it                   lockedByAnother
+ *     3. may this user have to do with it                  codeNotFound, the same as for no code, so that guesses tell nothing
+ *     4. can the book be changed, and is it its time       bookArchived, bookOver, bookNotActive, bookNotBegun
+ *     5. is the code in the state for it                   usedUp, lockNotHeld, codeLocked, …
+ *     6. the user's limits                                 userCodesLimit, userRedemptionsLimit
+ *
+ * A lease ends at `untilMs`, to the millisecond: `expireLeases` is applied before the commands of the same moment.
+ */
+import { type Book, type BookSettings, redemptionsPerCodeMax } from './book.js';
+import { AVAILABLE } from './code-table.js';
+import type { Command, Origin } from './command.js';
+import type { Change, DomainEvent } from './event.js';
+import { asSeq, type BookId, type Seq } from './ids.js';
+import type { Outcome, Refusal, RefusalReason } from './outcome.js';
+import type { Random } from './random.js';
+import type { BookState, ShardState } from './state.js';
+
+/** What a command comes to. `replay`: it was answered before, under the same idempotency key. */
+export type Verdict =
+  | Refusal
+  | { readonly kind: 'change'; readonly change: Change; readonly outcome: Outcome }
+  /** Accepted, and nothing had to change. `seq` is where what it relies on was decided. */
+  | { readonly kind: 'unchanged'; readonly outcome: Outcome; readonly seq: Seq }
+  | { readonly kind: 'replay'; readonly outcome: Outcome; readonly seq: Seq };
+
+interface Decision {
+  readonly kind: 'decision';
+  readonly bookId: BookId;
+  readonly events: readonly DomainEvent[];
+  readonly outcome: Outcome;
+}
+
+export function decide(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {
+  const { idempotency } = origin;
+  if (idempotency !== null) {
+    const scope = scopeOf(state, command);
+    const known = scope === undefined ? null : state.remembered.find(origin.caller, scope, idempotency.key, nowMs);
+    if (known !== null && known.fingerprint === idempotency.fingerprint) {
+      return { kind: 'replay', outcome: known.outcome, seq: known.seq };
+    }
+    if (known !== null) return refuse('idempotencyKeyReused', 'This idempotency key was used for another request.');
+    if (state.remembered.isFull())
+      return refuse('idempotencyMemoryFull', 'No more idempotency keys can be remembered now.');
+  }
+  const decision = decideCommand(state, command, nowMs, random);
+  if (decision.kind === 'refused') return decision;
+  const { bookId, outcome } = decision;
+  let { events } = decision;
+  if (events.length === 0) {
+    if (idempotency === null) return { kind: 'unchanged', outcome, seq: lastSeqFor(state, command) };
+    events = [{ kind: 'noted', bookId }];
+  }
+  const remembered = idempotency === null ? null : { ...idempotency, outcome };
+  const { caller, requestId } = origin;
+  const change: Change = { firstSeq: asSeq(state.seq + 1), atMs: nowMs, bookId, caller, requestId, events, remembered };
+  return { kind: 'change', change, outcome };
+}
+
+/** The change that ends the lease which ended first, if one has ended by now. Apply it, and ask again. */
+export function expireLeases(state: ShardState, nowMs: number): Change | null {
+  const record = state.leases.first();
+  if (record === -1) return null;
+  const { used } = state.codes;
+  if (used.untilMs.get(record) > nowMs) return null;
+  const index = used.index.get(record);
+  const about = aboutCode(state, index, state.users.name(state.userOf(record)));
+  const event: DomainEvent = { kind: 'leaseExpired', lockId: used.lockId.get(record), ...about };
+  return {
+    firstSeq: asSeq(state.seq + 1),
+    atMs: nowMs,
+    bookId: about.bookId,
+    caller: 'system',
+    requestId: '',
+    events: [event],
+    remembered: null,
+  };
+}
+
+/** When the next lease ends, Unix ms; null if none is held. */
+export function nextLeaseEndMs(state: ShardState): number | null {
+  const record = state.leases.first();
+  return record === -1 ? null : state.codes.used.untilMs.get(record);
+}
+
+function decideCommand(state: ShardState, command: Command, nowMs: number, random: Random): Decision | Refusal {
+  switch (command.kind) {
+    case 'redeemCode':
+      return redeemCode(state, command, nowMs, random);
+    case 'assignRandom':
+      return assignRandom(state, command, nowMs, random);
+    case 'lockCode':
+      return lockCode(state, command, nowMs);
+    case 'unlockCode':
+      return unlockCode(state, command, nowMs);
+    case 'assignCode':
+      return assignCode(state, command, nowMs);
+    case 'rollbackRedemption':
+      return rollbackRedemption(state, command);
+    case 'unassignCode':
+      return unassignCode(state, command, nowMs);
+    case 'addCodes':
+      return addCodes(state, command);
+    case 'createBook':
+      return createBook(state, command, nowMs);
+    case 'updateBook':
+      return updateBook(state, command, nowMs);
+    case 'archiveBook':
+      return archiveBook(state, command, nowMs);
+  }
+}
+
+// ─── Codes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function assignRandom(
+  state: ShardState,
+  { bookId, userId }: Extract<Command, { kind: 'assignRandom' }>,
+  nowMs: number,
+  random: Random,
+): Decision | Refusal {
+  const book = state.book(bookId);
+  if (book === undefined) return bookNotFound();
+  const refusal = refuseClosed(book, nowMs) ?? refuseMoreCodes(state, book, userId);
+  if (refusal !== null) return refusal;
+  if (book.pool.count === 0) return refuse('noneAvailable', 'No code of this book is available.');
+  const index = book.pool.draw(random);
+  const about = aboutCode(state, index, userId);
+  return {
+    kind: 'decision',
+    bookId,
+    events: [{ kind: 'codeAssigned', atMs: nowMs, ...about }],
+    outcome: { kind: 'assigned', bookId, code: about.code, userId, assignedMs: nowMs },
+  };
+}
+
+function assignCode(
+  state: ShardState,
+  { code, userId }: Extract<Command, { kind: 'assignCode' }>,
+  nowMs: number,
+): Decision | Refusal {
+  const index = state.codes.find(code);
+  if (index === -1) return codeNotFound();
+  const book = state.bookOfCode(index);
+  const bookId = book.book.id;
+  if (state.codes.phase(index) !== AVAILABLE) {
+    if (!isUsers(state, index, userId)) return refuse('assignedToAnother', 'This code is assigned to another user.');
+    const assignedMs = state.codes.used.assignedMs.get(state.codes.record(index));
+    return { kind: 'decision', bookId, events: [], outcome: { kind: 'assigned', bookId, code, userId, assignedMs } };
+  }
+  const refusal = refuseClosed(book, nowMs) ?? refuseMoreCodes(state, book, userId);
+  if (refusal !== null) return refusal;
+  return {
+    kind: 'decision',
+    bookId,
+    events: [{ kind: 'codeAssigned', atMs: nowMs, ...aboutCode(state, index, userId) }],
+    outcome: { kind: 'assigned', bookId, code, userId, assignedMs: nowMs },
+  };
+}
+
+function lockCode(
+  state: ShardState,
+  { code, userId, ttlMs }: Extract<Command, { kind: 'lockCode' }>,
+  nowMs: number,
+): Decision | Refusal {
+  const index = state.codes.find(code);
+  if (index === -1) return codeNotFound();
+  const book = state.bookOfCode(index);
+  const { settings, id: bookId } = book.book;
+  const isNew = state.codes.phase(index) === AVAILABLE;
+  const refusal =
+    refuseStranger(state, index, userId, nowMs) ?? refuseClosed(book, nowMs) ?? refuseUsedUp(state, book, index);
+  if (refusal !== null) return refusal;
+  const limit = isNew ? refuseMoreCodes(state, book, userId) : null;
+  if (limit !== null) return limit;
+
+  const untilMs = nowMs + (ttlMs ?? settings.lockTtlMs ?? state.options.lockTtlMs);
+  const about = aboutCode(state, index, userId);
+  const renewed = isNew ? 0 : leaseOf(state, index, nowMs);
+  // A lock id is the sequence of the event that made the lock: it grows, and no two locks share one.
+  const lockId = renewed !== 0 ? renewed : state.seq + (isNew ? 2 : 1);
+  const events: DomainEvent[] = [];
+  if (isNew) events.push({ kind: 'codeAssigned', atMs: nowMs, ...about });
+  const prevSeq = isNew ? asSeq(state.seq + 1) : about.prevSeq;
+  events.push({ kind: 'codeLocked', lockId, untilMs, ...about, prevSeq });
+  return { kind: 'decision', bookId, events, outcome: { kind: 'locked', code, userId, lockId, untilMs } };
+}
+
+function unlockCode(
+  state: ShardState,
+  { code, userId, lockId }: Extract<Command, { kind: 'unlockCode' }>,
+  nowMs: number,
+): Decision | Refusal {
+  const index = state.codes.find(code);
+  if (index === -1) return codeNotFound();
+  const book = state.bookOfCode(index).book;
+  if (book.archivedMs !== null) return bookArchived();
+  const held = leaseOf(state, index, nowMs);
+  if (held === 0) return refuse('notLocked', 'This code is not locked.');
+  if (!isUsers(state, index, userId)) return refuse('lockNotHeld', 'This code is locked by another user.');
+  if (lockId !== null && lockId !== held) return refuse('lockNotHeld', 'That lock has ended; the code is locked anew.');
+  return {
+    kind: 'decision',
+    bookId: book.id,
+    events: [{ kind: 'codeUnlocked', lockId: held, ...aboutCode(state, index, userId) }],
+    outcome: { kind: 'unlocked', code, userId },
+  };
+}
+
+function redeemCode(
+  state: ShardState,
+  { code, userId, lockId, metadata }: Extract<Command, { kind: 'redeemCode' }>,
+  nowMs: number,
+  random: Random,
+): Decision | Refusal {
+  const index = state.codes.find(code);
+  if (index === -1) return codeNotFound();
+  const book = state.bookOfCode(index);
+  const { settings, id: bookId } = book.book;
+  const isNew = state.codes.phase(index) === AVAILABLE;
+  const refusal =
+    refuseStranger(state, index, userId, nowMs) ?? refuseClosed(book, nowMs) ?? refuseUsedUp(state, book, index);
+  if (refusal !== null) return refusal;
+  const held = isNew ? 0 : leaseOf(state, index, nowMs);
+  if (settings.requireLock && held === 0) {
+    return refuse('lockNotHeld', 'This book wants a code locked before it is redeemed, and no lock is held.');
+  }
+  if (lockId !== null && lockId !== held) return refuse('lockNotHeld', 'That lock is not held any more.');
+  const limit = (isNew ? refuseMoreCodes(state, book, userId) : null) ?? refuseMoreRedemptions(state, book, userId);
+  if (limit !== null) return limit;
+
+  const redemptionCount = redemptionsOf(state, index) + 1;
+  const redemptionId = state.redemptions.newId(nowMs, state.redemptions.next, random);
+  const about = aboutCode(state, index, userId);
+  const redeemed = { kind: 'codeRedeemed', atMs: nowMs, redemptionId, redemptionCount, metadata, ...about } as const;
+  const events: DomainEvent[] = isNew
+    ? [
+        { kind: 'codeAssigned', atMs: nowMs, ...about },
+        { ...redeemed, prevSeq: asSeq(state.seq + 1) },
+      ]
+    : [redeemed];
+  const remaining = remainingOf(settings, redemptionCount);
+  return {
+    kind: 'decision',
+    bookId,
+    events,
+    outcome: { kind: 'redeemed', code, userId, redemptionId, redeemedMs: nowMs, redemptionCount, remaining },
+  };
+}
+
+function rollbackRedemption(
+  state: ShardState,
+  { code, redemptionId, reason }: Extract<Command, { kind: 'rollbackRedemption' }>,
+): Decision | Refusal {
+  const index = state.codes.find(code);
+  if (index === -1) return codeNotFound();
+  const { settings, id: bookId, archivedMs } = state.bookOfCode(index).book;
+  const number = state.redemptions.find(redemptionId, index);
+  if (number === -1) return refuse('redemptionNotFound', 'This code has no redemption with that id.');
+  if (archivedMs !== null) return bookArchived();
+  if (state.redemptions.isRolledBack(number))
+    return refuse('alreadyRolledBack', 'This redemption was rolled back already.');
+  const redemptionCount = redemptionsOf(state, index) - 1;
+  const about = aboutCode(state, index, state.users.name(state.redemptions.user(number)));
+  return {
+    kind: 'decision',
+    bookId,
+    events: [{ kind: 'redemptionRolledBack', redemptionId, redemptionCount, reason, ...about }],
+    outcome: {
+      kind: 'rolledBack',
+      code,
+      redemptionId,
+      redemptionCount,
+      remaining: remainingOf(settings, redemptionCount),
+    },
+  };
+}
+
+function unassignCode(
+  state: ShardState,
+  { code, reason }: Extract<Command, { kind: 'unassignCode' }>,
+  nowMs: number,
+): Decision | Refusal {
+  const index = state.codes.find(code);
+  if (index === -1) return codeNotFound();
+  const { id: bookId, archivedMs } = state.bookOfCode(index).book;
+  if (archivedMs !== null) return bookArchived();
+  if (state.codes.phase(index) === AVAILABLE) return refuse('notAssigned', 'This code is not assigned.');
+  const record = state.codes.record(index);
+  if (state.codes.used.isLockedAt(record, nowMs))
+    return refuse('codeLocked', 'This code is locked.', lockEnd(state, record));
+  if (redemptionsOf(state, index) > 0) return refuse('codeRedeemed', 'This code has been redeemed.');
+  const about = aboutCode(state, index, state.users.name(state.userOf(record)));
+  return {
+    kind: 'decision',
+    bookId,
+    events: [{ kind: 'codeUnassigned', reason, ...about }],
+    outcome: { kind: 'unassigned', bookId, code },
+  };
+}
+
+// ─── Books ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function createBook(
+  state: ShardState,
+  { bookId, settings, codes }: Extract<Command, { kind: 'createBook' }>,
+  nowMs: number,
+): Decision | Refusal {
+  if (state.book(bookId) !== undefined) return refuse('bookExists', 'There is a book with this id already.');
+  const invalid = refuseSettings(settings);
+  if (invalid !== null) return invalid;
+  const book: Book = { id: bookId, settings, version: 1, createdMs: nowMs, updatedMs: nowMs, archivedMs: null };
+  const events: DomainEvent[] = [{ kind: 'bookCreated', book }];
+  let count = 0;
+  if (codes !== null) {
+    const staged = state.staged(codes.batchId);
+    if (staged === undefined) return batchUnknown();
+    count = staged.count;
+    events.push({
+      kind: 'codesAdded',
+      bookId,
+      batchId: codes.batchId,
+      firstIndex: staged.first,
+      size: staged.size,
+      count,
+    });
+  }
+  const counts = { total: count, available: count, assigned: 0, locked: 0, redeemed: 0, redemptions: 0 };
+  return { kind: 'decision', bookId, events, outcome: { kind: 'book', book, counts } };
+}
+
+function updateBook(
+  state: ShardState,
+  { bookId, patch, ifVersion }: Extract<Command, { kind: 'updateBook' }>,
+  nowMs: number,
+): Decision | Refusal {
+  const found = state.book(bookId);
+  if (found === undefined) return bookNotFound();
+  const { book } = found;
+  if (ifVersion !== null && ifVersion !== book.version) return versionMismatch();
+  if (book.archivedMs !== null) return bookArchived();
+  const settings: BookSettings = { ...book.settings, ...patch };
+  const invalid = refuseSettings(settings);
+  if (invalid !== null) return invalid;
+  const updated: Book = { ...book, settings, version: book.version + 1, updatedMs: nowMs };
+  return {
+    kind: 'decision',
+    bookId,
+    events: [{ kind: 'bookUpdated', book: updated }],
+    outcome: { kind: 'book', book: updated, counts: state.counts(found) },
+  };
+}
+
+function archiveBook(
+  state: ShardState,
+  { bookId, ifVersion }: Extract<Command, { kind: 'archiveBook' }>,
+  nowMs: number,
+): Decision | Refusal {
+  const book = state.book(bookId)?.book;
+  if (book === undefined) return bookNotFound();
+  if (book.archivedMs !== null) return { kind: 'decision', bookId, events: [], outcome: { kind: 'archived' } };
+  if (ifVersion !== null && ifVersion !== book.version) return versionMismatch();
+  const archived: Book = { ...book, version: book.version + 1, updatedMs: nowMs, archivedMs: nowMs };
+  return {
+    kind: 'decision',
+    bookId,
+    events: [{ kind: 'bookArchived', book: archived }],
+    outcome: { kind: 'archived' },
+  };
+}
+
+function addCodes(state: ShardState, { bookId, codes }: Extract<Command, { kind: 'addCodes' }>): Decision | Refusal {
+  const book = state.book(bookId);
+  if (book === undefined) return bookNotFound();
+  if (book.book.archivedMs !== null) return bookArchived();
+  const staged = state.staged(codes.batchId);
+  if (staged === undefined) return batchUnknown();
+  const { first, size, count } = staged;
+  return {
+    kind: 'decision',
+    bookId,
+    events: [{ kind: 'codesAdded', bookId, batchId: codes.batchId, firstIndex: first, size, count }],
+    outcome: { kind: 'codesAdded', total: book.total + count, report: codes.report },
+  };
+}
+
+// ─── What the rules ask ─────────────────────────────────────────────────────────────────────────────────────────
+
+function refuseStranger(state: ShardState, index: number, userId: string, nowMs: number): Refusal | null {
+  if (state.codes.phase(index) === AVAILABLE) {
+    return state.bookOfCode(index).book.settings.redeemableBy === 'bearer' ? null : codeNotFound();
+  }
+  if (isUsers(state, index, userId)) return null;
+  const record = state.codes.record(index);
+  if (!state.codes.used.isLockedAt(record, nowMs)) return codeNotFound();
+  return refuse('lockedByAnother', 'This code is locked by another user.', lockEnd(state, record));
+}
+
+function refuseClosed({ book }: BookState, nowMs: number): Refusal | null {
+  const { settings } = book;
+  if (book.archivedMs !== null) return bookArchived();
+  if (settings.endMs !== null && nowMs >= settings.endMs) return refuse('bookOver', 'This book is over.');
+  if (!settings.isActive) return refuse('bookNotActive', 'This book is not active.');
+  if (settings.startMs !== null && nowMs < settings.startMs) {
+    return refuse('bookNotBegun', 'This book has not begun.', settings.startMs);
+  }
+  return null;
+}
+
+function refuseUsedUp(state: ShardState, book: BookState, index: number): Refusal | null {
+  const max = redemptionsPerCodeMax(book.book.settings);
+  if (max === null || redemptionsOf(state, index) < max) return null;
+  return refuse('usedUp', 'This code has been redeemed as often as it can be.');
+}
+
+function refuseMoreCodes(state: ShardState, book: BookState, userId: string): Refusal | null {
+  const max = book.book.settings.maxCodesPerUser;
+  if (max === null) return null;
+  const user = state.users.find(userId);
+  if ((user === -1 ? 0 : state.users.codesIn(book.number, user)) < max) return null;
+  return refuse('userCodesLimit', `This user has all ${max} codes of this book that one user may have.`);
+}
+
+function refuseMoreRedemptions(state: ShardState, book: BookState, userId: string): Refusal | null {
+  const max = book.book.settings.maxRedemptionsPerUser;
+  if (max === null) return null;
+  const user = state.users.find(userId);
+  if ((user === -1 ? 0 : state.users.redemptionsIn(book.number, user)) < max) return null;
+  return refuse(
+    'userRedemptionsLimit',
+    `This user has made all ${max} redemptions in this book that one user may make.`,
+  );
+}
+
+function refuseSettings(settings: BookSettings): Refusal | null {
+  const { startMs, endMs } = settings;
+  if (startMs !== null && endMs !== null && endMs <= startMs)
+    return refuse('bookInvalid', 'endDate must be after startDate.');
+  if (
+    !settings.allowMultipleRedemptions &&
+    settings.maxRedemptionsPerCode !== null &&
+    settings.maxRedemptionsPerCode > 1
+  ) {
+    return refuse('bookInvalid', 'maxRedemptionsPerCode above 1 needs allowMultipleRedemptions.');
+  }
+  return null;
+}
+
+function isUsers(state: ShardState, index: number, userId: string): boolean {
+  const record = state.codes.record(index);
+  if (record === -1) return false;
+  const user = state.codes.used.user.get(record) - 1;
+  return user !== -1 && state.users.find(userId) === user;
+}
+
+/** The lock id of the code's live lease, or 0. */
+function leaseOf(state: ShardState, index: number, nowMs: number): number {
+  const record = state.codes.record(index);
+  if (record === -1 || !state.codes.used.isLockedAt(record, nowMs)) return 0;
+  return state.codes.used.lockId.get(record);
+}
+
+function lockEnd(state: ShardState, record: number): number {
+  return state.codes.used.untilMs.get(record);
+}
+
+function redemptionsOf(state: ShardState, index: number): number {
+  const record = state.codes.record(index);
+  return record === -1 ? 0 : state.codes.used.redemptionCount.get(record);
+}
+
+function remainingOf(settings: BookSettings, redemptionCount: number): number | null {
+  const max = redemptionsPerCodeMax(settings);
+  return max === null ? null : Math.max(0, max - redemptionCount);
+}
+
+function aboutCode(state: ShardState, index: number, userId: string) {
+  return {
+    bookId: state.bookOfCode(index).book.id,
+    index,
+    code: state.codes.text(index),
+    userId,
+    prevSeq: asSeq(state.codes.lastSeq(index)),
+  };
+}
+
+/** Where a key of this command is remembered; undefined: nowhere, since what it names isn't there. */
+function scopeOf(state: ShardState, command: Command): BookId | null | undefined {
+  if (command.kind === 'createBook') return null;
+  if ('bookId' in command) return command.bookId;
+  const index = state.codes.find(command.code);
+  return index === -1 ? undefined : state.bookOfCode(index).book.id;
+}
+
+function lastSeqFor(state: ShardState, command: Command): Seq {
+  if (!('code' in command)) return state.seq;
+  return asSeq(state.codes.lastSeq(state.codes.find(command.code)));
+}
+
+function refuse(reason: RefusalReason, detail: string, retryAtMs?: number): Refusal {
+  return retryAtMs === undefined ? { kind: 'refused', reason, detail } : { kind: 'refused', reason, detail, retryAtMs };
+}
+
+const codeNotFound = (): Refusal => refuse('codeNotFound', 'There is no such code for this user.');
+const bookNotFound = (): Refusal => refuse('bookNotFound', 'There is no such coupon book.');
+const bookArchived = (): Refusal => refuse('bookArchived', 'This book is archived and takes no more changes.');
+const versionMismatch = (): Refusal => refuse('bookVersionMismatch', 'The book has been changed since that version.');
+const batchUnknown = (): Refusal => refuse('batchUnknown', 'The codes of this request are not staged any more.');

@@ -1,0 +1,149 @@
+/** Reads, from memory. They change nothing, and they see what was decided before them, durable or not: the actor holds the answer back until it is. */
+import { redemptionsPerCodeMax } from './book.js';
+import { AVAILABLE } from './code-table.js';
+import type { CodeStatus, CodeView, Query } from './command.js';
+import { asSeq } from './ids.js';
+import type { Refusal } from './outcome.js';
+import type { BookState, ShardState } from './state.js';
+import type { BookView, CodePage, QueryResult } from './view.js';
+
+/**
+ * How many codes one query may look at. A page that reaches the bound before it is full ends early, with a
+ * `nextIndex` to go on from, so that a rare status in a book of ten million doesn't stop the shard.
+ */
+const SCAN_MAX = 50_000;
+
+export function query(state: ShardState, asked: Query, nowMs: number): QueryResult | Refusal {
+  switch (asked.kind) {
+    case 'getBook': {
+      const book = state.book(asked.bookId);
+      return book === undefined ? bookNotFound : { kind: 'book', view: viewBook(state, book) };
+    }
+    case 'listBooks':
+      return { kind: 'books', items: listBooks(state, asked) };
+    case 'getStats': {
+      const book = state.book(asked.bookId);
+      return book === undefined ? bookNotFound : { kind: 'stats', stats: stats(state, book, nowMs) };
+    }
+    case 'getCode': {
+      const index = state.codes.find(asked.code);
+      return index === -1 ? codeNotFound : { kind: 'code', code: viewCode(state, index, nowMs) };
+    }
+    case 'listCodes': {
+      const book = state.book(asked.bookId);
+      return book === undefined ? bookNotFound : { kind: 'codes', page: listCodes(state, book, asked, nowMs) };
+    }
+    case 'listUserCodes':
+      return { kind: 'codes', page: listUserCodes(state, asked, nowMs) };
+  }
+}
+
+const bookNotFound: Refusal = { kind: 'refused', reason: 'bookNotFound', detail: 'There is no such coupon book.' };
+const codeNotFound: Refusal = { kind: 'refused', reason: 'codeNotFound', detail: 'There is no such code.' };
+
+function viewBook(state: ShardState, book: BookState): BookView {
+  return { book: book.book, counts: state.counts(book) };
+}
+
+export function viewCode(state: ShardState, index: number, nowMs: number): CodeView {
+  const { book } = state.bookOfCode(index);
+  const { used } = state.codes;
+  const record = state.codes.record(index);
+  const redemptionCount = record === -1 ? 0 : used.redemptionCount.get(record);
+  const max = redemptionsPerCodeMax(book.settings);
+  const hasUser = record !== -1 && used.user.get(record) !== 0;
+  const isLocked = record !== -1 && used.isLockedAt(record, nowMs);
+  return {
+    code: state.codes.text(index),
+    bookId: book.id,
+    status: statusOf(state, index, nowMs),
+    userId: hasUser ? state.users.name(state.userOf(record)) : null,
+    assignedMs: hasUser ? used.assignedMs.get(record) : null,
+    lockId: isLocked ? used.lockId.get(record) : null,
+    lockedUntilMs: isLocked ? used.untilMs.get(record) : null,
+    redemptionCount,
+    remaining: max === null ? null : Math.max(0, max - redemptionCount),
+    lastSeq: asSeq(state.codes.lastSeq(index)),
+  };
+}
+
+function statusOf(state: ShardState, index: number, nowMs: number): CodeStatus {
+  if (state.codes.phase(index) === AVAILABLE) return 'available';
+  const record = state.codes.record(index);
+  if (state.codes.used.isLockedAt(record, nowMs)) return 'locked';
+  return state.codes.used.redemptionCount.get(record) > 0 ? 'redeemed' : 'assigned';
+}
+
+function listBooks(state: ShardState, asked: Extract<Query, { kind: 'listBooks' }>): BookView[] {
+  const part = asked.name?.toLowerCase() ?? null;
+  const found: BookState[] = [];
+  for (const book of state.books()) {
+    const { id, settings } = book.book;
+    if (asked.afterId !== null && id <= asked.afterId) continue;
+    if (asked.isActive !== null && settings.isActive !== asked.isActive) continue;
+    if (part !== null && !settings.name.toLowerCase().includes(part)) continue;
+    found.push(book);
+  }
+  found.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
+  return found.slice(0, asked.limit).map((book) => viewBook(state, book));
+}
+
+function stats(state: ShardState, book: BookState, nowMs: number) {
+  const rate = book.rate.current;
+  const minutes = rate?.minutes.read(nowMs) ?? emptyRate(nowMs, 60_000);
+  const hours = rate?.hours.read(nowMs) ?? emptyRate(nowMs, 3_600_000);
+  const days = rate?.days.read(nowMs) ?? emptyRate(nowMs, 86_400_000);
+  return {
+    ...viewBook(state, book),
+    perMinute: minutes.counts,
+    perHour: hours.counts,
+    perDay: days.counts,
+    minuteMs: minutes.startMs,
+    hourMs: hours.startMs,
+    dayMs: days.startMs,
+  };
+}
+
+function emptyRate(nowMs: number, widthMs: number): { counts: number[]; startMs: number } {
+  return { counts: [0], startMs: Math.floor(nowMs / widthMs) * widthMs };
+}
+
+function listCodes(
+  state: ShardState,
+  book: BookState,
+  { status, afterIndex, limit }: Extract<Query, { kind: 'listCodes' }>,
+  nowMs: number,
+): CodePage {
+  const items: CodeView[] = [];
+  let scanned = 0;
+  for (const { first, end } of book.ranges) {
+    for (let index = Math.max(first, afterIndex + 1); index < end; index++) {
+      if (items.length === limit || scanned === SCAN_MAX) return { items, nextIndex: index - 1 };
+      scanned++;
+      if (!state.codes.exists(index)) continue;
+      if (status === null || statusOf(state, index, nowMs) === status) items.push(viewCode(state, index, nowMs));
+    }
+  }
+  return { items, nextIndex: null };
+}
+
+function listUserCodes(
+  state: ShardState,
+  { userId, bookId, status, afterIndex, limit }: Extract<Query, { kind: 'listUserCodes' }>,
+  nowMs: number,
+): CodePage {
+  const user = state.users.find(userId);
+  if (user === -1) return { items: [], nextIndex: null };
+  const { used } = state.codes;
+  const indexes: number[] = [];
+  for (let record = state.users.firstRecord(user); record !== -1; record = used.nextOfUser.get(record) - 1) {
+    const index = used.index.get(record);
+    if (index <= afterIndex) continue;
+    if (bookId !== null && state.bookOfCode(index).book.id !== bookId) continue;
+    if (status === null || statusOf(state, index, nowMs) === status) indexes.push(index);
+  }
+  // The list is in the order of assignment, and pages have to be in an order that doesn't change between them.
+  indexes.sort((a, b) => a - b);
+  const items = indexes.slice(0, limit).map((index) => viewCode(state, index, nowMs));
+  return { items, nextIndex: indexes.length > limit ? (indexes[limit - 1] ?? null) : null };
+}

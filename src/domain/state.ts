@@ -1,0 +1,237 @@
+/**
+ * The state of one shard, all of it in memory. `decide` reads it, `apply` changes it, nothing else does; a restart
+ * fills it through `ShardState.load…` from a snapshot and then applies the journal.
+ */
+import type { Book, BookCounts } from './book.js';
+import { AVAILABLE, CodeTable, IN_USE, STAGED } from './code-table.js';
+import { IdempotencyMemory } from './idempotency-memory.js';
+import { asSeq, type BookId, type Seq, type ShardId } from './ids.js';
+import { LeaseHeap } from './lease-heap.js';
+import { Pool } from './pool.js';
+import { RedemptionRate } from './redemption-rate.js';
+import { RedemptionTable } from './redemption-table.js';
+import { UserTable } from './user-table.js';
+
+export interface StateOptions {
+  readonly shard: ShardId;
+  /** Lease of a lock where neither request nor book says. */
+  readonly lockTtlMs: number;
+  readonly idempotencyTtlMs: number;
+  readonly idempotencyBytesMax: number;
+}
+
+/** A book with what the shard keeps of it. */
+export interface BookState {
+  book: Book;
+  /** The book's number in the shard, as code rows name it. */
+  readonly number: number;
+  readonly pool: Pool;
+  /** Its codes' index ranges, in the order in which they were added. */
+  readonly ranges: { readonly batchId: number; readonly first: number; readonly end: number }[];
+  total: number;
+  locked: number;
+  redeemed: number;
+  redemptions: number;
+  readonly rate: { current: RedemptionRate | null };
+}
+
+/** Codes that were loaded under a batch which isn't live yet. */
+interface Staged {
+  readonly first: number;
+  readonly size: number;
+  count: number;
+}
+
+export class ShardState {
+  readonly options: StateOptions;
+  readonly codes = new CodeTable();
+  readonly users = new UserTable();
+  readonly redemptions = new RedemptionTable();
+  readonly leases = new LeaseHeap(this.codes.used);
+  readonly remembered: IdempotencyMemory;
+  readonly booksByNumber: BookState[] = [];
+  readonly #books = new Map<BookId, BookState>();
+  readonly #staged = new Map<number, Staged>();
+  /** Sequence of the last event applied. */
+  seq: Seq = asSeq(0);
+
+  constructor(options: StateOptions) {
+    this.options = options;
+    this.remembered = new IdempotencyMemory({
+      ttlMs: options.idempotencyTtlMs,
+      bytesMax: options.idempotencyBytesMax,
+    });
+  }
+
+  book(bookId: BookId): BookState | undefined {
+    return this.#books.get(bookId);
+  }
+
+  bookOfCode(index: number): BookState {
+    return this.bookByNumber(this.codes.book(index));
+  }
+
+  bookByNumber(number: number): BookState {
+    const book = this.booksByNumber[number];
+    if (book === undefined) throw new Error(`no book has number ${number} in shard ${this.options.shard}`);
+    return book;
+  }
+
+  books(): IterableIterator<BookState> {
+    return this.#books.values();
+  }
+
+  addBook(book: Book): BookState {
+    if (this.#books.has(book.id)) throw new Error(`book ${book.id} is in shard ${this.options.shard} already`);
+    const added: BookState = {
+      book,
+      number: this.booksByNumber.length,
+      pool: new Pool(this.codes),
+      ranges: [],
+      total: 0,
+      locked: 0,
+      redeemed: 0,
+      redemptions: 0,
+      rate: { current: null },
+    };
+    this.booksByNumber.push(added);
+    this.#books.set(book.id, added);
+    return added;
+  }
+
+  /** Begins to load a batch. Give its place where an event or a snapshot names it; otherwise the next free range is taken. */
+  stage(batchId: number, size: number, first = this.codes.reserve(size)): void {
+    if (this.#staged.has(batchId)) throw new Error(`batch ${batchId} is staged already`);
+    this.codes.reserveThrough(first + size);
+    this.#staged.set(batchId, { first, size, count: 0 });
+  }
+
+  stageCode(batchId: number, ordinal: number, bytes: Uint8Array, start: number, end: number): void {
+    const staged = this.staged(batchId);
+    if (staged === undefined || ordinal >= staged.size)
+      throw new Error(`batch ${batchId} has no place for code ${ordinal}`);
+    this.codes.strings.addBytes(staged.first + ordinal, bytes, start, end);
+    staged.count++;
+  }
+
+  staged(batchId: number): Staged | undefined {
+    return this.#staged.get(batchId);
+  }
+
+  /** Forgets a batch that won't become live. */
+  unstage(batchId: number): void {
+    const staged = this.#staged.get(batchId);
+    if (staged === undefined) return;
+    this.#staged.delete(batchId);
+    for (let index = staged.first; index < staged.first + staged.size; index++) {
+      if (this.codes.exists(index)) this.codes.strings.remove(index);
+    }
+  }
+
+  /** The staged codes join their book's pool. */
+  goLive(batchId: number, book: BookState): void {
+    const staged = this.#staged.get(batchId);
+    if (staged === undefined) throw new Error(`batch ${batchId} is not staged`);
+    this.#staged.delete(batchId);
+    const end = staged.first + staged.size;
+    for (let index = staged.first; index < end; index++) if (this.codes.exists(index)) this.addAvailable(index, book);
+    book.ranges.push({ batchId, first: staged.first, end });
+  }
+
+  addAvailable(index: number, book: BookState): void {
+    if (this.codes.phase(index) !== STAGED) throw new Error(`code ${index} is live already`);
+    this.codes.setBook(index, book.number);
+    this.codes.setPhase(index, AVAILABLE);
+    book.pool.put(index);
+    book.total++;
+  }
+
+  /** Takes an available code out of its pool for a user. */
+  take(index: number, userId: string, atMs: number): void {
+    const book = this.bookOfCode(index);
+    book.pool.take(index);
+    this.codes.setPhase(index, IN_USE);
+    const { used } = this.codes;
+    const record = this.codes.recordOrNew(index);
+    const user = this.users.findOrAdd(userId);
+    used.user.set(record, user + 1);
+    used.assignedMs.set(record, atMs);
+    this.users.link(used, user, record);
+    this.users.count(book.number, user, 1, 0);
+  }
+
+  giveBack(index: number): void {
+    const book = this.bookOfCode(index);
+    const { used } = this.codes;
+    const record = this.codes.record(index);
+    const user = this.userOf(record);
+    this.users.unlink(used, user, record);
+    this.users.count(book.number, user, -1, 0);
+    used.user.set(record, 0);
+    used.assignedMs.set(record, 0);
+    this.codes.setPhase(index, AVAILABLE);
+    book.pool.put(index);
+  }
+
+  lock(index: number, lockId: number, untilMs: number): void {
+    const { used } = this.codes;
+    const record = this.codes.record(index);
+    if (used.lockId.get(record) === 0) this.bookOfCode(index).locked++;
+    used.lockId.set(record, lockId);
+    used.untilMs.set(record, untilMs);
+    this.leases.put(record);
+  }
+
+  /** Ends the lease of a code, if it has one. */
+  unlock(index: number): void {
+    const { used } = this.codes;
+    const record = this.codes.record(index);
+    if (used.lockId.get(record) === 0) return;
+    this.bookOfCode(index).locked--;
+    used.lockId.set(record, 0);
+    used.untilMs.set(record, 0);
+    this.leases.remove(record);
+  }
+
+  /** Sets how many redemptions of a code stand, and all counts that follow from it. */
+  setRedemptionCount(index: number, count: number): void {
+    const book = this.bookOfCode(index);
+    const { used } = this.codes;
+    const record = this.codes.record(index);
+    const before = used.redemptionCount.get(record);
+    used.redemptionCount.set(record, count);
+    book.redemptions += count - before;
+    if (before === 0 && count > 0) book.redeemed++;
+    if (before > 0 && count === 0) book.redeemed--;
+    this.users.count(book.number, this.userOf(record), 0, count - before);
+  }
+
+  countRate(book: BookState, atMs: number, change: 1 | -1): void {
+    book.rate.current ??= new RedemptionRate();
+    book.rate.current.add(atMs, change);
+  }
+
+  /** The number of the user of a code in use. */
+  userOf(record: number): number {
+    const user = this.codes.used.user.get(record) - 1;
+    if (user === -1) throw new Error(`code ${this.codes.used.index.get(record)} has no user`);
+    return user;
+  }
+
+  counts(book: BookState): BookCounts {
+    const available = book.pool.count;
+    return {
+      total: book.total,
+      available,
+      assigned: book.total - available - book.redeemed,
+      locked: book.locked,
+      redeemed: book.redeemed,
+      redemptions: book.redemptions,
+    };
+  }
+
+  bytes(): number {
+    const pools = this.booksByNumber.reduce((sum, book) => sum + book.pool.bytes(), 0);
+    return this.codes.bytes() + this.users.bytes() + this.redemptions.bytes() + this.remembered.bytes + pools;
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Strings by number and numbers by string, in bytes: the code directory of a shard, and its users.
+ *
+ *     index ──offset──▶ arena  … 19 A B C D - …           one length byte (or five), then the text
+ *     hash(text) ─────▶ slots  … 0 │ index+1 │ 0 │ …      open addressing, linear probing, 4 bytes a slot
+ *
+ * The slots double when they are 5/8 full. Doubling at once would stop the shard for half a second at ten million
+ * codes, so each insert moves a few slots of the old array (Redis rehashes its dictionaries this way); until all are moved,
+ * a look-up asks the new array, then the old. A native `Map<string, number>` costs about 100 bytes an entry and
+ * doubles at once.
+ */
+
+import { type Column, uint32Column } from './paged.js';
+import { decode, encode, hashBytes, scratch } from './text.js';
+
+const CHUNK_BITS = 18;
+const CHUNK_BYTES = 1 << CHUNK_BITS;
+const SLOTS_FIRST = 1024;
+/** Slots of the old array that one insert moves. Above 8/5, the old one is empty before the new one is full. */
+const MOVES_PER_INSERT = 8;
+const EMPTY = 0;
+/** A removed entry: a probe goes on over it. No index is that large. */
+const REMOVED = 0xffffffff;
+/** A text of this many bytes or more has its length in four bytes after this mark. */
+const LONG = 0xff;
+
+export class StringTable {
+  readonly #chunks: Uint8Array[] = [];
+  /** Bytes used of the last chunk. */
+  #chunkUsed = CHUNK_BYTES;
+  /** Place of each index's text, plus one; 0: no text. A text never straddles two chunks. */
+  readonly #offsets: Column = uint32Column();
+  #slots = new Uint32Array(SLOTS_FIRST);
+  #used = 0;
+  #old: Uint32Array | null = null;
+  #oldMoved = 0;
+  #count = 0;
+
+  /** How many strings are in the table. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The index of a string, or -1. */
+  find(text: string): number {
+    encode(text);
+    return this.#find(scratch.bytes, 0, scratch.length);
+  }
+
+  findBytes(bytes: Uint8Array, start: number, end: number): number {
+    return this.#find(bytes, start, end);
+  }
+
+  /** Gives a string its index. Neither may be in the table. */
+  add(index: number, text: string): void {
+    encode(text);
+    this.addBytes(index, scratch.bytes, 0, scratch.length);
+  }
+
+  addBytes(index: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#offsets.set(index, this.#store(bytes, start, end) + 1);
+    this.#makeRoom();
+    this.#place(this.#slots, index, hashBytes(bytes, start, end, 0));
+    this.#used++;
+    this.#count++;
+  }
+
+  has(index: number): boolean {
+    return this.#offsets.get(index) !== 0;
+  }
+
+  /** The string at an index that has one. */
+  text(index: number): string {
+    const { chunk, start, end } = this.#span(index);
+    return decode(chunk, start, end);
+  }
+
+  /** Forgets a string. Its bytes stay in the arena: removal is for what was never live. */
+  remove(index: number): void {
+    const { chunk, start, end } = this.#span(index);
+    const hash = hashBytes(chunk, start, end, 0);
+    if (!this.#erase(this.#slots, index, hash) && this.#old !== null) this.#erase(this.#old, index, hash);
+    this.#offsets.set(index, 0);
+    this.#count--;
+  }
+
+  /** A hash of the string at an index, as `seed` wants it. */
+  hash(index: number, seed: number): number {
+    const { chunk, start, end } = this.#span(index);
+    return hashBytes(chunk, start, end, seed);
+  }
+
+  bytes(): number {
+    const arena = this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    return arena + this.#offsets.bytes() + this.#slots.byteLength + (this.#old?.byteLength ?? 0);
+  }
+
+  #find(bytes: Uint8Array, start: number, end: number): number {
+    const hash = hashBytes(bytes, start, end, 0);
+    const found = this.#probe(this.#slots, hash, bytes, start, end);
+    if (found !== -1 || this.#old === null) return found;
+    return this.#probe(this.#old, hash, bytes, start, end);
+  }
+
+  #probe(slots: Uint32Array, hash: number, bytes: Uint8Array, start: number, end: number): number {
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = slots[slot] as number;
+      if (entry === EMPTY) return -1;
+      if (entry !== REMOVED && this.#equals(entry - 1, bytes, start, end)) return entry - 1;
+    }
+  }
+
+  #equals(index: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const offset = this.#offsets.get(index) - 1;
+    const chunk = this.#chunks[offset >>> CHUNK_BITS] as Uint8Array;
+    let at = offset & (CHUNK_BYTES - 1);
+    let length = chunk[at++] as number;
+    if (length === LONG) {
+      length = readUint32(chunk, at);
+      at += 4;
+    }
+    if (length !== end - start) return false;
+    for (let i = start; i < end; i++) if (chunk[at++] !== bytes[i]) return false;
+    return true;
+  }
+
+  #span(index: number): { chunk: Uint8Array; start: number; end: number } {
+    const stored = this.#offsets.get(index);
+    if (stored === 0) throw new Error(`no string at index ${index}`);
+    const offset = stored - 1;
+    const chunk = this.#chunks[offset >>> CHUNK_BITS] as Uint8Array;
+    const at = offset & (CHUNK_BYTES - 1);
+    const short = chunk[at] as number;
+    if (short !== LONG) return { chunk, start: at + 1, end: at + 1 + short };
+    return { chunk, start: at + 5, end: at + 5 + readUint32(chunk, at + 1) };
+  }
+
+  #store(bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const need = length < LONG ? length + 1 : length + 5;
+    if (need > CHUNK_BYTES) throw new Error(`a string of ${length} bytes is too long for the table`);
+    if (this.#chunkUsed + need > CHUNK_BYTES) {
+      this.#chunks.push(new Uint8Array(CHUNK_BYTES));
+      this.#chunkUsed = 0;
+    }
+    const chunkIndex = this.#chunks.length - 1;
+    const chunk = this.#chunks[chunkIndex] as Uint8Array;
+    const offset = chunkIndex * CHUNK_BYTES + this.#chunkUsed;
+    let at = this.#chunkUsed;
+    if (length < LONG) chunk[at++] = length;
+    else {
+      chunk[at++] = LONG;
+      for (let shift = 0; shift < 32; shift += 8) chunk[at++] = (length >>> shift) & 0xff;
+    }
+    for (let i = start; i < end; i++) chunk[at++] = bytes[i] as number;
+    this.#chunkUsed += need;
+    return offset;
+  }
+
+  #makeRoom(): void {
+    if (this.#old !== null) this.#moveSome(this.#old);
+    if (this.#used * 8 < this.#slots.length * 5) return;
+    while (this.#old !== null) this.#moveSome(this.#old);
+    this.#old = this.#slots;
+    this.#oldMoved = 0;
+    this.#slots = new Uint32Array(this.#old.length * 2);
+    this.#used = 0;
+  }
+
+  #moveSome(old: Uint32Array): void {
+    const end = Math.min(this.#oldMoved + MOVES_PER_INSERT, old.length);
+    for (let slot = this.#oldMoved; slot < end; slot++) {
+      const entry = old[slot] as number;
+      if (entry === EMPTY || entry === REMOVED) continue;
+      this.#place(this.#slots, entry - 1, this.hash(entry - 1, 0));
+      this.#used++;
+      // Not EMPTY: a probe of the old array that began before this slot must still go on over it.
+      old[slot] = REMOVED;
+    }
+    this.#oldMoved = end;
+    if (end === old.length) this.#old = null;
+  }
+
+  #place(slots: Uint32Array, index: number, hash: number): void {
+    const mask = slots.length - 1;
+    let slot = hash & mask;
+    while (slots[slot] !== EMPTY) slot = (slot + 1) & mask;
+    slots[slot] = index + 1;
+  }
+
+  #erase(slots: Uint32Array, index: number, hash: number): boolean {
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; slots[slot] !== EMPTY; slot = (slot + 1) & mask) {
+      if (slots[slot] !== index + 1) continue;
+      slots[slot] = REMOVED;
+      return true;
+    }
+    return false;
+  }
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (let i = 3; i >= 0; i--) value = value * 256 + (bytes[at + i] as number);
+  return value;
+}

@@ -1,0 +1,73 @@
+/**
+ * Strings as bytes, and back, without the platform's encoders: those cost more in the call than a 20-character
+ * code costs in the loop.
+ *
+ * The encoding is UTF-8 over UTF-16 code units (so a lone surrogate survives). Codes are ASCII, one byte each.
+ */
+
+const SCRATCH_BYTES_FIRST = 4096;
+
+/** Where `encode` leaves its bytes, valid until the next `encode`. One per thread. */
+export const scratch = { bytes: new Uint8Array(SCRATCH_BYTES_FIRST), length: 0 };
+
+/** Encodes into `scratch`. */
+export function encode(text: string): void {
+  if (text.length * 3 > scratch.bytes.length) scratch.bytes = new Uint8Array(text.length * 4);
+  const bytes = scratch.bytes;
+  let at = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) {
+      bytes[at++] = unit;
+    } else if (unit < 0x800) {
+      bytes[at++] = 0xc0 | (unit >> 6);
+      bytes[at++] = 0x80 | (unit & 0x3f);
+    } else {
+      bytes[at++] = 0xe0 | (unit >> 12);
+      bytes[at++] = 0x80 | ((unit >> 6) & 0x3f);
+      bytes[at++] = 0x80 | (unit & 0x3f);
+    }
+  }
+  scratch.length = at;
+}
+
+const DECODE_UNITS_MAX = 1024;
+
+/** Decodes `bytes[start, end)`. */
+export function decode(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > DECODE_UNITS_MAX) {
+    // Split where no character is cut: not before a continuation byte.
+    let middle = start + DECODE_UNITS_MAX;
+    while (((bytes[middle] as number) & 0xc0) === 0x80) middle--;
+    return decode(bytes, start, middle) + decode(bytes, middle, end);
+  }
+  const units: number[] = [];
+  for (let at = start; at < end; ) {
+    const first = bytes[at++] as number;
+    if (first < 0x80) units.push(first);
+    else if (first < 0xe0) units.push(((first & 0x1f) << 6) | ((bytes[at++] as number) & 0x3f));
+    else {
+      const second = (bytes[at++] as number) & 0x3f;
+      units.push(((first & 0x0f) << 12) | (second << 6) | ((bytes[at++] as number) & 0x3f));
+    }
+  }
+  return String.fromCharCode.apply(null, units);
+}
+
+/**
+ * A 32-bit hash of `bytes[start, end)`: FNV-1a with the finalizer of MurmurHash3 (Appleby, public domain), so that
+ * its low bits may index a table. `seed` gives independent hashes of the same bytes. Not for secrets.
+ */
+export function hashBytes(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let hash = (0x811c9dc5 ^ seed) | 0;
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+  return mix(hash);
+}
+
+/** The finalizer alone: spreads every input bit over all 32. */
+export function mix(value: number): number {
+  let hash = value;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,118 @@
+/**
+ * The users of a shard: a number for each, the list of their codes, and per book how many codes and redemptions they
+ * have. The list is a chain through the code records; the counts are rows found by (book, user) in an open-addressing table.
+ */
+import type { CodeRecords } from './code-table.js';
+import { uint32Column } from './paged.js';
+import { StringTable } from './string-table.js';
+import { mix } from './text.js';
+
+const SLOTS_FIRST = 1024;
+
+export class UserTable {
+  readonly #names = new StringTable();
+  /** First record of the user's list, plus one. */
+  readonly #head = uint32Column();
+  #next = 0;
+
+  readonly #memberBook = uint32Column();
+  readonly #memberUser = uint32Column();
+  readonly #memberCodes = uint32Column();
+  readonly #memberRedemptions = uint32Column();
+  #members = 0;
+  #slots = new Uint32Array(SLOTS_FIRST);
+
+  /** The user's number, or -1. */
+  find(userId: string): number {
+    return this.#names.find(userId);
+  }
+
+  findOrAdd(userId: string): number {
+    const found = this.#names.find(userId);
+    if (found !== -1) return found;
+    const user = this.#next++;
+    this.#names.add(user, userId);
+    return user;
+  }
+
+  name(user: number): string {
+    return this.#names.text(user);
+  }
+
+  nameHash(user: number, seed: number): number {
+    return this.#names.hash(user, seed);
+  }
+
+  link(records: CodeRecords, user: number, record: number): void {
+    const head = this.#head.get(user);
+    records.nextOfUser.set(record, head);
+    records.previousOfUser.set(record, 0);
+    if (head !== 0) records.previousOfUser.set(head - 1, record + 1);
+    this.#head.set(user, record + 1);
+  }
+
+  unlink(records: CodeRecords, user: number, record: number): void {
+    const next = records.nextOfUser.get(record);
+    const previous = records.previousOfUser.get(record);
+    if (next !== 0) records.previousOfUser.set(next - 1, previous);
+    if (previous === 0) this.#head.set(user, next);
+    else records.nextOfUser.set(previous - 1, next);
+  }
+
+  /** First record of the user's codes, or -1; go on with `records.nextOfUser`. */
+  firstRecord(user: number): number {
+    return this.#head.get(user) - 1;
+  }
+
+  codesIn(book: number, user: number): number {
+    const member = this.#member(book, user);
+    return member === -1 ? 0 : this.#memberCodes.get(member);
+  }
+
+  redemptionsIn(book: number, user: number): number {
+    const member = this.#member(book, user);
+    return member === -1 ? 0 : this.#memberRedemptions.get(member);
+  }
+
+  count(book: number, user: number, codes: number, redemptions: number): void {
+    let member = this.#member(book, user);
+    if (member === -1) member = this.#addMember(book, user);
+    this.#memberCodes.set(member, this.#memberCodes.get(member) + codes);
+    this.#memberRedemptions.set(member, this.#memberRedemptions.get(member) + redemptions);
+  }
+
+  bytes(): number {
+    const columns = [this.#head, this.#memberBook, this.#memberUser, this.#memberCodes, this.#memberRedemptions];
+    return this.#names.bytes() + this.#slots.byteLength + columns.reduce((sum, column) => sum + column.bytes(), 0);
+  }
+
+  #member(book: number, user: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = pairHash(book, user) & mask; ; slot = (slot + 1) & mask) {
+      const member = (this.#slots[slot] as number) - 1;
+      if (member === -1) return -1;
+      if (this.#memberUser.get(member) === user && this.#memberBook.get(member) === book) return member;
+    }
+  }
+
+  #addMember(book: number, user: number): number {
+    const member = this.#members++;
+    this.#memberBook.set(member, book);
+    this.#memberUser.set(member, user);
+    if (this.#members * 2 > this.#slots.length) {
+      this.#slots = new Uint32Array(this.#slots.length * 2);
+      for (let other = 0; other < member; other++) this.#place(other);
+    }
+    this.#place(member);
+    return member;
+  }
+
+  #place(member: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = pairHash(this.#memberBook.get(member), this.#memberUser.get(member)) & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = member + 1;
+  }
+}
+
+const pairHash = (book: number, user: number): number => mix(Math.imul(book, 0x9e3779b1) ^ user);

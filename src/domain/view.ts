@@ -1,0 +1,32 @@
+/** What queries answer with. Times are Unix ms. */
+import type { Book, BookCounts } from './book.js';
+import type { CodeView } from './command.js';
+
+export interface BookView {
+  readonly book: Book;
+  readonly counts: BookCounts;
+}
+
+/** Redemptions per bucket, oldest first; the last bucket is the running one. Rolled-back ones don't count. */
+export interface BookStats extends BookView {
+  readonly perMinute: readonly number[];
+  readonly perHour: readonly number[];
+  readonly perDay: readonly number[];
+  /** Start of the last bucket of each, Unix ms. */
+  readonly minuteMs: number;
+  readonly hourMs: number;
+  readonly dayMs: number;
+}
+
+/** A page of codes; `nextIndex` continues it (as `afterIndex`), null ends it. */
+export interface CodePage {
+  readonly items: readonly CodeView[];
+  readonly nextIndex: number | null;
+}
+
+export type QueryResult =
+  | { readonly kind: 'book'; readonly view: BookView }
+  | { readonly kind: 'books'; readonly items: readonly BookView[] }
+  | { readonly kind: 'stats'; readonly stats: BookStats }
+  | { readonly kind: 'code'; readonly code: CodeView }
+  | { readonly kind: 'codes'; readonly page: CodePage };
