@@ -1,0 +1,277 @@
+/**
+ * Configuration: every variable that Clipbook reads, declared and validated here and nowhere else.
+ *
+ * A declaration carries its schema together with the sentence that tells what is allowed, so that the error line,
+ * the table in docs/configuration.md and the check can't drift apart. An empty variable counts as one that is not
+ * given, because that is what a compose file passes for a value that was left out.
+ */
+import { randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { SHARDS_MAX } from './domain/ids.js';
+
+export interface Config {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Absolute. */
+  readonly dataDir: string;
+  /** `null`: the embedded PostgreSQL, under `dataDir`. */
+  readonly databaseUrl: string | null;
+  /** `null`: the file journal, under `dataDir`. */
+  readonly redisUrl: string | null;
+  readonly shards: number;
+  /** At most `shards`. */
+  readonly shardThreads: number;
+  readonly httpThreads: number;
+  readonly environment: 'development' | 'production' | 'test';
+  /** `null`: not given; `jwtSecretOf` finds or makes the one that is kept. Never `null` in production. */
+  readonly jwtSecret: string | null;
+  readonly jwtIssuer: string;
+  readonly jwtAudience: string;
+  /** How long a lock lives when neither the caller nor the book says so. */
+  readonly lockTtlMs: number;
+  /** How long a success is remembered for its idempotency key. */
+  readonly idempotencyTtlMs: number;
+  /** Memory that remembered keys may take, over all shards. */
+  readonly idempotencyBytesMax: number;
+  /** Commands that may wait in front of one shard thread; past it, callers are refused at once. */
+  readonly mailboxMax: number;
+  readonly logLevel: LogLevel;
+}
+
+/** A value that can't be used. The message is the one line that the operator reads. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads the configuration from an environment. Unknown variables are ignored.
+ * Throws `ConfigError` for the first bad value, in the order of the table.
+ */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const read = <T>(name: VariableName, variable: Variable<T>): T | null => {
+    const given = env[name];
+    if (given === undefined || given === '') return null;
+    const parsed = variable.schema.safeParse(given);
+    if (!parsed.success) throw refusal(name, given, variable.allowed);
+    return parsed.data;
+  };
+
+  const host = read('HOST', VARIABLES.HOST) ?? '127.0.0.1';
+  const port = read('PORT', VARIABLES.PORT) ?? 3000;
+  const dataDir = resolve(read('DATA_DIR', VARIABLES.DATA_DIR) ?? './data');
+  const databaseUrl = read('DATABASE_URL', VARIABLES.DATABASE_URL);
+  const redisUrl = read('REDIS_URL', VARIABLES.REDIS_URL);
+  const shards = read('SHARDS', VARIABLES.SHARDS) ?? 16;
+  const givenShardThreads = read('SHARD_THREADS', VARIABLES.SHARD_THREADS);
+  if (givenShardThreads !== null && givenShardThreads > shards)
+    throw refusal('SHARD_THREADS', String(givenShardThreads), `at most SHARDS, which is ${shards}`);
+  const httpThreads = read('HTTP_THREADS', VARIABLES.HTTP_THREADS) ?? 1;
+  const environment = read('NODE_ENV', VARIABLES.NODE_ENV) ?? 'development';
+  const jwtSecret = read('JWT_SECRET', VARIABLES.JWT_SECRET);
+  if (jwtSecret === null && environment === 'production')
+    throw refusal('JWT_SECRET', '', `${VARIABLES.JWT_SECRET.allowed}; production needs one`);
+
+  return {
+    host,
+    port,
+    dataDir,
+    databaseUrl,
+    redisUrl,
+    shards,
+    shardThreads: givenShardThreads ?? spareCores(httpThreads, shards),
+    httpThreads,
+    environment,
+    jwtSecret,
+    jwtIssuer: read('JWT_ISSUER', VARIABLES.JWT_ISSUER) ?? 'clipbook',
+    jwtAudience: read('JWT_AUDIENCE', VARIABLES.JWT_AUDIENCE) ?? 'clipbook',
+    lockTtlMs: (read('LOCK_TTL_SECONDS', VARIABLES.LOCK_TTL_SECONDS) ?? 120) * 1000,
+    idempotencyTtlMs: (read('IDEMPOTENCY_TTL_SECONDS', VARIABLES.IDEMPOTENCY_TTL_SECONDS) ?? 86_400) * 1000,
+    idempotencyBytesMax: read('IDEMPOTENCY_BYTES_MAX', VARIABLES.IDEMPOTENCY_BYTES_MAX) ?? 2 ** 30,
+    mailboxMax: read('MAILBOX_MAX', VARIABLES.MAILBOX_MAX) ?? 8192,
+    logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
+  };
+}
+
+/**
+ * The secret that signs tokens: the one that was given, else the one that is kept in `DATA_DIR/jwt-secret`, readable
+ * by its owner alone, made on the first start. It is linked into place when it is whole, so that of two starts at
+ * once both read the same one, and none reads half of it.
+ */
+export function jwtSecretOf(config: Config): string {
+  if (config.jwtSecret !== null) return config.jwtSecret;
+  mkdirSync(config.dataDir, { recursive: true });
+  const path = join(config.dataDir, 'jwt-secret');
+  const kept = readIfThere(path);
+  if (kept !== null) return kept;
+  const fresh = join(config.dataDir, `jwt-secret.${process.pid}.new`);
+  writeFileSync(fresh, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  try {
+    linkSync(fresh, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(fresh);
+  }
+  return readFileSync(path, 'utf8').trim();
+}
+
+/** The variables as rows of a Markdown table, for docs/configuration.md. */
+export function configurationTable(): string {
+  const rows = Object.entries(VARIABLES).map(
+    ([name, { about, allowed, byDefault }]) => `| \`${name}\` | ${about} | ${allowed} | ${byDefault} |`,
+  );
+  return ['| variable | what | allowed | default |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+interface Variable<T> {
+  readonly schema: z.ZodType<T, string>;
+  /** Completes "allowed is …". */
+  readonly allowed: string;
+  readonly about: string;
+  readonly byDefault: string;
+}
+
+const JWT_SECRET_BYTES_MIN = 32;
+
+const VARIABLES = {
+  HOST: {
+    schema: z.string().refine((text) => isIP(text) !== 0 || isHostname(text)),
+    allowed: 'an IP address or a host name',
+    about: 'address to listen on',
+    byDefault: '`127.0.0.1`',
+  },
+  PORT: { ...whole(0, 65_535), about: 'port to listen on; 0 takes a free one and prints it', byDefault: '`3000`' },
+  DATA_DIR: {
+    schema: z.string().refine((text) => !text.includes('\0')),
+    allowed: 'a path',
+    about: 'where everything is kept',
+    byDefault: '`./data`',
+  },
+  DATABASE_URL: {
+    ...url(['postgres:', 'postgresql:']),
+    about: 'your PostgreSQL',
+    byDefault: 'an embedded one, under `DATA_DIR`',
+  },
+  REDIS_URL: {
+    ...url(['redis:', 'rediss:']),
+    about: 'your Redis, for the journal',
+    byDefault: 'a journal in files, under `DATA_DIR`',
+  },
+  SHARDS: {
+    ...whole(1, SHARDS_MAX),
+    about: 'logical shards; fixed once there is data',
+    byDefault: '`16`',
+  },
+  SHARD_THREADS: {
+    ...whole(1, SHARDS_MAX),
+    about: 'threads that decide; at most `SHARDS`',
+    byDefault: 'one for each core that `HTTP_THREADS` leaves',
+  },
+  HTTP_THREADS: { ...whole(1, 64), about: 'threads that speak HTTP', byDefault: '`1`' },
+  NODE_ENV: {
+    ...oneOf(['development', 'production', 'test']),
+    about: '`production` has no seeded logins and asks for `JWT_SECRET`',
+    byDefault: '`development`',
+  },
+  JWT_SECRET: {
+    schema: z.string().refine((text) => Buffer.byteLength(text) >= JWT_SECRET_BYTES_MIN),
+    allowed: `a text of at least ${JWT_SECRET_BYTES_MIN} bytes`,
+    about: 'signs tokens (HS256)',
+    byDefault: 'made and kept under `DATA_DIR`; none in production',
+  },
+  JWT_ISSUER: { ...shortText(), about: '`iss` of tokens', byDefault: '`clipbook`' },
+  JWT_AUDIENCE: { ...shortText(), about: '`aud` of tokens', byDefault: '`clipbook`' },
+  LOCK_TTL_SECONDS: {
+    ...whole(1, 86_400),
+    about: 'how long a lock lives when neither caller nor book says so',
+    byDefault: '`120`',
+  },
+  IDEMPOTENCY_TTL_SECONDS: {
+    ...whole(1, 2_592_000),
+    about: 'how long a success is remembered for its idempotency key',
+    byDefault: '`86400`',
+  },
+  IDEMPOTENCY_BYTES_MAX: {
+    ...whole(2 ** 20, 2 ** 40),
+    about: 'memory for remembered keys, over all shards; past it, requests with a new key get 503',
+    byDefault: '`1073741824` (1 GiB)',
+  },
+  MAILBOX_MAX: {
+    ...whole(1, 1_000_000),
+    about: 'commands that may wait for one shard thread; past it, callers get 503',
+    byDefault: '`8192`',
+  },
+  LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'least level that is logged', byDefault: '`info`' },
+} satisfies Record<string, Variable<unknown>>;
+
+type VariableName = keyof typeof VARIABLES;
+
+/** Names whose values never show. */
+const SECRETS: ReadonlySet<VariableName> = new Set(['JWT_SECRET']);
+
+function refusal(name: VariableName, given: string, allowed: string): ConfigError {
+  return new ConfigError(`${name} is ${shown(name, given)}; allowed is ${allowed}`);
+}
+
+const SHOWN_LENGTH_MAX = 100;
+
+/** A value as the operator may see it: quoted, on one line, of bounded length, without passwords. */
+function shown(name: VariableName, given: string): string {
+  if (given === '') return 'not set';
+  if (SECRETS.has(name)) return `a text of ${Buffer.byteLength(given)} bytes`;
+  const masked = given.replace(/\/\/[^/]*@/, '//***@');
+  return JSON.stringify(masked.length > SHOWN_LENGTH_MAX ? `${masked.slice(0, SHOWN_LENGTH_MAX)}…` : masked);
+}
+
+function whole(min: number, max: number): Pick<Variable<number>, 'schema' | 'allowed'> {
+  return {
+    schema: z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .transform(Number)
+      .refine((count) => count >= min && count <= max),
+    allowed: `a whole number from ${min} to ${max}`,
+  };
+}
+
+function oneOf<const T extends readonly string[]>(values: T): Pick<Variable<T[number]>, 'schema' | 'allowed'> {
+  return { schema: z.enum(values) as unknown as z.ZodType<T[number], string>, allowed: `one of ${values.join(', ')}` };
+}
+
+function url(protocols: readonly string[]): Pick<Variable<string>, 'schema' | 'allowed'> {
+  return {
+    schema: z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol)),
+    allowed: `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  };
+}
+
+function shortText(): Pick<Variable<string>, 'schema' | 'allowed'> {
+  return { schema: z.string().regex(/^[\x21-\x7e]{1,255}$/), allowed: '1 to 255 visible ASCII characters' };
+}
+
+/** RFC 1123, section 2.1. */
+function isHostname(text: string): boolean {
+  const labels = text.split('.');
+  return text.length <= 253 && labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(label));
+}
+
+function spareCores(httpThreads: number, shards: number): number {
+  return Math.min(shards, Math.max(1, availableParallelism() - httpThreads));
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
