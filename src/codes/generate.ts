@@ -1,0 +1,221 @@
+/** Codes by the million, written as bytes that go straight into COPY; and how hard they are to guess. */
+import { symbolValues } from './check-system.js';
+import type { Pattern } from './pattern.js';
+import { createPermutation, PERMUTATION_ROWS_MAX } from './permutation.js';
+
+/**
+ * How a row of output looks.
+ * - `fixed`: codes back to back, `pattern.length` bytes each.
+ * - `copyText`: a line of PostgreSQL's COPY text format. Columns in this order, tabs between, a newline after; the
+ *   ordinal grows by one with each row, from `firstOrdinal`.
+ */
+export type RowLayout =
+  | { readonly kind: 'fixed' }
+  | { readonly kind: 'copyText'; readonly columns: readonly RowColumn[]; readonly firstOrdinal: number };
+
+export type RowColumn = 'code' | 'ordinal' | { readonly constant: string };
+
+export interface CodeGenerator {
+  /** How many counters there are, at most 2^53 - 1: a job must not ask for more. */
+  readonly counters: number;
+  /** Bytes that one row can take at most. */
+  rowBytesMax(layout: RowLayout): number;
+  /**
+   * Writes the codes of the counters `from .. to - 1` into `target` from `at` on and returns where it ended.
+   * `target` must have room for `(to - from) * rowBytesMax(layout)`. The same counter gives the same code for ever.
+   */
+  generateInto(target: Uint8Array, at: number, from: number, to: number, layout: RowLayout): number;
+}
+
+/** `key` is from `deriveKey`. Making one costs up to 50 ms for small keyspaces; keep it for the length of a job. */
+export function createCodeGenerator(key: Uint8Array, pattern: Pattern): CodeGenerator {
+  const { length, positions } = pattern;
+  const permutation = createPermutation(
+    key,
+    positions.map(({ alphabet }) => alphabet.length),
+  );
+  const template = Buffer.from(pattern.template, 'latin1');
+  const alphabets = positions.map(({ alphabet }) => Buffer.from(alphabet, 'latin1'));
+  const offsets = positions.map(({ offset }) => offset);
+  const writeCheck = checkWriter(pattern);
+
+  /** Rows of `codes` are whole codes; made column by column, as the digits are. */
+  const codes = new Uint8Array(PERMUTATION_ROWS_MAX * length);
+  for (let row = 0; row < PERMUTATION_ROWS_MAX; row++) codes.set(template, row * length);
+  function fillCodes(from: number, count: number): void {
+    const digits = permutation.digits(from, count);
+    const width = offsets.length;
+    for (let place = 0; place < width; place++) {
+      const alphabet = alphabets[place] as Uint8Array;
+      let to = offsets[place] as number;
+      for (let row = 0, digit = place; row < count; row++, digit += width, to += length) {
+        codes[to] = alphabet[digits[digit] as number] as number;
+      }
+    }
+    if (writeCheck !== null) for (let row = 0; row < count; row++) writeCheck(codes, row * length);
+  }
+
+  return {
+    counters: permutation.counters,
+    rowBytesMax: (layout) => (layout.kind === 'fixed' ? length : rowParts(layout).bytesMax(length)),
+    generateInto(target, at, from, to, layout) {
+      const parts = layout.kind === 'fixed' ? null : rowParts(layout);
+      let end = at;
+      for (let next = from; next < to; next += PERMUTATION_ROWS_MAX) {
+        const count = Math.min(PERMUTATION_ROWS_MAX, to - next);
+        fillCodes(next, count);
+        if (parts === null) {
+          target.set(codes.subarray(0, count * length), end);
+          end += count * length;
+        } else {
+          end = parts.write(target, end, codes, length, count, parts.firstOrdinal + (next - from));
+        }
+      }
+      return end;
+    },
+  };
+}
+
+export interface GuessOdds {
+  /** One guess in this many hits a live code. Infinity when there is none. */
+  readonly oneIn: number;
+  readonly keyspaceBits: number;
+  /** How long the first hit takes on average at 100,000 guesses a second that nothing slows down. */
+  readonly yearsToFirstHit: number;
+  /** All of it in a sentence. */
+  readonly text: string;
+  /** Not null when the keyspace has less than 80 bits. */
+  readonly warning: string | null;
+}
+
+const GUESSES_PER_SECOND = 100_000;
+const KEYSPACE_BITS_GOOD = 80;
+
+/** How hard it is to hit one of `liveCodes` codes in a pattern's keyspace by guessing. */
+export function guessOdds(pattern: Pick<Pattern, 'keyspace' | 'keyspaceBits'>, liveCodes: number): GuessOdds {
+  // Not through the logarithm where it fits: a keyspace of 1,000 is to read as 1,000.
+  const keyspace = Number(pattern.keyspace);
+  const oneIn = liveCodes === 0 ? Number.POSITIVE_INFINITY : Math.max(1, keyspace / liveCodes);
+  const seconds = oneIn / GUESSES_PER_SECOND;
+  const bits = Math.round(pattern.keyspaceBits * 10) / 10;
+  return {
+    oneIn,
+    keyspaceBits: pattern.keyspaceBits,
+    yearsToFirstHit: seconds / SECONDS_PER_YEAR,
+    text:
+      liveCodes === 0
+        ? 'no live code to guess'
+        : `1 guess in ${spellCount(oneIn)} hits a live code; at 100,000 guesses a second the first hit takes about ${spellTime(seconds)}`,
+    warning:
+      bits >= KEYSPACE_BITS_GOOD
+        ? null
+        : `the pattern has ${bits} random bits; ${KEYSPACE_BITS_GOOD} or more keep codes from being guessed`,
+  };
+}
+
+const SECONDS_PER_YEAR = 31_557_600;
+
+function spellCount(count: number): string {
+  return count < 1e15 ? Math.round(count).toLocaleString('en-US') : count.toExponential(1);
+}
+
+function spellTime(seconds: number): string {
+  if (seconds < 1) return 'less than a second';
+  const units: readonly (readonly [number, string])[] = [
+    [SECONDS_PER_YEAR, 'year'],
+    [86_400, 'day'],
+    [3_600, 'hour'],
+    [60, 'minute'],
+    [1, 'second'],
+  ];
+  const [size, unit] = units.find(([length]) => seconds >= length) ?? [1, 'second'];
+  const count = Math.round(seconds / size);
+  return `${spellCount(count)} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+/** What stands around a code in a COPY line, prepared once per call. */
+function rowParts(layout: Extract<RowLayout, { kind: 'copyText' }>) {
+  /** Bytes to copy, or one of the two things that change from row to row. Constants that meet become one. */
+  const parts: ('code' | 'ordinal' | Uint8Array)[] = [];
+  let constant = '';
+  const endConstant = () => {
+    if (constant !== '') parts.push(Buffer.from(constant, 'utf8'));
+    constant = '';
+  };
+  layout.columns.forEach((column, i) => {
+    if (i > 0) constant += '\t';
+    if (typeof column === 'string') {
+      endConstant();
+      parts.push(column);
+    } else {
+      if (/[\t\n\r\\]/.test(column.constant)) throw new Error('a constant column must not need escaping');
+      constant += column.constant;
+    }
+  });
+  constant += '\n';
+  endConstant();
+  return {
+    firstOrdinal: layout.firstOrdinal,
+    bytesMax: (codeBytes: number) =>
+      parts.reduce((sum, part) => sum + (part === 'code' ? codeBytes : part === 'ordinal' ? 16 : part.length), 0),
+    write(
+      target: Uint8Array,
+      at: number,
+      codes: Uint8Array,
+      codeBytes: number,
+      count: number,
+      firstOrdinal: number,
+    ): number {
+      let end = at;
+      for (let row = 0; row < count; row++) {
+        for (const part of parts) {
+          if (part === 'code') {
+            const start = row * codeBytes;
+            for (let i = 0; i < codeBytes; i++) target[end + i] = codes[start + i] as number;
+            end += codeBytes;
+          } else if (part === 'ordinal') {
+            end = writeDecimal(target, end, firstOrdinal + row);
+          } else {
+            for (let i = 0; i < part.length; i++) target[end + i] = part[i] as number;
+            end += part.length;
+          }
+        }
+      }
+      if (end > target.length) throw new Error('the target is too small for its rows');
+      return end;
+    },
+  };
+}
+
+function writeDecimal(target: Uint8Array, at: number, value: number): number {
+  let digits = 1;
+  for (let bound = 10; value >= bound; bound *= 10) digits++;
+  let rest = value;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const quotient = Math.floor(rest / 10);
+    target[i] = 48 + rest - quotient * 10;
+    rest = quotient;
+  }
+  return at + digits;
+}
+
+/** Writes the check character of the code at `start` (check-system.ts says how), or null where there is none. */
+function checkWriter(pattern: Pattern): ((codes: Uint8Array, start: number) => void) | null {
+  if (pattern.check === null) return null;
+  const { offset: checkOffset, system } = pattern.check;
+  const { product, leftOf, rightOf } = system;
+  const order = system.symbols.length;
+  const values = symbolValues(system.symbols);
+  const symbols = Buffer.from(system.symbols, 'latin1');
+  const before = pattern.positions.filter(({ offset }) => offset < checkOffset).map(({ offset }) => offset);
+  const after = pattern.positions.filter(({ offset }) => offset > checkOffset).map(({ offset }) => offset);
+  after.reverse();
+  return (codes, start) => {
+    const valueAt = (offset: number) => values[codes[start + offset] as number] as number;
+    let fold = 0;
+    for (const offset of before) fold = product[fold * order + valueAt(offset)] as number;
+    let wanted = 0;
+    for (const offset of after) wanted = leftOf[wanted * order + valueAt(offset)] as number;
+    codes[start + checkOffset] = symbols[rightOf[fold * order + wanted] as number] as number;
+  };
+}
