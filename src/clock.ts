@@ -35,9 +35,8 @@ export function createClock(
 
   return {
     now() {
-      const wall = wallMs();
       const readAt = monotonicMs();
-      shownMs = wall >= shownMs ? wall : shownMs + (readAt - readAtMs) * CATCH_UP_PACE;
+      shownMs = Math.max(wallMs(), shownMs + (readAt - readAtMs) * CATCH_UP_PACE);
       readAtMs = readAt;
       return Math.floor(shownMs);
     },

@@ -227,7 +227,7 @@ const SHOWN_LENGTH_MAX = 100;
 function shown(name: VariableName, given: string): string {
   if (given === '') return 'not set';
   if (SECRETS.has(name)) return `a text of ${Buffer.byteLength(given)} bytes`;
-  const masked = given.replace(/\/\/[^/]*@/, '//***@');
+  const masked = given.replace(/\/\/.*@/s, '//***@');
   return JSON.stringify(masked.length > SHOWN_LENGTH_MAX ? `${masked.slice(0, SHOWN_LENGTH_MAX)}…` : masked);
 }
 

@@ -17,10 +17,11 @@ export function createLogger(options: { readonly level: LogLevel; readonly threa
       base: { thread: options.thread },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: errorFields },
       redact: {
-        paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
-        // An error's `code` (ECONNREFUSED, 57P01) is what the operator looks for.
-        censor: (value: unknown, path: string[]) => (path[0] === 'err' ? value : '[masked]'),
+        // PostgreSQL names the offending values in `detail`, coupon codes among them.
+        paths: ['err.detail', ...SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`])],
+        censor: '[masked]',
       },
     },
     pino.destination({ dest: 1, sync: true }),
@@ -39,3 +40,9 @@ const SECRET_FIELDS = [
   'code',
   'codes',
 ];
+
+/** An error's `code` (ECONNREFUSED, 57P01) is what the operator looks for, so it goes by a name that isn't masked. */
+function errorFields(error: Error): Record<string, unknown> {
+  const { code, ...fields } = pino.stdSerializers.err(error);
+  return code === undefined ? fields : { ...fields, errorCode: code };
+}

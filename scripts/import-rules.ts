@@ -1,0 +1,136 @@
+/**
+ * The rules that keep the parts apart, as one table, and the search for what breaks them: an import that points
+ * up, a circle, a file that nothing reaches, and a domain that is not pure. A rule that only a document states is
+ * broken within a month; this one stops `npm run check`.
+ */
+import { posix } from 'node:path';
+import { blankOut, importsOf, lineAt } from './source-text.js';
+
+/** What a folder may import besides itself. Files that lie directly in `src/` are the part `src`. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'src/domain': [],
+  'src/codes': [],
+  'src/journal': ['src/domain'],
+  'src/postgres': ['src/domain'],
+  'src/actor': ['src/domain', 'src/journal', 'src/postgres', 'src/codes'],
+  'src/live': ['src/actor', 'src/domain', 'src/journal'],
+  'src/http': ['src/actor', 'src/domain'],
+  src: ['src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
+  workers: ['src', 'src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
+  scripts: ['src'],
+  load: [],
+  web: [],
+};
+
+/**
+ * Made once, where a thread is composed (main, `workers/`), and handed down. The parts may name their types, but not
+ * import the things themselves; the domain and the shape of codes may not even do that.
+ */
+const HANDED_DOWN = new Set(['src/config.ts', 'src/log.ts', 'src/clock.ts', 'src/thread.ts']);
+const SEES_NOTHING = new Set(['src/domain', 'src/codes']);
+
+/** Time, randomness, I/O and waiting: all that would make a replay differ. */
+const IMPURE =
+  /(?<![.\w$])(?:Date|performance|process|setTimeout|setInterval|setImmediate|queueMicrotask|crypto|fetch|console|globalThis|Promise|async|await)(?![\w$]|\??:)|\bMath\.random\b/g;
+
+/**
+ * `files` maps a path from the root, with forward slashes, to its text. Returns a line for each breach, `path:line: what`,
+ * in the order of the paths.
+ */
+export function findBreaches(files: ReadonlyMap<string, string>): string[] {
+  const breaches: string[] = [];
+  const graph = new Map<string, Map<string, number>>();
+
+  for (const [path, source] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const targets = new Map<string, number>();
+    graph.set(path, targets);
+    if (partOf(path) === 'src/domain') breaches.push(...impurities(path, source));
+
+    for (const { specifier, line, typeOnly } of importsOf(source)) {
+      if (!specifier.startsWith('.')) {
+        if (partOf(path) === 'src/domain')
+          breaches.push(`${path}:${line}: the domain imports nothing from outside, here ${specifier}`);
+        continue;
+      }
+      const target = resolveImport(files, path, specifier);
+      if (target === null) {
+        breaches.push(`${path}:${line}: there is no ${specifier}`);
+        continue;
+      }
+      if (!targets.has(target)) targets.set(target, line);
+      const why = forbidden(path, target, typeOnly);
+      if (why !== null) breaches.push(`${path}:${line}: ${why}`);
+    }
+  }
+  return [...breaches, ...circles(graph), ...unreached(graph)];
+}
+
+function forbidden(path: string, target: string, typeOnly: boolean): string | null {
+  const from = partOf(path);
+  const to = partOf(target);
+  if (from === 'test') return null;
+  if (target === 'src/main.ts') return 'nothing imports src/main.ts';
+  if (HANDED_DOWN.has(target) && from.startsWith('src/') && !SEES_NOTHING.has(from))
+    return typeOnly ? null : `${target} is handed down; ${from} may import its types only`;
+  if (from === to || MAY_IMPORT[from]?.includes(to) === true) return null;
+  return `${from} must not import ${to} (${target})`;
+}
+
+function impurities(path: string, source: string): string[] {
+  return [...blankOut(source).matchAll(IMPURE)].map(
+    (match) => `${path}:${lineAt(source, match.index)}: the domain is pure and synchronous, here ${match[0]}`,
+  );
+}
+
+/** One line for each circle, found from the first of its files. */
+function circles(graph: ReadonlyMap<string, ReadonlyMap<string, number>>): string[] {
+  const found: string[] = [];
+  const finished = new Set<string>();
+  const trail: string[] = [];
+
+  const visit = (path: string): void => {
+    if (finished.has(path)) return;
+    const seenAt = trail.indexOf(path);
+    if (seenAt !== -1) {
+      const circle = trail.slice(seenAt);
+      const line = graph.get(circle[0] as string)?.get(circle[1] ?? path) ?? 1;
+      found.push(`${circle[0]}:${line}: imports in a circle: ${[...circle, path].join(' -> ')}`);
+      return;
+    }
+    trail.push(path);
+    for (const target of graph.get(path)?.keys() ?? []) visit(target);
+    trail.pop();
+    finished.add(path);
+  };
+  for (const path of graph.keys()) visit(path);
+  return found;
+}
+
+function unreached(graph: ReadonlyMap<string, ReadonlyMap<string, number>>): string[] {
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const target of graph.get(path)?.keys() ?? []) visit(target);
+  };
+  for (const path of graph.keys()) if (isEntry(path)) visit(path);
+  return [...graph.keys()].filter((path) => !reached.has(path)).map((path) => `${path}:1: nothing reaches this file`);
+}
+
+/** What someone starts: the server, a thread, a script, a test. The browser's files are found by their pages. */
+function isEntry(path: string): boolean {
+  return path === 'src/main.ts' || /^(?:workers|scripts|load)\/[^/]+$/.test(path) || /^(?:test|web)\//.test(path);
+}
+
+/** `src/domain/book.ts` is of `src/domain`, `src/main.ts` of `src`, `load/peers/bare.ts` of `load`. */
+function partOf(path: string): string {
+  const [top = '', second = ''] = path.split('/');
+  return top === 'src' && second !== '' && !second.includes('.') ? `${top}/${second}` : top;
+}
+
+/** `./x.js` names `x.ts` in sources. */
+function resolveImport(files: ReadonlyMap<string, string>, importer: string, specifier: string): string | null {
+  const path = posix.join(posix.dirname(importer), specifier);
+  const candidates = [path, path.replace(/\.js$/, '.ts'), path.replace(/\.js$/, '.tsx')];
+  return candidates.find((candidate) => files.has(candidate)) ?? null;
+}

@@ -1,0 +1,109 @@
+/**
+ * `npm test`: sees that what the tests need is there, then gives them to Node's own runner, whose summary is the last
+ * thing printed and whose exit code is ours. `npm test -- test/domain/decide.test.ts …` runs a part; a folder names all
+ * tests in it. The files are listed here because Node 20 knows no globs after `--test`.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { delimiter, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** A program that is no npm package. It is asked for only when a test file names it. */
+interface Need {
+  readonly program: string;
+  readonly aptPackage: string;
+  readonly brewPackage: string;
+}
+
+const NEEDS: readonly Need[] = [{ program: 'redis-server', aptPackage: 'redis-server', brewPackage: 'redis' }];
+
+/** Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only slow each other down. */
+const FILES_AT_ONCE_MAX = 4;
+
+const NODE_MAJORS = ['20', '22'];
+
+main();
+
+function main(): void {
+  const nodeMajor = process.versions.node.split('.')[0] ?? '';
+  if (!NODE_MAJORS.includes(nodeMajor)) {
+    console.error(`Node ${process.versions.node} is not supported: install Node 20 or 22 (https://nodejs.org)`);
+    process.exit(1);
+  }
+  const asked = process.argv.slice(2);
+  const files = asked.length === 0 ? testsIn(join(ROOT, 'test')) : asked.flatMap((path) => testsIn(resolve(path)));
+  if (files.length === 0) {
+    console.error(`no test files (*.test.ts) in ${asked.length === 0 ? 'test' : asked.join(', ')}`);
+    process.exit(1);
+  }
+  const missing = NEEDS.filter((need) => isNamedIn(need.program, files) && !isOnPath(need.program) && !install(need));
+  if (missing.length > 0) process.exit(1);
+  run(files);
+}
+
+function run(files: readonly string[]): void {
+  const atOnce = Math.min(FILES_AT_ONCE_MAX, Math.max(2, availableParallelism()));
+  const runner = spawn(
+    process.execPath,
+    [
+      '--import',
+      'tsx',
+      '--test',
+      `--test-concurrency=${atOnce}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      ...files.map((file) => relative(ROOT, file)),
+    ],
+    // NODE_TEST_CONTEXT is set when we are run from within a test, and would make the runner report in its private format.
+    { cwd: ROOT, stdio: 'inherit', env: { ...process.env, NODE_TEST_CONTEXT: undefined } },
+  );
+  // The runner ends its test processes; killing only ourselves would leave them.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => runner.kill(signal));
+  runner.on('exit', (code) => {
+    process.exitCode = code ?? 1;
+  });
+}
+
+/** The path itself when it is a file, else every `*.test.ts` below it, sorted. */
+function testsIn(path: string): string[] {
+  if (!existsSync(path)) return [];
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const child = join(path, entry.name);
+      if (entry.isDirectory()) return testsIn(child);
+      return entry.name.endsWith('.test.ts') ? [child] : [];
+    });
+}
+
+function isNamedIn(program: string, files: readonly string[]): boolean {
+  return files.some((file) => readFileSync(file, 'utf8').includes(program));
+}
+
+function isOnPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
+/** Installs where that takes no password; says in one line what is missing and how to get it where it fails. */
+function install(need: Need): boolean {
+  const command = installCommand(need);
+  if (command !== null && (process.getuid?.() === 0 || command[0] === 'brew')) {
+    console.log(`installing ${need.program}: ${command.join(' ')}`);
+    const [program = '', ...args] = command;
+    const { status } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    if (status === 0 && isOnPath(need.program)) return true;
+  }
+  const how = command === null ? 'install it with your system’s package manager' : `sudo ${command.join(' ')}`;
+  console.error(`missing: ${need.program}, which tests start. To get it: ${how.replace('sudo brew', 'brew')}`);
+  return false;
+}
+
+function installCommand(need: Need): readonly string[] | null {
+  if (isOnPath('apt-get')) return ['apt-get', 'install', '--yes', '--no-install-recommends', need.aptPackage];
+  if (isOnPath('brew')) return ['brew', 'install', need.brewPackage];
+  return null;
+}

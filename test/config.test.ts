@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { ConfigError, configurationTable, jwtSecretOf, parseConfig } from '../src/config.js';
+
+const SECRET = 'a-secret-of-thirty-two-bytes-or-more';
+
+test('an empty environment gives the documented defaults', () => {
+  assert.deepEqual(parseConfig({}), {
+    host: '127.0.0.1',
+    port: 3000,
+    dataDir: resolve('data'),
+    databaseUrl: null,
+    redisUrl: null,
+    shards: 16,
+    shardThreads: Math.min(16, Math.max(1, availableParallelism() - 1)),
+    httpThreads: 1,
+    environment: 'development',
+    jwtSecret: null,
+    jwtIssuer: 'clipbook',
+    jwtAudience: 'clipbook',
+    lockTtlMs: 120_000,
+    idempotencyTtlMs: 86_400_000,
+    idempotencyBytesMax: 1_073_741_824,
+    mailboxMax: 8192,
+    logLevel: 'info',
+  });
+});
+
+test('every variable is read', () => {
+  assert.deepEqual(
+    parseConfig({
+      HOST: '::1',
+      PORT: '0',
+      DATA_DIR: '/var/lib/clipbook',
+      DATABASE_URL: 'postgres://u:p@db/clipbook',
+      REDIS_URL: 'redis://cache:6379',
+      SHARDS: '4',
+      SHARD_THREADS: '4',
+      HTTP_THREADS: '2',
+      NODE_ENV: 'production',
+      JWT_SECRET: SECRET,
+      JWT_ISSUER: 'https://id.example',
+      JWT_AUDIENCE: 'coupons',
+      LOCK_TTL_SECONDS: '86400',
+      IDEMPOTENCY_TTL_SECONDS: '60',
+      IDEMPOTENCY_BYTES_MAX: '1048576',
+      MAILBOX_MAX: '1',
+      LOG_LEVEL: 'silent',
+      SOMETHING_ELSE: 'is ignored',
+    }),
+    {
+      host: '::1',
+      port: 0,
+      dataDir: '/var/lib/clipbook',
+      databaseUrl: 'postgres://u:p@db/clipbook',
+      redisUrl: 'redis://cache:6379',
+      shards: 4,
+      shardThreads: 4,
+      httpThreads: 2,
+      environment: 'production',
+      jwtSecret: SECRET,
+      jwtIssuer: 'https://id.example',
+      jwtAudience: 'coupons',
+      lockTtlMs: 86_400_000,
+      idempotencyTtlMs: 60_000,
+      idempotencyBytesMax: 1_048_576,
+      mailboxMax: 1,
+      logLevel: 'silent',
+    },
+  );
+});
+
+test('an empty variable counts as not given', () => {
+  assert.equal(parseConfig({ PORT: '', DATABASE_URL: '' }).port, 3000);
+});
+
+const REFUSED: readonly (readonly [env: Record<string, string>, line: string])[] = [
+  [{ PORT: '65536' }, 'PORT is "65536"; allowed is a whole number from 0 to 65535'],
+  [{ PORT: '-1' }, 'PORT is "-1"; allowed is a whole number from 0 to 65535'],
+  [{ PORT: ' 80' }, 'PORT is " 80"; allowed is a whole number from 0 to 65535'],
+  [{ PORT: '0x50' }, 'PORT is "0x50"; allowed is a whole number from 0 to 65535'],
+  [{ PORT: '1e3' }, 'PORT is "1e3"; allowed is a whole number from 0 to 65535'],
+  [{ HOST: 'not a host' }, 'HOST is "not a host"; allowed is an IP address or a host name'],
+  [{ SHARDS: '0' }, 'SHARDS is "0"; allowed is a whole number from 1 to 255'],
+  [{ SHARDS: '2', SHARD_THREADS: '3' }, 'SHARD_THREADS is "3"; allowed is at most SHARDS, which is 2'],
+  [{ NODE_ENV: 'prod' }, 'NODE_ENV is "prod"; allowed is one of development, production, test'],
+  [{ LOCK_TTL_SECONDS: '86401' }, 'LOCK_TTL_SECONDS is "86401"; allowed is a whole number from 1 to 86400'],
+  [
+    { REDIS_URL: 'localhost:6379' },
+    'REDIS_URL is "localhost:6379"; allowed is a URL that begins with redis:// or rediss://',
+  ],
+  [{ LOG_LEVEL: 'a\nb' }, 'LOG_LEVEL is "a\\nb"; allowed is one of trace, debug, info, warn, error, fatal, silent'],
+  [
+    { JWT_ISSUER: 'x'.repeat(256) },
+    `JWT_ISSUER is "${'x'.repeat(100)}…"; allowed is 1 to 255 visible ASCII characters`,
+  ],
+  [{ NODE_ENV: 'production' }, 'JWT_SECRET is not set; allowed is a text of at least 32 bytes; production needs one'],
+];
+
+for (const [env, line] of REFUSED) {
+  test(`${JSON.stringify(env).slice(0, 80)} stops the start with one line that names variable, value and what is allowed`, () => {
+    assert.throws(() => parseConfig(env), new ConfigError(line));
+    assert.ok(!line.includes('\n'));
+  });
+}
+
+test('what is secret does not show in the error line', () => {
+  assert.throws(() => parseConfig({ JWT_SECRET: 'hunter2' }), /^ConfigError: JWT_SECRET is a text of 7 bytes; allowed/);
+  assert.throws(
+    () => parseConfig({ DATABASE_URL: 'mysql://root:hun/ter2@db/x' }),
+    /^ConfigError: DATABASE_URL is "mysql:\/\/\*\*\*@db\/x"; allowed/,
+  );
+});
+
+test('the signing secret is made once, kept for its owner alone, and read again', (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'clipbook-config-'));
+  t.after(() => rmSync(dataDir, { recursive: true }));
+  const config = parseConfig({ DATA_DIR: join(dataDir, 'new') });
+  const secret = jwtSecretOf(config);
+  assert.ok(Buffer.byteLength(secret) >= 32);
+  assert.equal(jwtSecretOf(config), secret);
+  assert.deepEqual(readdirSync(config.dataDir), ['jwt-secret']);
+  assert.equal(statSync(join(config.dataDir, 'jwt-secret')).mode & 0o777, 0o600);
+});
+
+test('a given secret is used and nothing is written', (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'clipbook-config-'));
+  t.after(() => rmSync(dataDir, { recursive: true }));
+  assert.equal(jwtSecretOf(parseConfig({ DATA_DIR: dataDir, JWT_SECRET: SECRET })), SECRET);
+  assert.deepEqual(readdirSync(dataDir), []);
+});
+
+test('docs/configuration.md holds the table of what is declared (npm run document writes it)', () => {
+  const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
+  assert.ok(page.includes(`<!-- declared -->\n${configurationTable()}\n<!-- end -->`));
+});
