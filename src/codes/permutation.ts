@@ -36,7 +36,7 @@
  * pseudo-random round function it is proved that no procedure does (Luby and Rackoff 1988 for few codes; Patarin,
  * "Security of random Feistel schemes with 5 or more rounds", CRYPTO 2004, up to nearly as many codes as a half has
  * values, and the best attacks known against r rounds on halves of M values cost about M^(r-4): with 16 rounds and the
- * smallest halves we ever use that is above 2^100). What remains is to tell AES-256 from random.
+ * smallest halves that the deal below can make that is above 2^88). What remains is to tell AES-256 from random.
  * The counters may be known, and are; only the key is secret. It is derived per book and pattern, so the codes of one book
  * say nothing about another's.
  *
@@ -208,7 +208,8 @@ function shuffledTable(key: Uint8Array, radices: readonly number[], size: number
 
 /** Fisher and Yates, from the end, with 64 bits of AES for each step. */
 function shuffled(key: Uint8Array, size: number): Int32Array {
-  const table = Int32Array.from({ length: size }, (_, i) => i);
+  const table = new Int32Array(size);
+  for (let i = 0; i < size; i++) table[i] = i;
   const aes = blockFunction(key);
   const perFill = 2 * PERMUTATION_ROWS_MAX;
   let random: Uint32Array = new Uint32Array(0);
@@ -216,7 +217,10 @@ function shuffled(key: Uint8Array, size: number): Int32Array {
     const at = step % perFill;
     if (at === 0) {
       for (let row = 0; row < PERMUTATION_ROWS_MAX; row++) {
-        aes.input.set([DOMAIN_SHUFFLE, step / perFill, row, 0], 4 * row);
+        aes.input[4 * row] = DOMAIN_SHUFFLE;
+        aes.input[4 * row + 1] = step / perFill;
+        aes.input[4 * row + 2] = row;
+        aes.input[4 * row + 3] = 0;
       }
       random = aes.encrypt(PERMUTATION_ROWS_MAX);
     }

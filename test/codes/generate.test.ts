@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createCodeGenerator, guessOdds } from '../../src/codes/generate.js';
+import { DEFAULT_PATTERN_TEXT, type Pattern, parsePattern, verifyCheck } from '../../src/codes/pattern.js';
+
+const KEY = new Uint8Array(32).fill(3);
+
+describe('generated codes', () => {
+  for (const text of [DEFAULT_PATTERN_TEXT, '#####-{ALPHA:3}{NUMERIC:4}{CHECK}', '{UUID}', '{RANDOM:24}']) {
+    it(`of ${text} are all different, of the pattern's shape, and every place is uniform and independent of the next`, () => {
+      const pattern = parsed(text);
+      const count = 200_000;
+      const codes = generate(pattern, 0, count);
+      assert.equal(new Set(codes).size, count);
+      for (let i = 0; i < count; i += 97) assert.ok(verifyCheck(pattern, codes[i] as string), codes[i]);
+      pattern.positions.forEach((position, i) => {
+        assertUniform(
+          codes.map((code) => position.alphabet.indexOf(code.charAt(position.offset))),
+          position.alphabet.length,
+        );
+        const next = pattern.positions[i + 1];
+        if (next === undefined) return;
+        assertUniform(
+          codes.map(
+            (code) =>
+              position.alphabet.indexOf(code.charAt(position.offset)) * next.alphabet.length +
+              next.alphabet.indexOf(code.charAt(next.offset)),
+          ),
+          position.alphabet.length * next.alphabet.length,
+        );
+      });
+      if (pattern.check !== null) {
+        const { offset, system } = pattern.check;
+        assertUniform(
+          codes.map((code) => system.symbols.indexOf(code.charAt(offset))),
+          system.symbols.length,
+        );
+      }
+    });
+  }
+
+  it('of a small keyspace are the whole keyspace, once each', () => {
+    const codes = generate(parsed('X{NUMERIC:3}-A'), 0, 1000);
+    const all = Array.from({ length: 1000 }, (_, i) => `X${String(i).padStart(3, '0')}-A`);
+    assert.notDeepEqual(codes, all);
+    assert.deepEqual(codes.sort(), all);
+  });
+
+  it('never contain what looks alike in {RANDOM:n}', () => {
+    for (const code of generate(parsed(DEFAULT_PATTERN_TEXT), 0, 5000)) assert.match(code, /^[A-HJ-NP-Z2-9-]{19}$/);
+  });
+
+  it('are version 4 UUIDs for {UUID}', () => {
+    for (const code of generate(parsed('{UUID}'), 0, 1000)) {
+      assert.match(code, /^[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$/);
+    }
+  });
+
+  it('come as lines of COPY with the columns asked for', () => {
+    const pattern = parsed(DEFAULT_PATTERN_TEXT);
+    const generator = createCodeGenerator(KEY, pattern);
+    const layout = { kind: 'copyText', columns: ['code', { constant: '17' }, 'ordinal'], firstOrdinal: 9998 } as const;
+    const rows = 5000;
+    const target = new Uint8Array(10 + rows * generator.rowBytesMax(layout));
+    const end = generator.generateInto(target, 10, 100, 100 + rows, layout);
+    const codes = generate(pattern, 100, 100 + rows);
+    const expected = codes.map((code, i) => `${code}\t17\t${9998 + i}\n`).join('');
+    assert.equal(Buffer.from(target.subarray(10, end)).toString(), expected);
+    const otherWay = { kind: 'copyText', columns: [{ constant: 'x' }, 'ordinal', 'code'], firstOrdinal: 0 } as const;
+    const otherEnd = generator.generateInto(target, 0, 100, 102, otherWay);
+    assert.equal(Buffer.from(target.subarray(0, otherEnd)).toString(), `x\t0\t${codes[0]}\nx\t1\t${codes[1]}\n`);
+  });
+
+  it('never overrun their target, nor let a constant break its line', () => {
+    const generator = createCodeGenerator(KEY, parsed('####'));
+    const layout = { kind: 'copyText', columns: ['code'], firstOrdinal: 0 } as const;
+    assert.throws(() => generator.generateInto(new Uint8Array(4), 0, 0, 1, layout), /too small/);
+    assert.throws(() => generator.generateInto(new Uint8Array(3), 0, 0, 1, { kind: 'fixed' }), RangeError);
+    const broken = { kind: 'copyText', columns: [{ constant: 'a\tb' }], firstOrdinal: 0 } as const;
+    assert.throws(() => generator.rowBytesMax(broken), /escaping/);
+  });
+});
+
+describe('the odds of a guess', () => {
+  it('are what the arithmetic says', () => {
+    const odds = guessOdds(parsed(DEFAULT_PATTERN_TEXT), 100_000_000);
+    assert.equal(odds.oneIn, 2 ** 80 / 1e8);
+    assert.ok(Math.abs(odds.yearsToFirstHit - 3831) < 1);
+    assert.match(odds.text, /about 3,831 years/);
+    assert.equal(odds.warning, null);
+  });
+
+  it('come with a warning below 80 bits', () => {
+    const odds = guessOdds(parsed('SALE-{NUMERIC:6}'), 1000);
+    assert.equal(odds.oneIn, 1000);
+    assert.match(odds.warning ?? '', /19\.9 random bits/);
+    assert.match(odds.text, /1 guess in 1,000 .*less than a second/);
+  });
+
+  it('are nothing where there is nothing to guess, and certainty where all is live', () => {
+    assert.equal(guessOdds(parsed('####'), 0).oneIn, Number.POSITIVE_INFINITY);
+    assert.equal(guessOdds(parsed('SALE'), 1).oneIn, 1);
+  });
+});
+
+/** Chi-squared, six standard deviations above its mean: the key is fixed, so this never fails by chance. */
+function assertUniform(values: readonly number[], cells: number): void {
+  const counts = new Array<number>(cells).fill(0);
+  for (const value of values) counts[value] = (counts[value] ?? Number.NaN) + 1;
+  const expected = values.length / cells;
+  const statistic = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+  const freedom = cells - 1;
+  const bound = freedom + 6 * Math.sqrt(2 * freedom);
+  assert.ok(statistic < bound, `chi-squared is ${statistic} of at most ${bound} for ${freedom} degrees of freedom`);
+}
+
+function generate(pattern: Pattern, from: number, to: number): string[] {
+  const generator = createCodeGenerator(KEY, pattern);
+  const bytes = new Uint8Array((to - from) * pattern.length);
+  assert.equal(generator.generateInto(bytes, 0, from, to, { kind: 'fixed' }), bytes.length);
+  const text = Buffer.from(bytes).toString('latin1');
+  return Array.from({ length: to - from }, (_, i) => text.slice(i * pattern.length, (i + 1) * pattern.length));
+}
+
+function parsed(text: string): Pattern {
+  const result = parsePattern(text);
+  if (result.kind === 'patternError') throw new Error(result.message);
+  return result;
+}
