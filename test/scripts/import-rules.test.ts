@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findBreaches } from '../../scripts/import-rules.js';
+
+/** A tree that keeps all rules; each case puts files in or over it. */
+const SOUND: Readonly<Record<string, string>> = {
+  'src/main.ts': `import { route } from './http/routes.js';\nimport { createClock } from './clock.js';\nroute(createClock());\n`,
+  'src/clock.ts': `export const createClock = () => Date.now;\n`,
+  'src/domain/book.ts': `// Date and Promise are words here.\nexport const book = 'Promise';\n`,
+  'src/domain/decide.ts': `import { book } from './book.js';\nexport const decide = () => book;\n`,
+  'src/codes/pattern.ts': `import { createHmac } from 'node:crypto';\nexport const pattern = createHmac;\n`,
+  'src/journal/journal.ts': `import { book } from '../domain/book.js';\nexport const journal = book;\n`,
+  'src/postgres/store.ts': `import { book } from '../domain/book.js';\nexport const store = book;\n`,
+  'src/actor/actor.ts': [
+    `import { decide } from '../domain/decide.js';`,
+    `import { journal } from '../journal/journal.js';`,
+    `import { store } from '../postgres/store.js';`,
+    `import { pattern } from '../codes/pattern.js';`,
+    `export const act = () => [decide, journal, store, pattern];`,
+  ].join('\n'),
+  'src/http/routes.ts': [
+    `import type { createClock } from '../clock.js';`,
+    `import { act } from '../actor/actor.js';`,
+    `export const route = (clock: ReturnType<typeof createClock>) => [act, clock];`,
+  ].join('\n'),
+  'workers/shard.ts': `import { act } from '../src/actor/actor.js';\nact();\n`,
+  'test/actor.test.ts': `import { act } from '../src/actor/actor.js';\nact();\n`,
+};
+
+function breaches(changes: Readonly<Record<string, string>> = {}): string[] {
+  return findBreaches(new Map(Object.entries({ ...SOUND, ...changes })));
+}
+
+test('a tree that keeps the rules has no breach', () => {
+  assert.deepEqual(breaches(), []);
+});
+
+const POINTING_UP: readonly (readonly [path: string, specifier: string, target: string])[] = [
+  ['src/domain/decide.ts', '../actor/actor.js', 'src/actor'],
+  ['src/domain/decide.ts', '../codes/pattern.js', 'src/codes'],
+  ['src/domain/decide.ts', '../clock.js', 'src'],
+  ['src/codes/pattern.ts', '../domain/book.js', 'src/domain'],
+  ['src/journal/journal.ts', '../postgres/store.js', 'src/postgres'],
+  ['src/journal/journal.ts', '../actor/actor.js', 'src/actor'],
+  ['src/postgres/store.ts', '../journal/journal.js', 'src/journal'],
+  ['src/actor/actor.ts', '../http/routes.js', 'src/http'],
+  ['src/http/routes.ts', '../journal/journal.js', 'src/journal'],
+  ['src/http/routes.ts', '../postgres/store.js', 'src/postgres'],
+  ['load/bench.ts', '../src/domain/book.js', 'src/domain'],
+  ['web/admin.ts', '../src/domain/book.js', 'src/domain'],
+  ['src/actor/actor.ts', '../../workers/shard.js', 'workers'],
+  ['src/actor/actor.ts', '../../test/actor.test.js', 'test'],
+];
+
+for (const [path, specifier, part] of POINTING_UP) {
+  for (const [how, text] of [
+    ['import', `import { x } from '${specifier}';\nx();\n`],
+    ['type import', `import type { X } from '${specifier}';\nexport type Y = X;\n`],
+    ['re-export', `export * from '${specifier}';\n`],
+    ['dynamic import', `export const x = () => import('${specifier}');\n`],
+  ] as const) {
+    test(`${path} may not reach ${part} by ${how}`, () => {
+      const found = breaches({ [path]: text }).filter((line) => line.startsWith(`${path}:1: `));
+      assert.ok(
+        found.some((line) => line.includes(` must not import ${part} (`)),
+        found.join('\n'),
+      );
+    });
+  }
+}
+
+test('what main hands down may be imported by a part as a type, not as a thing', () => {
+  const path = 'src/actor/extra.ts';
+  const entry = { 'workers/extra.ts': `import { t } from '../src/actor/extra.js';\nt();\n` };
+  const refused = [`${path}:1: src/clock.ts is handed down; src/actor may import its types only`];
+  assert.deepEqual(breaches({ ...entry, [path]: `import { type createClock as T } from '../clock.js';\n` }), []);
+  assert.deepEqual(breaches({ ...entry, [path]: `import { createClock } from '../clock.js';\n` }), refused);
+  assert.deepEqual(breaches({ ...entry, [path]: `import { type A, createClock } from '../clock.js';\n` }), refused);
+  assert.deepEqual(breaches({ ...entry, [path]: `import '../clock.js';\n` }), refused);
+});
+
+test('nothing imports main', () => {
+  assert.deepEqual(breaches({ 'workers/shard.ts': `import '../src/main.js';\n` }), [
+    'workers/shard.ts:1: nothing imports src/main.ts',
+  ]);
+});
+
+test('a circle is named with all of its files', () => {
+  assert.deepEqual(
+    breaches({
+      'src/domain/book.ts': `import type { C } from './pool.js';\nexport const book: C = 1;\n`,
+      'src/domain/pool.ts': `import { decide } from './decide.js';\nexport type C = typeof decide;\n`,
+    }),
+    [
+      'src/domain/decide.ts:1: imports in a circle: src/domain/decide.ts -> src/domain/book.ts -> src/domain/pool.ts -> src/domain/decide.ts',
+    ],
+  );
+});
+
+test('a file that nothing reaches is refused, and so is one that only such a file reaches', () => {
+  assert.deepEqual(
+    breaches({
+      'src/actor/old.ts': `import { helper } from './old-helper.js';\nhelper();\n`,
+      'src/actor/old-helper.ts': `export const helper = () => 1;\n`,
+    }),
+    ['src/actor/old-helper.ts:1: nothing reaches this file', 'src/actor/old.ts:1: nothing reaches this file'],
+  );
+});
+
+test('an import of a file that is not there is refused', () => {
+  assert.deepEqual(breaches({ 'workers/shard.ts': `\nimport { x } from '../src/gone.js';\nx();\n` }), [
+    'workers/shard.ts:2: there is no ../src/gone.js',
+  ]);
+});
+
+const IMPURE: readonly (readonly [source: string, what: string])[] = [
+  ['export const now = () => Date.now();', 'Date'],
+  ['export const at = new Date(0);', 'Date'],
+  ['export const die = () => Math.random();', 'Math.random'],
+  ['export const now = () => performance.now();', 'performance'],
+  ['export const home = process.env;', 'process'],
+  ['setTimeout(() => 1, 1);', 'setTimeout'],
+  ['export type Later = Promise<void>;', 'Promise'],
+  ['export const later = async () => 1;', 'async'],
+  ['export const text = `${Date.now()}`;', 'Date'],
+  ['export const g = globalThis;', 'globalThis'],
+];
+
+for (const [source, what] of IMPURE) {
+  test(`the domain may not say: ${source}`, () => {
+    const found = breaches({ 'src/domain/book.ts': `// First line.\n${source}\n` });
+    assert.equal(found[0], `src/domain/book.ts:2: the domain is pure and synchronous, here ${what}`);
+  });
+}
+
+for (const specifier of ['node:crypto', 'crypto', 'zod']) {
+  test(`the domain may not import ${specifier}`, () => {
+    assert.deepEqual(breaches({ 'src/domain/book.ts': `import x from '${specifier}';\nexport const book = x;\n` }), [
+      `src/domain/book.ts:1: the domain imports nothing from outside, here ${specifier}`,
+    ]);
+  });
+}
+
+test('fields and longer names that contain such a word are no breach', () => {
+  assert.deepEqual(
+    breaches({
+      'src/domain/book.ts': 'export const book = (row: { process: number; startDate: 1 }) => row.process;\n',
+    }),
+    [],
+  );
+});
