@@ -28,7 +28,8 @@ export interface Done {
 
 export type CommandReply = Done | Refusal | Unavailable;
 
-export type { BookStats, BookView, CodePage, QueryResult };
+// What an HTTP thread sees of accounts, views and history, named here so that it needs nothing from below.
+export type { Account, BookStats, BookView, CodePage, HistoryEntry, QueryResult, Role };
 
 /** `durableSeq` is the sequence that the answer depends on. */
 export type QueryReply =
