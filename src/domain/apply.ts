@@ -45,6 +45,8 @@ function applyEvent(state: ShardState, event: DomainEvent): void {
       state.take(event.index, event.userId, event.atMs);
       break;
     case 'codeUnassigned':
+      // A lease that is over but not announced yet would otherwise be left on a code of nobody.
+      state.unlock(event.index);
       state.giveBack(event.index);
       break;
     case 'codeLocked':

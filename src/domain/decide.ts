@@ -11,6 +11,9 @@
  *     5. is the code in the state for it                   usedUp, lockNotHeld, codeLocked, …
  *     6. the user's limits                                 userCodesLimit, userRedemptionsLimit
  *
+ * Assigning a particular code says assignedToAnother in step 3: who may assign may know. Unlocking, rolling back and
+ * unassigning only give back, so of step 4 they ask for bookArchived alone; a lock that isn't the caller's is lockNotHeld.
+ *
  * A lease ends at `untilMs`, to the millisecond: `expireLeases` is applied before the commands of the same moment.
  */
 import { type Book, type BookSettings, redemptionsPerCodeMax } from './book.js';
@@ -46,7 +49,7 @@ export function decide(state: ShardState, command: Command, origin: Origin, nowM
       return { kind: 'replay', outcome: known.outcome, seq: known.seq };
     }
     if (known !== null) return refuse('idempotencyKeyReused', 'This idempotency key was used for another request.');
-    if (state.remembered.isFull())
+    if (state.remembered.isFull(nowMs))
       return refuse('idempotencyMemoryFull', 'No more idempotency keys can be remembered now.');
   }
   const decision = decideCommand(state, command, nowMs, random);
@@ -319,7 +322,7 @@ function createBook(
   let count = 0;
   if (codes !== null) {
     const staged = state.staged(codes.batchId);
-    if (staged === undefined) return batchUnknown();
+    if (staged === undefined || !staged.complete) return batchUnknown();
     count = staged.count;
     events.push({
       kind: 'codesAdded',
@@ -379,7 +382,7 @@ function addCodes(state: ShardState, { bookId, codes }: Extract<Command, { kind:
   if (book === undefined) return bookNotFound();
   if (book.book.archivedMs !== null) return bookArchived();
   const staged = state.staged(codes.batchId);
-  if (staged === undefined) return batchUnknown();
+  if (staged === undefined || !staged.complete) return batchUnknown();
   const { first, size, count } = staged;
   return {
     kind: 'decision',

@@ -5,8 +5,9 @@
  * It is a sum of well-mixed hashes, one per fact, twice with different seeds: 64 bits. It finds a mistake, not a forger;
  * against those there is the journal's chain of SHA-256.
  */
+import { canonicalJson } from './canonical.js';
 import type { BookState, ShardState } from './state.js';
-import { encode, hashBytes, mix, scratch } from './text.js';
+import { encode, fold, hashBytes, scratch } from './text.js';
 
 /** 16 hexadecimal digits. Remembered keys that ended at or before `nowMs` don't count. */
 export function digest(state: ShardState, nowMs: number): string {
@@ -14,9 +15,9 @@ export function digest(state: ShardState, nowMs: number): string {
 }
 
 function digestWith(state: ShardState, nowMs: number, seed: number): number {
-  let sum = mix(state.seq ^ seed);
+  let sum = fold(seed, state.seq, 0);
   for (const book of state.books()) {
-    sum += hashText(JSON.stringify(book.book), seed);
+    sum += hashText(canonicalJson(book.book), seed);
     for (const { first, end } of book.ranges) {
       for (let index = first; index < end; index++)
         if (state.codes.exists(index)) sum += hashCode(state, book, index, seed);
@@ -27,7 +28,7 @@ function digestWith(state: ShardState, nowMs: number, seed: number): number {
     if (state.redemptions.exists(number)) sum += hashRedemption(state, number, seed);
     sum >>>= 0;
   }
-  return (sum + mix(state.remembered.digest(nowMs - state.options.idempotencyTtlMs) ^ seed)) >>> 0;
+  return (sum + state.remembered.digest(nowMs, seed)) >>> 0;
 }
 
 function hashCode(state: ShardState, book: BookState, index: number, seed: number): number {
@@ -55,10 +56,4 @@ function hashRedemption(state: ShardState, number: number, seed: number): number
 function hashText(text: string, seed: number): number {
   encode(text);
   return hashBytes(scratch.bytes, 0, scratch.length, seed);
-}
-
-/** Mixes two integers of up to 53 bits into a hash. */
-function fold(hash: number, a: number, b: number): number {
-  const low = mix(mix(hash ^ (a >>> 0)) ^ (b >>> 0));
-  return mix(low ^ Math.floor(a / 2 ** 32) ^ Math.imul(Math.floor(b / 2 ** 32), 0x9e3779b1));
 }

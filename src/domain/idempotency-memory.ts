@@ -8,9 +8,10 @@
  *     records   [n] {chunk, start, key bytes, outcome bytes, fingerprint, atMs, seq}    n grows for ever
  *     slots     open addressing over hash(caller, book, key) ─▶ n + 1
  */
+import { canonicalJson } from './canonical.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
-import { decode, encode, hashBytes, mix, scratch } from './text.js';
+import { decode, encode, fold, hashBytes, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;
 const SLOTS_FIRST = 256;
@@ -61,8 +62,10 @@ export class IdempotencyMemory {
   }
 
   /** Keys that are still good can't be dropped to make room: a full memory refuses what is new. */
-  isFull(): boolean {
-    return this.#bytes >= this.#bytesMax;
+  isFull(nowMs: number): boolean {
+    if (this.#bytes < this.#bytesMax) return false;
+    const oldest = this.#records[this.#dropped];
+    return oldest === undefined || oldest.atMs + this.#ttlMs > nowMs;
   }
 
   find(caller: string, bookId: BookId | null, key: string, nowMs: number): RememberedAnswer | null {
@@ -126,14 +129,18 @@ export class IdempotencyMemory {
     }
   }
 
-  /** Order-independent: the same keys with the same answers give the same digest. */
-  digest(afterMs: number): number {
+  /** Order-independent: the same keys with the same answers, good at `nowMs`, give the same digest. */
+  digest(nowMs: number, seed: number): number {
     let sum = 0;
-    for (const record of this.#records) {
-      if (record === undefined || record.atMs <= afterMs) continue;
-      const end = record.start + record.keyBytes + record.outcomeBytes;
-      const text = hashBytes(record.chunk, record.start, end, record.seq);
-      sum = (sum + mix(text ^ mix(record.fingerprint >>> 0) ^ record.atMs)) >>> 0;
+    for (const slot of this.#slots) {
+      if (slot === 0) continue;
+      const { chunk, start, keyBytes, outcomeBytes, atMs, fingerprint, seq } = this.#record(slot - 1);
+      if (atMs + this.#ttlMs <= nowMs) continue;
+      const answered = JSON.parse(decode(chunk, start + keyBytes, start + keyBytes + outcomeBytes)) as Outcome;
+      const name = hashBytes(chunk, start, start + keyBytes, seed);
+      encode(canonicalJson(answered));
+      const outcome = hashBytes(scratch.bytes, 0, scratch.length, seed);
+      sum = (sum + fold(fold(name, outcome, fingerprint), atMs, seq)) >>> 0;
     }
     return sum;
   }

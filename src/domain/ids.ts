@@ -19,5 +19,5 @@ export const asBookId = (text: string): BookId => text as BookId;
 export const asShardId = (index: number): ShardId => index as ShardId;
 export const asSeq = (count: number): Seq => count as Seq;
 
-/** Logical shards are numbered in 8 bits, in the code directory and on disk. */
-export const SHARDS_MAX = 256;
+/** Logical shards are numbered from 1 in the 8 bits that the code directory has for them. */
+export const SHARDS_MAX = 255;

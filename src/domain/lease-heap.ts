@@ -38,6 +38,10 @@ export class LeaseHeap {
     if (last !== record) this.#settle(place, last);
   }
 
+  bytes(): number {
+    return this.#heap.bytes();
+  }
+
   #settle(start: number, record: number): void {
     const { untilMs } = this.#records;
     const deadline = untilMs.get(record);

@@ -4,6 +4,7 @@ import { AVAILABLE } from './code-table.js';
 import type { CodeStatus, CodeView, Query } from './command.js';
 import { asSeq } from './ids.js';
 import type { Refusal } from './outcome.js';
+import { RedemptionRate } from './redemption-rate.js';
 import type { BookState, ShardState } from './state.js';
 import type { BookView, CodePage, QueryResult } from './view.js';
 
@@ -89,10 +90,10 @@ function listBooks(state: ShardState, asked: Extract<Query, { kind: 'listBooks' 
 }
 
 function stats(state: ShardState, book: BookState, nowMs: number) {
-  const rate = book.rate.current;
-  const minutes = rate?.minutes.read(nowMs) ?? emptyRate(nowMs, 60_000);
-  const hours = rate?.hours.read(nowMs) ?? emptyRate(nowMs, 3_600_000);
-  const days = rate?.days.read(nowMs) ?? emptyRate(nowMs, 86_400_000);
+  const rate = book.rate.current ?? new RedemptionRate();
+  const minutes = rate.minutes.read(nowMs);
+  const hours = rate.hours.read(nowMs);
+  const days = rate.days.read(nowMs);
   return {
     ...viewBook(state, book),
     perMinute: minutes.counts,
@@ -102,10 +103,6 @@ function stats(state: ShardState, book: BookState, nowMs: number) {
     hourMs: hours.startMs,
     dayMs: days.startMs,
   };
-}
-
-function emptyRate(nowMs: number, widthMs: number): { counts: number[]; startMs: number } {
-  return { counts: [0], startMs: Math.floor(nowMs / widthMs) * widthMs };
 }
 
 function listCodes(

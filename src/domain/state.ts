@@ -26,7 +26,7 @@ export interface BookState {
   /** The book's number in the shard, as code rows name it. */
   readonly number: number;
   readonly pool: Pool;
-  /** Its codes' index ranges, in the order in which they were added. */
+  /** Its codes' index ranges, in index order. */
   readonly ranges: { readonly batchId: number; readonly first: number; readonly end: number }[];
   total: number;
   locked: number;
@@ -40,6 +40,8 @@ interface Staged {
   readonly first: number;
   readonly size: number;
   count: number;
+  /** All of its codes are loaded: it may go live. */
+  complete: boolean;
 }
 
 export class ShardState {
@@ -52,6 +54,7 @@ export class ShardState {
   readonly booksByNumber: BookState[] = [];
   readonly #books = new Map<BookId, BookState>();
   readonly #staged = new Map<number, Staged>();
+  readonly #live = new Set<number>();
   /** Sequence of the last event applied. */
   seq: Seq = asSeq(0);
 
@@ -103,7 +106,7 @@ export class ShardState {
   stage(batchId: number, size: number, first = this.codes.reserve(size)): void {
     if (this.#staged.has(batchId)) throw new Error(`batch ${batchId} is staged already`);
     this.codes.reserveThrough(first + size);
-    this.#staged.set(batchId, { first, size, count: 0 });
+    this.#staged.set(batchId, { first, size, count: 0, complete: false });
   }
 
   stageCode(batchId: number, ordinal: number, bytes: Uint8Array, start: number, end: number): void {
@@ -112,6 +115,17 @@ export class ShardState {
       throw new Error(`batch ${batchId} has no place for code ${ordinal}`);
     this.codes.strings.addBytes(staged.first + ordinal, bytes, start, end);
     staged.count++;
+  }
+
+  completeStage(batchId: number): void {
+    const staged = this.#staged.get(batchId);
+    if (staged === undefined) throw new Error(`batch ${batchId} is not staged`);
+    staged.complete = true;
+  }
+
+  /** Whether a batch is live, here or ever before. */
+  isLive(batchId: number): boolean {
+    return this.#live.has(batchId);
   }
 
   staged(batchId: number): Staged | undefined {
@@ -135,7 +149,15 @@ export class ShardState {
     this.#staged.delete(batchId);
     const end = staged.first + staged.size;
     for (let index = staged.first; index < end; index++) if (this.codes.exists(index)) this.addAvailable(index, book);
-    book.ranges.push({ batchId, first: staged.first, end });
+    this.addRange(book, batchId, staged.first, end);
+  }
+
+  /** Ranges stay in index order, whichever batch went live first: lists are paged by index. */
+  addRange(book: BookState, batchId: number, first: number, end: number): void {
+    let place = book.ranges.length;
+    while (place > 0 && (book.ranges[place - 1]?.first ?? 0) > first) place--;
+    book.ranges.splice(place, 0, { batchId, first, end });
+    this.#live.add(batchId);
   }
 
   addAvailable(index: number, book: BookState): void {
@@ -232,6 +254,7 @@ export class ShardState {
 
   bytes(): number {
     const pools = this.booksByNumber.reduce((sum, book) => sum + book.pool.bytes(), 0);
-    return this.codes.bytes() + this.users.bytes() + this.redemptions.bytes() + this.remembered.bytes + pools;
+    const { codes, users, redemptions, leases, remembered } = this;
+    return codes.bytes() + users.bytes() + redemptions.bytes() + leases.bytes() + remembered.bytes + pools;
   }
 }

@@ -15,6 +15,8 @@ import { decode, encode, hashBytes, scratch } from './text.js';
 
 const CHUNK_BITS = 18;
 const CHUNK_BYTES = 1 << CHUNK_BITS;
+/** An offset plus one has to fit into 32 bits. */
+const ARENA_BYTES_MAX = 2 ** 32 - 1;
 const SLOTS_FIRST = 1024;
 /** Slots of the old array that one insert moves. Above 8/5, the old one is empty before the new one is full. */
 const MOVES_PER_INSERT = 8;
@@ -147,6 +149,7 @@ export class StringTable {
     const chunkIndex = this.#chunks.length - 1;
     const chunk = this.#chunks[chunkIndex] as Uint8Array;
     const offset = chunkIndex * CHUNK_BYTES + this.#chunkUsed;
+    if (offset >= ARENA_BYTES_MAX) throw new Error(`the table can't hold more than ${ARENA_BYTES_MAX} bytes`);
     let at = this.#chunkUsed;
     if (length < LONG) chunk[at++] = length;
     else {

@@ -71,3 +71,9 @@ export function mix(value: number): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
+
+/** Mixes two integers of up to 53 bits into a hash. */
+export function fold(hash: number, a: number, b: number): number {
+  const low = mix(mix(hash ^ (a >>> 0)) ^ (b >>> 0));
+  return mix(low ^ Math.floor(a / 2 ** 32) ^ Math.imul(Math.floor(b / 2 ** 32), 0x9e3779b1));
+}

@@ -1,0 +1,69 @@
+/** The digest tells states apart by their facts, and by nothing else. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { digest } from '../../src/domain/digest.js';
+import type { Change } from '../../src/domain/event.js';
+import { assign, BOOK, given, lock, OPTIONS, redeem, replay, type Step, unassign, update } from './shard.js';
+
+const shardAfter = (...steps: Step[]) => given({ metadata: { a: 1, b: { c: 2, d: 3 } } }, steps);
+
+test('replaying the changes, or their JSON, gives the same digest', () => {
+  const shard = shardAfter(assign('A-1', 'ann'), lock('A-1', 'ann'), redeem('A-1', 'ann'), assign('A-2', 'bob'), 1000);
+  shard.run(assign('A-3', 'cat'), { key: 'k' });
+  const expected = digest(shard.state, shard.nowMs);
+  assert.match(expected, /^[0-9a-f]{16}$/);
+  assert.equal(digest(replay(shard.changes, shard.batches), shard.nowMs), expected);
+  const parsed = JSON.parse(JSON.stringify(shard.changes)) as Change[];
+  assert.equal(digest(replay(parsed, shard.batches), shard.nowMs), expected);
+});
+
+test('every fact counts', () => {
+  const steps: readonly (readonly Step[])[] = [
+    [],
+    [assign('A-1', 'ann')],
+    [assign('A-2', 'ann')],
+    [assign('A-1', 'bob')],
+    [1, assign('A-1', 'ann')],
+    [assign('A-1', 'ann'), lock('A-1', 'ann')],
+    [assign('A-1', 'ann'), lock('A-1', 'ann', 7)],
+    [assign('A-1', 'ann'), redeem('A-1', 'ann')],
+    [assign('A-1', 'ann'), unassign('A-1')],
+    [update({ name: 'other' })],
+    [update({ metadata: { a: 2 } })],
+    [update({ maxCodesPerUser: 5 })],
+  ];
+  const digests = steps.map((taken) => {
+    const shard = shardAfter(...taken);
+    return digest(shard.state, shard.nowMs);
+  });
+  assert.equal(new Set(digests).size, steps.length);
+});
+
+test('what is remembered counts while it is good', () => {
+  const keyed = (key: string, fingerprint: number) => {
+    const shard = shardAfter();
+    shard.run(assign('A-1', 'ann'), { key, fingerprint });
+    return shard;
+  };
+  const now = keyed('k', 1).nowMs;
+  const digests = [keyed('k', 1), keyed('l', 1), keyed('k', 2), keyed('k', 1 + 2 ** 32)].map(({ state }) =>
+    digest(state, now),
+  );
+  assert.equal(new Set(digests).size, 4);
+  const later = now + OPTIONS.idempotencyTtlMs;
+  assert.equal(digest(keyed('k', 1).state, later), digest(keyed('l', 1).state, later));
+});
+
+test('the order of keys in settings and outcomes doesn’t count, since a database may change it', () => {
+  const shard = shardAfter();
+  const codes = { ...shard.stage(['B-1']), report: { received: 1, added: 1 } };
+  shard.run({ kind: 'addCodes', bookId: BOOK, codes }, { key: 'k' });
+  const turned = JSON.parse(
+    JSON.stringify(shard.changes, (_, value: unknown) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).reverse())
+        : value,
+    ),
+  ) as Change[];
+  assert.equal(digest(replay(turned, shard.batches), shard.nowMs), digest(shard.state, shard.nowMs));
+});
