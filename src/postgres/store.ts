@@ -51,7 +51,8 @@ export interface RedemptionRow {
 }
 
 export interface RememberedRow {
-  readonly bookId: BookId;
+  /** Null for the key of a book's creation. */
+  readonly bookId: BookId | null;
   readonly caller: string;
   readonly key: string;
   readonly fingerprint: number;
@@ -122,6 +123,10 @@ export interface ControlStore {
   /** The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along `prevSeq`. */
   history(shard: ShardId, code: string, beforeSeq: Seq | null, limit: number): Promise<readonly HistoryEntry[]>;
   checkpoint(shard: ShardId): Promise<Seq>;
+  /** 256 bits, made once per data set: what the codes of every book are generated from. */
+  generatorKey(): Promise<Uint8Array>;
+  /** Takes `quantity` counters of a book's pattern, never given out before, and returns the first. */
+  reserveCounters(bookId: BookId, pattern: string, quantity: number): Promise<number>;
   findAccount(email: string): Promise<(Account & { readonly passwordHash: string }) | null>;
   accountById(id: string): Promise<Account | null>;
   /** Null when the email is taken (compared without case). */

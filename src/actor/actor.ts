@@ -1,0 +1,426 @@
+/**
+ * The actor: one thread's shards, from the mailbox to the answer.
+ *
+ *     requests ─▶ decide ─▶ apply ─▶ collect ───────────▶ one commit ─▶ journal ─▶ durable ─▶ release the replies
+ *                 in memory, at once   until the turn ends,   one entry per shard     in order
+ *                                      or a commit slot is free
+ *
+ * What was decided is in memory at once, so the next request sees it. But no reply leaves before the journal has
+ * everything that it could have seen: a refusal or a read waits for the commit of its turn just as a success does.
+ *
+ * When a commit fails, memory is ahead of what is durable, by an amount that nobody knows. The actor then answers
+ * nothing, throws its memory away, takes its shards over anew and rebuilds them from the snapshot and the journal. What
+ * the journal turns out to hold of the failed commits is answered as done; the rest is answered 503 and never was.
+ * The alternative, undoing in memory, would need an inverse of every event, right in every corner, and tested
+ * only by rare faults.
+ */
+import { apply } from '../domain/apply.js';
+import type { Command, Origin, Query, StagedBatch } from '../domain/command.js';
+import { decide, expireLeases, nextLeaseEndMs } from '../domain/decide.js';
+import { digest } from '../domain/digest.js';
+import { type Change, lastSeqOf } from '../domain/event.js';
+import type { Seq, ShardId } from '../domain/ids.js';
+import { query } from '../domain/query.js';
+import type { Random } from '../domain/random.js';
+import type { ShardState } from '../domain/state.js';
+import { encodeChanges } from '../journal/codec.js';
+import { type Entry, type Journal, JournalDamaged, type JournalWriter } from '../journal/journal.js';
+import type { SnapshotLoader } from '../postgres/store.js';
+import type { CommandReply, QueryReply, Unavailable } from './engine.js';
+import { type RecoveryOptions, recover, stageBatch } from './recovery.js';
+
+/** `to` and `id` say whom to answer; the actor hands them back with the reply. */
+export type ActorRequest =
+  | {
+      readonly kind: 'command';
+      readonly to: number;
+      readonly id: number;
+      readonly shard: ShardId;
+      readonly command: Command;
+      readonly origin: Origin;
+    }
+  | {
+      readonly kind: 'query';
+      readonly to: number;
+      readonly id: number;
+      readonly shard: ShardId;
+      readonly query: Query;
+    };
+
+export interface ActorReply {
+  readonly to: number;
+  readonly id: number;
+  readonly reply: CommandReply | QueryReply;
+}
+
+export interface ActorOptions {
+  readonly shards: readonly ShardId[];
+  readonly journal: Journal;
+  readonly loader: SnapshotLoader;
+  readonly state: RecoveryOptions['state'];
+  readonly clock: RecoveryOptions['clock'];
+  readonly random: Random;
+  /** Makes codes known to those who route by code; resolves when all of them know. */
+  readonly publishCodes: RecoveryOptions['publishCodes'];
+  /** Replies of one turn, in the order in which they were released. */
+  readonly send: (replies: readonly ActorReply[]) => void;
+  /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
+  readonly defer: (work: () => void) => void;
+  readonly after: (delayMs: number, work: () => void) => void;
+  readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  /** Told of every change of what the actor can do. */
+  readonly onStatus: (status: ActorStatus) => void;
+}
+
+export type ActorStatus = 'recovering' | 'serving' | 'stopped';
+
+/** Commits that failed are tried again after this long, doubling up to the maximum. */
+const RECOVER_DELAY_MS = 50;
+const RECOVER_DELAY_MS_MAX = 1000;
+const LEASE_TIMER_MS_MAX = 1000;
+
+interface Reply {
+  readonly shard: ShardId;
+  /** Sequence that has to be durable before it may leave. */
+  readonly seq: Seq;
+  readonly message: ActorReply;
+}
+
+interface Commit {
+  readonly entries: readonly Entry[];
+  readonly replies: Reply[];
+}
+
+export interface Actor {
+  /** Takes over the shards and serves. Rejects when the first recovery can't succeed (a damaged journal). */
+  start(): Promise<void>;
+  deliver(requests: readonly ActorRequest[]): void;
+  /** Entries through the checkpoint are in the snapshot. */
+  trim(checkpoints: (shard: ShardId) => Seq): void;
+  inspect(): readonly { shard: ShardId; seq: Seq; bytes: number; codes: number; digest: string }[];
+  /** Finishes what was accepted, then gives the journal back. */
+  stop(): Promise<void>;
+}
+
+export function createActor(options: ActorOptions): Actor {
+  const { random, send, log } = options;
+  const nowMs = (): number => options.clock.now();
+  let status: ActorStatus = 'recovering';
+  let states = new Map<ShardId, ShardState>();
+  let writer: JournalWriter | null = null;
+  /** Grows with every recovery, so that what was begun before it knows that it is out of date. */
+  let generation = 0;
+
+  let changes = new Map<ShardId, Change[]>();
+  let replies: Reply[] = [];
+  let flushAsked = false;
+  const inFlight: Commit[] = [];
+  const durable = new Map<ShardId, Seq>();
+  let idle: (() => void)[] = [];
+  /** Batches being loaded into the memory of this generation. */
+  let staging = new Map<number, Promise<void>>();
+  let leaseTimerMs = Number.POSITIVE_INFINITY;
+
+  // ─── A turn: decide, apply, collect ────────────────────────────────────────────────────────────────────────
+
+  function deliver(requests: readonly ActorRequest[]): void {
+    const now = nowMs();
+    for (const request of requests) {
+      const refusal = refuseNow(request);
+      if (refusal !== null) {
+        send([{ to: request.to, id: request.id, reply: refusal }]);
+        continue;
+      }
+      const state = stateOf(request.shard);
+      expireDue(state, now);
+      if (request.kind === 'query') answerQuery(state, request, now);
+      else runCommand(state, request, now);
+    }
+    askFlush();
+  }
+
+  function refuseNow(request: ActorRequest): Unavailable | null {
+    if (status === 'stopped') return unavailable('draining', 1000);
+    if (status === 'recovering' || writer === null) return unavailable('recovering', 1000);
+    if (request.kind === 'command' && !writer.hasRoom()) return unavailable('noRoom', 2000);
+    return null;
+  }
+
+  function runCommand(state: ShardState, request: Extract<ActorRequest, { kind: 'command' }>, now: number): void {
+    const { to, id, shard, command, origin } = request;
+    const verdict = decide(state, command, origin, now, random);
+    switch (verdict.kind) {
+      case 'change': {
+        record(state, verdict.change);
+        const { outcome } = verdict;
+        hold(shard, state.seq, { to, id, reply: { kind: 'done', outcome, shard, seq: state.seq, replayed: false } });
+        return;
+      }
+      case 'refused': {
+        const batch = batchOf(command);
+        if (batch !== null && verdict.reason === 'batchUnknown' && !state.isLive(batch.batchId)) {
+          stageThenRun(batch, request);
+          return;
+        }
+        if (batch !== null && !staging.has(batch.batchId)) state.unstage(batch.batchId);
+        hold(shard, state.seq, { to, id, reply: verdict });
+        return;
+      }
+      case 'unchanged':
+      case 'replay': {
+        const { outcome, seq } = verdict;
+        const batch = batchOf(command);
+        if (batch !== null && !staging.has(batch.batchId)) state.unstage(batch.batchId);
+        const replayed = verdict.kind === 'replay';
+        hold(shard, state.seq, { to, id, reply: { kind: 'done', outcome, shard, seq, replayed } });
+      }
+    }
+  }
+
+  /** Loads the codes of a batch from the store, while others are served, and then decides about them. */
+  function stageThenRun(batch: StagedBatch, request: Extract<ActorRequest, { kind: 'command' }>): void {
+    const begun = generation;
+    const { to, id, shard } = request;
+    stageOnce(stateOf(shard), batch).then(
+      () => {
+        if (generation === begun && status === 'serving') {
+          runCommand(stateOf(shard), request, nowMs());
+          askFlush();
+        } else send([{ to, id, reply: unavailable('recovering', 1000) }]);
+      },
+      (error: unknown) => {
+        log.error({ err: error, batchId: batch.batchId }, 'the codes of a batch could not be loaded');
+        send([{ to, id, reply: unavailable('recovering', 2000) }]);
+      },
+    );
+  }
+
+  /** However many requests name a batch, it is loaded once. */
+  function stageOnce(state: ShardState, batch: StagedBatch): Promise<void> {
+    const underWay = staging.get(batch.batchId);
+    if (underWay !== undefined) return underWay;
+    const mine = staging;
+    const loading = stageBatch(state, options, state.options.shard, batch, undefined)
+      .catch((error: unknown) => {
+        state.unstage(batch.batchId);
+        throw error;
+      })
+      .finally(() => mine.delete(batch.batchId));
+    staging.set(batch.batchId, loading);
+    return loading;
+  }
+
+  function answerQuery(state: ShardState, request: Extract<ActorRequest, { kind: 'query' }>, now: number): void {
+    const { to, id, shard } = request;
+    const result = query(state, request.query, now);
+    const reply: QueryReply =
+      result.kind === 'refused' ? result : { kind: 'result', result, shard, durableSeq: state.seq };
+    hold(shard, state.seq, { to, id, reply });
+  }
+
+  function expireDue(state: ShardState, now: number): void {
+    for (let change = expireLeases(state, now); change !== null; change = expireLeases(state, now))
+      record(state, change);
+  }
+
+  function record(state: ShardState, change: Change): void {
+    apply(state, change);
+    const { shard } = state.options;
+    const list = changes.get(shard);
+    if (list === undefined) changes.set(shard, [change]);
+    else list.push(change);
+  }
+
+  function hold(shard: ShardId, seq: Seq, message: ActorReply): void {
+    replies.push({ shard, seq, message });
+  }
+
+  // ─── Commits ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  function askFlush(): void {
+    if (flushAsked) return;
+    flushAsked = true;
+    options.defer(() => {
+      flushAsked = false;
+      flush();
+    });
+  }
+
+  function flush(): void {
+    if (status === 'recovering' || writer === null) return;
+    armLeaseTimer();
+    if (changes.size === 0) {
+      releaseReads();
+      return;
+    }
+    if (inFlight.length >= writer.inFlightMax) return;
+    const commit: Commit = { entries: encodeEntries(changes), replies };
+    changes = new Map();
+    replies = [];
+    inFlight.push(commit);
+    const begun = generation;
+    writer.append(commit.entries, (error) => {
+      if (generation !== begun) return;
+      if (error !== null) fail(error);
+      else committed(commit);
+    });
+  }
+
+  /** Nothing new was decided: what waits depends on the commits in flight at most. */
+  function releaseReads(): void {
+    const last = inFlight.at(-1);
+    if (last !== undefined) {
+      last.replies.push(...replies);
+      replies = [];
+    } else release();
+  }
+
+  function release(): void {
+    if (replies.length > 0) send(replies.map(({ message }) => message));
+    replies = [];
+    if (changes.size === 0 && inFlight.length === 0) {
+      for (const call of idle) call();
+      idle = [];
+    }
+  }
+
+  function committed(commit: Commit): void {
+    if (inFlight.shift() !== commit) throw new Error('the journal completed commits out of order');
+    for (const { shard, lastSeq } of commit.entries) durable.set(shard, lastSeq);
+    if (commit.replies.length > 0) send(commit.replies.map(({ message }) => message));
+    flush();
+  }
+
+  // ─── Recovery ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  function fail(error: Error): void {
+    log.error({ err: error }, 'the journal failed; the shards are rebuilt from what is durable');
+    setStatus('recovering');
+    generation++;
+    const unresolved = inFlight.splice(0);
+    // What waits on no failed commit but was decided after one never reached the journal.
+    const undecided = replies;
+    replies = [];
+    changes = new Map();
+    send(undecided.map(({ message }) => ({ to: message.to, id: message.id, reply: unavailable('recovering', 1000) })));
+    writer = null;
+    void recoverUntilDone(unresolved, RECOVER_DELAY_MS);
+  }
+
+  async function recoverUntilDone(unresolved: Commit[], delayMs: number): Promise<void> {
+    try {
+      await recoverOnce();
+      resolve(unresolved);
+    } catch (error) {
+      log.error({ err: error }, 'recovery failed and is tried again');
+      if (status === 'stopped') return;
+      const next = Math.min(delayMs * 2, RECOVER_DELAY_MS_MAX);
+      options.after(delayMs, () => void recoverUntilDone(unresolved, next));
+    }
+  }
+
+  async function start(): Promise<void> {
+    try {
+      await recoverOnce();
+    } catch (error) {
+      // Damage has to be looked at by someone; what is away comes back.
+      if (error instanceof JournalDamaged) throw error;
+      log.error({ err: error }, 'recovery failed and is tried again');
+      await recoverUntilDone([], RECOVER_DELAY_MS);
+    }
+  }
+
+  async function recoverOnce(): Promise<void> {
+    states = new Map();
+    staging = new Map();
+    const recovered = await recover(options, durable);
+    states = recovered.states;
+    writer = recovered.writer;
+    for (const [shard, state] of states) durable.set(shard, state.seq);
+    if (status === 'recovering') setStatus('serving');
+    armLeaseTimer();
+  }
+
+  /** Answers what was in flight when the journal failed, now that it is known how much of it is durable. */
+  function resolve(unresolved: readonly Commit[]): void {
+    const resolved = unresolved.flatMap(({ replies: waiting }) =>
+      waiting.map(({ shard, seq, message }): ActorReply => {
+        if (seq <= (durable.get(shard) ?? 0)) return message;
+        return { to: message.to, id: message.id, reply: unavailable('recovering', 1000) };
+      }),
+    );
+    if (resolved.length > 0) send(resolved);
+  }
+
+  // ─── Leases, and the rest ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Leases end by themselves; the timer only makes it known when nobody asks. */
+  function armLeaseTimer(): void {
+    const now = nowMs();
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const state of states.values()) firstMs = Math.min(firstMs, nextLeaseEndMs(state) ?? firstMs);
+    if (firstMs >= leaseTimerMs) return;
+    leaseTimerMs = firstMs;
+    options.after(Math.min(Math.max(firstMs - now, 1), LEASE_TIMER_MS_MAX), () => {
+      leaseTimerMs = Number.POSITIVE_INFINITY;
+      if (status !== 'serving' || writer === null) return;
+      if (writer.hasRoom()) for (const state of states.values()) expireDue(state, nowMs());
+      flush();
+    });
+  }
+
+  function stateOf(shard: ShardId): ShardState {
+    const state = states.get(shard);
+    if (state === undefined) throw new Error(`shard ${shard} is not in this thread`);
+    return state;
+  }
+
+  function setStatus(next: ActorStatus): void {
+    status = next;
+    options.onStatus(next);
+  }
+
+  return {
+    deliver,
+    start,
+    trim(checkpoints) {
+      for (const shard of options.shards) writer?.trim(shard, checkpoints(shard));
+    },
+    inspect() {
+      return [...states].map(([shard, state]) => ({
+        shard,
+        seq: state.seq,
+        bytes: state.bytes(),
+        codes: state.codes.strings.count,
+        digest: digest(state, nowMs()),
+      }));
+    },
+    async stop() {
+      if (status === 'serving' && (changes.size > 0 || inFlight.length > 0 || replies.length > 0)) {
+        await new Promise<void>((done) => {
+          idle.push(done);
+          askFlush();
+        });
+      }
+      setStatus('stopped');
+      await writer?.close();
+    },
+  };
+}
+
+function encodeEntries(changes: ReadonlyMap<ShardId, readonly Change[]>): Entry[] {
+  return [...changes].map(([shard, list]) => {
+    const first = list[0];
+    const last = list.at(-1);
+    if (first === undefined || last === undefined) throw new Error(`shard ${shard} has an empty commit`);
+    return { shard, firstSeq: first.firstSeq, lastSeq: lastSeqOf(last), payload: encodeChanges(list) };
+  });
+}
+
+function batchOf(command: Command): StagedBatch | null {
+  return command.kind === 'addCodes' || command.kind === 'createBook' ? command.codes : null;
+}
+
+function unavailable(reason: Unavailable['reason'], retryAfterMs: number): Unavailable {
+  return { kind: 'unavailable', reason, retryAfterMs };
+}

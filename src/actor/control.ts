@@ -1,0 +1,72 @@
+/** The main thread's `Control`: accounts, uploads, history, and how all parts are. */
+import type { Seq, ShardId } from '../domain/ids.js';
+import type { ControlStore } from '../postgres/store.js';
+import type { Accounts } from './accounts.js';
+import { type Control, ControlError, type Readiness } from './engine.js';
+import type { Uploads } from './uploads.js';
+import type { Watermarks } from './watermarks.js';
+
+/** How long a history waits for the projection to pass what it has to show. */
+const HISTORY_WAIT_MS = 3000;
+const HISTORY_POLL_MS = 10;
+
+export interface ControlOptions {
+  readonly store: ControlStore;
+  readonly accounts: Accounts;
+  readonly uploads: Uploads;
+  readonly checkpoints: Watermarks;
+  readonly readiness: () => Promise<Readiness>;
+  readonly metrics: () => Promise<string>;
+  readonly log: { warn(fields: object, message: string): void };
+}
+
+export function createControl({
+  store,
+  accounts,
+  uploads,
+  checkpoints,
+  readiness,
+  metrics,
+  log,
+}: ControlOptions): Control {
+  /** PostgreSQL may be away: that is an answer, and the log has the reason. */
+  const orUnavailable =
+    <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
+    async (...args: Args): Promise<T> => {
+      try {
+        return await work(...args);
+      } catch (error) {
+        if (error instanceof ControlError) throw error;
+        log.warn({ err: error }, 'PostgreSQL could not answer');
+        throw new ControlError('unavailable', 'The database can not be reached right now.');
+      }
+    };
+
+  async function projected(shard: ShardId, seq: Seq): Promise<void> {
+    const deadline = performance.now() + HISTORY_WAIT_MS;
+    while (checkpoints.get(shard) < seq) {
+      if (performance.now() > deadline) {
+        throw new ControlError('unavailable', 'The history has not caught up with the latest changes yet.');
+      }
+      await new Promise((resolve) => setTimeout(resolve, HISTORY_POLL_MS));
+    }
+  }
+
+  return {
+    signIn: orUnavailable(accounts.signIn),
+    createUser: orUnavailable(accounts.create),
+    accountById: orUnavailable((id) => store.accountById(id)),
+    history: orUnavailable(async (shard, code, dependsOn, beforeSeq, limit) => {
+      await projected(shard, dependsOn);
+      return store.history(shard, code, beforeSeq, limit);
+    }),
+    uploadBegin: orUnavailable(uploads.uploadBegin),
+    uploadChunk: orUnavailable(uploads.uploadChunk),
+    uploadEnd: orUnavailable(uploads.uploadEnd),
+    uploadAbort: orUnavailable(uploads.uploadAbort),
+    generate: orUnavailable(uploads.generate),
+    discardBatch: orUnavailable(uploads.discardBatch),
+    readiness,
+    metrics,
+  };
+}

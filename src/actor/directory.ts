@@ -1,0 +1,128 @@
+/**
+ * The directory: which shard has a code, for every code there is, in 8 bytes a slot, shared by all threads.
+ *
+ *     slot   hash 1 (32 bits) │ hash 2 (24 bits), shard + 1 (8 bits)        open addressing on hash 1, linear probing
+ *
+ * It keeps no codes: 56 bits of hash say "perhaps in that shard", and the shard, which has the code itself, says yes or
+ * no. Two codes that share all 56 bits (one pair in ten million codes has odds of 1 in 1,400) make a look-up name two shards.
+ *
+ * The main thread alone writes. A reader in another thread sees a slot's second word either 0 or complete, since it is stored
+ * last, atomically. To grow, the writer builds a larger table from the hashes in the old one and hands it out; a reader with the old
+ * one misses only codes that were added since, and nobody is told of those before all readers have the new table.
+ * Routing by a hash of the code instead would need no table, but it would tear a book over all shards, and its limits and counts with it.
+ */
+import { asShardId, type ShardId } from '../domain/ids.js';
+import { encode, hashBytes, scratch } from '../domain/text.js';
+
+const SEED_1 = 0x0d1_2ec7;
+const SEED_2 = 0x70f_0e5d;
+const SLOTS_FIRST = 1 << 12;
+
+/** Pairs of hashes, two words a code: what a shard sends of its codes. */
+export type CodeHashes = Uint32Array<ArrayBuffer>;
+
+const HASHES_PER_MESSAGE = 1 << 15;
+
+/** Collects hashes into arrays of a fixed size; `full` takes each over. */
+export function collectHashes(full: (shard: ShardId, hashes: CodeHashes) => void) {
+  let of: ShardId | null = null;
+  const hashes = new Uint32Array(2 * HASHES_PER_MESSAGE);
+  let length = 0;
+  const flush = (): void => {
+    if (of === null || length === 0) return;
+    full(of, hashes.slice(0, length));
+    length = 0;
+  };
+  const add = (shard: ShardId, bytes: Uint8Array, start: number, end: number): void => {
+    if (shard !== of || length === hashes.length) flush();
+    of = shard;
+    hashes[length++] = hashBytes(bytes, start, end, SEED_1);
+    hashes[length++] = hashBytes(bytes, start, end, SEED_2);
+  };
+  return { add, flush };
+}
+
+/** The writer's side. `onGrow` is called with the new table; until its promise resolves, nobody relies on what was added since. */
+export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<void>) {
+  let table = new SharedArrayBuffer(SLOTS_FIRST * 8);
+  let words = new Uint32Array(table);
+  let count = 0;
+  let growing: Promise<void> = Promise.resolve();
+
+  function insert(into: Uint32Array, first: number, second: number): boolean {
+    const mask = into.length / 2 - 1;
+    let slot = first & mask;
+    for (;;) {
+      const known = into[2 * slot + 1] as number;
+      if (known === 0) break;
+      if (known === second && into[2 * slot] === first) return false;
+      slot = (slot + 1) & mask;
+    }
+    into[2 * slot] = first;
+    Atomics.store(into, 2 * slot + 1, second);
+    return true;
+  }
+
+  function grow(): void {
+    const larger = new SharedArrayBuffer(table.byteLength * 2);
+    const into = new Uint32Array(larger);
+    for (let at = 0; at < words.length; at += 2) {
+      if (words[at + 1] !== 0) insert(into, words[at] as number, words[at + 1] as number);
+    }
+    table = larger;
+    words = into;
+    growing = onGrow(table);
+  }
+
+  return {
+    get table(): SharedArrayBuffer {
+      return table;
+    },
+    get count(): number {
+      return count;
+    },
+    /** False: no shard has this code. True: one may have it. */
+    mayHave(code: string): boolean {
+      return findShards(words, code).length > 0;
+    },
+    /** Resolves when every reader can find these codes. Adding what is there already changes nothing. */
+    add(shard: ShardId, hashes: CodeHashes): Promise<void> {
+      for (let at = 0; at < hashes.length; at += 2) {
+        if (count * 8 >= (words.length / 2) * 5) grow();
+        if (insert(words, hashes[at] as number, secondWord(hashes[at + 1] as number, shard))) count++;
+      }
+      return growing;
+    },
+  };
+}
+
+/** The readers' side. `find` names the shards that may have a code, most often none or one. */
+export function createDirectoryReader(first: SharedArrayBuffer) {
+  let words = new Uint32Array(first);
+  return {
+    replace(table: SharedArrayBuffer): void {
+      words = new Uint32Array(table);
+    },
+    /** Shards that may have the code, most often none or one. */
+    find: (code: string): ShardId[] => findShards(words, code),
+  };
+}
+
+export type DirectoryReader = ReturnType<typeof createDirectoryReader>;
+
+function findShards(words: Uint32Array, code: string): ShardId[] {
+  encode(code);
+  const hash = hashBytes(scratch.bytes, 0, scratch.length, SEED_1);
+  const tag = hashBytes(scratch.bytes, 0, scratch.length, SEED_2) & 0xffffff00;
+  const mask = words.length / 2 - 1;
+  const shards: ShardId[] = [];
+  for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    const second = Atomics.load(words, 2 * slot + 1);
+    if (second === 0) return shards;
+    if (words[2 * slot] === hash && (second & 0xffffff00) === tag) shards.push(asShardId((second & 0xff) - 1));
+  }
+}
+
+function secondWord(hash: number, shard: ShardId): number {
+  return ((hash & 0xffffff00) | (shard + 1)) >>> 0;
+}

@@ -1,0 +1,133 @@
+/**
+ * The projector: carries what is durable in the journal into PostgreSQL, batch by batch, each with its checkpoint in one
+ * transaction. Nobody waits for it but the trimming of the journal and the history.
+ *
+ * It waits a little between batches on purpose. A transaction has a price of its own, and changes of one code that
+ * come within one batch cost one row update. While PostgreSQL is away it tries again and the journal grows.
+ */
+import type { Change } from '../domain/event.js';
+import type { Seq, ShardId } from '../domain/ids.js';
+import { decodeChanges } from '../journal/codec.js';
+import type { JournalReader } from '../journal/journal.js';
+import type { ProjectionWriter } from '../postgres/store.js';
+import type { Watermarks } from './watermarks.js';
+
+export interface ProjectorOptions {
+  readonly shards: readonly ShardId[];
+  readonly reader: JournalReader;
+  readonly writer: ProjectionWriter;
+  /** Where the checkpoints are made known. */
+  readonly checkpoints: Watermarks;
+  readonly nowMs: () => number;
+  readonly idempotencyTtlMs: number;
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+export interface Projector {
+  /** Runs until `stop`. */
+  run(): Promise<void>;
+  /** Projects what is durable by now, if that can be done within `withinMs`, and ends. */
+  stop(withinMs: number): Promise<void>;
+}
+
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+const SHARD_BYTES_MAX = 1024 * 1024;
+const PAUSE_MS = 50;
+const RETRY_MS = 200;
+const RETRY_MS_MAX = 2000;
+const SWEEP_EVERY_MS = 60_000;
+/** A batch that was staged this long ago and is not live never will be: an upload has to end within it. */
+const STAGED_MS_MAX = 24 * 3_600_000;
+
+export function createProjector(options: ProjectorOptions): Projector {
+  const { shards, reader, writer, checkpoints, nowMs, log } = options;
+  let stopAtMs = Number.POSITIVE_INFINITY;
+  let stopping = false;
+  let ended: Promise<void> = Promise.resolve();
+  let wake = (): void => {};
+  let sweptMs = 0;
+
+  async function run(): Promise<void> {
+    let retryMs = RETRY_MS;
+    let known = false;
+    for (;;) {
+      try {
+        if (!known) {
+          for (const [shard, seq] of await writer.checkpoints()) checkpoints.set(shard, seq);
+          known = true;
+        }
+        const projected = await projectBatch();
+        if (retryMs !== RETRY_MS) log.info({}, 'the projection goes on');
+        retryMs = RETRY_MS;
+        if (stopping && (projected === 0 || nowMs() >= stopAtMs)) return;
+        if (projected === 0) await sweep();
+        if (!stopping && projected < BATCH_BYTES_MAX / 2) await pause(PAUSE_MS);
+      } catch (error) {
+        if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection is held up and will be tried again');
+        // After an error of unknown outcome the checkpoints tell what was written.
+        known = false;
+        if (stopping && nowMs() >= stopAtMs) return;
+        await pause(retryMs);
+        retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+      }
+    }
+  }
+
+  /** Returns how many bytes of the journal it projected. */
+  async function projectBatch(): Promise<number> {
+    const batch = new Map<ShardId, readonly Change[]>();
+    const reached = new Map<ShardId, Seq>();
+    let bytes = 0;
+    for (const shard of shards) {
+      if (bytes >= BATCH_BYTES_MAX) break;
+      const checkpoint = checkpoints.get(shard);
+      const entries = await reader.read(shard, checkpoint, SHARD_BYTES_MAX);
+      const last = entries.at(-1);
+      if (last === undefined) continue;
+      const changes: Change[] = [];
+      for (const { payload } of entries) {
+        bytes += payload.length;
+        for (const change of decodeChanges(payload)) if (change.firstSeq > checkpoint) changes.push(change);
+      }
+      if (changes.length === 0) continue;
+      batch.set(shard, changes);
+      reached.set(shard, last.lastSeq);
+    }
+    if (batch.size === 0) return 0;
+    await writer.write(batch);
+    for (const [shard, seq] of reached) checkpoints.set(shard, seq);
+    return bytes;
+  }
+
+  async function sweep(): Promise<void> {
+    const now = nowMs();
+    if (now - sweptMs < SWEEP_EVERY_MS) return;
+    sweptMs = now;
+    await writer.sweep(now - options.idempotencyTtlMs, now - STAGED_MS_MAX);
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  return {
+    run() {
+      ended = run();
+      return ended;
+    },
+    async stop(withinMs) {
+      stopAtMs = nowMs() + withinMs;
+      stopping = true;
+      wake();
+      await ended;
+      await reader.close();
+      await writer.close();
+    },
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * Rebuilding a thread's shards: the snapshot from PostgreSQL, then the journal after it.
+ *
+ * The snapshot is loaded before the journal is opened, so that a Redis that is coming back finds everything else done.
+ * Meanwhile the projector may go on and the journal may be trimmed behind it; then there is a gap between this snapshot and the
+ * journal, which `JournalTrimmed` tells, and a newer snapshot is loaded.
+ */
+import { apply } from '../domain/apply.js';
+import type { StagedBatch } from '../domain/command.js';
+import type { CodesAdded } from '../domain/event.js';
+import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
+import {
+  loadBatch,
+  loadBook,
+  loadCheckpoint,
+  loadCode,
+  loadCodeState,
+  loadRedemption,
+  loadRemembered,
+} from '../domain/load.js';
+import { type BookState, ShardState, type StateOptions } from '../domain/state.js';
+import { decodeChanges } from '../journal/codec.js';
+import { type Journal, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
+import type { SnapshotLoader, SnapshotSink } from '../postgres/store.js';
+import { type CodeHashes, collectHashes } from './directory.js';
+
+export interface RecoveryOptions {
+  readonly shards: readonly ShardId[];
+  readonly journal: Journal;
+  readonly loader: SnapshotLoader;
+  readonly state: Omit<StateOptions, 'shard'>;
+  /** Unix ms. `notBefore`: time doesn't run backwards over a restart either. */
+  readonly clock: { now(): number; notBefore(ms: number): void };
+  readonly publishCodes: (shard: ShardId, hashes: CodeHashes) => Promise<void>;
+}
+
+export interface Recovered {
+  readonly states: Map<ShardId, ShardState>;
+  readonly writer: JournalWriter;
+}
+
+const REPLAY_BYTES = 4 * 1024 * 1024;
+const SNAPSHOTS_MAX = 5;
+
+/** `durable`: what this thread has acknowledged so far; empty at the first start. */
+export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
+  for (let tries = 1; ; tries++) {
+    const states = await loadSnapshot(options);
+    const writer = await options.journal.openWriter(options.shards, durable.size === 0 ? undefined : durable);
+    try {
+      for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
+      return { states, writer };
+    } catch (error) {
+      await writer.close();
+      if (!(error instanceof JournalTrimmed) || tries === SNAPSHOTS_MAX) throw error;
+    }
+  }
+}
+
+function lastSeqOf(writer: JournalWriter, shard: ShardId): Seq {
+  return writer.lastSeqs.get(shard) ?? asSeq(0);
+}
+
+async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardId, ShardState>> {
+  const states = new Map(options.shards.map((shard) => [shard, new ShardState({ ...options.state, shard })]));
+  const publishing: Promise<void>[] = [];
+  const hashes = collectHashes((shard, full) => publishing.push(options.publishCodes(shard, full)));
+  const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
+  await options.loader.load(options.shards, afterMs, createSink(states, hashes.add));
+  hashes.flush();
+  await Promise.all(publishing);
+  return states;
+}
+
+type AddHash = (shard: ShardId, bytes: Uint8Array, start: number, end: number) => void;
+
+function createSink(states: ReadonlyMap<ShardId, ShardState>, addHash: AddHash): SnapshotSink {
+  const stateOf = (shard: ShardId): ShardState => {
+    const state = states.get(shard);
+    if (state === undefined) throw new Error(`the snapshot has a row of shard ${shard}, which was not asked for`);
+    return state;
+  };
+  // Codes of one batch mostly come together: the book of the last one is the first guess.
+  let guess: { state: ShardState; book: BookState; first: number; end: number } | null = null;
+  const bookAt = (state: ShardState, index: number): BookState => {
+    if (guess !== null && guess.state === state && index >= guess.first && index < guess.end) return guess.book;
+    for (const book of state.books()) {
+      for (const { first, end } of book.ranges) {
+        if (index < first || index >= end) continue;
+        guess = { state, book, first, end };
+        return book;
+      }
+    }
+    throw new Error(`code ${index} of shard ${state.options.shard} is in no live batch`);
+  };
+  return {
+    checkpoint: (shard, seq) => loadCheckpoint(stateOf(shard), seq),
+    book: (shard, book) => loadBook(stateOf(shard), book),
+    batch: (shard, batch) => loadBatch(stateOf(shard), batch),
+    code(shard, index, bytes, start, end) {
+      const state = stateOf(shard);
+      loadCode(state, bookAt(state, index), index, bytes, start, end);
+      addHash(shard, bytes, start, end);
+    },
+    codeState: (shard, row) => loadCodeState(stateOf(shard), row),
+    redemption: (shard, row) => loadRedemption(stateOf(shard), row),
+    remembered: (shard, row) => loadRemembered(stateOf(shard), row),
+  };
+}
+
+async function replay(options: RecoveryOptions, state: ShardState, through: Seq): Promise<void> {
+  const { shard } = state.options;
+  if (state.seq >= through) return;
+  const reader = await options.journal.openReader();
+  try {
+    while (state.seq < through) {
+      const entries = await reader.read(shard, state.seq, REPLAY_BYTES);
+      if (entries.length === 0)
+        throw new JournalTrimmed(`shard ${shard} has nothing after ${state.seq}, but ends at ${through}`);
+      for (const entry of entries) {
+        for (const change of decodeChanges(entry.payload)) {
+          if (change.firstSeq <= state.seq) continue;
+          for (const event of change.events) if (event.kind === 'codesAdded') await restage(options, state, event);
+          apply(state, change);
+          options.clock.notBefore(change.atMs);
+        }
+      }
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+/** An event that makes a batch live names the batch only: its codes come from the store, where they were before the event. */
+async function restage(options: RecoveryOptions, state: ShardState, event: CodesAdded): Promise<void> {
+  await stageBatch(state, options, state.options.shard, event, event.firstIndex);
+}
+
+/** Loads a batch's codes into the state, not live yet, and makes them known to those who route by code. */
+export async function stageBatch(
+  state: ShardState,
+  options: Pick<RecoveryOptions, 'loader' | 'publishCodes'>,
+  shard: ShardId,
+  batch: Pick<StagedBatch, 'batchId' | 'size'>,
+  firstIndex: number | undefined,
+): Promise<void> {
+  const publishing: Promise<void>[] = [];
+  const hashes = collectHashes((of, full) => publishing.push(options.publishCodes(of, full)));
+  state.stage(batch.batchId, batch.size, firstIndex);
+  await options.loader.loadBatch(batch.batchId, (ordinal, bytes, start, end) => {
+    state.stageCode(batch.batchId, ordinal, bytes, start, end);
+    hashes.add(shard, bytes, start, end);
+  });
+  hashes.flush();
+  await Promise.all(publishing);
+  state.completeStage(batch.batchId);
+}

@@ -1,0 +1,223 @@
+/**
+ * The router: an HTTP thread's `Engine`. It knows which shard a book or a code belongs to, which thread has the shard,
+ * and who waits for which reply.
+ *
+ * Requests of one event-loop turn go to a shard thread as one message. A thread that has `mailboxMax` requests
+ * under way gets no more: the caller is refused at once, which costs less than an answer that comes too late.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { uuidv7 } from 'uuidv7';
+import type { Command } from '../domain/command.js';
+import { asBookId, asShardId, type BookId, type ShardId } from '../domain/ids.js';
+import { encode, hashBytes, scratch } from '../domain/text.js';
+import { createDirectoryReader } from './directory.js';
+import type { CommandReply, Engine, QueryReply, Unavailable } from './engine.js';
+import { type Message, readReplies, writeCommand, writeQuery } from './wire.js';
+
+const SEED_BOOK = 0x0b0_0c5d;
+const SEED_SCOPE = 0x05c_09e5;
+
+type AnyReply = (reply: CommandReply & QueryReply) => void;
+
+interface Waiting {
+  readonly thread: number;
+  readonly isCommand: boolean;
+  readonly reply: AnyReply;
+}
+
+interface ThreadLink {
+  port: MessagePort | null;
+  outgoing: Message;
+  underWay: number;
+}
+
+export interface RouterOptions {
+  readonly shardCount: number;
+  readonly threadCount: number;
+  readonly directory: SharedArrayBuffer;
+  /** Requests under way per shard thread at most. */
+  readonly mailboxMax: number;
+}
+
+export interface Router extends Engine {
+  /** Another incarnation of a shard thread. What the last one left unanswered is answered as unknown. */
+  connect(thread: number, port: MessagePort): void;
+  disconnect(thread: number): void;
+  replaceDirectory(table: SharedArrayBuffer): void;
+  /** Requests that wait for a reply. */
+  underWay(): number;
+}
+
+/** Shards are dealt out to threads in turn. */
+export const threadOfShard = (shard: ShardId, threadCount: number): number => shard % threadCount;
+
+export function createRouter({ shardCount, threadCount, directory, mailboxMax }: RouterOptions): Router {
+  const codes = createDirectoryReader(directory);
+  const links: ThreadLink[] = Array.from({ length: threadCount }, () => ({ port: null, outgoing: [], underWay: 0 }));
+  const waiting = new Map<number, Waiting>();
+  let nextId = 1;
+  let flushAsked = false;
+
+  function linkOf(shard: ShardId): ThreadLink {
+    // In bounds: a shard number modulo the number of links.
+    return links[threadOfShard(shard, threadCount)] as ThreadLink;
+  }
+
+  /** The id of an accepted request, or why not. */
+  function accept(shard: ShardId, isCommand: boolean, reply: AnyReply): number | Unavailable {
+    const link = linkOf(shard);
+    if (link.port === null) return { kind: 'unavailable', reason: 'recovering', retryAfterMs: 1000 };
+    if (link.underWay >= mailboxMax) return { kind: 'unavailable', reason: 'overloaded', retryAfterMs: 1000 };
+    link.underWay++;
+    const id = nextId++;
+    waiting.set(id, { thread: threadOfShard(shard, threadCount), isCommand, reply });
+    if (!flushAsked) {
+      flushAsked = true;
+      setImmediate(flush);
+    }
+    return id;
+  }
+
+  function flush(): void {
+    flushAsked = false;
+    for (const link of links) {
+      if (link.outgoing.length === 0) continue;
+      link.port?.postMessage(link.outgoing);
+      link.outgoing = [];
+    }
+  }
+
+  function receive(message: Message): void {
+    readReplies(message, (id, reply) => {
+      const waiter = waiting.get(id);
+      if (waiter === undefined) return;
+      waiting.delete(id);
+      (links[waiter.thread] as ThreadLink).underWay--;
+      waiter.reply(reply as CommandReply & QueryReply);
+    });
+  }
+
+  function disconnect(thread: number): void {
+    const link = links[thread];
+    if (link === undefined) throw new Error(`there is no shard thread ${thread}`);
+    link.port?.close();
+    link.port = null;
+    link.outgoing = [];
+    link.underWay = 0;
+    for (const [id, waiter] of waiting) {
+      if (waiter.thread !== thread) continue;
+      waiting.delete(id);
+      const reason = waiter.isCommand ? 'outcomeUnknown' : 'recovering';
+      waiter.reply({ kind: 'unavailable', reason, retryAfterMs: 1000 });
+    }
+  }
+
+  function command(
+    asked: Command,
+    origin: Parameters<Engine['command']>[1],
+    reply: (reply: CommandReply) => void,
+  ): void {
+    if ('bookId' in asked) sendCommand(shardOfBook(asked.bookId, shardCount), asked, origin, reply);
+    else tryShards(asked.code, reply, (shard, done) => sendCommand(shard, asked, origin, done));
+  }
+
+  function sendCommand(
+    shard: ShardId,
+    asked: Command,
+    { caller, requestId, idempotency }: Parameters<Engine['command']>[1],
+    reply: (reply: CommandReply) => void,
+  ): void {
+    const id = accept(shard, true, reply as AnyReply);
+    if (typeof id !== 'number') {
+      queueMicrotask(() => reply(id));
+      return;
+    }
+    const key = idempotency?.key ?? null;
+    writeCommand(linkOf(shard).outgoing, id, shard, asked, caller, requestId, key, idempotency?.fingerprint ?? 0);
+  }
+
+  function query(asked: Parameters<Engine['query']>[0], of: ShardId | null, reply: (reply: QueryReply) => void): void {
+    const send = (shard: ShardId, done: (reply: QueryReply) => void): void => {
+      const id = accept(shard, false, done as AnyReply);
+      if (typeof id !== 'number') queueMicrotask(() => done(id));
+      else writeQuery(linkOf(shard).outgoing, id, shard, asked);
+    };
+    if (of !== null) send(of, reply);
+    else if (asked.kind === 'getCode') tryShards(asked.code, reply, send);
+    else if ('bookId' in asked && asked.bookId !== null) send(shardOfBook(asked.bookId, shardCount), reply);
+    else throw new Error(`a ${asked.kind} has to name its shard`);
+  }
+
+  /** Asks the shards that may have the code, one after the other, until one has it. Mostly there is one. */
+  function tryShards<Reply extends CommandReply | QueryReply>(
+    code: string,
+    reply: (reply: Reply) => void,
+    send: (shard: ShardId, done: (reply: Reply) => void) => void,
+  ): void {
+    const shards = codes.find(code);
+    const [only] = shards;
+    if (only === undefined) queueMicrotask(() => reply(codeNotFound as Reply));
+    else if (shards.length === 1) send(only, reply);
+    else tryNext(shards, 0, reply, send);
+  }
+
+  function tryNext<Reply extends CommandReply | QueryReply>(
+    shards: readonly ShardId[],
+    at: number,
+    reply: (reply: Reply) => void,
+    send: (shard: ShardId, done: (reply: Reply) => void) => void,
+  ): void {
+    const shard = shards[at];
+    if (shard === undefined) {
+      reply(codeNotFound as Reply);
+      return;
+    }
+    send(shard, (got) => {
+      const isElsewhere = got.kind === 'refused' && got.reason === 'codeNotFound' && at + 1 < shards.length;
+      if (isElsewhere) tryNext(shards, at + 1, reply, send);
+      else reply(got);
+    });
+  }
+
+  function newBookId(scope: string | null): BookId {
+    if (scope === null) return asBookId(uuidv7());
+    const wanted = shardOf(scope, SEED_SCOPE, shardCount);
+    for (;;) {
+      const id = asBookId(uuidv7());
+      if (shardOfBook(id, shardCount) === wanted) return id;
+    }
+  }
+
+  return {
+    shardCount,
+    shardOfBook: (bookId) => shardOfBook(bookId, shardCount),
+    newBookId,
+    command,
+    query,
+    connect(thread, port) {
+      disconnect(thread);
+      const link = links[thread] as ThreadLink;
+      link.port = port;
+      port.on('message', receive);
+    },
+    disconnect,
+    replaceDirectory: codes.replace,
+    underWay: () => waiting.size,
+  };
+}
+
+const codeNotFound: CommandReply & QueryReply = {
+  kind: 'refused',
+  reason: 'codeNotFound',
+  detail: 'There is no such code for this user.',
+};
+
+/** Stable for good: books stay where this puts them. */
+export function shardOfBook(bookId: BookId, shardCount: number): ShardId {
+  return shardOf(bookId, SEED_BOOK, shardCount);
+}
+
+function shardOf(text: string, seed: number, shardCount: number): ShardId {
+  encode(text);
+  return asShardId(hashBytes(scratch.bytes, 0, scratch.length, seed) % shardCount);
+}

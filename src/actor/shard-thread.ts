@@ -1,0 +1,139 @@
+/** What runs in a shard thread: an actor, its ports to the HTTP threads, and its line to the main thread. */
+import { randomFillSync } from 'node:crypto';
+import type { MessagePort } from 'node:worker_threads';
+import { asSeq, type ShardId } from '../domain/ids.js';
+import type { Random } from '../domain/random.js';
+import type { Journal } from '../journal/journal.js';
+import type { SnapshotLoader } from '../postgres/store.js';
+import { type Actor, type ActorOptions, type ActorReply, type ActorStatus, createActor } from './actor.js';
+import type { CodeHashes } from './directory.js';
+import { type Message, readRequests, writeReply } from './wire.js';
+
+/** From the main thread. */
+export type ToShardThread =
+  | { readonly type: 'connect'; readonly from: number; readonly port: MessagePort }
+  | { readonly type: 'published'; readonly id: number }
+  | { readonly type: 'inspect'; readonly id: number }
+  | { readonly type: 'stop' };
+
+/** To the main thread. */
+export type FromShardThread =
+  | { readonly type: 'status'; readonly status: ActorStatus }
+  | { readonly type: 'publish'; readonly id: number; readonly shard: ShardId; readonly hashes: CodeHashes }
+  | { readonly type: 'inspected'; readonly id: number; readonly shards: ReturnType<Actor['inspect']> }
+  | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'stopped' };
+
+export interface ShardThreadOptions {
+  readonly main: MessagePort;
+  readonly shards: readonly ShardId[];
+  readonly journal: Journal;
+  readonly loader: SnapshotLoader;
+  readonly state: ActorOptions['state'];
+  readonly clock: ActorOptions['clock'];
+  readonly log: ActorOptions['log'];
+  /** The projector's checkpoints by shard, shared by all threads. */
+  readonly checkpoint: (shard: ShardId) => number;
+}
+
+const TRIM_EVERY_MS = 1000;
+
+export async function runShardThread(options: ShardThreadOptions): Promise<void> {
+  const { main } = options;
+  const ports = new Map<number, MessagePort>();
+  const toMain = (message: FromShardThread, transfer: ArrayBuffer[] = []): void => main.postMessage(message, transfer);
+  const publishing = createPublishing(toMain);
+
+  const actor = createActor({
+    ...options,
+    random: systemRandom(),
+    publishCodes: publishing.publish,
+    send: (replies) => sendReplies(ports, replies),
+    defer: setImmediate,
+    after: (delayMs, work) => setTimeout(work, delayMs).unref(),
+    onStatus: (status) => toMain({ type: 'status', status }),
+  });
+  const trimTimer = setInterval(() => actor.trim((shard) => asSeq(options.checkpoint(shard))), TRIM_EVERY_MS).unref();
+
+  main.on('message', (message: ToShardThread) => {
+    switch (message.type) {
+      case 'connect': {
+        const { from, port } = message;
+        ports.set(from, port);
+        port.on('message', (requests: Message) => actor.deliver(readRequests(requests, from)));
+        return;
+      }
+      case 'published':
+        return publishing.published(message.id);
+      case 'inspect':
+        return toMain({ type: 'inspected', id: message.id, shards: actor.inspect() });
+      case 'stop':
+        clearInterval(trimTimer);
+        void stop();
+    }
+  });
+
+  async function stop(): Promise<void> {
+    await actor.stop();
+    await options.journal.close();
+    await options.loader.close();
+    for (const port of ports.values()) port.close();
+    toMain({ type: 'stopped' });
+    main.close();
+  }
+
+  try {
+    await actor.start();
+  } catch (error) {
+    toMain({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function sendReplies(ports: ReadonlyMap<number, MessagePort>, replies: readonly ActorReply[]): void {
+  const outgoing = new Map<number, Message>();
+  for (const reply of replies) {
+    let message = outgoing.get(reply.to);
+    if (message === undefined) {
+      message = [];
+      outgoing.set(reply.to, message);
+    }
+    writeReply(message, reply);
+  }
+  for (const [to, message] of outgoing) ports.get(to)?.postMessage(message);
+}
+
+/** Hashes of codes on their way to the directory, and who waits for them to be known. */
+function createPublishing(toMain: (message: FromShardThread, transfer: ArrayBuffer[]) => void) {
+  const waiting = new Map<number, () => void>();
+  let nextId = 1;
+  return {
+    publish: (shard: ShardId, hashes: CodeHashes): Promise<void> =>
+      new Promise((resolve) => {
+        const id = nextId++;
+        waiting.set(id, resolve);
+        toMain({ type: 'publish', id, shard, hashes }, [hashes.buffer]);
+      }),
+    published(id: number): void {
+      waiting.get(id)?.();
+      waiting.delete(id);
+    },
+  };
+}
+
+const RANDOM_WORDS = 4096;
+
+/** The system's CSPRNG, 16 KiB at a time: a call for each draw would cost more than the draw. */
+export function systemRandom(): Random {
+  const words = new Uint32Array(RANDOM_WORDS);
+  let at = RANDOM_WORDS;
+  return {
+    uint32() {
+      if (at === RANDOM_WORDS) {
+        randomFillSync(words);
+        at = 0;
+      }
+      // In bounds: `at` is below RANDOM_WORDS here.
+      return words[at++] as number;
+    },
+  };
+}

@@ -1,0 +1,274 @@
+/**
+ * The main thread's view of the others: starts shard threads and HTTP threads, joins each of the one to each of the other by a
+ * port of their own, keeps the directory, and brings a shard thread that died back. HTTP threads go on meanwhile: its shards answer 503.
+ */
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import { asShardId, type ShardId } from '../domain/ids.js';
+import type { ActorStatus } from './actor.js';
+import { createDirectory } from './directory.js';
+import { threadOfShard } from './router.js';
+import type { FromShardThread, ToShardThread } from './shard-thread.js';
+
+/** To an HTTP thread. */
+export type ToHttpThread =
+  | { readonly type: 'connect'; readonly thread: number; readonly port: MessagePort }
+  | { readonly type: 'disconnect'; readonly thread: number }
+  | { readonly type: 'directory'; readonly id: number; readonly table: SharedArrayBuffer }
+  /** Stop accepting, finish what was accepted, say `drained`. */
+  | { readonly type: 'drain' }
+  | { readonly type: 'stop' };
+
+/** From an HTTP thread. */
+export type FromHttpThread =
+  | { readonly type: 'listening'; readonly port: number }
+  | { readonly type: 'directoryTaken'; readonly id: number }
+  | { readonly type: 'drained' }
+  | { readonly type: 'failed'; readonly message: string };
+
+export interface SupervisorOptions {
+  readonly shardCount: number;
+  readonly threadCount: number;
+  readonly startShardThread: (thread: number, shards: readonly ShardId[]) => Worker;
+  readonly startHttpThread: (index: number, port: number, directory: SharedArrayBuffer) => Worker;
+  readonly log: {
+    info(fields: object, message: string): void;
+    warn(fields: object, message: string): void;
+    error(fields: object, message: string): void;
+  };
+  /** Something broke that can't be mended by starting a thread anew. */
+  readonly onFatal: (message: string) => void;
+}
+
+export type Inspection = Extract<FromShardThread, { type: 'inspected' }>['shards'];
+
+export interface Supervisor {
+  /** Resolves with the port, when all HTTP threads listen. */
+  startHttp(count: number, port: number): Promise<number>;
+  /** Resolves when all shards serve. Rejects when one can't be recovered. */
+  startShards(): Promise<void>;
+  statuses(): readonly ActorStatus[];
+  readonly codeCount: number;
+  /** False when no shard has a code like this one. */
+  mayHaveCode(code: string): boolean;
+  inspect(): Promise<Inspection>;
+  /** In the order of the flow: no new requests, then the shards' last commits. */
+  drain(): Promise<void>;
+  /** Ends every thread as it is. */
+  close(): Promise<void>;
+}
+
+const RESTART_DELAY_MS = 100;
+/** A thread that dies this often in a row, each time before it served, won't be better the next time. */
+const RESTARTS_MAX = 5;
+
+interface ShardThread {
+  worker: Worker;
+  status: ActorStatus;
+  failures: number;
+  ended: boolean;
+}
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { shardCount, threadCount, log } = options;
+  const shardThreads: ShardThread[] = [];
+  const httpThreads: Worker[] = [];
+  const acks = createAcks();
+  const inspections = new Map<number, (shards: Inspection) => void>();
+  let nextInspection = 1;
+  let draining = false;
+
+  const directory = createDirectory(async (table) => {
+    await Promise.all(
+      httpThreads.map((worker) => {
+        const { id, taken } = acks.expect();
+        tell(worker, { type: 'directory', id, table });
+        return taken;
+      }),
+    );
+  });
+
+  // ─── Shard threads ─────────────────────────────────────────────────────────────────────────────────────────
+
+  async function startShards(): Promise<void> {
+    const starting: Promise<void>[] = [];
+    for (let thread = 0; thread < threadCount; thread++) starting.push(startShardThread(thread, 0));
+    await Promise.all(starting);
+  }
+
+  /** Resolves when it serves. */
+  function startShardThread(thread: number, failures: number): Promise<void> {
+    const shards = Array.from({ length: shardCount }, (_, index) => asShardId(index)).filter(
+      (shard) => threadOfShard(shard, threadCount) === thread,
+    );
+    const worker = options.startShardThread(thread, shards);
+    const entry: ShardThread = { worker, status: 'recovering', failures, ended: false };
+    shardThreads[thread] = entry;
+    for (const [index, http] of httpThreads.entries()) join(thread, worker, index, http);
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: FromShardThread) => {
+        onShardMessage(thread, entry, message);
+        if (message.type === 'status' && message.status === 'serving') resolve();
+        if (message.type === 'failed') reject(new Error(message.message));
+      });
+      worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread broke'));
+      worker.on('exit', () => {
+        reject(new Error(`shard thread ${thread} ended before it served`));
+        onShardExit(thread, entry);
+      });
+    });
+  }
+
+  function onShardMessage(thread: number, entry: ShardThread, message: FromShardThread): void {
+    switch (message.type) {
+      case 'status':
+        entry.status = message.status;
+        if (message.status === 'serving') entry.failures = 0;
+        return;
+      case 'publish':
+        void directory.add(message.shard, message.hashes).then(() => {
+          entry.worker.postMessage({ type: 'published', id: message.id } satisfies ToShardThread);
+        });
+        return;
+      case 'inspected':
+        inspections.get(message.id)?.(message.shards);
+        inspections.delete(message.id);
+        return;
+      case 'failed':
+        log.error({ thread }, message.message);
+        return;
+      case 'stopped':
+        entry.ended = true;
+    }
+  }
+
+  function onShardExit(thread: number, entry: ShardThread): void {
+    for (const http of httpThreads) tell(http, { type: 'disconnect', thread });
+    entry.status = 'stopped';
+    if (draining || entry.ended) return;
+    const failures = entry.failures + 1;
+    if (failures > RESTARTS_MAX) {
+      options.onFatal(`shard thread ${thread} died ${failures} times in a row`);
+      return;
+    }
+    log.warn({ thread }, 'a shard thread ended; it is started again and recovers');
+    entry.status = 'recovering';
+    setTimeout(
+      () => {
+        startShardThread(thread, failures).catch((error: unknown) =>
+          log.error({ err: error, thread }, 'a shard thread did not come back'),
+        );
+      },
+      (failures - 1) * RESTART_DELAY_MS,
+    );
+  }
+
+  // ─── HTTP threads ──────────────────────────────────────────────────────────────────────────────────────────
+
+  async function startHttp(count: number, port: number): Promise<number> {
+    // The first one may pick the port that all listen on.
+    let chosen = port;
+    for (let index = 0; index < count; index++) chosen = await startHttpThread(index, chosen);
+    return chosen;
+  }
+
+  function startHttpThread(index: number, port: number): Promise<number> {
+    const worker = options.startHttpThread(index, port, directory.table);
+    httpThreads[index] = worker;
+    for (const [thread, { worker: shardWorker }] of shardThreads.entries()) join(thread, shardWorker, index, worker);
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: FromHttpThread) => {
+        if (message.type === 'listening') resolve(message.port);
+        if (message.type === 'directoryTaken') acks.taken(message.id);
+        if (message.type === 'failed') reject(new Error(message.message));
+      });
+      worker.on('error', (error) => log.error({ err: error, index }, 'an HTTP thread broke'));
+      worker.on('exit', () => {
+        reject(new Error('an HTTP thread ended before it listened'));
+        if (!draining) options.onFatal(`HTTP thread ${index} ended`);
+      });
+    });
+  }
+
+  function join(thread: number, shardWorker: Worker, index: number, httpWorker: Worker): void {
+    const { port1, port2 } = new MessageChannel();
+    shardWorker.postMessage({ type: 'connect', from: index, port: port1 } satisfies ToShardThread, [port1]);
+    httpWorker.postMessage({ type: 'connect', thread, port: port2 } satisfies ToHttpThread, [port2]);
+  }
+
+  // ─── All ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async function inspect(): Promise<Inspection> {
+    const parts = await Promise.all(
+      shardThreads.map(
+        ({ worker }) =>
+          new Promise<Inspection>((resolve) => {
+            const id = nextInspection++;
+            inspections.set(id, resolve);
+            worker.postMessage({ type: 'inspect', id } satisfies ToShardThread);
+          }),
+      ),
+    );
+    return parts.flat().sort((a, b) => a.shard - b.shard);
+  }
+
+  async function drain(): Promise<void> {
+    draining = true;
+    await Promise.all(httpThreads.map((worker) => until(worker, 'drained', { type: 'drain' })));
+    await Promise.all(
+      shardThreads.map((entry) => {
+        if (entry.ended || entry.status === 'stopped') return undefined;
+        const stopped = new Promise<void>((resolve) => entry.worker.once('exit', () => resolve()));
+        entry.worker.postMessage({ type: 'stop' } satisfies ToShardThread);
+        return stopped;
+      }),
+    );
+    await Promise.all(httpThreads.map((worker) => worker.terminate()));
+  }
+
+  return {
+    startHttp,
+    startShards,
+    statuses: () => shardThreads.map(({ status }) => status),
+    get codeCount() {
+      return directory.count;
+    },
+    mayHaveCode: directory.mayHave,
+    inspect,
+    drain,
+    async close() {
+      draining = true;
+      await Promise.all(
+        [...httpThreads, ...shardThreads.map(({ worker }) => worker)].map((worker) => worker.terminate()),
+      );
+    },
+  };
+}
+
+function tell(worker: Worker, message: ToHttpThread): void {
+  worker.postMessage(message);
+}
+
+function until(worker: Worker, type: FromHttpThread['type'], message: ToHttpThread): Promise<void> {
+  return new Promise((resolve) => {
+    worker.on('message', (answer: FromHttpThread) => {
+      if (answer.type === type) resolve();
+    });
+    worker.once('exit', () => resolve());
+    tell(worker, message);
+  });
+}
+
+function createAcks() {
+  const waiting = new Map<number, () => void>();
+  let nextId = 1;
+  return {
+    expect(): { id: number; taken: Promise<void> } {
+      const id = nextId++;
+      return { id, taken: new Promise((resolve) => waiting.set(id, resolve)) };
+    },
+    taken(id: number): void {
+      waiting.get(id)?.();
+      waiting.delete(id);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+/** What each worker thread is given at its start. */
+import type { MessagePort } from 'node:worker_threads';
+import type { LogLevel } from './config.js';
+import type { ShardId } from './domain/ids.js';
+import type { StateOptions } from './domain/state.js';
+import type { JournalLocation } from './journal/open.js';
+
+export interface ShardThreadData {
+  readonly thread: number;
+  readonly shards: readonly ShardId[];
+  readonly journal: JournalLocation;
+  readonly databaseUrl: string;
+  readonly state: Omit<StateOptions, 'shard'>;
+  readonly checkpoints: SharedArrayBuffer;
+  readonly logLevel: LogLevel;
+}
+
+export interface ProjectorThreadData {
+  readonly shardCount: number;
+  readonly journal: JournalLocation;
+  readonly databaseUrl: string;
+  readonly checkpoints: SharedArrayBuffer;
+  readonly idempotencyTtlMs: number;
+  readonly logLevel: LogLevel;
+}
+
+export interface HttpThreadData {
+  readonly index: number;
+  readonly host: string;
+  readonly port: number;
+  readonly shardCount: number;
+  readonly threadCount: number;
+  readonly mailboxMax: number;
+  readonly directory: SharedArrayBuffer;
+  /** Answers `Control`; handed over. */
+  readonly control: MessagePort;
+  readonly jwt: { readonly secret: string; readonly issuer: string; readonly audience: string };
+  readonly logLevel: LogLevel;
+}

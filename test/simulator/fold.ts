@@ -1,0 +1,201 @@
+/**
+ * The journal folded naively: plain objects, one at a time, with the invariants asserted at every event. It shares no
+ * code with the domain, so the two can only agree by both being right.
+ *
+ * It is also the simulator's store: a snapshot is a fold that stopped at the checkpoint.
+ */
+import assert from 'node:assert/strict';
+import type { Book } from '../../src/domain/book.js';
+import type { Change, DomainEvent } from '../../src/domain/event.js';
+import type { BookId, Seq } from '../../src/domain/ids.js';
+import { asSeq } from '../../src/domain/ids.js';
+import type { Outcome } from '../../src/domain/outcome.js';
+
+export interface FoldedCode {
+  readonly bookId: BookId;
+  readonly index: number;
+  userId: string | null;
+  assignedMs: number | null;
+  lock: { readonly lockId: number; readonly untilMs: number } | null;
+  redemptionCount: number;
+  lastSeq: Seq;
+}
+
+export interface Fold {
+  seq: Seq;
+  readonly books: Map<BookId, Book>;
+  readonly batches: { batchId: number; bookId: BookId; firstIndex: number; size: number; count: number }[];
+  readonly codes: Map<string, FoldedCode>;
+  readonly redemptions: Map<string, { code: string; index: number; userId: string; atMs: number; rolledBack: boolean }>;
+  readonly keys: Map<
+    string,
+    {
+      bookId: BookId | null;
+      caller: string;
+      key: string;
+      fingerprint: number;
+      atMs: number;
+      seq: Seq;
+      outcome: Outcome;
+    }
+  >;
+  /** Requests that changed something, to find each of them once. */
+  readonly requests: Map<string, Seq>;
+}
+
+export type CodesOfBatch = (batchId: number) => readonly string[];
+
+export function newFold(): Fold {
+  return {
+    seq: asSeq(0),
+    books: new Map(),
+    batches: [],
+    codes: new Map(),
+    redemptions: new Map(),
+    keys: new Map(),
+    requests: new Map(),
+  };
+}
+
+export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, keyTtlMs: number): void {
+  assert.equal(change.firstSeq, fold.seq + 1, 'the journal has no gap and no repeat');
+  for (const event of change.events) {
+    fold.seq = asSeq(fold.seq + 1);
+    foldEvent(fold, event, change.atMs, codesOf);
+  }
+  if (change.caller !== 'system') {
+    assert.ok(!fold.requests.has(change.requestId), `request ${change.requestId} has one effect (I7)`);
+    fold.requests.set(change.requestId, fold.seq);
+  }
+  if (change.remembered === null) return;
+  const bookId = change.events[0]?.kind === 'bookCreated' ? null : change.bookId;
+  const name = JSON.stringify([change.caller, bookId, change.remembered.key]);
+  const before = fold.keys.get(name);
+  assert.ok(before === undefined || before.atMs + keyTtlMs <= change.atMs, `key ${name} has one effect (I6)`);
+  const { key, fingerprint, outcome } = change.remembered;
+  fold.keys.set(name, { bookId, caller: change.caller, key, fingerprint, atMs: change.atMs, seq: fold.seq, outcome });
+}
+
+function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: CodesOfBatch): void {
+  switch (event.kind) {
+    case 'bookCreated':
+      assert.ok(!fold.books.has(event.book.id));
+      fold.books.set(event.book.id, event.book);
+      return;
+    case 'bookUpdated':
+    case 'bookArchived':
+      assert.equal(event.book.version, bookOf(fold, event.book.id).version + 1);
+      fold.books.set(event.book.id, event.book);
+      return;
+    case 'noted':
+      return;
+    case 'codesAdded': {
+      fold.batches.push(event);
+      for (const [ordinal, code] of codesOf(event.batchId).entries()) {
+        assert.ok(!fold.codes.has(code), 'a code is in one book only');
+        fold.codes.set(code, {
+          bookId: event.bookId,
+          index: event.firstIndex + ordinal,
+          userId: null,
+          assignedMs: null,
+          lock: null,
+          redemptionCount: 0,
+          lastSeq: asSeq(0),
+        });
+      }
+      return;
+    }
+  }
+  const code = codeOf(fold, event.code);
+  const { settings, archivedMs } = bookOf(fold, code.bookId);
+  assert.equal(event.index, code.index);
+  assert.equal(event.prevSeq, code.lastSeq, 'the events of a code are chained');
+  if (event.kind !== 'leaseExpired') assert.equal(archivedMs, null, 'an archived book is not changed');
+  code.lastSeq = fold.seq;
+  switch (event.kind) {
+    case 'codeAssigned': {
+      assert.equal(code.userId, null, 'an assigned code is not assigned again');
+      const theirs = [...fold.codes.values()].filter(
+        (other) => other.bookId === code.bookId && other.userId === event.userId,
+      );
+      assert.ok(settings.maxCodesPerUser === null || theirs.length < settings.maxCodesPerUser, 'maxCodesPerUser (I3)');
+      assertOpen(settings, nowMs);
+      code.userId = event.userId;
+      code.assignedMs = event.atMs;
+      return;
+    }
+    case 'codeUnassigned':
+      assert.ok(code.userId !== null && code.redemptionCount === 0 && !isLocked(code, nowMs));
+      code.userId = null;
+      code.assignedMs = null;
+      return;
+    case 'codeLocked':
+      assert.equal(code.userId, event.userId, 'a lease is held by the user of the code (I4)');
+      if (code.lock !== null && isLocked(code, nowMs)) assert.equal(event.lockId, code.lock.lockId);
+      else assert.equal(event.lockId, fold.seq, 'lock ids grow');
+      code.lock = { lockId: event.lockId, untilMs: event.untilMs };
+      return;
+    case 'codeUnlocked':
+      assert.ok(isLocked(code, nowMs) && code.userId === event.userId);
+      code.lock = null;
+      return;
+    case 'leaseExpired':
+      assert.ok(code.lock !== null && code.lock.untilMs <= nowMs, 'a lease does not end before its time');
+      code.lock = null;
+      return;
+    case 'codeRedeemed': {
+      assert.equal(code.userId, event.userId, 'only the holder redeems (I4)');
+      const max = settings.allowMultipleRedemptions ? settings.maxRedemptionsPerCode : 1;
+      code.redemptionCount++;
+      assert.equal(event.redemptionCount, code.redemptionCount);
+      assert.ok(
+        max === null || code.redemptionCount <= max,
+        'no code is redeemed more often than its book allows (I1)',
+      );
+      if (settings.requireLock) assert.ok(isLocked(code, nowMs));
+      assertOpen(settings, nowMs);
+      const standing = [...fold.redemptions.values()].filter(
+        (other) =>
+          other.userId === event.userId && !other.rolledBack && codeOf(fold, other.code).bookId === code.bookId,
+      );
+      assert.ok(
+        settings.maxRedemptionsPerUser === null || standing.length < settings.maxRedemptionsPerUser,
+        'maxRedemptionsPerUser (I3)',
+      );
+      assert.ok(!fold.redemptions.has(event.redemptionId), 'redemption ids are unique');
+      const { index, userId, atMs } = event;
+      fold.redemptions.set(event.redemptionId, { code: event.code, index, userId, atMs, rolledBack: false });
+      code.lock = null;
+      return;
+    }
+    case 'redemptionRolledBack': {
+      const redemption = fold.redemptions.get(event.redemptionId);
+      assert.ok(redemption !== undefined && !redemption.rolledBack, 'a redemption is given back once');
+      redemption.rolledBack = true;
+      code.redemptionCount--;
+      assert.equal(event.redemptionCount, code.redemptionCount);
+    }
+  }
+}
+
+function assertOpen(settings: Book['settings'], nowMs: number): void {
+  assert.ok(settings.isActive);
+  assert.ok(settings.startMs === null || settings.startMs <= nowMs);
+  assert.ok(settings.endMs === null || nowMs < settings.endMs);
+}
+
+function isLocked(code: FoldedCode, nowMs: number): boolean {
+  return code.lock !== null && code.lock.untilMs > nowMs;
+}
+
+function bookOf(fold: Fold, bookId: BookId): Book {
+  const book = fold.books.get(bookId);
+  assert.ok(book !== undefined, `book ${bookId} is there`);
+  return book;
+}
+
+function codeOf(fold: Fold, text: string): FoldedCode {
+  const code = fold.codes.get(text);
+  assert.ok(code !== undefined, `code ${text} is there`);
+  return code;
+}

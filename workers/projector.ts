@@ -1,0 +1,30 @@
+/** The projector's thread. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { createProjector } from '../src/actor/projector.js';
+import { createWatermarks } from '../src/actor/watermarks.js';
+import { asShardId } from '../src/domain/ids.js';
+import { openJournal } from '../src/journal/open.js';
+import { createLogger } from '../src/log.js';
+import { createProjectionWriter } from '../src/postgres/projection-writer.js';
+import type { ProjectorThreadData } from '../src/threads.js';
+
+if (parentPort === null) throw new Error('this is a worker thread');
+const main = parentPort;
+const data = workerData as ProjectorThreadData;
+const journal = await openJournal(data.journal);
+const projector = createProjector({
+  shards: Array.from({ length: data.shardCount }, (_, index) => asShardId(index)),
+  reader: await journal.openReader(),
+  writer: createProjectionWriter({ url: data.databaseUrl, shardCount: data.shardCount }),
+  checkpoints: createWatermarks(data.checkpoints),
+  nowMs: Date.now,
+  idempotencyTtlMs: data.idempotencyTtlMs,
+  log: createLogger({ level: data.logLevel, thread: 'projector' }),
+});
+
+main.once('message', async ({ withinMs }: { readonly withinMs: number }) => {
+  await projector.stop(withinMs);
+  await journal.close();
+  main.close();
+});
+await projector.run();

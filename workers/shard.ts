@@ -1,0 +1,25 @@
+/** A shard thread. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { runShardThread } from '../src/actor/shard-thread.js';
+import { createWatermarks } from '../src/actor/watermarks.js';
+import { createClock } from '../src/clock.js';
+import { openJournal } from '../src/journal/open.js';
+import { createLogger } from '../src/log.js';
+import { createSnapshotLoader } from '../src/postgres/loader.js';
+import type { ShardThreadData } from '../src/threads.js';
+
+if (parentPort === null) throw new Error('this is a worker thread');
+const data = workerData as ShardThreadData;
+const checkpoints = createWatermarks(data.checkpoints);
+const clock = createClock();
+
+await runShardThread({
+  main: parentPort,
+  shards: data.shards,
+  journal: await openJournal(data.journal),
+  loader: createSnapshotLoader({ url: data.databaseUrl }),
+  state: data.state,
+  clock,
+  log: createLogger({ level: data.logLevel, thread: `shard-${data.thread}` }),
+  checkpoint: (shard) => checkpoints.get(shard),
+});
