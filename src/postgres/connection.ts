@@ -1,0 +1,89 @@
+/**
+ * Connections that may break. A PostgreSQL that stops or is restarted makes the calls under way reject, and the next
+ * call connects anew; between calls a broken connection is only noted.
+ */
+import pg from 'pg';
+
+const CONNECT_MS_MAX = 5_000;
+
+/** A connected client whose loss, while nobody uses it, is no unhandled 'error' event. */
+export async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'clipbook',
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    keepAlive: true,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** One connection, made when it is first needed, used by one caller at a time, replaced when it breaks. */
+export interface Link {
+  /** Runs `work` with the connection. When `work` rejects, the connection is given up: its state is not known. */
+  use<T>(work: (client: pg.Client) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** `prepare` is run on each new connection. */
+export function createLink(url: string, prepare: (client: pg.Client) => Promise<unknown>): Link {
+  let current: pg.Client | null = null;
+  let last: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  async function open(): Promise<pg.Client> {
+    if (closed) throw new Error('the connection was closed');
+    if (current !== null) return current;
+    const client = await connect(url);
+    client.on('end', () => {
+      if (current === client) current = null;
+    });
+    try {
+      await prepare(client);
+    } catch (error) {
+      giveUp(client);
+      throw error;
+    }
+    current = client;
+    return client;
+  }
+
+  async function run<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = await open();
+    try {
+      return await work(client);
+    } catch (error) {
+      current = null;
+      giveUp(client);
+      throw error;
+    }
+  }
+
+  return {
+    use(work) {
+      const result = last.then(() => run(work));
+      last = result.catch(() => undefined);
+      return result;
+    },
+    async close() {
+      closed = true;
+      await last;
+      await current?.end();
+    },
+  };
+}
+
+/** Closes a connection that nobody waits for any more; what it was doing is rolled back by the server. */
+export function giveUp(client: pg.Client): void {
+  // A connection in the middle of a COPY does not answer an orderly goodbye.
+  client.connection.stream.destroy();
+}
+
+/** Runs `work` in a transaction on `client`. On an error the caller gives the connection up, which rolls back. */
+export async function transaction<T>(client: pg.Client, begin: string, work: () => Promise<T>): Promise<T> {
+  await client.query(begin);
+  const result = await work();
+  await client.query('COMMIT');
+  return result;
+}

@@ -1,0 +1,176 @@
+/** What the main thread asks of PostgreSQL: staging, history, accounts. Nothing of it is in a request's way. */
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { uuidv7 } from 'uuidv7';
+import type { DomainEvent } from '../domain/event.js';
+import { asSeq, asShardId } from '../domain/ids.js';
+import { KIND_NUMBERS } from './change-kinds.js';
+import { giveUp } from './connection.js';
+import { agreeOnShards } from './migrate.js';
+import { openStaging } from './staging.js';
+import type { Account, ControlStore, HistoryEntry, Role } from './store.js';
+
+export interface ControlStoreOptions {
+  readonly url: string;
+  /** Connections for short questions. Each big batch that is being staged has one more of its own. */
+  readonly poolMax: number;
+  readonly shardCount: number;
+}
+
+const CONNECT_MS_MAX = 5_000;
+const QUERY_MS_MAX = 60_000;
+
+/** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
+export function createControlStore({ url, poolMax, shardCount }: ControlStoreOptions): ControlStore & {
+  /** Throws when this database was begun with another number of shards; notes it in a new one. */
+  checkShardCount(): Promise<void>;
+} {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'clipbook-control',
+    max: poolMax,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    query_timeout: QUERY_MS_MAX,
+    keepAlive: true,
+    // The process may end while connections rest here.
+    allowExitOnIdle: true,
+  });
+  // A resting connection that breaks is replaced by the pool; the event would end the process if nobody heard it.
+  pool.on('error', () => undefined);
+
+  /** Whoever fails in the middle of something leaves its connection in a state that nobody should inherit. */
+  async function use<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    try {
+      const result = await work(client);
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(true);
+      giveUp(client);
+      throw error;
+    }
+  }
+
+  return {
+    checkShardCount: () => agreeOnShards(url, shardCount),
+    stage: (shard, bookId) => openStaging({ url, use, shard, bookId }),
+    async history(shard, code, beforeSeq, limit) {
+      const { rows } = await pool.query<HistoryRow>({
+        name: 'history',
+        text: HISTORY,
+        values: [shard, code, beforeSeq, limit],
+      });
+      return rows.map((row) => historyEntry(shard, code, row));
+    },
+    async checkpoint(shard) {
+      const { rows } = await pool.query<{ seq: string }>('SELECT seq FROM checkpoints WHERE shard = $1', [shard]);
+      return asSeq(Number(rows[0]?.seq ?? 0));
+    },
+    generatorKey: () => generatorKey(pool),
+    async reserveCounters(bookId, pattern, quantity) {
+      const { rows } = await pool.query<{ first: string }>(
+        `INSERT INTO generated AS g (book_id, pattern, next) VALUES ($1, $2, $3)
+         ON CONFLICT (book_id, pattern) DO UPDATE SET next = g.next + excluded.next
+         RETURNING next - $3 AS first`,
+        [bookId, pattern, quantity],
+      );
+      return Number(rows[0]?.first);
+    },
+    findAccount: (email) => oneAccount(pool, 'lower(email) = lower($1)', email),
+    async accountById(id) {
+      const found = await oneAccount(pool, 'id::text = $1', id);
+      return found === null ? null : { id: found.id, email: found.email, role: found.role };
+    },
+    async createAccount(email, role, passwordHash) {
+      const account: Account = { id: uuidv7(), email, role };
+      const { rowCount } = await pool.query(
+        `INSERT INTO users (id, email, role, password_hash, created_ms) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (lower(email)) DO NOTHING`,
+        [account.id, email, role, passwordHash, Date.now()],
+      );
+      return rowCount === 1 ? account : null;
+    },
+    close: () => pool.end(),
+  };
+}
+
+/**
+ * Follows the chain of one code: from its last event, or from the one before `$3`, backwards along `prev_seq`.
+ * Each step is one look-up by primary key, so a page costs its own length, however long the history is.
+ */
+const HISTORY = `
+  WITH RECURSIVE chain AS (
+    SELECT c.*, 1 AS place FROM changes AS c
+    WHERE c.shard = $1::smallint AND c.code = $2 AND c.seq = CASE
+      WHEN $3::bigint IS NULL THEN (
+        SELECT codes.seq FROM codes JOIN batches USING (batch_id)
+        WHERE codes.code = $2 AND batches.shard = $1::smallint AND batches.live_seq IS NOT NULL
+      )
+      ELSE (SELECT b.prev_seq FROM changes AS b WHERE b.shard = $1::smallint AND b.seq = $3::bigint AND b.code = $2)
+    END
+    UNION ALL
+    SELECT c.*, chain.place + 1 FROM chain JOIN changes AS c ON c.shard = $1::smallint AND c.seq = chain.prev_seq
+    WHERE chain.place < $4::int
+  )
+  SELECT seq, at_ms, kind, redemption_count, lock_id, until_ms, redemption_id, user_id, caller, request_id, detail
+  FROM chain ORDER BY place LIMIT $4::int`;
+
+interface HistoryRow {
+  readonly seq: string;
+  readonly at_ms: string;
+  readonly kind: number;
+  readonly redemption_count: number | null;
+  readonly lock_id: string | null;
+  readonly until_ms: string | null;
+  readonly redemption_id: string | null;
+  readonly user_id: string | null;
+  readonly caller: string;
+  readonly request_id: string;
+  readonly detail: string | null;
+}
+
+const KIND_NAMES = new Map(Object.entries(KIND_NUMBERS).map(([name, number]) => [number, name as DomainEvent['kind']]));
+
+function historyEntry(shard: number, code: string, row: HistoryRow): HistoryEntry {
+  const event = KIND_NAMES.get(row.kind);
+  if (event === undefined) throw new Error(`change ${shard}-${row.seq} is of unknown kind ${row.kind}`);
+  const detail = {
+    ...(row.lock_id === null ? {} : { lockId: Number(row.lock_id) }),
+    ...(row.until_ms === null ? {} : { untilMs: Number(row.until_ms) }),
+    ...(row.redemption_count === null ? {} : { redemptionCount: row.redemption_count }),
+    ...(row.detail === null ? {} : (JSON.parse(row.detail) as Record<string, unknown>)),
+  };
+  return {
+    shard: asShardId(shard),
+    seq: asSeq(Number(row.seq)),
+    atMs: Number(row.at_ms),
+    event,
+    code,
+    userId: row.user_id,
+    caller: row.caller,
+    requestId: row.request_id,
+    redemptionId: row.redemption_id,
+    detail: Object.keys(detail).length === 0 ? null : detail,
+  };
+}
+
+async function generatorKey(pool: pg.Pool): Promise<Uint8Array> {
+  await pool.query(`INSERT INTO settings (name, value) VALUES ('generator_key', $1) ON CONFLICT DO NOTHING`, [
+    randomBytes(32).toString('hex'),
+  ]);
+  const { rows } = await pool.query<{ value: string }>(`SELECT value FROM settings WHERE name = 'generator_key'`);
+  return Buffer.from(rows[0]?.value ?? '', 'hex');
+}
+
+async function oneAccount(
+  pool: pg.Pool,
+  condition: string,
+  value: string,
+): Promise<(Account & { readonly passwordHash: string }) | null> {
+  const { rows } = await pool.query<{ id: string; email: string; role: Role; passwordHash: string }>(
+    `SELECT id, email, role, password_hash AS "passwordHash" FROM users WHERE ${condition}`,
+    [value],
+  );
+  return rows[0] ?? null;
+}

@@ -1,0 +1,263 @@
+/**
+ * Turns changes into the rows of one projection: what is appended as it is, and what is folded.
+ *
+ * Appended: the audit (`changes`), redemptions, rollbacks, remembered keys. Folded: all events of one code in the batch
+ * become one row update, for an update is by far the dearest thing that a batch asks of PostgreSQL. Each event
+ * touches groups of columns; per group the last event wins, and a group that no event touched is left alone:
+ *
+ *     user     user_id, assigned_ms            codeAssigned, codeUnassigned
+ *     lease    lock_id, locked_until_ms        codeLocked, codeUnlocked, leaseExpired, codeRedeemed
+ *     count    redemption_count                codeRedeemed, redemptionRolledBack
+ *              seq                             every event
+ */
+import type { Book } from '../domain/book.js';
+import { type Change, type CodeEvent, type CodesAdded, type DomainEvent, lastSeqOf } from '../domain/event.js';
+import type { Seq, ShardId } from '../domain/ids.js';
+import { KIND_NUMBERS } from './change-kinds.js';
+import { RowBuffer } from './row-buffer.js';
+
+export const TOUCHES_USER = 1;
+export const TOUCHES_LEASE = 2;
+export const TOUCHES_COUNT = 4;
+
+/** Where each COPY goes: the columns in the order in which their values are written below. */
+export const COLUMNS = {
+  changes:
+    'seq, at_ms, prev_seq, shard, kind, redemption_count, lock_id, until_ms, book_id, redemption_id, code, user_id, caller, request_id, detail',
+  redemptions: 'seq, at_ms, index, shard, redemption_id, user_id',
+  rollbacks: 'seq, shard, redemption_id',
+  remembered_keys: 'at_ms, seq, fingerprint, shard, book_id, caller, key, outcome',
+  code_updates: 'code, touches, redemption_count, seq, assigned_ms, lock_id, locked_until_ms, user_id',
+} as const;
+
+export type CopyTarget = keyof typeof COLUMNS;
+
+interface CodeUpdate {
+  readonly code: string;
+  touches: number;
+  redemptionCount: number;
+  seq: number;
+  assignedMs: number | null;
+  lockId: number | null;
+  lockedUntilMs: number | null;
+  userId: string | null;
+}
+
+export interface WentLive {
+  readonly shard: ShardId;
+  readonly seq: Seq;
+  readonly event: CodesAdded;
+}
+
+/** Owns its buffers and is used again and again: `clear`, `add` …, then read. */
+export class ProjectionBatch {
+  readonly rows: Readonly<Record<CopyTarget, RowBuffer>> = {
+    changes: new RowBuffer(1024 * 1024),
+    redemptions: new RowBuffer(),
+    rollbacks: new RowBuffer(1024),
+    remembered_keys: new RowBuffer(),
+    code_updates: new RowBuffer(1024 * 1024),
+  };
+  /** The last state of each book that changed. */
+  readonly books = new Map<string, { readonly shard: ShardId; readonly book: Book }>();
+  readonly wentLive: WentLive[] = [];
+  readonly reached = new Map<ShardId, Seq>();
+  /** The span of `at_ms` of the remembered keys; empty while `first > last`. */
+  rememberedFirstMs = Number.POSITIVE_INFINITY;
+  rememberedLastMs = Number.NEGATIVE_INFINITY;
+
+  clear(): void {
+    for (const rows of Object.values(this.rows)) rows.clear();
+    this.books.clear();
+    this.wentLive.length = 0;
+    this.reached.clear();
+    this.rememberedFirstMs = Number.POSITIVE_INFINITY;
+    this.rememberedLastMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Adds what comes after `checkpoint`. Throws when the changes don't follow it and each other without a gap. */
+  add(shard: ShardId, checkpoint: Seq, changes: readonly Change[]): void {
+    const updates = new Map<number, CodeUpdate>();
+    let reached = checkpoint;
+    for (const change of changes) {
+      const last = lastSeqOf(change);
+      if (last <= reached && change.events.length > 0) continue;
+      if (change.firstSeq !== reached + 1) {
+        throw new Error(`shard ${shard} is projected through ${reached}, and the next change is ${change.firstSeq}`);
+      }
+      this.#addChange(shard, change, updates);
+      reached = last;
+    }
+    for (const update of updates.values()) this.#addUpdate(update);
+    if (reached > checkpoint) this.reached.set(shard, reached);
+  }
+
+  #addChange(shard: ShardId, change: Change, updates: Map<number, CodeUpdate>): void {
+    let seq = change.firstSeq as number;
+    for (const event of change.events) {
+      this.#addAudit(shard, seq, change, event);
+      if ('code' in event) foldInto(updates, seq, event);
+      this.#addOthers(shard, seq as Seq, event);
+      seq++;
+    }
+    if (change.remembered !== null) this.#addRemembered(shard, seq - 1, change, change.remembered);
+  }
+
+  #addAudit(shard: ShardId, seq: number, change: Change, event: DomainEvent): void {
+    const rows = this.rows.changes;
+    rows.row(15);
+    rows.int8(seq);
+    rows.int8(change.atMs);
+    rows.int8OrNull('prevSeq' in event && event.prevSeq > 0 ? event.prevSeq : null);
+    rows.int2(shard);
+    rows.int2(KIND_NUMBERS[event.kind]);
+    if ('redemptionCount' in event) rows.int4(event.redemptionCount);
+    else rows.null();
+    rows.int8OrNull('lockId' in event ? event.lockId : null);
+    rows.int8OrNull('untilMs' in event ? event.untilMs : null);
+    rows.uuid(change.bookId);
+    if ('redemptionId' in event) rows.uuid(event.redemptionId);
+    else rows.null();
+    rows.textOrNull('code' in event ? event.code : null);
+    rows.textOrNull('userId' in event ? event.userId : null);
+    rows.text(change.caller);
+    rows.text(change.requestId);
+    rows.textOrNull(detailOf(event));
+  }
+
+  #addOthers(shard: ShardId, seq: Seq, event: DomainEvent): void {
+    switch (event.kind) {
+      case 'bookCreated':
+      case 'bookUpdated':
+      case 'bookArchived':
+        this.books.set(event.book.id, { shard, book: event.book });
+        return;
+      case 'codesAdded':
+        this.wentLive.push({ shard, seq, event });
+        return;
+      case 'codeRedeemed': {
+        const rows = this.rows.redemptions;
+        rows.row(6);
+        rows.int8(seq);
+        rows.int8(event.atMs);
+        rows.int4(event.index);
+        rows.int2(shard);
+        rows.uuid(event.redemptionId);
+        rows.text(event.userId);
+        return;
+      }
+      case 'redemptionRolledBack': {
+        const rows = this.rows.rollbacks;
+        rows.row(3);
+        rows.int8(seq);
+        rows.int2(shard);
+        rows.uuid(event.redemptionId);
+        return;
+      }
+      default:
+    }
+  }
+
+  #addRemembered(shard: ShardId, seq: number, change: Change, remembered: NonNullable<Change['remembered']>): void {
+    const rows = this.rows.remembered_keys;
+    rows.row(8);
+    rows.int8(change.atMs);
+    rows.int8(seq);
+    rows.int8(remembered.fingerprint);
+    rows.int2(shard);
+    // The key of a creation can't name the book that it makes, and is remembered outside of all books.
+    if (change.events[0]?.kind === 'bookCreated') rows.null();
+    else rows.uuid(change.bookId);
+    rows.text(change.caller);
+    rows.text(remembered.key);
+    rows.text(JSON.stringify(remembered.outcome));
+    this.rememberedFirstMs = Math.min(this.rememberedFirstMs, change.atMs);
+    this.rememberedLastMs = Math.max(this.rememberedLastMs, change.atMs);
+  }
+
+  #addUpdate(update: CodeUpdate): void {
+    const rows = this.rows.code_updates;
+    rows.row(8);
+    rows.text(update.code);
+    rows.int2(update.touches);
+    rows.int4(update.redemptionCount);
+    rows.int8(update.seq);
+    rows.int8OrNull(update.assignedMs);
+    rows.int8OrNull(update.lockId);
+    rows.int8OrNull(update.lockedUntilMs);
+    rows.textOrNull(update.userId);
+  }
+}
+
+function foldInto(updates: Map<number, CodeUpdate>, seq: number, event: CodeEvent): void {
+  let update = updates.get(event.index);
+  if (update === undefined) {
+    update = {
+      code: event.code,
+      touches: 0,
+      redemptionCount: 0,
+      seq,
+      assignedMs: null,
+      lockId: null,
+      lockedUntilMs: null,
+      userId: null,
+    };
+    updates.set(event.index, update);
+  }
+  update.seq = seq;
+  switch (event.kind) {
+    case 'codeAssigned':
+      update.touches |= TOUCHES_USER;
+      update.userId = event.userId;
+      update.assignedMs = event.atMs;
+      return;
+    case 'codeUnassigned':
+      update.touches |= TOUCHES_USER;
+      update.userId = null;
+      update.assignedMs = null;
+      return;
+    case 'codeLocked':
+      update.touches |= TOUCHES_LEASE;
+      update.lockId = event.lockId;
+      update.lockedUntilMs = event.untilMs;
+      return;
+    case 'codeUnlocked':
+    case 'leaseExpired':
+      endLease(update);
+      return;
+    case 'codeRedeemed':
+      endLease(update);
+      update.touches |= TOUCHES_COUNT;
+      update.redemptionCount = event.redemptionCount;
+      return;
+    case 'redemptionRolledBack':
+      update.touches |= TOUCHES_COUNT;
+      update.redemptionCount = event.redemptionCount;
+      return;
+  }
+}
+
+function endLease(update: CodeUpdate): void {
+  update.touches |= TOUCHES_LEASE;
+  update.lockId = null;
+  update.lockedUntilMs = null;
+}
+
+/** What of an event has no column of its own. */
+function detailOf(event: DomainEvent): string | null {
+  switch (event.kind) {
+    case 'bookCreated':
+    case 'bookUpdated':
+    case 'bookArchived':
+      return JSON.stringify({ version: event.book.version, settings: event.book.settings });
+    case 'codesAdded':
+      return JSON.stringify({ batchId: event.batchId, size: event.size, count: event.count });
+    case 'codeUnassigned':
+    case 'redemptionRolledBack':
+      return event.reason === null ? null : JSON.stringify({ reason: event.reason });
+    case 'codeRedeemed':
+      return event.metadata === null ? null : JSON.stringify({ metadata: event.metadata });
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Writes what was decided into PostgreSQL: one transaction per batch, with the shards' checkpoints in it. So a batch
+ * whose outcome is not known may simply be written again: what a checkpoint covers is skipped.
+ *
+ *     BEGIN
+ *     lock the checkpoints            a second writer, or the remains of a lost connection, waits here
+ *     COPY changes, redemptions, rollbacks, remembered_keys
+ *     books upserted · batches made live
+ *     COPY code_updates (temporary), UPDATE codes FROM code_updates
+ *     checkpoints
+ *     COMMIT
+ *
+ * The update is a nested loop over `codes_pkey`, forced, because the planner knows nothing of a table that was filled a
+ * millisecond ago; a hash join would read all of `codes` for each batch, and pays only when a batch changes a good part of all
+ * codes. Alternatives that lost are in docs/decisions/projection.md with their figures.
+ */
+import type pg from 'pg';
+import type { Change } from '../domain/event.js';
+import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
+import { createLink, transaction } from './connection.js';
+import { copyIn } from './copy-in.js';
+import {
+  COLUMNS,
+  type CopyTarget,
+  ProjectionBatch,
+  TOUCHES_COUNT,
+  TOUCHES_LEASE,
+  TOUCHES_USER,
+  type WentLive,
+} from './projection-batch.js';
+import { dropOldPartitions, ensurePartitions } from './remembered-partitions.js';
+import { removeStaleBatches } from './staged-batches.js';
+import type { ProjectionWriter } from './store.js';
+
+export interface ProjectionWriterOptions {
+  readonly url: string;
+  readonly shardCount: number;
+}
+
+const UPDATE_CODES = {
+  name: 'update-codes',
+  text: `
+    UPDATE codes AS c SET
+      redemption_count = CASE WHEN u.touches & ${TOUCHES_COUNT} <> 0 THEN u.redemption_count ELSE c.redemption_count END,
+      seq = u.seq,
+      assigned_ms = CASE WHEN u.touches & ${TOUCHES_USER} <> 0 THEN u.assigned_ms ELSE c.assigned_ms END,
+      lock_id = CASE WHEN u.touches & ${TOUCHES_LEASE} <> 0 THEN u.lock_id ELSE c.lock_id END,
+      locked_until_ms = CASE WHEN u.touches & ${TOUCHES_LEASE} <> 0 THEN u.locked_until_ms ELSE c.locked_until_ms END,
+      user_id = CASE WHEN u.touches & ${TOUCHES_USER} <> 0 THEN u.user_id ELSE c.user_id END
+    FROM code_updates AS u
+    WHERE c.code = u.code`,
+};
+
+/** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
+export function createProjectionWriter({ url, shardCount }: ProjectionWriterOptions): ProjectionWriter {
+  const partitions = new Set<number>();
+  const batch = new ProjectionBatch();
+  const link = createLink(url, (client) => {
+    partitions.clear();
+    return prepare(client);
+  });
+
+  async function writeBatch(client: pg.Client, changes: ReadonlyMap<ShardId, readonly Change[]>): Promise<void> {
+    const shards = [...changes.keys()];
+    const checkpoints = await lockCheckpoints(client, shards);
+    batch.clear();
+    for (const [shard, list] of changes) {
+      const checkpoint = checkpoints.get(shard);
+      if (checkpoint === undefined) throw new Error(`there is no shard ${shard} in this database`);
+      batch.add(shard, checkpoint, list);
+    }
+    if (batch.reached.size === 0) return;
+    const { rows } = batch;
+    if (rows.remembered_keys.rows > 0) {
+      await ensurePartitions(client, batch.rememberedFirstMs, batch.rememberedLastMs, partitions);
+    }
+    for (const target of ['changes', 'redemptions', 'rollbacks', 'remembered_keys'] as const)
+      await copy(client, target);
+    await writeBooks(client, batch);
+    for (const wentLive of batch.wentLive) await makeLive(client, wentLive);
+    if (rows.code_updates.rows > 0) await updateCodes(client);
+    await client.query({
+      name: 'advance-checkpoints',
+      text: 'UPDATE checkpoints AS c SET seq = r.seq FROM unnest($1::smallint[], $2::bigint[]) AS r (shard, seq) WHERE c.shard = r.shard',
+      values: [[...batch.reached.keys()], [...batch.reached.values()]],
+    });
+  }
+
+  async function copy(client: pg.Client, target: CopyTarget): Promise<void> {
+    const rows = batch.rows[target];
+    if (rows.rows === 0) return;
+    const copied = await copyIn(client, target, COLUMNS[target], rows.finish());
+    if (copied !== rows.rows) throw new Error(`COPY ${target} took ${copied} of ${rows.rows} rows`);
+  }
+
+  async function updateCodes(client: pg.Client): Promise<void> {
+    await copy(client, 'code_updates');
+    const { rowCount } = await client.query(UPDATE_CODES);
+    const expected = batch.rows.code_updates.rows;
+    if (rowCount !== expected) throw new Error(`${expected} codes changed, but PostgreSQL has ${rowCount} of them`);
+  }
+
+  return {
+    checkpoints: () =>
+      link.use(async (client) => {
+        const { rows } = await client.query<CheckpointRow>('SELECT shard, seq FROM checkpoints');
+        const seqs = new Map(rows.map((row) => [asShardId(row.shard), asSeq(Number(row.seq))]));
+        for (let shard = 0; shard < shardCount; shard++) {
+          if (!seqs.has(asShardId(shard))) throw new Error(`there is no shard ${shard} in this database`);
+        }
+        return seqs;
+      }),
+    write: (changes) => link.use((client) => transaction(client, 'BEGIN', () => writeBatch(client, changes))),
+    sweep: (rememberedBeforeMs, stagedBeforeMs) =>
+      link.use(async (client) => {
+        await dropOldPartitions(client, rememberedBeforeMs, partitions);
+        await removeStaleBatches(client, stagedBeforeMs);
+      }),
+    close: () => link.close(),
+  };
+}
+
+interface CheckpointRow {
+  readonly shard: number;
+  readonly seq: string;
+}
+
+async function prepare(client: pg.Client): Promise<void> {
+  await client.query(`
+    SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+    SET temp_buffers = '32MB';
+    CREATE TEMPORARY TABLE code_updates (
+      code text COLLATE "C" NOT NULL,
+      touches smallint NOT NULL,
+      redemption_count integer NOT NULL,
+      seq bigint NOT NULL,
+      assigned_ms bigint,
+      lock_id bigint,
+      locked_until_ms bigint,
+      user_id text
+    ) ON COMMIT DELETE ROWS`);
+}
+
+async function lockCheckpoints(client: pg.Client, shards: readonly ShardId[]): Promise<Map<ShardId, Seq>> {
+  const { rows } = await client.query<CheckpointRow>({
+    name: 'lock-checkpoints',
+    text: 'SELECT shard, seq FROM checkpoints WHERE shard = ANY($1::smallint[]) ORDER BY shard FOR UPDATE',
+    values: [shards],
+  });
+  return new Map(rows.map((row) => [asShardId(row.shard), asSeq(Number(row.seq))]));
+}
+
+async function writeBooks(client: pg.Client, { books }: ProjectionBatch): Promise<void> {
+  if (books.size === 0) return;
+  const list = [...books.values()];
+  await client.query({
+    name: 'write-books',
+    text: `
+      INSERT INTO books (id, shard, version, created_ms, updated_ms, archived_ms, settings)
+      SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+      ON CONFLICT (id) DO UPDATE SET
+        version = excluded.version, updated_ms = excluded.updated_ms, archived_ms = excluded.archived_ms,
+        settings = excluded.settings`,
+    values: [
+      list.map(({ book }) => book.id),
+      list.map(({ shard }) => shard),
+      list.map(({ book }) => book.version),
+      list.map(({ book }) => book.createdMs),
+      list.map(({ book }) => book.updatedMs),
+      list.map(({ book }) => book.archivedMs),
+      list.map(({ book }) => JSON.stringify(book.settings)),
+    ],
+  });
+}
+
+/** The batch must be there, whole and not live: otherwise its codes are lost, and going on would hide that. */
+async function makeLive(client: pg.Client, { shard, seq, event }: WentLive): Promise<void> {
+  const { rowCount } = await client.query({
+    name: 'make-live',
+    text: `
+      UPDATE batches SET live_seq = $1, first_index = $2
+      WHERE batch_id = $3 AND shard = $4 AND book_id = $5 AND size = $6 AND count = $7 AND live_seq IS NULL`,
+    values: [seq, event.firstIndex, event.batchId, shard, event.bookId, event.size, event.count],
+  });
+  if (rowCount !== 1) {
+    throw new Error(
+      `event ${shard}-${seq} makes batch ${event.batchId} live, but PostgreSQL does not have its ${event.count} codes waiting`,
+    );
+  }
+}
