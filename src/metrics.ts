@@ -7,11 +7,13 @@ import { asShardId, type ShardId } from './domain/ids.js';
 import type { JournalReader } from './journal/journal.js';
 import type { ControlStore } from './postgres/store.js';
 
+type Marks = Pick<Watermarks, 'get'>;
+
 export interface Observed {
   readonly shardCount: number;
   readonly supervisor: Supervisor;
-  readonly checkpoints: Watermarks;
-  readonly durable: Watermarks;
+  readonly checkpoints: Marks;
+  readonly durable: Marks;
   readonly reader: JournalReader;
   readonly store: ControlStore;
 }
@@ -19,23 +21,38 @@ export interface Observed {
 /** A projection that is this many events behind is shown as late. It stops nobody. */
 const LAG_EVENTS_LATE = 1_000_000;
 
-export function createReadiness({ shardCount, supervisor, checkpoints, durable, store }: Observed): () => Promise<Readiness> {
+export function createReadiness({
+  shardCount,
+  supervisor,
+  checkpoints,
+  durable,
+  store,
+}: Observed): () => Promise<Readiness> {
   return async () => {
     const statuses = supervisor.statuses();
     const serving = statuses.filter((status) => status === 'serving').length;
     const lag = lagEvents(shardCount, durable, checkpoints);
-    const database = await store.ping().then(
+    const database = await store.checkpoint(asShardId(0)).then(
       () => ({ ok: true, detail: 'answers' }),
       (error: Error) => ({ ok: false, detail: `away: ${error.message}` }),
     );
-    const shards = { ok: statuses.length > 0 && serving === statuses.length, detail: `${serving} of ${statuses.length} threads serve` };
+    const shards = {
+      ok: statuses.length > 0 && serving === statuses.length,
+      detail: `${serving} of ${statuses.length} threads serve`,
+    };
     const projection = { ok: lag < LAG_EVENTS_LATE, detail: `${lag} events behind` };
     // Only the shards are needed to serve: the others are told, and catch up by themselves.
     return { ready: shards.ok, parts: { shards, database, projection } };
   };
 }
 
-export function createMetrics({ shardCount, supervisor, checkpoints, durable, reader }: Observed): () => Promise<string> {
+export function createMetrics({
+  shardCount,
+  supervisor,
+  checkpoints,
+  durable,
+  reader,
+}: Observed): () => Promise<string> {
   const registry = new Registry();
   const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
     const registers = [registry];
@@ -49,21 +66,29 @@ export function createMetrics({ shardCount, supervisor, checkpoints, durable, re
     });
   };
   gauge('clipbook_codes', 'Codes in memory', () => supervisor.codeCount);
-  gauge('clipbook_shard_threads_serving', 'Shard threads that serve', () => supervisor.statuses().filter((s) => s === 'serving').length);
-  gauge('clipbook_events_durable', 'Events in the journal, over all shards, since the beginning', () => sum(shardCount, durable));
+  gauge(
+    'clipbook_shard_threads_serving',
+    'Shard threads that serve',
+    () => supervisor.statuses().filter((s) => s === 'serving').length,
+  );
+  gauge('clipbook_events_durable', 'Events in the journal, over all shards, since the beginning', () =>
+    sum(shardCount, durable),
+  );
   gauge('clipbook_events_projected', 'Events in PostgreSQL, over all shards', () => sum(shardCount, checkpoints));
-  gauge('clipbook_projection_lag_events', 'Events that are durable but not yet in PostgreSQL', () => lagEvents(shardCount, durable, checkpoints));
+  gauge('clipbook_projection_lag_events', 'Events that are durable but not yet in PostgreSQL', () =>
+    lagEvents(shardCount, durable, checkpoints),
+  );
   gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size());
   gauge('clipbook_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   gauge('clipbook_uptime_seconds', 'Seconds since the start', () => process.uptime());
   return () => registry.metrics();
 }
 
-export function lagEvents(shardCount: number, durable: Watermarks, checkpoints: Watermarks): number {
+export function lagEvents(shardCount: number, durable: Marks, checkpoints: Marks): number {
   return Math.max(0, sum(shardCount, durable) - sum(shardCount, checkpoints));
 }
 
-function sum(shardCount: number, marks: Watermarks): number {
+function sum(shardCount: number, marks: Marks): number {
   let total = 0;
   for (const shard of shards(shardCount)) total += marks.get(shard);
   return total;

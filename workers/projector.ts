@@ -22,9 +22,11 @@ const projector = createProjector({
   log: createLogger({ level: data.logLevel, thread: 'projector' }),
 });
 
-main.once('message', async ({ withinMs }: { readonly withinMs: number }) => {
+main.once('message', ({ withinMs }: { readonly withinMs: number }) => void stop(withinMs));
+await projector.run();
+
+async function stop(withinMs: number): Promise<void> {
   await projector.stop(withinMs);
   await journal.close();
   main.close();
-});
-await projector.run();
+}

@@ -1,0 +1,180 @@
+/**
+ * Clipbook, put together: starts the parts from the ground up and takes them down in the order of the flow.
+ *
+ *     PostgreSQL ─▶ migrations ─▶ HTTP threads (503 until) ─▶ shard threads recover ─▶ projector ─▶ "listening"
+ *
+ *     SIGTERM: stop accepting ─▶ finish what was accepted ─▶ last commits ─▶ projection catches up ─▶ PostgreSQL stops
+ */
+import { join } from 'node:path';
+import { MessageChannel, type Worker } from 'node:worker_threads';
+import { createAccounts } from './actor/accounts.js';
+import { createControl } from './actor/control.js';
+import { serveControl } from './actor/control-link.js';
+import { shardOfBook } from './actor/router.js';
+import { createSupervisor, type Supervisor } from './actor/supervisor.js';
+import { createUploads } from './actor/uploads.js';
+import { createWatermarks } from './actor/watermarks.js';
+import { type Config, jwtSecretOf } from './config.js';
+import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
+import type { Logger } from './log.js';
+import { createMetrics, createReadiness } from './metrics.js';
+import { createControlStore } from './postgres/control-store.js';
+import { startEmbedded } from './postgres/embedded.js';
+import { migrate } from './postgres/migrate.js';
+import { startWorker } from './thread.js';
+import type { HttpThreadData, ProjectorThreadData, ShardThreadData } from './threads.js';
+
+/** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
+const PROJECT_ON_STOP_MS = 10_000;
+const CONTROL_CONNECTIONS_MAX = 12;
+
+export interface Clipbook {
+  readonly port: number;
+  readonly codeCount: number;
+  /** For those who want to see a shard thread die. */
+  readonly supervisor: Supervisor;
+  /** Drains: finishes what was accepted, flushes, and ends every part. */
+  stop(): Promise<void>;
+}
+
+type Stops = (() => Promise<void>)[];
+
+/** Rejects with one readable line when it can't start; nothing is left running then. */
+export async function startClipbook(
+  config: Config,
+  log: Logger,
+  onFatal: (message: string) => void,
+): Promise<Clipbook> {
+  const stops: Stops = [];
+  const stop = async (): Promise<void> => {
+    for (const stopPart of stops.splice(0).reverse()) await stopPart();
+  };
+  try {
+    const { port, supervisor } = await startParts(config, log, onFatal, stops);
+    return { port, supervisor, codeCount: supervisor.codeCount, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(
+  config: Config,
+  log: Logger,
+  onFatal: (message: string) => void,
+  stops: Stops,
+): Promise<{ port: number; supervisor: Supervisor }> {
+  const { location, release } = await prepareJournal(join(config.dataDir, 'journal'));
+  stops.push(release);
+  const databaseUrl = await openDatabase(config, log, stops);
+  await migrate(databaseUrl);
+  const store = createControlStore({ url: databaseUrl, poolMax: CONTROL_CONNECTIONS_MAX, shardCount: config.shards });
+  stops.push(() => store.close());
+  await store.checkShardCount();
+  const accounts = createAccounts(store);
+  if (config.environment !== 'production') await accounts.seed();
+
+  const checkpoints = createWatermarks();
+  const journal = await openJournal(location);
+  stops.push(() => journal.close());
+  const reader = await journal.openReader();
+
+  const supervisor: Supervisor = createSupervisor({
+    shardCount: config.shards,
+    threadCount: config.shardThreads,
+    startShardThread: (thread, shards) =>
+      startWorker(
+        'shard',
+        shardData(config, { thread, shards, location, databaseUrl, checkpoints: checkpoints.shared }),
+        {
+          name: `shard-${thread}`,
+        },
+      ),
+    startHttpThread: (index, port, directory) => {
+      const { port1, port2 } = new MessageChannel();
+      serveControl(port1, control, (error, method) => log.error({ err: error, method }, 'a control call broke'));
+      const worker = startWorker('http', httpData(config, { index, port, directory, control: port2 }), {
+        name: `http-${index}`,
+        transferList: [port2],
+      });
+      return worker;
+    },
+    log,
+    onFatal,
+  });
+  const uploads = createUploads({
+    store,
+    shardOfBook: (bookId) => shardOfBook(bookId, config.shards),
+    mayHaveCode: supervisor.mayHaveCode,
+    nowMs: Date.now,
+  });
+  const durable = durableMarks(location);
+  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store };
+  const control = createControl({
+    store,
+    accounts,
+    uploads,
+    checkpoints,
+    readiness: createReadiness(observed),
+    metrics: createMetrics(observed),
+    log,
+  });
+
+  stops.push(() => uploads.close());
+  stops.push(() => supervisor.close());
+  const port = await supervisor.startHttp(config.httpThreads, config.port);
+  await supervisor.startShards();
+  const projector = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
+  projector.on('error', (error) => onFatal(`the projector broke: ${error.message}`));
+  stops.push(() => stopProjector(projector));
+  // Pushed last, so it is the first to go.
+  stops.push(() => supervisor.drain());
+  return { port, supervisor };
+}
+
+async function openDatabase(config: Config, log: Logger, stops: Stops): Promise<string> {
+  if (config.databaseUrl !== null) return config.databaseUrl;
+  const embedded = await startEmbedded({ dataDir: join(config.dataDir, 'postgres'), log });
+  stops.push(() => embedded.stop());
+  return embedded.url;
+}
+
+function shardData(
+  config: Config,
+  {
+    location,
+    ...data
+  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'checkpoints'> & {
+    location: ShardThreadData['journal'];
+  },
+): ShardThreadData {
+  const { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shards, logLevel } = config;
+  const state = { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: Math.floor(idempotencyBytesMax / shards) };
+  return { ...data, journal: location, state, logLevel };
+}
+
+function httpData(
+  config: Config,
+  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control'>,
+): HttpThreadData {
+  const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, logLevel } = config;
+  const jwt = { secret: jwtSecretOf(config), issuer: jwtIssuer, audience: jwtAudience };
+  return { ...data, host, shardCount: shards, threadCount: shardThreads, mailboxMax, jwt, logLevel };
+}
+
+function projectorData(
+  config: Config,
+  journal: ProjectorThreadData['journal'],
+  databaseUrl: string,
+  checkpoints: SharedArrayBuffer,
+): ProjectorThreadData {
+  const { shards, idempotencyTtlMs, logLevel } = config;
+  return { shardCount: shards, journal, databaseUrl, checkpoints, idempotencyTtlMs, logLevel };
+}
+
+function stopProjector(projector: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    projector.once('exit', () => resolve());
+    projector.postMessage({ withinMs: PROJECT_ON_STOP_MS });
+  });
+}

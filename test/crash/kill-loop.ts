@@ -1,0 +1,99 @@
+/**
+ * The crash test: the real server under mixed load is killed at a random moment, started again, and every answered
+ * operation is looked for. Lost and doubled must both be 0.
+ */
+import { type Api, connect } from '../support/api.js';
+import { type Environment, type Server, startServer } from '../support/server.js';
+import { verify } from './verify.js';
+import { type Caller, createCaller } from './workload.js';
+
+export interface KillLoopOptions {
+  readonly dataDir: string;
+  readonly env?: Environment;
+  readonly kills: number;
+  readonly callers: number;
+  /** The server lives this long under load before it is killed. */
+  readonly lifeMs: readonly [number, number];
+  readonly say: (line: string) => void;
+  /** Called with each incarnation, instead of a kill of the server itself. */
+  readonly strike?: (server: Server) => Promise<void>;
+}
+
+export interface KillLoopReport {
+  readonly kills: number;
+  readonly answered: number;
+  readonly checked: number;
+  readonly lost: readonly string[];
+  readonly doubled: readonly string[];
+}
+
+const CODES = 5000;
+
+export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport> {
+  const { dataDir, env = {}, kills, lifeMs, say } = options;
+  let server = await startServer(dataDir, env);
+  let api = await connect(server.url, { sockets: options.callers });
+  const books = await Promise.all([createBook(api), createBook(api), createBook(api)]);
+  const callers = Array.from({ length: options.callers }, (_, i) =>
+    createCaller(books[i % books.length] as string, `user-${i}`),
+  );
+  const since = new Map<Caller, number>();
+  const report = { kills: 0, answered: 0, checked: 0, lost: [] as string[], doubled: [] as string[] };
+
+  while (report.kills < kills) {
+    const running = Promise.all(callers.map((caller) => caller.run(api)));
+    const life = lifeMs[0] + Math.random() * (lifeMs[1] - lifeMs[0]);
+    await Promise.race([running, new Promise((resolve) => setTimeout(resolve, life))]);
+    await server.kill();
+    report.kills++;
+    await running;
+    api.close();
+    const began = performance.now();
+    server = await startServer(dataDir, env);
+    const startMs = Math.round(performance.now() - began);
+    api = await connect(server.url, { sockets: options.callers });
+    const verdict = await verify(api, callers, since);
+    report.checked += verdict.checked;
+    report.lost.push(...verdict.lost);
+    report.doubled.push(...verdict.doubled);
+    report.answered = callers.reduce((sum, caller) => sum + caller.answered(), 0);
+    const { lost, doubled, answered } = report;
+    say(
+      `kill ${report.kills}: serving again after ${startMs} ms; ${answered} answered, ${lost.length} lost, ${doubled.length} doubled`,
+    );
+    await refill(api, books);
+  }
+  await checkCounts(api, books);
+  api.close();
+  const code = await server.stop();
+  if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
+  return report;
+}
+
+async function createBook(api: Api): Promise<string> {
+  const { status, body } = await api.call('POST', '/coupon-books', { name: 'crash test' });
+  if (status !== 201) throw new Error(`a book could not be made: ${status} ${JSON.stringify(body)}`);
+  await generate(api, body.id);
+  return body.id;
+}
+
+async function generate(api: Api, bookId: string): Promise<void> {
+  const { status, body } = await api.call('POST', `/coupon-books/${bookId}/generate`, { quantity: CODES });
+  if (status !== 201) throw new Error(`codes could not be generated: ${status} ${JSON.stringify(body)}`);
+}
+
+async function refill(api: Api, books: readonly string[]): Promise<void> {
+  for (const bookId of books) {
+    const { body } = await api.call('GET', `/coupon-books/${bookId}`);
+    if (body.counts.available < CODES / 2) await generate(api, bookId);
+  }
+}
+
+async function checkCounts(api: Api, books: readonly string[]): Promise<void> {
+  for (const bookId of books) {
+    const { body } = await api.call('GET', `/coupon-books/${bookId}`);
+    const { total, available, assigned, redeemed } = body.counts;
+    if (available + assigned + redeemed !== total)
+      throw new Error(`the counts of ${bookId} don't add up: ${JSON.stringify(body.counts)}`);
+  }
+}
