@@ -1,0 +1,192 @@
+/**
+ * The reader: any thread of the process, any number of them, each with an index of its own.
+ *
+ * What may be shown is said by the shared watermark of durable sequences, never by the file: bytes that are there may
+ * still be unsynced. A read that finds the watermark where the caller is already costs one atomic load.
+ *
+ * Sixteen shards live in one file, so a file is parsed once for all of them: a segment's index holds, by shard, where
+ * each entry is, and grows as the segment does. The bytes that were parsed last stay in memory, up to a bound, because
+ * the other shards will ask for their part of them; what has been dropped is read again, entry by entry. At most
+ * `INDEXES_MAX` segments are indexed at a time. Finding the segment for a sequence needs no index: its start record
+ * says where each shard stood.
+ *
+ * Of several epochs that have a shard, a sequence belongs to the newest that began the shard at or before it, for what
+ * an older one has from there on is void.
+ */
+import type { Seq, ShardId } from '../../domain/ids.js';
+import type { Entry, JournalReader } from '../journal.js';
+import { JournalDamaged, JournalTrimmed } from '../journal.js';
+import type { FileOps } from './file-ops.js';
+import { isErrorCode } from './file-ops.js';
+import { listEpochs, listSegments, preparedPath, segmentPath } from './layout.js';
+import { readStartOf } from './scan.js';
+import { createSegmentIndex, createWindowCache, type SegmentIndex } from './segment-index.js';
+import type { JournalMarks } from './watermarks.js';
+
+const INDEXES_MAX = 8;
+const WINDOW_BYTES_MAX = 16 * 1024 * 1024;
+
+interface KnownSegment {
+  readonly epoch: number;
+  readonly number: number;
+  readonly path: string;
+  readonly salt: number;
+  /** By shard: the sequence at which the epoch began it. */
+  readonly fences: ReadonlyMap<ShardId, number>;
+  /** By shard: the first sequence that this segment can hold. */
+  readonly nextSeqs: ReadonlyMap<ShardId, number>;
+}
+
+export function createFileReader({
+  ops,
+  directory,
+  marks,
+}: {
+  readonly ops: FileOps;
+  readonly directory: string;
+  readonly marks: JournalMarks;
+}): JournalReader {
+  /** The segments of each epoch, both ascending. An epoch without a whole start record isn't in it. */
+  let epochs = new Map<number, readonly KnownSegment[]>();
+  /** In order of use, the oldest first. */
+  const indexes = new Map<KnownSegment, SegmentIndex>();
+  const windows = createWindowCache(WINDOW_BYTES_MAX);
+  let closed = false;
+
+  function read(shard: ShardId, afterSeq: Seq, bytesMax: number): readonly Entry[] {
+    if (closed) throw new Error('the journal reader is closed');
+    const durableSeq = marks.durable.get(shard);
+    if (afterSeq >= durableSeq) return [];
+    // In this order: whoever raised the mark that was just read had raised `opened` before.
+    if (!epochs.has(marks.opened.get(shard))) refresh();
+    const entries: Entry[] = [];
+    let bytes = 0;
+    let seq = afterSeq + 1;
+    while (seq <= durableSeq && (entries.length === 0 || bytes < bytesMax)) {
+      const taken = takeFrom(shard, seq, durableSeq, bytesMax - bytes);
+      const last = taken.at(-1);
+      if (last === undefined) break;
+      for (const entry of taken) {
+        entries.push(entry);
+        bytes += entry.payload.length;
+      }
+      seq = last.lastSeq + 1;
+    }
+    return entries;
+  }
+
+  /** Entries from the one that holds `seq` on, out of one segment. What is durable is there, or trimmed, or damaged. */
+  function takeFrom(shard: ShardId, seq: number, durableSeq: Seq, bytesMax: number): Entry[] {
+    for (let attempt = 0; ; attempt += 1) {
+      const segment = locate(shard, seq);
+      if (segment !== null) {
+        try {
+          const limit = Math.min(durableSeq, limitOf(shard, segment.epoch) - 1);
+          const taken = indexOf(segment).take(shard, seq, limit, bytesMax);
+          if (taken.length > 0) return taken;
+        } catch (error) {
+          if (!isErrorCode(error, 'ENOENT')) throw error;
+        }
+      }
+      if (attempt === 0) refresh();
+      else if (segment === null) throw new JournalTrimmed(`sequence ${seq} of shard ${shard} was trimmed`);
+      else if (attempt === 2)
+        throw new JournalDamaged(segment.path, 0, `sequence ${seq} of shard ${shard} is not there`);
+      else refresh();
+    }
+  }
+
+  /** The segment that holds a sequence, as far as is known; null when it is behind the oldest one. */
+  function locate(shard: ShardId, seq: number): KnownSegment | null {
+    let found: KnownSegment | null = null;
+    for (const segments of epochs.values()) {
+      const fence = segments[0]?.fences.get(shard);
+      if (fence === undefined || fence > seq) continue;
+      found = segments.findLast((segment) => (segment.nextSeqs.get(shard) ?? Number.NaN) <= seq) ?? null;
+    }
+    return found;
+  }
+
+  /** The first sequence of a shard that later epochs than this one have begun. */
+  function limitOf(shard: ShardId, epoch: number): number {
+    let limit = Number.POSITIVE_INFINITY;
+    for (const [number, segments] of epochs) {
+      if (number > epoch) limit = Math.min(limit, segments[0]?.fences.get(shard) ?? limit);
+    }
+    return limit;
+  }
+
+  function indexOf(segment: KnownSegment): SegmentIndex {
+    const index = indexes.get(segment) ?? createSegmentIndex({ ops, ...segment, windows });
+    indexes.delete(segment);
+    indexes.set(segment, index);
+    for (const [oldest, old] of indexes) {
+      if (indexes.size <= INDEXES_MAX) break;
+      old.close();
+      indexes.delete(oldest);
+    }
+    return index;
+  }
+
+  /** Looks at the directory again: new epochs and segments, and those that were deleted. */
+  function refresh(): void {
+    const next = new Map<number, readonly KnownSegment[]>();
+    for (const epoch of listEpochs(ops, directory)) {
+      const known = epochs.get(epoch) ?? [];
+      const segments = listSegments(ops, directory, epoch)
+        .map((number) => known.find((segment) => segment.number === number) ?? learn(epoch, number))
+        .filter((segment) => segment !== null);
+      if (segments.length > 0) next.set(epoch, segments);
+    }
+    epochs = next;
+    for (const [segment, index] of indexes) {
+      if (epochs.get(segment.epoch)?.includes(segment)) continue;
+      index.close();
+      indexes.delete(segment);
+    }
+  }
+
+  /** Null for a segment that was made but not begun, and for one that was deleted meanwhile. */
+  function learn(epoch: number, number: number): KnownSegment | null {
+    const path = segmentPath(directory, epoch, number);
+    try {
+      const start = readStartOf(ops, path, epoch, number);
+      if (start === null) return null;
+      const fences = new Map(start.shards.map(({ shard, fenceSeq }) => [shard, fenceSeq]));
+      const nextSeqs = new Map(start.shards.map(({ shard, nextSeq }) => [shard, nextSeq]));
+      return { epoch, number, path, salt: start.salt, fences, nextSeqs };
+    } catch (error) {
+      if (isErrorCode(error, 'ENOENT')) return null;
+      throw error;
+    }
+  }
+
+  async function size(): Promise<number> {
+    let bytes = 0;
+    for (const epoch of listEpochs(ops, directory)) {
+      const paths = listSegments(ops, directory, epoch).map((number) => segmentPath(directory, epoch, number));
+      for (const path of [...paths, preparedPath(directory, epoch)]) bytes += await sizeOf(path);
+    }
+    return bytes;
+  }
+
+  async function sizeOf(path: string): Promise<number> {
+    try {
+      return await ops.sizeLater(path);
+    } catch (error) {
+      if (isErrorCode(error, 'ENOENT')) return 0;
+      throw error;
+    }
+  }
+
+  return {
+    // Async so that what it throws is a rejection; reading itself is a few system calls on cached pages.
+    read: async (shard, afterSeq, bytesMax) => read(shard, afterSeq, bytesMax),
+    size,
+    close: async () => {
+      closed = true;
+      for (const index of indexes.values()) index.close();
+      indexes.clear();
+    },
+  };
+}

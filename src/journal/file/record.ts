@@ -1,0 +1,286 @@
+/**
+ * How a record looks on disk. A segment file is a start record, then commit records, then zeros.
+ *
+ *      0   4   8      12   14    16    20      24      32     64
+ *      magic crc length kind count epoch segment ordinal chain  body ... padding to 8
+ *
+ * `crc` is CRC-32 over everything after it. It says whether a record is whole, by itself, which is what tells a torn
+ * tail (nothing whole follows) from damage (something whole follows). It starts from a random number that the start
+ * record of the epoch holds (its "salt"), so that nobody can put bytes into a coupon's metadata that would pass for a
+ * record when the real one around them is torn. `epoch` and `segment` bind a record to its file.
+ *
+ * `chain` is SHA-256 over the record (from `length` on) with the chain of the record before it in that field. It is
+ * chained over all records of an epoch, whatever their shards, because that is one hash per commit instead of one per
+ * shard, and because it also shows that the end of a segment was lost when a later segment exists. A start record
+ * carries the chain before it in its body, and, per shard, the chain of the record that holds the shard's last entry of
+ * earlier epochs: thus the history of a shard is chained across epochs too, although its neighbours on disk change.
+ *
+ * The body of a commit is its entries, each `shard u16, 0 u16, length u32, firstSeq f64, lastSeq f64, payload`.
+ * The body of a start is `chain before it 32, salt u32, 0 u32`, then per shard of the writer
+ * `shard u16, 0 u16, 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch began the shard, the
+ * sequence at which this segment does, and the link to earlier epochs. All numbers are little-endian; sequences and
+ * ordinals are doubles because they pass 32 bits and a BigInt costs an allocation.
+ */
+import * as crypto from 'node:crypto';
+import * as zlib from 'node:zlib';
+import type { Seq, ShardId } from '../../domain/ids.js';
+import type { Entry } from '../journal.js';
+
+export const HEADER_BYTES = 64;
+export const ENTRY_HEADER_BYTES = 24;
+export const CHAIN_BYTES = 32;
+const START_HEADER_BYTES = 40;
+const START_SHARD_BYTES = 56;
+
+/** A commit larger than this is refused: it is no batch of commands any more. */
+export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
+
+/** "CBJ1": the format's version is in the magic number. */
+const MAGIC = 0x314a4243;
+const magicBytes = Buffer.from('CBJ1', 'latin1');
+
+const KIND_START = 1;
+const KIND_COMMIT = 2;
+
+/** Where a record stands: in which file, and as the how manieth of its epoch (start records count). */
+export interface RecordPlace {
+  readonly epoch: number;
+  readonly segment: number;
+  readonly ordinal: number;
+}
+
+export interface StartShard {
+  readonly shard: ShardId;
+  /** Entries of earlier epochs from this sequence on are void. */
+  readonly fenceSeq: number;
+  /** The first sequence that this segment can hold. */
+  readonly nextSeq: number;
+  /** The chain of the record that holds the entry before `fenceSeq`; zeros when there was none. */
+  readonly link: Uint8Array;
+}
+
+export interface Start {
+  readonly chainBefore: Uint8Array;
+  readonly salt: number;
+  readonly shards: readonly StartShard[];
+}
+
+/** What was read; `end` is the offset of the next record. `chain` and what is in `start` are views of the bytes. */
+export type ReadRecord = { readonly place: RecordPlace; readonly end: number; readonly chain: Buffer } & (
+  | { readonly kind: 'start'; readonly start: Start }
+  | { readonly kind: 'commit' }
+);
+
+/** An entry's place in the buffer that it was read from. */
+export interface EntrySpan {
+  readonly shard: ShardId;
+  readonly firstSeq: Seq;
+  readonly lastSeq: Seq;
+  readonly payloadOffset: number;
+  readonly payloadBytes: number;
+}
+
+export function startBytes(shardCount: number): number {
+  return padded(HEADER_BYTES + START_HEADER_BYTES + shardCount * START_SHARD_BYTES);
+}
+
+export function commitBytes(entries: readonly Entry[]): number {
+  let bytes = HEADER_BYTES;
+  for (const entry of entries) bytes += ENTRY_HEADER_BYTES + entry.payload.length;
+  return padded(bytes);
+}
+
+/** Writes a start record at `offset`, `startBytes` long, and returns the chain after it. */
+export function writeStart(target: Buffer, offset: number, place: RecordPlace, start: Start): Buffer {
+  let at = offset + HEADER_BYTES;
+  target.set(start.chainBefore, at);
+  target.writeUInt32LE(start.salt, at + 32);
+  target.writeUInt32LE(0, at + 36);
+  at += START_HEADER_BYTES;
+  for (const { shard, fenceSeq, nextSeq, link } of start.shards) {
+    target.writeUInt16LE(shard, at);
+    target.writeUInt16LE(0, at + 2);
+    target.writeUInt32LE(0, at + 4);
+    target.writeDoubleLE(fenceSeq, at + 8);
+    target.writeDoubleLE(nextSeq, at + 16);
+    target.set(link, at + 24);
+    at += START_SHARD_BYTES;
+  }
+  return seal(target, offset, at, KIND_START, start.shards.length, place, start.chainBefore, 0);
+}
+
+/** Writes a commit record at `offset`, `commitBytes` long, and returns the chain after it. */
+export function writeCommit(
+  target: Buffer,
+  offset: number,
+  place: RecordPlace,
+  entries: readonly Entry[],
+  chainBefore: Uint8Array,
+  salt: number,
+): Buffer {
+  let at = offset + HEADER_BYTES;
+  for (const { shard, firstSeq, lastSeq, payload } of entries) {
+    target.writeUInt16LE(shard, at);
+    target.writeUInt16LE(0, at + 2);
+    target.writeUInt32LE(payload.length, at + 4);
+    target.writeDoubleLE(firstSeq, at + 8);
+    target.writeDoubleLE(lastSeq, at + 16);
+    target.set(payload, at + ENTRY_HEADER_BYTES);
+    at += ENTRY_HEADER_BYTES + payload.length;
+  }
+  return seal(target, offset, at, KIND_COMMIT, entries.length, place, chainBefore, salt);
+}
+
+function seal(
+  target: Buffer,
+  offset: number,
+  end: number,
+  kind: number,
+  count: number,
+  place: RecordPlace,
+  chainBefore: Uint8Array,
+  salt: number,
+): Buffer {
+  target.writeUInt32LE(MAGIC, offset);
+  target.writeUInt32LE(end - offset - HEADER_BYTES, offset + 8);
+  target.writeUInt16LE(kind, offset + 12);
+  target.writeUInt16LE(count, offset + 14);
+  target.writeUInt32LE(place.epoch, offset + 16);
+  target.writeUInt32LE(place.segment, offset + 20);
+  target.writeDoubleLE(place.ordinal, offset + 24);
+  target.set(chainBefore, offset + 32);
+  const chain = sha256(target.subarray(offset + 8, end));
+  target.set(chain, offset + 32);
+  target.writeUInt32LE(crc32(target.subarray(offset + 8, end), salt), offset + 4);
+  target.fill(0, end, padded(end - offset) + offset);
+  return chain;
+}
+
+/**
+ * The length of header and body that the record at `offset` claims, or -1 where no record of this file can begin.
+ * Needs `HEADER_BYTES` of bytes there.
+ */
+export function claimedBytes(bytes: Buffer, offset: number, epoch: number, segment: number): number {
+  if (bytes.readUInt32LE(offset) !== MAGIC) return -1;
+  if (bytes.readUInt32LE(offset + 16) !== epoch || bytes.readUInt32LE(offset + 20) !== segment) return -1;
+  const length = HEADER_BYTES + bytes.readUInt32LE(offset + 8);
+  return length > RECORD_BYTES_MAX ? -1 : length;
+}
+
+/**
+ * The whole record at `offset`, or null where there is none: nothing, a torn one, or a damaged one.
+ * The salt is that of the epoch; a start record doesn't need it.
+ */
+export function readRecord(
+  bytes: Buffer,
+  offset: number,
+  epoch: number,
+  segment: number,
+  salt: number,
+): ReadRecord | null {
+  if (offset + HEADER_BYTES > bytes.length) return null;
+  const length = claimedBytes(bytes, offset, epoch, segment);
+  if (length === -1 || offset + length > bytes.length) return null;
+  const kind = bytes.readUInt16LE(offset + 12);
+  if (kind !== KIND_START && kind !== KIND_COMMIT) return null;
+  const crc = crc32(bytes.subarray(offset + 8, offset + length), kind === KIND_START ? 0 : salt);
+  if (crc !== bytes.readUInt32LE(offset + 4)) return null;
+  const place = { epoch, segment, ordinal: bytes.readDoubleLE(offset + 24) };
+  const chain = bytes.subarray(offset + 32, offset + HEADER_BYTES);
+  const end = offset + padded(length);
+  if (kind === KIND_COMMIT) return { kind: 'commit', place, end, chain };
+  return { kind: 'start', place, end, chain, start: readStart(bytes, offset) };
+}
+
+function readStart(bytes: Buffer, offset: number): Start {
+  const count = bytes.readUInt16LE(offset + 14);
+  let at = offset + HEADER_BYTES;
+  const chainBefore = bytes.subarray(at, at + CHAIN_BYTES);
+  const salt = bytes.readUInt32LE(at + 32);
+  at += START_HEADER_BYTES;
+  const shards: StartShard[] = [];
+  for (let n = 0; n < count; n += 1) {
+    shards.push({
+      shard: bytes.readUInt16LE(at) as ShardId,
+      fenceSeq: bytes.readDoubleLE(at + 8),
+      nextSeq: bytes.readDoubleLE(at + 16),
+      link: bytes.subarray(at + 24, at + START_SHARD_BYTES),
+    });
+    at += START_SHARD_BYTES;
+  }
+  return { chainBefore, salt, shards };
+}
+
+/** The entries of the whole commit record at `offset`. Null when they don't add up to its length. */
+export function readEntries(bytes: Buffer, offset: number): EntrySpan[] | null {
+  const end = offset + HEADER_BYTES + bytes.readUInt32LE(offset + 8);
+  const count = bytes.readUInt16LE(offset + 14);
+  const spans: EntrySpan[] = [];
+  let at = offset + HEADER_BYTES;
+  for (let n = 0; n < count; n += 1) {
+    if (at + ENTRY_HEADER_BYTES > end) return null;
+    const payloadBytes = bytes.readUInt32LE(at + 4);
+    spans.push({
+      shard: bytes.readUInt16LE(at) as ShardId,
+      firstSeq: bytes.readDoubleLE(at + 8) as Seq,
+      lastSeq: bytes.readDoubleLE(at + 16) as Seq,
+      payloadOffset: at + ENTRY_HEADER_BYTES,
+      payloadBytes,
+    });
+    at += ENTRY_HEADER_BYTES + payloadBytes;
+  }
+  return at === end ? spans : null;
+}
+
+/** Whether the whole record at `offset` follows the record that ended with this chain. Changes no byte that it leaves. */
+export function chainFollows(bytes: Buffer, offset: number, chainBefore: Uint8Array): boolean {
+  const length = HEADER_BYTES + bytes.readUInt32LE(offset + 8);
+  const field = bytes.subarray(offset + 32, offset + HEADER_BYTES);
+  const chain = Buffer.from(field);
+  field.set(chainBefore);
+  const computed = sha256(bytes.subarray(offset + 8, offset + length));
+  field.set(chain);
+  return computed.equals(chain);
+}
+
+/** The offset of the next whole record at or after `from`, or -1: what tells damage from a torn tail. */
+export function findRecord(bytes: Buffer, from: number, epoch: number, segment: number, salt: number): number {
+  let at = bytes.indexOf(magicBytes, from);
+  while (at !== -1) {
+    if (at % 8 === 0 && readRecord(bytes, at, epoch, segment, salt) !== null) return at;
+    at = bytes.indexOf(magicBytes, at + 1);
+  }
+  return -1;
+}
+
+/** Whether anything that may have been a record begins at or after `from`, whole or not. */
+export function mentionsRecord(bytes: Buffer, from: number): boolean {
+  return bytes.indexOf(magicBytes, from) !== -1;
+}
+
+function padded(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
+
+/** One-shot hashing (Node 20.12 and later) skips building a stream, which costs more than hashing a small record. */
+const sha256: (bytes: Uint8Array) => Buffer =
+  typeof crypto.hash === 'function'
+    ? (bytes) => crypto.hash('sha256', bytes, 'buffer')
+    : (bytes) => crypto.createHash('sha256').update(bytes).digest();
+
+/** Node's own from 20.15 on; the same polynomial in a table before that, so that files move between versions. */
+const crc32: (bytes: Uint8Array, start: number) => number =
+  typeof zlib.crc32 === 'function' ? (bytes, start) => zlib.crc32(bytes, start) : crc32ByTable;
+
+let crcTable: Uint32Array | null = null;
+
+export function crc32ByTable(bytes: Uint8Array, start: number): number {
+  crcTable ??= Uint32Array.from({ length: 256 }, (_, index) => {
+    let value = index;
+    for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+    return value;
+  });
+  let crc = ~start;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (crcTable[(crc ^ byte) & 0xff] ?? 0);
+  return ~crc >>> 0;
+}
