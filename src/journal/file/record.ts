@@ -21,7 +21,7 @@
  * sequence at which this segment does, and the link to earlier epochs. All numbers are little-endian; sequences and
  * ordinals are doubles because they pass 32 bits and a BigInt costs an allocation.
  */
-import * as crypto from 'node:crypto';
+import { createHash } from 'node:crypto';
 import * as zlib from 'node:zlib';
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Entry } from '../journal.js';
@@ -262,11 +262,9 @@ function padded(bytes: number): number {
   return Math.ceil(bytes / 8) * 8;
 }
 
-/** One-shot hashing (Node 20.12 and later) skips building a stream, which costs more than hashing a small record. */
-const sha256: (bytes: Uint8Array) => Buffer =
-  typeof crypto.hash === 'function'
-    ? (bytes) => crypto.hash('sha256', bytes, 'buffer')
-    : (bytes) => crypto.createHash('sha256').update(bytes).digest();
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
 
 /** Node's own from 20.15 on; the same polynomial in a table before that, so that files move between versions. */
 const crc32: (bytes: Uint8Array, start: number) => number =

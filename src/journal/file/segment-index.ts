@@ -74,6 +74,7 @@ export function createSegmentIndex({
   let fd: number | null = null;
   let parsedTo = 0;
   let chunkBytes = CHUNK_BYTES_MIN;
+  let chunk = Buffer.allocUnsafeSlow(chunkBytes);
 
   function take(shard: ShardId, seq: number, limit: number, bytesMax: number): Entry[] {
     while ((spansOf.get(shard)?.lastSeqs.at(-1) ?? 0) < seq) {
@@ -93,6 +94,8 @@ export function createSegmentIndex({
       const payload = payloadAt(spans, at);
       entries.push({ shard, firstSeq, lastSeq, payload });
       bytes += payload.length;
+      // Nothing that may be shown follows: looking would cost every shard a read of the file's end.
+      if (lastSeq === limit) return entries;
     }
     return entries;
   }
@@ -110,7 +113,7 @@ export function createSegmentIndex({
 
   /** Parses what comes next. False when there is no whole record. */
   function advance(): boolean {
-    const chunk = Buffer.allocUnsafe(chunkBytes);
+    if (chunk.length !== chunkBytes) chunk = Buffer.allocUnsafeSlow(chunkBytes);
     let read = chunk.subarray(0, readFully(ops, opened(), chunk, parsedTo));
     if (read.length < HEADER_BYTES) return false;
     const claimed = claimedBytes(read, 0, epoch, number);
