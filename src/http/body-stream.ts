@@ -1,0 +1,84 @@
+/**
+ * A body too large to keep, handed on chunk by chunk. uWebSockets.js pushes, the reader pulls; between them is a queue.
+ * When it holds enough the socket is paused, and TCP holds the sender back. A pause works from the next turn on: what one
+ * `read` of the socket brought still comes (up to the kernel's receive buffer, a few MB), and that is the bound
+ * of the queue.
+ */
+const QUEUE_BYTES_MAX = 1024 * 1024;
+
+/** The stream ended before its body did. */
+export class BodyBroken extends Error {
+  override readonly name = 'BodyBroken';
+}
+
+export interface BodyStream {
+  /** The next bytes, in a buffer of their own; null at the end. Rejects with `BodyBroken`. One call at a time. */
+  next(): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** `chunk` is valid during the call only. */
+  push(chunk: ArrayBuffer, isLast: boolean): void;
+  /** Nothing more will come. */
+  break(): void;
+  /** The reader waits, so a silence is the sender's. */
+  isStarving(): boolean;
+}
+
+export interface BodyStreamOptions {
+  pause(): void;
+  resume(): void;
+}
+
+export function createBodyStream({ pause, resume }: BodyStreamOptions): BodyStream {
+  const queue: Uint8Array<ArrayBuffer>[] = [];
+  let queuedBytes = 0;
+  let state: 'open' | 'ended' | 'broken' = 'open';
+  let isPaused = false;
+  let waiter: { resolve(bytes: Uint8Array<ArrayBuffer> | null): void; reject(error: Error): void } | null = null;
+
+  function serve(): void {
+    if (waiter === null) return;
+    const { resolve, reject } = waiter;
+    if (state === 'broken') {
+      waiter = null;
+      reject(new BodyBroken('The connection broke before the body was complete.'));
+      return;
+    }
+    const bytes = queue.shift();
+    if (bytes === undefined && state === 'open') return;
+    waiter = null;
+    queuedBytes -= bytes?.length ?? 0;
+    resolve(bytes ?? null);
+    if (isPaused && state === 'open' && queuedBytes < QUEUE_BYTES_MAX / 2) {
+      isPaused = false;
+      resume();
+    }
+  }
+
+  return {
+    next() {
+      return new Promise((resolve, reject) => {
+        waiter = { resolve, reject };
+        serve();
+      });
+    },
+    push(chunk, isLast) {
+      if (state !== 'open') return;
+      if (chunk.byteLength > 0) {
+        queue.push(new Uint8Array(chunk.slice(0)));
+        queuedBytes += chunk.byteLength;
+      }
+      if (isLast) state = 'ended';
+      else if (!isPaused && queuedBytes >= QUEUE_BYTES_MAX) {
+        isPaused = true;
+        pause();
+      }
+      serve();
+    },
+    break() {
+      if (state === 'ended') return;
+      state = 'broken';
+      queue.length = 0;
+      serve();
+    },
+    isStarving: () => waiter !== null,
+  };
+}

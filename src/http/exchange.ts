@@ -1,0 +1,661 @@
+/**
+ * One request and its answer: the only wrapper around uWebSockets.js, for every route.
+ *
+ *     begin ─▶ head ─▶ body complete? ─┐
+ *                └──▶ token known? ────┴─▶ role ▸ parameters ▸ query ▸ body ▸ own userId ─▶ handler ─▶ answer
+ *
+ * Exchanges are pooled, and their callbacks are bound once: a request on the hot path makes a command, its origin and a few
+ * strings, no promise and no closure. The price is that an exchange must not be used again while anybody may
+ * still call it: it goes back to its pool only when it is answered (or aborted), its body has ended, and no
+ * engine reply, token verdict or async work is under way (`held`). One that is answered before its body came is never reused.
+ *
+ * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do: an answer that comes
+ * too late is dropped here, in one place.
+ */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { CommandReply, Control, Done, Engine, QueryReply, QueryResult, Role } from '../actor/engine.js';
+import { ControlError } from '../actor/engine.js';
+import type { Command, Origin, Query } from '../domain/command.js';
+import type { ShardId } from '../domain/ids.js';
+import type { Refusal } from '../domain/outcome.js';
+import type { Tokens, Verdict } from './auth.js';
+import { BodyBroken, type BodyStream, createBodyStream } from './body-stream.js';
+import type { Counters } from './counters.js';
+import type { Deadlines, Watched } from './deadlines.js';
+import { fingerprintOf } from './fingerprint.js';
+import { parseJsonBody } from './json-body.js';
+import type { RateLimit, Slots } from './limits.js';
+import {
+  type FieldError,
+  PROBLEMS,
+  type ProblemSlug,
+  problemJson,
+  slugOfRefusal,
+  slugOfUnavailable,
+  UNAVAILABLE_DETAIL,
+} from './problem.js';
+import { head, idempotencyKeyOf, isSaneRequestId, readHead } from './request-head.js';
+import { DEADLINE_MS, type Route } from './route.js';
+import { statusLine } from './status-line.js';
+import { fieldErrors } from './validation.js';
+
+/** What an exchange and its handler may use. */
+export interface Services {
+  readonly engine: Engine;
+  readonly control: Control;
+  readonly tokens: Tokens;
+  readonly tokenTtlSeconds: number;
+  readonly counters: Counters;
+  readonly log: HttpLog;
+  /** Unknown codes that tokens of the role user asked for, per caller and per address. */
+  readonly misses: { readonly ofCaller: RateLimit; readonly ofAddress: RateLimit };
+  readonly signIns: { readonly ofEmail: RateLimit; readonly ofAddress: RateLimit; readonly slots: Slots };
+  /** The description, ready to send. */
+  readonly openApi: string;
+  /** Unix ms, a few hundred of them late at most. */
+  nowMs(): number;
+  newRequestId(): string;
+  isDraining(): boolean;
+  isOverloaded(): boolean;
+  readonly deadlines: Deadlines<Exchange>;
+  /** May be used for another request. */
+  recycle(x: Exchange): void;
+}
+
+export interface HttpLog {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  debug(fields: object, message: string): void;
+}
+
+/** One sentence for both, so that codes can't be found by trying. */
+const CODE_NOT_FOUND = "No such code is known, or it is not this user's.";
+const JSON_TYPE = 'application/json';
+const PROBLEM_TYPE = 'application/problem+json';
+/** Counted for a request whose connection broke; nobody reads it. */
+const CLIENT_GONE = 499;
+/** A stream whose sender says nothing for this long is given up. */
+const STREAM_SILENCE_MS = 10_000;
+
+/** Continues the value of Content-Type: one call into uWebSockets.js for all headers instead of one for each. */
+const AFTER_TYPE = '\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ';
+
+export class Exchange {
+  /** Null: answered or aborted. */
+  res: HttpResponse | null = null;
+  requestId = '';
+  caller = '';
+  role: Role = 'user';
+  /** Raw, for the few handlers that need them. */
+  ifMatch = '';
+  contentType = '';
+  contentLength = -1;
+  /** Set before `begin` where no route matched. */
+  url = '';
+  method = '';
+  /** The body of a route that streams it. */
+  incoming: BodyStream | null = null;
+  readonly services: Services;
+  /** The deadlines' own. */
+  readonly watched: Watched<Exchange> = { older: null, newer: null, deadlineMs: 0, place: 'nowhere' };
+
+  private route: Route | null = null;
+  private readonly params: string[] = [];
+  private rawQuery = '';
+  private idempotencyKey: string | null = '';
+  private body: unknown;
+  private text = '';
+  private chunks: Buffer[] | null = null;
+  private bodyBytes = 0;
+  private bodyDone = true;
+  private judging = false;
+  private verdict: Verdict | null = null;
+  private hasToken = false;
+  private commanded = false;
+  private held = 0;
+  private startedMs = 0;
+  private onGone: (() => void) | null = null;
+  private isHead = false;
+  private closes = false;
+
+  private render: (x: Exchange, done: Done) => void = nothing;
+  private show: (x: Exchange, result: QueryResult) => void = nothing;
+  private status = 200;
+  private headers = '';
+  private payload: string | Uint8Array = '';
+
+  constructor(services: Services) {
+    this.services = services;
+  }
+
+  // -- the request -------------------------------------------------------------------------------------------------
+
+  /** The whole of a uWebSockets.js handler. Never throws. */
+  begin(res: HttpResponse, req: HttpRequest, route: Route, isHead: boolean): void {
+    const { services } = this;
+    readHead(req);
+    this.res = res;
+    this.route = route;
+    this.startedMs = performance.now();
+    this.requestId =
+      head.requestId !== '' && isSaneRequestId(head.requestId) ? head.requestId : services.newRequestId();
+    this.ifMatch = head.ifMatch;
+    this.contentType = head.contentType;
+    this.contentLength = head.contentLength;
+    this.isHead = isHead;
+    this.idempotencyKey = route.change ? idempotencyKeyOf(head) : '';
+    for (let i = 0; i < route.paramSchemas.length; i++) this.params[i] = req.getParameter(i) ?? '';
+    this.params.length = route.paramSchemas.length;
+    if (route.query !== null) this.rawQuery = req.getQuery();
+    res.onAborted(this.onAborted);
+    if (route.deadlineMs === DEADLINE_MS) services.deadlines.watch(this);
+    else services.deadlines.watchFor(this, route.deadlineMs);
+
+    if (head.refusal !== '') {
+      this.refuseAndClose('malformed-request', head.refusal);
+      return;
+    }
+    if (services.isOverloaded()) {
+      services.counters.add('overloaded', 1);
+      this.retryLater('overloaded', UNAVAILABLE_DETAIL.overloaded, 1000, true);
+      return;
+    }
+    if (head.contentLength > route.bodyBytesMax) {
+      this.refuseBodySize(route);
+      return;
+    }
+    if (route.roles !== null) this.authenticate(head.authorization);
+    if (route.streamed) this.incoming = this.openStream(res);
+    if (route.body !== null || route.streamed) {
+      this.bodyDone = false;
+      res.onData(this.onChunk);
+    }
+    // A complete body asks for its turn itself.
+    if (this.bodyDone || route.streamed) this.advance();
+  }
+
+  /** Starts looking at the token; `advance` goes on when it is known. */
+  private authenticate(authorization: string): void {
+    this.hasToken = authorization !== '';
+    if (!this.hasToken) return;
+    const nowMs = this.services.nowMs();
+    this.verdict = this.services.tokens.remembered(authorization, nowMs);
+    if (this.verdict !== null) return;
+    this.judging = true;
+    this.held++;
+    this.services.tokens.verify(authorization, nowMs, this.onVerdict);
+  }
+
+  private readonly onVerdict = (verdict: Verdict | null): void => {
+    this.judging = false;
+    this.verdict = verdict;
+    this.services.counters.add(verdict?.ok === true ? 'tokensVerified' : 'tokensRefused', 1);
+    if (verdict === null) this.retryLater('overloaded', UNAVAILABLE_DETAIL.overloaded, 1000);
+    else this.advance();
+    this.letGo();
+  };
+
+  private readonly onChunk = (chunk: ArrayBuffer, isLast: boolean): void => {
+    if (this.route === null || this.bodyDone) return;
+    if (this.res === null) {
+      if (isLast) this.bodyDone = true;
+      return;
+    }
+    if (this.incoming !== null) {
+      this.extendDeadline(STREAM_SILENCE_MS);
+      this.services.counters.add('uploadBytes', chunk.byteLength);
+      this.bodyDone = isLast;
+      this.incoming.push(chunk, isLast);
+      return;
+    }
+    this.bodyBytes += chunk.byteLength;
+    if (this.bodyBytes > this.route.bodyBytesMax) {
+      this.refuseBodySize(this.route);
+      return;
+    }
+    if (!isLast) {
+      this.chunks ??= [];
+      if (chunk.byteLength > 0) this.chunks.push(Buffer.from(chunk.slice(0)));
+      return;
+    }
+    this.bodyDone = true;
+    this.text = this.decode(Buffer.from(chunk));
+    this.advance();
+  };
+
+  private decode(last: Buffer): string {
+    if (this.chunks === null) return last.toString('utf8');
+    this.chunks.push(last);
+    const text = Buffer.concat(this.chunks).toString('utf8');
+    this.chunks = null;
+    return text;
+  }
+
+  private openStream(res: HttpResponse): BodyStream {
+    return createBodyStream({
+      pause: () => {
+        if (this.res === res) res.pause();
+      },
+      resume: () => {
+        if (this.res === res) res.resume();
+      },
+    });
+  }
+
+  private readonly onAborted = (): void => {
+    this.res = null;
+    this.bodyDone = true;
+    this.status = CLIENT_GONE;
+    this.services.counters.add('aborted', 1);
+    this.incoming?.break();
+    this.onGone?.();
+    this.finish();
+  };
+
+  /** Goes on to the handler once the token is judged and the body is there. */
+  private advance(): void {
+    const route = this.route;
+    if (route === null || this.res === null || this.judging || (!this.bodyDone && !route.streamed)) return;
+    if (!this.isAllowed(route) || !this.areParamsValid(route)) return;
+    if (this.idempotencyKey === null) {
+      this.problem('bad-idempotency-key', 'The Idempotency-Key is not 1 to 255 visible ASCII characters.');
+      return;
+    }
+    if (route.guessable && this.role === 'user' && this.isGuessing()) return;
+    let query: unknown;
+    if (route.query !== null) {
+      const parsed = route.query.parse(this.rawQuery);
+      if (!parsed.success) {
+        this.invalid(fieldErrors(parsed.error));
+        return;
+      }
+      query = parsed.data;
+    }
+    if (route.body !== null) {
+      const parsed = parseJsonBody(route.body, this.text, this.contentType, route.bodyOptional);
+      if (parsed.kind === 'problem') {
+        this.problem(parsed.slug, parsed.detail, parsed.errors);
+        return;
+      }
+      this.body = parsed.value;
+    }
+    if (route.ownUser !== null && this.role === 'user' && !this.isOwnUser(route)) {
+      this.problem('forbidden', 'A token of the role user acts for its own userId only.');
+      return;
+    }
+    try {
+      route.handle(this, this.body, query);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private isAllowed(route: Route): boolean {
+    if (route.roles === null) return true;
+    const { verdict } = this;
+    if (verdict === null || !verdict.ok) {
+      this.refuseToken(verdict === null ? 'This needs an access token.' : verdict.detail);
+      return false;
+    }
+    this.caller = verdict.caller;
+    this.role = verdict.role;
+    if (route.roles.includes(verdict.role)) return true;
+    this.problem('forbidden', `This needs the role ${route.roles.join(' or ')}.`);
+    return false;
+  }
+
+  private areParamsValid(route: Route): boolean {
+    for (let i = 0; i < route.paramSchemas.length; i++) {
+      const raw = this.params[i] as string;
+      const decoded = raw.includes('%') ? decodePercent(raw) : raw;
+      const parsed = decoded === null ? null : route.paramSchemas[i]?.safeParse(decoded);
+      if (parsed?.success !== true) {
+        const message = parsed?.error?.issues[0]?.message ?? 'Not a valid percent-encoding';
+        this.invalid([{ path: route.paramNames[i] ?? '', message }]);
+        return false;
+      }
+      this.params[i] = parsed.data;
+    }
+    return true;
+  }
+
+  private isOwnUser(route: Route): boolean {
+    const named =
+      route.ownUser === 'body'
+        ? (this.body as { readonly userId: string }).userId
+        : this.param(route.paramNames.indexOf('userId'));
+    return named === this.caller;
+  }
+
+  /** The parameter of the path with this place, validated. */
+  param(index: number): string {
+    return this.params[index] ?? '';
+  }
+
+  // -- guesses -----------------------------------------------------------------------------------------------------
+
+  private isGuessing(): boolean {
+    const { misses, counters } = this.services;
+    if (misses.ofCaller.isEmpty()) return false;
+    const nowMs = this.services.nowMs();
+    const untilMs = Math.max(
+      misses.ofCaller.blockedUntil(this.caller, nowMs),
+      misses.ofAddress.blockedUntil(this.address(), nowMs),
+    );
+    if (untilMs === 0) return false;
+    counters.add('missesRefused', 1);
+    this.retryLater('too-many-misses', 'Too many unknown codes were tried.', untilMs - nowMs);
+    return true;
+  }
+
+  /** Answers 404 for a code, and counts it against a user. */
+  codeNotFound(): void {
+    if (this.role === 'user' && this.res !== null) {
+      const { misses, counters } = this.services;
+      const nowMs = this.services.nowMs();
+      counters.add('misses', 1);
+      misses.ofCaller.add(this.caller, nowMs);
+      misses.ofAddress.add(this.address(), nowMs);
+    }
+    this.problem('code-not-found', CODE_NOT_FOUND);
+  }
+
+  /** The peer's address as text; '' once the exchange is over. */
+  address(): string {
+    return this.res === null ? '' : Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1');
+  }
+
+  // -- the engine --------------------------------------------------------------------------------------------------
+
+  origin(): Origin {
+    const key = this.idempotencyKey;
+    return {
+      caller: this.caller,
+      requestId: this.requestId,
+      idempotency:
+        key === null || key === ''
+          ? null
+          : { key, fingerprint: fingerprintOf(this.route?.id ?? '', this.params, this.body) },
+    };
+  }
+
+  /** The same for a body that was streamed. */
+  originOf(bodyFingerprint: number): Origin {
+    const origin = this.origin();
+    if (origin.idempotency === null) return origin;
+    const fingerprint = fingerprintOf(this.route?.id ?? '', this.params, bodyFingerprint);
+    return { ...origin, idempotency: { key: origin.idempotency.key, fingerprint } };
+  }
+
+  /** An idempotency key's scope: who sent it, and the key; null without one. */
+  idempotencyScope(): string | null {
+    return this.idempotencyKey === null || this.idempotencyKey === '' ? null : `${this.caller}\0${this.idempotencyKey}`;
+  }
+
+  /** Asks the engine; `render` answers a success, everything else is answered here. */
+  command(command: Command, render: (x: Exchange, done: Done) => void): void {
+    this.render = render;
+    this.held++;
+    this.commanded = true;
+    this.services.engine.command(command, this.origin(), this.onCommandReply);
+  }
+
+  private readonly onCommandReply = (reply: CommandReply): void => {
+    try {
+      if (this.res === null) return;
+      if (reply.kind === 'done') this.render(this, reply);
+      else this.refuse(reply);
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.letGo();
+    }
+  };
+
+  query(query: Query, show: (x: Exchange, result: QueryResult) => void): void {
+    this.show = show;
+    this.held++;
+    this.services.engine.query(query, null, this.onQueryReply);
+  }
+
+  private readonly onQueryReply = (reply: QueryReply): void => {
+    try {
+      if (this.res === null) return;
+      if (reply.kind === 'result') this.show(this, reply.result);
+      else this.refuse(reply);
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.letGo();
+    }
+  };
+
+  /** The same as promises, for what is not hot; to be used within `run`. */
+  askCommand(command: Command, origin: Origin): Promise<CommandReply> {
+    this.commanded = true;
+    return new Promise((resolve) => this.services.engine.command(command, origin, resolve));
+  }
+
+  askQuery(query: Query, shard: ShardId | null): Promise<QueryReply> {
+    return new Promise((resolve) => this.services.engine.query(query, shard, resolve));
+  }
+
+  /** Async work whose failure is answered, and during which the exchange stays this one. */
+  run(work: () => Promise<void>): void {
+    this.held++;
+    void work()
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => this.letGo());
+  }
+
+  // -- answers -----------------------------------------------------------------------------------------------------
+
+  get isOver(): boolean {
+    return this.res === null;
+  }
+
+  /** JSON; `extra` is more headers, each with a leading CRLF. */
+  json(status: number, body: string, extra = ''): void {
+    this.answer(status, JSON_TYPE, body, extra);
+  }
+
+  /** The answer to a change, with its place in the order of its shard. */
+  changed(status: number, body: string, done: Done, extra = ''): void {
+    const place = `\r\nCommit-Seq: ${done.shard}-${done.seq}`;
+    this.answer(status, JSON_TYPE, body, (done.replayed ? `${place}\r\nIdempotency-Replayed: true` : place) + extra);
+  }
+
+  answer(status: number, type: string, body: string | Uint8Array, extra: string): void {
+    if (this.res === null) return;
+    // Half an answer is out already; only a cut connection tells that it is not whole.
+    if (this.onGone !== null) return void this.res.close();
+    // What is still to come of the body is not wanted.
+    if (!this.bodyDone) this.closes = true;
+    this.status = status;
+    this.headers = type + AFTER_TYPE + this.requestId + extra;
+    this.payload = body;
+    this.res.cork(this.flush);
+    this.finish();
+  }
+
+  private readonly flush = (): void => {
+    const { res, status } = this;
+    if (res === null) return;
+    const closes = this.closes || this.services.isDraining();
+    if (status !== 200) res.writeStatus(statusLine(status));
+    res.writeHeader('Content-Type', this.headers);
+    if (status === 204) res.endWithoutBody(undefined, closes);
+    else if (this.isHead) res.endWithoutBody(Buffer.byteLength(this.payload), closes);
+    else res.end(this.payload, closes);
+  };
+
+  /**
+   * Hands the response out for an answer that is written bit by bit; the taker ends it, then calls `finishStream`. Null
+   * when nobody wants it (any more). `onAborted` tells when that comes to be so, and the response must not be touched.
+   */
+  beginStream(type: string, extra: string, onAborted: () => void): HttpResponse | null {
+    const { res } = this;
+    if (res === null) return null;
+    this.onGone = onAborted;
+    res.cork(() => {
+      res.writeHeader('Content-Type', type + AFTER_TYPE + this.requestId + extra);
+      if (this.isHead) res.endWithoutBody();
+    });
+    if (!this.isHead) return res;
+    this.finish();
+    return null;
+  }
+
+  finishStream(): void {
+    if (this.res !== null) this.finish();
+  }
+
+  problem(slug: ProblemSlug, detail: string, errors: readonly FieldError[] = [], extra = ''): void {
+    this.answer(PROBLEMS[slug].status, PROBLEM_TYPE, problemJson(slug, detail, this.requestId, errors), extra);
+  }
+
+  invalid(errors: readonly FieldError[]): void {
+    const first = errors[0];
+    const where = first === undefined || first.path === '' ? '' : `${first.path}: `;
+    this.problem('validation', `${where}${first?.message ?? 'The request is not valid'}.`, errors);
+  }
+
+  retryLater(slug: ProblemSlug, detail: string, afterMs: number, closes = false): void {
+    this.closes = closes || this.closes;
+    this.problem(slug, detail, [], `\r\nRetry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`);
+  }
+
+  refuse(reply: Exclude<CommandReply | QueryReply, { readonly kind: 'done' | 'result' }>): void {
+    if (reply.kind === 'unavailable') {
+      this.retryLater(slugOfUnavailable(reply.reason), UNAVAILABLE_DETAIL[reply.reason], reply.retryAfterMs);
+      return;
+    }
+    // To a user, another's code is one that does not exist.
+    const isMiss = reply.reason === 'codeNotFound' || (reply.reason === 'assignedToAnother' && this.role === 'user');
+    if (isMiss) {
+      this.codeNotFound();
+      return;
+    }
+    this.refuseWith(reply);
+  }
+
+  private refuseWith({ reason, detail, retryAtMs }: Refusal): void {
+    const slug = slugOfRefusal(reason);
+    if (retryAtMs !== undefined) {
+      this.retryLater(slug, detail, retryAtMs - this.services.nowMs());
+      return;
+    }
+    if (PROBLEMS[slug].status === 503) {
+      this.retryLater(slug, detail, 1000);
+      return;
+    }
+    this.problem(slug, detail);
+  }
+
+  /** What broke, as an answer: never with a stack. */
+  fail(error: unknown): void {
+    if (error instanceof BodyBroken) return;
+    if (error instanceof ControlError) {
+      if (error.reason === 'invalid') {
+        this.problem('not-possible', error.message);
+        return;
+      }
+      if (error.reason === 'tooMany') {
+        this.retryLater('too-many-uploads', error.message, 5000);
+        return;
+      }
+      this.retryLater('unavailable', error.message, 2000);
+      return;
+    }
+    this.services.log.error({ err: error, requestId: this.requestId, route: this.route?.id }, 'a handler broke');
+    this.problem('internal', 'Something broke that should not.');
+  }
+
+  private refuseToken(detail: string): void {
+    const error = this.hasToken ? ', error="invalid_token"' : '';
+    this.problem('unauthenticated', detail, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
+  }
+
+  private refuseBodySize(route: Route): void {
+    this.refuseAndClose('body-too-large', `The body may have ${route.bodyBytesMax} bytes at most.`);
+  }
+
+  /** For what makes the rest of the connection useless or unsafe. */
+  refuseAndClose(slug: ProblemSlug, detail: string): void {
+    this.closes = true;
+    this.problem(slug, detail);
+  }
+
+  // -- the end -----------------------------------------------------------------------------------------------------
+
+  /** From now on it may take this long. */
+  extendDeadline(ms: number): void {
+    if (this.res !== null) this.services.deadlines.watchFor(this, ms);
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    this.services.counters.add('timedOut', 1);
+    if (!this.bodyDone) {
+      if (this.incoming !== null && !this.incoming.isStarving()) {
+        this.extendDeadline(STREAM_SILENCE_MS);
+        return;
+      }
+      this.refuseAndClose('request-timeout', 'The body of the request did not arrive in time.');
+      this.incoming?.break();
+    } else if (this.commanded) {
+      this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
+    } else {
+      this.retryLater('overloaded', 'This could not be answered in time; nothing was changed.', 1000);
+    }
+  }
+
+  private finish(): void {
+    const { route, services } = this;
+    this.res = null;
+    services.deadlines.unwatch(this);
+    if (route !== null) services.counters.answered(route.index, this.status, performance.now() - this.startedMs);
+    if (this.held === 0) this.release();
+  }
+
+  private letGo(): void {
+    this.held--;
+    if (this.held === 0 && this.res === null) this.release();
+  }
+
+  /** Back to the pool, if nobody can call it any more. */
+  private release(): void {
+    if (this.route === null) return;
+    const isReusable = this.bodyDone;
+    this.route = null;
+    if (!isReusable) return;
+    this.caller = '';
+    this.role = 'user';
+    this.url = '';
+    this.method = '';
+    this.incoming = null;
+    this.onGone = null;
+    this.rawQuery = '';
+    this.body = undefined;
+    this.text = '';
+    this.chunks = null;
+    this.bodyBytes = 0;
+    this.verdict = null;
+    this.hasToken = false;
+    this.commanded = false;
+    this.closes = false;
+    this.status = 200;
+    this.payload = '';
+    this.services.recycle(this);
+  }
+}
+
+function nothing(): void {}
+
+function decodePercent(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The headers of a request, read in one pass: `HttpRequest` is dead once the handler returns, and one `forEach` is cheaper
+ * than a `getHeader` for each. The pass also counts what must not come twice: this release of uWebSockets.js accepts
+ * two different Content-Length headers and takes the first, which is how requests are smuggled past a proxy that takes
+ * the last.
+ *
+ * There is one `head` per thread, filled anew for each request: nothing may keep a reference to it.
+ */
+import type { HttpRequest } from 'uWebSockets.js';
+
+export interface Head {
+  /** '' where a header was not given. */
+  authorization: string;
+  contentType: string;
+  idempotencyKey: string;
+  otherIdempotencyKey: string;
+  requestId: string;
+  ifMatch: string;
+  /** -1: not given. */
+  contentLength: number;
+  hasTransferEncoding: boolean;
+  /** What makes it unsafe to read on, as a sentence; '' if nothing. The connection is to be closed then. */
+  refusal: string;
+}
+
+export const head: Head = {
+  authorization: '',
+  contentType: '',
+  idempotencyKey: '',
+  otherIdempotencyKey: '',
+  requestId: '',
+  ifMatch: '',
+  contentLength: -1,
+  hasTransferEncoding: false,
+  refusal: '',
+};
+
+/** Fills `head`. */
+export function readHead(req: HttpRequest): void {
+  head.authorization = '';
+  head.contentType = '';
+  head.idempotencyKey = '';
+  head.otherIdempotencyKey = '';
+  head.requestId = '';
+  head.ifMatch = '';
+  head.contentLength = -1;
+  head.hasTransferEncoding = false;
+  head.refusal = '';
+  req.forEach(readHeader);
+  if (head.hasTransferEncoding && head.contentLength >= 0) {
+    head.refusal = 'Content-Length and Transfer-Encoding exclude each other.';
+  }
+}
+
+/** `name` is in lower case. Compared by length first: most headers are none of ours. */
+function readHeader(name: string, value: string): void {
+  switch (name.length) {
+    case 8:
+      if (name === 'if-match') head.ifMatch = value;
+      break;
+    case 12:
+      if (name === 'content-type') head.contentType = value;
+      else if (name === 'x-request-id') head.requestId = value;
+      break;
+    case 13:
+      if (name === 'authorization') {
+        if (head.authorization !== '' && head.authorization !== value) {
+          head.refusal = 'There are two different Authorization headers.';
+        }
+        head.authorization = value;
+      }
+      break;
+    case 14:
+      if (name === 'content-length') readContentLength(value);
+      break;
+    case 15:
+      if (name === 'idempotency-key') head.idempotencyKey = value === '' ? ' ' : value;
+      break;
+    case 17:
+      if (name === 'x-idempotency-key') head.otherIdempotencyKey = value === '' ? ' ' : value;
+      else if (name === 'transfer-encoding') {
+        head.hasTransferEncoding = true;
+        if (value.toLowerCase() !== 'chunked') head.refusal = 'The only Transfer-Encoding that is taken is chunked.';
+      }
+      break;
+  }
+}
+
+function readContentLength(value: string): void {
+  const length = /^\d{1,15}$/.test(value) ? Number(value) : -2;
+  if (length < 0) head.refusal = 'Content-Length is not a whole number.';
+  else if (head.contentLength >= 0 && head.contentLength !== length) {
+    head.refusal = 'There are two different Content-Length headers.';
+  }
+  head.contentLength = length;
+}
+
+/** Visible ASCII without quotes, brackets and separators: it goes back as a header, into logs and into JSON as it is. */
+const SANE_REQUEST_ID = /^[A-Za-z0-9._~:/+=@-]{1,128}$/;
+
+export const isSaneRequestId = (text: string): boolean => SANE_REQUEST_ID.test(text);
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The key of `head`, '' for none, null for one that is not allowed. */
+export function idempotencyKeyOf({ idempotencyKey, otherIdempotencyKey }: Head): string | null {
+  if (idempotencyKey === '' && otherIdempotencyKey === '') return '';
+  if (idempotencyKey !== '' && otherIdempotencyKey !== '' && idempotencyKey !== otherIdempotencyKey) return null;
+  const key = idempotencyKey === '' ? otherIdempotencyKey : idempotencyKey;
+  return IDEMPOTENCY_KEY.test(key) ? key : null;
+}

@@ -1,0 +1,151 @@
+/**
+ * What a route is. Routing, validation, authorization and the OpenAPI description all come from one table of these;
+ * a handler sees nothing that was not validated and allowed.
+ */
+import type { z } from 'zod';
+import type { Role } from '../actor/engine.js';
+import type { Exchange } from './exchange.js';
+import type { ProblemSlug } from './problem.js';
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** A body that is not read as JSON before the handler runs, but by it: `Exchange.incoming`. */
+export interface StreamedBody {
+  readonly streamed: true;
+  /** Media type → schema, for the description. */
+  readonly types: Readonly<Record<string, z.ZodType>>;
+}
+
+export interface Answer {
+  readonly description: string;
+  /** Null: no body. */
+  readonly schema: z.ZodType | null;
+  /** `application/json` unless told. */
+  readonly type?: string;
+}
+
+export interface RouteSpec<Body, Query> {
+  /** operationId of the description, and what an idempotency key's fingerprint begins with. */
+  readonly id: string;
+  readonly method: Method;
+  /** With `{name}` for each of `params`, in their order. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Which roles may call it; `public` needs no token. */
+  readonly access: 'public' | readonly Role[];
+  /** Where the `userId` is that has to be the caller's own when its role is `user`. */
+  readonly ownUser?: 'body' | 'param';
+  /** Takes codes that a caller could be guessing: unknown ones count as misses. */
+  readonly guessable?: boolean;
+  readonly params?: Readonly<Record<string, z.ZodType<string>>>;
+  readonly query?: z.ZodObject & z.ZodType<Query>;
+  readonly body?: z.ZodType<Body> | StreamedBody;
+  /** An absent body is `{}`. */
+  readonly bodyOptional?: boolean;
+  readonly bodyBytesMax?: number;
+  /** It changes a book, so it takes an idempotency key and answers with `Commit-Seq`. */
+  readonly change?: boolean;
+  /** Honours `If-Match`. */
+  readonly ifMatch?: boolean;
+  /** How long it may take, where that is not `DEADLINE_MS`. */
+  readonly deadlineMs?: number;
+  readonly answers: Readonly<Record<number, Answer>>;
+  /** Those it can answer besides what every route can: see `commonProblems`. */
+  readonly problems: readonly ProblemSlug[];
+  handle(x: Exchange, body: Body, query: Query): void;
+}
+
+/** A route of the table: the same with its types forgotten and its defaults filled in. */
+export interface Route {
+  readonly spec: RouteSpec<unknown, unknown>;
+  readonly id: string;
+  readonly method: Method;
+  readonly path: string;
+  /** The table's number for it, by which it is counted. */
+  readonly index: number;
+  readonly roles: readonly Role[] | null;
+  readonly ownUser: 'body' | 'param' | null;
+  readonly guessable: boolean;
+  readonly paramNames: readonly string[];
+  readonly paramSchemas: readonly z.ZodType<string>[];
+  readonly query: QueryParser | null;
+  readonly body: z.ZodType | null;
+  readonly streamed: boolean;
+  readonly bodyOptional: boolean;
+  readonly bodyBytesMax: number;
+  readonly change: boolean;
+  readonly deadlineMs: number;
+  handle(x: Exchange, body: unknown, query: unknown): void;
+}
+
+export const BODY_BYTES_MAX = 64 * 1024;
+export const DEADLINE_MS = 5000;
+
+/** Checks that a handler fits its schemas, and forgets their types. */
+export function route<Body = undefined, Query = undefined>(spec: RouteSpec<Body, Query>): RouteSpec<unknown, unknown> {
+  // A handler is only ever called with what its own schemas made of the request.
+  return spec as unknown as RouteSpec<unknown, unknown>;
+}
+
+export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): Route {
+  const { body, params = {} } = spec;
+  const inPath = [...spec.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+  if (inPath.join() !== Object.keys(params).join()) throw new Error(`${spec.id}: the path names other parameters`);
+  const streamed = body !== undefined && 'streamed' in body;
+  return {
+    spec,
+    id: spec.id,
+    method: spec.method,
+    path: spec.path,
+    index,
+    roles: spec.access === 'public' ? null : spec.access,
+    ownUser: spec.ownUser ?? null,
+    guessable: spec.guessable ?? false,
+    paramNames: Object.keys(params),
+    paramSchemas: Object.values(params),
+    query: spec.query === undefined ? null : compileQuery(spec.query),
+    body: body === undefined || 'streamed' in body ? null : body,
+    streamed,
+    bodyOptional: spec.bodyOptional ?? false,
+    bodyBytesMax: streamed ? Number.POSITIVE_INFINITY : (spec.bodyBytesMax ?? BODY_BYTES_MAX),
+    change: spec.change ?? false,
+    deadlineMs: spec.deadlineMs ?? DEADLINE_MS,
+    handle: spec.handle,
+  };
+}
+
+/**
+ * A query string has only text, while its schema says numbers and booleans (and so does the description): what is written
+ * like one becomes one where the schema expects it; the schema judges the rest.
+ */
+export interface QueryParser {
+  parse(query: string): z.ZodSafeParseResult<unknown>;
+}
+
+function compileQuery(schema: z.ZodObject): QueryParser {
+  const kinds = new Map(Object.entries(schema.shape).map(([name, field]) => [name, innermostKind(field as z.ZodType)]));
+  const typed = (name: string, text: string): unknown => {
+    const kind = kinds.get(name);
+    if (kind === 'number' && /^-?\d{1,15}$/.test(text)) return Number(text);
+    if (kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+    return text;
+  };
+  return {
+    parse(query) {
+      // No prototype, so that no name is special; an array for a name that comes twice, which no schema here takes.
+      const fields: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+      for (const [name, text] of new URLSearchParams(query)) {
+        fields[name] = name in fields ? [fields[name], text] : typed(name, text);
+      }
+      return schema.safeParse({ ...fields });
+    },
+  };
+}
+
+/** What is under `optional`, `default` and the like. */
+function innermostKind(schema: z.ZodType): string {
+  const { type, innerType } = schema.def as { readonly type: string; readonly innerType?: z.ZodType };
+  return innerType === undefined ? type : innermostKind(innerType);
+}

@@ -1,0 +1,240 @@
+/** Coupon books. Section 3 of the contract. */
+import type { BookView, Done } from '../../actor/engine.js';
+import type { BookSettings } from '../../domain/book.js';
+import type { StagedBatch } from '../../domain/command.js';
+import { asBookId, asShardId, type BookId } from '../../domain/ids.js';
+import type { Exchange } from '../exchange.js';
+import { readCursor, sendPage } from '../paging.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+import { commitBatch, stageCodes } from '../staging.js';
+import { bookJson, etagOf, expectOutcome, statsJson } from '../views.js';
+
+const SERVERS = ['admin', 'service'] as const;
+const TAG = 'Coupon books';
+/** Up to a thousand codes of 64 characters, and the settings. */
+const CREATE_BYTES_MAX = 128 * 1024;
+const STAGING_DEADLINE_MS = 30_000;
+
+const createBook = route({
+  id: 'createBook',
+  method: 'POST',
+  path: '/api/v1/coupon-books',
+  tag: TAG,
+  summary: 'Make a coupon book',
+  access: SERVERS,
+  change: true,
+  body: schemas.bookInput,
+  bodyBytesMax: CREATE_BYTES_MAX,
+  deadlineMs: STAGING_DEADLINE_MS,
+  answers: { 201: { description: 'The book; its path is in Location, its version in ETag', schema: schemas.bookOut } },
+  problems: ['already-exists', 'book-invalid', 'not-possible', 'too-many-uploads'],
+  handle(x, { initialCodes, ...input }) {
+    const bookId = x.services.engine.newBookId(x.idempotencyScope());
+    const settings = settingsOf(input);
+    if (initialCodes === undefined) {
+      x.command({ kind: 'createBook', bookId, settings, codes: null }, showCreated);
+    } else {
+      x.run(() => createWithCodes(x, bookId, settings, initialCodes));
+    }
+  },
+});
+
+async function createWithCodes(
+  x: Exchange,
+  bookId: BookId,
+  settings: BookSettings,
+  initialCodes: readonly string[],
+): Promise<void> {
+  const origin = x.origin();
+  const staged = await stageCodes(x.services.control, bookId, 'json', JSON.stringify({ codes: initialCodes }));
+  const { batchId, size, count } = staged;
+  const codes: StagedBatch = { batchId, size, count, report: {} };
+  await commitBatch(x, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>
+    showCreated(x, done),
+  );
+}
+
+function showCreated(x: Exchange, done: Done): void {
+  const view = expectOutcome(done, 'book');
+  const { id, version } = view.book;
+  const headers = `\r\nLocation: /api/v1/coupon-books/${id}\r\nETag: ${etagOf(version)}`;
+  x.changed(201, JSON.stringify(bookJson(view)), done, headers);
+}
+
+type SettingsInput = Omit<schemas.BookInput, 'initialCodes'>;
+
+function settingsOf(input: SettingsInput): BookSettings {
+  const { name, isActive, allowMultipleRedemptions, redeemableBy, requireLock } = input;
+  return {
+    name,
+    isActive,
+    allowMultipleRedemptions,
+    redeemableBy,
+    requireLock,
+    description: input.description ?? null,
+    startMs: msOf(input.startDate) ?? null,
+    endMs: msOf(input.endDate) ?? null,
+    maxCodesPerUser: input.maxCodesPerUser ?? null,
+    maxRedemptionsPerUser: input.maxRedemptionsPerUser ?? null,
+    maxRedemptionsPerCode: input.maxRedemptionsPerCode ?? null,
+    codePattern: input.codePattern ?? null,
+    lockTtlMs: ttlMsOf(input.lockTtlSeconds) ?? null,
+    metadata: input.metadata ?? null,
+  };
+}
+
+const msOf = (time: string | null | undefined): number | null | undefined => (time == null ? time : Date.parse(time));
+const ttlMsOf = (seconds: number | null | undefined): number | null | undefined =>
+  seconds == null ? seconds : seconds * 1000;
+
+/** What is not given stays as it is, so it must not be there at all. */
+function patchOf({ startDate, endDate, lockTtlSeconds, ...same }: schemas.BookPatch): Partial<BookSettings> {
+  const patch = { ...same, startMs: msOf(startDate), endMs: msOf(endDate), lockTtlMs: ttlMsOf(lockTtlSeconds) };
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<BookSettings>;
+}
+
+const BOOKS = 'books';
+
+const listBooks = route({
+  id: 'listBooks',
+  method: 'GET',
+  path: '/api/v1/coupon-books',
+  tag: TAG,
+  summary: 'Coupon books, oldest first',
+  access: SERVERS,
+  query: schemas.booksQuery,
+  answers: { 200: { description: 'A page of books', schema: schemas.booksOut } },
+  problems: ['bad-cursor'],
+  handle(x, _body, { limit, cursor, isActive = null, name = null }) {
+    const position = readCursor(x, cursor, BOOKS, ['string']);
+    if (position === undefined) return;
+    const afterId = position === null ? null : String(position[0]);
+    x.run(() => sendBooks(x, { limit, afterId, isActive, name }));
+  },
+});
+
+interface BooksAsked {
+  readonly limit: number;
+  readonly afterId: string | null;
+  readonly isActive: boolean | null;
+  readonly name: string | null;
+}
+
+/** Every shard has books in id order; the page is the first ones of all. One more than asked for tells whether there are more. */
+async function sendBooks(x: Exchange, { limit, ...filter }: BooksAsked): Promise<void> {
+  const { shardCount } = x.services.engine;
+  const replies = await Promise.all(
+    Array.from({ length: shardCount }, (_, shard) =>
+      x.askQuery({ kind: 'listBooks', limit: limit + 1, ...filter }, asShardId(shard)),
+    ),
+  );
+  const views: BookView[] = [];
+  for (const reply of replies) {
+    if (reply.kind !== 'result') return x.refuse(reply);
+    if (reply.result.kind !== 'books') throw new Error(`a ${reply.result.kind} for books`);
+    views.push(...reply.result.items);
+  }
+  views.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
+  const shown = views.slice(0, limit);
+  const last = views.length > limit ? shown.at(-1) : undefined;
+  sendPage(x, shown.map(bookJson), BOOKS, last === undefined ? null : [last.book.id]);
+}
+
+const getBook = route({
+  id: 'getBook',
+  method: 'GET',
+  path: '/api/v1/coupon-books/{id}',
+  tag: TAG,
+  summary: 'A coupon book with its live counts',
+  access: SERVERS,
+  params: { id: schemas.bookId },
+  answers: { 200: { description: 'The book; its version is in ETag', schema: schemas.bookOut } },
+  problems: ['book-not-found'],
+  handle(x) {
+    x.query({ kind: 'getBook', bookId: asBookId(x.param(0)) }, (x, result) => {
+      if (result.kind !== 'book') throw new Error(`a ${result.kind} for a book`);
+      x.json(200, JSON.stringify(bookJson(result.view)), `\r\nETag: ${etagOf(result.view.book.version)}`);
+    });
+  },
+});
+
+const updateBook = route({
+  id: 'updateBook',
+  method: 'PATCH',
+  path: '/api/v1/coupon-books/{id}',
+  tag: TAG,
+  summary: 'Change settings of a coupon book',
+  description: 'What is not given stays. `If-Match` with the ETag makes it fail when somebody was faster.',
+  access: SERVERS,
+  change: true,
+  ifMatch: true,
+  params: { id: schemas.bookId },
+  body: schemas.bookPatch,
+  answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut } },
+  problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch'],
+  handle(x, body) {
+    const ifVersion = versionAsked(x);
+    if (ifVersion === undefined) return;
+    const bookId = asBookId(x.param(0));
+    x.command({ kind: 'updateBook', bookId, patch: patchOf(body), ifVersion }, (x, done) => {
+      const view = expectOutcome(done, 'book');
+      x.changed(200, JSON.stringify(bookJson(view)), done, `\r\nETag: ${etagOf(view.book.version)}`);
+    });
+  },
+});
+
+const archiveBook = route({
+  id: 'archiveBook',
+  method: 'DELETE',
+  path: '/api/v1/coupon-books/{id}',
+  tag: TAG,
+  summary: 'Archive a coupon book: no more changes, the history stays',
+  access: SERVERS,
+  change: true,
+  ifMatch: true,
+  params: { id: schemas.bookId },
+  answers: { 204: { description: 'Archived', schema: null } },
+  problems: ['book-not-found', 'book-archived', 'version-mismatch'],
+  handle(x) {
+    const ifVersion = versionAsked(x);
+    if (ifVersion === undefined) return;
+    x.command({ kind: 'archiveBook', bookId: asBookId(x.param(0)), ifVersion }, (x, done) => x.changed(204, '', done));
+  },
+});
+
+/** Of `If-Match`; null: none, or any. Undefined when it can't match, which is answered then. */
+function versionAsked(x: Exchange): number | null | undefined {
+  if (x.ifMatch === '' || x.ifMatch === '*') return null;
+  const match = /^"(\d{1,15})"$/.exec(x.ifMatch);
+  if (match !== null) return Number(match[1]);
+  x.problem('version-mismatch', 'If-Match is not an ETag of a coupon book.');
+  return undefined;
+}
+
+const stats = route({
+  id: 'getBookStats',
+  method: 'GET',
+  path: '/api/v1/coupon-books/{id}/stats',
+  tag: TAG,
+  summary: 'Counts, and redemptions per minute, hour and day',
+  access: SERVERS,
+  params: { id: schemas.bookId },
+  answers: { 200: { description: 'The statistics', schema: schemas.statsOut } },
+  problems: ['book-not-found'],
+  handle(x) {
+    x.query({ kind: 'getStats', bookId: asBookId(x.param(0)) }, (x, result) => {
+      if (result.kind !== 'stats') throw new Error(`a ${result.kind} for statistics`);
+      x.json(200, JSON.stringify(statsJson(result.stats)));
+    });
+  },
+});
+
+export const bookRoutes: readonly RouteSpec<unknown, unknown>[] = [
+  createBook,
+  listBooks,
+  getBook,
+  updateBook,
+  archiveBook,
+  stats,
+];

@@ -1,0 +1,196 @@
+/** The codes of a book: made, brought in, listed, taken out. Section 4 of the contract. */
+import type { UploadFormat } from '../../actor/engine.js';
+import { asBookId, type BookId } from '../../domain/ids.js';
+import type { Exchange } from '../exchange.js';
+import { exportCodes } from '../export-csv.js';
+import { mediaTypeOf } from '../json-body.js';
+import { readCursor, sendPage } from '../paging.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+import { commitBatch, stageCodes } from '../staging.js';
+import { uploadBody } from '../upload.js';
+import { codeJson, expectOutcome } from '../views.js';
+
+const SERVERS = ['admin', 'service'] as const;
+const TAG = 'Codes';
+const DEFAULT_PATTERN = '{RANDOM:4}-{RANDOM:4}-{RANDOM:4}-{RANDOM:4}';
+const STAGING_DEADLINE_MS = 30_000;
+const UPLOAD_SILENCE_MS = 10_000;
+/** Codes under this are guessed too soon (see docs, "Guessing codes"). */
+const BITS_ADVISED = 80;
+const STAGING_PROBLEMS = ['book-not-found', 'book-archived', 'not-possible', 'too-many-uploads'] as const;
+
+const generate = route({
+  id: 'generateCodes',
+  method: 'POST',
+  path: '/api/v1/coupon-books/{id}/generate',
+  tag: TAG,
+  summary: 'Generate codes',
+  description: "The pattern is the request's, else the book's, else four groups of four (80 bits).",
+  access: SERVERS,
+  change: true,
+  params: { id: schemas.bookId },
+  body: schemas.generateInput,
+  deadlineMs: STAGING_DEADLINE_MS,
+  answers: { 201: { description: 'They are in the book', schema: schemas.generatedOut } },
+  problems: [...STAGING_PROBLEMS, 'too-many-codes'],
+  handle(x, { quantity, codePattern = null }) {
+    generateInto(x, asBookId(x.param(0)), quantity, codePattern);
+  },
+});
+
+/** Answers for both the path and its alias. */
+export function generateInto(x: Exchange, bookId: BookId, quantity: number, pattern: string | null): void {
+  if (quantity > schemas.GENERATE_MAX) {
+    x.problem('too-many-codes', `One request makes ${schemas.GENERATE_MAX} codes at most; ${quantity} were asked for.`);
+    return;
+  }
+  x.run(async () => {
+    const bookPattern = await patternOfOpenBook(x, bookId);
+    if (bookPattern === undefined) return;
+    const staged = await x.services.control.generate(bookId, pattern ?? bookPattern ?? DEFAULT_PATTERN, quantity);
+    const { batchId, size, count, keyspace, keyspaceBits } = staged;
+    const report = { generatedCodes: count, keyspace, guessOdds: guessOdds(keyspaceBits, count), status: 'completed' };
+    const command = { kind: 'addCodes', bookId, codes: { batchId, size, count, report } } as const;
+    await commitBatch(x, batchId, command, x.origin(), (done) => {
+      const { total, report } = expectOutcome(done, 'codesAdded');
+      const { generatedCodes, ...others } = report;
+      x.changed(201, JSON.stringify({ generatedCodes, totalCodes: total, ...others }), done);
+    });
+  });
+}
+
+function guessOdds(bits: number, codes: number): object {
+  const isWeak = bits < BITS_ADVISED;
+  return {
+    oneIn: Number((2 ** bits / Math.max(1, codes)).toPrecision(3)),
+    bits: Number(bits.toFixed(1)),
+    warning: isWeak
+      ? `Codes of less than ${BITS_ADVISED} bits can be found by patient guessing; use a longer pattern.`
+      : null,
+  };
+}
+
+/** The book's own pattern, or null; undefined when no codes can be added, which is answered then, before any work is done. */
+async function patternOfOpenBook(x: Exchange, bookId: BookId): Promise<string | null | undefined> {
+  const reply = await x.askQuery({ kind: 'getBook', bookId }, null);
+  if (reply.kind !== 'result') {
+    x.refuse(reply);
+    return undefined;
+  }
+  if (reply.result.kind !== 'book') throw new Error(`a ${reply.result.kind} for a book`);
+  const { archivedMs, settings } = reply.result.view.book;
+  if (archivedMs === null) return settings.codePattern;
+  x.problem('book-archived', 'This coupon book was archived.');
+  return undefined;
+}
+
+const FORMATS: Readonly<Record<string, UploadFormat>> = {
+  '': 'json',
+  'application/json': 'json',
+  'text/csv': 'csv',
+  'application/x-ndjson': 'ndjson',
+};
+
+const upload = route({
+  id: 'uploadCodes',
+  method: 'POST',
+  path: '/api/v1/coupon-books/{id}/codes',
+  tag: TAG,
+  summary: 'Bring in codes',
+  description:
+    'JSON up to 8 MiB; CSV and NDJSON of any size, streamed. All that are valid and new go in, or, if the stream breaks, none.',
+  access: SERVERS,
+  change: true,
+  params: { id: schemas.bookId },
+  body: {
+    streamed: true,
+    types: {
+      'application/json': schemas.codesInput,
+      'text/csv': schemas.codesCsv,
+      'application/x-ndjson': schemas.codesNdjson,
+    },
+  },
+  deadlineMs: UPLOAD_SILENCE_MS,
+  answers: { 200: { description: 'What became of them', schema: schemas.uploadedOut } },
+  problems: [...STAGING_PROBLEMS, 'validation', 'malformed-request', 'unsupported-media-type'],
+  handle(x) {
+    const format = FORMATS[mediaTypeOf(x.contentType)];
+    if (format === undefined) {
+      return x.problem('unsupported-media-type', 'Codes come as application/json, text/csv or application/x-ndjson.');
+    }
+    const bookId = asBookId(x.param(0));
+    x.run(async () => {
+      if ((await patternOfOpenBook(x, bookId)) === undefined) return;
+      const uploaded = await uploadBody(x, bookId, format);
+      if (uploaded !== null) await addUploaded(x, bookId, uploaded.report, x.originOf(uploaded.fingerprint));
+    });
+  },
+});
+
+/** Codes that came in a body of the ordinary size. */
+export function addCodes(x: Exchange, bookId: BookId, codes: readonly string[]): void {
+  x.run(async () => {
+    if ((await patternOfOpenBook(x, bookId)) === undefined) return;
+    const report = await stageCodes(x.services.control, bookId, 'json', JSON.stringify({ codes }));
+    await addUploaded(x, bookId, report, x.origin());
+  });
+}
+
+function addUploaded(
+  x: Exchange,
+  bookId: BookId,
+  { batchId, size, count, received, duplicates, invalid, errors }: Awaited<ReturnType<typeof stageCodes>>,
+  origin: ReturnType<Exchange['origin']>,
+): Promise<void> {
+  const report = { received, added: count, duplicates, invalid, errors };
+  const command = { kind: 'addCodes', bookId, codes: { batchId, size, count, report } } as const;
+  return commitBatch(x, batchId, command, origin, (done) => {
+    x.changed(200, JSON.stringify(expectOutcome(done, 'codesAdded').report), done);
+  });
+}
+
+const CODES = 'codes';
+
+const listCodes = route({
+  id: 'listCodes',
+  method: 'GET',
+  path: '/api/v1/coupon-books/{id}/codes',
+  tag: TAG,
+  summary: 'Codes of a book, oldest first',
+  description: 'With a status that is rare in a large book a page may be short, or empty, and still have a nextCursor.',
+  access: SERVERS,
+  params: { id: schemas.bookId },
+  query: schemas.codesQuery,
+  answers: { 200: { description: 'A page of codes', schema: schemas.codesOut } },
+  problems: ['book-not-found', 'bad-cursor'],
+  handle(x, _body, { limit, cursor, status = null }) {
+    const position = readCursor(x, cursor, CODES, ['index']);
+    if (position === undefined) return;
+    const afterIndex = position === null ? -1 : Number(position[0]);
+    x.query({ kind: 'listCodes', bookId: asBookId(x.param(0)), status, afterIndex, limit }, (x, result) => {
+      if (result.kind !== 'codes') throw new Error(`a ${result.kind} for codes`);
+      const { items, nextIndex } = result.page;
+      sendPage(x, items.map(codeJson), CODES, nextIndex === null ? null : [nextIndex]);
+    });
+  },
+});
+
+const exportCsv = route({
+  id: 'exportCodes',
+  method: 'GET',
+  path: '/api/v1/coupon-books/{id}/codes.csv',
+  tag: TAG,
+  summary: 'All codes of a book as CSV, streamed',
+  access: SERVERS,
+  params: { id: schemas.bookId },
+  query: schemas.exportQuery,
+  deadlineMs: STAGING_DEADLINE_MS,
+  answers: { 200: { description: 'The file', schema: schemas.csvOut, type: 'text/csv' } },
+  problems: ['book-not-found'],
+  handle(x, _body, { status = null }) {
+    x.run(() => exportCodes(x, asBookId(x.param(0)), status));
+  },
+});
+
+export const codeRoutes: readonly RouteSpec<unknown, unknown>[] = [generate, upload, listCodes, exportCsv];

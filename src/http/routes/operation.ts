@@ -1,0 +1,117 @@
+/** What operators and readers of the API need. Section 11 of the contract. */
+import { z } from 'zod';
+import { API_PAGE_CSS, API_PAGE_HTML, API_PAGE_JS } from '../api-page.js';
+import type { Exchange } from '../exchange.js';
+import { isProblemSlug, problemPage } from '../problem.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+
+const TAG = 'Operation';
+const HTML = 'text/html; charset=utf-8';
+/** Everything comes from this server, and nothing is inline. */
+const PAGE_HEADERS =
+  "\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\nReferrer-Policy: no-referrer";
+
+const livez = route({
+  id: 'livez',
+  method: 'GET',
+  path: '/livez',
+  tag: TAG,
+  summary: 'The process answers',
+  access: 'public',
+  answers: { 200: { description: 'It does', schema: schemas.aliveOut } },
+  problems: [],
+  handle: (x) => x.json(200, '{"status":"alive"}'),
+});
+
+const readyz = route({
+  id: 'readyz',
+  method: 'GET',
+  path: '/readyz',
+  tag: TAG,
+  summary: 'Whether all parts serve, and the state of each',
+  access: 'public',
+  answers: {
+    200: { description: 'Ready', schema: schemas.readinessOut },
+    503: { description: 'Not ready: recovering, shutting down, or a part is gone', schema: schemas.readinessOut },
+  },
+  problems: [],
+  handle(x) {
+    x.run(async () => {
+      const { ready, parts } = await x.services.control.readiness();
+      const isDraining = x.services.isDraining();
+      const told = isDraining ? { ...parts, http: { ok: false, detail: 'shutting down' } } : parts;
+      x.json(ready && !isDraining ? 200 : 503, JSON.stringify({ ready: ready && !isDraining, parts: told }));
+    });
+  },
+});
+
+const metrics = route({
+  id: 'metrics',
+  method: 'GET',
+  path: '/metrics',
+  tag: TAG,
+  summary: 'Metrics for Prometheus',
+  access: 'public',
+  answers: { 200: { description: 'The metrics', schema: schemas.textOut, type: 'text/plain' } },
+  problems: [],
+  handle(x) {
+    x.run(async () => {
+      const text = await x.services.control.metrics();
+      x.answer(200, 'text/plain; version=0.0.4; charset=utf-8', text, '');
+    });
+  },
+});
+
+const openApi = route({
+  id: 'openApi',
+  method: 'GET',
+  path: '/openapi.json',
+  tag: TAG,
+  summary: 'This description, made from the schemas that validate',
+  access: 'public',
+  answers: { 200: { description: 'OpenAPI 3.1', schema: schemas.openApiOut } },
+  problems: [],
+  handle: (x) => x.json(200, x.services.openApi),
+});
+
+const page = (id: string, path: string, type: string, content: string, summary: string): RouteSpec<unknown, unknown> =>
+  route({
+    id,
+    method: 'GET',
+    path,
+    tag: TAG,
+    summary,
+    access: 'public',
+    answers: { 200: { description: summary, schema: schemas.textOut, type: type.split(';')[0] ?? type } },
+    problems: [],
+    handle: (x: Exchange) => x.answer(200, type, content, PAGE_HEADERS),
+  });
+
+const problem = route({
+  id: 'problemPage',
+  method: 'GET',
+  path: '/problems/{slug}',
+  tag: TAG,
+  summary: 'What a problem means, and what to do about it',
+  access: 'public',
+  params: { slug: z.string().max(64) },
+  answers: { 200: { description: 'A page', schema: schemas.textOut, type: 'text/html' } },
+  problems: ['not-found'],
+  handle(x) {
+    const slug = x.param(0);
+    if (isProblemSlug(slug)) x.answer(200, HTML, problemPage(slug), PAGE_HEADERS);
+    else x.problem('not-found', 'There is no such problem.');
+  },
+});
+
+export const operationRoutes: readonly RouteSpec<unknown, unknown>[] = [
+  livez,
+  readyz,
+  metrics,
+  openApi,
+  page('apiPage', '/api-docs', HTML, API_PAGE_HTML, 'A page to read and try the API'),
+  page('apiPageScript', '/api-docs/app.js', 'text/javascript; charset=utf-8', API_PAGE_JS, 'Its script'),
+  page('apiPageStyle', '/api-docs/style.css', 'text/css; charset=utf-8', API_PAGE_CSS, 'Its style'),
+  problem,
+];

@@ -1,0 +1,52 @@
+/** All routes, in the one order in which they are counted, listed and described. */
+import { compileRoute, type Route, type RouteSpec } from '../route.js';
+import { bookRoutes } from './books.js';
+import { codeRoutes } from './codes.js';
+import { couponRoutes } from './coupons.js';
+import { olderRoutes } from './older.js';
+import { operationRoutes } from './operation.js';
+import { userRoutes } from './users.js';
+
+const SPECS: readonly RouteSpec<unknown, unknown>[] = [
+  ...bookRoutes,
+  ...codeRoutes,
+  ...couponRoutes,
+  ...userRoutes,
+  ...operationRoutes,
+  ...olderRoutes,
+];
+
+export const ROUTES: readonly Route[] = SPECS.map(compileRoute);
+
+/** The last of the counted ones: for what no route matches. */
+export const NO_ROUTE: Route = compileRoute(
+  {
+    id: 'noRoute',
+    method: 'GET',
+    path: '/*',
+    tag: '',
+    summary: '',
+    access: 'public',
+    answers: {},
+    problems: ['not-found', 'method-not-allowed'],
+    handle(x) {
+      const methods = methodsAt(x.url);
+      if (methods.length === 0) return x.problem('not-found', 'There is nothing at this path.');
+      const allowed = methods.includes('GET') ? ['HEAD', ...methods] : methods;
+      x.problem('method-not-allowed', `This path has no ${x.method}.`, [], `\r\nAllow: ${allowed.join(', ')}`);
+    },
+  },
+  ROUTES.length,
+);
+
+/** What the threads' counters count, in their order. */
+export const COUNTED_ROUTES: readonly Route[] = [...ROUTES, NO_ROUTE];
+
+const PATTERNS = ROUTES.map(({ method, path }) => ({
+  method,
+  pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+}));
+
+function methodsAt(url: string): string[] {
+  return [...new Set(PATTERNS.filter(({ pattern }) => pattern.test(url)).map(({ method }) => method))];
+}

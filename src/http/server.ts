@@ -1,0 +1,208 @@
+/**
+ * The HTTP server of one thread. Several threads may listen on one port (SO_REUSEPORT); each has its own exchanges, its own
+ * remembered tokens and its own limits, and shares nothing with the others but the engine.
+ *
+ * A stop has two steps: `stopAccepting` closes the listening socket (and from then on every answer ends its connection),
+ * `close` waits for what was accepted and cuts the rest off.
+ */
+import {
+  App,
+  type HttpRequest,
+  type HttpResponse,
+  type TemplatedApp,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from 'uWebSockets.js';
+import type { Control, Engine } from '../actor/engine.js';
+import { createTokens, type TokenOptions } from './auth.js';
+import { createCounters } from './counters.js';
+import { createDeadlines } from './deadlines.js';
+import { Exchange, type HttpLog, type Services } from './exchange.js';
+import { createConnectionLimit, createRateLimit, createSlots } from './limits.js';
+import { describeApi } from './openapi.js';
+import { createRequestIds } from './request-ids.js';
+import { DEADLINE_MS, type Method, type Route } from './route.js';
+import { NO_ROUTE, ROUTES } from './routes/table.js';
+
+export interface HttpOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly version: string;
+  readonly tokens: TokenOptions;
+  readonly log: HttpLog;
+  /** `HTTP_COUNTERS_BYTES` long; see metrics.ts. */
+  readonly counters: SharedArrayBuffer;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** Per thread. */
+export interface HttpLimits {
+  /** Requests under way; past it, 503. */
+  readonly inFlightMax: number;
+  readonly connectionsMax: number;
+  /** Connections that one address may open in ten seconds when more than half of all are taken. */
+  readonly connectionsPerAddressMax: number;
+  /** Unknown codes a minute of one caller with the role user. */
+  readonly missesPerCallerMax: number;
+  /** The same of one address: many callers may come from one, so it is wider. */
+  readonly missesPerAddressMax: number;
+  /** Failed sign-ins a minute. */
+  readonly signInsPerEmailMax: number;
+  readonly signInsPerAddressMax: number;
+  /** Sign-ins at once: each takes tens of milliseconds of a core, on purpose. */
+  readonly signInsAtOnceMax: number;
+  /** How long `close` waits for what was accepted. */
+  readonly drainMs: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  inFlightMax: 10_000,
+  connectionsMax: 16_384,
+  connectionsPerAddressMax: 4_096,
+  missesPerCallerMax: 10,
+  missesPerAddressMax: 100,
+  signInsPerEmailMax: 10,
+  signInsPerAddressMax: 100,
+  signInsAtOnceMax: 8,
+  drainMs: 10_000,
+};
+
+export interface HttpServer {
+  readonly port: number;
+  stopAccepting(): void;
+  /** Resolves when everything is closed. */
+  close(): Promise<void>;
+}
+
+const TICK_MS = 100;
+const MINUTE_MS = 60_000;
+const NAMES_MAX = 10_000;
+/** Exchanges kept for the next requests; more than are ever under way at once on a quiet server. */
+const POOL_MAX = 2_048;
+
+/** Rejects when the port can't be listened on. */
+export async function startHttpServer({
+  engine,
+  control,
+  options,
+}: {
+  readonly engine: Engine;
+  readonly control: Control;
+  readonly options: HttpOptions;
+}): Promise<HttpServer> {
+  const limits = { ...HTTP_LIMITS, ...options.limits };
+  const counters = createCounters(options.counters);
+  const connections = createConnectionLimit({
+    connectionsMax: limits.connectionsMax,
+    perAddressMax: limits.connectionsPerAddressMax,
+  });
+  const perMinute = (countMax: number) => createRateLimit({ countMax, windowMs: MINUTE_MS, namesMax: NAMES_MAX });
+  const pool: Exchange[] = [];
+  let nowMs = Date.now();
+  let isDraining = false;
+  const deadlines = createDeadlines<Exchange>({
+    commonMs: DEADLINE_MS,
+    nowMs: () => nowMs,
+    expire: (x) => x.expire(),
+  });
+  const services: Services = {
+    engine,
+    control,
+    counters,
+    deadlines,
+    log: options.log,
+    tokens: createTokens(options.tokens),
+    tokenTtlSeconds: options.tokens.ttlSeconds,
+    misses: { ofCaller: perMinute(limits.missesPerCallerMax), ofAddress: perMinute(limits.missesPerAddressMax) },
+    signIns: {
+      ofEmail: perMinute(limits.signInsPerEmailMax),
+      ofAddress: perMinute(limits.signInsPerAddressMax),
+      slots: createSlots(limits.signInsAtOnceMax),
+    },
+    openApi: JSON.stringify(describeApi(ROUTES, options.version)),
+    nowMs: () => nowMs,
+    newRequestId: createRequestIds(),
+    isDraining: () => isDraining,
+    isOverloaded: () => deadlines.count > limits.inFlightMax,
+    recycle(x) {
+      if (pool.length < POOL_MAX) pool.push(x);
+    },
+  };
+
+  const app = App();
+  const onConnection = (res: HttpResponse, change: number): void => {
+    if (change < 0) connections.closed();
+    else if (!connections.opened(Buffer.from(res.getRemoteAddressAsText()).toString('latin1'), nowMs)) {
+      counters.add('connectionsRefused', 1);
+      res.close();
+    }
+  };
+  app.filter(onConnection);
+  for (const route of ROUTES) {
+    register(app, route, (res, req) => (pool.pop() ?? new Exchange(services)).begin(res, req, route, false));
+    if (route.method === 'GET') {
+      app.head(uwsPattern(route.path), (res, req) =>
+        (pool.pop() ?? new Exchange(services)).begin(res, req, route, true),
+      );
+    }
+  }
+  app.any('/*', (res, req) => {
+    const x = pool.pop() ?? new Exchange(services);
+    x.url = req.getUrl();
+    x.method = req.getCaseSensitiveMethod();
+    x.begin(res, req, NO_ROUTE, x.method === 'HEAD');
+  });
+
+  const socket = await listen(app, options.host, options.port);
+  const ticker = setInterval(() => {
+    nowMs = Date.now();
+    deadlines.tick();
+    counters.set('connections', connections.count);
+    counters.set('inFlight', deadlines.count);
+  }, TICK_MS);
+
+  const stopAccepting = (): void => {
+    if (isDraining) return;
+    isDraining = true;
+    us_listen_socket_close(socket);
+  };
+  return {
+    port: us_socket_local_port(socket),
+    stopAccepting,
+    async close() {
+      stopAccepting();
+      const untilMs = performance.now() + limits.drainMs;
+      while (deadlines.count > 0 && performance.now() < untilMs)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      clearInterval(ticker);
+      app.close();
+    },
+  };
+}
+
+type Handler = (res: HttpResponse, req: HttpRequest) => void;
+
+const REGISTER: Readonly<Record<Method, 'get' | 'post' | 'patch' | 'del'>> = {
+  GET: 'get',
+  POST: 'post',
+  PATCH: 'patch',
+  DELETE: 'del',
+};
+
+function register(app: TemplatedApp, route: Route, handler: Handler): void {
+  app[REGISTER[route.method]](uwsPattern(route.path), handler);
+}
+
+const uwsPattern = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
+
+type ListenSocket = Parameters<typeof us_listen_socket_close>[0];
+
+function listen(app: TemplatedApp, host: string, port: number): Promise<ListenSocket> {
+  return new Promise((resolve, reject) => {
+    app.listen(host, port, (socket) => {
+      if (socket === false) reject(new Error(`can not listen on ${host}:${port}`));
+      else resolve(socket);
+    });
+  });
+}
