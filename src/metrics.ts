@@ -46,13 +46,11 @@ export function createReadiness({
   };
 }
 
-export function createMetrics({
-  shardCount,
-  supervisor,
-  checkpoints,
-  durable,
-  reader,
-}: Observed): () => Promise<string> {
+/** `http` renders what the HTTP threads count. */
+export function createMetrics(
+  { shardCount, supervisor, checkpoints, durable, reader }: Observed,
+  http: () => string,
+): () => Promise<string> {
   const registry = new Registry();
   const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
     const registers = [registry];
@@ -81,7 +79,7 @@ export function createMetrics({
   gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size());
   gauge('clipbook_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   gauge('clipbook_uptime_seconds', 'Seconds since the start', () => process.uptime());
-  return () => registry.metrics();
+  return async () => (await registry.metrics()) + http();
 }
 
 export function lagEvents(shardCount: number, durable: Marks, checkpoints: Marks): number {

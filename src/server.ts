@@ -15,6 +15,7 @@ import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
+import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
@@ -27,6 +28,7 @@ import type { HttpThreadData, ProjectorThreadData, ShardThreadData } from './thr
 /** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
 const PROJECT_ON_STOP_MS = 10_000;
 const CONTROL_CONNECTIONS_MAX = 12;
+const VERSION = '0.1.0';
 
 export interface Clipbook {
   readonly port: number;
@@ -79,6 +81,11 @@ async function startParts(
   stops.push(() => journal.close());
   const reader = await journal.openReader();
 
+  const counters: SharedArrayBuffer[] = [];
+  const countersOf = (index: number): SharedArrayBuffer => {
+    counters[index] ??= new SharedArrayBuffer(HTTP_COUNTERS_BYTES);
+    return counters[index];
+  };
   const supervisor: Supervisor = createSupervisor({
     shardCount: config.shards,
     threadCount: config.shardThreads,
@@ -93,10 +100,14 @@ async function startParts(
     startHttpThread: (index, port, directory) => {
       const { port1, port2 } = new MessageChannel();
       serveControl(port1, control, (error, method) => log.error({ err: error, method }, 'a control call broke'));
-      const worker = startWorker('http', httpData(config, { index, port, directory, control: port2 }), {
-        name: `http-${index}`,
-        transferList: [port2],
-      });
+      const worker = startWorker(
+        'http',
+        httpData(config, { index, port, directory, control: port2, counters: countersOf(index) }),
+        {
+          name: `http-${index}`,
+          transferList: [port2],
+        },
+      );
       return worker;
     },
     log,
@@ -116,7 +127,7 @@ async function startParts(
     uploads,
     checkpoints,
     readiness: createReadiness(observed),
-    metrics: createMetrics(observed),
+    metrics: createMetrics(observed, () => renderHttpMetrics(counters)),
     log,
   });
 
@@ -155,11 +166,11 @@ function shardData(
 
 function httpData(
   config: Config,
-  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control'>,
+  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters'>,
 ): HttpThreadData {
   const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, logLevel } = config;
   const jwt = { secret: jwtSecretOf(config), issuer: jwtIssuer, audience: jwtAudience };
-  return { ...data, host, shardCount: shards, threadCount: shardThreads, mailboxMax, jwt, logLevel };
+  return { ...data, host, shardCount: shards, threadCount: shardThreads, mailboxMax, jwt, logLevel, version: VERSION };
 }
 
 function projectorData(

@@ -34,6 +34,10 @@ export interface HttpThreadData {
   readonly directory: SharedArrayBuffer;
   /** Answers `Control`; handed over. */
   readonly control: MessagePort;
+  /** What it counts, for `renderCounters`. */
+  readonly counters: SharedArrayBuffer;
+  /** Of Clipbook. */
+  readonly version: string;
   readonly jwt: { readonly secret: string; readonly issuer: string; readonly audience: string };
   readonly logLevel: LogLevel;
 }

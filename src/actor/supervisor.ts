@@ -15,8 +15,7 @@ export type ToHttpThread =
   | { readonly type: 'disconnect'; readonly thread: number }
   | { readonly type: 'directory'; readonly id: number; readonly table: SharedArrayBuffer }
   /** Stop accepting, finish what was accepted, say `drained`. */
-  | { readonly type: 'drain' }
-  | { readonly type: 'stop' };
+  | { readonly type: 'drain' };
 
 /** From an HTTP thread. */
 export type FromHttpThread =

@@ -1,0 +1,21 @@
+/** An HTTP thread. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { runHttpThread } from '../src/http/http-thread.js';
+import { createLogger } from '../src/log.js';
+import type { HttpThreadData } from '../src/threads.js';
+
+if (parentPort === null) throw new Error('this is a worker thread');
+const { index, host, port, version, jwt, counters, logLevel, ...routing } = workerData as HttpThreadData;
+
+await runHttpThread({
+  ...routing,
+  main: parentPort,
+  http: {
+    host,
+    port,
+    version,
+    counters,
+    tokens: { ...jwt, ttlSeconds: 3600 },
+    log: createLogger({ level: logLevel, thread: `http-${index}` }),
+  },
+});
