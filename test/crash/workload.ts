@@ -1,5 +1,5 @@
 /**
- * Callers who note what they were told. Each caller owns its user, so that it knows what its next answer must be; each
+ * Callers who note what they were told. Each caller owns its users, so that it knows what its next answer must be; each
  * command carries an idempotency key, so that after a crash the same command is sent again and either had happened,
  * wholly, or happens now.
  *
@@ -44,7 +44,9 @@ const EVENT_OF: Readonly<Record<string, string>> = {
   unassign: 'coupon.unassigned',
 };
 
-export function createCaller(bookId: string, userId: string): Caller {
+export function createCaller(bookId: string, name: string): Caller {
+  // Another user for each code: a code that came back to the pool and out again is then told apart.
+  let userId = `${name}.0`;
   const told: Told[] = [];
   let pending: { readonly step: Step; readonly key: string } | null = null;
   let current: Told | null = null;
@@ -56,6 +58,7 @@ export function createCaller(bookId: string, userId: string): Caller {
   function nextStep(): Step {
     if (current === null || plan.length === 0) {
       plan = somePlan();
+      userId = `${name}.${told.length}`;
       return { name: 'assign', path: '/coupons/assign', body: { couponBookId: bookId, userId } };
     }
     const name = plan[0] as string;
