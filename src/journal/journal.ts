@@ -27,9 +27,16 @@ export interface Journal {
    * Takes over `shards`, given as many shards as one thread owns. Resolves once every earlier writer of them is fenced out and what
    * they left is durable or cut. `startAfter` names, for a shard whose owner knows it, the last sequence
    * that was ever acknowledged: whole entries after it are void (an fsync that failed leaves such entries).
-   * Rejects with `JournalDamaged` when an entry before the tail is bad.
+   * Rejects with `JournalDamaged` when an entry before the tail is bad, and with `JournalRolledBack` when a shard ends
+   * before what was acknowledged. `goOnAfter` names the shards whose loss the owner has taken note of, each with
+   * the last sequence that the owner has from elsewhere (its snapshot; 0: none): such a shard goes on after that
+   * or after its own end, whichever is later.
    */
-  openWriter(shards: readonly ShardId[], startAfter?: ReadonlyMap<ShardId, Seq>): Promise<JournalWriter>;
+  openWriter(
+    shards: readonly ShardId[],
+    startAfter?: ReadonlyMap<ShardId, Seq>,
+    goOnAfter?: ReadonlyMap<ShardId, Seq>,
+  ): Promise<JournalWriter>;
 
   openReader(): Promise<JournalReader>;
 

@@ -15,7 +15,12 @@ export interface JournalMedium {
   destroy(): Promise<void>;
 }
 
-export function journalConformance(name: string, create: () => Promise<JournalMedium>): void {
+/** `unacknowledged`: what becomes of whole entries that nobody was told of, once `startAfter` says so. */
+export function journalConformance(
+  name: string,
+  create: () => Promise<JournalMedium>,
+  { unacknowledged }: { readonly unacknowledged: 'void' | 'kept' } = { unacknowledged: 'void' },
+): void {
   describe(`${name} journal`, () => {
     const media: JournalMedium[] = [];
     after(async () => {
@@ -178,23 +183,38 @@ export function journalConformance(name: string, create: () => Promise<JournalMe
       assert.deepEqual(await all(await on.open(), s0), ['1-1 a1', '2-2 a2']);
     });
 
-    test('entries after startAfter are void, also for those who open later', async () => {
-      const on = await medium();
-      const first = await (await on.open()).openWriter([s0, s1]);
-      await commit(first, [entry(s0, 1, 2, 'a1'), entry(s1, 1, 1, 'b1')]);
-      await commit(first, [entry(s0, 3, 3, 'a2 void'), entry(s1, 2, 2, 'b2')]);
-      await on.restart();
-      const second = await (await on.open()).openWriter([s0, s1], new Map([[s0, asSeq(2)]]));
-      assert.deepEqual([...second.lastSeqs.values()], [2, 2]);
-      await commit(second, [entry(s0, 3, 4, 'a2')]);
-      assert.deepEqual(await all(await on.open(), s0), ['1-2 a1', '3-4 a2']);
-      await on.restart();
-      const journal = await on.open();
-      const third = await journal.openWriter([s0, s1]);
-      assert.deepEqual([...third.lastSeqs.values()], [4, 2]);
-      assert.deepEqual(await all(journal, s0), ['1-2 a1', '3-4 a2']);
-      assert.deepEqual(await all(journal, s1), ['1-1 b1', '2-2 b2']);
-    });
+    if (unacknowledged === 'void') {
+      test('entries after startAfter are void, also for those who open later', async () => {
+        const on = await medium();
+        const first = await (await on.open()).openWriter([s0, s1]);
+        await commit(first, [entry(s0, 1, 2, 'a1'), entry(s1, 1, 1, 'b1')]);
+        await commit(first, [entry(s0, 3, 3, 'a2 void'), entry(s1, 2, 2, 'b2')]);
+        await on.restart();
+        const second = await (await on.open()).openWriter([s0, s1], new Map([[s0, asSeq(2)]]));
+        assert.deepEqual([...second.lastSeqs.values()], [2, 2]);
+        await commit(second, [entry(s0, 3, 4, 'a2')]);
+        assert.deepEqual(await all(await on.open(), s0), ['1-2 a1', '3-4 a2']);
+        await on.restart();
+        const journal = await on.open();
+        const third = await journal.openWriter([s0, s1]);
+        assert.deepEqual([...third.lastSeqs.values()], [4, 2]);
+        assert.deepEqual(await all(journal, s0), ['1-2 a1', '3-4 a2']);
+        assert.deepEqual(await all(journal, s1), ['1-1 b1', '2-2 b2']);
+      });
+    } else {
+      test('entries after startAfter stay, and lastSeqs says so', async () => {
+        const on = await medium();
+        const first = await (await on.open()).openWriter([s0, s1]);
+        await commit(first, [entry(s0, 1, 2, 'a1'), entry(s1, 1, 1, 'b1')]);
+        await commit(first, [entry(s0, 3, 3, 'a2'), entry(s1, 2, 2, 'b2')]);
+        await on.restart();
+        const journal = await on.open();
+        const second = await journal.openWriter([s0, s1], new Map([[s0, asSeq(2)]]));
+        assert.deepEqual([...second.lastSeqs.values()], [3, 2]);
+        await commit(second, [entry(s0, 4, 4, 'a3')]);
+        assert.deepEqual(await all(journal, s0), ['1-2 a1', '3-3 a2', '4-4 a3']);
+      });
+    }
 
     test('what was shown as durable is not voided by an owner who did not hear of it', async () => {
       const journal = await (await medium()).open();

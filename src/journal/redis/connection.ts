@@ -1,0 +1,170 @@
+/**
+ * A connection to Redis that never mends itself: once lost it stays lost, and whoever needs another opens another. What
+ * ioredis does to hide a loss (queueing while it is away, sending again what was not answered) is switched off, because an
+ * append that was not answered may have been made, and only a look at the stream can tell.
+ *
+ * The URL names one server, or any node of a Redis Cluster; which of the two is asked of the server.
+ */
+import { Cluster, Command, Redis } from 'ioredis';
+import { type RedisFacts, readFacts } from './facts.js';
+import { SCRIPTS } from './scripts.js';
+
+export type Argument = string | number | Buffer;
+
+export interface Link {
+  readonly isCluster: boolean;
+  readonly facts: RedisFacts;
+  /** The reply with its texts as Buffers. Rejects with what Redis said, or when the connection is lost. */
+  send(name: string, args: readonly Argument[]): Promise<unknown>;
+  /** The same command on every server that holds a part of the data: one, or the masters of a cluster. */
+  sendToAll(name: string, args: readonly Argument[]): Promise<readonly unknown[]>;
+  /** Called at most once, also when the link was closed by us. */
+  onLost(listener: (error: Error) => void): void;
+  close(): void;
+}
+
+export interface LinkOptions {
+  readonly url: string;
+  /** How long connecting and asking may take in all. */
+  readonly openMsMax: number;
+  /** How long a reply may take; 0 leaves it to the caller. */
+  readonly replyMsMax: number;
+  /** Shown in CLIENT LIST. */
+  readonly name: string;
+}
+
+/** Rejects within `openMsMax` when there is no answer, and with what the server said when it can't be used. */
+export async function openLink(options: LinkOptions): Promise<Link> {
+  const opened: { disconnect(): void }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `no answer from Redis at ${placeOf(options.url)} within ${options.openMsMax} ms`;
+    timer = setTimeout(() => reject(new Error(message)), options.openMsMax);
+  });
+  try {
+    return await Promise.race([connect(options, opened), late]);
+  } catch (error) {
+    for (const client of opened) client.disconnect();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Host and port of a URL, without its user and password. */
+export function placeOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname === '' ? '127.0.0.1' : hostname}:${port === '' ? '6379' : port}`;
+}
+
+async function connect(options: LinkOptions, opened: { disconnect(): void }[]): Promise<Link> {
+  const redis = new Redis(options.url, { ...settingsOf(options), retryStrategy: null, enableOfflineQueue: false });
+  opened.push(redis);
+  const lost = watch(redis);
+  await redis.connect().catch((error: unknown) => {
+    throw lost.cause ?? error;
+  });
+  const facts = await readFacts(redis);
+  if (!facts.isCluster) {
+    await loadScripts(redis);
+    return {
+      isCluster: false,
+      facts,
+      send: (name, args) => redis.sendCommand(command(name, args)) as Promise<unknown>,
+      sendToAll: async (name, args) => [await redis.sendCommand(command(name, args))],
+      onLost: lost.listen,
+      close: () => redis.disconnect(),
+    };
+  }
+  redis.disconnect();
+  return connectCluster(options, facts, opened);
+}
+
+async function connectCluster(
+  options: LinkOptions,
+  facts: RedisFacts,
+  opened: { disconnect(): void }[],
+): Promise<Link> {
+  const { hostname, port, username, password, protocol } = new URL(options.url);
+  const cluster = new Cluster([{ host: hostname, port: port === '' ? 6379 : Number(port) }], {
+    lazyConnect: true,
+    clusterRetryStrategy: () => null,
+    enableOfflineQueue: false,
+    // A moved slot is followed; a lost node is not waited for.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    dnsLookup: (address, callback) => callback(null, address),
+    redisOptions: {
+      ...settingsOf(options),
+      ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+      ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+      ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    },
+  });
+  opened.push(cluster);
+  const lost = watch(cluster);
+  await cluster.connect().catch((error: unknown) => {
+    throw lost.cause ?? error;
+  });
+  await Promise.all(cluster.nodes('master').map(loadScripts));
+  return {
+    isCluster: true,
+    facts,
+    send: (name, args) => cluster.sendCommand(command(name, args)) as Promise<unknown>,
+    sendToAll: (name, args) =>
+      Promise.all(cluster.nodes('master').map((node) => node.sendCommand(command(name, args)) as Promise<unknown>)),
+    onLost: lost.listen,
+    close: () => cluster.disconnect(),
+  };
+}
+
+function settingsOf({ openMsMax, replyMsMax, name }: LinkOptions) {
+  return {
+    lazyConnect: true,
+    autoResendUnfulfilledCommands: false,
+    // There is no retry, so there is nothing to count: an unanswered command fails with its connection.
+    maxRetriesPerRequest: 0,
+    // A server that is still loading says so to the first command.
+    enableReadyCheck: false,
+    connectTimeout: openMsMax,
+    connectionName: name,
+    disableClientInfo: true,
+    // Nothing here needs RESP3, and without it connecting takes one round trip less.
+    protocol: 2,
+    keepAlive: 10_000,
+    ...(replyMsMax > 0 ? { commandTimeout: replyMsMax } : {}),
+  } as const;
+}
+
+function command(name: string, args: readonly Argument[]): Command {
+  // `null`: replies as Buffers.
+  return new Command(name, [...args], { replyEncoding: null });
+}
+
+async function loadScripts(redis: Redis): Promise<void> {
+  await Promise.all(SCRIPTS.map(({ text }) => redis.script('LOAD', text)));
+}
+
+/** Keeps the error behind a loss, which ioredis tells apart from the loss itself. */
+function watch(client: Redis | Cluster) {
+  const seen: { cause: Error | null } = { cause: null };
+  let isLost = false;
+  let tell = (_error: Error): void => {};
+  const lostError = (): Error => seen.cause ?? new Error('the connection to Redis was lost');
+  client.on('error', (error: Error) => {
+    seen.cause = error;
+  });
+  client.on('end', () => {
+    isLost = true;
+    tell(lostError());
+  });
+  return {
+    get cause() {
+      return seen.cause;
+    },
+    listen(listener: (error: Error) => void): void {
+      tell = listener;
+      if (isLost) listener(lostError());
+    },
+  };
+}

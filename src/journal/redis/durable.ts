@@ -1,0 +1,30 @@
+/**
+ * How far each shard is durable, shared by the threads of one process. An entry that is in a stream can be read at once,
+ * but it has been synced only when the reply to its append came; so readers stop at this mark and never at the stream's end.
+ */
+import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
+
+export interface DurableSeqs {
+  get(shard: ShardId): Seq;
+  /** A commit was acknowledged. */
+  raise(shard: ShardId, seq: Seq): void;
+  /** A writer has opened the shard: this is where it stands, though it may have stood further before a loss. */
+  set(shard: ShardId, seq: Seq): void;
+}
+
+/** The buffer that all threads of one process are given. The first word of each shard is its sequence. */
+export function createDurableBuffer(): SharedArrayBuffer {
+  return new SharedArrayBuffer((SHARDS_MAX + 1) * BigInt64Array.BYTES_PER_ELEMENT);
+}
+
+export function durableSeqs(shared: SharedArrayBuffer): DurableSeqs {
+  const seqs = new BigInt64Array(shared);
+  return {
+    get: (shard) => Number(Atomics.load(seqs, shard)) as Seq,
+    // Only the thread that owns the shard writes: there is nothing to compare and swap against.
+    raise: (shard, seq) => {
+      if (BigInt(seq) > Atomics.load(seqs, shard)) Atomics.store(seqs, shard, BigInt(seq));
+    },
+    set: (shard, seq) => void Atomics.store(seqs, shard, BigInt(seq)),
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * The reader: XRANGE from the entry that holds the wanted sequence, up to what is durable.
+ *
+ * Ids are first sequences. One who follows a stream asks for what comes right after an entry, so the next id is known, and
+ * one round trip does. Only who begins inside an entry (or finds nothing there) needs a second look, for the last id
+ * that is not greater. Every entry is verified by itself and as the successor of the one before it.
+ *
+ * A reader connects when it is needed and again when its connection was lost: a read has no effect to be in doubt of.
+ */
+import { asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
+import { type Entry, JournalDamaged, type JournalReader, JournalTrimmed } from '../journal.js';
+import { type Link, type LinkOptions, openLink } from './connection.js';
+import type { DurableSeqs } from './durable.js';
+import { decodeEntry, entryId, follows, type StoredEntry, streamKey } from './entry.js';
+
+const COUNT_MAX = 1000;
+/** Guess at the size of an entry before one was seen. */
+const ENTRY_BYTES = 4096;
+
+export function createRedisReader(
+  linkOptions: LinkOptions,
+  durable: DurableSeqs,
+  shards: () => readonly ShardId[],
+): JournalReader {
+  let opening: Promise<Link> | null = null;
+  let isClosed = false;
+  let entryBytes = ENTRY_BYTES;
+
+  function connected(): Promise<Link> {
+    if (isClosed) return Promise.reject(new Error('the journal reader is closed'));
+    if (opening !== null) return opening;
+    const mine = openLink(linkOptions).then(
+      (link) => {
+        link.onLost(() => {
+          if (opening === mine) opening = null;
+        });
+        if (isClosed) link.close();
+        return link;
+      },
+      (error: unknown) => {
+        if (opening === mine) opening = null;
+        throw error;
+      },
+    );
+    opening = mine;
+    return mine;
+  }
+
+  /** A connection that does not answer in time is given up, or the reads after it would wait behind it. */
+  async function ask(name: string, args: readonly (string | number)[]): Promise<unknown> {
+    const link = await connected();
+    try {
+      return await link.send(name, args);
+    } catch (error) {
+      opening = null;
+      link.close();
+      throw error;
+    }
+  }
+
+  async function range(shard: ShardId, from: number, through: Seq, count: number): Promise<StoredEntry[]> {
+    const args = [streamKey(shard), entryId(from), entryId(through), 'COUNT', count];
+    return decodeRange(shard, await ask('XRANGE', args));
+  }
+
+  /** The entry that holds a sequence, or null when it is gone. */
+  async function holding(shard: ShardId, seq: number): Promise<StoredEntry | null> {
+    const found = await ask('XREVRANGE', [streamKey(shard), entryId(seq), '-', 'COUNT', 1]);
+    const [entry] = decodeRange(shard, found);
+    return entry !== undefined && entry.lastSeq >= seq ? entry : null;
+  }
+
+  async function read(shard: ShardId, afterSeq: Seq, bytesMax: number): Promise<readonly Entry[]> {
+    const through = durable.get(shard);
+    if (afterSeq >= through) return [];
+    const entries: StoredEntry[] = [];
+    let bytes = 0;
+    let next: number = afterSeq + 1;
+    for (;;) {
+      const count = Math.max(1, Math.min(COUNT_MAX, Math.ceil((bytesMax - bytes) / entryBytes)));
+      let found = await range(shard, next, through, count);
+      if (entries.length === 0 && found[0]?.firstSeq !== next) {
+        const first = await holding(shard, next);
+        if (first === null) throw new JournalTrimmed(`shard ${shard} has no entry with sequence ${next} any more`);
+        found = [first, ...found];
+      }
+      for (const entry of found) {
+        if (entries.length > 0 && (bytes >= bytesMax || entry.firstSeq !== next)) return entries;
+        const before = entries.at(-1);
+        if (before !== undefined && !follows(entry, before)) {
+          throw new JournalDamaged(streamKey(shard), entry.firstSeq, 'an entry does not follow the one before it');
+        }
+        if (entry.lastSeq > through) return entries;
+        entries.push(entry);
+        bytes += entry.payload.length;
+        entryBytes += (entry.payload.length - entryBytes) / 16;
+        next = entry.lastSeq + 1;
+      }
+      if (bytes >= bytesMax || next > through || found.length < count) return entries;
+    }
+  }
+
+  return {
+    read,
+    async size() {
+      let bytes = 0;
+      const link = await connected();
+      const sizes = await Promise.all(shards().map((shard) => link.send('MEMORY', ['USAGE', streamKey(shard)])));
+      for (const size of sizes) bytes += Number(size ?? 0);
+      return bytes;
+    },
+    async close() {
+      isClosed = true;
+      const link = await opening?.catch(() => null);
+      link?.close();
+    },
+  };
+}
+
+function decodeRange(shard: ShardId, reply: unknown): StoredEntry[] {
+  return (reply as [Buffer, [Buffer, Buffer]][]).map(([id, fields]) => decodeEntry(shard, String(id), fields?.[1]));
+}
+
+/** The shards that this process has opened, as far as anything was ever written to them. */
+export function openedShards(durable: DurableSeqs): ShardId[] {
+  return Array.from({ length: SHARDS_MAX + 1 }, (_, index) => asShardId(index)).filter(
+    (shard) => durable.get(shard) > 0,
+  );
+}

@@ -1,0 +1,145 @@
+/**
+ * The journal on Redis Streams: for those who want the engine's memory and its journal on different machines.
+ *
+ * One stream per logical shard, `clipbook:{<shard>}:journal`, one entry per commit of that shard, its id the first sequence.
+ * Beside it a key says who may write, `clipbook:{<shard>}:epoch`. An append is compared before it is made (my epoch, and
+ * the entry that I expect to be the last), inside Redis and in one step. That one rule is what the rest stands on:
+ *
+ * - an append whose answer was lost is never made twice: whoever opens next takes a new epoch, which shuts out whatever is still
+ *   on its way, and then reads the tail, which is the truth;
+ * - a process that was taken over can't write any more, however late it notices;
+ * - a server that lost entries (a failover to a replica that was behind, an AOF cut short) does not have the entry that is
+ *   expected, so nothing is written onto the hole; the loss is named, and its owner has to say that it goes on.
+ *
+ * Where the file journal makes void what nobody was told of, here it stays: it is in the stream and synced, and
+ * `lastSeqs` says so. What lost: transactions with WATCH (a round trip more, and a connection of its own per shard), and the
+ * fence in another system, which would have to be asked before each append.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Journal, JournalReader, JournalWriter } from '../journal.js';
+import { type LinkOptions, openLink, placeOf } from './connection.js';
+import { createDurableBuffer, durableSeqs } from './durable.js';
+import { assertFit, describeDurability, type RedisFacts, RedisUnfit } from './facts.js';
+import { createRedisReader, openedShards } from './reader.js';
+import { takeShard } from './shard-tail.js';
+import { createRedisWriter, type WriterLog, waitForReplicas } from './writer.js';
+
+export interface RedisJournalOptions {
+  /** `redis://` or `rediss://`, with user and password where needed. One server, or any node of a Redis Cluster. */
+  readonly url: string;
+  /** From `createDurableBuffer`; the same one for all threads of a process. */
+  readonly durable?: SharedArrayBuffer;
+  readonly log: WriterLog;
+  /** Replicas that must have a commit before it counts (WAIT); 0: none. */
+  readonly waitReplicas?: number;
+  /** How long they may take; then the commit fails. */
+  readonly waitMsMax?: number;
+  /** A commit without an answer for this long is given up. Above the pauses that are to be sat out, below the caller's patience. */
+  readonly appendMsMax?: number;
+  /** How long the first connection may be tried: a server may just be starting, or reading its AOF. */
+  readonly openMsMax?: number;
+  readonly inFlightMax?: number;
+}
+
+export interface RedisJournal extends Journal {
+  readonly name: 'redis';
+  /** One line for the operator: what an answered operation survives. */
+  readonly durability: string;
+}
+
+const IN_FLIGHT_MAX = 8;
+const APPEND_MS_MAX = 3000;
+const WAIT_MS_MAX = 1000;
+const OPEN_MS_MAX = 10_000;
+/** One try at connecting: short, because whoever needs it tries again. */
+const CONNECT_MS_MAX = 1000;
+const READ_MS_MAX = 5000;
+
+/**
+ * Rejects with `RedisUnfit` for a server that a journal must not be kept on, and with what went wrong last when none
+ * could be reached within `openMsMax`.
+ */
+export async function openRedisJournal(options: RedisJournalOptions): Promise<RedisJournal> {
+  const { url, log, waitReplicas = 0, waitMsMax = WAIT_MS_MAX, appendMsMax = APPEND_MS_MAX } = options;
+  const durable = durableSeqs(options.durable ?? createDurableBuffer());
+  const writerLink: LinkOptions = { url, openMsMax: CONNECT_MS_MAX, replyMsMax: 0, name: 'clipbook-writer' };
+  const readerLink: LinkOptions = { ...writerLink, replyMsMax: READ_MS_MAX, name: 'clipbook-reader' };
+  const open = new Set<JournalWriter | JournalReader>();
+
+  const facts = await firstFacts(writerLink, options.openMsMax ?? OPEN_MS_MAX);
+  assertFit(facts, waitReplicas);
+
+  /** Remembers what is open, so that closing the journal closes it. */
+  const keep = <T extends JournalWriter | JournalReader>(part: T): T => {
+    const close = async (): Promise<void> => {
+      open.delete(kept);
+      await part.close();
+    };
+    const kept = { ...part, close };
+    open.add(kept);
+    return kept;
+  };
+
+  const openWriter: Journal['openWriter'] = async (shards, startAfter, goOnAfter) => {
+    const link = await openLink(writerLink);
+    try {
+      assertFit(link.facts, waitReplicas);
+      const tails = await within(
+        appendMsMax,
+        Promise.all(shards.map((shard) => takeShard(link, shard, { startAfter, goOnAfter }))),
+      );
+      // What is in the streams counts from now on, so the replicas must have that too.
+      if (waitReplicas > 0) await waitForReplicas(link, waitReplicas, waitMsMax);
+      for (const tail of tails) durable.set(tail.shard, tail.durable);
+      const writer = await createRedisWriter({
+        link,
+        linkOptions: writerLink,
+        tails,
+        durable,
+        inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
+        appendMsMax,
+        waitReplicas,
+        waitMsMax,
+        log,
+      });
+      return keep(writer);
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  };
+
+  return {
+    name: 'redis',
+    durability: `${placeOf(url)}: ${describeDurability(facts, waitReplicas)}`,
+    openWriter,
+    async openReader() {
+      return keep(createRedisReader(readerLink, durable, () => openedShards(durable)));
+    },
+    async close() {
+      await Promise.all([...open].map((part) => part.close()));
+    },
+  };
+}
+
+async function firstFacts(linkOptions: LinkOptions, msMax: number): Promise<RedisFacts> {
+  const untilMs = performance.now() + msMax;
+  for (;;) {
+    try {
+      const link = await openLink(linkOptions);
+      link.close();
+      return link.facts;
+    } catch (error) {
+      if (error instanceof RedisUnfit || performance.now() > untilMs) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+function within<T>(msMax: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer from Redis within ${msMax} ms`)), msMax);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

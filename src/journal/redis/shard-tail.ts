@@ -1,0 +1,98 @@
+/** Where each shard of a writer stands in its stream, how it is taken over, and what a refused call means. */
+import { randomBytes } from 'node:crypto';
+import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
+import { JournalDamaged, JournalFenced, JournalRolledBack } from '../journal.js';
+import type { Argument, Link } from './connection.js';
+import { decodeEntry, epochKey, NO_MARK, seqOfId, streamKey } from './entry.js';
+import { RESUME, type Script, TAKE } from './scripts.js';
+
+export interface ShardTail {
+  readonly shard: ShardId;
+  readonly stream: string;
+  readonly epochKey: string;
+  epoch: string;
+  /** The mark of the last entry that was appended, acknowledged or not. */
+  mark: Buffer;
+  appended: Seq;
+  durable: Seq;
+}
+
+export interface TakeOptions {
+  readonly startAfter: ReadonlyMap<ShardId, Seq> | undefined;
+  readonly goOnAfter: ReadonlyMap<ShardId, Seq> | undefined;
+}
+
+/** A script call: its keys, then its arguments. */
+export function evalsha(script: Script, keys: readonly string[], args: readonly Argument[]): Argument[] {
+  return [script.sha, keys.length, ...keys, ...args];
+}
+
+/** Takes one shard over. Throws `JournalRolledBack` or `JournalDamaged`; the epoch is taken even then. */
+export async function takeShard(link: Link, shard: ShardId, options: TakeOptions): Promise<ShardTail> {
+  const keys = [streamKey(shard), epochKey(shard)] as const;
+  const goOn = options.goOnAfter?.get(shard);
+  let reply: unknown = 0;
+  while (!Array.isArray(reply)) {
+    const before = (await link.send('GET', [keys[1]])) ?? NO_MARK;
+    const token = randomBytes(8).toString('hex');
+    reply = await link.send('EVALSHA', evalsha(TAKE, keys, [before as Buffer, token, goOn === undefined ? '0' : '1']));
+  }
+  const [epoch, lastId, lastBytes, highestId] = reply as Buffer[];
+  const last = lastOf(shard, lastId, lastBytes);
+  const lastSeq = last?.lastSeq ?? asSeq(0);
+  const highestSeq = seqOfId(keys[0], String(highestId));
+  // An id that was given out above the last entry's: entries were there and are gone.
+  const acknowledged = Math.max(options.startAfter?.get(shard) ?? 0, highestSeq > lastSeq ? highestSeq : 0);
+  if (acknowledged > lastSeq && goOn === undefined) {
+    throw new JournalRolledBack(shard, asSeq(lastSeq + 1), asSeq(acknowledged));
+  }
+  const standing = asSeq(Math.max(lastSeq, goOn ?? 0));
+  return {
+    shard,
+    stream: keys[0],
+    epochKey: keys[1],
+    epoch: String(epoch),
+    mark: last?.mark ?? NO_MARK,
+    appended: standing,
+    durable: standing,
+  };
+}
+
+/** Goes on with the shards over another connection, nothing being in flight. Throws what a refusal means. */
+export async function resumeShards(link: Link, tails: readonly ShardTail[], token: string): Promise<void> {
+  await Promise.all(
+    tails.map(async (tail) => {
+      const epoch = `${Number.parseInt(tail.epoch, 10) + 1}:${token}`;
+      const args = [tail.epoch, epoch, tail.mark];
+      const reply = await link.send('EVALSHA', evalsha(RESUME, [tail.stream, tail.epochKey], args));
+      const refusal = refusalOf(reply, [tail]);
+      if (refusal !== null) throw refusal;
+      return { tail, epoch };
+    }),
+  ).then((resumed) => {
+    for (const { tail, epoch } of resumed) tail.epoch = epoch;
+  });
+}
+
+/** What the reply of APPEND or RESUME means for the shards of the call, in its order; null when all went in. */
+export function refusalOf(reply: unknown, tails: readonly ShardTail[]): Error | null {
+  if (reply === 1) return null;
+  const [place, what, found, lastBytes] = Array.isArray(reply) ? (reply as [number, Buffer, Buffer, Buffer?]) : [];
+  const tail = tails[(place ?? 0) - 1];
+  if (tail === undefined) return new Error(`Redis answered an append with ${JSON.stringify(reply)}`);
+  const { shard, stream, durable } = tail;
+  if (String(what) === 'epoch') return new JournalFenced(`shard ${shard} was taken over by epoch ${String(found)}`);
+  try {
+    const lastSeq = lastOf(shard, found, lastBytes)?.lastSeq ?? asSeq(0);
+    if (lastSeq < durable) return new JournalRolledBack(shard, asSeq(lastSeq + 1), durable);
+    return new Error(`${stream} ends at ${lastSeq}, and not where it was left`);
+  } catch (error) {
+    if (error instanceof JournalDamaged) return error;
+    throw error;
+  }
+}
+
+function lastOf(shard: ShardId, id: Buffer | undefined, bytes: Buffer | undefined) {
+  if (id === undefined || id.length === 0) return null;
+  return decodeEntry(shard, String(id), bytes);
+}

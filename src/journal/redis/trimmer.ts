@@ -1,0 +1,72 @@
+/**
+ * Trims the streams behind the checkpoint, a bounded number of entries per call and one call at a time, so that appends
+ * never wait long behind it. Redis drops whole nodes of a stream (4 KB or 100 entries), so at most one node stays too long.
+ */
+import type { Seq, ShardId } from '../../domain/ids.js';
+import type { Link } from './connection.js';
+import { entryId, epochKey, streamKey } from './entry.js';
+import { TRIM } from './scripts.js';
+import { evalsha } from './shard-tail.js';
+
+const ENTRIES_PER_CALL_MAX = 2000;
+
+export interface Trimmer {
+  attach(link: Link): void;
+  detach(): void;
+  trim(shard: ShardId, throughSeq: Seq): void;
+}
+
+/** `epochOf` is undefined for a shard that is not the writer's. */
+export function createTrimmer(
+  epochOf: (shard: ShardId) => string | undefined,
+  log: { warn(fields: object, message: string): void },
+): Trimmer {
+  const wanted = new Map<ShardId, Seq>();
+  const trimmed = new Map<ShardId, Seq>();
+  let link: Link | null = null;
+  let isRunning = false;
+
+  async function run(): Promise<void> {
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      for (let next = nextWanted(); next !== null && link !== null; next = nextWanted()) {
+        const [shard, seq] = next;
+        const count = await trimSome(link, shard, seq);
+        if (count >= ENTRIES_PER_CALL_MAX / 2) continue;
+        trimmed.set(shard, seq);
+      }
+    } catch (error) {
+      // It is asked for again before long. A connection that is lost is the writer's to tell.
+      if (link !== null) log.warn({ err: error }, 'a stream could not be trimmed');
+    } finally {
+      isRunning = false;
+    }
+  }
+
+  function nextWanted(): [ShardId, Seq] | null {
+    for (const [shard, seq] of wanted) if (seq > (trimmed.get(shard) ?? 0)) return [shard, seq];
+    return null;
+  }
+
+  async function trimSome(to: Link, shard: ShardId, throughSeq: Seq): Promise<number> {
+    const keys = [streamKey(shard), epochKey(shard)];
+    const args = [epochOf(shard) ?? '', entryId(throughSeq + 1), ENTRIES_PER_CALL_MAX];
+    return Number(await to.send('EVALSHA', evalsha(TRIM, keys, args)));
+  }
+
+  return {
+    attach(to) {
+      link = to;
+      void run();
+    },
+    detach() {
+      link = null;
+    },
+    trim(shard, throughSeq) {
+      if (epochOf(shard) === undefined || throughSeq <= (wanted.get(shard) ?? 0)) return;
+      wanted.set(shard, throughSeq);
+      void run();
+    },
+  };
+}
