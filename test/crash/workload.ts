@@ -44,9 +44,9 @@ const EVENT_OF: Readonly<Record<string, string>> = {
   unassign: 'coupon.unassigned',
 };
 
-export function createCaller(bookId: string, name: string): Caller {
+export function createCaller(bookId: string, callerName: string): Caller {
   // Another user for each code: a code that came back to the pool and out again is then told apart.
-  let userId = `${name}.0`;
+  let userId = `${callerName}.0`;
   const told: Told[] = [];
   let pending: { readonly step: Step; readonly key: string } | null = null;
   let current: Told | null = null;
@@ -58,7 +58,7 @@ export function createCaller(bookId: string, name: string): Caller {
   function nextStep(): Step {
     if (current === null || plan.length === 0) {
       plan = somePlan();
-      userId = `${name}.${told.length}`;
+      userId = `${callerName}.${told.length}`;
       return { name: 'assign', path: '/coupons/assign', body: { couponBookId: bookId, userId } };
     }
     const name = plan[0] as string;
