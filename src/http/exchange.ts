@@ -484,7 +484,9 @@ export class Exchange {
     const closes = this.closes || this.services.isDraining();
     if (status !== 200) res.writeStatus(statusLine(status));
     res.writeHeader('Content-Type', this.headers);
-    if (status === 204) res.endWithoutBody(undefined, closes);
+    // Without arguments there is no Content-Length, as 204 wants it; closing takes two.
+    if (status === 204 && !closes) res.endWithoutBody();
+    else if (status === 204) res.endWithoutBody(0, true);
     else if (this.isHead) res.endWithoutBody(Buffer.byteLength(this.payload), closes);
     else res.end(this.payload, closes);
   };

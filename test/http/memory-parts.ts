@@ -117,7 +117,7 @@ export function createMemoryEngine(): MemoryEngine {
       case 'createBook': {
         const book = newBook(command.bookId, command.settings);
         books.set(book.id, book);
-        for (let i = 0; i < (command.codes?.count ?? 0); i++) addCode(book.id, `INIT-${i}`);
+        for (let i = 0; i < (command.codes?.count ?? 0); i++) addCode(book.id, `INIT-${codes.size}`);
         return { kind: 'book', book, counts: countsOf(book.id) };
       }
       case 'updateBook': {
@@ -203,7 +203,9 @@ export function createMemoryEngine(): MemoryEngine {
     switch (asked.kind) {
       case 'getBook': {
         const book = books.get(asked.bookId);
-        return book === undefined ? refused('bookNotFound') : { kind: 'book', view: { book, counts: countsOf(book.id) } };
+        return book === undefined
+          ? refused('bookNotFound')
+          : { kind: 'book', view: { book, counts: countsOf(book.id) } };
       }
       case 'getStats': {
         const book = books.get(asked.bookId);
@@ -235,7 +237,11 @@ export function createMemoryEngine(): MemoryEngine {
 
   /** A code's index is its place in `codes`. */
   function page(
-    { afterIndex, limit, status }: { readonly afterIndex: number; readonly limit: number; readonly status: string | null },
+    {
+      afterIndex,
+      limit,
+      status,
+    }: { readonly afterIndex: number; readonly limit: number; readonly status: string | null },
     wanted: (code: CodeView, index: number) => boolean,
   ): QueryResult {
     const found = [...codes.values()]

@@ -70,7 +70,11 @@ export async function serve(limits: Partial<HttpLimits> = {}): Promise<Served> {
     return token;
   }
 
-  async function call(method: string, path: string, { as = null, headers = {}, body }: CallOptions = {}): Promise<Answer> {
+  async function call(
+    method: string,
+    path: string,
+    { as = null, headers = {}, body }: CallOptions = {},
+  ): Promise<Answer> {
     const sent: Record<string, string> = { ...headers };
     if (as !== null) sent['authorization'] = `Bearer ${await tokenOf(as)}`;
     if (body !== undefined && sent['content-type'] === undefined) sent['content-type'] = 'application/json';
