@@ -1,32 +1,47 @@
 /**
  * What was answered to which idempotency key, for as long as the contract says.
  *
- * Keys live equally long, so they end in the order in which they came: the memory is a queue of records in byte chunks,
- * with a hash table over it. Forgetting is dropping the oldest record, and whole chunks with it. An outcome is kept as
- * its JSON, about 150 bytes, because millions of objects would cost the garbage collector more than the shard's work.
+ * Keys live equally long, so they end in the order in which they came: the memory is a log of records in chunks of bytes,
+ * with a hash table over it. Forgetting is moving the log's beginning on, and dropping whole chunks with it. There is no
+ * object per key: millions of them would cost the garbage collector more than all of the shard's work.
  *
- *     records   [n] {chunk, start, key bytes, outcome bytes, fingerprint, atMs, seq}    n grows for ever
- *     slots     open addressing over hash(caller, book, key) ─▶ n + 1
+ *     chunk   … │ atMs  seq  fingerprint │ hash  bytes │ name … outcome … │ next record
+ *     slots   open addressing over hash(name) ─▶ place of the record, plus one
+ *     name    caller, book, key, each with its end: no name is the beginning of another
+ *
+ * Records begin at multiples of 8 bytes, so that their numbers can be read through typed arrays, and a place fits into
+ * 32 bits. A `Map` from key to answer costs four times as much, before any garbage is collected.
  */
 import { canonicalJson } from './canonical.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
-import { decode, encode, fold, hashBytes, scratch } from './text.js';
+import { appendOutcome, appendText, endOfTexts, readOutcome } from './outcome-bytes.js';
+import { encode, fold, hashBytes, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;
+const PLACE_BYTES = 8;
+const CHUNK_PLACES = CHUNK_BYTES / PLACE_BYTES;
 const SLOTS_FIRST = 256;
-/** What one record costs beside its bytes: an object in the queue and its share of the slots. */
-const RECORD_OVERHEAD_BYTES = 96;
+const NAME_BYTES_FIRST = 1024;
+/** So many old records are forgotten at once, at most, so that no command waits for a million of them. */
+const FORGET_MAX = 1000;
 
-interface MemoryRecord {
-  readonly chunk: Uint8Array;
-  readonly start: number;
-  readonly keyBytes: number;
-  readonly outcomeBytes: number;
-  readonly hash: number;
-  readonly fingerprint: number;
-  readonly atMs: number;
-  readonly seq: Seq;
+/** A record's header, in places of a Float64Array and of a Uint32Array. Name and outcome follow it. */
+const AT_MS = 0;
+const SEQ = 1;
+const FINGERPRINT = 2;
+const HASH = 6;
+/** Of name and outcome. */
+const BYTES = 7;
+const HEADER_BYTES = 32;
+
+interface Chunk {
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  readonly doubles: Float64Array;
+  used: number;
+  next: Chunk | null;
 }
 
 export interface RememberedAnswer {
@@ -39,14 +54,25 @@ export interface RememberedAnswer {
 export class IdempotencyMemory {
   readonly #ttlMs: number;
   readonly #bytesMax: number;
-  /** A queue: `#records[0]` is number `#first`. Holes at the front are compacted now and then. */
-  #records: (MemoryRecord | undefined)[] = [];
-  #dropped = 0;
-  #first = 0;
-  #slots = new Float64Array(SLOTS_FIRST);
-  #chunk = new Uint8Array(0);
-  #chunkUsed = 0;
-  #bytes = 0;
+  /** Chunks by their index; the index of a dropped one is used again. */
+  readonly #chunks: (Chunk | null)[] = [];
+  #newest: Chunk | null = null;
+  #oldest: Chunk | null = null;
+  /** Where in the oldest chunk the oldest record begins. */
+  #oldestStart = 0;
+  #slots = new Uint32Array(SLOTS_FIRST);
+  /** Records in the log, and those of them that the slots know: a superseded one is in the log only. */
+  #count = 0;
+  #indexed = 0;
+  #recordBytes = 0;
+  #chunkBytes = 0;
+  /** The name that was last looked for: most that are not found are remembered next. */
+  #caller = '';
+  #bookId: BookId | null = null;
+  #key = '';
+  #name = new Uint8Array(NAME_BYTES_FIRST);
+  #nameBytes = 0;
+  #hash = 0;
 
   constructor(options: { readonly ttlMs: number; readonly bytesMax: number }) {
     this.#ttlMs = options.ttlMs;
@@ -54,148 +80,203 @@ export class IdempotencyMemory {
   }
 
   get count(): number {
-    return this.#records.length - this.#dropped;
+    return this.#count;
   }
 
   get bytes(): number {
-    return this.#bytes + this.#slots.byteLength;
+    return this.#chunkBytes + this.#slots.byteLength;
   }
 
   /** Keys that are still good can't be dropped to make room: a full memory refuses what is new. */
   isFull(nowMs: number): boolean {
-    if (this.#bytes < this.#bytesMax) return false;
-    const oldest = this.#records[this.#dropped];
-    return oldest === undefined || oldest.atMs + this.#ttlMs > nowMs;
+    if (this.#recordBytes < this.#bytesMax) return false;
+    const oldest = this.#oldest;
+    return oldest === null || !this.#hasEnded(oldest, this.#oldestStart, nowMs);
   }
 
   find(caller: string, bookId: BookId | null, key: string, nowMs: number): RememberedAnswer | null {
-    encode(nameOf(caller, bookId, key));
-    const record = this.#find();
-    if (record === null || record.atMs + this.#ttlMs <= nowMs) return null;
-    const { chunk, start, keyBytes, outcomeBytes, fingerprint, atMs, seq } = record;
-    const json = decode(chunk, start + keyBytes, start + keyBytes + outcomeBytes);
-    return { fingerprint, seq, atMs, outcome: JSON.parse(json) as Outcome };
+    this.#setName(caller, bookId, key);
+    const slot = this.#slotOfName();
+    if (slot === -1) return null;
+    const entry = this.#slots[slot] as number;
+    const chunk = this.#chunkOf(entry);
+    const start = startOf(entry);
+    if (this.#hasEnded(chunk, start, nowMs)) return null;
+    return {
+      fingerprint: numberAt(chunk, start, FINGERPRINT),
+      seq: numberAt(chunk, start, SEQ) as Seq,
+      atMs: numberAt(chunk, start, AT_MS),
+      outcome: readOutcome(chunk.bytes, start + HEADER_BYTES + this.#nameBytes),
+    };
   }
 
   /** An older record with this key is out of date and is superseded. */
   remember(caller: string, bookId: BookId | null, key: string, answer: RememberedAnswer): void {
     this.forgetThrough(answer.atMs - this.#ttlMs);
-    const name = nameOf(caller, bookId, key);
-    encode(name);
-    const keyBytes = scratch.length;
-    const hash = hashBytes(scratch.bytes, 0, keyBytes, 0);
-    const superseded = this.#slotOf(hash);
+    this.#setName(caller, bookId, key);
+    const superseded = this.#slotOfName();
     if (superseded !== -1) this.#removeSlot(superseded);
 
-    encode(name + JSON.stringify(answer.outcome));
-    const length = scratch.length;
-    if (this.#chunkUsed + length > this.#chunk.length) {
-      this.#chunk = new Uint8Array(Math.max(CHUNK_BYTES, length));
-      this.#chunkUsed = 0;
-    }
-    this.#chunk.set(scratch.bytes.subarray(0, length), this.#chunkUsed);
-    const { fingerprint, atMs, seq } = answer;
-    const start = this.#chunkUsed;
-    this.#records.push({
-      chunk: this.#chunk,
-      start,
-      keyBytes,
-      outcomeBytes: length - keyBytes,
-      hash,
-      fingerprint,
-      atMs,
-      seq,
-    });
-    this.#chunkUsed += length;
-    this.#bytes += length + RECORD_OVERHEAD_BYTES;
-    this.#index(this.#first + this.#records.length - 1, hash);
+    scratch.length = 0;
+    appendOutcome(answer.outcome);
+    const length = this.#nameBytes + scratch.length;
+    const bytes = recordBytes(length);
+    const chunk = this.#chunkWithRoom(bytes);
+    const start = chunk.used;
+    chunk.doubles[start / 8 + AT_MS] = answer.atMs;
+    chunk.doubles[start / 8 + SEQ] = answer.seq;
+    chunk.doubles[start / 8 + FINGERPRINT] = answer.fingerprint;
+    chunk.words[start / 4 + HASH] = this.#hash;
+    chunk.words[start / 4 + BYTES] = length;
+    copy(this.#name, this.#nameBytes, chunk.bytes, start + HEADER_BYTES);
+    copy(scratch.bytes, scratch.length, chunk.bytes, start + HEADER_BYTES + this.#nameBytes);
+    chunk.used += bytes;
+    this.#recordBytes += bytes;
+    this.#count++;
+    this.#index(entryOf(chunk, start), this.#hash);
   }
 
-  /** Forgets what was remembered at or before `atMs`. */
+  /** Forgets what was remembered at or before `atMs`, the oldest first. */
   forgetThrough(atMs: number): void {
-    for (;;) {
-      const record = this.#records[this.#dropped];
-      if (record === undefined || record.atMs > atMs) break;
-      const slot = this.#slotOfNumber(this.#first + this.#dropped, record.hash);
+    for (let forgotten = 0; forgotten < FORGET_MAX && this.#oldest !== null; forgotten++) {
+      const chunk = this.#oldest;
+      const start = this.#oldestStart;
+      if (numberAt(chunk, start, AT_MS) > atMs) return;
+      const slot = this.#slotOfEntry(entryOf(chunk, start), wordAt(chunk, start, HASH));
       if (slot !== -1) this.#removeSlot(slot);
-      this.#records[this.#dropped] = undefined;
-      this.#bytes -= record.keyBytes + record.outcomeBytes + RECORD_OVERHEAD_BYTES;
-      this.#dropped++;
-    }
-    if (this.#dropped > 1024 && this.#dropped * 2 > this.#records.length) {
-      this.#records = this.#records.slice(this.#dropped);
-      this.#first += this.#dropped;
-      this.#dropped = 0;
+      const bytes = recordBytes(wordAt(chunk, start, BYTES));
+      this.#recordBytes -= bytes;
+      this.#count--;
+      this.#oldestStart += bytes;
+      if (this.#oldestStart === chunk.used) this.#dropOldest(chunk);
     }
   }
 
   /** Order-independent: the same keys with the same answers, good at `nowMs`, give the same digest. */
   digest(nowMs: number, seed: number): number {
     let sum = 0;
-    for (const slot of this.#slots) {
-      if (slot === 0) continue;
-      const { chunk, start, keyBytes, outcomeBytes, atMs, fingerprint, seq } = this.#record(slot - 1);
-      if (atMs + this.#ttlMs <= nowMs) continue;
-      const answered = JSON.parse(decode(chunk, start + keyBytes, start + keyBytes + outcomeBytes)) as Outcome;
-      const name = hashBytes(chunk, start, start + keyBytes, seed);
-      encode(canonicalJson(answered));
+    for (const entry of this.#slots) {
+      if (entry === 0) continue;
+      const chunk = this.#chunkOf(entry);
+      const start = startOf(entry);
+      if (this.#hasEnded(chunk, start, nowMs)) continue;
+      const nameStart = start + HEADER_BYTES;
+      const nameEnd = endOfTexts(chunk.bytes, nameStart, 3);
+      encode(canonicalJson(readOutcome(chunk.bytes, nameEnd)));
       const outcome = hashBytes(scratch.bytes, 0, scratch.length, seed);
-      sum = (sum + fold(fold(name, outcome, fingerprint), atMs, seq)) >>> 0;
+      const answered = fold(outcome, numberAt(chunk, start, FINGERPRINT), numberAt(chunk, start, SEQ));
+      const name = hashBytes(chunk.bytes, nameStart, nameEnd, seed);
+      sum = (sum + fold(name, answered, numberAt(chunk, start, AT_MS))) >>> 0;
     }
     return sum;
   }
 
-  #find(): MemoryRecord | null {
-    const slot = this.#slotOf(hashBytes(scratch.bytes, 0, scratch.length, 0));
-    return slot === -1 ? null : this.#record((this.#slots[slot] as number) - 1);
+  #hasEnded(chunk: Chunk, start: number, nowMs: number): boolean {
+    return numberAt(chunk, start, AT_MS) + this.#ttlMs <= nowMs;
   }
 
-  #record(number: number): MemoryRecord {
-    const record = this.#records[number - this.#first];
-    if (record === undefined) throw new Error(`idempotency record ${number} is indexed but gone`);
-    return record;
+  #setName(caller: string, bookId: BookId | null, key: string): void {
+    if (this.#nameBytes !== 0 && caller === this.#caller && bookId === this.#bookId && key === this.#key) return;
+    this.#caller = caller;
+    this.#bookId = bookId;
+    this.#key = key;
+    scratch.length = 0;
+    appendText(caller);
+    appendText(bookId ?? '');
+    appendText(key);
+    this.#nameBytes = scratch.length;
+    if (scratch.length > this.#name.length) this.#name = new Uint8Array(scratch.length * 2);
+    copy(scratch.bytes, scratch.length, this.#name, 0);
+    this.#hash = hashBytes(scratch.bytes, 0, scratch.length, 0);
   }
 
-  /** The slot whose record has the key in `scratch`, or -1. */
-  #slotOf(hash: number): number {
+  // ─── The log ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  #chunkOf(entry: number): Chunk {
+    const chunk = this.#chunks[Math.floor((entry - 1) / CHUNK_PLACES)] ?? null;
+    if (chunk === null) throw new Error(`idempotency record ${entry} is indexed but gone`);
+    return chunk;
+  }
+
+  #chunkWithRoom(bytes: number): Chunk {
+    const newest = this.#newest;
+    if (newest !== null && newest.used + bytes <= newest.bytes.length) return newest;
+    const buffer = new ArrayBuffer(Math.max(CHUNK_BYTES, bytes));
+    const free = this.#chunks.indexOf(null);
+    const chunk: Chunk = {
+      index: free === -1 ? this.#chunks.length : free,
+      bytes: new Uint8Array(buffer),
+      words: new Uint32Array(buffer),
+      doubles: new Float64Array(buffer),
+      used: 0,
+      next: null,
+    };
+    this.#chunks[chunk.index] = chunk;
+    this.#chunkBytes += buffer.byteLength;
+    if (newest !== null) newest.next = chunk;
+    this.#newest = chunk;
+    this.#oldest ??= chunk;
+    return chunk;
+  }
+
+  #dropOldest(chunk: Chunk): void {
+    this.#chunks[chunk.index] = null;
+    this.#chunkBytes -= chunk.bytes.length;
+    this.#oldest = chunk.next;
+    this.#oldestStart = 0;
+    if (this.#newest === chunk) this.#newest = null;
+  }
+
+  // ─── The slots ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The slot of the record that has the name that was set, or -1. */
+  #slotOfName(): number {
     const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const record = this.#record((this.#slots[slot] as number) - 1);
-      if (record.hash === hash && this.#hasScratchKey(record)) return slot;
+    for (let slot = this.#hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = this.#slots[slot] as number;
+      if (entry === 0) return -1;
+      const chunk = this.#chunkOf(entry);
+      const start = startOf(entry);
+      if (wordAt(chunk, start, HASH) === this.#hash && this.#hasName(chunk, start)) return slot;
     }
-    return -1;
   }
 
-  #hasScratchKey(record: MemoryRecord): boolean {
-    if (record.keyBytes !== scratch.length) return false;
-    for (let i = 0; i < record.keyBytes; i++) if (record.chunk[record.start + i] !== scratch.bytes[i]) return false;
+  #hasName(chunk: Chunk, start: number): boolean {
+    for (let i = 0; i < this.#nameBytes; i++) {
+      if (chunk.bytes[start + HEADER_BYTES + i] !== this.#name[i]) return false;
+    }
     return true;
   }
 
-  #slotOfNumber(number: number, hash: number): number {
+  #slotOfEntry(entry: number, hash: number): number {
     const mask = this.#slots.length - 1;
     for (let slot = hash & mask; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
-      if (this.#slots[slot] === number + 1) return slot;
+      if (this.#slots[slot] === entry) return slot;
     }
     return -1;
   }
 
-  #index(number: number, hash: number): void {
-    if (this.count * 2 > this.#slots.length) this.#grow();
-    this.#place(number, hash);
+  #index(entry: number, hash: number): void {
+    this.#indexed++;
+    if (this.#indexed * 2 > this.#slots.length) this.#grow();
+    this.#place(entry, hash);
   }
 
-  #place(number: number, hash: number): void {
+  #place(entry: number, hash: number): void {
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = number + 1;
+    this.#slots[slot] = entry;
   }
 
   #grow(): void {
     const before = this.#slots;
-    this.#slots = new Float64Array(before.length * 2);
-    for (const entry of before) if (entry !== 0) this.#place(entry - 1, this.#record(entry - 1).hash);
+    this.#slots = new Uint32Array(before.length * 2);
+    for (const entry of before) if (entry !== 0) this.#place(entry, this.#hashOf(entry));
+  }
+
+  #hashOf(entry: number): number {
+    return wordAt(this.#chunkOf(entry), startOf(entry), HASH);
   }
 
   /** Knuth's deletion from linear probing (TAOCP 6.4, algorithm R): what follows moves up, no tombstone stays. */
@@ -203,16 +284,27 @@ export class IdempotencyMemory {
     const mask = this.#slots.length - 1;
     let hole = slot;
     for (let next = (slot + 1) & mask; this.#slots[next] !== 0; next = (next + 1) & mask) {
-      const home = this.#record((this.#slots[next] as number) - 1).hash & mask;
+      const entry = this.#slots[next] as number;
+      const home = this.#hashOf(entry) & mask;
       if (((next - home) & mask) < ((next - hole) & mask)) continue;
-      this.#slots[hole] = this.#slots[next] as number;
+      this.#slots[hole] = entry;
       hole = next;
     }
     this.#slots[hole] = 0;
+    this.#indexed--;
   }
 }
 
-/** Length-prefixed, so that no two triples share a name. */
-function nameOf(caller: string, bookId: BookId | null, key: string): string {
-  return `${caller.length}:${caller}${bookId ?? '-'}${key}`;
+const entryOf = (chunk: Chunk, start: number): number => chunk.index * CHUNK_PLACES + start / PLACE_BYTES + 1;
+const startOf = (entry: number): number => ((entry - 1) % CHUNK_PLACES) * PLACE_BYTES;
+const numberAt = (chunk: Chunk, start: number, field: number): number => chunk.doubles[start / 8 + field] as number;
+const wordAt = (chunk: Chunk, start: number, field: number): number => chunk.words[start / 4 + field] as number;
+
+function recordBytes(length: number): number {
+  return Math.ceil((HEADER_BYTES + length) / PLACE_BYTES) * PLACE_BYTES;
+}
+
+/** A loop: `set` of a subarray costs more in the call than a hundred bytes cost here. */
+function copy(from: Uint8Array, length: number, to: Uint8Array, start: number): void {
+  for (let i = 0; i < length; i++) to[start + i] = from[i] as number;
 }

@@ -33,7 +33,7 @@ export class Pool {
 
   take(index: number): void {
     const place = this.#codes.poolPlace(index);
-    if (this.#indexes.get(place) !== index) throw new Error(`code ${index} is not in its pool`);
+    if (place >= this.#count || this.#indexes.get(place) !== index) throw new Error(`code ${index} is not in its pool`);
     const last = this.#indexes.get(--this.#count);
     this.#indexes.set(place, last);
     this.#codes.setPoolPlace(last, place);

@@ -7,14 +7,19 @@
 
 const SCRATCH_BYTES_FIRST = 4096;
 
-/** Where `encode` leaves its bytes, valid until the next `encode`. One per thread. */
+/** Where `encode` and the `append…` functions leave their bytes, valid until the next `encode`. One per thread. */
 export const scratch = { bytes: new Uint8Array(SCRATCH_BYTES_FIRST), length: 0 };
 
 /** Encodes into `scratch`. */
 export function encode(text: string): void {
-  if (text.length * 3 > scratch.bytes.length) scratch.bytes = new Uint8Array(text.length * 4);
-  const bytes = scratch.bytes;
-  let at = 0;
+  scratch.length = 0;
+  append(text);
+}
+
+/** Encodes to the end of `scratch`. */
+export function append(text: string): void {
+  let at = scratch.length;
+  const bytes = room(text.length * 3);
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0x80) {
@@ -29,6 +34,17 @@ export function encode(text: string): void {
     }
   }
   scratch.length = at;
+}
+
+/** The bytes of `scratch`, with at least `more` after its length. */
+export function room(more: number): Uint8Array {
+  const need = scratch.length + more;
+  if (need > scratch.bytes.length) {
+    const grown = new Uint8Array(need * 2);
+    grown.set(scratch.bytes.subarray(0, scratch.length));
+    scratch.bytes = grown;
+  }
+  return scratch.bytes;
 }
 
 const DECODE_UNITS_MAX = 1024;

@@ -1,0 +1,213 @@
+/** The memory of idempotency keys as a structure: many keys, long ones, and forgetting in the order of their age. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { IdempotencyMemory } from '../../src/domain/idempotency-memory.js';
+import { asBookId, asSeq } from '../../src/domain/ids.js';
+import type { Outcome } from '../../src/domain/outcome.js';
+import { below } from '../../src/domain/random.js';
+import { BOOK, SETTINGS, START, seeded } from './shard.js';
+
+const TTL_MS = 1_000;
+const open = (bytesMax = 1e9) => new IdempotencyMemory({ ttlMs: TTL_MS, bytesMax });
+const assigned = (n: number): Outcome => ({
+  kind: 'assigned',
+  bookId: BOOK,
+  code: `CODE-${n}`,
+  userId: `user-${n}`,
+  assignedMs: START + n,
+});
+const answer = (n: number, atMs: number) => ({ fingerprint: n, seq: asSeq(n + 1), atMs, outcome: assigned(n) });
+
+function forgetAll(memory: IdempotencyMemory): void {
+  for (let before = memory.count + 1; memory.count < before; ) {
+    before = memory.count;
+    memory.forgetThrough(START);
+  }
+  assert.equal(memory.count, 0);
+}
+
+test('old keys are forgotten some at a time, so that nobody waits for a million of them', () => {
+  const memory = open();
+  for (let n = 0; n < 5_000; n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
+  const later = START + TTL_MS;
+  memory.remember('shop', BOOK, 'later', answer(1, later));
+  assert(memory.count > 3_000 && memory.count < 5_000, `${memory.count} are left`);
+  assert.equal(memory.find('shop', BOOK, 'key-4999', later), null, 'it is over all the same');
+  for (let n = 0; n < 5; n++) memory.remember('shop', BOOK, `later-${n}`, answer(n, later));
+  assert.equal(memory.count, 6);
+});
+
+const BOOK_OUTCOME: Outcome = {
+  kind: 'book',
+  book: { id: BOOK, settings: SETTINGS, version: 3, createdMs: START, updatedMs: START + 1, archivedMs: null },
+  counts: { total: 1, available: 1, assigned: 0, locked: 0, redeemed: 0, redemptions: 0 },
+};
+const ID = '01890000-0000-7000-8000-0000000000ab';
+const OUTCOMES: readonly Outcome[] = [
+  assigned(1),
+  { kind: 'assigned', bookId: asBookId('no uuid'), code: 'Ä', userId: '\ud83c lone', assignedMs: 2 ** 53 - 1 },
+  { kind: 'locked', code: 'A-1', userId: 'ann', lockId: 2 ** 40, untilMs: START + 5 },
+  { kind: 'unlocked', code: 'A-1', userId: 'x'.repeat(300) },
+  { kind: 'redeemed', code: 'A-1', userId: '', redemptionId: ID, redeemedMs: 0, redemptionCount: 1, remaining: 0 },
+  {
+    kind: 'redeemed',
+    code: 'A-1',
+    userId: ID.toUpperCase(),
+    redemptionId: ID,
+    redeemedMs: START,
+    redemptionCount: 2 ** 32 - 1,
+    remaining: null,
+  },
+  { kind: 'rolledBack', code: 'A-1', redemptionId: ID, redemptionCount: 0, remaining: 3 },
+  { kind: 'rolledBack', code: 'A-1', redemptionId: 'any', redemptionCount: 2, remaining: null },
+  { kind: 'unassigned', bookId: BOOK, code: 'A-1' },
+  { kind: 'archived' },
+  { kind: 'codesAdded', total: 5, report: { received: 1, errors: [{ line: 1, message: 'ü' }] } },
+  BOOK_OUTCOME,
+];
+
+test('every outcome is remembered exactly', () => {
+  const memory = open();
+  OUTCOMES.forEach((outcome, n) => {
+    const given = { fingerprint: 2 ** 53 - 1 - n, seq: asSeq(2 ** 50 + n), atMs: START, outcome };
+    memory.remember('shop', BOOK, `key-${n}`, given);
+  });
+  for (const [n, outcome] of OUTCOMES.entries()) {
+    const found = memory.find('shop', BOOK, `key-${n}`, START);
+    assert.deepEqual(found, { fingerprint: 2 ** 53 - 1 - n, seq: 2 ** 50 + n, atMs: START, outcome });
+  }
+});
+
+test('names of any length and alphabet are told apart', () => {
+  const memory = open();
+  const names: [string, typeof BOOK | null, string][] = [
+    ['shop', BOOK, 'k'],
+    ['shop', null, 'k'],
+    ['shop', asBookId('b'), 'k'],
+    ['sho', asBookId('b'), 'pk'],
+    ['shöp', BOOK, 'k'],
+    ['shop', BOOK, 'K'],
+    ['', BOOK, ''],
+    ['x'.repeat(5_000), BOOK, 'y'.repeat(255)],
+    ['shop', BOOK, ID],
+    ['shop', BOOK, ID.toUpperCase()],
+    [ID, BOOK, ID],
+  ];
+  names.forEach(([caller, book, key], n) => void memory.remember(caller, book, key, answer(n, START)));
+  for (const [n, [caller, book, key]] of names.entries()) {
+    assert.deepEqual(memory.find(caller, book, key, START), answer(n, START));
+  }
+  assert.equal(memory.count, names.length);
+});
+
+test('keys are forgotten in the order in which they came, and all others stay', () => {
+  const memory = open();
+  const random = seeded(5);
+  const alive: { key: string; n: number; atMs: number }[] = [];
+  let atMs = START;
+  for (let n = 0; n < 30_000; n++) {
+    atMs += below(random, 3) === 0 ? 1 : 0;
+    memory.remember('shop', BOOK, `key-${n}`, answer(n, atMs));
+    alive.push({ key: `key-${n}`, n, atMs });
+    while (alive[0] !== undefined && alive[0].atMs + TTL_MS <= atMs) {
+      const gone = alive.shift();
+      assert.equal(memory.find('shop', BOOK, gone?.key ?? '', atMs), null);
+    }
+    const sample = alive[below(random, alive.length)];
+    assert.deepEqual(memory.find('shop', BOOK, sample?.key ?? '', atMs), answer(sample?.n ?? -1, sample?.atMs ?? -1));
+    assert.equal(memory.find('shop', BOOK, `none-${n}`, atMs), null);
+    assert.equal(memory.count, alive.length);
+  }
+  for (const { key, n, atMs: at } of alive) assert.deepEqual(memory.find('shop', BOOK, key, atMs), answer(n, at));
+});
+
+test('what is forgotten gives its bytes back', () => {
+  const memory = open();
+  const empty = memory.bytes;
+  for (let n = 0; n < 20_000; n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
+  const full = memory.bytes;
+  assert(full > empty + 20_000 * 100);
+  forgetAll(memory);
+  assert(memory.bytes < full / 4, `${memory.bytes} of ${full} bytes are still held`);
+  memory.remember('shop', BOOK, 'again', answer(1, START + TTL_MS));
+  assert.deepEqual(memory.find('shop', BOOK, 'again', START + TTL_MS), answer(1, START + TTL_MS));
+});
+
+test('a key that ended and comes again has its new answer', () => {
+  const memory = open();
+  for (let round = 0; round < 50; round++) {
+    const atMs = START + round * TTL_MS;
+    assert.equal(memory.find('shop', BOOK, 'key', atMs), null);
+    memory.remember('shop', BOOK, 'key', answer(round, atMs));
+    assert.deepEqual(memory.find('shop', BOOK, 'key', atMs + TTL_MS - 1), answer(round, atMs));
+    assert.equal(memory.count, 1);
+  }
+});
+
+test('a clock that was set back makes no key come to life or get lost', () => {
+  const memory = open();
+  memory.remember('shop', BOOK, 'late', answer(1, START + 500));
+  memory.remember('shop', BOOK, 'early', answer(2, START));
+  assert.equal(memory.find('shop', BOOK, 'early', START + TTL_MS), null);
+  memory.remember('shop', BOOK, 'early', answer(3, START + TTL_MS));
+  assert.deepEqual(memory.find('shop', BOOK, 'early', START + TTL_MS), answer(3, START + TTL_MS));
+  assert.deepEqual(memory.find('shop', BOOK, 'late', START + TTL_MS), answer(1, START + 500));
+  memory.forgetThrough(START + 500);
+  assert.equal(memory.find('shop', BOOK, 'late', START + TTL_MS), null);
+  assert.deepEqual(memory.find('shop', BOOK, 'early', START + TTL_MS), answer(3, START + TTL_MS));
+});
+
+test('a full memory has room again as soon as its oldest key has ended', () => {
+  const memory = open(1_000);
+  for (let n = 0; !memory.isFull(START); n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
+  assert.equal(memory.isFull(START + TTL_MS - 1), true);
+  assert.equal(memory.isFull(START + TTL_MS), false);
+});
+
+test('an answer larger than a chunk is kept whole', () => {
+  const memory = open();
+  const report = {
+    errors: Array.from({ length: 5_000 }, (_, line) => ({ line, message: `invalid ${'x'.repeat(60)}` })),
+  };
+  const outcome: Outcome = { kind: 'codesAdded', total: 5, report };
+  memory.remember('shop', BOOK, 'before', answer(1, START));
+  memory.remember('shop', BOOK, 'large', { ...answer(2, START), outcome });
+  memory.remember('shop', BOOK, 'after', answer(3, START));
+  assert.deepEqual(memory.find('shop', BOOK, 'large', START)?.outcome, outcome);
+  assert.deepEqual(memory.find('shop', BOOK, 'before', START), answer(1, START));
+  assert.deepEqual(memory.find('shop', BOOK, 'after', START), answer(3, START));
+  forgetAll(memory);
+});
+
+test('a remembered answer costs at most 250 bytes, all in', () => {
+  const memory = open();
+  const count = 100_000;
+  for (let n = 0; n < count; n++) {
+    const outcome: Outcome = {
+      kind: 'redeemed',
+      code: `ABCD-EFGH-JKLM-${n}`,
+      userId: `customer-${n}`,
+      redemptionId: `01890000-0000-7000-8000-${String(n).padStart(12, '0')}`,
+      redeemedMs: START,
+      redemptionCount: 1,
+      remaining: 0,
+    };
+    const key = `018a0000-0000-7000-8000-${String(n).padStart(12, '0')}`;
+    memory.remember('018b0000-0000-7000-8000-000000000001', BOOK, key, {
+      fingerprint: n,
+      seq: asSeq(n),
+      atMs: START,
+      outcome,
+    });
+  }
+  assert(memory.bytes / count <= 250, `${memory.bytes / count} bytes a key`);
+});
+
+test('the digest is of what is remembered, in whatever order it came', () => {
+  const digests = [(n: number) => n, (n: number) => 99 - n].map((order) => {
+    const memory = open();
+    for (let n = 0; n < 100; n++) memory.remember('shop', BOOK, `key-${order(n)}`, answer(order(n), START));
+    return memory.digest(START, 1);
+  });
+  assert.equal(digests[0], digests[1]);
+});
