@@ -12,13 +12,13 @@
  * `chain` is SHA-256 over the record (from `length` on) with the chain of the record before it in that field. It is
  * chained over all records of an epoch, whatever their shards, because that is one hash per commit instead of one per
  * shard, and because it also shows that the end of a segment was lost when a later segment exists. A start record
- * carries the chain before it in its body, and, per shard, the chain of the record that holds the shard's last entry of
- * earlier epochs: thus the history of a shard is chained across epochs too, although its neighbours on disk change.
+ * carries the chain before it in its body, and, per shard, the chain of the record that holds the shard's last entry: thus
+ * the history of a shard is chained across epochs too, although its neighbours on disk change.
  *
  * The body of a commit is its entries, each `shard u16, 0 u16, length u32, firstSeq f64, lastSeq f64, payload`.
  * The body of a start is `chain before it 32, salt u32, 0 u32`, then per shard of the writer
  * `shard u16, 0 u16, 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch began the shard, the
- * sequence at which this segment does, and the link to earlier epochs. All numbers are little-endian; sequences and
+ * sequence at which this segment does, and the link to the entry before it. All numbers are little-endian; sequences and
  * ordinals are doubles because they pass 32 bits and a BigInt costs an allocation.
  */
 import { createHash } from 'node:crypto';
@@ -55,7 +55,7 @@ export interface StartShard {
   readonly fenceSeq: number;
   /** The first sequence that this segment can hold. */
   readonly nextSeq: number;
-  /** The chain of the record that holds the entry before `fenceSeq`; zeros when there was none. */
+  /** The chain of the record that holds the entry before `nextSeq`; zeros when there was none. */
   readonly link: Uint8Array;
 }
 

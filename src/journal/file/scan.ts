@@ -38,7 +38,9 @@ export interface OldEpoch {
   readonly epoch: number;
   readonly shards: readonly ShardId[];
   /** Ascending. Null when the epoch has no shard of ours: another writer reads and deletes it. */
-  readonly segments: OldSegment[] | null;
+  readonly segments: readonly OldSegment[] | null;
+  /** Paths of segments at the end that were made and never begun. They must go before any other does. */
+  readonly blanks: readonly string[];
   /** The record that may never have been synced: with one commit in flight, only the last one. */
   readonly tail: Tail | null;
 }
@@ -95,7 +97,7 @@ function scanOnce({ ops, directory, shards, voidAfter, beforeEpoch }: ScanReques
   const epochs = heads.map((head, index): OldEpoch => {
     const headShards = head.start.shards.map(({ shard }) => shard);
     if (!headShards.some((shard) => state.wanted.has(shard))) {
-      return { epoch: head.epoch, shards: headShards, segments: null, tail: null };
+      return { epoch: head.epoch, shards: headShards, segments: null, blanks: [], tail: null };
     }
     const limits = limitsOf(heads.slice(index + 1), voidAfter);
     return { epoch: head.epoch, shards: headShards, ...scanEpoch(ops, directory, head, limits, state) };
@@ -179,7 +181,7 @@ function scanEpoch(
   head: EpochHead,
   limits: Float64Array,
   state: ScanState,
-): { segments: OldSegment[]; tail: Tail | null } {
+): { segments: OldSegment[]; blanks: string[]; tail: Tail | null } {
   const cursor: EpochCursor = {
     chain: Buffer.from(head.start.chainBefore),
     ordinal: -1,
@@ -187,21 +189,23 @@ function scanEpoch(
     tail: null,
   };
   const segments: OldSegment[] = [];
+  const blanks: string[] = [];
   /** Where the segment before stopped; offset 0 is one that didn't even begin. */
   let end: { path: string; offset: number } | null = null;
   for (const [index, number] of head.segments.entries()) {
     const path = segmentPath(directory, head.epoch, number);
     const bytes = readFile(ops, path);
     const old: OldSegment = { path, lastSeqs: new Float64Array(SHARDS_MAX) };
-    segments.push(old);
     const record = readRecord(bytes, 0, head.epoch, number, head.start.salt);
     if (record?.kind !== 'start') {
       if (findRecord(bytes, 1, head.epoch, number, head.start.salt) !== -1) {
         throw new JournalDamaged(path, 0, 'the start record is bad, and records follow');
       }
       if (end?.offset !== 0) end = { path, offset: 0 };
+      blanks.push(path);
       continue;
     }
+    segments.push(old);
     const expected = (head.segments[0] ?? 0) + index;
     if (number !== expected) {
       throw new JournalDamaged(segmentPath(directory, head.epoch, expected), 0, 'this segment is missing');
@@ -214,7 +218,7 @@ function scanEpoch(
     end = { path, offset: scanCommits(bytes, head, number, old, limits, state, cursor) };
     for (const shard of state.wanted) state.links[shard] = Buffer.from(state.links[shard] ?? []);
   }
-  return { segments, tail: cursor.tail };
+  return { segments, blanks, tail: cursor.tail };
 }
 
 /** Checks a segment's start record against what was read before it. */
@@ -226,7 +230,7 @@ function beginShards(
   cursor: EpochCursor,
   path: string,
 ): void {
-  for (const { shard, fenceSeq, nextSeq, link } of starts) {
+  for (const { shard, nextSeq, link } of starts) {
     if (!isFirst) {
       if (cursor.positions[shard] !== nextSeq - 1) throw new JournalDamaged(path, 0, gap(shard));
       continue;
@@ -237,7 +241,7 @@ function beginShards(
     if (state.seen.has(shard)) {
       if (state.lastSeqs[shard] !== lastSeq) throw new JournalDamaged(path, 0, gap(shard));
       const held = state.links[shard];
-      if (lastSeq === fenceSeq - 1 && held !== undefined && !held.equals(link)) {
+      if (lastSeq === nextSeq - 1 && held !== undefined && !held.equals(link)) {
         throw new JournalDamaged(path, 0, `earlier entries of shard ${shard} were changed`);
       }
     }

@@ -2,7 +2,8 @@
  * Deletes whole segments and epochs that hold nothing but trimmed entries, in the background.
  *
  * Always the oldest first, each deletion synced before the next: whatever a crash leaves is an end of the history
- * without holes, so a hole always means damage. That goes across epochs too: nothing is deleted from an epoch while an
+ * without holes, so a hole always means damage. Segments at the end that were never begun go before all, for the last one
+ * that is left must have a start record. That goes across epochs too: nothing is deleted from an epoch while an
  * older one that shares a shard with it is there, ours or another thread's. The last segment of an epoch
  * stays until a newer epoch has begun every shard of it, because its start record says where the shards stand.
  */
@@ -34,7 +35,11 @@ export function createTrimmer({
   /** The writer's own epoch: `segments` are those that it is done with, oldest first; they are taken out here. */
   readonly own: { readonly epoch: number; readonly shards: readonly ShardId[]; readonly segments: OldSegment[] };
 }): Trimmer {
-  let epochs = older.map((epoch) => ({ ...epoch, segments: epoch.segments === null ? null : [...epoch.segments] }));
+  let epochs = older.map((epoch) => ({
+    ...epoch,
+    segments: epoch.segments === null ? null : [...epoch.segments],
+    blanks: [...epoch.blanks],
+  }));
   let running: Promise<void> | null = null;
   let again = false;
   let closed = false;
@@ -70,8 +75,12 @@ export function createTrimmer({
   }
 
   /** True when the epoch is gone. */
-  async function deleteEpoch({ epoch, shards, segments }: (typeof epochs)[number]): Promise<boolean> {
+  async function deleteEpoch({ epoch, shards, segments, blanks }: (typeof epochs)[number]): Promise<boolean> {
     if (segments === null) return !listEpochs(ops, directory).includes(epoch);
+    while (blanks.length > 0) {
+      if (closed || !(await deleteDurably(epoch, blanks.at(-1) ?? ''))) return false;
+      blanks.pop();
+    }
     const isSucceeded = shards.every((shard) => marks.opened.get(shard) > epoch);
     await deleteSegments(epoch, shards, segments, isSucceeded ? 0 : 1);
     if (segments.length > 0 || closed) return false;
@@ -95,13 +104,18 @@ export function createTrimmer({
     for (let oldest = segments[0]; oldest !== undefined && segments.length > keep && !closed; oldest = segments[0]) {
       const { lastSeqs, path } = oldest;
       if (!shards.every((shard) => (lastSeqs[shard] ?? 0) <= marks.trimmed.get(shard))) return;
-      if (!(await deleteFile(ops, path))) return;
+      if (!(await deleteDurably(epoch, path))) return;
       segments.shift();
-      try {
-        ops.syncDirectory(epochPath(directory, epoch));
-      } catch (error) {
-        if (!isErrorCode(error, 'ENOENT')) return;
-      }
+    }
+  }
+
+  async function deleteDurably(epoch: number, path: string): Promise<boolean> {
+    if (!(await deleteFile(ops, path))) return false;
+    try {
+      ops.syncDirectory(epochPath(directory, epoch));
+      return true;
+    } catch (error) {
+      return isErrorCode(error, 'ENOENT');
     }
   }
 

@@ -74,6 +74,8 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   const roomBytes = Math.min(ROOM_BYTES, Math.floor(segmentBytes / 4));
   const salt = randomBytes(4).readUInt32LE();
   const appended = Float64Array.from(scan.lastSeqs);
+  /** By shard: the chain of the record that holds its last entry. */
+  const links: Buffer[] = [...scan.links];
   const isOwned = new Uint8Array(SHARDS_MAX);
   for (const shard of shards) isOwned[shard] = 1;
 
@@ -92,6 +94,8 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   let syncMs = 0;
 
   const done: OldSegment[] = [];
+  /** The segment before the open one, until the start record of that is durable: an epoch must never be without one. */
+  let leaving: OldSegment | null = null;
   const preparer = createPreparer({ ops, path: preparedPath(directory, epoch), directory, retryMs });
   preparer.prepare(segmentBytesOf(segmentsMade, segmentBytes));
   const trimmer = createTrimmer({
@@ -141,6 +145,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
       ordinal += 1;
       for (const { shard, lastSeq } of entries) {
         appended[shard] = lastSeq;
+        links[shard] = chain;
         segment.lastSeqs[shard] = lastSeq;
       }
       const startMs = performance.now();
@@ -176,6 +181,10 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   function noteDurable(entries: readonly Entry[], startMs: number): void {
     syncMs += (performance.now() - startMs - syncMs) / 8;
     for (const { shard, lastSeq } of entries) marks.durable.raise(shard, lastSeq);
+    if (leaving === null) return;
+    done.push({ path: leaving.path, lastSeqs: leaving.lastSeqs });
+    leaving = null;
+    trimmer.request();
   }
 
   /** What may be appended is decided by the caller; that it decided right is checked here. */
@@ -200,8 +209,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     const previous = segment;
     segment = makeSegment(previous.number + 1, headBytes + recordBytes);
     ops.close(previous.fd);
-    done.push({ path: previous.path, lastSeqs: previous.lastSeqs });
-    trimmer.request();
+    leaving = previous;
     return headBytes;
   }
 
@@ -230,7 +238,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
         shard,
         fenceSeq: (scan.lastSeqs[shard] ?? 0) + 1,
         nextSeq: (appended[shard] ?? 0) + 1,
-        link: scan.links[shard] ?? Buffer.alloc(CHAIN_BYTES),
+        link: links[shard] ?? Buffer.alloc(CHAIN_BYTES),
       }),
     );
     const start = { chainBefore: chain, salt, shards: starts };
