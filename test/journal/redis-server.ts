@@ -29,7 +29,7 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** AOF with `appendfsync always` and `noeviction`, where `settings` (names of redis.conf) don't say otherwise. */
+/** AOF with `appendfsync always` and `noeviction`, where `settings` (as in redis.conf) don't say otherwise. */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-redis-'));
   const port = await freePort();
@@ -41,10 +41,11 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
     appendonly: 'yes',
     appendfsync: 'always',
     'maxmemory-policy': 'noeviction',
+    'repl-diskless-sync-delay': '0',
     loglevel: 'warning',
     ...settings,
   };
-  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
+  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, ...value.split(' ')]);
   let child: ChildProcess | null = null;
 
   async function start(): Promise<void> {

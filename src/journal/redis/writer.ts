@@ -250,8 +250,9 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
         if (link === watched && isLate()) lose(new Error(`no answer from Redis within ${appendMsMax} ms`));
       });
     }
-    room.look().catch(() => {
-      // The connection is lost, and says so itself.
+    room.look().catch((error: unknown) => {
+      // Of a cluster, it may be one server that is lost, and nothing else says so.
+      if (link === watched) lose(asError(error));
     });
   }
 
