@@ -74,8 +74,8 @@ const JSON_TYPE = 'application/json';
 const PROBLEM_TYPE = 'application/problem+json';
 /** Counted for a request whose connection broke; nobody reads it. */
 const CLIENT_GONE = 499;
-/** A stream whose sender says nothing for this long is given up. */
-const STREAM_SILENCE_MS = 10_000;
+/** A stream whose sender says nothing for this long is given up: before uWebSockets.js cuts it off, with an answer. */
+const STREAM_SILENCE_MS = 6_000;
 
 /** Continues the value of Content-Type: one call into uWebSockets.js for all headers instead of one for each. */
 const AFTER_TYPE = '\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ';

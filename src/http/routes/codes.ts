@@ -15,7 +15,8 @@ const SERVERS = ['admin', 'service'] as const;
 const TAG = 'Codes';
 const DEFAULT_PATTERN = '{RANDOM:4}-{RANDOM:4}-{RANDOM:4}-{RANDOM:4}';
 const STAGING_DEADLINE_MS = 30_000;
-const UPLOAD_SILENCE_MS = 10_000;
+/** To the first bytes; each that come give it more time. */
+const UPLOAD_SILENCE_MS = 6_000;
 /** Codes under this are guessed too soon (see docs, "Guessing codes"). */
 const BITS_ADVISED = 80;
 const STAGING_PROBLEMS = ['book-not-found', 'book-archived', 'not-possible', 'too-many-uploads'] as const;

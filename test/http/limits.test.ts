@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { createConnectionLimit, createRateLimit } from '../../src/http/limits.js';
+import { renderHttpMetrics } from '../../src/http/metrics.js';
+import type { HttpLimits } from '../../src/http/server.js';
+import { ADMIN, SERVICE, USER } from './memory-parts.js';
+import { eventually, type Served, serve } from './serve.js';
+
+async function serveFor(t: TestContext, limits: Partial<HttpLimits>): Promise<Served> {
+  const served = await serve(limits);
+  t.after(() => served.stop());
+  return served;
+}
+
+describe('unknown codes', () => {
+  it('of a user are refused after ten in a minute, until the minute is over', async (t) => {
+    const served = await serveFor(t, {});
+    await served.call('POST', '/api/v1/coupon-books', { as: ADMIN, body: { name: 'B', initialCodes: ['one'] } });
+    const tryOne = (as: typeof USER, i: number) => served.call('GET', `/api/v1/coupons/code/guess-${i}`, { as });
+    for (let i = 0; i < 10; i++) assert.equal((await tryOne(USER, i)).status, 404);
+    const refused = await tryOne(USER, 10);
+    assert.equal(refused.status, 429);
+    assert.equal(refused.json['type'], '/problems/too-many-misses');
+    const seconds = Number(refused.headers.get('retry-after'));
+    assert.ok(Number.isInteger(seconds) && seconds >= 1 && seconds <= 60);
+    const redeem = { as: USER, body: { userId: USER.id } };
+    assert.equal((await served.call('POST', '/api/v1/coupons/init-0/redeem', redeem)).status, 429);
+    for (const as of [ADMIN, SERVICE]) for (let i = 0; i < 12; i++) assert.equal((await tryOne(as, i)).status, 404);
+    const metrics = renderHttpMetrics([served.counters]);
+    assert.match(metrics, /clipbook_http_misses_total 10\n/);
+    assert.match(metrics, /clipbook_http_misses_refused_total 2\n/);
+  });
+
+  it('of one address are counted together', async (t) => {
+    const served = await serveFor(t, { missesPerCallerMax: 100, missesPerAddressMax: 3 });
+    const users = [1, 2, 3, 4].map((i) => ({ id: `u-${i}`, email: `u${i}@u.com`, role: 'user' as const }));
+    const statuses: number[] = [];
+    for (const as of users) statuses.push((await served.call('GET', '/api/v1/coupons/code/guess', { as })).status);
+    assert.deepEqual(statuses, [404, 404, 404, 429]);
+  });
+});
+
+describe('sign-ins', () => {
+  const wrong = { email: 'admin@admin.com', password: 'wrong' };
+  const right = { email: 'admin@admin.com', password: 'Password1' };
+
+  it('that fail are the same for an unknown email and a wrong password', async (t) => {
+    const served = await serveFor(t, {});
+    const answers = await Promise.all(
+      [wrong, { email: 'nobody@nobody.com', password: 'Password1' }].map((body) =>
+        served.call('POST', '/api/v1/auth/token', { body }),
+      ),
+    );
+    for (const { status, json } of answers) {
+      assert.equal(status, 401);
+      assert.equal(json['type'], '/problems/wrong-credentials');
+      assert.equal(json['detail'], answers[0]?.json['detail']);
+    }
+  });
+
+  it('that fail too often are refused for their email, in any case, also with the right password', async (t) => {
+    const served = await serveFor(t, { signInsPerEmailMax: 3 });
+    const signIn = (body: object) => served.call('POST', '/api/v1/auth/token', { body });
+    for (let i = 0; i < 5; i++) assert.equal((await signIn(right)).status, 200);
+    for (let i = 0; i < 3; i++) assert.equal((await signIn(wrong)).status, 401);
+    const refused = await signIn({ ...right, email: 'ADMIN@admin.com' });
+    assert.equal(refused.status, 429);
+    assert.equal(refused.json['type'], '/problems/too-many-sign-ins');
+    assert.ok(Number(refused.headers.get('retry-after')) >= 1);
+    assert.equal((await signIn({ ...right, email: 'user@user.com' })).status, 200);
+  });
+
+  it('that fail too often are refused for their address', async (t) => {
+    const served = await serveFor(t, { signInsPerAddressMax: 3 });
+    const statuses: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const body = { email: `nobody${i}@nobody.com`, password: 'x' };
+      statuses.push((await served.call('POST', '/api/v1/auth/token', { body })).status);
+    }
+    assert.deepEqual(statuses, [401, 401, 401, 429]);
+  });
+
+  it('are refused when too many are under way', async (t) => {
+    const served = await serveFor(t, { signInsAtOnceMax: 2 });
+    let open = (): void => undefined;
+    served.control.signInGate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const under = ['admin@admin.com', 'user@user.com'].map((email) =>
+      served.call('POST', '/api/v1/auth/token', { body: { ...right, email } }),
+    );
+    await eventually(() => served.control.signIns.length === 2, 'the sign-ins');
+    const third = await served.call('POST', '/api/v1/auth/token', { body: right });
+    assert.equal(third.status, 429);
+    open();
+    for (const answer of await Promise.all(under)) assert.equal(answer.status, 200);
+  });
+});
+
+describe('requests under way', () => {
+  it('are refused at once when there are too many', async (t) => {
+    const served = await serveFor(t, { inFlightMax: 2 });
+    await served.call('GET', '/livez');
+    served.engine.holding = true;
+    const body = { userId: 'u' };
+    const under = [1, 2].map(() => served.call('POST', '/api/v1/coupons/any/lock', { as: ADMIN, body }));
+    await eventually(() => served.engine.commands.length === 2, 'the commands');
+    const third = await served.call('POST', '/api/v1/coupons/any/lock', { as: ADMIN, body });
+    assert.equal(third.status, 503);
+    assert.equal(third.json['type'], '/problems/overloaded');
+    assert.equal(third.headers.get('retry-after'), '1');
+    served.engine.release();
+    for (const answer of await Promise.all(under)) assert.equal(answer.status, 404);
+  });
+});
+
+describe('connections', () => {
+  it('are refused when there are too many, and taken again when some have gone', async (t) => {
+    const served = await serveFor(t, { connectionsMax: 5 });
+    const request = 'GET /livez HTTP/1.1\r\nHost: h\r\n\r\n';
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => served.open()));
+    assert.equal(await served.raw(request), '');
+    for (const socket of sockets) socket.destroy();
+    await eventually(() => /clipbook_http_connections 0\n/.test(renderHttpMetrics([served.counters])), 'the closes');
+    assert.match(await served.raw(request, 'alive'), /200 OK/);
+  });
+
+  it('of one address are limited only when room gets short', () => {
+    const limit = createConnectionLimit({ connectionsMax: 10, perAddressMax: 2 });
+    for (let i = 0; i < 5; i++) assert.equal(limit.opened('greedy', 0), true);
+    assert.equal(limit.opened('greedy', 0), false);
+    assert.equal(limit.opened('modest', 0), true);
+    assert.equal(limit.opened('greedy', 10_000), true);
+    for (let i = 0; i < 3; i++) limit.closed();
+    assert.equal(limit.count, 5);
+  });
+});
+
+describe('a rate limit', () => {
+  it('counts in windows that begin with the first', () => {
+    const limit = createRateLimit({ countMax: 2, windowMs: 100, namesMax: 10 });
+    assert.ok(limit.isEmpty());
+    limit.add('a', 0);
+    limit.add('a', 90);
+    assert.equal(limit.blockedUntil('a', 99), 100);
+    assert.equal(limit.blockedUntil('b', 99), 0);
+    assert.equal(limit.blockedUntil('a', 100), 0);
+    limit.add('a', 100);
+    assert.equal(limit.blockedUntil('a', 101), 0);
+  });
+
+  it('takes one back', () => {
+    const limit = createRateLimit({ countMax: 1, windowMs: 100, namesMax: 10 });
+    limit.add('a', 0);
+    limit.forgive('a');
+    assert.equal(limit.blockedUntil('a', 1), 0);
+  });
+
+  it('forgets what is over first, and then what is oldest', () => {
+    const limit = createRateLimit({ countMax: 1, windowMs: 100, namesMax: 3 });
+    limit.add('over', 0);
+    limit.add('b', 50);
+    limit.add('c', 60);
+    limit.add('d', 101);
+    assert.equal(limit.blockedUntil('b', 102), 150);
+    limit.add('e', 102);
+    assert.equal(limit.blockedUntil('b', 103), 0);
+    assert.equal(limit.blockedUntil('c', 103), 160);
+  });
+});

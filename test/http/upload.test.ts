@@ -1,0 +1,283 @@
+/** Codes in, as JSON, CSV and NDJSON, and out, as CSV: streamed both ways. */
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asBookId, asSeq } from '../../src/domain/ids.js';
+import { BodyBroken, createBodyStream } from '../../src/http/body-stream.js';
+import { ADMIN } from './memory-parts.js';
+import { type Answer, eventually, type Served, serve } from './serve.js';
+
+let served: Served;
+let bookId = '';
+let path = '';
+
+before(async () => {
+  served = await serve();
+  const made = await served.call('POST', '/api/v1/coupon-books', { as: ADMIN, body: { name: 'Book' } });
+  bookId = String(made.json['id']);
+  path = `/api/v1/coupon-books/${bookId}/codes`;
+});
+after(() => served.stop());
+beforeEach(() => {
+  served.control.uploads.length = 0;
+  served.control.discarded.length = 0;
+});
+
+const upload = (type: string, body: string, to = path): Promise<Answer> =>
+  served.call('POST', to, { as: ADMIN, headers: { 'content-type': type }, body });
+
+const headOf = async (length: string): Promise<string> =>
+  `POST ${path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\nContent-Type: text/csv\r\n${length}\r\n\r\n`;
+
+describe('an upload', () => {
+  for (const [type, format, body] of [
+    ['application/json', 'json', '{"codes":["AAA","BBB"]}'],
+    ['text/csv', 'csv', 'code\nAAA\nBBB\n'],
+    ['text/csv; charset=utf-8; header=present', 'csv', 'code\nAAA\nBBB\n'],
+    ['application/x-ndjson', 'ndjson', '"AAA"\n"BBB"\n'],
+  ] as const) {
+    it(`as ${type} is staged and made live`, async () => {
+      const answer = await upload(type, body);
+      assert.equal(answer.status, 200, answer.text);
+      assert.deepEqual(answer.json, { received: 2, added: 2, duplicates: 0, invalid: 0, errors: [] });
+      assert.deepEqual(served.control.uploads, [{ format, text: body, state: 'ended' }]);
+      assert.match(answer.headers.get('commit-seq') ?? '', /^\d+-\d+$/);
+    });
+  }
+
+  it('of many megabytes goes through, whole and in order', async () => {
+    const body = `code\n${Array.from({ length: 400_000 }, (_, i) => `CODE-${i}`).join('\n')}\n`;
+    const answer = await upload('text/csv', body);
+    assert.equal(answer.json['received'], 400_000);
+    assert.equal(served.control.uploads[0]?.text, body);
+  });
+
+  it('of JSON above what is read at once goes through as well', async () => {
+    const body = JSON.stringify({ codes: Array.from({ length: 20_000 }, (_, i) => `CODE-${i}`) });
+    const answer = await upload('application/json', body);
+    assert.equal(answer.json['received'], 20_000);
+  });
+
+  it('of too much JSON is refused and leaves nothing', async () => {
+    const answer = await upload('application/json', `{"codes":["${'A'.repeat(9 * 1024 * 1024)}"]}`);
+    assert.equal(answer.status, 413);
+    await eventually(() => served.control.uploads[0]?.state === 'aborted', 'the abort');
+  });
+
+  it('of small JSON that is wrong says what is', async () => {
+    assert.equal((await upload('application/json', '{')).json['type'], '/problems/malformed-request');
+    const unknown = await upload('application/json', '{"codes":["AAA"],"more":1}');
+    assert.deepEqual(unknown.json['errors'], [{ path: 'more', message: 'Unknown field' }]);
+    assert.equal((await upload('application/json', '{"codes":[1]}')).status, 400);
+    assert.equal((await upload('application/json', '{"codes":[]}')).status, 400);
+    assert.deepEqual(served.control.uploads, []);
+  });
+
+  it('of another type is refused', async () => {
+    const answer = await upload('application/zip', 'PK');
+    assert.equal(answer.status, 415);
+  });
+
+  it('into a book that is not there, or not open, is refused before anything is staged', async () => {
+    const missing = await upload(
+      'text/csv',
+      'code\nAAA\n',
+      '/api/v1/coupon-books/0193a3b0-7c00-7000-8000-00000000ffff/codes',
+    );
+    assert.equal(missing.status, 404);
+    const made = await served.call('POST', '/api/v1/coupon-books', { as: ADMIN, body: { name: 'Gone' } });
+    const gone = `/api/v1/coupon-books/${String(made.json['id'])}`;
+    await served.call('DELETE', gone, { as: ADMIN });
+    assert.equal((await upload('text/csv', 'code\nAAA\n', `${gone}/codes`)).status, 410);
+    assert.deepEqual(served.control.uploads, []);
+  });
+
+  it('without a token is refused before its body comes', async () => {
+    const answer = await served.raw(
+      `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\n`,
+    );
+    assert.match(answer, /^HTTP\/1\.1 401/);
+    assert.match(answer, /Connection: close/);
+  });
+
+  it('that the engine refuses is discarded', async () => {
+    const { engine } = served;
+    const ask = engine.command;
+    engine.command = (_command, _origin, reply) => {
+      engine.command = ask;
+      queueMicrotask(() => reply({ kind: 'refused', reason: 'bookArchived', detail: 'Gone.' }));
+    };
+    assert.equal((await upload('text/csv', 'code\nAAA\n')).status, 410);
+    assert.equal(served.control.discarded.length, 1);
+  });
+
+  it('whose connection breaks is given up', async () => {
+    const socket = await served.open();
+    socket.write(`${await headOf('Content-Length: 1000000')}code\nAAA\n`);
+    await eventually(() => served.control.uploads[0]?.text === 'code\nAAA\n', 'the first chunk');
+    socket.destroy();
+    await eventually(() => served.control.uploads[0]?.state === 'aborted', 'the abort');
+    assert.equal((await served.call('GET', '/livez')).status, 200);
+  });
+
+  it('whose sender falls silent is given up', { timeout: 20_000 }, async () => {
+    const answer = await served.raw(`${await headOf('Content-Length: 1000000')}code\nAAA\n`);
+    assert.match(answer, /^HTTP\/1\.1 408/);
+    await eventually(() => served.control.uploads[0]?.state === 'aborted', 'the abort');
+  });
+
+  it('is held back while staging is slow', { timeout: 30_000 }, async () => {
+    const { control } = served;
+    const take = control.uploadChunk;
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    control.uploadChunk = async (id, bytes) => {
+      await gate;
+      return take(id, bytes);
+    };
+    const socket = await served.open();
+    const total = 64 * 1024 * 1024;
+    socket.write(await headOf(`Content-Length: ${total}`));
+    socket.write(Buffer.alloc(total, `${'A'.repeat(63)}\n`));
+    let got = '';
+    socket.on('data', (chunk) => {
+      got += chunk.toString();
+    });
+    await eventually(() => socket.bytesWritten > 0 && socket.writableLength > 0, 'the pressure');
+    let before = -1;
+    // Settled: the kernel's buffers are full, and nothing moves any more.
+    while (before !== socket.writableLength) {
+      before = socket.writableLength;
+      await sleep(200);
+    }
+    assert.ok(socket.writableLength > total / 2, `${socket.writableLength} bytes are still with the sender`);
+    open();
+    await eventually(() => got.includes('"received"'), 'the answer');
+    assert.match(got, new RegExp(`"received":${total / 64}`));
+    control.uploadChunk = take;
+    socket.destroy();
+  });
+});
+
+describe('a body stream', () => {
+  const pressure: string[] = [];
+  const stream = () => createBodyStream({ pause: () => pressure.push('pause'), resume: () => pressure.push('resume') });
+  const bytes = (length: number): ArrayBuffer => new ArrayBuffer(length);
+
+  it('hands on what comes, then the end', async () => {
+    const body = stream();
+    body.push(bytes(3), false);
+    body.push(bytes(0), true);
+    assert.equal((await body.next())?.length, 3);
+    assert.equal(await body.next(), null);
+  });
+
+  it('pauses when it holds a megabyte, and resumes below half of it', async () => {
+    const body = stream();
+    body.push(bytes(700_000), false);
+    body.push(bytes(400_000), false);
+    assert.deepEqual(pressure, ['pause']);
+    await body.next();
+    assert.deepEqual(pressure, ['pause', 'resume']);
+  });
+
+  it('rejects whoever waits, and whoever comes, when it breaks', async () => {
+    const body = stream();
+    const waiting = body.next();
+    assert.ok(body.isStarving());
+    body.break();
+    await assert.rejects(waiting, BodyBroken);
+    await assert.rejects(body.next(), BodyBroken);
+  });
+
+  it('that has ended does not break', async () => {
+    const body = stream();
+    body.push(bytes(1), true);
+    body.break();
+    assert.equal((await body.next())?.length, 1);
+    assert.equal(await body.next(), null);
+  });
+});
+
+describe('an export', () => {
+  const exportPath = (): string => `/api/v1/coupon-books/${bookId}/codes.csv`;
+
+  it('has a header, and every field as CSV wants it', async () => {
+    served.engine.codes.clear();
+    served.engine.codes.set('A-1', {
+      code: 'A-1',
+      bookId: asBookId(bookId),
+      status: 'locked',
+      userId: 'Smith, "Al"',
+      assignedMs: Date.UTC(2026, 0, 1),
+      lockId: 1,
+      lockedUntilMs: Date.UTC(2026, 0, 2),
+      redemptionCount: 2,
+      remaining: 0,
+      lastSeq: asSeq(1),
+    });
+    const answer = await served.call('GET', exportPath(), { as: ADMIN });
+    assert.equal(answer.headers.get('content-disposition'), `attachment; filename="codes-${bookId}.csv"`);
+    assert.equal(
+      answer.text,
+      'code,status,userId,assignedAt,lockedUntil,redemptionCount\r\nA-1,locked,"Smith, ""Al""",2026-01-01T00:00:00.000Z,2026-01-02T00:00:00.000Z,2\r\n',
+    );
+  });
+
+  it('of many pages is whole, also for a client that reads slowly', async () => {
+    served.engine.codes.clear();
+    await upload('text/csv', `code\n${Array.from({ length: 30_000 }, (_, i) => `C${i}`).join('\n')}\n`);
+    const fast = await served.call('GET', exportPath(), { as: ADMIN });
+    assert.equal(fast.text.split('\r\n').length, 30_002);
+    const socket = await served.open();
+    let got = '';
+    socket.on('data', (chunk) => {
+      got += chunk.toString();
+      socket.pause();
+      setTimeout(() => socket.resume(), 1);
+    });
+    socket.write(
+      `GET ${exportPath()} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\n\r\n`,
+    );
+    await eventually(() => got.endsWith('\r\n0\r\n\r\n'), 'the end');
+    assert.equal(got.split('available').length, 30_001);
+    socket.destroy();
+  });
+
+  it('that can not go on is cut off, not ended', async () => {
+    const { engine } = served;
+    const ask = engine.query;
+    let pages = 0;
+    engine.query = (asked, shard, reply) => {
+      if (asked.kind === 'listCodes' && ++pages === 3) {
+        queueMicrotask(() => reply({ kind: 'unavailable', reason: 'recovering', retryAfterMs: 1000 }));
+      } else ask(asked, shard, reply);
+    };
+    await assert.rejects(served.call('GET', exportPath(), { as: ADMIN }));
+    engine.query = ask;
+    assert.equal((await served.call('GET', '/livez')).status, 200);
+  });
+
+  it('whose client goes away ends', async () => {
+    const queries = (): number => served.engine.queries.length;
+    const socket = await served.open();
+    socket.pause();
+    socket.write(
+      `GET ${exportPath()} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\n\r\n`,
+    );
+    const first = queries();
+    await eventually(() => queries() > first, 'the first page');
+    socket.destroy();
+    assert.equal((await served.call('GET', '/livez')).status, 200);
+  });
+
+  it('of an unknown book is a problem, and HEAD has no body', async () => {
+    const unknown = '/api/v1/coupon-books/0193a3b0-7c00-7000-8000-00000000ffff/codes.csv';
+    assert.equal((await served.call('GET', unknown, { as: ADMIN })).status, 404);
+    const answer = await served.call('HEAD', exportPath(), { as: ADMIN });
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers.get('content-type') ?? '', /^text\/csv/);
+  });
+});
