@@ -36,19 +36,21 @@ export interface LinkOptions {
 /** Rejects within `openMsMax` when there is no answer, and with what the server said when it can't be used. */
 export async function openLink(options: LinkOptions): Promise<Link> {
   const opened: { disconnect(): void }[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const message = `no answer from Redis at ${placeOf(options.url)} within ${options.openMsMax} ms`;
-    timer = setTimeout(() => reject(new Error(message)), options.openMsMax);
-  });
   try {
-    return await Promise.race([connect(options, opened), late]);
+    return await within(options.openMsMax, connect(options, opened));
   } catch (error) {
     for (const client of opened) client.disconnect();
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
+}
+
+/** Rejects when the work takes longer; what becomes of it then is nobody's concern any more. */
+export function within<T>(msMax: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer from Redis within ${msMax} ms`)), msMax);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** Host and port of a URL, without its user and password. */
@@ -86,7 +88,7 @@ async function connectCluster(
   opened: { disconnect(): void }[],
 ): Promise<Link> {
   const { hostname, port, username, password, protocol } = new URL(options.url);
-  const cluster = new Cluster([{ host: hostname, port: port === '' ? 6379 : Number(port) }], {
+  const cluster = new Cluster([{ host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 6379 : Number(port) }], {
     lazyConnect: true,
     clusterRetryStrategy: () => null,
     enableOfflineQueue: false,

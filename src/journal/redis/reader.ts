@@ -13,7 +13,8 @@ import { type Link, type LinkOptions, openLink } from './connection.js';
 import type { DurableSeqs } from './durable.js';
 import { decodeEntry, entryId, follows, type StoredEntry, streamKey } from './entry.js';
 
-const COUNT_MAX = 1000;
+/** Entries differ in size, so what one call may bring is bounded by a number that is harmless even for large ones. */
+const COUNT_MAX = 256;
 /** Guess at the size of an entry before one was seen. */
 const ENTRY_BYTES = 4096;
 
@@ -104,8 +105,7 @@ export function createRedisReader(
     read,
     async size() {
       let bytes = 0;
-      const link = await connected();
-      const sizes = await Promise.all(shards().map((shard) => link.send('MEMORY', ['USAGE', streamKey(shard)])));
+      const sizes = await Promise.all(shards().map((shard) => ask('MEMORY', ['USAGE', streamKey(shard)])));
       for (const size of sizes) bytes += Number(size ?? 0);
       return bytes;
     },

@@ -17,7 +17,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Journal, JournalReader, JournalWriter } from '../journal.js';
-import { type LinkOptions, openLink, placeOf } from './connection.js';
+import { type Link, type LinkOptions, openLink, placeOf, within } from './connection.js';
 import { createDurableBuffer, durableSeqs } from './durable.js';
 import { assertFit, describeDurability, type RedisFacts, RedisUnfit } from './facts.js';
 import { createRedisReader, openedShards } from './reader.js';
@@ -80,39 +80,37 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
     return kept;
   };
 
-  const openWriter: Journal['openWriter'] = async (shards, startAfter, goOnAfter) => {
-    const link = await openLink(writerLink);
-    try {
-      assertFit(link.facts, waitReplicas);
-      const tails = await within(
-        appendMsMax,
-        Promise.all(shards.map((shard) => takeShard(link, shard, { startAfter, goOnAfter }))),
-      );
-      // What is in the streams counts from now on, so the replicas must have that too.
-      if (waitReplicas > 0) await waitForReplicas(link, waitReplicas, waitMsMax);
-      for (const tail of tails) durable.set(tail.shard, tail.durable);
-      const writer = await createRedisWriter({
-        link,
-        linkOptions: writerLink,
-        tails,
-        durable,
-        inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
-        appendMsMax,
-        waitReplicas,
-        waitMsMax,
-        log,
-      });
-      return keep(writer);
-    } catch (error) {
-      link.close();
-      throw error;
-    }
-  };
+  async function takeOver(link: Link, ...[shards, startAfter, goOnAfter]: Parameters<Journal['openWriter']>) {
+    assertFit(link.facts, waitReplicas);
+    const tails = await Promise.all(shards.map((shard) => takeShard(link, shard, { startAfter, goOnAfter })));
+    // What is in the streams counts from now on, so the replicas must have that too.
+    if (waitReplicas > 0) await waitForReplicas(link, waitReplicas, waitMsMax);
+    for (const tail of tails) durable.set(tail.shard, tail.durable);
+    return createRedisWriter({
+      link,
+      linkOptions: writerLink,
+      tails,
+      durable,
+      inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
+      appendMsMax,
+      waitReplicas,
+      waitMsMax,
+      log,
+    });
+  }
 
   return {
     name: 'redis',
     durability: `${placeOf(url)}: ${describeDurability(facts, waitReplicas)}`,
-    openWriter,
+    async openWriter(...asked) {
+      const link = await openLink(writerLink);
+      try {
+        return keep(await within(appendMsMax, takeOver(link, ...asked)));
+      } catch (error) {
+        link.close();
+        throw error;
+      }
+    },
     async openReader() {
       return keep(createRedisReader(readerLink, durable, () => openedShards(durable)));
     },
@@ -134,12 +132,4 @@ async function firstFacts(linkOptions: LinkOptions, msMax: number): Promise<Redi
       await sleep(100);
     }
   }
-}
-
-function within<T>(msMax: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer from Redis within ${msMax} ms`)), msMax);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -21,7 +21,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Seq, ShardId } from '../../domain/ids.js';
 import { type Entry, JournalDamaged, JournalFenced, JournalRolledBack, type JournalWriter } from '../journal.js';
-import { type Argument, type Link, type LinkOptions, openLink } from './connection.js';
+import { type Argument, type Link, type LinkOptions, openLink, within } from './connection.js';
 import type { DurableSeqs } from './durable.js';
 import { encodeEntry, entryId, MARK_BYTES } from './entry.js';
 import { assertFit } from './facts.js';
@@ -193,8 +193,13 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
   // ─── The connection ────────────────────────────────────────────────────────────────────────────────────────
 
   async function use(fresh: Link): Promise<void> {
-    room = createRoom(fresh);
-    await room.look();
+    const seen = createRoom(fresh);
+    await seen.look();
+    if (failed !== null || isClosed) {
+      fresh.close();
+      return;
+    }
+    room = seen;
     link = fresh;
     trimmer.attach(fresh);
     fresh.onLost((error) => {
@@ -224,9 +229,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
       try {
         fresh = await openLink(options.linkOptions);
         assertFit(fresh.facts, waitReplicas);
-        await resumeShards(fresh, tails, token);
-        if (failed !== null || isClosed) return fresh.close();
-        await use(fresh);
+        await within(appendMsMax, resumeShards(fresh, tails, token));
+        await within(appendMsMax, use(fresh));
         log.info({}, 'the connection to Redis is back, and the streams are as they were left');
         return;
       } catch (error) {
