@@ -23,6 +23,10 @@ export interface Config {
   readonly databaseUrl: string | null;
   /** `null`: the file journal, under `dataDir`. */
   readonly redisUrl: string | null;
+  /** Replicas of Redis that must have a commit before it is answered; 0: none. */
+  readonly redisWaitReplicas: number;
+  /** How long they may take; then the commit fails. */
+  readonly redisWaitMs: number;
   readonly shards: number;
   /** At most `shards`. */
   readonly shardThreads: number;
@@ -82,6 +86,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     dataDir,
     databaseUrl,
     redisUrl,
+    redisWaitReplicas: read('REDIS_WAIT_REPLICAS', VARIABLES.REDIS_WAIT_REPLICAS) ?? 0,
+    redisWaitMs: read('REDIS_WAIT_MS', VARIABLES.REDIS_WAIT_MS) ?? 1000,
     shards,
     shardThreads: givenShardThreads ?? spareCores(httpThreads, shards),
     httpThreads,
@@ -165,6 +171,12 @@ const VARIABLES = {
     about: 'your Redis, for the journal',
     byDefault: 'a journal in files, under `DATA_DIR`',
   },
+  REDIS_WAIT_REPLICAS: {
+    ...whole(0, 16),
+    about: 'replicas of Redis that must have a commit before it is answered (WAIT)',
+    byDefault: '`0`',
+  },
+  REDIS_WAIT_MS: { ...whole(1, 60_000), about: 'how long those may take; then 503', byDefault: '`1000`' },
   SHARDS: {
     ...whole(1, SHARDS_MAX),
     about: 'logical shards; fixed once there is data',

@@ -46,10 +46,14 @@ function awaitSignal(): Promise<void> {
   });
 }
 
-function announce(config: Config, { port, codeCount }: Clipbook): void {
+function announce(config: Config, { port, codeCount, durability }: Clipbook): void {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const base = `http://${host}:${port}`;
-  const lines = [`data       ${config.dataDir} (${codeCount} codes)`, `API page   ${base}/api-docs`];
+  const lines = [
+    `data       ${config.dataDir} (${codeCount} codes)`,
+    `journal    ${durability}`,
+    `API page   ${base}/api-docs`,
+  ];
   if (config.environment !== 'production') {
     for (const { email, password, role } of SEEDED_LOGINS) lines.push(`login      ${email} / ${password} (${role})`);
   }

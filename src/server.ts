@@ -33,6 +33,8 @@ const VERSION = '0.1.0';
 export interface Clipbook {
   readonly port: number;
   readonly codeCount: number;
+  /** What an answered operation survives, in one line. */
+  readonly durability: string;
   /** For those who want to see a shard thread die. */
   readonly supervisor: Supervisor;
   /** Drains: finishes what was accepted, flushes, and ends every part. */
@@ -52,8 +54,8 @@ export async function startClipbook(
     for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
   try {
-    const { port, supervisor } = await startParts(config, log, onFatal, stops);
-    return { port, supervisor, codeCount: supervisor.codeCount, stop };
+    const { port, supervisor, durability } = await startParts(config, log, onFatal, stops);
+    return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -65,8 +67,11 @@ async function startParts(
   log: Logger,
   onFatal: (message: string) => void,
   stops: Stops,
-): Promise<{ port: number; supervisor: Supervisor }> {
-  const { location, release } = await prepareJournal(join(config.dataDir, 'journal'));
+): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
+  const { location, durability, release } = await prepareJournal(
+    { ...config, directory: join(config.dataDir, 'journal') },
+    log,
+  );
   stops.push(release);
   const databaseUrl = await openDatabase(config, log, stops);
   await migrate(databaseUrl);
@@ -77,7 +82,7 @@ async function startParts(
   if (config.environment !== 'production') await accounts.seed();
 
   const checkpoints = createWatermarks();
-  const journal = await openJournal(location);
+  const journal = await openJournal(location, log);
   stops.push(() => journal.close());
   const reader = await journal.openReader();
 
@@ -140,7 +145,7 @@ async function startParts(
   stops.push(() => stopProjector(projector));
   // Pushed last, so it is the first to go.
   stops.push(() => supervisor.drain());
-  return { port, supervisor };
+  return { port, supervisor, durability };
 }
 
 async function openDatabase(config: Config, log: Logger, stops: Stops): Promise<string> {

@@ -11,7 +11,8 @@ import type { ProjectorThreadData } from '../src/threads.js';
 if (parentPort === null) throw new Error('this is a worker thread');
 const main = parentPort;
 const data = workerData as ProjectorThreadData;
-const journal = await openJournal(data.journal);
+const log = createLogger({ level: data.logLevel, thread: 'projector' });
+const journal = await openJournal(data.journal, log);
 const projector = createProjector({
   shards: Array.from({ length: data.shardCount }, (_, index) => asShardId(index)),
   reader: await journal.openReader(),
@@ -19,7 +20,7 @@ const projector = createProjector({
   checkpoints: createWatermarks(data.checkpoints),
   nowMs: Date.now,
   idempotencyTtlMs: data.idempotencyTtlMs,
-  log: createLogger({ level: data.logLevel, thread: 'projector' }),
+  log,
 });
 
 main.once('message', ({ withinMs }: { readonly withinMs: number }) => void stop(withinMs));

@@ -12,14 +12,15 @@ if (parentPort === null) throw new Error('this is a worker thread');
 const data = workerData as ShardThreadData;
 const checkpoints = createWatermarks(data.checkpoints);
 const clock = createClock();
+const log = createLogger({ level: data.logLevel, thread: `shard-${data.thread}` });
 
 await runShardThread({
   main: parentPort,
   shards: data.shards,
-  journal: await openJournal(data.journal),
+  journal: await openJournal(data.journal, log),
   loader: createSnapshotLoader({ url: data.databaseUrl }),
   state: data.state,
   clock,
-  log: createLogger({ level: data.logLevel, thread: `shard-${data.thread}` }),
+  log,
   checkpoint: (shard) => checkpoints.get(shard),
 });

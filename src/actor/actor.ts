@@ -24,7 +24,7 @@ import { query } from '../domain/query.js';
 import type { Random } from '../domain/random.js';
 import type { ShardState } from '../domain/state.js';
 import { encodeChanges } from '../journal/codec.js';
-import { type Entry, type Journal, JournalDamaged, type JournalWriter } from '../journal/journal.js';
+import { type Entry, type Journal, JournalDamaged, JournalFenced, type JournalWriter } from '../journal/journal.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
 import { type RecoveryOptions, recover, stageBatch } from './recovery.js';
@@ -67,7 +67,7 @@ export interface ActorOptions {
   /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
   readonly defer: (work: () => void) => void;
   readonly after: (delayMs: number, work: () => void) => void;
-  readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  readonly log: RecoveryOptions['log'];
   /** Told of every change of what the actor can do. */
   readonly onStatus: (status: ActorStatus) => void;
 }
@@ -294,17 +294,30 @@ export function createActor(options: ActorOptions): Actor {
   // ─── Recovery ──────────────────────────────────────────────────────────────────────────────────────────────
 
   function fail(error: Error): void {
-    log.error({ err: error }, 'the journal failed; the shards are rebuilt from what is durable');
-    setStatus('recovering');
     generation++;
     const unresolved = inFlight.splice(0);
     // What waits on no failed commit but was decided after one never reached the journal.
     const undecided = replies;
     replies = [];
     changes = new Map();
-    send(undecided.map(({ message }) => ({ to: message.to, id: message.id, reply: unavailable('recovering', 1000) })));
     writer = null;
-    void recoverUntilDone(unresolved, RECOVER_DELAY_MS);
+    send(undecided.map(({ message }) => ({ to: message.to, id: message.id, reply: unavailable('recovering', 1000) })));
+    if (error instanceof JournalFenced) yieldShards(error, unresolved);
+    else {
+      log.error({ err: error }, 'the journal failed; the shards are rebuilt from what is durable');
+      setStatus('recovering');
+      void recoverUntilDone(unresolved, RECOVER_DELAY_MS);
+    }
+  }
+
+  /** Another process has taken the shards over. To take them back would only make the two fight. */
+  function yieldShards(error: JournalFenced, unresolved: readonly Commit[]): void {
+    log.error({ err: error }, 'another process has taken these shards over; this one answers for them no more');
+    setStatus('stopped');
+    const waiting = unresolved.flatMap((commit) => commit.replies);
+    send(
+      waiting.map(({ message }) => ({ to: message.to, id: message.id, reply: unavailable('outcomeUnknown', 1000) })),
+    );
   }
 
   async function recoverUntilDone(unresolved: Commit[], delayMs: number): Promise<void> {

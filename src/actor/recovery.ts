@@ -20,7 +20,7 @@ import {
 } from '../domain/load.js';
 import { type BookState, ShardState, type StateOptions } from '../domain/state.js';
 import { decodeChanges } from '../journal/codec.js';
-import { type Journal, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
+import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
 import type { SnapshotLoader, SnapshotSink } from '../postgres/store.js';
 import { type CodeHashes, collectHashes } from './directory.js';
 
@@ -32,6 +32,7 @@ export interface RecoveryOptions {
   /** Unix ms. `notBefore`: time doesn't run backwards over a restart either. */
   readonly clock: { now(): number; notBefore(ms: number): void };
   readonly publishCodes: (shard: ShardId, hashes: CodeHashes) => Promise<void>;
+  readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
 export interface Recovered {
@@ -42,17 +43,32 @@ export interface Recovered {
 const REPLAY_BYTES = 4 * 1024 * 1024;
 const SNAPSHOTS_MAX = 5;
 
-/** `durable`: what this thread has acknowledged so far; empty at the first start. */
+/**
+ * `durable`: what this thread has acknowledged so far; empty at the first start.
+ *
+ * A journal that lost entries which were acknowledged says so. Then the loss is named in the log, loudly, and the shard goes on
+ * after what is left of it in snapshot and journal: a shop that is closed for good helps nobody.
+ */
 export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
+  const lossOf = new Set<ShardId>();
   for (let tries = 1; ; tries++) {
     const states = await loadSnapshot(options);
-    const writer = await options.journal.openWriter(options.shards, durable.size === 0 ? undefined : durable);
+    const goOnAfter = new Map([...lossOf].map((shard) => [shard, states.get(shard)?.seq ?? asSeq(0)]));
+    let writer: JournalWriter | null = null;
     try {
+      writer = await options.journal.openWriter(options.shards, durable.size === 0 ? undefined : durable, goOnAfter);
       for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
       return { states, writer };
     } catch (error) {
-      await writer.close();
-      if (!(error instanceof JournalTrimmed) || tries === SNAPSHOTS_MAX) throw error;
+      await writer?.close();
+      if (error instanceof JournalRolledBack && !lossOf.has(error.shard)) {
+        lossOf.add(error.shard);
+        const { shard, lostFrom, lostThrough } = error;
+        options.log.error(
+          { shard, lostFrom, lostThrough },
+          'THE JOURNAL LOST ACKNOWLEDGED CHANGES; going on after what is left',
+        );
+      } else if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
     }
   }
 }

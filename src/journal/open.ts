@@ -4,31 +4,74 @@ import { openFileJournal } from './file/file-journal.js';
 import { lockDirectory } from './file/lock.js';
 import { createJournalMarksBuffer, journalMarks } from './file/watermarks.js';
 import type { Journal } from './journal.js';
+import { createDurableBuffer, durableSeqs } from './redis/durable.js';
+import { openRedisJournal } from './redis/redis-journal.js';
 
 /** `marks` is what the threads of this process share of the journal. */
-export interface JournalLocation {
-  readonly kind: 'file';
-  readonly directory: string;
-  readonly marks: SharedArrayBuffer;
+export type JournalLocation =
+  | { readonly kind: 'file'; readonly directory: string; readonly marks: SharedArrayBuffer }
+  | {
+      readonly kind: 'redis';
+      readonly url: string;
+      readonly waitReplicas: number;
+      readonly waitMsMax: number;
+      readonly marks: SharedArrayBuffer;
+    };
+
+export interface JournalLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
 }
 
-/** Once per process, before any thread opens the journal. `release` when the last one has closed it. */
-export async function prepareJournal(
-  directory: string,
-): Promise<{ location: JournalLocation; release(): Promise<void> }> {
-  const lock = await lockDirectory(directory);
-  return {
-    location: { kind: 'file', directory, marks: createJournalMarksBuffer() },
-    release: async () => lock.release(),
-  };
+export interface JournalChoice {
+  /** Null: files. */
+  readonly redisUrl: string | null;
+  readonly redisWaitReplicas: number;
+  readonly redisWaitMs: number;
+  readonly directory: string;
+}
+
+export interface PreparedJournal {
+  readonly location: JournalLocation;
+  /** What an answered operation survives, in one line. */
+  readonly durability: string;
+  /** When the last thread has closed it. */
+  release(): Promise<void>;
+}
+
+/** Once per process, before any thread opens the journal. Rejects when it must not be used. */
+export async function prepareJournal(choice: JournalChoice, log: JournalLog): Promise<PreparedJournal> {
+  const { redisUrl, redisWaitReplicas, redisWaitMs, directory } = choice;
+  if (redisUrl === null) {
+    const lock = await lockDirectory(directory);
+    return {
+      location: { kind: 'file', directory, marks: createJournalMarksBuffer() },
+      durability: `files in ${directory}: every answered operation is synced to disk`,
+      release: async () => lock.release(),
+    };
+  }
+  const location = {
+    kind: 'redis',
+    url: redisUrl,
+    waitReplicas: redisWaitReplicas,
+    waitMsMax: redisWaitMs,
+    marks: createDurableBuffer(),
+  } as const;
+  // Opened once to see that it may be used, and what it is worth.
+  const journal = await openRedisJournal({ ...location, durable: location.marks, log });
+  await journal.close();
+  return { location, durability: journal.durability, release: async () => {} };
 }
 
 /** Once per thread. */
-export async function openJournal({ directory, marks }: JournalLocation): Promise<Journal> {
-  return openFileJournal({ directory, shared: marks });
+export async function openJournal(location: JournalLocation, log: JournalLog): Promise<Journal> {
+  if (location.kind === 'file') return openFileJournal({ directory: location.directory, shared: location.marks });
+  const { url, waitReplicas, waitMsMax, marks } = location;
+  return openRedisJournal({ url, waitReplicas, waitMsMax, durable: marks, log });
 }
 
 /** How far each shard is durable. */
-export function durableMarks({ marks }: JournalLocation): { get(shard: ShardId): Seq } {
-  return journalMarks(marks).durable;
+export function durableMarks({ kind, marks }: JournalLocation): { get(shard: ShardId): Seq } {
+  return kind === 'file' ? journalMarks(marks).durable : durableSeqs(marks);
 }
