@@ -1,0 +1,161 @@
+/** The description is whole, consistent, and about what is served. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { PROBLEMS } from '../../src/http/problem.js';
+import { ROUTES } from '../../src/http/routes/table.js';
+import { ADMIN } from './memory-parts.js';
+import { type Served, serve } from './serve.js';
+
+type Json = Record<string, unknown>;
+interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly summary: string;
+  readonly security?: readonly Json[];
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required: boolean;
+    readonly schema: Json;
+  }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Json }>> };
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Json }>>;
+}
+interface Description {
+  readonly openapi: string;
+  readonly info: Json;
+  readonly tags: readonly { readonly name: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Json>>; readonly securitySchemes: Json };
+}
+
+let served: Served;
+let api: Description;
+let operations: (Operation & { readonly path: string; readonly method: string })[];
+
+before(async () => {
+  served = await serve();
+  api = (await served.call('GET', '/openapi.json')).json as unknown as Description;
+  operations = Object.entries(api.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ ...operation, path, method })),
+  );
+});
+after(() => served.stop());
+
+/** Every value of a key, anywhere. */
+function valuesOf(key: string, value: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => (name === key ? [inner] : valuesOf(key, inner)));
+}
+
+const schema = (name: string): Json => {
+  const found = api.components.schemas[name];
+  assert.ok(found, name);
+  return found;
+};
+
+describe('the description', () => {
+  it('is OpenAPI 3.1 with a title, a version and a license', () => {
+    assert.match(api.openapi, /^3\.1\.\d+$/);
+    assert.deepEqual([api.info['title'], api.info['version']], ['Clipbook', '0.0.0']);
+    assert.deepEqual(Object.keys(api.components.securitySchemes), ['bearer']);
+  });
+
+  it('has every route, once, under an id of its own', () => {
+    assert.equal(operations.length, ROUTES.length);
+    assert.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length);
+    const names = new Set(api.tags.map(({ name }) => name));
+    for (const { tags, summary } of operations) {
+      assert.ok(tags.every((tag) => names.has(tag)));
+      assert.ok(summary.length > 0);
+    }
+  });
+
+  it('refers to nothing that is not in it, and has nothing in it that nobody refers to', () => {
+    const refs = new Set(valuesOf('$ref', api).map((ref) => String(ref).replace('#/components/schemas/', '')));
+    assert.deepEqual([...refs].sort(), Object.keys(api.components.schemas).sort());
+    assert.deepEqual(valuesOf('$id', api), []);
+  });
+
+  it('declares each parameter of a path', () => {
+    for (const { path, parameters } of operations) {
+      const declared = parameters.filter((parameter) => parameter.in === 'path');
+      assert.deepEqual(
+        declared.map(({ name }) => name),
+        [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]),
+      );
+      assert.ok(declared.every(({ required }) => required));
+    }
+  });
+
+  it('says what each query takes', () => {
+    const codes = operations.find(({ operationId }) => operationId === 'listCodes');
+    const query = new Map(codes?.parameters.map((parameter) => [parameter.name, parameter.schema]));
+    const limit = query.get('limit') ?? {};
+    assert.deepEqual([limit['type'], limit['minimum'], limit['maximum'], limit['default']], ['integer', 1, 1000, 100]);
+    assert.deepEqual(query.get('status')?.['enum'], ['available', 'assigned', 'locked', 'redeemed']);
+  });
+
+  it('names the idempotency key wherever a book is changed', () => {
+    const withKey = operations.filter(({ parameters }) => parameters.some(({ name }) => name === 'Idempotency-Key'));
+    assert.deepEqual(
+      withKey.map(({ operationId }) => operationId),
+      operations
+        .filter(({ operationId }) => ROUTES.find(({ id }) => id === operationId)?.change === true)
+        .map(({ operationId }) => operationId),
+    );
+    assert.ok(withKey.length >= 12);
+  });
+
+  it('asks for no token where none is needed, and only there', () => {
+    for (const { operationId, security } of operations) {
+      const isPublic = ROUTES.find(({ id }) => id === operationId)?.roles === null;
+      assert.deepEqual(security, isPublic ? [] : undefined, operationId);
+    }
+  });
+
+  it('refuses unknown fields in all that is sent, and asks for nothing that has a default', () => {
+    for (const { requestBody } of operations) {
+      for (const { schema: given } of Object.values(requestBody?.content ?? {})) {
+        const ref = given['$ref'];
+        if (ref !== undefined) assert.equal(schema(String(ref).split('/').at(-1) ?? '')['additionalProperties'], false);
+      }
+    }
+    assert.deepEqual(schema('BookInput')['required'], ['name']);
+    assert.equal(schema('BookPatch')['required'], undefined);
+    assert.ok((schema('Book')['required'] as string[]).includes('archivedAt'));
+  });
+
+  it('has a success, and the problems of every status it names, for each operation', () => {
+    const titles = Object.entries(PROBLEMS).map(([slug]) => `/problems/${slug}`);
+    for (const { operationId, responses } of operations) {
+      assert.ok(
+        Object.keys(responses).some((status) => /^20\d$/.test(status)),
+        operationId,
+      );
+      for (const [status, { description, content }] of Object.entries(responses)) {
+        assert.ok(description.length > 0);
+        if (Number(status) < 400 || content?.['application/problem+json'] === undefined) continue;
+        if (operationId === 'readyz') continue;
+        assert.ok(
+          titles.some((title) => description.includes(title)),
+          `${operationId} ${status}`,
+        );
+      }
+    }
+  });
+
+  it('names all problems that its operations answered in fact', async () => {
+    const asked = [
+      ['POST', '/api/v1/coupons/{code}/redeem', '/api/v1/coupons/nope/redeem', { userId: 'u' }],
+      ['POST', '/api/v1/coupons/{code}/redeem', '/api/v1/coupons/nope/redeem', {}],
+      ['GET', '/api/v1/coupon-books', '/api/v1/coupon-books?cursor=x', undefined],
+      ['POST', '/api/v1/coupons/assign', '/api/v1/coupons/assign', '{'],
+    ] as const;
+    for (const [method, path, url, body] of asked) {
+      const answer = await served.call(method, url, body === undefined ? { as: ADMIN } : { as: ADMIN, body });
+      const description = api.paths[path]?.[method.toLowerCase()]?.responses[answer.status]?.description ?? '';
+      assert.ok(description.includes(String(answer.json['type'])), `${url}: ${answer.text}`);
+    }
+  });
+});
