@@ -1,32 +1,47 @@
 /**
  * Staging a batch of codes: they go into `codes` under a batch that nobody sees, all in one transaction at `finish`.
  *
- * A few codes are kept here until then and inserted with one statement. From `HELD_CODES_MAX` on they are streamed by
+ * A few codes are kept here until then and inserted with one statement. From `HELD_BYTES_MAX` on they are streamed by
  * COPY into a temporary table on a connection of the batch's own (no WAL, no index, gone with the connection), in pieces of
  * `PIECE_BYTES`: a transaction that lasts as long as a slow upload would keep PostgreSQL from clearing up behind
  * every update of the projector.
  *
- * At the end one INSERT brings them over in the order of the code. An index that is filled in order touches each of its
- * pages once; filled at random, as a plain COPY of random codes does, it touches a page per code. Two batches that
- * bring the same codes wait for each other at the first and don't deadlock, because both go upwards. Ordinals are
- * given in that order too, so that a shard that loads the batch fills its own tables from front to back.
+ * At the end PostgreSQL sorts them and leaves out those that exist already, and what comes out of that COPY goes, byte
+ * for byte, into a second COPY on another connection:
+ *
+ *     COPY (SELECT … ORDER BY code) TO STDOUT ──▶ COPY codes FROM STDIN
+ *
+ * The detour through us pays twice. COPY puts in a page of rows at a time where INSERT … SELECT puts in one row; and
+ * an index that is filled in order touches each of its pages once, where a plain COPY of random codes touches a page per
+ * code. `ON CONFLICT DO NOTHING` makes each row a speculative insertion and costs more than all the rest.
+ *
+ * Ordinals are given in the order of the code too, so that a shard that loads the batch fills its own tables from front
+ * to back, and so that two batches that bring the same codes at once wait for each other and don't deadlock: both go
+ * upwards. The later one is then refused by the unique index, and inserts again, code by code, around what is there.
+ *
+ * Generated codes are all new but by an accident with another book's, so they are not even looked for at first. Where one was there,
+ * `refill` brings another, and the whole is begun again.
  */
+import { once } from 'node:events';
 import type pg from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { BookId, ShardId } from '../domain/ids.js';
 import { connect, giveUp, transaction } from './connection.js';
-import { copyIn } from './copy-in.js';
-import { RowBuffer } from './row-buffer.js';
+import { copyTextIn } from './copy-in.js';
 import { removeBatch } from './staged-batches.js';
 import type { Staging } from './store.js';
 
-const HELD_CODES_MAX = 5_000;
+const HELD_BYTES_MAX = 64 * 1024;
 const PIECE_BYTES = 1024 * 1024;
+const UNIQUE_VIOLATION = '23505';
 
 interface Finished {
   readonly size: number;
   readonly count: number;
   readonly duplicates: number;
 }
+
+type Refill = (missing: number) => Promise<boolean>;
 
 export interface StagingOptions {
   readonly url: string;
@@ -39,41 +54,59 @@ export interface StagingOptions {
 /** Rejects, here and in every call, when PostgreSQL can't be reached; then nothing of the batch will ever be live. */
 export async function openStaging({ url, use, shard, bookId }: StagingOptions): Promise<Staging> {
   const batchId = await use((client) => beginBatch(client, shard, bookId));
-  let held: string[] = [];
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  let heldRows = 0;
   let bulk: BulkTable | null = null;
-  let ended = false;
+  let finishing = false;
+  let discarded = false;
+
+  async function writeRows(bytes: Uint8Array, count: number): Promise<void> {
+    if (discarded) throw new Error(`batch ${batchId} takes no more codes`);
+    if (bulk !== null) return bulk.write(bytes, count);
+    held.push(bytes);
+    heldBytes += bytes.length;
+    heldRows += count;
+    if (heldBytes > HELD_BYTES_MAX) await spill();
+  }
+
+  async function spill(): Promise<BulkTable> {
+    const opened = await openBulkTable(url);
+    bulk = opened;
+    const first = held;
+    held = [];
+    if (discarded) opened.giveUp();
+    else if (heldRows > 0) await opened.write(Buffer.concat(first), heldRows);
+    return opened;
+  }
 
   return {
     batchId,
+    writeRows,
     async write(codes) {
-      if (ended) throw new Error(`batch ${batchId} takes no more codes`);
-      if (bulk === null) {
-        for (const code of codes) held.push(code);
-        if (held.length <= HELD_CODES_MAX) return;
-        bulk = await openBulkTable(url);
-        const first = held;
-        held = [];
-        await bulk.write(first);
-      } else {
-        await bulk.write(codes);
-      }
+      if (finishing) throw new Error(`batch ${batchId} takes no more codes`);
+      if (codes.length > 0) await writeRows(Buffer.from(`${codes.join('\n')}\n`, 'latin1'), codes.length);
     },
-    async finish() {
-      if (ended) throw new Error(`batch ${batchId} is finished already`);
-      ended = true;
-      if (bulk === null) return use((client) => insertHeld(client, batchId, held));
-      const finished = await bulk.moveTo(batchId);
-      await bulk.close();
+    async finish(refill) {
+      if (finishing || discarded) throw new Error(`batch ${batchId} is finished already`);
+      finishing = true;
+      if (bulk === null && refill === undefined) return use((client) => insertHeld(client, batchId, linesOf(held)));
+      const table: BulkTable = bulk ?? (await spill());
+      const finished = await table.moveTo(batchId, refill ?? null);
+      await table.close();
       return finished;
     },
     async discard() {
-      ended = true;
+      discarded = true;
       held = [];
-      await bulk?.close();
+      bulk?.giveUp();
       await use((client) => removeBatch(client, batchId));
     },
   };
 }
+
+const linesOf = (held: readonly Uint8Array[]): string[] =>
+  held.length === 0 ? [] : Buffer.concat(held).toString('latin1').slice(0, -1).split('\n');
 
 async function beginBatch(client: pg.Client, shard: ShardId, bookId: BookId): Promise<number> {
   const { rows } = await client.query<{ batchId: number }>(
@@ -91,64 +124,173 @@ function insertHeld(client: pg.Client, batchId: number, codes: readonly string[]
 }
 
 interface BulkTable {
-  write(codes: readonly string[]): Promise<void>;
-  moveTo(batchId: number): Promise<Finished>;
+  write(bytes: Uint8Array, count: number): Promise<void>;
+  moveTo(batchId: number, refill: Refill | null): Promise<Finished>;
   close(): Promise<void>;
+  /** Ends it as it is; what is under way fails. */
+  giveUp(): void;
 }
 
-/** A temporary table on its own connection. While PostgreSQL takes one piece, the next is filled. */
+/** A temporary table on its own connection. While PostgreSQL takes one piece, the next is collected. */
 async function openBulkTable(url: string): Promise<BulkTable> {
   const client = await connect(url);
-  let filling = new RowBuffer(PIECE_BYTES * 1.1);
-  let sending = new RowBuffer(PIECE_BYTES * 1.1);
-  let sent: Promise<unknown> = Promise.resolve();
+  const clients = [client];
+  let piece: Uint8Array[] = [];
+  let pieceBytes = 0;
+  let pieceRows = 0;
   let rows = 0;
-  let broken: unknown = null;
+  let sent: Promise<void> = Promise.resolve();
+  let broken: Error | null = null;
 
   async function send(): Promise<void> {
     await sent;
     if (broken !== null) throw broken;
-    if (filling.rows === 0) return;
-    [filling, sending] = [sending, filling];
-    filling.clear();
-    rows += sending.rows;
-    sent = copyIn(client, 'staged', 'code', sending.finish()).catch((error: unknown) => {
-      broken = error ?? new Error('COPY failed');
-    });
+    if (pieceRows === 0) return;
+    const [data, expected] = [piece, pieceRows];
+    piece = [];
+    pieceBytes = 0;
+    pieceRows = 0;
+    rows += expected;
+    sent = copyTextIn(client, 'staged', 'code', data).then(
+      (copied) => {
+        if (copied !== expected) broken = new Error(`COPY took ${copied} of ${expected} codes`);
+      },
+      (error: unknown) => {
+        broken = error instanceof Error ? error : new Error('COPY failed');
+      },
+    );
+  }
+
+  async function flush(): Promise<void> {
+    await send();
+    await sent;
+    if (broken !== null) throw broken;
+  }
+
+  async function moveTo(batchId: number, refill: Refill | null): Promise<Finished> {
+    await flush();
+    const wanted = rows;
+    let looksFirst = refill === null;
+    let refills: Refill | null = refill;
+    for (;;) {
+      const moved = await copySorted(batchId, looksFirst, refills === null ? 0 : wanted);
+      if (moved.kind === 'moved') return { size: moved.count, count: moved.count, duplicates: rows - moved.count };
+      if (moved.kind === 'short') {
+        if ((await refills?.(moved.missing)) !== true) refills = null;
+        await flush();
+      } else if (looksFirst) {
+        return transaction(client, 'BEGIN', () => insertCodes(client, batchId, rows, 'staged AS s', []));
+      }
+      looksFirst = true;
+    }
+  }
+
+  /** Nothing is kept when it is `short` of codes, fewer than `countMin`, or one of them `exists`. */
+  async function copySorted(
+    batchId: number,
+    looksFirst: boolean,
+    countMin: number,
+  ): Promise<{ kind: 'moved'; count: number } | { kind: 'short'; missing: number } | { kind: 'exists' }> {
+    await client.query('ANALYZE staged');
+    const writer = await connect(url);
+    clients.push(writer);
+    const fresh = looksFirst ? 'WHERE NOT EXISTS (SELECT FROM codes AS c WHERE c.code = s.code)' : '';
+    try {
+      await writer.query('BEGIN');
+      await writer.query('SELECT FROM batches WHERE batch_id = $1 FOR UPDATE', [batchId]);
+      const blocksBefore = await blockCount(writer);
+      const count = await pipe(
+        client,
+        `COPY (
+           SELECT code, ${Number(batchId)}, (row_number() OVER (ORDER BY code) - 1)::int
+           FROM (SELECT DISTINCT code FROM staged AS s ${fresh}) AS d
+           ORDER BY code
+         ) TO STDOUT (FORMAT binary)`,
+        writer,
+        'COPY codes (code, batch_id, ordinal) FROM STDIN (FORMAT binary)',
+      );
+      const isShort = count < countMin;
+      if (!isShort) {
+        // Rows may have gone into gaps further in front; who reads them by these blocks counts them, and looks everywhere then.
+        const last = Math.max(0, (await blockCount(writer)) - 1);
+        await completeBatch(writer, batchId, count, count, Math.max(0, blocksBefore - 1), last);
+      }
+      await writer.query(isShort ? 'ROLLBACK' : 'COMMIT');
+      await endQuietly(writer);
+      return isShort ? { kind: 'short', missing: countMin - count } : { kind: 'moved', count };
+    } catch (error) {
+      giveUp(writer);
+      if ((error as { readonly code?: string }).code === UNIQUE_VIOLATION) return { kind: 'exists' };
+      throw error;
+    }
   }
 
   try {
+    // The last one: a connection that was given up in the middle of a long statement must not go on with it.
     await client.query(`
       SET temp_buffers = '32MB';
       SET work_mem = '128MB';
-      CREATE TEMPORARY TABLE staged (code text NOT NULL)`);
+      SET enable_hashagg = off;
+      SET client_connection_check_interval = '1s';
+      CREATE TEMPORARY TABLE staged (code text COLLATE "C" NOT NULL)`);
   } catch (error) {
     giveUp(client);
     throw error;
   }
   return {
-    async write(codes) {
-      for (const code of codes) {
-        filling.row(1);
-        filling.text(code);
-        if (filling.length >= PIECE_BYTES) await send();
-      }
+    async write(bytes, count) {
+      piece.push(bytes);
+      pieceBytes += bytes.length;
+      pieceRows += count;
+      if (pieceBytes >= PIECE_BYTES) await send();
     },
-    async moveTo(batchId) {
-      await send();
-      await sent;
-      if (broken !== null) throw broken;
-      return transaction(client, 'BEGIN', () => insertCodes(client, batchId, rows, 'staged AS s', []));
-    },
+    moveTo,
     close: () => endQuietly(client),
+    giveUp: () => clients.forEach(giveUp),
   };
+}
+
+/** The rows of one COPY into another. Resolves with their number when PostgreSQL has taken them all. */
+async function pipe(reader: pg.Client, copyOut: string, writer: pg.Client, copyIn: string): Promise<number> {
+  const out = reader.query(copyTo(copyOut, { highWaterMark: PIECE_BYTES }));
+  const into = writer.query(copyFrom(copyIn));
+  let failure: Error | null = null;
+  into.on('error', (error: Error) => {
+    failure ??= error;
+    into.emit('drain');
+  });
+  const finished = once(into, 'finish').catch(() => undefined);
+  const failed = (): Error | null => failure;
+  try {
+    // After a failure the rest is still read, so that the reader's connection stays good.
+    for await (const chunk of out as AsyncIterable<Buffer>) {
+      if (failed() === null && !into.write(chunk)) await once(into, 'drain').catch(() => undefined);
+    }
+  } catch (error) {
+    into.destroy();
+    throw error;
+  }
+  if (failed() === null) {
+    into.end();
+    await finished;
+  }
+  const broke = failed();
+  if (broke !== null) throw broke;
+  return into.rowCount ?? 0;
+}
+
+async function blockCount(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ blocks: number }>(
+    `SELECT (pg_relation_size('codes') / current_setting('block_size')::int)::int AS blocks`,
+  );
+  return rows[0]?.blocks ?? 0;
 }
 
 /** Moves codes from `source` (aliased `s`) into `codes`, leaving out those that exist, and completes the batch. */
 async function insertCodes(
   client: pg.Client,
   batchId: number,
-  size: number,
+  rowCount: number,
   source: string,
   values: readonly unknown[],
 ): Promise<Finished> {
@@ -164,12 +306,23 @@ async function insertCodes(
     [batchId, ...values],
   );
   const { count = 0, first = null, last = null } = rows[0] ?? {};
+  await completeBatch(client, batchId, rowCount, count, blockOf(first), blockOf(last));
+  return { size: rowCount, count, duplicates: rowCount - count };
+}
+
+async function completeBatch(
+  client: pg.Client,
+  batchId: number,
+  size: number,
+  count: number,
+  firstBlock: number | null,
+  lastBlock: number | null,
+): Promise<void> {
   const { rowCount } = await client.query(
     'UPDATE batches SET size = $2, count = $3, first_block = $4, last_block = $5 WHERE batch_id = $1 AND size IS NULL',
-    [batchId, size, count, blockOf(first), blockOf(last)],
+    [batchId, size, count, firstBlock, lastBlock],
   );
   if (rowCount !== 1) throw new Error(`batch ${batchId} took too long and was swept away`);
-  return { size, count, duplicates: size - count };
 }
 
 /** `(block,line)`, as PostgreSQL writes the place of a row. */

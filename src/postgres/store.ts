@@ -112,8 +112,16 @@ export interface Staging {
   readonly batchId: number;
   /** Codes already normalized and valid. Resolves when more is wanted (back-pressure). */
   write(codes: readonly string[]): Promise<void>;
-  /** Rows are in and committed. `count` were new; `duplicates` existed, here or in any book; ordinals are `0 .. size - 1`. */
-  finish(): Promise<{ readonly size: number; readonly count: number; readonly duplicates: number }>;
+  /** The same as bytes, a code a line, each with its newline: the text format of COPY. Takes the bytes over. */
+  writeRows(bytes: Uint8Array, count: number): Promise<void>;
+  /**
+   * Rows are in and committed. `count` were new; `duplicates` came twice or existed, here or in any book; ordinals are below
+   * `size`, which is `count` but for codes that another batch brought at the same moment. `refill` is asked for codes in
+   * the place of `missing` duplicates, writes that many and resolves with true, or with false when there are no more.
+   */
+  finish(
+    refill?: (missing: number) => Promise<boolean>,
+  ): Promise<{ readonly size: number; readonly count: number; readonly duplicates: number }>;
   /** Leaves nothing behind. Safe at any time, also after `finish`. */
   discard(): Promise<void>;
 }
