@@ -19,7 +19,7 @@
 import { type Book, type BookSettings, redemptionsPerCodeMax } from './book.js';
 import { AVAILABLE } from './code-table.js';
 import type { Command, Origin } from './command.js';
-import type { Change, DomainEvent } from './event.js';
+import type { Change, CodeEvent, DomainEvent } from './event.js';
 import { asSeq, type BookId, type Seq } from './ids.js';
 import type { Outcome, Refusal, RefusalReason } from './outcome.js';
 import type { Random } from './random.js';
@@ -60,7 +60,8 @@ export function decide(state: ShardState, command: Command, origin: Origin, nowM
     if (idempotency === null) return { kind: 'unchanged', outcome, seq: lastSeqFor(state, command) };
     events = [{ kind: 'noted', bookId }];
   }
-  const remembered = idempotency === null ? null : { ...idempotency, outcome };
+  const remembered =
+    idempotency === null ? null : { key: idempotency.key, fingerprint: idempotency.fingerprint, outcome };
   const { caller, requestId } = origin;
   const change: Change = { firstSeq: asSeq(state.seq + 1), atMs: nowMs, bookId, caller, requestId, events, remembered };
   return { kind: 'change', change, outcome };
@@ -73,7 +74,7 @@ export function expireLeases(state: ShardState, nowMs: number): Change | null {
   const { used } = state.codes;
   if (used.untilMs.get(record) > nowMs) return null;
   const index = used.index.get(record);
-  const about = aboutCode(state, index, state.users.name(state.userOf(record)));
+  const about = aboutCode(state, index, state.codes.text(index), state.users.name(state.userOf(record)));
   const event: DomainEvent = { kind: 'leaseExpired', lockId: used.lockId.get(record), ...about };
   return {
     firstSeq: asSeq(state.seq + 1),
@@ -133,11 +134,11 @@ function assignRandom(
   if (refusal !== null) return refusal;
   if (book.pool.count === 0) return refuse('noneAvailable', 'No code of this book is available.');
   const index = book.pool.draw(random);
-  const about = aboutCode(state, index, userId);
+  const about = aboutCode(state, index, state.codes.text(index), userId);
   return {
     kind: 'decision',
     bookId,
-    events: [{ kind: 'codeAssigned', atMs: nowMs, ...about }],
+    events: [codeAssigned(about, nowMs)],
     outcome: { kind: 'assigned', bookId, code: about.code, userId, assignedMs: nowMs },
   };
 }
@@ -161,7 +162,7 @@ function assignCode(
   return {
     kind: 'decision',
     bookId,
-    events: [{ kind: 'codeAssigned', atMs: nowMs, ...aboutCode(state, index, userId) }],
+    events: [codeAssigned(aboutCode(state, index, code, userId), nowMs)],
     outcome: { kind: 'assigned', bookId, code, userId, assignedMs: nowMs },
   };
 }
@@ -183,14 +184,13 @@ function lockCode(
   if (limit !== null) return limit;
 
   const untilMs = nowMs + (ttlMs ?? settings.lockTtlMs ?? state.options.lockTtlMs);
-  const about = aboutCode(state, index, userId);
+  const about = aboutCode(state, index, code, userId);
   const renewed = isNew ? 0 : leaseOf(state, index, nowMs);
   // A lock id is the sequence of the event that made the lock: it grows, and no two locks share one.
   const lockId = renewed !== 0 ? renewed : state.seq + (isNew ? 2 : 1);
-  const events: DomainEvent[] = [];
-  if (isNew) events.push({ kind: 'codeAssigned', atMs: nowMs, ...about });
   const prevSeq = isNew ? asSeq(state.seq + 1) : about.prevSeq;
-  events.push({ kind: 'codeLocked', lockId, untilMs, ...about, prevSeq });
+  const locked = { kind: 'codeLocked', lockId, untilMs, bookId, index, code, userId, prevSeq } as const;
+  const events: DomainEvent[] = isNew ? [codeAssigned(about, nowMs), locked] : [locked];
   return { kind: 'decision', bookId, events, outcome: { kind: 'locked', code, userId, lockId, untilMs } };
 }
 
@@ -210,7 +210,7 @@ function unlockCode(
   return {
     kind: 'decision',
     bookId: book.id,
-    events: [{ kind: 'codeUnlocked', lockId: held, ...aboutCode(state, index, userId) }],
+    events: [{ kind: 'codeUnlocked', lockId: held, ...aboutCode(state, index, code, userId) }],
     outcome: { kind: 'unlocked', code, userId },
   };
 }
@@ -239,14 +239,20 @@ function redeemCode(
 
   const redemptionCount = redemptionsOf(state, index) + 1;
   const redemptionId = state.redemptions.newId(nowMs, state.redemptions.next, random);
-  const about = aboutCode(state, index, userId);
-  const redeemed = { kind: 'codeRedeemed', atMs: nowMs, redemptionId, redemptionCount, metadata, ...about } as const;
-  const events: DomainEvent[] = isNew
-    ? [
-        { kind: 'codeAssigned', atMs: nowMs, ...about },
-        { ...redeemed, prevSeq: asSeq(state.seq + 1) },
-      ]
-    : [redeemed];
+  const about = aboutCode(state, index, code, userId);
+  const redeemed: DomainEvent = {
+    kind: 'codeRedeemed',
+    redemptionId,
+    atMs: nowMs,
+    redemptionCount,
+    metadata,
+    bookId,
+    index,
+    code,
+    userId,
+    prevSeq: isNew ? asSeq(state.seq + 1) : about.prevSeq,
+  };
+  const events = isNew ? [codeAssigned(about, nowMs), redeemed] : [redeemed];
   const remaining = remainingOf(settings, redemptionCount);
   return {
     kind: 'decision',
@@ -269,7 +275,7 @@ function rollbackRedemption(
   if (state.redemptions.isRolledBack(number))
     return refuse('alreadyRolledBack', 'This redemption was rolled back already.');
   const redemptionCount = redemptionsOf(state, index) - 1;
-  const about = aboutCode(state, index, state.users.name(state.redemptions.user(number)));
+  const about = aboutCode(state, index, code, state.users.name(state.redemptions.user(number)));
   return {
     kind: 'decision',
     bookId,
@@ -298,7 +304,7 @@ function unassignCode(
   if (state.codes.used.isLockedAt(record, nowMs))
     return refuse('codeLocked', 'This code is locked.', lockEnd(state, record));
   if (redemptionsOf(state, index) > 0) return refuse('codeRedeemed', 'This code has been redeemed.');
-  const about = aboutCode(state, index, state.users.name(state.userOf(record)));
+  const about = aboutCode(state, index, code, state.users.name(state.userOf(record)));
   return {
     kind: 'decision',
     bookId,
@@ -482,14 +488,16 @@ function remainingOf(settings: BookSettings, redemptionCount: number): number | 
   return max === null ? null : Math.max(0, max - redemptionCount);
 }
 
-function aboutCode(state: ShardState, index: number, userId: string) {
-  return {
-    bookId: state.bookOfCode(index).book.id,
-    index,
-    code: state.codes.text(index),
-    userId,
-    prevSeq: asSeq(state.codes.lastSeq(index)),
-  };
+type AboutCode = Pick<CodeEvent, 'bookId' | 'index' | 'code' | 'userId' | 'prevSeq'>;
+
+/** `code` is the text at `index`: most callers have it, and making it from the table's bytes costs something. */
+function aboutCode(state: ShardState, index: number, code: string, userId: string): AboutCode {
+  return { bookId: state.bookOfCode(index).book.id, index, code, userId, prevSeq: asSeq(state.codes.lastSeq(index)) };
+}
+
+// Field by field, here and where a code is locked or redeemed: spreading `about` takes longer than the rest of the decision.
+function codeAssigned({ bookId, index, code, userId, prevSeq }: AboutCode, atMs: number): DomainEvent {
+  return { kind: 'codeAssigned', atMs, bookId, index, code, userId, prevSeq };
 }
 
 /** Where a key of this command is remembered; undefined: nowhere, since what it names isn't there. */

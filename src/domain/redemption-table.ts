@@ -15,10 +15,6 @@ import { mix } from './text.js';
 const STANDING = 1;
 const ROLLED_BACK = 2;
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-const hex = (value: number, shift: number): string => HEX[(value >>> shift) & 0xff] as string;
-const hex32 = (value: number): string => hex(value, 24) + hex(value, 16) + hex(value, 8) + hex(value, 0);
-
 export class RedemptionTable {
   readonly #atMs = float64Column();
   /** The middle 32 random bits: 12 of `rand_a`, 20 of `rand_b`. */
@@ -50,7 +46,8 @@ export class RedemptionTable {
 
   /** The number of a redemption of this code, or -1. */
   find(id: string, code: number): number {
-    const number = Number.parseInt(id.slice(28), 16);
+    if (id.length !== ID_LENGTH) return -1;
+    const number = numberOf(id);
     if (!(number < this.#next) || this.#status.get(number) === 0 || this.#code.get(number) !== code) return -1;
     return this.id(number) === id ? number : -1;
   }
@@ -91,22 +88,45 @@ export class RedemptionTable {
   }
 }
 
+const ID_LENGTH = 36;
+const DIGITS = [...'0123456789abcdef'].map((digit) => digit.charCodeAt(0));
+/** The characters of the id that is being made; its dashes stay. */
+const units = [...'00000000-0000-0000-0000-000000000000'].map((character) => character.charCodeAt(0));
+
 function formatId(atMs: number, bits: number, number: number): string {
-  const high = Math.floor(atMs / 0x10000);
-  const low = atMs % 0x10000;
   const check = mix(bits ^ number);
-  const version = 0x7000 | (bits >>> 20);
-  const variant = 0x8000 | ((check & 0x3) << 12) | ((bits >>> 8) & 0xfff);
-  return (
-    `${hex32(high)}-${hex(low, 8)}${hex(low, 0)}-${hex(version, 8)}${hex(version, 0)}-` +
-    `${hex(variant, 8)}${hex(variant, 0)}-${hex(bits, 0)}${hex(check, 2)}${hex32(number)}`
-  );
+  putHex(0, 8, Math.floor(atMs / 0x10000));
+  putHex(9, 4, atMs % 0x10000);
+  putHex(14, 4, 0x7000 | (bits >>> 20));
+  putHex(19, 4, 0x8000 | ((check & 0x3) << 12) | ((bits >>> 8) & 0xfff));
+  putHex(24, 2, bits);
+  putHex(26, 2, check >>> 2);
+  putHex(28, 8, number);
+  return String.fromCharCode.apply(null, units);
 }
 
-const numberOf = (id: string): number => Number.parseInt(id.slice(28), 16);
-const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+/** The lowest digits of a number. */
+function putHex(start: number, digits: number, value: number): void {
+  let rest = value;
+  for (let at = start + digits - 1; at >= start; at--) {
+    units[at] = DIGITS[rest & 0xf] as number;
+    rest >>>= 4;
+  }
+}
+
+/** NaN where a character is no digit of ours. */
+function readHex(id: string, start: number, digits: number): number {
+  let value = 0;
+  for (let at = start; at < start + digits; at++) {
+    const unit = id.charCodeAt(at);
+    const digit = unit < 0x3a ? unit - 0x30 : unit - 0x57;
+    if (digit < 0 || digit > 0xf || (unit >= 0x3a && digit < 0xa)) return Number.NaN;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+const numberOf = (id: string): number => readHex(id, 28, 8);
+const timeOf = (id: string): number => readHex(id, 0, 8) * 0x10000 + readHex(id, 9, 4);
 const randomOf = (id: string): number =>
-  ((Number.parseInt(id.slice(15, 18), 16) << 20) |
-    (Number.parseInt(id.slice(20, 23), 16) << 8) |
-    Number.parseInt(id.slice(24, 26), 16)) >>>
-  0;
+  ((readHex(id, 15, 3) << 20) | (readHex(id, 20, 3) << 8) | readHex(id, 24, 2)) >>> 0;

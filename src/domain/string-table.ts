@@ -46,11 +46,11 @@ export class StringTable {
   /** The index of a string, or -1. */
   find(text: string): number {
     encode(text);
-    return this.#find(scratch.bytes, 0, scratch.length);
+    return this.findBytes(scratch.bytes, 0, scratch.length);
   }
 
   findBytes(bytes: Uint8Array, start: number, end: number): number {
-    return this.#find(bytes, start, end);
+    return this.#find(hashBytes(bytes, start, end, 0), bytes, start, end);
   }
 
   /** Gives a string its index. Neither may be in the table. */
@@ -60,9 +60,24 @@ export class StringTable {
   }
 
   addBytes(index: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#add(index, bytes, start, end, hashBytes(bytes, start, end, 0));
+  }
+
+  /** The index of a string, which is `index` if it was not in the table before. */
+  findOrAdd(text: string, index: number): number {
+    encode(text);
+    const { bytes, length } = scratch;
+    const hash = hashBytes(bytes, 0, length, 0);
+    const found = this.#find(hash, bytes, 0, length);
+    if (found !== -1) return found;
+    this.#add(index, bytes, 0, length, hash);
+    return index;
+  }
+
+  #add(index: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
     this.#offsets.set(index, this.#store(bytes, start, end) + 1);
     this.#makeRoom();
-    this.#place(this.#slots, index, hashBytes(bytes, start, end, 0));
+    this.#place(this.#slots, index, hash);
     this.#used++;
     this.#count++;
   }
@@ -97,8 +112,7 @@ export class StringTable {
     return arena + this.#offsets.bytes() + this.#slots.byteLength + (this.#old?.byteLength ?? 0);
   }
 
-  #find(bytes: Uint8Array, start: number, end: number): number {
-    const hash = hashBytes(bytes, start, end, 0);
+  #find(hash: number, bytes: Uint8Array, start: number, end: number): number {
     const found = this.#probe(this.#slots, hash, bytes, start, end);
     if (found !== -1 || this.#old === null) return found;
     return this.#probe(this.#old, hash, bytes, start, end);

@@ -49,13 +49,27 @@ export function room(more: number): Uint8Array {
 
 const DECODE_UNITS_MAX = 1024;
 
+/** An array of each length that a short text can have, filled and handed to `fromCharCode` over and over again. */
+const unitsOfLength = Array.from({ length: 64 }, (_, length) => new Array<number>(length).fill(0));
+
 /** Decodes `bytes[start, end)`. */
 export function decode(bytes: Uint8Array, start: number, end: number): string {
+  const units = unitsOfLength[end - start];
+  if (units === undefined) return decodeAny(bytes, start, end);
+  for (let i = 0; i < units.length; i++) {
+    const byte = bytes[start + i] as number;
+    if (byte >= 0x80) return decodeAny(bytes, start, end);
+    units[i] = byte;
+  }
+  return String.fromCharCode.apply(null, units);
+}
+
+function decodeAny(bytes: Uint8Array, start: number, end: number): string {
   if (end - start > DECODE_UNITS_MAX) {
     // Split where no character is cut: not before a continuation byte.
     let middle = start + DECODE_UNITS_MAX;
     while (((bytes[middle] as number) & 0xc0) === 0x80) middle--;
-    return decode(bytes, start, middle) + decode(bytes, middle, end);
+    return decodeAny(bytes, start, middle) + decodeAny(bytes, middle, end);
   }
   const units: number[] = [];
   for (let at = start; at < end; ) {

@@ -14,6 +14,8 @@ export class UserTable {
   /** First record of the user's list, plus one. */
   readonly #head = uint32Column();
   #next = 0;
+  #lastId: string | null = null;
+  #lastUser = -1;
 
   readonly #memberBook = uint32Column();
   readonly #memberUser = uint32Column();
@@ -24,15 +26,24 @@ export class UserTable {
 
   /** The user's number, or -1. */
   find(userId: string): number {
-    return this.#names.find(userId);
+    if (userId === this.#lastId) return this.#lastUser;
+    const user = this.#names.find(userId);
+    if (user !== -1) this.#remember(userId, user);
+    return user;
   }
 
   findOrAdd(userId: string): number {
-    const found = this.#names.find(userId);
-    if (found !== -1) return found;
-    const user = this.#next++;
-    this.#names.add(user, userId);
+    if (userId === this.#lastId) return this.#lastUser;
+    const user = this.#names.findOrAdd(userId, this.#next);
+    if (user === this.#next) this.#next++;
+    this.#remember(userId, user);
     return user;
+  }
+
+  /** One command asks for its user up to four times in a row. Users are never removed, so this stays true. */
+  #remember(userId: string, user: number): void {
+    this.#lastId = userId;
+    this.#lastUser = user;
   }
 
   name(user: number): string {
