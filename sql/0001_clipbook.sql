@@ -60,7 +60,7 @@ CREATE TABLE codes (
   user_id           text,
   CONSTRAINT codes_pkey PRIMARY KEY (code)
 ) WITH (
-  fillfactor = 70,
+  fillfactor = 50,
   autovacuum_vacuum_scale_factor = 0.05,
   autovacuum_analyze_scale_factor = 0.2
 );

@@ -12,7 +12,8 @@
  *
  * The update is a nested loop over `codes_pkey`, forced, because the planner knows nothing of a table that was filled a
  * millisecond ago; a hash join would read all of `codes` for each batch, and pays only when a batch changes a good part of all
- * codes. Alternatives that lost are in docs/decisions/projection.md with their figures.
+ * codes. It goes through the updates in the order of the code, which is the order of the index and, as staging leaves it, of
+ * the table: each page is found, pruned and locked once per batch. Alternatives that lost are in docs/decisions/projection.md with their figures.
  */
 import type pg from 'pg';
 import type { Change } from '../domain/event.js';
@@ -47,7 +48,7 @@ const UPDATE_CODES = {
       lock_id = CASE WHEN u.touches & ${TOUCHES_LEASE} <> 0 THEN u.lock_id ELSE c.lock_id END,
       locked_until_ms = CASE WHEN u.touches & ${TOUCHES_LEASE} <> 0 THEN u.locked_until_ms ELSE c.locked_until_ms END,
       user_id = CASE WHEN u.touches & ${TOUCHES_USER} <> 0 THEN u.user_id ELSE c.user_id END
-    FROM code_updates AS u
+    FROM (SELECT * FROM code_updates ORDER BY code) AS u
     WHERE c.code = u.code`,
 };
 
