@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createProjector } from '../src/actor/projector.js';
 import { createWatermarks } from '../src/actor/watermarks.js';
 import { asShardId } from '../src/domain/ids.js';
-import { openJournal } from '../src/journal/open.js';
+import { durableMarks, openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
 import { createProjectionWriter } from '../src/postgres/projection-writer.js';
 import type { ProjectorThreadData } from '../src/threads.js';
@@ -18,6 +18,7 @@ const projector = createProjector({
   reader: await journal.openReader(),
   writer: createProjectionWriter({ url: data.databaseUrl, shardCount: data.shardCount }),
   checkpoints: createWatermarks(data.checkpoints),
+  durable: durableMarks(data.journal),
   nowMs: Date.now,
   idempotencyTtlMs: data.idempotencyTtlMs,
   log,

@@ -3,7 +3,10 @@
  * transaction. Nobody waits for it but the trimming of the journal and the history.
  *
  * It waits a little between batches on purpose. A transaction has a price of its own, and changes of one code that
- * come within one batch cost one row update. While PostgreSQL is away it tries again and the journal grows.
+ * come within one batch cost one row update. And while callers keep the machine busy it takes only a part of its time, as
+ * long as it isn't too far behind: the minutes of a drop belong to the callers, and the journal holds what they did.
+ * A lower priority by the operating system would do the same, but one that an ordinary user may not raise again.
+ * While PostgreSQL is away it tries again and the journal grows.
  */
 import type { Change } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
@@ -18,6 +21,8 @@ export interface ProjectorOptions {
   readonly writer: ProjectionWriter;
   /** Where the checkpoints are made known. */
   readonly checkpoints: Watermarks;
+  /** How far the journal is durable. */
+  readonly durable: { get(shard: ShardId): Seq };
   readonly nowMs: () => number;
   readonly idempotencyTtlMs: number;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
@@ -33,6 +38,13 @@ export interface Projector {
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 const SHARD_BYTES_MAX = 1024 * 1024;
 const PAUSE_MS = 50;
+/** This far behind, it works without a rest. */
+const LAG_EVENTS_RELAXED = 1_000_000;
+/** Journal read in one round that shows that callers are busy. */
+const BUSY_BYTES = 256 * 1024;
+/** How long it rests after a round while they are, in times of what the round took. */
+const REST_FACTOR = 3;
+const REST_MS_MAX = 500;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 2000;
 const SWEEP_EVERY_MS = 60_000;
@@ -56,12 +68,13 @@ export function createProjector(options: ProjectorOptions): Projector {
           for (const [shard, seq] of await writer.checkpoints()) checkpoints.set(shard, seq);
           known = true;
         }
+        const beganMs = performance.now();
         const projected = await projectBatch();
         if (retryMs !== RETRY_MS) log.info({}, 'the projection goes on');
         retryMs = RETRY_MS;
         if (stopping && (projected === 0 || nowMs() >= stopAtMs)) return;
         if (projected === 0) await sweep();
-        if (!stopping && projected < BATCH_BYTES_MAX / 2) await pause(PAUSE_MS);
+        if (!stopping) await rest(projected, performance.now() - beganMs);
       } catch (error) {
         if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection is held up and will be tried again');
         // After an error of unknown outcome the checkpoints tell what was written.
@@ -97,6 +110,16 @@ export function createProjector(options: ProjectorOptions): Projector {
     await writer.write(batch);
     for (const [shard, seq] of reached) checkpoints.set(shard, seq);
     return bytes;
+  }
+
+  async function rest(projected: number, tookMs: number): Promise<void> {
+    if (projected < BUSY_BYTES) await pause(PAUSE_MS);
+    else if (lagEvents() < LAG_EVENTS_RELAXED)
+      await pause(Math.min(Math.max(PAUSE_MS, tookMs * REST_FACTOR), REST_MS_MAX));
+  }
+
+  function lagEvents(): number {
+    return shards.reduce((lag, shard) => lag + options.durable.get(shard) - checkpoints.get(shard), 0);
   }
 
   async function sweep(): Promise<void> {
