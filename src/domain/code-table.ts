@@ -1,6 +1,6 @@
 /**
- * The codes of a shard: one row per code over columns, about 50 bytes while it waits in its book's pool, and 60 more
- * from its first use on (a record, kept for good).
+ * The codes of a shard: one row per code, about 45 bytes in all while it waits in its book's pool, and 40 more from its
+ * first use on (a record, kept for good).
  *
  *                      assign                redeem
  *     staged ─▶ available ─▶ assigned ─────────────▶ redeemed       (redemptionCount > 0)
@@ -9,7 +9,8 @@
  *
  *     a lease (lockId, untilMs) lies over assigned or redeemed; its holder is always the code's user
  */
-import { byteColumn, type Column, float64Column, uint32Column } from './paged.js';
+import type { Field } from './paged.js';
+import { Rows } from './rows.js';
 import { StringTable } from './string-table.js';
 
 /** In the table, but not live: its batch has not been added yet, or never will be. */
@@ -18,20 +19,24 @@ export const AVAILABLE = 1;
 /** Has a user. Whether it is redeemed or locked too is told by its record. */
 export const IN_USE = 2;
 
-/** No row: columns hold index + 1, so that an unset row reads as none. */
-const NONE = 0;
+const PHASE_BITS = 2;
+const PHASE_MASK = (1 << PHASE_BITS) - 1;
 
 export class CodeTable {
-  readonly strings = new StringTable();
-  readonly #phase = byteColumn();
-  /** Number of the code's book in the shard. */
-  readonly #book = uint32Column();
+  readonly #rows = new Rows(4);
+  readonly strings = new StringTable(this.#rows.word(0));
+  /** Number of the code's book in the shard, and its phase in the lowest bits. */
+  readonly #bookAndPhase = this.#rows.word(1);
   /** Place in the pool of the book while available. */
-  readonly #poolPlace = uint32Column();
-  readonly #record = uint32Column();
-  readonly #records = new CodeRecords();
+  readonly #poolPlace = this.#rows.word(2);
+  /** The code's record, plus one; 0: none. */
+  readonly #record = this.#rows.word(3);
+  /** The records of used codes. */
+  readonly used = new CodeRecords();
   /** One past the highest index ever reserved. */
   #nextIndex = 0;
+  #lastCode: string | null = null;
+  #lastFound = -1;
 
   get nextIndex(): number {
     return this.#nextIndex;
@@ -55,8 +60,13 @@ export class CodeTable {
 
   /** The index of a live code, or -1. */
   find(code: string): number {
+    if (code === this.#lastCode) return this.#lastFound;
     const index = this.strings.find(code);
-    return index === -1 || this.#phase.get(index) === STAGED ? -1 : index;
+    if (index === -1 || this.phase(index) === STAGED) return -1;
+    // A command with a key asks twice. What is live stays live, so this stays true.
+    this.#lastCode = code;
+    this.#lastFound = index;
+    return index;
   }
 
   text(index: number): string {
@@ -64,19 +74,19 @@ export class CodeTable {
   }
 
   phase(index: number): number {
-    return this.#phase.get(index);
+    return this.#bookAndPhase.get(index) & PHASE_MASK;
   }
 
   setPhase(index: number, phase: number): void {
-    this.#phase.set(index, phase);
+    this.#bookAndPhase.set(index, (this.#bookAndPhase.get(index) & ~PHASE_MASK) | phase);
   }
 
   book(index: number): number {
-    return this.#book.get(index);
+    return this.#bookAndPhase.get(index) >>> PHASE_BITS;
   }
 
   setBook(index: number, book: number): void {
-    this.#book.set(index, book);
+    this.#bookAndPhase.set(index, (book << PHASE_BITS) | this.phase(index));
   }
 
   poolPlace(index: number): number {
@@ -87,11 +97,7 @@ export class CodeTable {
     this.#poolPlace.set(index, place);
   }
 
-  /** The columns of used codes, and this code's row there; -1 if it was never used. */
-  get used(): CodeRecords {
-    return this.#records;
-  }
-
+  /** The code's record in `used`; -1 if it was never used. */
   record(index: number): number {
     return this.#record.get(index) - 1;
   }
@@ -99,7 +105,7 @@ export class CodeTable {
   recordOrNew(index: number): number {
     const record = this.#record.get(index) - 1;
     if (record !== -1) return record;
-    const added = this.#records.add(index);
+    const added = this.used.add(index);
     this.#record.set(index, added + 1);
     return added;
   }
@@ -107,31 +113,28 @@ export class CodeTable {
   /** Sequence of the code's last event; 0 if there is none. */
   lastSeq(index: number): number {
     const record = this.record(index);
-    return record === -1 ? 0 : this.#records.lastSeq.get(record);
+    return record === -1 ? 0 : this.used.lastSeq.get(record);
   }
 
   bytes(): number {
-    const columns = [this.#phase, this.#book, this.#poolPlace, this.#record];
-    return this.strings.bytes() + this.#records.bytes() + columns.reduce((sum, column) => sum + column.bytes(), 0);
+    return this.strings.bytes() + this.#rows.bytes() + this.used.bytes();
   }
 }
 
 /** What is known of a code from its first use on. Rows are by record, not by index. */
 export class CodeRecords {
-  readonly index: Column = uint32Column();
+  readonly #rows = new Rows(10);
+  readonly assignedMs: Field = this.#rows.double(0);
+  readonly lastSeq: Field = this.#rows.double(1);
+  readonly index: Field = this.#rows.word(4);
   /** The user's number plus one; 0: none. */
-  readonly user: Column = uint32Column();
-  readonly assignedMs: Column = float64Column();
-  readonly redemptionCount: Column = uint32Column();
-  readonly lastSeq: Column = float64Column();
-  /** The lease; `lockId` 0: none. */
-  readonly lockId: Column = float64Column();
-  readonly untilMs: Column = float64Column();
-  /** Place in the lease heap, plus one; 0: not in it. */
-  readonly heapPlace: Column = uint32Column();
+  readonly user: Field = this.#rows.word(5);
+  readonly redemptionCount: Field = this.#rows.word(6);
+  /** Place in the heap of leases, plus one; 0: no lease. */
+  readonly leasePlace: Field = this.#rows.word(7);
   /** The user's codes, a doubly linked list over records, plus one; 0: end. */
-  readonly nextOfUser: Column = uint32Column();
-  readonly previousOfUser: Column = uint32Column();
+  readonly nextOfUser: Field = this.#rows.word(8);
+  readonly previousOfUser: Field = this.#rows.word(9);
   #count = 0;
 
   get count(): number {
@@ -144,23 +147,7 @@ export class CodeRecords {
     return record;
   }
 
-  isLockedAt(record: number, nowMs: number): boolean {
-    return this.lockId.get(record) !== NONE && this.untilMs.get(record) > nowMs;
-  }
-
   bytes(): number {
-    const columns = [
-      this.index,
-      this.user,
-      this.assignedMs,
-      this.redemptionCount,
-      this.lastSeq,
-      this.lockId,
-      this.untilMs,
-      this.heapPlace,
-      this.nextOfUser,
-      this.previousOfUser,
-    ];
-    return columns.reduce((sum, column) => sum + column.bytes(), 0);
+    return this.#rows.bytes();
   }
 }

@@ -71,11 +71,10 @@ export function decide(state: ShardState, command: Command, origin: Origin, nowM
 export function expireLeases(state: ShardState, nowMs: number): Change | null {
   const record = state.leases.first();
   if (record === -1) return null;
-  const { used } = state.codes;
-  if (used.untilMs.get(record) > nowMs) return null;
-  const index = used.index.get(record);
+  if (state.leases.untilMs(record) > nowMs) return null;
+  const index = state.codes.used.index.get(record);
   const about = aboutCode(state, index, state.codes.text(index), state.users.name(state.userOf(record)));
-  const event: DomainEvent = { kind: 'leaseExpired', lockId: used.lockId.get(record), ...about };
+  const event: DomainEvent = { kind: 'leaseExpired', lockId: state.leases.lockId(record), ...about };
   return {
     firstSeq: asSeq(state.seq + 1),
     atMs: nowMs,
@@ -90,7 +89,7 @@ export function expireLeases(state: ShardState, nowMs: number): Change | null {
 /** When the next lease ends, Unix ms; null if none is held. */
 export function nextLeaseEndMs(state: ShardState): number | null {
   const record = state.leases.first();
-  return record === -1 ? null : state.codes.used.untilMs.get(record);
+  return record === -1 ? null : state.leases.untilMs(record);
 }
 
 function decideCommand(state: ShardState, command: Command, nowMs: number, random: Random): Decision | Refusal {
@@ -301,8 +300,8 @@ function unassignCode(
   if (archivedMs !== null) return bookArchived();
   if (state.codes.phase(index) === AVAILABLE) return refuse('notAssigned', 'This code is not assigned.');
   const record = state.codes.record(index);
-  if (state.codes.used.isLockedAt(record, nowMs))
-    return refuse('codeLocked', 'This code is locked.', lockEnd(state, record));
+  if (state.leases.untilMs(record) > nowMs)
+    return refuse('codeLocked', 'This code is locked.', state.leases.untilMs(record));
   if (redemptionsOf(state, index) > 0) return refuse('codeRedeemed', 'This code has been redeemed.');
   const about = aboutCode(state, index, code, state.users.name(state.userOf(record)));
   return {
@@ -406,8 +405,9 @@ function refuseStranger(state: ShardState, index: number, userId: string, nowMs:
   }
   if (isUsers(state, index, userId)) return null;
   const record = state.codes.record(index);
-  if (!state.codes.used.isLockedAt(record, nowMs)) return codeNotFound();
-  return refuse('lockedByAnother', 'This code is locked by another user.', lockEnd(state, record));
+  const untilMs = state.leases.untilMs(record);
+  if (untilMs <= nowMs) return codeNotFound();
+  return refuse('lockedByAnother', 'This code is locked by another user.', untilMs);
 }
 
 function refuseClosed({ book }: BookState, nowMs: number): Refusal | null {
@@ -470,12 +470,7 @@ function isUsers(state: ShardState, index: number, userId: string): boolean {
 /** The lock id of the code's live lease, or 0. */
 function leaseOf(state: ShardState, index: number, nowMs: number): number {
   const record = state.codes.record(index);
-  if (record === -1 || !state.codes.used.isLockedAt(record, nowMs)) return 0;
-  return state.codes.used.lockId.get(record);
-}
-
-function lockEnd(state: ShardState, record: number): number {
-  return state.codes.used.untilMs.get(record);
+  return record === -1 || state.leases.untilMs(record) <= nowMs ? 0 : state.leases.lockId(record);
 }
 
 function redemptionsOf(state: ShardState, index: number): number {

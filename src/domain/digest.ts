@@ -32,14 +32,14 @@ function digestWith(state: ShardState, nowMs: number, seed: number): number {
 }
 
 function hashCode(state: ShardState, book: BookState, index: number, seed: number): number {
-  const { codes, users } = state;
+  const { codes, users, leases } = state;
   let hash = fold(codes.strings.hash(index, seed), hashText(book.book.id, seed), index);
   const record = codes.record(index);
   if (record === -1) return hash;
   const { used } = codes;
   const user = used.user.get(record);
   hash = fold(hash, user === 0 ? 0 : users.nameHash(user - 1, seed), used.assignedMs.get(record));
-  hash = fold(hash, used.lockId.get(record), used.untilMs.get(record));
+  hash = fold(hash, leases.lockId(record), leases.untilMs(record));
   return fold(hash, used.redemptionCount.get(record), used.lastSeq.get(record));
 }
 

@@ -1,13 +1,17 @@
 /**
- * Which lease ends next: a binary min-heap over the records of locked codes, ordered by deadline. Each record knows
- * its place, so that a lease that is renewed or given up moves or leaves in O(log n) and no stale entry stays behind.
+ * The leases that are held, and which of them ends next: a binary min-heap of rows, ordered by deadline. The lease is in the
+ * heap itself, and its code's record knows the place, so that a code without a lease pays for none, a look at a lease
+ * is one step, and one that is renewed or given up moves or leaves in O(log n) and no stale entry stays behind.
  */
 import type { CodeRecords } from './code-table.js';
-import { uint32Column } from './paged.js';
+import { Rows } from './rows.js';
 
 export class LeaseHeap {
   readonly #records: CodeRecords;
-  readonly #heap = uint32Column();
+  readonly #rows = new Rows(6);
+  readonly #untilMs = this.#rows.double(0);
+  readonly #lockId = this.#rows.double(1);
+  readonly #record = this.#rows.word(4);
   #count = 0;
 
   constructor(records: CodeRecords) {
@@ -20,54 +24,71 @@ export class LeaseHeap {
 
   /** The record whose lease ends first, or -1. */
   first(): number {
-    return this.#count === 0 ? -1 : this.#heap.get(0);
+    return this.#count === 0 ? -1 : this.#record.get(0);
   }
 
-  /** Puts a record in, or moves it after its deadline changed. */
-  put(record: number): void {
-    const place = this.#records.heapPlace.get(record) - 1;
-    if (place === -1) this.#settle(this.#count++, record);
-    else this.#settle(place, record);
+  /** The lock id of a record's lease, over or not; 0 if it has none. */
+  lockId(record: number): number {
+    const place = this.#placeOf(record);
+    return place === -1 ? 0 : this.#lockId.get(place);
+  }
+
+  /** When a record's lease ends, Unix ms; 0 if it has none. */
+  untilMs(record: number): number {
+    const place = this.#placeOf(record);
+    return place === -1 ? 0 : this.#untilMs.get(place);
+  }
+
+  /** Gives a record a lease, or another one. */
+  put(record: number, lockId: number, untilMs: number): void {
+    const place = this.#placeOf(record);
+    this.#settle(place === -1 ? this.#count++ : place, record, lockId, untilMs);
   }
 
   remove(record: number): void {
-    const place = this.#records.heapPlace.get(record) - 1;
+    const place = this.#placeOf(record);
     if (place === -1) return;
-    this.#records.heapPlace.set(record, 0);
-    const last = this.#heap.get(--this.#count);
-    if (last !== record) this.#settle(place, last);
+    this.#records.leasePlace.set(record, 0);
+    const last = --this.#count;
+    if (place !== last) this.#settle(place, this.#record.get(last), this.#lockId.get(last), this.#untilMs.get(last));
   }
 
   bytes(): number {
-    return this.#heap.bytes();
+    return this.#rows.bytes();
   }
 
-  #settle(start: number, record: number): void {
-    const { untilMs } = this.#records;
-    const deadline = untilMs.get(record);
-    let place = start;
+  #placeOf(record: number): number {
+    return this.#records.leasePlace.get(record) - 1;
+  }
+
+  /** Puts a lease where it belongs, beginning from a place that is free. */
+  #settle(free: number, record: number, lockId: number, deadline: number): void {
+    let place = free;
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      const above = this.#heap.get(parent);
-      if (untilMs.get(above) <= deadline) break;
-      this.#write(place, above);
+      if (this.#untilMs.get(parent) <= deadline) break;
+      this.#move(parent, place);
       place = parent;
     }
     for (;;) {
       let child = 2 * place + 1;
       if (child >= this.#count) break;
-      if (child + 1 < this.#count && untilMs.get(this.#heap.get(child + 1)) < untilMs.get(this.#heap.get(child)))
-        child++;
-      const below = this.#heap.get(child);
-      if (untilMs.get(below) >= deadline) break;
-      this.#write(place, below);
+      if (child + 1 < this.#count && this.#untilMs.get(child + 1) < this.#untilMs.get(child)) child++;
+      if (this.#untilMs.get(child) >= deadline) break;
+      this.#move(child, place);
       place = child;
     }
-    this.#write(place, record);
+    this.#write(place, record, lockId, deadline);
   }
 
-  #write(place: number, record: number): void {
-    this.#heap.set(place, record);
-    this.#records.heapPlace.set(record, place + 1);
+  #move(from: number, to: number): void {
+    this.#write(to, this.#record.get(from), this.#lockId.get(from), this.#untilMs.get(from));
+  }
+
+  #write(place: number, record: number, lockId: number, untilMs: number): void {
+    this.#untilMs.set(place, untilMs);
+    this.#lockId.set(place, lockId);
+    this.#record.set(place, record);
+    this.#records.leasePlace.set(record, place + 1);
   }
 }

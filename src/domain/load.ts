@@ -19,6 +19,7 @@ export function loadBatch(
   const book = state.book(batch.bookId);
   if (book === undefined) throw new Error(`batch ${batch.batchId} belongs to book ${batch.bookId}, which isn't there`);
   state.codes.reserveThrough(batch.firstIndex + batch.size);
+  state.codes.strings.expect(batch.size);
   state.addRange(book, batch.batchId, batch.firstIndex, batch.firstIndex + batch.size);
 }
 

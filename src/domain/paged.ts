@@ -1,7 +1,7 @@
 /**
  * Columns of numbers that grow page by page.
  *
- * A code costs tens of bytes because it is a row over columns, not an object. The columns are paged because the
+ * A code costs tens of bytes because it is a row of numbers, not an object. Columns, and rows of several of them (`rows.ts`), are paged because the
  * alternative, one typed array that doubles, copies tens of megabytes in the middle of a sale and keeps both copies
  * until the garbage collector comes. A page never moves: growing by ten million rows costs nothing to those who are there.
  */
@@ -13,10 +13,13 @@ const ROWS_FIRST = 16;
 
 type Numbers = Uint8Array | Uint32Array | Float64Array;
 
-export interface Column {
+export interface Field {
   /** A row that was never set reads 0. */
   get(row: number): number;
   set(row: number, value: number): void;
+}
+
+export interface Column extends Field {
   /** Bytes held. */
   bytes(): number;
 }

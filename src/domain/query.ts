@@ -53,15 +53,15 @@ export function viewCode(state: ShardState, index: number, nowMs: number): CodeV
   const redemptionCount = record === -1 ? 0 : used.redemptionCount.get(record);
   const max = redemptionsPerCodeMax(book.settings);
   const hasUser = record !== -1 && used.user.get(record) !== 0;
-  const isLocked = record !== -1 && used.isLockedAt(record, nowMs);
+  const isLocked = record !== -1 && state.leases.untilMs(record) > nowMs;
   return {
     code: state.codes.text(index),
     bookId: book.id,
     status: statusOf(state, index, nowMs),
     userId: hasUser ? state.users.name(state.userOf(record)) : null,
     assignedMs: hasUser ? used.assignedMs.get(record) : null,
-    lockId: isLocked ? used.lockId.get(record) : null,
-    lockedUntilMs: isLocked ? used.untilMs.get(record) : null,
+    lockId: isLocked ? state.leases.lockId(record) : null,
+    lockedUntilMs: isLocked ? state.leases.untilMs(record) : null,
     redemptionCount,
     remaining: max === null ? null : Math.max(0, max - redemptionCount),
     lastSeq: asSeq(state.codes.lastSeq(index)),
@@ -71,7 +71,7 @@ export function viewCode(state: ShardState, index: number, nowMs: number): CodeV
 function statusOf(state: ShardState, index: number, nowMs: number): CodeStatus {
   if (state.codes.phase(index) === AVAILABLE) return 'available';
   const record = state.codes.record(index);
-  if (state.codes.used.isLockedAt(record, nowMs)) return 'locked';
+  if (state.leases.untilMs(record) > nowMs) return 'locked';
   return state.codes.used.redemptionCount.get(record) > 0 ? 'redeemed' : 'assigned';
 }
 

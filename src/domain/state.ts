@@ -106,6 +106,7 @@ export class ShardState {
   stage(batchId: number, size: number, first = this.codes.reserve(size)): void {
     if (this.#staged.has(batchId)) throw new Error(`batch ${batchId} is staged already`);
     this.codes.reserveThrough(first + size);
+    this.codes.strings.expect(size);
     this.#staged.set(batchId, { first, size, count: 0, complete: false });
   }
 
@@ -198,20 +199,16 @@ export class ShardState {
   lock(index: number, lockId: number, untilMs: number): void {
     const { used } = this.codes;
     const record = this.codes.record(index);
-    if (used.lockId.get(record) === 0) this.bookOfCode(index).locked++;
-    used.lockId.set(record, lockId);
-    used.untilMs.set(record, untilMs);
-    this.leases.put(record);
+    if (used.leasePlace.get(record) === 0) this.bookOfCode(index).locked++;
+    this.leases.put(record, lockId, untilMs);
   }
 
   /** Ends the lease of a code, if it has one. */
   unlock(index: number): void {
     const { used } = this.codes;
     const record = this.codes.record(index);
-    if (used.lockId.get(record) === 0) return;
+    if (used.leasePlace.get(record) === 0) return;
     this.bookOfCode(index).locked--;
-    used.lockId.set(record, 0);
-    used.untilMs.set(record, 0);
     this.leases.remove(record);
   }
 

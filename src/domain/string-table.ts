@@ -2,7 +2,11 @@
  * Strings by number and numbers by string, in bytes: the code directory of a shard, and its users.
  *
  *     index ──offset──▶ arena  … 19 A B C D - …           one length byte (or five), then the text
- *     hash(text) ─────▶ slots  … 0 │ index+1 │ 0 │ …      open addressing, linear probing, 4 bytes a slot
+ *     hash(text) ─────▶ slots  … 0 │ tag index+1 │ 0 │ …  open addressing, linear probing, 4 bytes a slot
+ *
+ * Five bits of the hash stand in the slot beside the index, so that nearly every slot of another string is passed without a
+ * look at that string, which is two places in memory away. The offsets are a field of the owner's rows, beside what is asked
+ * for next.
  *
  * The slots double when they are 5/8 full. Doubling at once would stop the shard for half a second at ten million
  * codes, so each insert moves a few slots of the old array (Redis rehashes its dictionaries this way); until all are moved,
@@ -10,7 +14,7 @@
  * doubles at once.
  */
 
-import { type Column, uint32Column } from './paged.js';
+import type { Field } from './paged.js';
 import { decode, encode, hashBytes, scratch } from './text.js';
 
 const CHUNK_BITS = 18;
@@ -23,6 +27,10 @@ const MOVES_PER_INSERT = 8;
 const EMPTY = 0;
 /** A removed entry: a probe goes on over it. No index is that large. */
 const REMOVED = 0xffffffff;
+const INDEX_BITS = 27;
+const INDEX_MASK = 2 ** INDEX_BITS - 1;
+/** One above the highest index. */
+const INDEXES_MAX = INDEX_MASK - 1;
 /** A text of this many bytes or more has its length in four bytes after this mark. */
 const LONG = 0xff;
 
@@ -31,12 +39,23 @@ export class StringTable {
   /** Bytes used of the last chunk. */
   #chunkUsed = CHUNK_BYTES;
   /** Place of each index's text, plus one; 0: no text. A text never straddles two chunks. */
-  readonly #offsets: Column = uint32Column();
+  readonly #offsets: Field;
   #slots = new Uint32Array(SLOTS_FIRST);
   #used = 0;
   #old: Uint32Array | null = null;
   #oldMoved = 0;
   #count = 0;
+
+  constructor(offsets: Field) {
+    this.#offsets = offsets;
+  }
+
+  /** Makes room for so many strings more, so that they come in without a rehash. */
+  expect(more: number): void {
+    let slots = this.#slots.length;
+    while ((this.#used + more) * 8 >= slots * 5) slots *= 2;
+    if (slots > this.#slots.length) this.#growTo(slots);
+  }
 
   /** How many strings are in the table. */
   get count(): number {
@@ -75,6 +94,7 @@ export class StringTable {
   }
 
   #add(index: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
+    if (index >= INDEXES_MAX) throw new Error(`the table has no place for string ${index}`);
     this.#offsets.set(index, this.#store(bytes, start, end) + 1);
     this.#makeRoom();
     this.#place(this.#slots, index, hash);
@@ -107,9 +127,10 @@ export class StringTable {
     return hashBytes(chunk, start, end, seed);
   }
 
+  /** Bytes held, without the owner's offsets. */
   bytes(): number {
     const arena = this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-    return arena + this.#offsets.bytes() + this.#slots.byteLength + (this.#old?.byteLength ?? 0);
+    return arena + this.#slots.byteLength + (this.#old?.byteLength ?? 0);
   }
 
   #find(hash: number, bytes: Uint8Array, start: number, end: number): number {
@@ -120,10 +141,13 @@ export class StringTable {
 
   #probe(slots: Uint32Array, hash: number, bytes: Uint8Array, start: number, end: number): number {
     const mask = slots.length - 1;
+    const tag = hash >>> INDEX_BITS;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = slots[slot] as number;
       if (entry === EMPTY) return -1;
-      if (entry !== REMOVED && this.#equals(entry - 1, bytes, start, end)) return entry - 1;
+      if (entry >>> INDEX_BITS !== tag || entry === REMOVED) continue;
+      const index = (entry & INDEX_MASK) - 1;
+      if (this.#equals(index, bytes, start, end)) return index;
     }
   }
 
@@ -178,10 +202,14 @@ export class StringTable {
   #makeRoom(): void {
     if (this.#old !== null) this.#moveSome(this.#old);
     if (this.#used * 8 < this.#slots.length * 5) return;
+    this.#growTo(this.#slots.length * 2);
+  }
+
+  #growTo(slots: number): void {
     while (this.#old !== null) this.#moveSome(this.#old);
     this.#old = this.#slots;
     this.#oldMoved = 0;
-    this.#slots = new Uint32Array(this.#old.length * 2);
+    this.#slots = new Uint32Array(slots);
     this.#used = 0;
   }
 
@@ -190,7 +218,8 @@ export class StringTable {
     for (let slot = this.#oldMoved; slot < end; slot++) {
       const entry = old[slot] as number;
       if (entry === EMPTY || entry === REMOVED) continue;
-      this.#place(this.#slots, entry - 1, this.hash(entry - 1, 0));
+      const index = (entry & INDEX_MASK) - 1;
+      this.#place(this.#slots, index, this.hash(index, 0));
       this.#used++;
       // Not EMPTY: a probe of the old array that began before this slot must still go on over it.
       old[slot] = REMOVED;
@@ -203,19 +232,22 @@ export class StringTable {
     const mask = slots.length - 1;
     let slot = hash & mask;
     while (slots[slot] !== EMPTY) slot = (slot + 1) & mask;
-    slots[slot] = index + 1;
+    slots[slot] = entryOf(index, hash);
   }
 
   #erase(slots: Uint32Array, index: number, hash: number): boolean {
     const mask = slots.length - 1;
+    const entry = entryOf(index, hash);
     for (let slot = hash & mask; slots[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      if (slots[slot] !== index + 1) continue;
+      if (slots[slot] !== entry) continue;
       slots[slot] = REMOVED;
       return true;
     }
     return false;
   }
 }
+
+const entryOf = (index: number, hash: number): number => (((hash >>> INDEX_BITS) << INDEX_BITS) | (index + 1)) >>> 0;
 
 function readUint32(bytes: Uint8Array, at: number): number {
   let value = 0;

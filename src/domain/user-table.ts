@@ -3,24 +3,26 @@
  * have. The list is a chain through the code records; the counts are rows found by (book, user) in an open-addressing table.
  */
 import type { CodeRecords } from './code-table.js';
-import { uint32Column } from './paged.js';
+import { Rows } from './rows.js';
 import { StringTable } from './string-table.js';
 import { mix } from './text.js';
 
 const SLOTS_FIRST = 1024;
 
 export class UserTable {
-  readonly #names = new StringTable();
+  readonly #rows = new Rows(2);
+  readonly #names = new StringTable(this.#rows.word(0));
   /** First record of the user's list, plus one. */
-  readonly #head = uint32Column();
+  readonly #head = this.#rows.word(1);
   #next = 0;
   #lastId: string | null = null;
   #lastUser = -1;
 
-  readonly #memberBook = uint32Column();
-  readonly #memberUser = uint32Column();
-  readonly #memberCodes = uint32Column();
-  readonly #memberRedemptions = uint32Column();
+  readonly #memberRows = new Rows(4);
+  readonly #memberBook = this.#memberRows.word(0);
+  readonly #memberUser = this.#memberRows.word(1);
+  readonly #memberCodes = this.#memberRows.word(2);
+  readonly #memberRedemptions = this.#memberRows.word(3);
   #members = 0;
   #slots = new Uint32Array(SLOTS_FIRST);
 
@@ -93,8 +95,7 @@ export class UserTable {
   }
 
   bytes(): number {
-    const columns = [this.#head, this.#memberBook, this.#memberUser, this.#memberCodes, this.#memberRedemptions];
-    return this.#names.bytes() + this.#slots.byteLength + columns.reduce((sum, column) => sum + column.bytes(), 0);
+    return this.#names.bytes() + this.#rows.bytes() + this.#memberRows.bytes() + this.#slots.byteLength;
   }
 
   #member(book: number, user: number): number {

@@ -6,6 +6,7 @@ import { LeaseHeap } from '../../src/domain/lease-heap.js';
 import { byteColumn, float64Column, uint32Column } from '../../src/domain/paged.js';
 import { Pool } from '../../src/domain/pool.js';
 import { below } from '../../src/domain/random.js';
+import { Rows } from '../../src/domain/rows.js';
 import { StringTable } from '../../src/domain/string-table.js';
 import { decode, encode, hashBytes, scratch } from '../../src/domain/text.js';
 import { UserTable } from '../../src/domain/user-table.js';
@@ -29,6 +30,25 @@ describe('columns', () => {
     });
   }
 
+  test('that lie side by side in rows don’t touch each other', () => {
+    const rows = new Rows(6);
+    const fields = [rows.double(0), rows.word(2), rows.word(3), rows.double(2)];
+    const numbers = [0, 15, 16, 16_383, 16_384, 100_000];
+    for (const row of numbers) {
+      for (const field of fields) assert.equal(field.get(row), 0);
+      fields.forEach((field, n) => void field.set(row, row * 10 + n));
+    }
+    for (const row of numbers) {
+      assert.deepEqual(
+        fields.map((field) => field.get(row)),
+        fields.map((_, n) => row * 10 + n),
+      );
+    }
+    assert.equal(fields[3]?.get(99_999), 0);
+    fields[0]?.set(7, Number.MAX_SAFE_INTEGER);
+    assert.equal(fields[0]?.get(7), Number.MAX_SAFE_INTEGER);
+  });
+
   test('hold their extremes', () => {
     const [integers, doubles] = [uint32Column(), float64Column()];
     integers.set(3, 2 ** 32 - 1);
@@ -43,6 +63,7 @@ describe('columns', () => {
   });
 });
 
+const stringTable = () => new StringTable(uint32Column());
 const TEXTS = [
   '',
   'A',
@@ -90,7 +111,7 @@ describe('text', () => {
 
 describe('the string table', () => {
   test('finds by string what it holds by number', () => {
-    const table = new StringTable();
+    const table = stringTable();
     TEXTS.forEach((text, n) => {
       assert.equal(table.find(text), -1);
       table.add(n * 3, text);
@@ -104,15 +125,15 @@ describe('the string table', () => {
   });
 
   test('refuses a string that fits into no chunk', () => {
-    assert.throws(() => new StringTable().add(0, 'x'.repeat(300_000)), /too long/);
+    assert.throws(() => stringTable().add(0, 'x'.repeat(300_000)), /too long/);
   });
 
   test('has no text where none was added', () => {
-    assert.throws(() => new StringTable().text(5), /no string/);
+    assert.throws(() => stringTable().text(5), /no string/);
   });
 
   test('knows everything at every moment of its growth', () => {
-    const table = new StringTable();
+    const table = stringTable();
     const model = new Map<string, number>();
     const live: string[] = [];
     for (let n = 0; n < 60_000; n++) {
@@ -140,7 +161,7 @@ describe('the string table', () => {
   });
 
   test('takes the same string under another number once it was removed', () => {
-    const table = new StringTable();
+    const table = stringTable();
     for (let n = 0; n < 5_000; n++) {
       table.add(n, 'SAME');
       assert.equal(table.find('SAME'), n);
@@ -150,8 +171,25 @@ describe('the string table', () => {
     assert.equal(table.count, 0);
   });
 
+  test('that was told to expect many takes them without a rehash, and forgets none that it had', () => {
+    const table = stringTable();
+    for (let n = 0; n < 3_000; n++) table.add(n, `CODE-${n}`);
+    table.expect(50_000);
+    const expected = table.bytes();
+    for (let n = 3_000; n < 53_000; n++) {
+      table.add(n, `CODE-${n}`);
+      const sample = dice(n + 1);
+      assert.equal(table.find(`CODE-${sample}`), sample);
+    }
+    assert(table.bytes() < expected + 53_000 * 12 + 2 ** 18, 'only the texts were added');
+  });
+
+  test('has an end', () => {
+    assert.throws(() => stringTable().add(2 ** 27 - 2, 'A'), /no place/);
+  });
+
   test('finds bytes in the middle of others', () => {
-    const table = new StringTable();
+    const table = stringTable();
     const bytes = Buffer.from('<ABC>');
     table.addBytes(4, bytes, 1, 4);
     assert.equal(table.findBytes(Buffer.from('--ABC'), 2, 5), 4);
@@ -163,6 +201,7 @@ test('the lease heap always knows who ends first', () => {
   const records = new CodeRecords();
   const heap = new LeaseHeap(records);
   const model = new Map<number, number>();
+  const lockIds = new Map<number, number>();
   for (let record = 0; record < 200; record++) records.add(record);
   for (let turn = 0; turn < 20_000; turn++) {
     const record = dice(200);
@@ -170,19 +209,25 @@ test('the lease heap always knows who ends first', () => {
       heap.remove(record);
       model.delete(record);
     } else {
-      const untilMs = dice(500);
-      records.untilMs.set(record, untilMs);
-      heap.put(record);
+      const untilMs = 1 + dice(500);
+      heap.put(record, turn + 1, untilMs);
       model.set(record, untilMs);
+      lockIds.set(record, turn + 1);
     }
     const first = heap.first();
     const deadline = model.size === 0 ? undefined : Math.min(...model.values());
     assert.equal(heap.count, model.size);
     assert.equal(first === -1 ? undefined : model.get(first), deadline);
+    const other = dice(200);
+    const isHeld = model.has(other);
+    assert.deepEqual(
+      [heap.lockId(other), heap.untilMs(other)],
+      isHeld ? [lockIds.get(other), model.get(other)] : [0, 0],
+    );
   }
   const order: number[] = [];
   for (let first = heap.first(); first !== -1; first = heap.first()) {
-    order.push(records.untilMs.get(first));
+    order.push(heap.untilMs(first));
     heap.remove(first);
   }
   assert.deepEqual(
