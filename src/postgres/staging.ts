@@ -6,8 +6,8 @@
  * `PIECE_BYTES`: a transaction that lasts as long as a slow upload would keep PostgreSQL from clearing up behind
  * every update of the projector.
  *
- * At the end PostgreSQL sorts them and leaves out those that exist already, and what comes out of that COPY goes, byte
- * for byte, into a second COPY on another connection:
+ * At the end PostgreSQL sorts them, without repetitions, and what comes out of that COPY goes, byte for byte, into a
+ * second COPY on another connection:
  *
  *     COPY (SELECT … ORDER BY code) TO STDOUT ──▶ COPY codes FROM STDIN
  *
@@ -19,8 +19,10 @@
  * to back, and so that two batches that bring the same codes at once wait for each other and don't deadlock: both go
  * upwards. The later one is then refused by the unique index, and inserts again, code by code, around what is there.
  *
- * Generated codes are all new but by an accident with another book's, so they are not even looked for at first. Where one was there,
- * `refill` brings another, and the whole is begun again.
+ * Codes that exist already are rare, and looking for each beforehand costs more than putting it in (220,000 codes/s without,
+ * 60,000 to 100,000 with, on a table of some millions). So the first try takes for granted that all are new; the unique index
+ * refuses it where one was there, and only then they are looked for. For generated codes `refill` brings others in their place,
+ * and the whole is begun again.
  */
 import { once } from 'node:events';
 import type pg from 'pg';
@@ -170,7 +172,7 @@ async function openBulkTable(url: string): Promise<BulkTable> {
   async function moveTo(batchId: number, refill: Refill | null): Promise<Finished> {
     await flush();
     const wanted = rows;
-    let looksFirst = refill === null;
+    let looksFirst = false;
     let refills: Refill | null = refill;
     for (;;) {
       const moved = await copySorted(batchId, looksFirst, refills === null ? 0 : wanted);
