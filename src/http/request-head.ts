@@ -87,12 +87,26 @@ function readHeader(name: string, value: string): void {
 }
 
 function readContentLength(value: string): void {
-  const length = /^\d{1,15}$/.test(value) ? Number(value) : -2;
+  const length = wholeNumber(value);
   if (length < 0) head.refusal = 'Content-Length is not a whole number.';
   else if (head.contentLength >= 0 && head.contentLength !== length) {
     head.refusal = 'There are two different Content-Length headers.';
   }
   head.contentLength = length;
+}
+
+const DIGITS_MAX = 15;
+
+/** -2 for anything but 1 to 15 digits. */
+function wholeNumber(text: string): number {
+  if (text.length === 0 || text.length > DIGITS_MAX) return -2;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return -2;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Visible ASCII without quotes, brackets and separators: it goes back as a header, into logs and into JSON as it is. */
