@@ -3,6 +3,9 @@
  * which they began: whatever is overdue is at its head, and joining and leaving are a few assignments. The few that take longer
  * (uploads, exports) are in a set that is searched at each tick.
  */
+/** What nearly all requests have. */
+export const COMMON_DEADLINE_MS = 5000;
+
 export interface Watched<T> {
   older: T | null;
   newer: T | null;

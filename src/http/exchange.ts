@@ -13,6 +13,7 @@
  * too late is dropped here, in one place.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { z } from 'zod';
 import type { CommandReply, Control, Done, Engine, QueryReply, QueryResult, Role } from '../actor/engine.js';
 import { ControlError } from '../actor/engine.js';
 import type { Command, Origin, Query } from '../domain/command.js';
@@ -21,7 +22,7 @@ import type { Refusal } from '../domain/outcome.js';
 import type { Tokens, Verdict } from './auth.js';
 import { BodyBroken, type BodyStream, createBodyStream } from './body-stream.js';
 import type { Counters } from './counters.js';
-import type { Deadlines, Watched } from './deadlines.js';
+import { COMMON_DEADLINE_MS, type Deadlines, type Watched } from './deadlines.js';
 import { fingerprintOf } from './fingerprint.js';
 import { parseJsonBody } from './json-body.js';
 import type { RateLimit, Slots } from './limits.js';
@@ -35,7 +36,6 @@ import {
   UNAVAILABLE_DETAIL,
 } from './problem.js';
 import { head, idempotencyKeyOf, isSaneRequestId, readHead } from './request-head.js';
-import { DEADLINE_MS, type Route } from './route.js';
 import { statusLine } from './status-line.js';
 import { fieldErrors } from './validation.js';
 
@@ -60,6 +60,27 @@ export interface Services {
   readonly deadlines: Deadlines<Exchange>;
   /** May be used for another request. */
   recycle(x: Exchange): void;
+}
+
+/** What an exchange has to know of the route that it goes through; route.ts says what each field means. */
+export interface HandledRoute {
+  readonly id: string;
+  /** The table's number for it, by which it is counted. */
+  readonly index: number;
+  /** Null: needs no token. */
+  readonly roles: readonly Role[] | null;
+  readonly ownUser: 'body' | 'param' | null;
+  readonly guessable: boolean;
+  readonly paramNames: readonly string[];
+  readonly paramSchemas: readonly z.ZodType<string>[];
+  readonly query: { parse(query: string): z.ZodSafeParseResult<unknown> } | null;
+  readonly body: z.ZodType | null;
+  readonly streamed: boolean;
+  readonly bodyOptional: boolean;
+  readonly bodyBytesMax: number;
+  readonly change: boolean;
+  readonly deadlineMs: number;
+  handle(x: Exchange, body: unknown, query: unknown): void;
 }
 
 export interface HttpLog {
@@ -99,7 +120,7 @@ export class Exchange {
   /** The deadlines' own. */
   readonly watched: Watched<Exchange> = { older: null, newer: null, deadlineMs: 0, place: 'nowhere' };
 
-  private route: Route | null = null;
+  private route: HandledRoute | null = null;
   private readonly params: string[] = [];
   private rawQuery = '';
   private idempotencyKey: string | null = '';
@@ -131,7 +152,7 @@ export class Exchange {
   // -- the request -------------------------------------------------------------------------------------------------
 
   /** The whole of a uWebSockets.js handler. Never throws. */
-  begin(res: HttpResponse, req: HttpRequest, route: Route, isHead: boolean): void {
+  begin(res: HttpResponse, req: HttpRequest, route: HandledRoute, isHead: boolean): void {
     const { services } = this;
     readHead(req);
     this.res = res;
@@ -148,7 +169,7 @@ export class Exchange {
     if (this.params.length !== route.paramSchemas.length) this.params.length = route.paramSchemas.length;
     if (route.query !== null) this.rawQuery = req.getQuery();
     res.onAborted(this.onAborted);
-    if (route.deadlineMs === DEADLINE_MS) services.deadlines.watch(this);
+    if (route.deadlineMs === COMMON_DEADLINE_MS) services.deadlines.watch(this);
     else services.deadlines.watchFor(this, route.deadlineMs);
 
     if (head.refusal !== '') {
@@ -290,7 +311,7 @@ export class Exchange {
     }
   }
 
-  private isAllowed(route: Route): boolean {
+  private isAllowed(route: HandledRoute): boolean {
     if (route.roles === null) return true;
     const { verdict } = this;
     if (verdict === null || !verdict.ok) {
@@ -304,7 +325,7 @@ export class Exchange {
     return false;
   }
 
-  private areParamsValid(route: Route): boolean {
+  private areParamsValid(route: HandledRoute): boolean {
     for (let i = 0; i < route.paramSchemas.length; i++) {
       const raw = this.params[i] as string;
       const decoded = raw.includes('%') ? decodePercent(raw) : raw;
@@ -319,7 +340,7 @@ export class Exchange {
     return true;
   }
 
-  private isOwnUser(route: Route): boolean {
+  private isOwnUser(route: HandledRoute): boolean {
     const named =
       route.ownUser === 'body'
         ? (this.body as { readonly userId: string }).userId
@@ -578,7 +599,7 @@ export class Exchange {
     this.problem('unauthenticated', detail, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
   }
 
-  private refuseBodySize(route: Route): void {
+  private refuseBodySize(route: HandledRoute): void {
     this.refuseAndClose('body-too-large', `The body may have ${route.bodyBytesMax} bytes at most.`);
   }
 

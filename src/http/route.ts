@@ -4,7 +4,8 @@
  */
 import type { z } from 'zod';
 import type { Role } from '../actor/engine.js';
-import type { Exchange } from './exchange.js';
+import { COMMON_DEADLINE_MS } from './deadlines.js';
+import type { Exchange, HandledRoute } from './exchange.js';
 import type { ProblemSlug } from './problem.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -49,7 +50,7 @@ export interface RouteSpec<Body, Query> {
   readonly change?: boolean;
   /** Honours `If-Match`. */
   readonly ifMatch?: boolean;
-  /** How long it may take, where that is not `DEADLINE_MS`. */
+  /** How long it may take, where that is not `COMMON_DEADLINE_MS`. */
   readonly deadlineMs?: number;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Those it can answer besides what every route can: see `commonProblems`. */
@@ -58,30 +59,13 @@ export interface RouteSpec<Body, Query> {
 }
 
 /** A route of the table: the same with its types forgotten and its defaults filled in. */
-export interface Route {
+export interface Route extends HandledRoute {
   readonly spec: RouteSpec<unknown, unknown>;
-  readonly id: string;
   readonly method: Method;
   readonly path: string;
-  /** The table's number for it, by which it is counted. */
-  readonly index: number;
-  readonly roles: readonly Role[] | null;
-  readonly ownUser: 'body' | 'param' | null;
-  readonly guessable: boolean;
-  readonly paramNames: readonly string[];
-  readonly paramSchemas: readonly z.ZodType<string>[];
-  readonly query: QueryParser | null;
-  readonly body: z.ZodType | null;
-  readonly streamed: boolean;
-  readonly bodyOptional: boolean;
-  readonly bodyBytesMax: number;
-  readonly change: boolean;
-  readonly deadlineMs: number;
-  handle(x: Exchange, body: unknown, query: unknown): void;
 }
 
 export const BODY_BYTES_MAX = 64 * 1024;
-export const DEADLINE_MS = 5000;
 
 /** Checks that a handler fits its schemas, and forgets their types. */
 export function route<Body = undefined, Query = undefined>(spec: RouteSpec<Body, Query>): RouteSpec<unknown, unknown> {
@@ -111,7 +95,7 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
     bodyOptional: spec.bodyOptional ?? false,
     bodyBytesMax: streamed ? Number.POSITIVE_INFINITY : (spec.bodyBytesMax ?? BODY_BYTES_MAX),
     change: spec.change ?? false,
-    deadlineMs: spec.deadlineMs ?? DEADLINE_MS,
+    deadlineMs: spec.deadlineMs ?? COMMON_DEADLINE_MS,
     handle: spec.handle,
   };
 }
@@ -120,11 +104,7 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
  * A query string has only text, while its schema says numbers and booleans (and so does the description): what is written
  * like one becomes one where the schema expects it; the schema judges the rest.
  */
-export interface QueryParser {
-  parse(query: string): z.ZodSafeParseResult<unknown>;
-}
-
-function compileQuery(schema: z.ZodObject): QueryParser {
+function compileQuery(schema: z.ZodObject): NonNullable<HandledRoute['query']> {
   const kinds = new Map(Object.entries(schema.shape).map(([name, field]) => [name, innermostKind(field as z.ZodType)]));
   const typed = (name: string, text: string): unknown => {
     const kind = kinds.get(name);

@@ -16,12 +16,12 @@ import {
 import type { Control, Engine } from '../actor/engine.js';
 import { createTokens, type TokenOptions } from './auth.js';
 import { createCounters } from './counters.js';
-import { createDeadlines } from './deadlines.js';
+import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
 import { Exchange, type HttpLog, type Services } from './exchange.js';
 import { createConnectionLimit, createRateLimit, createSlots } from './limits.js';
 import { describeApi } from './openapi.js';
 import { createRequestIds } from './request-ids.js';
-import { DEADLINE_MS, type Method, type Route } from './route.js';
+import type { Method, Route } from './route.js';
 import { NO_ROUTE, ROUTES } from './routes/table.js';
 
 export interface HttpOptions {
@@ -102,7 +102,7 @@ export async function startHttpServer({
   let nowMs = Date.now();
   let isDraining = false;
   const deadlines = createDeadlines<Exchange>({
-    commonMs: DEADLINE_MS,
+    commonMs: COMMON_DEADLINE_MS,
     nowMs: () => nowMs,
     expire: (x) => x.expire(),
   });
