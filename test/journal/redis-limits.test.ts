@@ -155,6 +155,17 @@ test('a Redis that is not there is named when its time is up', async () => {
   await assert.rejects(openRedisJournal({ url: server.url, log, openMsMax: 300 }), /ECONNREFUSED/);
 });
 
+test('a wrong password is told at once, and not shown', async () => {
+  const server = await redis({ requirepass: 'right' });
+  const startMs = performance.now();
+  await assert.rejects(openRedisJournal({ url: `redis://:wrong@127.0.0.1:${server.port}`, log }), (error: Error) => {
+    assert.match(error.message, /^WRONGPASS/);
+    assert.doesNotMatch(error.message, /wrong@/);
+    return true;
+  });
+  assert.ok(performance.now() - startMs < 5000);
+});
+
 test('a start waits for a Redis that is just starting', async () => {
   const server = await redis();
   await server.kill();

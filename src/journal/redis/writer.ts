@@ -6,8 +6,8 @@
  *
  * Each commit expects, in every stream that it touches, the very entry that the commit before it puts there. So when one
  * is refused or lost on its way, all that follow it are refused as well, without the client's doing; there can be no gap
- * behind a failure. On a single server one call carries all shards of a commit, and is in as a whole or not at all: one
- * call also costs Redis a third of what sixteen do. A Redis Cluster allows one slot per call, so there each shard has a call, and
+ * behind a failure. On a single server one call carries all shards of a commit, and is in as a whole or not at all (and
+ * costs Redis two thirds of what sixteen calls do). A Redis Cluster allows one slot per call, so there each shard has a call, and
  * a commit that fails may be there in some shards and not in others, as a commit of several entries may after
  * a crash anywhere; the next opening says which (`lastSeqs`).
  *
