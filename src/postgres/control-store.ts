@@ -6,7 +6,9 @@ import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
 import { KIND_NUMBERS } from './change-kinds.js';
 import { giveUp } from './connection.js';
+import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
+import { removeBatch } from './staged-batches.js';
 import { openStaging } from './staging.js';
 import type { Account, ControlStore, HistoryEntry, Role } from './store.js';
 
@@ -55,6 +57,8 @@ export function createControlStore({ url, poolMax, shardCount }: ControlStoreOpt
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
     stage: (shard, bookId) => openStaging({ url, use, shard, bookId }),
+    discardBatch: (batchId) => use((client) => removeBatch(client, batchId)),
+    ...createJobStore(use),
     async history(shard, code, beforeSeq, limit) {
       const { rows } = await pool.query<HistoryRow>({
         name: 'history',

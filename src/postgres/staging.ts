@@ -82,6 +82,12 @@ export async function openStaging({ url, use, shard, bookId }: StagingOptions): 
     return opened;
   }
 
+  function abandon(): void {
+    discarded = true;
+    held = [];
+    bulk?.giveUp();
+  }
+
   return {
     batchId,
     writeRows,
@@ -98,10 +104,9 @@ export async function openStaging({ url, use, shard, bookId }: StagingOptions): 
       await table.close();
       return finished;
     },
+    abandon,
     async discard() {
-      discarded = true;
-      held = [];
-      bulk?.giveUp();
+      abandon();
       await use((client) => removeBatch(client, batchId));
     },
   };

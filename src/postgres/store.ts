@@ -122,12 +122,58 @@ export interface Staging {
   finish(
     refill?: (missing: number) => Promise<boolean>,
   ): Promise<{ readonly size: number; readonly count: number; readonly duplicates: number }>;
+  /** Ends its connections: whatever is under way fails. What is committed stays. */
+  abandon(): void;
   /** Leaves nothing behind. Safe at any time, also after `finish`. */
   discard(): Promise<void>;
 }
 
-export interface ControlStore {
+export interface GenerateResult {
+  readonly generatedCodes: number;
+  /** Of the book, with these; null when that was not heard because of a restart. */
+  readonly totalCodes: number | null;
+  /** How many codes the pattern can make, in digits. */
+  readonly keyspace: string;
+  readonly keyspaceBits: number;
+}
+
+export type JobStatus = 'processing' | 'completed' | 'failed' | 'cancelled';
+
+export interface JobRow {
+  readonly id: string;
+  readonly kind: string;
+  readonly status: JobStatus;
+  readonly done: number;
+  readonly total: number;
+  readonly startedMs: number;
+  readonly finishedMs: number | null;
+  /** Why it failed, for the one who asked. */
+  readonly error: string | null;
+  /** What it needs to be taken up again, and its result. */
+  readonly detail: { readonly plan?: unknown; readonly result?: GenerateResult };
+  /** Of the request that came with an idempotency key. */
+  readonly fingerprint: number | null;
+}
+
+export interface JobStore {
+  /** Null when it is new; else the job that was made for this `requestKey` before, and nothing was changed. */
+  createJob(job: JobRow, requestKey: string | null): Promise<JobRow | null>;
+  jobById(id: string): Promise<JobRow | null>;
+  jobByRequestKey(requestKey: string): Promise<JobRow | null>;
+  /** Those that are `processing`, the oldest first. */
+  jobsUnderWay(): Promise<readonly JobRow[]>;
+  /** All of it that can change. */
+  saveJob(job: JobRow): Promise<void>;
+  /** Null when there is no such batch. `size` is null while its codes are not all in. */
+  batchState(
+    batchId: number,
+  ): Promise<{ readonly size: number | null; readonly count: number | null; readonly live: boolean } | null>;
+}
+
+export interface ControlStore extends JobStore {
   stage(shard: ShardId, bookId: BookId): Promise<Staging>;
+  /** Removes what a staged batch left, unless it is live. */
+  discardBatch(batchId: number): Promise<void>;
   /** The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along `prevSeq`. */
   history(shard: ShardId, code: string, beforeSeq: Seq | null, limit: number): Promise<readonly HistoryEntry[]>;
   checkpoint(shard: ShardId): Promise<Seq>;

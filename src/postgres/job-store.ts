@@ -1,0 +1,96 @@
+/** The table of jobs: what was asked for, how far it is, what became of it. */
+import type pg from 'pg';
+import type { JobRow, JobStore } from './store.js';
+
+type Use = <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>;
+
+const COLUMNS = 'id, kind, status, done, total, started_ms, finished_ms, error, detail, fingerprint';
+
+interface Row {
+  readonly id: string;
+  readonly kind: string;
+  readonly status: JobRow['status'];
+  readonly done: string;
+  readonly total: string | null;
+  readonly started_ms: string;
+  readonly finished_ms: string | null;
+  readonly error: string | null;
+  readonly detail: string | null;
+  readonly fingerprint: string | null;
+}
+
+/** `use` borrows a connection for something short. */
+export function createJobStore(use: Use): JobStore {
+  const select = (where: string, values: readonly unknown[]): Promise<JobRow[]> =>
+    use(async (client) => {
+      const { rows } = await client.query<Row>(`SELECT ${COLUMNS} FROM jobs WHERE ${where}`, [...values]);
+      return rows.map(jobOf);
+    });
+
+  return {
+    async createJob(job, requestKey) {
+      const created = await use(async (client) => {
+        const { rowCount } = await client.query(
+          `INSERT INTO jobs (id, kind, status, done, total, started_ms, detail, request_key, fingerprint)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (request_key) DO NOTHING`,
+          [
+            job.id,
+            job.kind,
+            job.status,
+            job.done,
+            job.total,
+            job.startedMs,
+            JSON.stringify(job.detail),
+            requestKey,
+            job.fingerprint,
+          ],
+        );
+        return rowCount === 1;
+      });
+      if (created) return null;
+      const [earlier] = await select('request_key = $1', [requestKey]);
+      if (earlier === undefined) throw new Error('a job was there and is not');
+      return earlier;
+    },
+    async jobById(id) {
+      const [found] = await select('id::text = $1', [id]);
+      return found ?? null;
+    },
+    async jobByRequestKey(requestKey) {
+      const [found] = await select('request_key = $1', [requestKey]);
+      return found ?? null;
+    },
+    jobsUnderWay: () => select(`status = 'processing' ORDER BY started_ms`, []),
+    async saveJob({ id, status, done, finishedMs, error, detail }) {
+      await use((client) =>
+        client.query(
+          'UPDATE jobs SET status = $2, done = $3, finished_ms = $4, error = $5, detail = $6 WHERE id = $1',
+          [id, status, done, finishedMs, error, JSON.stringify(detail)],
+        ),
+      );
+    },
+    batchState: (batchId) =>
+      use(async (client) => {
+        const { rows } = await client.query<{ size: number | null; count: number | null; live: boolean }>(
+          'SELECT size, count, live_seq IS NOT NULL AS live FROM batches WHERE batch_id = $1',
+          [batchId],
+        );
+        return rows[0] ?? null;
+      }),
+  };
+}
+
+function jobOf(row: Row): JobRow {
+  return {
+    id: row.id,
+    kind: row.kind,
+    status: row.status,
+    done: Number(row.done),
+    total: Number(row.total ?? 0),
+    startedMs: Number(row.started_ms),
+    finishedMs: row.finished_ms === null ? null : Number(row.finished_ms),
+    error: row.error,
+    detail: JSON.parse(row.detail ?? '{}') as JobRow['detail'],
+    fingerprint: row.fingerprint === null ? null : Number(row.fingerprint),
+  };
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { asSeq, asShardId } from '../../src/domain/ids.js';
+import { createControlStore } from '../../src/postgres/control-store.js';
+import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
+import { waitFor } from '../journal/wait-for.js';
+import { AT_MS, BOOK, projectBook, redemptionId, SHARD } from './changes.js';
+import { SHARDS, testServer } from './server.js';
+
+const server = testServer();
+
+async function openStore(t: { after(work: () => Promise<unknown>): void }, shardCount = SHARDS) {
+  const { url, sql } = await server.database();
+  const store = createControlStore({ url, poolMax: 3, shardCount });
+  t.after(() => store.close());
+  return { url, sql, store };
+}
+
+test('the history of a code goes back along its chain, newest first, in pages', async (t) => {
+  const { url, store } = await openStore(t);
+  const writer = createProjectionWriter({ url, shardCount: SHARDS });
+  t.after(() => writer.close());
+  const log = await projectBook(url, writer, ['AAA', 'BBB']);
+  const [a, b] = [log.code('AAA', 0, 'ann'), log.code('BBB', 1, 'bob')];
+  a.add({ kind: 'codeAssigned', atMs: AT_MS });
+  b.add({ kind: 'codeAssigned', atMs: AT_MS });
+  a.add({ kind: 'codeLocked', lockId: 5, untilMs: AT_MS + 9 });
+  a.add({
+    kind: 'codeRedeemed',
+    redemptionId: redemptionId(1),
+    atMs: AT_MS,
+    redemptionCount: 1,
+    metadata: { cart: 7 },
+  });
+  b.add({ kind: 'codeUnassigned', reason: 'mistake' });
+  a.add({ kind: 'redemptionRolledBack', redemptionId: redemptionId(1), redemptionCount: 0, reason: null });
+  await writer.write(new Map([[SHARD, log.changes]]));
+
+  const whole = await store.history(SHARD, 'AAA', null, 100);
+  assert.deepEqual(
+    whole.map(({ seq, event }) => [seq, event]),
+    [
+      [8, 'redemptionRolledBack'],
+      [6, 'codeRedeemed'],
+      [5, 'codeLocked'],
+      [3, 'codeAssigned'],
+    ],
+  );
+  assert.deepEqual(whole[1], {
+    shard: SHARD,
+    seq: 6,
+    atMs: AT_MS + 6,
+    event: 'codeRedeemed',
+    code: 'AAA',
+    userId: 'ann',
+    caller: 'shop',
+    requestId: 'request-6',
+    redemptionId: redemptionId(1),
+    detail: { redemptionCount: 1, metadata: { cart: 7 } },
+  });
+  assert.deepEqual(whole[2]?.detail, { lockId: 5, untilMs: AT_MS + 9 });
+  assert.deepEqual(
+    (await store.history(SHARD, 'AAA', null, 3)).map(({ seq }) => seq),
+    [8, 6, 5],
+  );
+  assert.deepEqual(
+    (await store.history(SHARD, 'AAA', asSeq(5), 3)).map(({ seq }) => seq),
+    [3],
+  );
+  assert.deepEqual(await store.history(SHARD, 'AAA', asSeq(3), 3), []);
+  assert.deepEqual((await store.history(SHARD, 'BBB', null, 9))[0]?.detail, { reason: 'mistake' });
+});
+
+test('there is no history of an unknown code, an unused one, one of another shard, or from another code’s event', async (t) => {
+  const { url, store } = await openStore(t);
+  const writer = createProjectionWriter({ url, shardCount: SHARDS });
+  t.after(() => writer.close());
+  const log = await projectBook(url, writer, ['AAA', 'BBB']);
+  log.code('AAA', 0, 'ann').add({ kind: 'codeAssigned', atMs: AT_MS });
+  await writer.write(new Map([[SHARD, log.changes]]));
+  assert.deepEqual(await store.history(SHARD, 'NONE', null, 9), []);
+  assert.deepEqual(await store.history(SHARD, 'BBB', null, 9), []);
+  assert.deepEqual(await store.history(asShardId(0), 'AAA', null, 9), []);
+  assert.deepEqual(await store.history(SHARD, 'BBB', asSeq(3), 9), []);
+});
+
+test('an email is one account, however it is written', async (t) => {
+  const { store } = await openStore(t);
+  const made = await store.createAccount('Ann@Example.com', 'admin', 'hash');
+  assert.ok(made !== null);
+  assert.equal(await store.createAccount('ann@example.COM', 'user', 'other'), null);
+  assert.deepEqual(await store.findAccount('ANN@example.com'), { ...made, passwordHash: 'hash' });
+  assert.deepEqual(await store.accountById(made.id), made);
+  assert.equal(await store.accountById('no uuid'), null);
+  assert.equal(await store.findAccount('bob@example.com'), null);
+});
+
+test('the generator key is made once, and counters are given out once each', async (t) => {
+  const { url, store } = await openStore(t);
+  const other = createControlStore({ url, poolMax: 1, shardCount: SHARDS });
+  t.after(() => other.close());
+  const [key, same] = await Promise.all([store.generatorKey(), other.generatorKey()]);
+  assert.equal(key.length, 32);
+  assert.deepEqual([...key], [...same]);
+  const firsts = await Promise.all(
+    Array.from({ length: 10 }, (_, n) => (n % 2 === 0 ? store : other).reserveCounters(BOOK, '####', 100)),
+  );
+  assert.deepEqual(
+    firsts.toSorted((a, b) => a - b),
+    Array.from({ length: 10 }, (_, n) => n * 100),
+  );
+  assert.equal(await store.reserveCounters(BOOK, '#####', 5), 0);
+});
+
+test('another number of shards than the data was begun with is refused, naming both', async (t) => {
+  const { store } = await openStore(t, SHARDS + 1);
+  await assert.rejects(store.checkShardCount(), /SHARDS is 5, but this database was begun with 4; set SHARDS=4/);
+});
+
+test('a PostgreSQL that went away fails the calls under way, ends no process, and is found again', async (t) => {
+  const { store } = await openStore(t);
+  await store.checkpoint(SHARD);
+  const pid = server.postgres().pid();
+  assert.ok(pid !== null);
+  process.kill(pid, 'SIGKILL');
+  await waitFor(
+    () =>
+      store.checkpoint(SHARD).then(
+        () => false,
+        () => true,
+      ),
+    'a call to fail',
+  );
+  await waitFor(
+    () =>
+      store.checkpoint(SHARD).then(
+        () => true,
+        () => false,
+      ),
+    'PostgreSQL to be back',
+  );
+  assert.equal(await store.checkpoint(SHARD), 0);
+});

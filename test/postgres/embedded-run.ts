@@ -1,0 +1,9 @@
+/** A process that starts PostgreSQL on a directory, says where, and ends at once or when it is killed. */
+import { startEmbedded } from '../../src/postgres/embedded.js';
+import { silent } from './server.js';
+
+const [dataDir = '', then = 'wait'] = process.argv.slice(2);
+const postgres = await startEmbedded({ dataDir, log: silent });
+console.log(JSON.stringify({ url: postgres.url, pid: postgres.pid() }));
+if (then === 'exit') process.exit(1);
+setInterval(() => undefined, 1000);

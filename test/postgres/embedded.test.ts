@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { startEmbedded } from '../../src/postgres/embedded.js';
+import { waitFor } from '../journal/wait-for.js';
+import { silent } from './server.js';
+
+/** As mkdtemp makes it, nobody else can enter: the case of a clone in a private directory. */
+function dataDirectory(t: TestContext): string {
+  const parent = mkdtempSync(join(tmpdir(), 'clipbook-test-embedded-'));
+  t.after(() => rmSync(parent, { recursive: true, force: true }));
+  return join(parent, 'postgres');
+}
+
+async function query(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new pg.Client(url);
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const answers = (url: string) =>
+  query(url, 'SELECT 1').then(
+    () => true,
+    () => false,
+  );
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+test('what was written is there after a stop and a start, and the process is gone in between', async (t) => {
+  const dataDir = dataDirectory(t);
+  const first = await startEmbedded({ dataDir, log: silent });
+  await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  const pid = first.pid();
+  assert.ok(pid !== null);
+  await Promise.all([first.stop(), first.stop()]);
+  assert.equal(isAlive(pid), false);
+  assert.equal(await answers(first.url), false);
+  const second = await startEmbedded({ dataDir, log: silent });
+  t.after(() => second.stop());
+  assert.deepEqual(await query(second.url, 'SELECT answer FROM kept'), [{ answer: 42 }]);
+});
+
+test('it writes durably, listens on loopback only, and lets nobody in without the password', async (t) => {
+  const dataDir = dataDirectory(t);
+  const postgres = await startEmbedded({ dataDir, log: silent });
+  t.after(() => postgres.stop());
+  const settings = await query(
+    postgres.url,
+    `SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) AS all FROM pg_settings
+     WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'listen_addresses', 'unix_socket_directories')`,
+  );
+  assert.deepEqual(settings, [
+    {
+      all: 'fsync=on full_page_writes=on listen_addresses=127.0.0.1 synchronous_commit=on unix_socket_directories=',
+    },
+  ]);
+  const wrong = new URL(postgres.url);
+  wrong.password = 'wrong';
+  await assert.rejects(query(wrong.href, 'SELECT 1'), /password authentication failed/);
+  assert.equal(statSync(join(dataDir, 'password')).mode & 0o777, 0o600);
+});
+
+test('a PostgreSQL that dies is started again at the same address', async (t) => {
+  const dataDir = dataDirectory(t);
+  const postgres = await startEmbedded({ dataDir, log: silent });
+  t.after(() => postgres.stop());
+  for (let round = 0; round < 2; round++) {
+    const pid = postgres.pid();
+    assert.ok(pid !== null);
+    process.kill(pid, 'SIGKILL');
+    await waitFor(() => postgres.pid() !== pid && answers(postgres.url), 'another postmaster');
+  }
+});
+
+test('a second Clipbook on the same directory is refused while the first one lives', async (t) => {
+  const dataDir = dataDirectory(t);
+  const first = await startEmbedded({ dataDir, log: silent });
+  t.after(() => first.stop());
+  await assert.rejects(startEmbedded({ dataDir, log: silent }), /is in use by another Clipbook, process \d+/);
+  assert.equal(await answers(first.url), true);
+});
+
+test('after a kill -9 of Clipbook its PostgreSQL is found, stopped and replaced', async (t) => {
+  const dataDir = dataDirectory(t);
+  const run = spawn(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('embedded-run.ts', import.meta.url)), dataDir],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [line] = (await once(run.stdout, 'data')) as [Buffer];
+  const left = JSON.parse(line.toString()) as { readonly url: string; readonly pid: number };
+  await query(left.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  run.kill('SIGKILL');
+  await once(run, 'exit');
+  assert.equal(isAlive(left.pid), true, 'the postmaster outlives its parent');
+  const messages: string[] = [];
+  const log = { ...silent, info: (_: object, message: string) => messages.push(message) };
+  const postgres = await startEmbedded({ dataDir, log });
+  t.after(() => postgres.stop());
+  assert.equal(isAlive(left.pid), false);
+  assert.match(messages.join('\n'), new RegExp(`killed run left behind \\(process ${left.pid}\\)`));
+  assert.deepEqual(await query(postgres.url, 'SELECT answer FROM kept'), [{ answer: 42 }]);
+});
+
+test('a process that ends without stopping it takes PostgreSQL with it', async (t) => {
+  const dataDir = dataDirectory(t);
+  const run = spawn(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('embedded-run.ts', import.meta.url)), dataDir, 'exit'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [line] = (await once(run.stdout, 'data')) as [Buffer];
+  const { pid } = JSON.parse(line.toString()) as { readonly pid: number };
+  await waitFor(() => !isAlive(pid), 'the postmaster to end');
+});

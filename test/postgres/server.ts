@@ -1,0 +1,58 @@
+/** A real PostgreSQL for one test file, and as many empty, migrated databases on it as the file has tests. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import pg from 'pg';
+import { type EmbeddedPostgres, startEmbedded } from '../../src/postgres/embedded.js';
+import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
+
+export const SHARDS = 4;
+export const silent = { info: () => undefined, warn: () => undefined };
+
+export interface TestServer {
+  postgres(): EmbeddedPostgres;
+  /** A new database and a connection to look into it with. */
+  database(): Promise<{ readonly url: string; readonly sql: pg.Pool }>;
+}
+
+/** Call at the top of a test file. */
+export function testServer(): TestServer {
+  const dataDir = mkdtempSync(join(tmpdir(), 'clipbook-test-postgres-'));
+  const pools: pg.Pool[] = [];
+  let server: EmbeddedPostgres | null = null;
+  let databases = 0;
+
+  function postgres(): EmbeddedPostgres {
+    if (server === null) throw new Error('PostgreSQL was not started');
+    return server;
+  }
+
+  before(async () => {
+    server = await startEmbedded({ dataDir, log: silent });
+  });
+  after(async () => {
+    for (const pool of pools) await pool.end();
+    await server?.stop();
+    rmSync(dataDir, { recursive: true });
+  });
+  return {
+    postgres,
+    async database() {
+      const name = `test_${databases++}`;
+      const admin = new pg.Client(postgres().url);
+      await admin.connect();
+      await admin.query(`CREATE DATABASE ${name}`);
+      await admin.end();
+      const address = new URL(postgres().url);
+      address.pathname = `/${name}`;
+      const url = address.href;
+      await migrate(url);
+      await agreeOnShards(url, SHARDS);
+      const sql = new pg.Pool({ connectionString: url, max: 4 });
+      sql.on('error', () => undefined);
+      pools.push(sql);
+      return { url, sql };
+    },
+  };
+}

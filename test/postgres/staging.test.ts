@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type pg from 'pg';
+import { asBookId } from '../../src/domain/ids.js';
+import { createControlStore } from '../../src/postgres/control-store.js';
+import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
+import type { ControlStore } from '../../src/postgres/store.js';
+import { waitFor } from '../journal/wait-for.js';
+import { BOOK, changeLog, SHARD } from './changes.js';
+import { SHARDS, testServer } from './server.js';
+
+const server = testServer();
+
+/** More than are kept in memory until the end. */
+const MANY = 20_000;
+const codesFrom = (first: number, count: number): string[] =>
+  Array.from({ length: count }, (_, n) => `CODE-${String(first + n).padStart(8, '0')}`);
+
+async function openStore(t: { after(work: () => Promise<unknown>): void }): Promise<{
+  readonly url: string;
+  readonly sql: pg.Pool;
+  readonly store: ControlStore;
+}> {
+  const { url, sql } = await server.database();
+  const store = createControlStore({ url, poolMax: 3, shardCount: SHARDS });
+  t.after(() => store.close());
+  return { url, sql, store };
+}
+
+async function rowsOf(sql: pg.Pool): Promise<{ readonly codes: number; readonly batches: number }> {
+  const { rows } = await sql.query(
+    'SELECT (SELECT count(*)::int FROM codes) AS codes, (SELECT count(*)::int FROM batches) AS batches',
+  );
+  return rows[0];
+}
+
+for (const [size, count] of [
+  ['few', 50],
+  ['many', MANY],
+] as const) {
+  test(`${size} codes: those that come twice or exist in any book are counted and left out`, async (t) => {
+    const { sql, store } = await openStore(t);
+    const first = await store.stage(SHARD, BOOK);
+    await first.write(codesFrom(0, count));
+    await first.write(codesFrom(count - 10, 10));
+    assert.deepEqual(pick(await first.finish()), { count, duplicates: 10 });
+
+    const second = await store.stage(SHARD, asBookId('01890000-0000-7000-8000-0000000000ff'));
+    await second.write(codesFrom(count / 2, count));
+    const finished = await second.finish();
+    assert.deepEqual(pick(finished), { count: count / 2, duplicates: count / 2 });
+    const { rows } = await sql.query(
+      'SELECT count(DISTINCT ordinal)::int AS ordinals, max(ordinal)::int AS last FROM codes WHERE batch_id = $1',
+      [second.batchId],
+    );
+    assert.equal(rows[0].ordinals, count / 2);
+    assert.ok(rows[0].last < finished.size);
+    assert.equal((await rowsOf(sql)).codes, count * 1.5);
+  });
+
+  test(`${size} codes: a discarded staging leaves nothing, whether it was finished or not`, async (t) => {
+    const { sql, store } = await openStore(t);
+    const other = await store.stage(SHARD, BOOK);
+    await other.write(['OTHER']);
+    await other.finish();
+    const unfinished = await store.stage(SHARD, BOOK);
+    await unfinished.write(codesFrom(0, count));
+    await unfinished.discard();
+    assert.deepEqual(await rowsOf(sql), { codes: 1, batches: 1 });
+    const finished = await store.stage(SHARD, BOOK);
+    await finished.write(codesFrom(0, count));
+    await finished.finish();
+    assert.equal((await rowsOf(sql)).codes, count + 1);
+    await finished.discard();
+    await finished.discard();
+    assert.deepEqual(await rowsOf(sql), { codes: 1, batches: 1 });
+  });
+}
+
+test('a batch without codes is finished as empty', async (t) => {
+  const { store } = await openStore(t);
+  const staging = await store.stage(SHARD, BOOK);
+  assert.deepEqual(await staging.finish(), { size: 0, count: 0, duplicates: 0 });
+});
+
+test('a live batch is neither discarded nor swept', async (t) => {
+  const { url, sql, store } = await openStore(t);
+  const writer = createProjectionWriter({ url, shardCount: SHARDS });
+  t.after(() => writer.close());
+  const staging = await store.stage(SHARD, BOOK);
+  await staging.write(['AAA']);
+  const { size, count } = await staging.finish();
+  const log = changeLog();
+  log.add([{ kind: 'codesAdded', bookId: BOOK, batchId: staging.batchId, firstIndex: 0, size, count }]);
+  await writer.write(new Map([[SHARD, log.changes]]));
+  await staging.discard();
+  await writer.sweep(0, Date.now() + 1000);
+  assert.deepEqual(await rowsOf(sql), { codes: 1, batches: 1 });
+});
+
+test('sweeping takes batches that never became live, those that were staged since then stay', async (t) => {
+  const { url, sql, store } = await openStore(t);
+  const writer = createProjectionWriter({ url, shardCount: SHARDS });
+  t.after(() => writer.close());
+  const old = await store.stage(SHARD, BOOK);
+  await old.write(codesFrom(0, MANY));
+  await old.finish();
+  await sql.query('UPDATE batches SET staged_ms = staged_ms - 10000');
+  const recent = await store.stage(SHARD, BOOK);
+  await recent.write(['RECENT']);
+  await recent.finish();
+  await writer.sweep(0, Date.now() - 5000);
+  assert.deepEqual(await rowsOf(sql), { codes: 1, batches: 1 });
+  await sql.query('UPDATE batches SET staged_ms = staged_ms - 10000');
+  const tooLate = await store.stage(SHARD, BOOK);
+  await tooLate.write(['LATE']);
+  await writer.sweep(0, Date.now() + 1000);
+  await assert.rejects(tooLate.finish(), /was swept away/);
+  assert.deepEqual(await rowsOf(sql), { codes: 0, batches: 0 });
+});
+
+test('two stagings of the same codes at once share them out, and each code is there once', async (t) => {
+  const { sql, store } = await openStore(t);
+  const stagings = [await store.stage(SHARD, BOOK), await store.stage(SHARD, BOOK)];
+  for (const staging of stagings) await staging.write(codesFrom(0, MANY).toReversed());
+  const finished = await Promise.all(stagings.map((staging) => staging.finish()));
+  assert.equal(
+    finished.reduce((sum, { count }) => sum + count, 0),
+    MANY,
+  );
+  assert.equal(
+    finished.reduce((sum, { duplicates }) => sum + duplicates, 0),
+    MANY,
+  );
+  assert.equal((await rowsOf(sql)).codes, MANY);
+});
+
+test('a PostgreSQL that is killed while codes are staged leaves none of them, and the next staging works', async (t) => {
+  const { sql, store } = await openStore(t);
+  const staging = await store.stage(SHARD, BOOK);
+  await staging.write(codesFrom(0, MANY));
+  const finishing = staging.finish();
+  const pid = server.postgres().pid();
+  assert.ok(pid !== null);
+  process.kill(pid, 'SIGKILL');
+  await assert.rejects(finishing);
+  await waitFor(
+    () =>
+      store.checkpoint(SHARD).then(
+        () => true,
+        () => false,
+      ),
+    'PostgreSQL to be back',
+  );
+  await staging.discard();
+  assert.deepEqual(await rowsOf(sql), { codes: 0, batches: 0 });
+  const next = await store.stage(SHARD, BOOK);
+  await next.write(codesFrom(0, MANY));
+  assert.deepEqual(pick(await next.finish()), { count: MANY, duplicates: 0 });
+});
+
+function pick({ count, duplicates }: { count: number; duplicates: number }): { count: number; duplicates: number } {
+  return { count, duplicates };
+}
