@@ -8,13 +8,16 @@
 import { join } from 'node:path';
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import { createAccounts } from './actor/accounts.js';
+import { createCodeWorkers } from './actor/code-workers.js';
 import { createControl } from './actor/control.js';
 import { serveControl } from './actor/control-link.js';
+import { createJobs } from './actor/jobs.js';
 import { shardOfBook } from './actor/router.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
+import type { BookId } from './domain/ids.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
@@ -22,12 +25,16 @@ import { createMetrics, createReadiness } from './metrics.js';
 import { createControlStore } from './postgres/control-store.js';
 import { startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
-import { startWorker } from './thread.js';
+import { startPool, startWorker } from './thread.js';
 import type { HttpThreadData, ProjectorThreadData, ShardThreadData } from './threads.js';
 
 /** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
 const PROJECT_ON_STOP_MS = 10_000;
 const CONTROL_CONNECTIONS_MAX = 12;
+/** Threads that generate and parse codes, and what each may have in hand: uploads mostly wait. */
+const CODE_THREADS_MAX = 4;
+const CODE_TASKS_PER_THREAD = 16;
+const CODE_THREAD_IDLE_MS = 10_000;
 const VERSION = '0.1.0';
 
 export interface Clipbook {
@@ -68,6 +75,7 @@ async function startParts(
   onFatal: (message: string) => void,
   stops: Stops,
 ): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
+  if (config.port !== 0) await assertPortFree(config.host, config.port);
   const { location, durability, release } = await prepareJournal(
     { ...config, directory: join(config.dataDir, 'journal') },
     log,
@@ -118,9 +126,19 @@ async function startParts(
     log,
     onFatal,
   });
+  const pool = startPool('codes', {
+    threadsMax: Math.min(CODE_THREADS_MAX, config.shardThreads),
+    tasksPerThread: CODE_TASKS_PER_THREAD,
+    idleMs: CODE_THREAD_IDLE_MS,
+  });
+  stops.push(() => pool.destroy());
+  const workers = createCodeWorkers(pool);
+  const shardOf = (bookId: BookId) => shardOfBook(bookId, config.shards);
+  const jobs = createJobs({ store, workers, engine: supervisor.engine, shardOfBook: shardOf, nowMs: Date.now, log });
   const uploads = createUploads({
     store,
-    shardOfBook: (bookId) => shardOfBook(bookId, config.shards),
+    workers,
+    shardOfBook: shardOf,
     mayHaveCode: supervisor.mayHaveCode,
     nowMs: Date.now,
   });
@@ -130,6 +148,7 @@ async function startParts(
     store,
     accounts,
     uploads,
+    jobs,
     checkpoints,
     readiness: createReadiness(observed),
     metrics: createMetrics(observed, () => renderHttpMetrics(counters)),
@@ -143,8 +162,10 @@ async function startParts(
   const projector = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
   projector.on('error', (error) => onFatal(`the projector broke: ${error.message}`));
   stops.push(() => stopProjector(projector));
-  // Pushed last, so it is the first to go.
+  // The last are the first to go.
   stops.push(() => supervisor.drain());
+  stops.push(() => jobs.close());
+  await jobs.resume();
   return { port, supervisor, durability };
 }
 
