@@ -1,17 +1,22 @@
 /**
- * Whether Redis has room, asked before it is needed: an append that is refused for want of memory costs a rebuild of the
+ * Whether Redis has room, known before it is needed: an append that is refused for want of memory costs a rebuild of the
  * shards, while commands that are refused before they are decided cost nothing. So memory is looked at all the time,
- * and "full" begins a little before Redis's own limit; the margin is what a busy writer can add between two looks.
+ * what was appended since the last look is reckoned up, and "full" begins a little before Redis's own limit; the
+ * margin is for other writers on the same server, and for a commit that is larger than most.
  */
 import type { Link } from './connection.js';
 import { infoFields } from './facts.js';
 
-const LOOK_EVERY_MS = 200;
+const LOOK_EVERY_MS = 100;
 const MARGIN_BYTES_MAX = 32 * 1024 * 1024;
 const MARGIN_PART = 16;
+/** What an entry takes in memory, as a multiple of its bytes: its nodes are not full, and its allocations rounded up. */
+const OVERHEAD = 1.3;
 
 export interface Room {
   has(): boolean;
+  /** So many bytes were appended. */
+  added(bytes: number): void;
   /** Asks, unless it was done just now or the last question has no answer yet. */
   look(): Promise<void>;
   /** When the question was asked that has no answer yet (`performance.now()`); infinity when there is none. */
@@ -19,19 +24,27 @@ export interface Room {
 }
 
 export function createRoom(link: Link): Room {
-  let has = true;
+  let freeBytes = Number.POSITIVE_INFINITY;
+  /** Since the question that `freeBytes` is the answer to. */
+  let addedBytes = 0;
   let lookedMs = Number.NEGATIVE_INFINITY;
   let askedMs = Number.POSITIVE_INFINITY;
   return {
-    has: () => has,
+    has: () => addedBytes * OVERHEAD <= freeBytes,
+    added: (bytes) => {
+      addedBytes += bytes;
+    },
     askedMs: () => askedMs,
     async look() {
       const now = performance.now();
       if (askedMs !== Number.POSITIVE_INFINITY || now - lookedMs < LOOK_EVERY_MS) return;
       askedMs = now;
+      const countedBytes = addedBytes;
       try {
         const infos = await link.sendToAll('INFO', ['memory']);
-        has = infos.every((info) => hasRoom(String(info)));
+        freeBytes = Math.min(...infos.map((info) => freeBytesOf(String(info))));
+        // The question went behind what was appended before it, so that is in the answer.
+        addedBytes -= countedBytes;
         lookedMs = now;
       } finally {
         askedMs = Number.POSITIVE_INFINITY;
@@ -40,11 +53,11 @@ export function createRoom(link: Link): Room {
   };
 }
 
-/** Judges as Redis does: what is not counted for eviction (buffers of the AOF and of replicas) is not counted. */
-export function hasRoom(infoMemory: string): boolean {
+/** Until "full". Counts as Redis does: what is not counted for eviction (buffers of the AOF and of replicas) is not. */
+export function freeBytesOf(infoMemory: string): number {
   const fields = infoFields(infoMemory);
   const maxBytes = Number(fields.get('maxmemory') ?? 0);
-  if (maxBytes === 0) return true;
+  if (maxBytes === 0) return Number.POSITIVE_INFINITY;
   const usedBytes = Number(fields.get('used_memory') ?? 0) - Number(fields.get('mem_not_counted_for_evict') ?? 0);
-  return usedBytes + Math.min(MARGIN_BYTES_MAX, maxBytes / MARGIN_PART) <= maxBytes;
+  return maxBytes - Math.min(MARGIN_BYTES_MAX, maxBytes / MARGIN_PART) - usedBytes;
 }

@@ -122,6 +122,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
       call.tails.push(tail);
       call.keys.push(tail.stream, tail.epochKey);
       call.args.push(tail.epoch, tail.mark, entryId(entry.firstSeq), bytes);
+      room.added(bytes.length);
       // A copy: the mark outlives the entry, which may be large.
       tail.mark = markOf(bytes);
       tail.appended = entry.lastSeq;
