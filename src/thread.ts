@@ -7,6 +7,7 @@
  * Which of the two is the case shows in this module's own name.
  */
 import { type Transferable, Worker, type WorkerOptions } from 'node:worker_threads';
+import { Piscina } from 'piscina';
 
 const FROM_SOURCES = import.meta.url.endsWith('.ts');
 
@@ -33,6 +34,28 @@ export function startWorker(entry: string, data: unknown, options: ThreadOptions
     // Where Node does hand `--import tsx` on, tsx would be registered twice.
     execArgv: [],
   });
+}
+
+export interface PoolOptions {
+  readonly threadsMax: number;
+  /** Tasks that mostly wait may share a thread. */
+  readonly tasksPerThread: number;
+  readonly idleMs: number;
+}
+
+/** A pool of threads that run `workers/<entry>`'s default export. One stays; the others end when they have been idle. */
+export function startPool(entry: string, { threadsMax, tasksPerThread, idleMs }: PoolOptions): Piscina {
+  const common = {
+    minThreads: 1,
+    maxThreads: threadsMax,
+    concurrentTasksPerWorker: tasksPerThread,
+    idleTimeout: idleMs,
+    // A thread that waits in Atomics.wait can't hear the ports of its tasks.
+    atomics: 'disabled' as const,
+  };
+  if (!FROM_SOURCES) return new Piscina({ ...common, filename: workerUrl(`${entry}.js`).href });
+  const argv = [workerUrl(`${entry}.ts`).href];
+  return new Piscina({ ...common, filename: workerUrl('bootstrap.mjs').href, argv, execArgv: [] });
 }
 
 function workerUrl(file: string): URL {

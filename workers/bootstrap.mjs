@@ -2,4 +2,7 @@
 import { register } from 'tsx/esm/api';
 
 register();
-await import(process.argv[2]);
+const entry = await import(process.argv[2]);
+
+/** What a thread of a pool is to run; a thread of its own has none. */
+export default entry.default;

@@ -15,6 +15,9 @@ const METHODS = {
   uploadAbort: true,
   generate: true,
   discardBatch: true,
+  generateJob: true,
+  job: true,
+  cancelJob: true,
   readiness: true,
   metrics: true,
 } satisfies Record<Method, true>;

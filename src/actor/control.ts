@@ -3,6 +3,7 @@ import type { Seq, ShardId } from '../domain/ids.js';
 import type { ControlStore } from '../postgres/store.js';
 import type { Accounts } from './accounts.js';
 import { type Control, ControlError, type Readiness } from './engine.js';
+import type { Jobs } from './jobs.js';
 import type { Uploads } from './uploads.js';
 import type { Watermarks } from './watermarks.js';
 
@@ -14,6 +15,7 @@ export interface ControlOptions {
   readonly store: ControlStore;
   readonly accounts: Accounts;
   readonly uploads: Uploads;
+  readonly jobs: Jobs;
   readonly checkpoints: Watermarks;
   readonly readiness: () => Promise<Readiness>;
   readonly metrics: () => Promise<string>;
@@ -24,6 +26,7 @@ export function createControl({
   store,
   accounts,
   uploads,
+  jobs,
   checkpoints,
   readiness,
   metrics,
@@ -66,6 +69,9 @@ export function createControl({
     uploadAbort: orUnavailable(uploads.uploadAbort),
     generate: orUnavailable(uploads.generate),
     discardBatch: orUnavailable(uploads.discardBatch),
+    generateJob: orUnavailable(jobs.generateJob),
+    job: orUnavailable(jobs.job),
+    cancelJob: orUnavailable(jobs.cancelJob),
     readiness,
     metrics,
   };

@@ -7,7 +7,7 @@ import type { Command, Origin, Query } from '../domain/command.js';
 import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
 import type { BookStats, BookView, CodePage, QueryResult } from '../domain/view.js';
-import type { Account, HistoryEntry, Role } from '../postgres/store.js';
+import type { Account, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
 
 /** The engine can't say yes or no now. Nothing was changed, except where `reason` is `outcomeUnknown`. */
 export interface Unavailable {
@@ -61,14 +61,39 @@ export interface UploadReport {
   readonly count: number;
 }
 
-/** A failure that has an answer: `unavailable` is 503 (PostgreSQL away), `invalid` 422, `tooMany` 429. */
+/** A failure that has an answer: `unavailable` is 503 (PostgreSQL away), `invalid` 422, `tooMany` 429, `keyReused` 422. */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
-  readonly reason: 'unavailable' | 'invalid' | 'tooMany';
-  constructor(reason: 'unavailable' | 'invalid' | 'tooMany', message: string) {
+  readonly reason: 'unavailable' | 'invalid' | 'tooMany' | 'keyReused';
+  constructor(reason: 'unavailable' | 'invalid' | 'tooMany' | 'keyReused', message: string) {
     super(message);
     this.reason = reason;
   }
+}
+
+export type JobStatus = 'processing' | 'completed' | 'failed' | 'cancelled';
+
+export interface Job {
+  readonly jobId: string;
+  readonly kind: string;
+  readonly status: JobStatus;
+  /** Codes made so far, of `total`. */
+  readonly done: number;
+  readonly total: number;
+  readonly startedMs: number;
+  readonly finishedMs: number | null;
+  readonly error: string | null;
+  /** Of a completed one. */
+  readonly result: GenerateResult | null;
+}
+
+export type { GenerateResult };
+
+export interface GenerateJob {
+  readonly bookId: BookId;
+  readonly pattern: string;
+  readonly quantity: number;
+  readonly origin: Origin;
 }
 
 export interface Readiness {
@@ -103,6 +128,11 @@ export interface Control {
     quantity: number,
   ): Promise<UploadReport & { readonly keyspace: string; readonly keyspaceBits: number }>;
   discardBatch(batchId: number): Promise<void>;
+  /** Begins to generate codes, however many. `replayed`: its idempotency key began this job before. */
+  generateJob(asked: GenerateJob): Promise<{ readonly job: Job; readonly replayed: boolean }>;
+  job(jobId: string): Promise<Job | null>;
+  /** Resolves when it has ended: cancelled, unless it had ended before. Nothing of a cancelled job is left. */
+  cancelJob(jobId: string): Promise<Job | null>;
   readiness(): Promise<Readiness>;
   metrics(): Promise<string>;
 }

@@ -6,7 +6,8 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import { asShardId, type ShardId } from '../domain/ids.js';
 import type { ActorStatus } from './actor.js';
 import { createDirectory } from './directory.js';
-import { threadOfShard } from './router.js';
+import type { Engine } from './engine.js';
+import { createRouter, threadOfShard } from './router.js';
 import type { FromShardThread, ToShardThread } from './shard-thread.js';
 
 /** To an HTTP thread. */
@@ -46,6 +47,8 @@ export interface Supervisor {
   /** Resolves when all shards serve. Rejects when one can't be recovered. */
   startShards(): Promise<void>;
   statuses(): readonly ActorStatus[];
+  /** For commands of the main thread's own. */
+  readonly engine: Engine;
   readonly codeCount: number;
   /** False when no shard has a code like this one. */
   mayHaveCode(code: string): boolean;
@@ -56,6 +59,9 @@ export interface Supervisor {
   close(): Promise<void>;
 }
 
+/** How shard threads name the main thread, among the HTTP threads that ask them. */
+const MAIN_THREAD = -1;
+const MAIN_MAILBOX_MAX = 1024;
 const RESTART_DELAY_MS = 100;
 /** A thread that dies this often in a row, each time before it served, won't be better the next time. */
 const RESTARTS_MAX = 5;
@@ -77,6 +83,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let draining = false;
 
   const directory = createDirectory(async (table) => {
+    router.replaceDirectory(table);
     await Promise.all(
       httpThreads.map((worker) => {
         const { id, taken } = acks.expect();
@@ -85,6 +92,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       }),
     );
   });
+
+  const router = createRouter({ shardCount, threadCount, directory: directory.table, mailboxMax: MAIN_MAILBOX_MAX });
 
   // ─── Shard threads ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -103,6 +112,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const entry: ShardThread = { worker, status: 'recovering', failures, ended: false };
     shardThreads[thread] = entry;
     for (const [index, http] of httpThreads.entries()) join(thread, worker, index, http);
+    const { port1, port2 } = new MessageChannel();
+    worker.postMessage({ type: 'connect', from: MAIN_THREAD, port: port1 } satisfies ToShardThread, [port1]);
+    router.connect(thread, port2);
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromShardThread) => {
         onShardMessage(thread, entry, message);
@@ -142,6 +154,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   function onShardExit(thread: number, entry: ShardThread): void {
     for (const http of httpThreads) tell(http, { type: 'disconnect', thread });
+    router.disconnect(thread);
     entry.status = 'stopped';
     if (draining || entry.ended) return;
     const failures = entry.failures + 1;
@@ -227,6 +240,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   return {
     startHttp,
     startShards,
+    engine: router,
     statuses: () => shardThreads.map(({ status }) => status),
     get codeCount() {
       return directory.count;

@@ -1,13 +1,17 @@
 /**
- * Codes on their way in: parsed or generated here, staged in PostgreSQL, and made live by an `addCodes` command that the
- * HTTP thread sends when it has the report. Until then nobody sees them; what is given up leaves nothing behind.
+ * Codes on their way in: parsed by the pool's workers (a few generated ones are made here), staged in PostgreSQL, and made
+ * live by an `addCodes` command that the HTTP thread sends when it has the report. Until then nobody sees them; what is
+ * given up leaves nothing behind.
+ *
+ *     socket ─▶ HTTP thread ─▶ here ─▶ parse worker ─▶ here ─▶ COPY        buffers are moved, not copied; each waits for the next
  */
 import { createCodeGenerator } from '../codes/generate.js';
-import { type CodeParser, createCodeParser, UploadMalformed } from '../codes/parse.js';
+import { UploadMalformed } from '../codes/parse.js';
 import { type Pattern, parsePattern } from '../codes/pattern.js';
 import { deriveKey } from '../codes/permutation.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
+import type { CodeWorkers, UploadParser } from './code-workers.js';
 import { type Control, ControlError, type UploadFormat, type UploadReport } from './engine.js';
 
 /** Uploads under way at once. Each holds a connection to PostgreSQL. */
@@ -18,6 +22,7 @@ const GENERATE_ROWS = 2048;
 
 export interface UploadsOptions {
   readonly store: ControlStore;
+  readonly workers: CodeWorkers;
   readonly shardOfBook: (bookId: BookId) => ShardId;
   /** False when no code like this one is live anywhere. */
   readonly mayHaveCode: (code: string) => boolean;
@@ -26,10 +31,7 @@ export interface UploadsOptions {
 
 interface Upload {
   readonly staging: Staging;
-  readonly parser: CodeParser;
-  batches: string[][];
-  /** One chunk after the other. */
-  tail: Promise<void>;
+  readonly parser: UploadParser;
   heardMs: number;
 }
 
@@ -38,15 +40,19 @@ export type Uploads = Pick<
   'uploadBegin' | 'uploadChunk' | 'uploadEnd' | 'uploadAbort' | 'generate' | 'discardBatch'
 > & { close(): Promise<void> };
 
-export function createUploads({ store, shardOfBook, mayHaveCode, nowMs }: UploadsOptions): Uploads {
+export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs }: UploadsOptions): Uploads {
   const uploads = new Map<number, Upload>();
+  /** Uploads that wait for PostgreSQL, not for their sender. */
+  const ending = new Set<number>();
   /** Staged batches whose command is under way. */
   const staged = new Map<number, Staging>();
   let nextUploadId = 1;
   let opening = 0;
 
   const idleTimer = setInterval(() => {
-    for (const [id, upload] of uploads) if (nowMs() - upload.heardMs > UPLOAD_IDLE_MS) void uploadAbort(id);
+    for (const [id, upload] of uploads) {
+      if (!ending.has(id) && nowMs() - upload.heardMs > UPLOAD_IDLE_MS) void uploadAbort(id).catch(() => undefined);
+    }
   }, UPLOAD_IDLE_MS / 4).unref();
 
   async function openStaging(bookId: BookId): Promise<Staging> {
@@ -61,21 +67,17 @@ export function createUploads({ store, shardOfBook, mayHaveCode, nowMs }: Upload
 
   async function uploadBegin(bookId: BookId, format: UploadFormat): Promise<number> {
     const staging = await openStaging(bookId);
-    const batches: string[][] = [];
-    const parser = createCodeParser(format, (codes) => batches.push(codes));
+    const parser = workers.parser(format, ({ bytes, count }) => staging.writeRows(bytes, count));
     const id = nextUploadId++;
-    uploads.set(id, { staging, parser, batches, tail: Promise.resolve(), heardMs: nowMs() });
+    uploads.set(id, { staging, parser, heardMs: nowMs() });
     return id;
   }
 
-  async function uploadChunk(uploadId: number, bytes: Uint8Array): Promise<void> {
+  async function uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const upload = uploadOf(uploadId);
     upload.heardMs = nowMs();
-    upload.tail = upload.tail.then(() => {
-      upload.parser.push(bytes);
-      return writeParsed(upload);
-    });
-    await orAbort(uploadId, upload.tail);
+    await orAbort(uploadId, upload.parser.push(bytes));
+    upload.heardMs = nowMs();
   }
 
   async function uploadEnd(uploadId: number): Promise<UploadReport> {
@@ -83,18 +85,12 @@ export function createUploads({ store, shardOfBook, mayHaveCode, nowMs }: Upload
     return orAbort(uploadId, finish(uploadId, upload));
   }
 
-  async function finish(uploadId: number, upload: Upload): Promise<UploadReport> {
-    await upload.tail;
-    const { received, invalid, errors } = upload.parser.end();
-    await writeParsed(upload);
-    const { size, count, duplicates } = await upload.staging.finish();
+  async function finish(uploadId: number, { parser, staging }: Upload): Promise<UploadReport> {
+    const { received, invalid, errors } = await parser.end();
+    ending.add(uploadId);
+    const { size, count, duplicates } = await staging.finish().finally(() => ending.delete(uploadId));
     uploads.delete(uploadId);
-    return { received, invalid, errors, duplicates, size, count, batchId: keep(upload.staging) };
-  }
-
-  async function writeParsed(upload: Upload): Promise<void> {
-    const batches = upload.batches.splice(0);
-    for (const codes of batches) await upload.staging.write(codes);
+    return { received, invalid, errors, duplicates, size, count, batchId: keep(staging) };
   }
 
   /** What fails leaves nothing behind. */
@@ -112,7 +108,7 @@ export function createUploads({ store, shardOfBook, mayHaveCode, nowMs }: Upload
     const upload = uploads.get(uploadId);
     if (upload === undefined) return;
     uploads.delete(uploadId);
-    await upload.tail.catch(() => undefined);
+    upload.parser.close();
     await upload.staging.discard();
   }
 

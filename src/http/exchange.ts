@@ -583,6 +583,10 @@ export class Exchange {
         this.problem('not-possible', error.message);
         return;
       }
+      if (error.reason === 'keyReused') {
+        this.problem('idempotency-key-reused', error.message);
+        return;
+      }
       if (error.reason === 'tooMany') {
         this.retryLater('too-many-uploads', error.message, 5000);
         return;

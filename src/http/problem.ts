@@ -162,10 +162,10 @@ export const PROBLEMS = {
     title: 'Not possible',
     about: 'The request is well formed, but it asks for something that can not be done. The detail says why.',
   },
-  'too-many-codes': {
-    status: 422,
-    title: 'Too many codes at once',
-    about: 'More codes than one request makes. Ask several times.',
+  'job-over': {
+    status: 409,
+    title: 'Job is over',
+    about: 'The job has ended, with its work done or failed, and can not be cancelled any more.',
   },
   'user-codes-limit': {
     status: 422,

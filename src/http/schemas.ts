@@ -17,7 +17,8 @@ function name<T extends z.ZodType>(id: string, schema: T): T {
 
 export const TTL_SECONDS_MAX = 86_400;
 export const PAGE_MAX = 1000;
-export const GENERATE_MAX = 10_000;
+/** More are made by a job. */
+export const GENERATE_AT_ONCE_MAX = 10_000;
 export const INITIAL_CODES_MAX = 1000;
 const COUNT_MAX = 1_000_000_000;
 
@@ -194,6 +195,8 @@ export const rollbackInput = name(
 );
 export const unassignInput = name('UnassignInput', z.strictObject({ reason }));
 
+export const jobId = z.uuid('Not a UUID').toLowerCase().describe('Id of a job');
+
 const email = z.email().max(254);
 export const credentials = name('Credentials', z.strictObject({ email, password: z.string().min(1).max(128) }));
 const role = z.enum(['admin', 'service', 'user']);
@@ -300,6 +303,31 @@ export const generatedOut = name(
       warning: z.string().nullable(),
     }),
     status: z.literal('completed'),
+  }),
+);
+export const acceptedOut = name(
+  'Accepted',
+  z.strictObject({
+    jobId: z.string(),
+    status: z.literal('processing').describe('GET /api/v1/jobs/{jobId} tells more'),
+  }),
+);
+export const jobOut = name(
+  'Job',
+  z.strictObject({
+    jobId: z.string(),
+    kind: z.literal('generate'),
+    status: z
+      .enum(['processing', 'completed', 'failed', 'cancelled'])
+      .describe(
+        'A job that a restart cut off is taken up again; all of its codes are there when it is completed, else none',
+      ),
+    done: z.int(),
+    total: z.int(),
+    startedAt: timeOut,
+    finishedAt: timeOut.nullable(),
+    error: z.string().optional().describe('Why it failed'),
+    result: generatedOut.omit({ status: true }).extend({ totalCodes: z.int().nullable() }).optional(),
   }),
 );
 export const uploadedOut = name(

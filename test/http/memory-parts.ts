@@ -8,6 +8,7 @@ import type {
   Control,
   Engine,
   HistoryEntry,
+  Job,
   QueryReply,
   QueryResult,
   UploadReport,
@@ -278,7 +279,23 @@ export const SERVICE: Account = { id: 'a-service', email: 'service@service.com',
 export const USER: Account = { id: 'a-user', email: 'user@user.com', role: 'user' };
 const PASSWORD = 'Password1';
 
+/** The one job there is. */
+export const JOB_ID = '01900000-0000-7000-8000-00000000000b';
+
+const memoryJob = (status: Job['status'], total: number): Job => ({
+  jobId: JOB_ID,
+  kind: 'generate',
+  status,
+  done: 0,
+  total,
+  startedMs: NOW_MS,
+  finishedMs: status === 'processing' ? null : NOW_MS,
+  error: null,
+  result: null,
+});
+
 export function createMemoryControl(): MemoryControl {
+  const jobs = new Map<string, Job>();
   const accounts = [ADMIN, SERVICE, USER];
   let batches = 0;
 
@@ -349,6 +366,21 @@ export function createMemoryControl(): MemoryControl {
     },
     async discardBatch(batchId) {
       control.discarded.push(batchId);
+    },
+    async generateJob({ quantity }) {
+      check();
+      jobs.set(JOB_ID, memoryJob('processing', quantity));
+      return { job: memoryJob('processing', quantity), replayed: false };
+    },
+    async job(jobId) {
+      check();
+      return jobs.get(jobId) ?? null;
+    },
+    async cancelJob(jobId) {
+      check();
+      const job = jobs.get(jobId);
+      if (job?.status === 'processing') jobs.set(jobId, memoryJob('cancelled', job.total));
+      return jobs.get(jobId) ?? null;
     },
     async readiness() {
       check();

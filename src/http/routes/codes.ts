@@ -3,6 +3,7 @@ import type { UploadFormat } from '../../actor/engine.js';
 import { asBookId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
 import { exportCodes } from '../export-csv.js';
+import { guessOdds } from '../guess-odds.js';
 import { mediaTypeOf } from '../json-body.js';
 import { readCursor, sendPage } from '../paging.js';
 import { type RouteSpec, route } from '../route.js';
@@ -17,8 +18,6 @@ const DEFAULT_PATTERN = '{RANDOM:4}-{RANDOM:4}-{RANDOM:4}-{RANDOM:4}';
 const STAGING_DEADLINE_MS = 30_000;
 /** To the first bytes; each that come give it more time. */
 const UPLOAD_SILENCE_MS = 6_000;
-/** Codes under this are guessed too soon (see docs, "Guessing codes"). */
-const BITS_ADVISED = 80;
 const STAGING_PROBLEMS = ['book-not-found', 'book-archived', 'not-possible', 'too-many-uploads'] as const;
 
 const generate = route({
@@ -33,8 +32,11 @@ const generate = route({
   params: { id: schemas.bookId },
   body: schemas.generateInput,
   deadlineMs: STAGING_DEADLINE_MS,
-  answers: { 201: { description: 'They are in the book', schema: schemas.generatedOut } },
-  problems: [...STAGING_PROBLEMS, 'too-many-codes'],
+  answers: {
+    201: { description: 'They are in the book', schema: schemas.generatedOut },
+    202: { description: 'More than 10,000: a job makes them; `Location` is its address', schema: schemas.acceptedOut },
+  },
+  problems: STAGING_PROBLEMS,
   handle(x, { quantity, codePattern = null }) {
     generateInto(x, asBookId(x.param(0)), quantity, codePattern);
   },
@@ -42,14 +44,18 @@ const generate = route({
 
 /** Answers for both the path and its alias. */
 export function generateInto(x: Exchange, bookId: BookId, quantity: number, pattern: string | null): void {
-  if (quantity > schemas.GENERATE_MAX) {
-    x.problem('too-many-codes', `One request makes ${schemas.GENERATE_MAX} codes at most; ${quantity} were asked for.`);
-    return;
-  }
   x.run(async () => {
     const bookPattern = await patternOfOpenBook(x, bookId);
     if (bookPattern === undefined) return;
-    const staged = await x.services.control.generate(bookId, pattern ?? bookPattern ?? DEFAULT_PATTERN, quantity);
+    const chosen = pattern ?? bookPattern ?? DEFAULT_PATTERN;
+    if (quantity > schemas.GENERATE_AT_ONCE_MAX) {
+      const asked = { bookId, pattern: chosen, quantity, origin: x.origin() };
+      const { job, replayed } = await x.services.control.generateJob(asked);
+      const place = `\r\nLocation: /api/v1/jobs/${job.jobId}`;
+      const body = JSON.stringify({ jobId: job.jobId, status: 'processing' });
+      return x.json(202, body, replayed ? `${place}\r\nIdempotency-Replayed: true` : place);
+    }
+    const staged = await x.services.control.generate(bookId, chosen, quantity);
     const { batchId, size, count, keyspace, keyspaceBits } = staged;
     const report = { generatedCodes: count, keyspace, guessOdds: guessOdds(keyspaceBits, count), status: 'completed' };
     const command = { kind: 'addCodes', bookId, codes: { batchId, size, count, report } } as const;
@@ -59,17 +65,6 @@ export function generateInto(x: Exchange, bookId: BookId, quantity: number, patt
       x.changed(201, JSON.stringify({ generatedCodes, totalCodes: total, ...others }), done);
     });
   });
-}
-
-function guessOdds(bits: number, codes: number): object {
-  const isWeak = bits < BITS_ADVISED;
-  return {
-    oneIn: Number((2 ** bits / Math.max(1, codes)).toPrecision(3)),
-    bits: Number(bits.toFixed(1)),
-    warning: isWeak
-      ? `Codes of less than ${BITS_ADVISED} bits can be found by patient guessing; use a longer pattern.`
-      : null,
-  };
 }
 
 /** The book's own pattern, or null; undefined when no codes can be added, which is answered then, before any work is done. */

@@ -3,6 +3,7 @@ import { compileRoute, type Route, type RouteSpec } from '../route.js';
 import { bookRoutes } from './books.js';
 import { codeRoutes } from './codes.js';
 import { couponRoutes } from './coupons.js';
+import { jobRoutes } from './jobs.js';
 import { olderRoutes } from './older.js';
 import { operationRoutes } from './operation.js';
 import { userRoutes } from './users.js';
@@ -10,6 +11,7 @@ import { userRoutes } from './users.js';
 const SPECS: readonly RouteSpec<unknown, unknown>[] = [
   ...bookRoutes,
   ...codeRoutes,
+  ...jobRoutes,
   ...couponRoutes,
   ...userRoutes,
   ...operationRoutes,

@@ -1,0 +1,129 @@
+/**
+ * The main thread's side of the pool that generates and parses codes: bounded tasks in flight, and nothing piles up behind a
+ * taker that is slow.
+ */
+import { MessageChannel, type Transferable } from 'node:worker_threads';
+import type { ParseReport } from '../codes/code-sink.js';
+import { type UploadFormat, UploadMalformed } from '../codes/parse.js';
+import type { CodeLines, CodeTask, GenerateTask, ParsedChunk } from '../codes/tasks.js';
+
+/** Of piscina, what is used here. */
+export interface TaskPool {
+  run(task: CodeTask, options?: { transferList?: Transferable[] }): Promise<unknown>;
+}
+
+/** Gets lines of COPY text, in order; more are not brought before it resolves. */
+export type TakeLines = (lines: CodeLines) => Promise<void>;
+
+export interface UploadParser {
+  /** Takes the bytes over. Resolves when more is wanted. Rejects with `UploadMalformed`, or as `take` did. */
+  push(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  end(): Promise<ParseReport>;
+  /** At any time. */
+  close(): void;
+}
+
+export interface CodeWorkers {
+  /** Codes of `quantity` counters from `from` on. `stopped` is asked between pieces. */
+  generate(
+    spec: Pick<GenerateTask, 'key' | 'pattern' | 'from'> & { readonly quantity: number },
+    take: TakeLines,
+    stopped: () => boolean,
+  ): Promise<void>;
+  parser(format: UploadFormat, take: TakeLines): UploadParser;
+}
+
+const GENERATE_ROWS = 16_384;
+/** Pieces that are generated ahead of the one that is being taken. */
+const GENERATE_AHEAD = 4;
+const CHUNKS_UNDER_WAY_MAX = 4;
+
+export function createCodeWorkers(pool: TaskPool): CodeWorkers {
+  async function generate(
+    { key, pattern, from, quantity }: Parameters<CodeWorkers['generate']>[0],
+    take: TakeLines,
+    stopped: () => boolean,
+  ): Promise<void> {
+    const end = from + quantity;
+    const underWay: { readonly bytes: Promise<unknown>; readonly count: number }[] = [];
+    let next = from;
+    const start = (): void => {
+      if (next >= end) return;
+      const to = Math.min(next + GENERATE_ROWS, end);
+      const bytes = pool.run({ kind: 'generate', key, pattern, from: next, to });
+      // Awaited in its turn; until then a failure is not an unhandled one.
+      bytes.catch(() => undefined);
+      underWay.push({ bytes, count: to - next });
+      next = to;
+    };
+    for (let i = 0; i < GENERATE_AHEAD; i++) start();
+    for (let piece = underWay.shift(); piece !== undefined && !stopped(); piece = underWay.shift()) {
+      const bytes = (await piece.bytes) as Uint8Array<ArrayBuffer>;
+      start();
+      await take({ bytes, count: piece.count });
+    }
+  }
+
+  return { generate, parser: (format, take) => createUploadParser(pool, format, take) };
+}
+
+function createUploadParser(pool: TaskPool, format: UploadFormat, take: TakeLines): UploadParser {
+  const { port1: port, port2 } = new MessageChannel();
+  let underWay = 0;
+  let taken: Promise<void> = Promise.resolve();
+  let failure: Error | null = null;
+  let report: ParseReport | null = null;
+  let wake = (): void => undefined;
+
+  function fail(error: unknown): void {
+    failure ??= error instanceof Error ? error : new Error(String(error));
+    wake();
+  }
+
+  function receive(message: ParsedChunk): void {
+    if (message.kind === 'malformed') {
+      fail(new UploadMalformed(message.message, null));
+      return;
+    }
+    taken = taken.then(async () => {
+      if (failure === null) for (const lines of message.lines) await take(lines);
+      underWay--;
+      if (message.kind === 'ended') report = message.report;
+      wake();
+    });
+    taken.catch(fail);
+  }
+
+  /** Resolves when `isSo`; rejects when it never will be. */
+  async function until(isSo: () => boolean): Promise<void> {
+    while (failure === null && !isSo()) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    if (failure !== null) throw failure;
+  }
+
+  port.on('message', receive);
+  pool
+    .run({ kind: 'parse', format, port: port2 }, { transferList: [port2] })
+    .then(() => fail(new Error('the upload was given up')), fail);
+
+  return {
+    async push(bytes) {
+      if (failure !== null) throw failure;
+      underWay++;
+      port.postMessage(bytes, [bytes.buffer]);
+      await until(() => underWay < CHUNKS_UNDER_WAY_MAX);
+    },
+    async end() {
+      underWay++;
+      port.postMessage(null);
+      await until(() => report !== null);
+      port.close();
+      // Set before `until` resolves.
+      return report as unknown as ParseReport;
+    },
+    close: () => port.close(),
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * What a worker of the pool does: one piece of generating, or one upload from its first chunk to its last. Both emit
+ * lines of COPY text in buffers that are moved to the asker, not copied.
+ *
+ * Generating is stateless: counters in, codes out. Parsing is not: a chunk may end inside a code or a quoted field. So an upload
+ * is one task that lasts as long as it does, with a port of its own. It waits most of the time, and a worker has many.
+ *
+ *     asker ── chunk ──▶ worker        one `ParsedChunk` for each chunk, in their order, so that the asker
+ *           ◀─ batches ─               can count what is under way
+ *           ── null ───▶               the end: the last batches and the report
+ */
+import { once } from 'node:events';
+import type { MessagePort } from 'node:worker_threads';
+import type { ParseReport } from './code-sink.js';
+import { type CodeGenerator, createCodeGenerator } from './generate.js';
+import { createCodeBytesParser, type UploadFormat, UploadMalformed } from './parse.js';
+import { parsePattern } from './pattern.js';
+
+export type CodeTask = GenerateTask | ParseTask;
+
+/** Makes the codes of the counters `from .. to - 1`. `key` is from `deriveKey`. */
+export interface GenerateTask {
+  readonly kind: 'generate';
+  readonly key: Uint8Array;
+  readonly pattern: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface ParseTask {
+  readonly kind: 'parse';
+  readonly format: UploadFormat;
+  readonly port: MessagePort;
+}
+
+/** A code a line. */
+export interface CodeLines {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly count: number;
+}
+
+export type ParsedChunk =
+  | { readonly kind: 'parsed'; readonly lines: readonly CodeLines[] }
+  | { readonly kind: 'ended'; readonly lines: readonly CodeLines[]; readonly report: ParseReport }
+  /** The upload is no such file. Nothing comes after this. */
+  | { readonly kind: 'malformed'; readonly message: string };
+
+export async function runCodeTask(task: CodeTask): Promise<unknown> {
+  if (task.kind === 'generate') return generate(task);
+  await parse(task);
+  return null;
+}
+
+/** Making one may cost 50 ms, and pieces of one job come in a row. */
+let last: { readonly name: string; readonly generator: CodeGenerator; readonly rowBytes: number } | null = null;
+
+function generate({ key, pattern: text, from, to }: GenerateTask): Uint8Array<ArrayBuffer> {
+  const name = `${text}\0${Buffer.from(key).toString('hex')}`;
+  if (last === null || last.name !== name) {
+    const pattern = parsePattern(text);
+    if (pattern.kind === 'patternError') throw new Error(pattern.message);
+    last = { name, generator: createCodeGenerator(key, pattern), rowBytes: pattern.length + 1 };
+  }
+  const { generator, rowBytes } = last;
+  const bytes = new Uint8Array((to - from) * rowBytes);
+  generator.generateInto(bytes, 0, from, to, { kind: 'copyText', columns: ['code'], firstOrdinal: 0 });
+  return bytes;
+}
+
+async function parse({ format, port }: ParseTask): Promise<void> {
+  let lines: CodeLines[] = [];
+  const parser = createCodeBytesParser(format, (bytes, count) => lines.push({ bytes, count }));
+  const send = (chunk: ParsedChunk): void => {
+    port.postMessage(
+      chunk,
+      lines.map(({ bytes }) => bytes.buffer),
+    );
+    lines = [];
+  };
+  const take = (chunk: Uint8Array | null): void => {
+    try {
+      if (chunk === null) {
+        const report = parser.end();
+        send({ kind: 'ended', lines, report });
+      } else {
+        parser.push(chunk);
+        send({ kind: 'parsed', lines });
+      }
+    } catch (error) {
+      lines = [];
+      if (!(error instanceof UploadMalformed)) throw error;
+      port.off('message', take);
+      send({ kind: 'malformed', message: error.message });
+    }
+  };
+  port.on('message', take);
+  await once(port, 'close');
+}

@@ -1,0 +1,76 @@
+/** Jobs: what takes longer than a request should. Section 4 of the contract. */
+import type { Job } from '../../actor/engine.js';
+import type { Exchange } from '../exchange.js';
+import { guessOdds } from '../guess-odds.js';
+import { isoTime, isoTimeOrNull } from '../iso-time.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+
+const SERVERS = ['admin', 'service'] as const;
+const TAG = 'Jobs';
+/** A COPY that is ending has to be waited for, and its rows removed. */
+const CANCEL_MS = 120_000;
+
+const getJob = route({
+  id: 'getJob',
+  method: 'GET',
+  path: '/api/v1/jobs/{id}',
+  tag: TAG,
+  summary: 'How far a job is, and what became of it',
+  access: SERVERS,
+  params: { id: schemas.jobId },
+  answers: { 200: { description: 'The job', schema: schemas.jobOut } },
+  problems: ['not-found'],
+  handle(x) {
+    x.run(async () => showJob(x, await x.services.control.job(x.param(0))));
+  },
+});
+
+const cancelJob = route({
+  id: 'cancelJob',
+  method: 'DELETE',
+  path: '/api/v1/jobs/{id}',
+  tag: TAG,
+  summary: 'Cancel a job',
+  description: 'Nothing of it is left. Cancelling again changes nothing.',
+  access: SERVERS,
+  params: { id: schemas.jobId },
+  deadlineMs: CANCEL_MS,
+  answers: { 200: { description: 'It is cancelled', schema: schemas.jobOut } },
+  problems: ['not-found', 'job-over'],
+  handle(x) {
+    x.run(async () => {
+      const job = await x.services.control.cancelJob(x.param(0));
+      if (job === null || job.status === 'cancelled') return showJob(x, job);
+      x.problem('job-over', `The job is ${job.status}.`);
+    });
+  },
+});
+
+function showJob(x: Exchange, job: Job | null): void {
+  if (job === null) {
+    x.problem('not-found', 'There is no such job.');
+    return;
+  }
+  const { jobId, kind, status, done, total, startedMs, finishedMs, error, result } = job;
+  x.json(
+    200,
+    JSON.stringify({
+      jobId,
+      kind,
+      status,
+      done,
+      total,
+      startedAt: isoTime(startedMs),
+      finishedAt: isoTimeOrNull(finishedMs),
+      ...(error === null ? {} : { error }),
+      ...(result === null ? {} : { result: generatedJson(result) }),
+    }),
+  );
+}
+
+function generatedJson({ generatedCodes, totalCodes, keyspace, keyspaceBits }: NonNullable<Job['result']>): object {
+  return { generatedCodes, totalCodes, keyspace, guessOdds: guessOdds(keyspaceBits, generatedCodes) };
+}
+
+export const jobRoutes: readonly RouteSpec<unknown, unknown>[] = [getJob, cancelJob];
