@@ -59,7 +59,8 @@ function applyEvent(state: ShardState, event: DomainEvent): void {
     case 'codeRedeemed': {
       state.unlock(event.index);
       state.setRedemptionCount(event.index, event.redemptionCount);
-      state.redemptions.add(event.redemptionId, event.index, state.users.findOrAdd(event.userId));
+      // Only the user of a code redeems it, so nobody has to be looked for by name.
+      state.redemptions.add(event.redemptionId, event.index, state.userOf(state.codes.record(event.index)));
       state.countRate(state.bookOfCode(event.index), event.atMs, 1);
       break;
     }

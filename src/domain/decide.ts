@@ -464,7 +464,7 @@ function isUsers(state: ShardState, index: number, userId: string): boolean {
   const record = state.codes.record(index);
   if (record === -1) return false;
   const user = state.codes.used.user.get(record) - 1;
-  return user !== -1 && state.users.find(userId) === user;
+  return user !== -1 && state.users.isCalled(user, userId);
 }
 
 /** The lock id of the code's live lease, or 0. */

@@ -6,7 +6,7 @@
  * object per key: millions of them would cost the garbage collector more than all of the shard's work.
  *
  *     chunk   … │ atMs  seq  fingerprint │ hash  bytes │ name … outcome … │ next record
- *     slots   open addressing over hash(name) ─▶ place of the record, plus one
+ *     slots   open addressing over hash(name) ─▶ hash, place of the record plus one
  *     name    caller, book, key, each with its end: no name is the beginning of another
  *
  * Records begin at multiples of 8 bytes, so that their numbers can be read through typed arrays, and a place fits into
@@ -60,17 +60,24 @@ export class IdempotencyMemory {
   #oldest: Chunk | null = null;
   /** Where in the oldest chunk the oldest record begins. */
   #oldestStart = 0;
-  #slots = new Uint32Array(SLOTS_FIRST);
+  /** Two words a slot, the hash and the entry, so that most is decided without a look at the record. */
+  #slots = new Uint32Array(2 * SLOTS_FIRST);
+  #mask = SLOTS_FIRST - 1;
   /** Records in the log, and those of them that the slots know: a superseded one is in the log only. */
   #count = 0;
   #indexed = 0;
   #recordBytes = 0;
   #chunkBytes = 0;
-  /** The name that was last looked for: most that are not found are remembered next. */
-  #caller = '';
+  /**
+   * The name that was last asked for, its bytes and its hash. What is not found is remembered next, under the same name; and
+   * a service asks for the same book over and over again, so that only the key is new.
+   */
+  #caller: string | null = null;
   #bookId: BookId | null = null;
-  #key = '';
+  #key: string | null = null;
   #name = new Uint8Array(NAME_BYTES_FIRST);
+  #scopeBytes = 0;
+  #scopeHash = 0;
   #nameBytes = 0;
   #hash = 0;
 
@@ -98,7 +105,7 @@ export class IdempotencyMemory {
     this.#setName(caller, bookId, key);
     const slot = this.#slotOfName();
     if (slot === -1) return null;
-    const entry = this.#slots[slot] as number;
+    const entry = this.#entry(slot);
     const chunk = this.#chunkOf(entry);
     const start = startOf(entry);
     if (this.#hasEnded(chunk, start, nowMs)) return null;
@@ -155,7 +162,8 @@ export class IdempotencyMemory {
   /** Order-independent: the same keys with the same answers, good at `nowMs`, give the same digest. */
   digest(nowMs: number, seed: number): number {
     let sum = 0;
-    for (const entry of this.#slots) {
+    for (let slot = 0; slot <= this.#mask; slot++) {
+      const entry = this.#entry(slot);
       if (entry === 0) continue;
       const chunk = this.#chunkOf(entry);
       const start = startOf(entry);
@@ -176,18 +184,34 @@ export class IdempotencyMemory {
   }
 
   #setName(caller: string, bookId: BookId | null, key: string): void {
-    if (this.#nameBytes !== 0 && caller === this.#caller && bookId === this.#bookId && key === this.#key) return;
-    this.#caller = caller;
-    this.#bookId = bookId;
-    this.#key = key;
+    const isSameScope = caller === this.#caller && bookId === this.#bookId;
+    if (isSameScope && key === this.#key) return;
+    if (!isSameScope) {
+      scratch.length = 0;
+      appendText(caller);
+      appendText(bookId ?? '');
+      this.#scopeHash = hashBytes(scratch.bytes, 0, scratch.length, 0);
+      this.#scopeBytes = this.#putIntoName(0);
+      this.#caller = caller;
+      this.#bookId = bookId;
+    }
     scratch.length = 0;
-    appendText(caller);
-    appendText(bookId ?? '');
     appendText(key);
-    this.#nameBytes = scratch.length;
-    if (scratch.length > this.#name.length) this.#name = new Uint8Array(scratch.length * 2);
-    copy(scratch.bytes, scratch.length, this.#name, 0);
-    this.#hash = hashBytes(scratch.bytes, 0, scratch.length, 0);
+    this.#hash = hashBytes(scratch.bytes, 0, scratch.length, this.#scopeHash);
+    this.#nameBytes = this.#putIntoName(this.#scopeBytes);
+    this.#key = key;
+  }
+
+  /** Where what `scratch` holds ends in the name. */
+  #putIntoName(start: number): number {
+    const end = start + scratch.length;
+    if (end > this.#name.length) {
+      const longer = new Uint8Array(end * 2);
+      longer.set(this.#name);
+      this.#name = longer;
+    }
+    copy(scratch.bytes, scratch.length, this.#name, start);
+    return end;
   }
 
   // ─── The log ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -229,18 +253,21 @@ export class IdempotencyMemory {
 
   // ─── The slots ────────────────────────────────────────────────────────────────────────────────────────────
 
+  #entry(slot: number): number {
+    return this.#slots[2 * slot + 1] as number;
+  }
+
   /** The slot of the record that has the name that was set, or -1. */
   #slotOfName(): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = this.#hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = this.#slots[slot] as number;
+    const hash = this.#hash;
+    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const entry = this.#entry(slot);
       if (entry === 0) return -1;
-      const chunk = this.#chunkOf(entry);
-      const start = startOf(entry);
-      if (wordAt(chunk, start, HASH) === this.#hash && this.#hasName(chunk, start)) return slot;
+      if (this.#slots[2 * slot] === hash && this.#hasName(this.#chunkOf(entry), startOf(entry))) return slot;
     }
   }
 
+  /** No name is the beginning of another, so bytes that are equal as far as the name goes are the name. */
   #hasName(chunk: Chunk, start: number): boolean {
     for (let i = 0; i < this.#nameBytes; i++) {
       if (chunk.bytes[start + HEADER_BYTES + i] !== this.#name[i]) return false;
@@ -249,48 +276,47 @@ export class IdempotencyMemory {
   }
 
   #slotOfEntry(entry: number, hash: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
-      if (this.#slots[slot] === entry) return slot;
+    for (let slot = hash & this.#mask; this.#entry(slot) !== 0; slot = (slot + 1) & this.#mask) {
+      if (this.#entry(slot) === entry) return slot;
     }
     return -1;
   }
 
   #index(entry: number, hash: number): void {
     this.#indexed++;
-    if (this.#indexed * 2 > this.#slots.length) this.#grow();
+    if (this.#indexed * 8 > (this.#mask + 1) * 5) this.#grow();
     this.#place(entry, hash);
   }
 
   #place(entry: number, hash: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = entry;
+    let slot = hash & this.#mask;
+    while (this.#entry(slot) !== 0) slot = (slot + 1) & this.#mask;
+    this.#slots[2 * slot] = hash;
+    this.#slots[2 * slot + 1] = entry;
   }
 
   #grow(): void {
     const before = this.#slots;
     this.#slots = new Uint32Array(before.length * 2);
-    for (const entry of before) if (entry !== 0) this.#place(entry, this.#hashOf(entry));
-  }
-
-  #hashOf(entry: number): number {
-    return wordAt(this.#chunkOf(entry), startOf(entry), HASH);
+    this.#mask = before.length - 1;
+    for (let at = 0; at < before.length; at += 2) {
+      const entry = before[at + 1] as number;
+      if (entry !== 0) this.#place(entry, before[at] as number);
+    }
   }
 
   /** Knuth's deletion from linear probing (TAOCP 6.4, algorithm R): what follows moves up, no tombstone stays. */
   #removeSlot(slot: number): void {
-    const mask = this.#slots.length - 1;
+    const mask = this.#mask;
     let hole = slot;
-    for (let next = (slot + 1) & mask; this.#slots[next] !== 0; next = (next + 1) & mask) {
-      const entry = this.#slots[next] as number;
-      const home = this.#hashOf(entry) & mask;
-      if (((next - home) & mask) < ((next - hole) & mask)) continue;
-      this.#slots[hole] = entry;
+    for (let next = (slot + 1) & mask; this.#entry(next) !== 0; next = (next + 1) & mask) {
+      const hash = this.#slots[2 * next] as number;
+      if (((next - hash) & mask) < ((next - hole) & mask)) continue;
+      this.#slots[2 * hole] = hash;
+      this.#slots[2 * hole + 1] = this.#entry(next);
       hole = next;
     }
-    this.#slots[hole] = 0;
+    this.#slots[2 * hole + 1] = 0;
     this.#indexed--;
   }
 }

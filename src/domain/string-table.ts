@@ -72,6 +72,12 @@ export class StringTable {
     return this.#find(hashBytes(bytes, start, end, 0), bytes, start, end);
   }
 
+  /** Whether the string at an index that has one is this one. */
+  isText(index: number, text: string): boolean {
+    encode(text);
+    return this.#equals(index, scratch.bytes, 0, scratch.length);
+  }
+
   /** Gives a string its index. Neither may be in the table. */
   add(index: number, text: string): void {
     encode(text);

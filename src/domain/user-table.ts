@@ -34,6 +34,14 @@ export class UserTable {
     return user;
   }
 
+  /** Whether that is the user's id. Cheaper than finding the user where the number is known. */
+  isCalled(user: number, userId: string): boolean {
+    if (userId === this.#lastId) return user === this.#lastUser;
+    if (!this.#names.isText(user, userId)) return false;
+    this.#remember(userId, user);
+    return true;
+  }
+
   findOrAdd(userId: string): number {
     if (userId === this.#lastId) return this.#lastUser;
     const user = this.#names.findOrAdd(userId, this.#next);
