@@ -16,7 +16,7 @@
  * fence in another system, which would have to be asked before each append.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Journal, JournalReader, JournalWriter } from '../journal.js';
+import type { Journal } from '../journal.js';
 import { type Link, type LinkOptions, openLink, placeOf, within } from './connection.js';
 import { createDurableBuffer, durableSeqs } from './durable.js';
 import { assertFit, describeDurability, type RedisFacts, RedisUnfit } from './facts.js';
@@ -65,21 +65,11 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
   const durable = durableSeqs(options.durable ?? createDurableBuffer());
   const writerLink: LinkOptions = { url, openMsMax: CONNECT_MS_MAX, replyMsMax: 0, name: 'clipbook-writer' };
   const readerLink: LinkOptions = { ...writerLink, replyMsMax: READ_MS_MAX, name: 'clipbook-reader' };
-  const open = new Set<JournalWriter | JournalReader>();
+  /** How to close what is open. */
+  const open = new Set<() => Promise<void>>();
 
   const facts = await firstFacts(writerLink, options.openMsMax ?? OPEN_MS_MAX);
   assertFit(facts, waitReplicas);
-
-  /** Remembers what is open, so that closing the journal closes it. */
-  const keep = <T extends JournalWriter | JournalReader>(part: T): T => {
-    const close = async (): Promise<void> => {
-      open.delete(kept);
-      await part.close();
-    };
-    const kept = { ...part, close };
-    open.add(kept);
-    return kept;
-  };
 
   async function takeOver(link: Link, ...[shards, startAfter, goOnAfter]: Parameters<Journal['openWriter']>) {
     assertFit(link.facts, waitReplicas);
@@ -87,7 +77,8 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
     // What is in the streams counts from now on, so the replicas must have that too.
     if (waitReplicas > 0) await waitForReplicas(link, waitReplicas, waitMsMax);
     for (const tail of tails) durable.set(tail.shard, tail.durable);
-    return createRedisWriter({
+    const closeWriter = (): Promise<void> => writer.close();
+    const writer = await createRedisWriter({
       link,
       linkOptions: writerLink,
       tails,
@@ -97,7 +88,10 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
       waitReplicas,
       waitMsMax,
       log,
+      onEnd: () => open.delete(closeWriter),
     });
+    open.add(closeWriter);
+    return writer;
   }
 
   return {
@@ -106,17 +100,23 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
     async openWriter(...asked) {
       const link = await openLink(writerLink);
       try {
-        return keep(await within(appendMsMax, takeOver(link, ...asked)));
+        return await within(appendMsMax, takeOver(link, ...asked));
       } catch (error) {
         link.close();
         throw error;
       }
     },
     async openReader() {
-      return keep(createRedisReader(readerLink, durable, () => openedShards(durable)));
+      const reader = createRedisReader(readerLink, durable, () => openedShards(durable));
+      const close = async (): Promise<void> => {
+        open.delete(close);
+        await reader.close();
+      };
+      open.add(close);
+      return { ...reader, close };
     },
     async close() {
-      await Promise.all([...open].map((part) => part.close()));
+      await Promise.all([...open].map((close) => close()));
     },
   };
 }

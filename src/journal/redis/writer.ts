@@ -49,6 +49,8 @@ export interface RedisWriterOptions {
   readonly waitReplicas: number;
   readonly waitMsMax: number;
   readonly log: WriterLog;
+  /** The writer has failed or was closed, and holds nothing any more. */
+  readonly onEnd: () => void;
 }
 
 export interface WriterLog {
@@ -162,6 +164,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     lost?.close();
     const commits = inFlight.splice(0);
     becomeIdle();
+    options.onEnd();
     // From `append` this is reached with nothing in flight only, so no `done` is called before `append` returns.
     for (const commit of commits) commit.done(error);
   }
