@@ -82,7 +82,10 @@ async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardId, Shar
   const publishing: Promise<void>[] = [];
   const hashes = collectHashes((shard, full) => publishing.push(options.publishCodes(shard, full)));
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
-  await options.loader.load(options.shards, afterMs, createSink(states, hashes.add));
+  const latest = { ms: 0 };
+  await options.loader.load(options.shards, afterMs, createSink(states, hashes.add, latest));
+  // What was decided before the restart is not to be in the future of what is decided after it.
+  options.clock.notBefore(latest.ms);
   hashes.flush();
   await Promise.all(publishing);
   return states;
@@ -90,7 +93,10 @@ async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardId, Shar
 
 type AddHash = (shard: ShardId, bytes: Uint8Array, start: number, end: number) => void;
 
-function createSink(states: ReadonlyMap<ShardId, ShardState>, addHash: AddHash): SnapshotSink {
+function createSink(states: ReadonlyMap<ShardId, ShardState>, addHash: AddHash, latest: { ms: number }): SnapshotSink {
+  const happened = (atMs: number | null): void => {
+    if (atMs !== null && atMs > latest.ms) latest.ms = atMs;
+  };
   const stateOf = (shard: ShardId): ShardState => {
     const state = states.get(shard);
     if (state === undefined) throw new Error(`the snapshot has a row of shard ${shard}, which was not asked for`);
@@ -111,16 +117,28 @@ function createSink(states: ReadonlyMap<ShardId, ShardState>, addHash: AddHash):
   };
   return {
     checkpoint: (shard, seq) => loadCheckpoint(stateOf(shard), seq),
-    book: (shard, book) => loadBook(stateOf(shard), book),
+    book(shard, book) {
+      loadBook(stateOf(shard), book);
+      happened(book.updatedMs);
+    },
     batch: (shard, batch) => loadBatch(stateOf(shard), batch),
     code(shard, index, bytes, start, end) {
       const state = stateOf(shard);
       loadCode(state, bookAt(state, index), index, bytes, start, end);
       addHash(shard, bytes, start, end);
     },
-    codeState: (shard, row) => loadCodeState(stateOf(shard), row),
-    redemption: (shard, row) => loadRedemption(stateOf(shard), row),
-    remembered: (shard, row) => loadRemembered(stateOf(shard), row),
+    codeState(shard, row) {
+      loadCodeState(stateOf(shard), row);
+      happened(row.assignedMs);
+    },
+    redemption(shard, row) {
+      loadRedemption(stateOf(shard), row);
+      happened(row.atMs);
+    },
+    remembered(shard, row) {
+      loadRemembered(stateOf(shard), row);
+      happened(row.atMs);
+    },
   };
 }
 
