@@ -8,6 +8,8 @@ import { StringTable } from './string-table.js';
 import { mix } from './text.js';
 
 const SLOTS_FIRST = 1024;
+/** Slots of the old array that one insert moves. Above 2, the old one is empty before the new one is full. */
+const MOVES_PER_INSERT = 4;
 
 export class UserTable {
   readonly #rows = new Rows(2);
@@ -25,6 +27,8 @@ export class UserTable {
   readonly #memberRedemptions = this.#memberRows.word(3);
   #members = 0;
   #slots = new Uint32Array(SLOTS_FIRST);
+  #old: Uint32Array | null = null;
+  #oldMoved = 0;
 
   /** The user's number, or -1. */
   find(userId: string): number {
@@ -103,13 +107,24 @@ export class UserTable {
   }
 
   bytes(): number {
-    return this.#names.bytes() + this.#rows.bytes() + this.#memberRows.bytes() + this.#slots.byteLength;
+    return (
+      this.#names.bytes() +
+      this.#rows.bytes() +
+      this.#memberRows.bytes() +
+      this.#slots.byteLength +
+      (this.#old?.byteLength ?? 0)
+    );
   }
 
   #member(book: number, user: number): number {
-    const mask = this.#slots.length - 1;
+    const found = this.#probe(this.#slots, book, user);
+    return found !== -1 || this.#old === null ? found : this.#probe(this.#old, book, user);
+  }
+
+  #probe(slots: Uint32Array, book: number, user: number): number {
+    const mask = slots.length - 1;
     for (let slot = pairHash(book, user) & mask; ; slot = (slot + 1) & mask) {
-      const member = (this.#slots[slot] as number) - 1;
+      const member = (slots[slot] as number) - 1;
       if (member === -1) return -1;
       if (this.#memberUser.get(member) === user && this.#memberBook.get(member) === book) return member;
     }
@@ -119,12 +134,30 @@ export class UserTable {
     const member = this.#members++;
     this.#memberBook.set(member, book);
     this.#memberUser.set(member, user);
-    if (this.#members * 2 > this.#slots.length) {
-      this.#slots = new Uint32Array(this.#slots.length * 2);
-      for (let other = 0; other < member; other++) this.#place(other);
-    }
+    this.#makeRoom();
     this.#place(member);
     return member;
+  }
+
+  /** As in the string table, a few slots are moved with each insert. Nobody leaves, so what was moved may stay in the old ones. */
+  #makeRoom(): void {
+    this.#moveSome();
+    if (this.#members * 2 <= this.#slots.length) return;
+    while (this.#old !== null) this.#moveSome();
+    this.#old = this.#slots;
+    this.#oldMoved = 0;
+    this.#slots = new Uint32Array(this.#old.length * 2);
+  }
+
+  #moveSome(): void {
+    if (this.#old === null) return;
+    const end = Math.min(this.#oldMoved + MOVES_PER_INSERT, this.#old.length);
+    for (let slot = this.#oldMoved; slot < end; slot++) {
+      const member = (this.#old[slot] as number) - 1;
+      if (member !== -1) this.#place(member);
+    }
+    this.#oldMoved = end;
+    if (end === this.#old.length) this.#old = null;
   }
 
   #place(member: number): void {

@@ -282,11 +282,16 @@ test('the user table keeps the list and the counts of every user', () => {
 test('the user table tells a thousand books of a thousand users apart', () => {
   const users = new UserTable();
   for (let n = 0; n < 1000; n++) users.findOrAdd(`user-${n}`);
-  for (let n = 0; n < 20_000; n++) users.count((n * 7) % 1000, (n * 13) % 1000, 1, 0);
   const expected = new Map<string, number>();
-  for (let n = 0; n < 20_000; n++) {
-    const pair = `${(n * 7) % 1000} ${(n * 13) % 1000}`;
-    expected.set(pair, (expected.get(pair) ?? 0) + 1);
+  for (let n = 0; n < 40_000; n++) {
+    const [book, user] = [dice(1000), dice(1000)];
+    users.count(book, user, 1, 0);
+    expected.set(`${book} ${user}`, (expected.get(`${book} ${user}`) ?? 0) + 1);
+    // At any moment of the growth, whoever came before is found.
+    const [known] = expected.keys();
+    const [knownBook, knownUser] = (known ?? '').split(' ').map(Number) as [number, number];
+    assert.equal(users.codesIn(knownBook, knownUser), expected.get(known ?? ''));
+    assert.equal(users.codesIn(1000, user), 0);
   }
   for (const [pair, count] of expected) {
     const [book, user] = pair.split(' ').map(Number) as [number, number];
