@@ -13,7 +13,7 @@
  * The update is a nested loop over `codes_pkey`, forced, because the planner knows nothing of a table that was filled a
  * millisecond ago; a hash join would read all of `codes` for each batch, and pays only when a batch changes a good part of all
  * codes. It goes through the updates in the order of the code, which is the order of the index and, as staging leaves it, of
- * the table: each page is found, pruned and locked once per batch. Alternatives that lost are in docs/decisions/projection.md with their figures.
+ * the table: each page is found, pruned and locked once per batch. docs/decisions/projection.md has the figures, and what lost.
  */
 import type pg from 'pg';
 import type { Change } from '../domain/event.js';
