@@ -80,6 +80,15 @@ export function giveUp(client: pg.Client): void {
   client.connection.stream.destroy();
 }
 
+/** Rejects when the connection ends first: a COPY that is under way then may never say so. */
+export function orLost<T>(client: pg.Client, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onEnd = (): void => reject(new Error('the connection to PostgreSQL was lost'));
+    client.once('end', onEnd);
+    void work.then(resolve, reject).finally(() => client.off('end', onEnd));
+  });
+}
+
 /** Runs `work` in a transaction on `client`. On an error the caller gives the connection up, which rolls back. */
 export async function transaction<T>(client: pg.Client, begin: string, work: () => Promise<T>): Promise<T> {
   await client.query(begin);

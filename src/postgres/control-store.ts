@@ -39,6 +39,8 @@ export function createControlStore({ url, poolMax, shardCount }: ControlStoreOpt
   });
   // A resting connection that breaks is replaced by the pool; the event would end the process if nobody heard it.
   pool.on('error', () => undefined);
+  // And one that is lent out, between two queries, has nobody to hear it but this.
+  pool.on('connect', (client) => client.on('error', () => undefined));
 
   /** Whoever fails in the middle of something leaves its connection in a state that nobody should inherit. */
   async function use<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -28,7 +28,7 @@ import { once } from 'node:events';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { BookId, ShardId } from '../domain/ids.js';
-import { connect, giveUp, transaction } from './connection.js';
+import { connect, giveUp, orLost, transaction } from './connection.js';
 import { copyTextIn } from './copy-in.js';
 import { removeBatch } from './staged-batches.js';
 import type { Staging } from './store.js';
@@ -148,6 +148,9 @@ async function openBulkTable(url: string): Promise<BulkTable> {
   let rows = 0;
   let sent: Promise<void> = Promise.resolve();
   let broken: Error | null = null;
+  client.once('end', () => {
+    broken ??= new Error('the connection to PostgreSQL was lost');
+  });
 
   async function send(): Promise<void> {
     await sent;
@@ -158,7 +161,7 @@ async function openBulkTable(url: string): Promise<BulkTable> {
     pieceBytes = 0;
     pieceRows = 0;
     rows += expected;
-    sent = copyTextIn(client, 'staged', 'code', data).then(
+    sent = orLost(client, copyTextIn(client, 'staged', 'code', data)).then(
       (copied) => {
         if (copied !== expected) broken = new Error(`COPY took ${copied} of ${expected} codes`);
       },
@@ -206,7 +209,7 @@ async function openBulkTable(url: string): Promise<BulkTable> {
       await writer.query('BEGIN');
       await writer.query('SELECT FROM batches WHERE batch_id = $1 FOR UPDATE', [batchId]);
       const blocksBefore = await blockCount(writer);
-      const count = await pipe(
+      const copied = pipe(
         client,
         `COPY (
            SELECT code, ${Number(batchId)}, (row_number() OVER (ORDER BY code) - 1)::int
@@ -216,6 +219,7 @@ async function openBulkTable(url: string): Promise<BulkTable> {
         writer,
         'COPY codes (code, batch_id, ordinal) FROM STDIN (FORMAT binary)',
       );
+      const count = await orLost(client, orLost(writer, copied));
       const isShort = count < countMin;
       if (!isShort) {
         // Rows may have gone into gaps further in front; who reads them by these blocks counts them, and looks everywhere then.
