@@ -124,6 +124,7 @@ test('keys are forgotten in the order in which they came, and all others stay', 
     assert.equal(memory.find('shop', BOOK, `none-${n}`, atMs), null);
     assert.equal(memory.count, alive.length);
   }
+  assert(memory.bytes < 1_000_000, `${memory.bytes} bytes for ${alive.length} keys: what was forgotten is still held`);
   for (const { key, n, atMs: at } of alive) assert.deepEqual(memory.find('shop', BOOK, key, atMs), answer(n, at));
 });
 
