@@ -66,7 +66,7 @@ export interface ActorOptions {
   readonly send: (replies: readonly ActorReply[]) => void;
   /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
   readonly defer: (work: () => void) => void;
-  readonly after: (delayMs: number, work: () => void) => void;
+  readonly after: RecoveryOptions['after'];
   readonly log: RecoveryOptions['log'];
   /** Told of every change of what the actor can do. */
   readonly onStatus: (status: ActorStatus) => void;

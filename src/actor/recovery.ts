@@ -20,7 +20,13 @@ import {
 } from '../domain/load.js';
 import { type BookState, ShardState, type StateOptions } from '../domain/state.js';
 import { decodeChanges } from '../journal/codec.js';
-import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
+import {
+  type Journal,
+  JournalDamaged,
+  JournalRolledBack,
+  JournalTrimmed,
+  type JournalWriter,
+} from '../journal/journal.js';
 import type { SnapshotLoader, SnapshotSink } from '../postgres/store.js';
 import { type CodeHashes, collectHashes } from './directory.js';
 
@@ -32,6 +38,7 @@ export interface RecoveryOptions {
   /** Unix ms. `notBefore`: time doesn't run backwards over a restart either. */
   readonly clock: { now(): number; notBefore(ms: number): void };
   readonly publishCodes: (shard: ShardId, hashes: CodeHashes) => Promise<void>;
+  readonly after: (delayMs: number, work: () => void) => void;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -42,33 +49,57 @@ export interface Recovered {
 
 const REPLAY_BYTES = 4 * 1024 * 1024;
 const SNAPSHOTS_MAX = 5;
+/** Between tries at a journal that is away; doubles up to the maximum. */
+const OPEN_DELAY_MS = 50;
+const OPEN_DELAY_MS_MAX = 400;
 
-/**
- * `durable`: what this thread has acknowledged so far; empty at the first start.
- *
- * A journal that lost entries which were acknowledged says so. Then the loss is named in the log, loudly, and the shard goes on
- * after what is left of it in snapshot and journal: a shop that is closed for good helps nobody.
- */
+/** `durable`: what this thread has acknowledged so far; empty at the first start. Waits while the journal is away. */
 export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
-  const lossOf = new Set<ShardId>();
   for (let tries = 1; ; tries++) {
     const states = await loadSnapshot(options);
-    const goOnAfter = new Map([...lossOf].map((shard) => [shard, states.get(shard)?.seq ?? asSeq(0)]));
-    let writer: JournalWriter | null = null;
+    const writer = await openWriter(options, states, durable);
     try {
-      writer = await options.journal.openWriter(options.shards, durable.size === 0 ? undefined : durable, goOnAfter);
       for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
       return { states, writer };
     } catch (error) {
-      await writer?.close();
-      if (error instanceof JournalRolledBack && !lossOf.has(error.shard)) {
-        lossOf.add(error.shard);
-        const { shard, lostFrom, lostThrough } = error;
-        options.log.error(
-          { shard, lostFrom, lostThrough },
-          'THE JOURNAL LOST ACKNOWLEDGED CHANGES; going on after what is left',
-        );
-      } else if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
+      await writer.close();
+      if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
+    }
+  }
+}
+
+/**
+ * A journal that lost entries says so, or is found to end before the snapshot. Then the loss is named in the log,
+ * loudly, and the shard goes on after what is left of it: a shop that stays closed helps nobody.
+ */
+async function openWriter(
+  options: RecoveryOptions,
+  states: ReadonlyMap<ShardId, ShardState>,
+  durable: ReadonlyMap<ShardId, Seq>,
+): Promise<JournalWriter> {
+  const { journal, shards, log } = options;
+  const goOnAfter = new Map<ShardId, Seq>();
+  const goOn = (shard: ShardId, lostFrom: number, lostThrough: number): void => {
+    const snapshot = states.get(shard)?.seq ?? asSeq(0);
+    goOnAfter.set(shard, snapshot);
+    log.error({ shard, lostFrom, lostThrough, snapshot }, 'THE JOURNAL LOST ENTRIES; going on after what is left');
+  };
+  for (let delayMs = OPEN_DELAY_MS; ; ) {
+    try {
+      const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter);
+      const behind = [...states.values()].filter(({ seq, options: { shard } }) => lastSeqOf(writer, shard) < seq);
+      if (behind.length === 0) return writer;
+      for (const { seq, options: of } of behind) goOn(of.shard, lastSeqOf(writer, of.shard) + 1, seq);
+      await writer.close();
+    } catch (error) {
+      if (error instanceof JournalRolledBack && !goOnAfter.has(error.shard)) {
+        goOn(error.shard, error.lostFrom, error.lostThrough);
+        continue;
+      }
+      if (error instanceof JournalDamaged) throw error;
+      if (delayMs === OPEN_DELAY_MS) log.error({ err: error }, 'the journal can not be opened and is tried again');
+      await new Promise<void>((resolve) => options.after(delayMs, resolve));
+      delayMs = Math.min(delayMs * 2, OPEN_DELAY_MS_MAX);
     }
   }
 }

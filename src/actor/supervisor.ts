@@ -77,6 +77,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { shardCount, threadCount, log } = options;
   const shardThreads: ShardThread[] = [];
   const httpThreads: Worker[] = [];
+  const httpEnded = new Set<Worker>();
+  const runningHttp = (): Worker[] => httpThreads.filter((worker) => !httpEnded.has(worker));
   const acks = createAcks();
   const inspections = new Map<number, (shards: Inspection) => void>();
   let nextInspection = 1;
@@ -195,6 +197,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       });
       worker.on('error', (error) => log.error({ err: error, index }, 'an HTTP thread broke'));
       worker.on('exit', () => {
+        httpEnded.add(worker);
         reject(new Error('an HTTP thread ended before it listened'));
         if (!draining) options.onFatal(`HTTP thread ${index} ended`);
       });
@@ -225,7 +228,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   async function drain(): Promise<void> {
     draining = true;
-    await Promise.all(httpThreads.map((worker) => until(worker, 'drained', { type: 'drain' })));
+    await Promise.all(runningHttp().map((worker) => until(worker, 'drained', { type: 'drain' })));
     await Promise.all(
       shardThreads.map((entry) => {
         if (entry.ended || entry.status === 'stopped') return undefined;
@@ -250,6 +253,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     drain,
     async close() {
       draining = true;
+      // An HTTP thread has to close its sockets itself: Node aborts when a thread ends with handles of uWebSockets.js open.
+      await Promise.all(runningHttp().map((worker) => until(worker, 'drained', { type: 'drain' })));
       await Promise.all(
         [...httpThreads, ...shardThreads.map(({ worker }) => worker)].map((worker) => worker.terminate()),
       );

@@ -21,6 +21,7 @@ import { JournalRolledBack } from '../journal.js';
 import { type FileOps, isErrorCode, realFileOps, writeFully } from './file-ops.js';
 import { epochPath, segmentPath, takeEpoch } from './layout.js';
 import { createFileReader } from './reader.js';
+import { CHAIN_BYTES } from './record.js';
 import { type OldEpoch, scanEpochs } from './scan.js';
 import { deleteFile } from './segment.js';
 import { createJournalMarksBuffer, journalMarks } from './watermarks.js';
@@ -69,6 +70,7 @@ export function openFileJournal({
   async function openWriter(
     shards: readonly ShardId[],
     startAfter: ReadonlyMap<ShardId, Seq> = new Map(),
+    goOnAfter: ReadonlyMap<ShardId, Seq> = new Map(),
   ): Promise<FileWriter> {
     await fenceEarlier(shards);
     const epoch = takeEpoch(ops, directory, 1 + Math.max(0, ...shards.map((shard) => marks.owner.get(shard))));
@@ -79,7 +81,13 @@ export function openFileJournal({
       for (const shard of shards) {
         const lastSeq = scan.lastSeqs[shard] ?? 0;
         const known = Math.max(voidAfter.get(shard) ?? 0, marks.durable.get(shard));
-        if (known > lastSeq) throw new JournalRolledBack(shard, (lastSeq + 1) as Seq, known as Seq);
+        const goOn = goOnAfter.get(shard);
+        if (goOn !== undefined && goOn > lastSeq) {
+          scan.lastSeqs[shard] = goOn;
+          // Nothing before it to link to: this is how the next opening knows a loss that was noted from a gap.
+          scan.links[shard] = Buffer.alloc(CHAIN_BYTES);
+        } else if (goOn === undefined && known > lastSeq)
+          throw new JournalRolledBack(shard, (lastSeq + 1) as Seq, known as Seq);
       }
       const isUnknown = (shard: ShardId) => shards.includes(shard) && !startAfter.has(shard);
       for (const old of scan.epochs) if (old.shards.some(isUnknown)) settleTail(ops, old);

@@ -56,7 +56,7 @@ export interface Scan {
   /** By shard: the last sequence that counts, 0 for an empty shard. */
   readonly lastSeqs: Float64Array;
   /** By shard: the chain of the record that holds that sequence; zeros when there is none. */
-  readonly links: readonly Buffer[];
+  readonly links: Buffer[];
 }
 
 interface ScanRequest {
@@ -239,9 +239,12 @@ function beginShards(
     if (!state.wanted.has(shard)) continue;
     const lastSeq = Math.min(nextSeq, limits[shard] ?? nextSeq) - 1;
     if (state.seen.has(shard)) {
-      if (state.lastSeqs[shard] !== lastSeq) throw new JournalDamaged(path, 0, gap(shard));
+      const before = state.lastSeqs[shard] ?? 0;
+      // Nothing to link to, and a later beginning: a loss that the owner took note of and went on after (`goOnAfter`).
+      const isNotedLoss = before < lastSeq && isZero(link);
+      if (before !== lastSeq && !isNotedLoss) throw new JournalDamaged(path, 0, gap(shard));
       const held = state.links[shard];
-      if (lastSeq === nextSeq - 1 && held !== undefined && !held.equals(link)) {
+      if (!isNotedLoss && lastSeq === nextSeq - 1 && held !== undefined && !held.equals(link)) {
         throw new JournalDamaged(path, 0, `earlier entries of shard ${shard} were changed`);
       }
     }
@@ -250,6 +253,8 @@ function beginShards(
     state.links[shard] = Buffer.from(link);
   }
 }
+
+const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 
 /** Reads the commits of a segment and returns the offset where they end. */
 function scanCommits(
