@@ -160,6 +160,16 @@ describe('the string table', () => {
     for (const [text, index] of model) assert.equal(table.find(text), index);
   });
 
+  test('loses nothing that lies where the rehash is just at work', () => {
+    const table = stringTable();
+    const texts = Array.from({ length: 900 }, (_, n) => `CODE-${n}`);
+    for (const [n, text] of texts.entries()) {
+      table.add(n, text);
+      // The first 1,024 slots are moved on while these come in.
+      if (n > 600) for (let known = 0; known <= n; known++) assert.equal(table.find(texts[known] as string), known);
+    }
+  });
+
   test('takes the same string under another number once it was removed', () => {
     const table = stringTable();
     for (let n = 0; n < 5_000; n++) {
