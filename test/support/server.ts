@@ -40,6 +40,8 @@ export async function startServer(dataDir: string, env: Environment = {}): Promi
   };
   child.stdout.on('data', take);
   child.stderr.on('data', take);
+  // A test that fails must not leave a server behind.
+  process.once('exit', () => child.kill('SIGKILL'));
   const url = await listening(child, () => printed);
   const { pid } = child;
   if (pid === undefined) throw new Error('the server has no process id');
