@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/postgres': ['src/domain'],
   'src/actor': ['src/domain', 'src/journal', 'src/postgres', 'src/codes'],
   'src/live': ['src/actor', 'src/domain', 'src/journal'],
+  'src/cli': [],
   'src/http': ['src/actor', 'src/domain'],
   src: ['src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
   workers: ['src', 'src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
@@ -118,7 +119,12 @@ function unreached(graph: ReadonlyMap<string, ReadonlyMap<string, number>>): str
 
 /** What someone starts: the server, a thread, a script, a test. The browser's files are found by their pages. */
 function isEntry(path: string): boolean {
-  return path === 'src/main.ts' || /^(?:workers|scripts|load)\/[^/]+$/.test(path) || /^(?:test|web)\//.test(path);
+  return (
+    path === 'src/main.ts' ||
+    path === 'src/cli/main.ts' ||
+    /^(?:workers|scripts|load)\/[^/]+$/.test(path) ||
+    /^(?:test|web)\//.test(path)
+  );
 }
 
 /** `src/domain/book.ts` is of `src/domain`, `src/main.ts` of `src`, `load/peers/bare.ts` of `load`. */

@@ -1,0 +1,122 @@
+/** The command line against a real server. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ADMIN, type Api, connect } from '../support/api.js';
+import { type Server, startServer, temporaryDirectory } from '../support/server.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let server: Server;
+let api: Api;
+let bookId: string;
+let token: string;
+
+before(async () => {
+  directory = await temporaryDirectory();
+  server = await startServer(join(directory.path, 'data'));
+  api = await connect(server.url);
+  bookId = (await api.call('POST', '/coupon-books', { name: 'from a terminal' })).body.id;
+  token = (await api.call('POST', '/auth/token', ADMIN)).body.accessToken;
+});
+
+after(async () => {
+  api.close();
+  await server.stop();
+  await directory.remove();
+});
+
+function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+    cwd: ROOT,
+    env: { ...process.env, CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: token, ...env },
+  });
+}
+
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const child = start(args, env);
+  let out = '';
+  let told = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    told += chunk.toString();
+  });
+  await once(child, 'close');
+  return { code: child.exitCode, out, told };
+}
+
+const total = async (): Promise<number> => (await api.call('GET', `/coupon-books/${bookId}`)).body.counts.total;
+
+describe('the command line', () => {
+  it('imports a file and tells what became of its lines', async () => {
+    const file = join(directory.path, 'codes.csv');
+    await writeFile(file, 'name,code\na,CLI-1\nb,cli-2\nc,no!\nd,CLI-1\n');
+    const { code, out } = await run(['import', file, '--book', bookId]);
+    assert.equal(code, 0);
+    assert.match(out, /^2 added of 4, 1 known before, 1 invalid\nline 4: /);
+  });
+
+  it('generates codes, a few at once and many in a job', async () => {
+    assert.equal((await run(['generate', '--book', bookId, '--quantity', '100'])).out, '100 generated\n');
+    assert.equal((await run(['generate', '--book', bookId, '--quantity', '20000'])).out, '20000 generated\n');
+    assert.equal(await total(), 20_102);
+  });
+
+  it('exports what is there, with status and times', async () => {
+    const assigned = await api.call('POST', '/coupons/assign/CLI-1', { userId: 'u,1' });
+    const file = join(directory.path, 'out.csv');
+    assert.equal((await run(['export', '--book', bookId, '--out', file])).code, 0);
+    const rows = (await readFile(file, 'utf8')).trimEnd().split('\r\n');
+    assert.equal(rows.length, 20_103);
+    assert.ok(rows.includes(`CLI-1,assigned,"u,1",${assigned.body.assignedAt},,0`));
+    const { out } = await run(['export', '--book', bookId, '--status', 'assigned']);
+    assert.equal(out.trimEnd().split('\r\n').length, 2);
+  });
+
+  it('prints a token for an email and a password', async () => {
+    const signIn = ['token', '--email', ADMIN.email, '--password', ADMIN.password];
+    const { code, out } = await run(signIn, { CLIPBOOK_TOKEN: '' });
+    assert.equal(code, 0);
+    assert.match(out, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  });
+
+  it('ends with a code that tells why', async () => {
+    const nobody = { CLIPBOOK_URL: 'http://127.0.0.1:1' };
+    const unknown = '01900000-0000-7000-8000-000000000000';
+    const codes = await Promise.all([
+      run(['generate', '--book', bookId, '--quantity', 'many']),
+      run(['import', 'there-is-no.csv', '--book', bookId]),
+      run(['generate', '--book', unknown, '--quantity', '1']),
+      run(['generate', '--book', bookId, '--quantity', '1'], nobody),
+      run(['generate', '--help']),
+    ]);
+    assert.deepEqual(
+      codes.map(({ code }) => code),
+      [2, 2, 3, 4, 0],
+    );
+  });
+
+  it('cancels the job at Ctrl-C, and nothing of it is left', async () => {
+    const before = await total();
+    const child = start(['generate', '--book', bookId, '--quantity', '5000000']);
+    const closed = once(child, 'close');
+    let told = '';
+    let interrupted = false;
+    child.stderr?.on('data', (chunk: Buffer) => {
+      told += chunk.toString();
+      // The first line of progress comes when the job is under way.
+      if (!interrupted && told.includes('of 5000000 codes')) interrupted = child.kill('SIGINT');
+    });
+    await closed;
+    assert.equal(child.exitCode, 130);
+    assert.match(told, /Cancelled; nothing was added\./);
+    assert.equal(await total(), before);
+  });
+});

@@ -1,0 +1,28 @@
+/** Drawing from a book's pool is uniform: Pearson's chi-squared test, with the system's own randomness. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { systemRandom } from '../../src/actor/shard-thread.js';
+import { CodeTable } from '../../src/domain/code-table.js';
+import { Pool } from '../../src/domain/pool.js';
+
+const CODES = 1000;
+const DRAWS = 1_000_000;
+
+it('1,000,000 draws from 1,000 codes, each given back, pass a chi-squared test', () => {
+  const pool = new Pool(new CodeTable());
+  for (let index = 0; index < CODES; index++) pool.put(index);
+  const random = systemRandom();
+  const counts = new Uint32Array(CODES);
+  for (let draw = 0; draw < DRAWS; draw++) {
+    const index = pool.draw(random);
+    counts[index] = (counts[index] ?? 0) + 1;
+    // Taken and given back: the pool is in another order for the next draw.
+    pool.take(index);
+    pool.put(index);
+  }
+  const expected = DRAWS / CODES;
+  let chiSquared = 0;
+  for (const count of counts) chiSquared += (count - expected) ** 2 / expected;
+  // 999 degrees of freedom: outside of these once in ten million runs on either side (Wilson and Hilferty's approximation).
+  assert.ok(chiSquared > 776 && chiSquared < 1254, `chi-squared is ${chiSquared}`);
+});
