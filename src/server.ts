@@ -186,8 +186,8 @@ function shardData(
     location: ShardThreadData['journal'];
   },
 ): ShardThreadData {
-  const { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shards, logLevel } = config;
-  const state = { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: Math.floor(idempotencyBytesMax / shards) };
+  const { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shardThreads, logLevel } = config;
+  const state = { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: Math.floor(idempotencyBytesMax / shardThreads) };
   return { ...data, journal: location, state, logLevel };
 }
 

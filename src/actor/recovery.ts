@@ -109,7 +109,10 @@ function lastSeqOf(writer: JournalWriter, shard: ShardId): Seq {
 }
 
 async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardId, ShardState>> {
-  const states = new Map(options.shards.map((shard) => [shard, new ShardState({ ...options.state, shard })]));
+  const idempotencyTally = { bytes: 0 };
+  const states = new Map(
+    options.shards.map((shard) => [shard, new ShardState({ ...options.state, idempotencyTally, shard })]),
+  );
   const publishing: Promise<void>[] = [];
   const hashes = collectHashes((shard, full) => publishing.push(options.publishCodes(shard, full)));
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;

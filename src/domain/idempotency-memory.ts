@@ -51,9 +51,15 @@ export interface RememberedAnswer {
   readonly outcome: Outcome;
 }
 
+/** Bytes that remembered keys take in all memories that share the tally: one hot book may use what the others don't. */
+export interface MemoryTally {
+  bytes: number;
+}
+
 export class IdempotencyMemory {
   readonly #ttlMs: number;
   readonly #bytesMax: number;
+  readonly #tally: MemoryTally;
   /** Chunks by their index; the index of a dropped one is used again. */
   readonly #chunks: (Chunk | null)[] = [];
   #newest: Chunk | null = null;
@@ -66,7 +72,6 @@ export class IdempotencyMemory {
   /** Records in the log, and those of them that the slots know: a superseded one is in the log only. */
   #count = 0;
   #indexed = 0;
-  #recordBytes = 0;
   #chunkBytes = 0;
   /**
    * The name that was last asked for, its bytes and its hash. What is not found is remembered next, under the same name; and
@@ -81,9 +86,10 @@ export class IdempotencyMemory {
   #nameBytes = 0;
   #hash = 0;
 
-  constructor(options: { readonly ttlMs: number; readonly bytesMax: number }) {
+  constructor(options: { readonly ttlMs: number; readonly bytesMax: number; readonly tally?: MemoryTally }) {
     this.#ttlMs = options.ttlMs;
     this.#bytesMax = options.bytesMax;
+    this.#tally = options.tally ?? { bytes: 0 };
   }
 
   get count(): number {
@@ -96,7 +102,7 @@ export class IdempotencyMemory {
 
   /** Keys that are still good can't be dropped to make room: a full memory refuses what is new. */
   isFull(nowMs: number): boolean {
-    if (this.#recordBytes < this.#bytesMax) return false;
+    if (this.#tally.bytes < this.#bytesMax) return false;
     const oldest = this.#oldest;
     return oldest === null || !this.#hasEnded(oldest, this.#oldestStart, nowMs);
   }
@@ -138,7 +144,7 @@ export class IdempotencyMemory {
     copy(this.#name, this.#nameBytes, chunk.bytes, start + HEADER_BYTES);
     copy(scratch.bytes, scratch.length, chunk.bytes, start + HEADER_BYTES + this.#nameBytes);
     chunk.used += bytes;
-    this.#recordBytes += bytes;
+    this.#tally.bytes += bytes;
     this.#count++;
     this.#index(entryOf(chunk, start), this.#hash);
   }
@@ -152,7 +158,7 @@ export class IdempotencyMemory {
       const slot = this.#slotOfEntry(entryOf(chunk, start), wordAt(chunk, start, HASH));
       if (slot !== -1) this.#removeSlot(slot);
       const bytes = recordBytes(wordAt(chunk, start, BYTES));
-      this.#recordBytes -= bytes;
+      this.#tally.bytes -= bytes;
       this.#count--;
       this.#oldestStart += bytes;
       if (this.#oldestStart === chunk.used) this.#dropOldest(chunk);

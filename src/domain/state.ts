@@ -4,7 +4,7 @@
  */
 import type { Book, BookCounts } from './book.js';
 import { AVAILABLE, CodeTable, IN_USE, STAGED } from './code-table.js';
-import { IdempotencyMemory } from './idempotency-memory.js';
+import { IdempotencyMemory, type MemoryTally } from './idempotency-memory.js';
 import { asSeq, type BookId, type Seq, type ShardId } from './ids.js';
 import { LeaseHeap } from './lease-heap.js';
 import { Pool } from './pool.js';
@@ -17,7 +17,9 @@ export interface StateOptions {
   /** Lease of a lock where neither request nor book says. */
   readonly lockTtlMs: number;
   readonly idempotencyTtlMs: number;
+  /** For all shards that share `idempotencyTally`; for this one alone where none is given. */
   readonly idempotencyBytesMax: number;
+  readonly idempotencyTally?: MemoryTally;
 }
 
 /** A book with what the shard keeps of it. */
@@ -63,6 +65,7 @@ export class ShardState {
     this.remembered = new IdempotencyMemory({
       ttlMs: options.idempotencyTtlMs,
       bytesMax: options.idempotencyBytesMax,
+      ...(options.idempotencyTally === undefined ? {} : { tally: options.idempotencyTally }),
     });
   }
 
