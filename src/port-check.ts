@@ -4,14 +4,20 @@
  */
 import { createServer } from 'node:net';
 
-/** Rejects with one readable line when someone listens there. */
-export function assertPortFree(host: string, port: number): Promise<void> {
+/**
+ * Resolves with the port, or with a free one for 0: uWebSockets.js doesn't share a port that the system chose. Rejects with
+ * one readable line when someone listens there.
+ */
+export function takePort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'someone listens there already' : error.message;
       reject(new Error(`can not listen on ${host}:${port}: ${why}`));
     });
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
+    probe.listen({ host, port, exclusive: true }, () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
   });
 }

@@ -22,7 +22,7 @@ import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
-import { assertPortFree } from './port-check.js';
+import { takePort } from './port-check.js';
 import { createControlStore } from './postgres/control-store.js';
 import { startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
@@ -76,7 +76,7 @@ async function startParts(
   onFatal: (message: string) => void,
   stops: Stops,
 ): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
-  if (config.port !== 0) await assertPortFree(config.host, config.port);
+  const ownPort = await takePort(config.host, config.port);
   const { location, durability, release } = await prepareJournal(
     { ...config, directory: join(config.dataDir, 'journal') },
     log,
@@ -158,7 +158,7 @@ async function startParts(
 
   stops.push(() => uploads.close());
   stops.push(() => supervisor.close());
-  const port = await supervisor.startHttp(config.httpThreads, config.port);
+  const port = await supervisor.startHttp(config.httpThreads, ownPort);
   await supervisor.startShards();
   const projector = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
   projector.on('error', (error) => onFatal(`the projector broke: ${error.message}`));

@@ -77,8 +77,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { shardCount, threadCount, log } = options;
   const shardThreads: ShardThread[] = [];
   const httpThreads: Worker[] = [];
-  const httpEnded = new Set<Worker>();
-  const runningHttp = (): Worker[] => httpThreads.filter((worker) => !httpEnded.has(worker));
+  /** HTTP threads that listen: only they have something to drain, and answer. */
+  const listening = new Set<Worker>();
+  const runningHttp = (): Worker[] => [...listening];
   const acks = createAcks();
   const inspections = new Map<number, (shards: Inspection) => void>();
   let nextInspection = 1;
@@ -191,13 +192,16 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const [thread, { worker: shardWorker }] of shardThreads.entries()) join(thread, shardWorker, index, worker);
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromHttpThread) => {
-        if (message.type === 'listening') resolve(message.port);
+        if (message.type === 'listening') {
+          listening.add(worker);
+          resolve(message.port);
+        }
         if (message.type === 'directoryTaken') acks.taken(message.id);
         if (message.type === 'failed') reject(new Error(message.message));
       });
       worker.on('error', (error) => log.error({ err: error, index }, 'an HTTP thread broke'));
       worker.on('exit', () => {
-        httpEnded.add(worker);
+        listening.delete(worker);
         reject(new Error('an HTTP thread ended before it listened'));
         if (!draining) options.onFatal(`HTTP thread ${index} ended`);
       });

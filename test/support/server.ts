@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const START_MS_MAX = 120_000;
+const START_MS_MAX = 60_000;
 
 export interface Server {
   readonly url: string;
