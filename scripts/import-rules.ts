@@ -122,7 +122,7 @@ function isEntry(path: string): boolean {
   return (
     path === 'src/main.ts' ||
     path === 'src/cli/main.ts' ||
-    /^(?:workers|scripts|load)\/[^/]+$/.test(path) ||
+    /^(?:workers|scripts|load|load\/scenarios)\/[^/]+$/.test(path) ||
     /^(?:test|web)\//.test(path)
   );
 }
