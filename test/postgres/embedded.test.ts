@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { startEmbedded } from '../../src/postgres/embedded.js';
@@ -12,11 +12,17 @@ import { waitFor } from '../journal/wait-for.js';
 import { silent } from './server.js';
 
 /** As mkdtemp makes it, nobody else can enter: the case of a clone in a private directory. */
-function dataDirectory(t: TestContext): string {
+function dataDirectory(): string {
   const parent = mkdtempSync(join(tmpdir(), 'clipbook-test-embedded-'));
-  t.after(() => rmSync(parent, { recursive: true, force: true }));
+  made.push(parent);
   return join(parent, 'postgres');
 }
+
+const made: string[] = [];
+// At the end of all: the hooks of a test run in the order in which they were set, and a server is stopped after this would run.
+after(() => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
+});
 
 async function query(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client(url);
@@ -43,7 +49,7 @@ const isAlive = (pid: number) => {
 };
 
 test('what was written is there after a stop and a start, and the process is gone in between', async (t) => {
-  const dataDir = dataDirectory(t);
+  const dataDir = dataDirectory();
   const first = await startEmbedded({ dataDir, log: silent });
   await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
   const pid = first.pid();
@@ -57,7 +63,7 @@ test('what was written is there after a stop and a start, and the process is gon
 });
 
 test('it writes durably, listens on loopback only, and lets nobody in without the password', async (t) => {
-  const dataDir = dataDirectory(t);
+  const dataDir = dataDirectory();
   const postgres = await startEmbedded({ dataDir, log: silent });
   t.after(() => postgres.stop());
   const settings = await query(
@@ -77,7 +83,7 @@ test('it writes durably, listens on loopback only, and lets nobody in without th
 });
 
 test('a PostgreSQL that dies is started again at the same address', async (t) => {
-  const dataDir = dataDirectory(t);
+  const dataDir = dataDirectory();
   const postgres = await startEmbedded({ dataDir, log: silent });
   t.after(() => postgres.stop());
   for (let round = 0; round < 2; round++) {
@@ -89,7 +95,7 @@ test('a PostgreSQL that dies is started again at the same address', async (t) =>
 });
 
 test('a second Clipbook on the same directory is refused while the first one lives', async (t) => {
-  const dataDir = dataDirectory(t);
+  const dataDir = dataDirectory();
   const first = await startEmbedded({ dataDir, log: silent });
   t.after(() => first.stop());
   await assert.rejects(startEmbedded({ dataDir, log: silent }), /is in use by another Clipbook, process \d+/);
@@ -97,7 +103,7 @@ test('a second Clipbook on the same directory is refused while the first one liv
 });
 
 test('after a kill -9 of Clipbook its PostgreSQL is found, stopped and replaced', async (t) => {
-  const dataDir = dataDirectory(t);
+  const dataDir = dataDirectory();
   const run = spawn(
     process.execPath,
     ['--import', 'tsx', fileURLToPath(new URL('embedded-run.ts', import.meta.url)), dataDir],
@@ -120,7 +126,7 @@ test('after a kill -9 of Clipbook its PostgreSQL is found, stopped and replaced'
 });
 
 test('a process that ends without stopping it takes PostgreSQL with it', async (t) => {
-  const dataDir = dataDirectory(t);
+  const dataDir = dataDirectory();
   const run = spawn(
     process.execPath,
     ['--import', 'tsx', fileURLToPath(new URL('embedded-run.ts', import.meta.url)), dataDir, 'exit'],
