@@ -1,59 +1,69 @@
-/** wrk, and what it says. One thread: on two cores a second one would only take time from the server. */
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+/** wrk, with a script of load/wrk: one thread, so that the generator takes one core at most. */
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ROOT } from './child.js';
+
+const SCRIPTS = join(ROOT, 'load', 'wrk');
 
 export interface WrkResult {
-  readonly perSecond: number;
   readonly requests: number;
+  readonly rate: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Answers that were not 2xx, and connections that broke. */
-  readonly failed: number;
+  readonly maxMs: number;
+  /** Answers with a status of 400 or more. */
+  readonly refused: number;
+  /** Connections that could not be made or broke, and answers that took longer than two seconds. */
+  readonly broken: number;
 }
 
-export interface WrkRun {
+export interface WrkOptions {
+  readonly script: string;
   readonly url: string;
-  readonly script: 'assign' | 'redeem';
-  readonly args: readonly string[];
   readonly connections: number;
   readonly seconds: number;
+  readonly args: readonly string[];
 }
 
-export async function runWrk({ url, script, args, connections, seconds }: WrkRun): Promise<WrkResult> {
-  const lua = fileURLToPath(new URL(`../wrk/${script}.lua`, import.meta.url));
-  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', lua, url, '--', ...args];
-  return parseWrk(await outputOf('wrk', options));
+/** Throws one line when wrk is missing. */
+export function requireWrk(): void {
+  // wrk prints its version and ends with 1.
+  if (spawnSync('wrk', ['--version']).error !== undefined)
+    throw new Error('wrk is missing: install it (apt-get install wrk, brew install wrk, https://github.com/wg/wrk)');
 }
 
-export function parseWrk(text: string): WrkResult {
-  const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0);
-  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text)?.slice(1) ?? [];
+export async function runWrk(options: WrkOptions): Promise<WrkResult> {
+  const line = /RESULT (\{.*\})/.exec(await wrkOutput(options))?.[1];
+  if (line === undefined) throw new Error('wrk reported nothing');
+  const raw = JSON.parse(line) as Record<string, number>;
+  const value = (name: string): number => raw[name] ?? Number.NaN;
   return {
-    perSecond: number(/Requests\/sec:\s+([\d.]+)/),
-    requests: number(/(\d+) requests in/),
-    p50Ms: milliseconds(/^\s+50%\s+(\S+)/m.exec(text)?.[1]),
-    p99Ms: milliseconds(/^\s+99%\s+(\S+)/m.exec(text)?.[1]),
-    failed: number(/Non-2xx or 3xx responses: (\d+)/) + errors.reduce((sum, count) => sum + Number(count), 0),
+    requests: value('requests'),
+    rate: value('requests') / (value('durationUs') / 1e6),
+    p50Ms: value('p50Us') / 1000,
+    p99Ms: value('p99Us') / 1000,
+    maxMs: value('maxUs') / 1000,
+    refused: value('refused'),
+    broken: value('broken') + value('timeouts'),
   };
 }
 
-function milliseconds(text = ''): number {
-  const parts = /^([\d.]+)(us|ms|s)$/.exec(text);
-  if (parts === null) throw new Error(`wrk says ${JSON.stringify(text)} where a time should be`);
-  const unit = { us: 0.001, ms: 1, s: 1000 }[parts[2] as 'us' | 'ms' | 's'];
-  return Number(parts[1]) * unit;
-}
-
-function outputOf(program: string, args: readonly string[]): Promise<string> {
+/** All that it prints; throws when it ends with an error. */
+export function wrkOutput({ script, url, connections, seconds, args }: WrkOptions): Promise<string> {
+  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', `${script}.lua`, url, '--', ...args];
+  const child = spawn('wrk', options, { cwd: SCRIPTS, stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    printed += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    printed += chunk.toString();
+  });
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(printed);
+      else reject(new Error(`wrk ended with ${code}: ${printed}`));
     });
-    child.once('error', () =>
-      reject(new Error('wrk is missing: install it (Debian and Ubuntu: apt-get install wrk; macOS: brew install wrk)')),
-    );
-    child.once('exit', (code) => (code === 0 ? resolve(text) : reject(new Error(`wrk ended with ${code}`))));
   });
 }

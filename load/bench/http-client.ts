@@ -1,0 +1,57 @@
+/** HTTP as the bench needs it beside wrk: JSON over kept-alive connections, and bodies in pieces. */
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface HttpClient {
+  /** `body`: an object is sent as JSON, pieces of text as CSV, each when the one before has gone. */
+  call(method: string, path: string, body?: object | Iterable<string>): Promise<Answer>;
+  /** The same, for answers with this status; others are thrown. Resolves to the parsed JSON. */
+  expect(status: number, method: string, path: string, body?: object | Iterable<string>): Promise<JsonObject>;
+  close(): void;
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function createHttpClient(url: string, token: string | null, sockets = 64): HttpClient {
+  const agent = new Agent({ keepAlive: true, maxSockets: sockets });
+  const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
+
+  function call(method: string, path: string, body?: object | Iterable<string>): Promise<Answer> {
+    const isCsv = body !== undefined && Symbol.iterator in body;
+    const type = body === undefined ? {} : { 'content-type': isCsv ? 'text/csv' : 'application/json' };
+    return new Promise((resolve, reject) => {
+      const sent = request(`${url}${path}`, { method, agent, headers: { ...type, ...authorization } }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('error', reject);
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      });
+      sent.on('error', reject);
+      if (!isCsv) sent.end(body === undefined ? undefined : JSON.stringify(body));
+      else sendAll(sent, body).catch(reject);
+    });
+  }
+
+  return {
+    call,
+    async expect(status, method, path, body) {
+      const answer = await call(method, path, body);
+      if (answer.status !== status) throw new Error(`${method} ${path} got ${answer.status}: ${answer.text}`);
+      return JSON.parse(answer.text);
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+async function sendAll(sent: ReturnType<typeof request>, pieces: Iterable<string>): Promise<void> {
+  for (const piece of pieces) if (!sent.write(piece)) await once(sent, 'drain');
+  sent.end();
+}

@@ -1,0 +1,77 @@
+/** All subjects in turn, several rounds of it, and what came out. */
+
+import { describeMachine, type Machine } from './machine.js';
+import type { BenchOptions } from './options.js';
+import { folderOf, startSubject } from './subjects.js';
+import {
+  createWorkload,
+  type Measurement,
+  OPERATIONS,
+  type Operation,
+  STOCK_MARGIN,
+  type Workload,
+  warmUp,
+} from './workload.js';
+
+export interface Cell extends Measurement {
+  readonly subject: string;
+  readonly operation: Operation;
+  readonly connections: number;
+  readonly round: number;
+}
+
+export interface SideBySide {
+  readonly machine: Machine;
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly cells: readonly Cell[];
+}
+
+/** Measures. Takes turns at the innermost, so that whatever changes on the machine meanwhile meets all of them. */
+export async function runSideBySide(
+  options: BenchOptions,
+  directory: string,
+  say: (line: string) => void,
+): Promise<SideBySide> {
+  const { connections, seconds, rounds, warmUpSeconds } = options;
+  const machine = describeMachine();
+  const workloads = await prepare(options, directory, say);
+  for (const workload of workloads) await warmUp(workload, OPERATIONS, warmUpSeconds);
+  for (const workload of workloads) {
+    for (const operation of OPERATIONS) {
+      const perRun = workload.rateOf(operation) * seconds * STOCK_MARGIN;
+      // What one run has to find when the ones before took as much as they may.
+      await workload.stock(operation, Math.ceil(perRun * (connections.length * rounds + 1)));
+    }
+  }
+  const cells: Cell[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const operation of OPERATIONS) {
+      for (const count of connections) {
+        for (const workload of workloads) {
+          const measured = await workload.run(operation, count, seconds);
+          const cell = { subject: workload.subject.name, operation, connections: count, round, ...measured };
+          cells.push(cell);
+          say(oneLine(cell));
+        }
+      }
+    }
+  }
+  return { machine, seconds, rounds, cells };
+}
+
+async function prepare({ only }: BenchOptions, directory: string, say: (line: string) => void): Promise<Workload[]> {
+  const workloads: Workload[] = [];
+  for (const name of only) {
+    const folder = folderOf(directory, name);
+    const subject = await startSubject(name, folder, say);
+    if (subject !== null) workloads.push(await createWorkload(subject, folder));
+  }
+  return workloads;
+}
+
+function oneLine(cell: Cell): string {
+  const { subject, operation, connections, round, rate, p50Ms, p99Ms, refused, broken, valid, cpuUs } = cell;
+  const flaw = valid ? '' : `  INVALID: ${refused} refused, ${broken} broken`;
+  return `round ${round}  ${operation}  ${connections}  ${subject.padEnd(14)}  ${rate.toFixed(0)}/s  p50 ${p50Ms.toFixed(2)}  p99 ${p99Ms.toFixed(2)} ms  ${(cpuUs['all'] ?? 0).toFixed(1)} µs${flaw}`;
+}
