@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, stopChildren } from './bench/child.js';
 import { readOptions, USAGE } from './bench/options.js';
+import { markdownReport, showReport } from './bench/report.js';
+import { writeResult } from './bench/results.js';
 import { runSideBySide } from './bench/side-by-side.js';
 import { requireWrk } from './bench/wrk.js';
 
@@ -31,8 +33,10 @@ async function main(): Promise<number> {
   try {
     requireWrk();
     build();
-    await runSideBySide(options, directory, say);
-    return 0;
+    const result = await runSideBySide(options, directory, say);
+    say(`\n${showReport(result)}\n`);
+    say(`${writeResult('bench.json', result)} and ${writeResult('bench.md', markdownReport(result))} have all of it`);
+    return result.cells.every(({ valid }) => valid) ? 0 : 1;
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 1;

@@ -23,14 +23,12 @@ export const whole = (value: number): string => Math.round(value).toLocaleString
 
 export const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
 
-/** For a terminal: columns as wide as they need, the first to the left, the others to the right. */
+/** For a terminal: columns as wide as they need; what starts with a digit stands to the right. */
 export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
-  );
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((cell, i) => (isNumeric(rows, i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
       .join('  ')
       .trimEnd();
   return [header, widths.map((width) => '-'.repeat(width)), ...rows].map(line).join('\n');
@@ -38,6 +36,10 @@ export function textTable(header: readonly string[], rows: readonly (readonly st
 
 export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
-  const rule = header.map((_, column) => (column === 0 ? '---' : '---:'));
+  const rule = header.map((_, column) => (isNumeric(rows, column) ? '---:' : '---'));
   return [header, rule, ...rows].map(line).join('\n');
+}
+
+function isNumeric(rows: readonly (readonly string[])[], column: number): boolean {
+  return rows.every((row) => /^\d|^$/.test(row[column] ?? ''));
 }
