@@ -125,7 +125,7 @@ test('after a kill -9 of Clipbook its PostgreSQL is found, stopped and replaced'
   assert.deepEqual(await query(postgres.url, 'SELECT answer FROM kept'), [{ answer: 42 }]);
 });
 
-test('a process that ends without stopping it takes PostgreSQL with it', async (t) => {
+test('a process that ends without stopping it takes PostgreSQL with it', async () => {
   const dataDir = dataDirectory();
   const run = spawn(
     process.execPath,
