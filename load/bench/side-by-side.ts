@@ -2,6 +2,7 @@
 
 import { describeMachine, type Machine } from './machine.js';
 import type { BenchOptions } from './options.js';
+import { checkRaces } from './race-check.js';
 import { folderOf, startSubject } from './subjects.js';
 import {
   createWorkload,
@@ -33,41 +34,53 @@ export async function runSideBySide(
   directory: string,
   say: (line: string) => void,
 ): Promise<SideBySide> {
-  const { connections, seconds, rounds, warmUpSeconds } = options;
+  const { connections, seconds, rounds } = options;
   const machine = describeMachine();
-  const workloads = await prepare(options, directory, say);
+  const workloads: Workload[] = [];
+  try {
+    await prepare(options, directory, workloads, say);
+    const cells: Cell[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      for (const operation of OPERATIONS) {
+        for (const count of connections) {
+          for (const workload of workloads) {
+            const measured = await workload.run(operation, count, seconds);
+            const cell = { subject: workload.subject.name, operation, connections: count, round, ...measured };
+            cells.push(cell);
+            say(oneLine(cell));
+          }
+        }
+      }
+    }
+    return { machine, seconds, rounds, cells };
+  } finally {
+    for (const { subject } of workloads) await subject.stop();
+  }
+}
+
+/** Starts all of them, warms them up, and stocks them for the runs to come. */
+async function prepare(
+  { only, connections, seconds, rounds, warmUpSeconds }: BenchOptions,
+  directory: string,
+  workloads: Workload[],
+  say: (line: string) => void,
+): Promise<void> {
+  for (const name of only) {
+    const folder = folderOf(directory, name);
+    const subject = await startSubject(name, folder, say);
+    if (subject === null) continue;
+    workloads.push(await createWorkload(subject, folder));
+    // The yardstick decides nothing.
+    if (name !== 'bare') await checkRaces(subject);
+  }
   for (const workload of workloads) await warmUp(workload, OPERATIONS, warmUpSeconds);
   for (const workload of workloads) {
     for (const operation of OPERATIONS) {
       const perRun = workload.rateOf(operation) * seconds * STOCK_MARGIN;
       // What one run has to find when the ones before took as much as they may.
-      await workload.stock(operation, Math.ceil(perRun * (connections.length * rounds + 1)));
+      await workload.stock(operation, Math.ceil(perRun * connections.length * rounds));
     }
   }
-  const cells: Cell[] = [];
-  for (let round = 1; round <= rounds; round++) {
-    for (const operation of OPERATIONS) {
-      for (const count of connections) {
-        for (const workload of workloads) {
-          const measured = await workload.run(operation, count, seconds);
-          const cell = { subject: workload.subject.name, operation, connections: count, round, ...measured };
-          cells.push(cell);
-          say(oneLine(cell));
-        }
-      }
-    }
-  }
-  return { machine, seconds, rounds, cells };
-}
-
-async function prepare({ only }: BenchOptions, directory: string, say: (line: string) => void): Promise<Workload[]> {
-  const workloads: Workload[] = [];
-  for (const name of only) {
-    const folder = folderOf(directory, name);
-    const subject = await startSubject(name, folder, say);
-    if (subject !== null) workloads.push(await createWorkload(subject, folder));
-  }
-  return workloads;
 }
 
 function oneLine(cell: Cell): string {

@@ -2,7 +2,7 @@
 import type { CodeRange } from './codes.js';
 import type { CpuTimes } from './cpu.js';
 
-export const SUBJECT_NAMES = ['bare', 'clipbook-file', 'clipbook-redis'] as const;
+export const SUBJECT_NAMES = ['bare', 'clipbook-file', 'clipbook-redis', 'postgres-peer', 'redis-peer'] as const;
 export type SubjectName = (typeof SUBJECT_NAMES)[number];
 
 export interface NewBook {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startBare } from './bare-subject.js';
 import { startClipbook } from './clipbook-subject.js';
 import { hasRedis } from './own-redis.js';
+import { startPostgresPeer, startRedisPeer } from './peer-subjects.js';
 import type { Subject, SubjectName } from './subject.js';
 
 /** `parent` can be entered by another user, whom PostgreSQL may have to run as. */
@@ -20,7 +21,7 @@ export async function startSubject(
   directory: string,
   say: (line: string) => void,
 ): Promise<Subject | null> {
-  if (name === 'clipbook-redis' && !hasRedis()) {
+  if ((name === 'clipbook-redis' || name === 'redis-peer') && !hasRedis()) {
     say(`${name} is left out: there is no redis-server on the PATH`);
     return null;
   }
@@ -31,5 +32,9 @@ export async function startSubject(
       return startClipbook({ name, directory, journal: 'file' });
     case 'clipbook-redis':
       return startClipbook({ name, directory, journal: 'redis' });
+    case 'postgres-peer':
+      return startPostgresPeer(directory);
+    case 'redis-peer':
+      return startRedisPeer(directory);
   }
 }
