@@ -56,7 +56,7 @@ export async function startClipbook(options: ClipbookOptions): Promise<Subject> 
   return {
     name,
     url: server.url,
-    rateGuess: 60_000,
+    rateGuess: 50_000,
     token,
     async newBook(settings) {
       const client = createHttpClient(server.url, await token());

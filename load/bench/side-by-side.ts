@@ -73,14 +73,19 @@ async function prepare(
     // The yardstick decides nothing.
     if (name !== 'bare') await checkRaces(subject);
   }
+  // What one run has to find when the ones before took as much as they may, and the warm-up with them.
+  const stockAll = (secondsPerOperation: number): Promise<unknown> =>
+    Promise.all(
+      workloads.map(async (workload) => {
+        for (const operation of OPERATIONS) {
+          const count = workload.rateOf(operation) * secondsPerOperation * STOCK_MARGIN;
+          await workload.stock(operation, Math.ceil(count));
+        }
+      }),
+    );
+  await stockAll(warmUpSeconds);
   for (const workload of workloads) await warmUp(workload, OPERATIONS, warmUpSeconds);
-  for (const workload of workloads) {
-    for (const operation of OPERATIONS) {
-      const perRun = workload.rateOf(operation) * seconds * STOCK_MARGIN;
-      // What one run has to find when the ones before took as much as they may.
-      await workload.stock(operation, Math.ceil(perRun * connections.length * rounds));
-    }
-  }
+  await stockAll(seconds * connections.length * rounds);
 }
 
 function oneLine(cell: Cell): string {
