@@ -5,7 +5,6 @@ import { lockDirectory } from './file/lock.js';
 import { createJournalMarksBuffer, journalMarks } from './file/watermarks.js';
 import type { Journal } from './journal.js';
 import { createDurableBuffer, durableSeqs } from './redis/durable.js';
-import { openRedisJournal } from './redis/redis-journal.js';
 
 /** `marks` is what the threads of this process share of the journal. */
 export type JournalLocation =
@@ -59,6 +58,7 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
     marks: createDurableBuffer(),
   } as const;
   // Opened once to see that it may be used, and what it is worth.
+  const { openRedisJournal } = await import('./redis/redis-journal.js');
   const journal = await openRedisJournal({ ...location, durable: location.marks, log });
   await journal.close();
   return { location, durability: journal.durability, release: async () => {} };
@@ -67,6 +67,8 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
 /** Once per thread. */
 export async function openJournal(location: JournalLocation, log: JournalLog): Promise<Journal> {
   if (location.kind === 'file') return openFileJournal({ directory: location.directory, shared: location.marks });
+  // Its client takes 80 ms to load, in every thread, and most installations have no Redis.
+  const { openRedisJournal } = await import('./redis/redis-journal.js');
   const { url, waitReplicas, waitMsMax, marks } = location;
   return openRedisJournal({ url, waitReplicas, waitMsMax, durable: marks, log });
 }
