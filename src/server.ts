@@ -26,6 +26,7 @@ import { takePort } from './port-check.js';
 import { createControlStore } from './postgres/control-store.js';
 import { startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
+import { spareThreads } from './spare-thread.js';
 import { startPool, startWorker } from './thread.js';
 import type { HttpThreadData, ProjectorThreadData, ShardThreadData } from './threads.js';
 
@@ -51,18 +52,24 @@ export interface Clipbook {
 
 type Stops = (() => Promise<void>)[];
 
+export interface ThreadLimits {
+  /** Heap of a shard thread in MiB; V8's own choice when absent. Codes are kept outside of it. */
+  readonly shardHeapMb?: number;
+}
+
 /** Rejects with one readable line when it can't start; nothing is left running then. */
 export async function startClipbook(
   config: Config,
   log: Logger,
   onFatal: (message: string) => void,
+  limits: ThreadLimits = {},
 ): Promise<Clipbook> {
   const stops: Stops = [];
   const stop = async (): Promise<void> => {
     for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
   try {
-    const { port, supervisor, durability } = await startParts(config, log, onFatal, stops);
+    const { port, supervisor, durability } = await startParts(config, log, onFatal, limits, stops);
     return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
@@ -74,6 +81,7 @@ async function startParts(
   config: Config,
   log: Logger,
   onFatal: (message: string) => void,
+  { shardHeapMb }: ThreadLimits,
   stops: Stops,
 ): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
   const ownPort = await takePort(config.host, config.port);
@@ -100,17 +108,16 @@ async function startParts(
     counters[index] ??= new SharedArrayBuffer(HTTP_COUNTERS_BYTES);
     return counters[index];
   };
+  const shardThreads = spareThreads('shard', {
+    ...(shardHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: shardHeapMb } }),
+  });
+  stops.push(() => shardThreads.close());
   const supervisor: Supervisor = createSupervisor({
     shardCount: config.shards,
     threadCount: config.shardThreads,
     startShardThread: (thread, shards) =>
-      startWorker(
-        'shard',
-        shardData(config, { thread, shards, location, databaseUrl, checkpoints: checkpoints.shared }),
-        {
-          name: `shard-${thread}`,
-        },
-      ),
+      shardThreads.take(shardData(config, { thread, shards, location, databaseUrl, checkpoints: checkpoints.shared })),
+    onShardsServe: shardThreads.prepare,
     startHttpThread: (index, port, directory) => {
       const { port1, port2 } = new MessageChannel();
       serveControl(port1, control, (error, method) => log.error({ err: error, method }, 'a control call broke'));

@@ -6,10 +6,11 @@ import { createClock } from '../src/clock.js';
 import { openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
 import { createSnapshotLoader } from '../src/postgres/loader.js';
+import { awaitBegin } from '../src/spare-thread.js';
 import type { ShardThreadData } from '../src/threads.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
-const data = workerData as ShardThreadData;
+const data = await awaitBegin<ShardThreadData>(workerData);
 const checkpoints = createWatermarks(data.checkpoints);
 const clock = createClock();
 const log = createLogger({ level: data.logLevel, thread: `shard-${data.thread}` });

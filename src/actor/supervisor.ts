@@ -29,6 +29,8 @@ export interface SupervisorOptions {
   readonly shardCount: number;
   readonly threadCount: number;
   readonly startShardThread: (thread: number, shards: readonly ShardId[]) => Worker;
+  /** All shard threads serve: at the start, and each time that one came back. */
+  readonly onShardsServe: () => void;
   readonly startHttpThread: (index: number, port: number, directory: SharedArrayBuffer) => Worker;
   readonly log: {
     info(fields: object, message: string): void;
@@ -53,6 +55,8 @@ export interface Supervisor {
   /** False when no shard has a code like this one. */
   mayHaveCode(code: string): boolean;
   inspect(): Promise<Inspection>;
+  /** Ends a shard thread wherever it is, as a crash would. Resolves when it is gone; it is started again and recovers. */
+  killShardThread(thread: number): Promise<void>;
   /** In the order of the flow: no new requests, then the shards' last commits. */
   drain(): Promise<void>;
   /** Ends every thread as it is. */
@@ -137,6 +141,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       case 'status':
         entry.status = message.status;
         if (message.status === 'serving') entry.failures = 0;
+        if (shardThreads.every(({ status }) => status === 'serving')) options.onShardsServe();
         return;
       case 'publish':
         void directory.add(message.shard, message.hashes).then(() => {
@@ -254,6 +259,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     mayHaveCode: directory.mayHave,
     inspect,
+    async killShardThread(thread) {
+      await shardThreads[thread]?.worker.terminate();
+    },
     drain,
     async close() {
       draining = true;

@@ -5,8 +5,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Answered, Answers, Question } from './probed-main.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** The server with a line to the test: `ask`. */
+export const PROBED_MAIN = 'test/support/probed-main.ts';
 const START_MS_MAX = 60_000;
 
 export interface Server {
@@ -18,6 +21,8 @@ export interface Server {
   kill(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
+  /** Where `PROBED_MAIN` was started. */
+  ask<Q extends Question>(question: Q): Promise<Answers[Q['ask']]>;
 }
 
 export type Environment = Readonly<Record<string, string>>;
@@ -28,24 +33,25 @@ export async function temporaryDirectory(): Promise<{ path: string; remove(): Pr
 }
 
 /** Resolves when it prints that it listens. Rejects with what it printed when it ends before. */
-export async function startServer(dataDir: string, env: Environment = {}): Promise<Server> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+export async function startServer(dataDir: string, env: Environment = {}, main = 'src/main.ts'): Promise<Server> {
+  const child = spawn(process.execPath, ['--import', 'tsx', main], {
     cwd: ROOT,
     env: { ...process.env, NODE_ENV: 'development', LOG_LEVEL: 'warn', PORT: '0', DATA_DIR: dataDir, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let printed = '';
   const take = (chunk: Buffer): void => {
     printed += chunk.toString();
   };
-  child.stdout.on('data', take);
-  child.stderr.on('data', take);
+  child.stdout?.on('data', take);
+  child.stderr?.on('data', take);
   // A test that fails must not leave a server behind.
   process.once('exit', () => child.kill('SIGKILL'));
   const url = await listening(child, () => printed);
   const { pid } = child;
   if (pid === undefined) throw new Error('the server has no process id');
   const exited = once(child, 'exit');
+  let questions = 0;
   return {
     url,
     pid,
@@ -58,6 +64,19 @@ export async function startServer(dataDir: string, env: Environment = {}): Promi
       child.kill('SIGTERM');
       await exited;
       return child.exitCode;
+    },
+    ask<Q extends Question>(question: Q): Promise<Answers[Q['ask']]> {
+      const id = ++questions;
+      return new Promise((resolve, reject) => {
+        const onAnswer = (answered: Answered): void => {
+          if (answered.id !== id) return;
+          child.off('message', onAnswer);
+          if (answered.error === undefined) resolve(answered.answer as Answers[Q['ask']]);
+          else reject(new Error(answered.error));
+        };
+        child.on('message', onAnswer);
+        child.send({ id, ...question }, (error) => error && reject(error));
+      });
     },
   };
 }

@@ -1,0 +1,63 @@
+/**
+ * The real server as `src/main.ts` starts it, with a line to the test: the test may end a shard thread, look into the
+ * shards, and give shard threads a small heap (`TEST_SHARD_HEAP_MB`). `TEST_BUILD` names a build to run, in place of the sources.
+ */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Inspection } from '../../src/actor/supervisor.js';
+import { parseConfig } from '../../src/config.js';
+import { createLogger } from '../../src/log.js';
+import type { Clipbook } from '../../src/server.js';
+
+export interface Answers {
+  readonly killShardThread: null;
+  readonly inspect: Inspection;
+  readonly statuses: readonly string[];
+}
+
+export type Question =
+  | { readonly ask: 'killShardThread'; readonly thread: number }
+  | { readonly ask: 'inspect' }
+  | { readonly ask: 'statuses' };
+
+export interface Answered {
+  readonly id: number;
+  readonly answer?: unknown;
+  readonly error?: string;
+}
+
+if (process.send !== undefined) await main();
+
+async function main(): Promise<void> {
+  const config = parseConfig(process.env);
+  const log = createLogger({ level: config.logLevel, thread: 'main' });
+  const built = process.env['TEST_BUILD'];
+  const server = built === undefined ? '../../src/server.js' : pathToFileURL(join(built, 'dist/src/server.js')).href;
+  const { startClipbook } = (await import(server)) as typeof import('../../src/server.js');
+  const heap = process.env['TEST_SHARD_HEAP_MB'];
+  const onFatal = (message: string): void => {
+    process.stderr.write(`fatal: ${message}\n`);
+    process.exit(1);
+  };
+  const clipbook = await startClipbook(config, log, onFatal, heap === undefined ? {} : { shardHeapMb: Number(heap) });
+  process.on('message', (question: Question & { readonly id: number }) => {
+    answer(clipbook, question).then(
+      (told) => process.send?.({ id: question.id, answer: told } satisfies Answered),
+      (error: unknown) => process.send?.({ id: question.id, error: String(error) } satisfies Answered),
+    );
+  });
+  process.once('SIGTERM', () => void clipbook.stop().then(() => process.exit(0)));
+  process.stdout.write(`clipbook listening on http://${config.host}:${clipbook.port}\n`);
+}
+
+async function answer({ supervisor }: Clipbook, question: Question): Promise<Answers[Question['ask']]> {
+  switch (question.ask) {
+    case 'killShardThread':
+      await supervisor.killShardThread(question.thread);
+      return null;
+    case 'inspect':
+      return supervisor.inspect();
+    case 'statuses':
+      return supervisor.statuses();
+  }
+}
