@@ -41,6 +41,7 @@ export async function startClipbook(options: ClipbookOptions): Promise<Subject> 
   const threads = nameYoungest(server.pid, [
     ...Array.from({ length: httpThreads }, () => 'http'),
     ...Array.from({ length: shardThreads }, () => 'shard'),
+    'spare',
     'projector',
   ]);
   const postmaster = Number(
