@@ -1,4 +1,5 @@
 /** How all parts are, for those who operate them: readiness by part, and metrics in Prometheus' text format. */
+import { setTimeout } from 'node:timers/promises';
 import { Gauge, Registry } from 'prom-client';
 import type { Readiness } from './actor/engine.js';
 import type { Supervisor } from './actor/supervisor.js';
@@ -7,6 +8,7 @@ import { asShardId, type ShardId } from './domain/ids.js';
 import type { JournalReader } from './journal/journal.js';
 import type { ControlStore } from './postgres/store.js';
 
+type Part = Readiness['parts'][string];
 type Marks = Pick<Watermarks, 'get'>;
 
 export interface Observed {
@@ -20,6 +22,7 @@ export interface Observed {
 
 /** A projection that is this many events behind is shown as late. It stops nobody. */
 const LAG_EVENTS_LATE = 1_000_000;
+const DATABASE_MS_MAX = 500;
 
 export function createReadiness({
   shardCount,
@@ -28,14 +31,17 @@ export function createReadiness({
   durable,
   store,
 }: Observed): () => Promise<Readiness> {
+  const askDatabase = oneAtATime(() =>
+    store.checkpoint(asShardId(0)).then(
+      () => ({ ok: true, detail: 'answers' }),
+      (error: Error) => ({ ok: false, detail: `away: ${error.message}` }),
+    ),
+  );
   return async () => {
     const statuses = supervisor.statuses();
     const serving = statuses.filter((status) => status === 'serving').length;
     const lag = lagEvents(shardCount, durable, checkpoints);
-    const database = await store.checkpoint(asShardId(0)).then(
-      () => ({ ok: true, detail: 'answers' }),
-      (error: Error) => ({ ok: false, detail: `away: ${error.message}` }),
-    );
+    const database = await askDatabase();
     const shards = {
       ok: statuses.length > 0 && serving === statuses.length,
       detail: `${serving} of ${statuses.length} threads serve`,
@@ -43,6 +49,27 @@ export function createReadiness({
     const projection = { ok: lag < LAG_EVENTS_LATE, detail: `${lag} events behind` };
     // Only the shards are needed to serve: the others are told, and catch up by themselves.
     return { ready: shards.ok, parts: { shards, database, projection } };
+  };
+}
+
+/**
+ * A PostgreSQL that hangs answers nobody, and a probe gives up after a second or so: it is told in time. The question
+ * that hangs stays the only one, so that probes don't take all connections.
+ */
+function oneAtATime(ask: () => Promise<Part>): () => Promise<Part> {
+  let asked: Promise<Part> | null = null;
+  return async () => {
+    asked ??= ask().finally(() => {
+      asked = null;
+    });
+    const timer = new AbortController();
+    const late = setTimeout(DATABASE_MS_MAX, { ok: false, detail: 'away: does not answer' }, { signal: timer.signal });
+    try {
+      return await Promise.race([asked, late]);
+    } finally {
+      timer.abort();
+      await late.catch(() => undefined);
+    }
   };
 }
 
