@@ -82,7 +82,7 @@ async function checkNothingLost(load: Load, say: (line: string) => void): Promis
 
 test('a shard thread that is terminated under load is back within a second, only its books answer 503 meanwhile, and nothing is lost', async (t) => {
   const { server, api } = await start(t);
-  const load = startLoad(api, await booksByThread(api, 2, 2, 5000), 6);
+  const load = startLoad(api, await booksByThread(api, 2, 2, 5000), { callersPerBook: 6 });
   for (const thread of [0, 1, 0]) {
     const answered = load.answered();
     await until(() => load.answered() > answered + 500, 'the load runs');
@@ -98,7 +98,7 @@ test('a shard thread that is terminated under load is back within a second, only
 test('a shard thread that runs out of heap is back within a second, only its books answer 503 meanwhile, and nothing is lost', async (t) => {
   const { server, api } = await start(t, { TEST_SHARD_HEAP_MB: '32' });
   const books = await booksByThread(api, 2, 2, 5000);
-  const load = startLoad(api, books, 6);
+  const load = startLoad(api, books, { callersPerBook: 6 });
   await until(() => load.answered() > 500, 'the load runs');
   const path = `/coupon-books/${books[0]?.[0]}/codes?limit=1000`;
   const readers = await connect(server.url, { sockets: LISTS_AT_ONCE });

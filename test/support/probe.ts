@@ -21,8 +21,9 @@ export interface Load {
   verify(): Promise<{ checked: number; lost: readonly string[]; doubled: readonly string[] }>;
 }
 
+const GENERATE_MAX = 10_000;
 /** Between a refusal and the next try of that caller. */
-const PAUSE_MS = 10;
+const REFUSED_PAUSE_MS = 10;
 
 /** Makes books until each thread has `perThread` of them, each with `codes` codes; returns their ids by thread. */
 export async function booksByThread(api: Api, threads: number, perThread: number, codes: number): Promise<string[][]> {
@@ -32,18 +33,28 @@ export async function booksByThread(api: Api, threads: number, perThread: number
     assert.equal(status, 201);
     const list = books[Number(String(headers['commit-seq']).split('-')[0]) % threads] as string[];
     if (list.length >= perThread) continue;
-    assert.equal((await api.call('POST', `/coupon-books/${body.id}/generate`, { quantity: codes })).status, 201);
+    for (let left = codes; left > 0; left -= GENERATE_MAX) {
+      const quantity = Math.min(left, GENERATE_MAX);
+      assert.equal((await api.call('POST', `/coupon-books/${body.id}/generate`, { quantity })).status, 201);
+    }
     list.push(body.id);
   }
   return books;
 }
 
-export function startLoad(api: Api, books: readonly (readonly string[])[], callersPerBook: number): Load {
+export interface LoadOptions {
+  readonly callersPerBook: number;
+  /** Of each caller, after each answer. */
+  readonly pauseMs?: number;
+}
+
+export function startLoad(api: Api, books: readonly (readonly string[])[], options: LoadOptions): Load {
+  const { callersPerBook, pauseMs = 0 } = options;
   const seen: Seen[] = [];
   const callers: Caller[] = [];
   const running: Promise<void>[] = [];
   for (const [thread, ids] of books.entries()) {
-    const observed = observe(api, thread, seen);
+    const observed = observe(api, thread, seen, pauseMs);
     for (const [index, id] of ids.entries()) {
       for (let i = 0; i < callersPerBook; i++) {
         const caller = createCaller(id, `t${thread}-b${index}-c${i}`);
@@ -63,7 +74,7 @@ export function startLoad(api: Api, books: readonly (readonly string[])[], calle
   };
 }
 
-function observe(api: Api, thread: number, seen: Seen[]): Api {
+function observe(api: Api, thread: number, seen: Seen[], pauseMs: number): Api {
   return {
     ...api,
     async call(...request): Promise<Reply> {
@@ -71,7 +82,8 @@ function observe(api: Api, thread: number, seen: Seen[]): Api {
       const { status, headers, body } = reply;
       const retryAfter = headers['retry-after'] as string | undefined;
       seen.push({ atMs: performance.now(), thread, status, retryAfter, problem: body?.type });
-      if (status === 503) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      const restMs = status === 503 ? REFUSED_PAUSE_MS : pauseMs;
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
       return reply;
     },
   };
