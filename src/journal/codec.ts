@@ -21,6 +21,7 @@ import type { Book, BookSettings } from '../domain/book.js';
 import type { Change, DomainEvent, Remembered } from '../domain/event.js';
 import type { BookId, Seq } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
+import { MsgpackWriter } from './msgpack-writer.js';
 
 /** The first byte of every payload. Another number is another form; decoding both is then this file's work. */
 export const CODEC_VERSION = 1;
@@ -65,8 +66,10 @@ const msgpack = new Packr({ useRecords: false, moreTypes: false });
 export function encodeChanges(changes: readonly Change[]): Uint8Array {
   const first = changes[0];
   assertThat(first !== undefined, 'an entry holds at least one change');
-  const out = new Encoder();
-  out.values.push(changes.length, first.firstSeq);
+  const out = encoder;
+  out.begin(1);
+  out.number(changes.length);
+  out.number(first.firstSeq);
   let seq: number = first.firstSeq;
   let atMs = 0;
   for (const change of changes) {
@@ -74,19 +77,18 @@ export function encodeChanges(changes: readonly Change[]): Uint8Array {
     assertThat(change.firstSeq === seq, 'changes of an entry follow each other without a gap');
     assertThat(change.events.length > 0, 'a change has at least one event');
     assertThat(Number.isSafeInteger(change.atMs), 'times are whole milliseconds');
-    out.values.push(change.atMs - atMs);
+    out.number(change.atMs - atMs);
     atMs = change.atMs;
     out.name(change.bookId);
     out.name(change.caller);
-    out.values.push(change.requestId, change.events.length);
+    out.text(change.requestId);
+    out.number(change.events.length);
     for (const event of change.events) encodeEvent(out, event, atMs);
     encodeRemembered(out, change.remembered, atMs);
     seq += change.events.length;
   }
-  const packed = msgpack.pack(out.values);
-  const payload = Buffer.allocUnsafe(packed.length + 1);
+  const payload = out.end();
   payload[0] = CODEC_VERSION;
-  payload.set(packed, 1);
   return payload;
 }
 
@@ -119,7 +121,7 @@ export function decodeChanges(payload: Uint8Array): Change[] {
 }
 
 function encodeEvent(out: Encoder, event: DomainEvent, atMs: number): void {
-  out.values.push(eventKindIndex[event.kind]);
+  out.number(eventKindIndex[event.kind]);
   switch (event.kind) {
     case 'bookCreated':
     case 'bookUpdated':
@@ -128,7 +130,10 @@ function encodeEvent(out: Encoder, event: DomainEvent, atMs: number): void {
       return;
     case 'codesAdded':
       out.name(event.bookId);
-      out.values.push(event.batchId, event.firstIndex, event.size, event.count);
+      out.number(event.batchId);
+      out.number(event.firstIndex);
+      out.number(event.size);
+      out.number(event.count);
       return;
     case 'noted':
       out.name(event.bookId);
@@ -139,29 +144,30 @@ function encodeEvent(out: Encoder, event: DomainEvent, atMs: number): void {
       return;
     case 'codeUnassigned':
       encodeOfCode(out, event);
-      out.values.push(event.reason);
+      out.textOrNull(event.reason);
       return;
     case 'codeLocked':
       encodeOfCode(out, event);
-      out.values.push(event.lockId);
+      out.number(event.lockId);
       out.time(event.untilMs, atMs);
       return;
     case 'codeUnlocked':
     case 'leaseExpired':
       encodeOfCode(out, event);
-      out.values.push(event.lockId);
+      out.number(event.lockId);
       return;
     case 'codeRedeemed':
       encodeOfCode(out, event);
-      out.name(event.redemptionId);
+      out.redemption(event.redemptionId);
       out.time(event.atMs, atMs);
-      out.values.push(event.redemptionCount);
+      out.number(event.redemptionCount);
       out.json(event.metadata);
       return;
     case 'redemptionRolledBack':
       encodeOfCode(out, event);
-      out.name(event.redemptionId);
-      out.values.push(event.redemptionCount, event.reason);
+      out.redemption(event.redemptionId);
+      out.number(event.redemptionCount);
+      out.textOrNull(event.reason);
       return;
   }
 }
@@ -239,18 +245,19 @@ function decodeCodeEvent(from: Decoder, kind: CodeEventKind, atMs: number): Doma
 
 function encodeOfCode(out: Encoder, event: Extract<DomainEvent, { readonly code: string }>): void {
   out.name(event.bookId);
-  out.values.push(event.index);
-  out.name(event.code);
-  out.name(event.userId);
-  out.values.push(event.prevSeq);
+  out.number(event.index);
+  out.code(event.code);
+  out.user(event.userId);
+  out.number(event.prevSeq);
 }
 
 function encodeRemembered(out: Encoder, remembered: Remembered | null, atMs: number): void {
   if (remembered === null) {
-    out.values.push(null);
+    out.null();
     return;
   }
-  out.values.push(remembered.key, remembered.fingerprint);
+  out.text(remembered.key);
+  out.number(remembered.fingerprint);
   encodeOutcome(out, remembered.outcome, atMs);
 }
 
@@ -260,51 +267,58 @@ function decodeRemembered(from: Decoder, atMs: number): Remembered | null {
 }
 
 function encodeOutcome(out: Encoder, outcome: Outcome, atMs: number): void {
-  out.values.push(outcomeKindIndex[outcome.kind]);
+  out.number(outcomeKindIndex[outcome.kind]);
   switch (outcome.kind) {
     case 'book': {
       encodeBook(out, outcome.book);
       const { total, available, assigned, locked, redeemed, redemptions } = outcome.counts;
-      out.values.push(total, available, assigned, locked, redeemed, redemptions);
+      out.number(total);
+      out.number(available);
+      out.number(assigned);
+      out.number(locked);
+      out.number(redeemed);
+      out.number(redemptions);
       return;
     }
     case 'archived':
       return;
     case 'codesAdded':
-      out.values.push(outcome.total);
+      out.number(outcome.total);
       out.json(outcome.report);
       return;
     case 'assigned':
       out.name(outcome.bookId);
-      out.name(outcome.code);
-      out.name(outcome.userId);
+      out.code(outcome.code);
+      out.user(outcome.userId);
       out.time(outcome.assignedMs, atMs);
       return;
     case 'locked':
-      out.name(outcome.code);
-      out.name(outcome.userId);
-      out.values.push(outcome.lockId);
+      out.code(outcome.code);
+      out.user(outcome.userId);
+      out.number(outcome.lockId);
       out.time(outcome.untilMs, atMs);
       return;
     case 'unlocked':
-      out.name(outcome.code);
-      out.name(outcome.userId);
+      out.code(outcome.code);
+      out.user(outcome.userId);
       return;
     case 'redeemed':
-      out.name(outcome.code);
-      out.name(outcome.userId);
-      out.name(outcome.redemptionId);
+      out.code(outcome.code);
+      out.user(outcome.userId);
+      out.redemption(outcome.redemptionId);
       out.time(outcome.redeemedMs, atMs);
-      out.values.push(outcome.redemptionCount, outcome.remaining);
+      out.number(outcome.redemptionCount);
+      out.numberOrNull(outcome.remaining);
       return;
     case 'rolledBack':
-      out.name(outcome.code);
-      out.name(outcome.redemptionId);
-      out.values.push(outcome.redemptionCount, outcome.remaining);
+      out.code(outcome.code);
+      out.redemption(outcome.redemptionId);
+      out.number(outcome.redemptionCount);
+      out.numberOrNull(outcome.remaining);
       return;
     case 'unassigned':
       out.name(outcome.bookId);
-      out.name(outcome.code);
+      out.code(outcome.code);
       return;
   }
 }
@@ -374,11 +388,24 @@ function decodeOutcome(from: Decoder, atMs: number): Outcome {
 
 function encodeBook(out: Encoder, book: Book): void {
   out.name(book.id);
-  out.values.push(book.version, book.createdMs, book.updatedMs, book.archivedMs);
+  out.number(book.version);
+  out.number(book.createdMs);
+  out.number(book.updatedMs);
+  out.numberOrNull(book.archivedMs);
   const s = book.settings;
-  out.values.push(s.name, s.description, s.startMs, s.endMs, s.isActive, s.maxCodesPerUser, s.maxRedemptionsPerUser);
-  out.values.push(s.allowMultipleRedemptions, s.maxRedemptionsPerCode, s.codePattern, s.redeemableBy === 'bearer');
-  out.values.push(s.requireLock, s.lockTtlMs);
+  out.text(s.name);
+  out.textOrNull(s.description);
+  out.numberOrNull(s.startMs);
+  out.numberOrNull(s.endMs);
+  out.boolean(s.isActive);
+  out.numberOrNull(s.maxCodesPerUser);
+  out.numberOrNull(s.maxRedemptionsPerUser);
+  out.boolean(s.allowMultipleRedemptions);
+  out.numberOrNull(s.maxRedemptionsPerCode);
+  out.textOrNull(s.codePattern);
+  out.boolean(s.redeemableBy === 'bearer');
+  out.boolean(s.requireLock);
+  out.numberOrNull(s.lockTtlMs);
   out.json(s.metadata);
 }
 
@@ -407,32 +434,82 @@ function decodeBook(from: Decoder): Book {
   return { id, settings, version, createdMs, updatedMs, archivedMs };
 }
 
-/** A flat list that grows, and the dictionary of the names that it has seen. */
-class Encoder {
-  readonly values: unknown[] = [];
+/** Writes values, and remembers where the names stand that are likely to come again in this payload. */
+class Encoder extends MsgpackWriter {
   readonly #places = new Map<string, number>();
+  #names = 0;
+  #code: string | null = null;
+  #codePlace = 0;
+  #user: string | null = null;
+  #userPlace = 0;
+  #redemption: string | null = null;
+  #redemptionPlace = 0;
 
-  /** A string that is likely to come again in this payload. */
+  override begin(before: number): void {
+    super.begin(before);
+    this.#places.clear();
+    this.#names = 0;
+    this.#code = null;
+    this.#user = null;
+    this.#redemption = null;
+  }
+
+  /** A string that is likely to come again in later changes. */
   name(text: string): void {
     const place = this.#places.get(text);
     if (place !== undefined) {
-      this.values.push(place);
+      this.number(place);
       return;
     }
-    assertThat(typeof text === 'string', 'names are strings');
-    this.#places.set(text, this.#places.size);
-    this.values.push(text);
+    this.#places.set(text, this.#newName(text));
+  }
+
+  /** Codes, users and redemptions come again in the same change, if at all: remembering the last one of each is enough. */
+  code(text: string): void {
+    if (text === this.#code) {
+      this.number(this.#codePlace);
+      return;
+    }
+    this.#codePlace = this.#newName(text);
+    this.#code = text;
+  }
+
+  user(text: string): void {
+    if (text === this.#user) {
+      this.number(this.#userPlace);
+      return;
+    }
+    this.#userPlace = this.#newName(text);
+    this.#user = text;
+  }
+
+  redemption(text: string): void {
+    if (text === this.#redemption) {
+      this.number(this.#redemptionPlace);
+      return;
+    }
+    this.#redemptionPlace = this.#newName(text);
+    this.#redemption = text;
   }
 
   time(ms: number, baseMs: number): void {
     assertThat(Number.isSafeInteger(ms), 'times are whole milliseconds');
-    this.values.push(ms - baseMs);
+    this.number(ms - baseMs);
   }
 
   json(value: Readonly<Record<string, unknown>> | null): void {
-    this.values.push(value === null ? null : JSON.stringify(value));
+    this.textOrNull(value === null ? null : JSON.stringify(value));
+  }
+
+  #newName(text: string): number {
+    assertThat(typeof text === 'string', 'names are strings');
+    this.text(text);
+    return this.#names++;
   }
 }
+
+/** Encoding never waits, so one is enough for all that a thread encodes. */
+const encoder = new Encoder();
 
 /** A cursor over a flat list, which checks the type of everything that it hands out. */
 class Decoder {

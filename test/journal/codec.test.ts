@@ -24,8 +24,6 @@ test('a key named __proto__ in metadata comes back as a key', () => {
 });
 
 test('the bytes of version 1 stay readable', () => {
-  const payload = Buffer.from(encodeChanges([someChange])).toString('hex');
-  assert.equal(payload, golden);
   assert.deepStrictEqual(decodeChanges(Buffer.from(golden, 'hex')), [someChange]);
 });
 
