@@ -11,7 +11,7 @@
 import type { Change } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
 import { decodeChanges } from '../journal/codec.js';
-import type { JournalReader } from '../journal/journal.js';
+import type { Entry, JournalReader } from '../journal/journal.js';
 import type { ProjectionWriter } from '../postgres/store.js';
 import type { Watermarks } from './watermarks.js';
 
@@ -88,7 +88,7 @@ export function createProjector(options: ProjectorOptions): Projector {
 
   /** Returns how many bytes of the journal it projected. */
   async function projectBatch(): Promise<number> {
-    const batch = new Map<ShardId, readonly Change[]>();
+    const batch = new Map<ShardId, Iterable<Change>>();
     const reached = new Map<ShardId, Seq>();
     let bytes = 0;
     for (const shard of shards) {
@@ -96,14 +96,9 @@ export function createProjector(options: ProjectorOptions): Projector {
       const checkpoint = checkpoints.get(shard);
       const entries = await reader.read(shard, checkpoint, SHARD_BYTES_MAX);
       const last = entries.at(-1);
-      if (last === undefined) continue;
-      const changes: Change[] = [];
-      for (const { payload } of entries) {
-        bytes += payload.length;
-        for (const change of decodeChanges(payload)) if (change.firstSeq > checkpoint) changes.push(change);
-      }
-      if (changes.length === 0) continue;
-      batch.set(shard, changes);
+      if (last === undefined || last.lastSeq <= checkpoint) continue;
+      for (const { payload } of entries) bytes += payload.length;
+      batch.set(shard, { [Symbol.iterator]: () => changesAfter(entries, checkpoint) });
       reached.set(shard, last.lastSeq);
     }
     if (batch.size === 0) return 0;
@@ -153,4 +148,10 @@ export function createProjector(options: ProjectorOptions): Projector {
       await writer.close();
     },
   };
+}
+
+/** Decoded entry by entry: a batch is tens of thousands of changes, and as objects they would outlive several collections. */
+function* changesAfter(entries: readonly Entry[], checkpoint: Seq): Generator<Change> {
+  for (const { payload } of entries)
+    for (const change of decodeChanges(payload)) if (change.firstSeq > checkpoint) yield change;
 }

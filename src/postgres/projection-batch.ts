@@ -76,7 +76,7 @@ export class ProjectionBatch {
   }
 
   /** Adds what comes after `checkpoint`. Throws when the changes don't follow it and each other without a gap. */
-  add(shard: ShardId, checkpoint: Seq, changes: readonly Change[]): void {
+  add(shard: ShardId, checkpoint: Seq, changes: Iterable<Change>): void {
     const updates = new Map<number, CodeUpdate>();
     let reached = checkpoint;
     for (const change of changes) {

@@ -61,7 +61,7 @@ export function createProjectionWriter({ url, shardCount }: ProjectionWriterOpti
     return prepare(client);
   });
 
-  async function writeBatch(client: pg.Client, changes: ReadonlyMap<ShardId, readonly Change[]>): Promise<void> {
+  async function writeBatch(client: pg.Client, changes: ReadonlyMap<ShardId, Iterable<Change>>): Promise<void> {
     const shards = [...changes.keys()];
     const checkpoints = await lockCheckpoints(client, shards);
     batch.clear();

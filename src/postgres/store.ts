@@ -80,7 +80,7 @@ export interface ProjectionWriter {
    * One transaction: the changes of one or more shards, in order, and the shards' new checkpoints. Changes at or
    * before a checkpoint are skipped, so a batch may be repeated after an error of unknown outcome.
    */
-  write(changes: ReadonlyMap<ShardId, readonly Change[]>): Promise<void>;
+  write(changes: ReadonlyMap<ShardId, Iterable<Change>>): Promise<void>;
   /** Deletes remembered keys older than this and batches that never became live. */
   sweep(rememberedBeforeMs: number, stagedBeforeMs: number): Promise<void>;
   close(): Promise<void>;
