@@ -35,8 +35,8 @@ export interface Projector {
   stop(withinMs: number): Promise<void>;
 }
 
-const BATCH_BYTES_MAX = 4 * 1024 * 1024;
-const SHARD_BYTES_MAX = 1024 * 1024;
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+const SHARD_BYTES_MAX = BATCH_BYTES_MAX;
 const PAUSE_MS = 50;
 /** This far behind, it works without a rest. */
 const LAG_EVENTS_RELAXED = 1_000_000;
@@ -44,7 +44,7 @@ const LAG_EVENTS_RELAXED = 1_000_000;
 const BUSY_BYTES = 256 * 1024;
 /** How long it rests after a round while they are, in times of what the round took. */
 const REST_FACTOR = 3;
-const REST_MS_MAX = 500;
+const REST_MS_MAX = 3000;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 2000;
 const SWEEP_EVERY_MS = 60_000;
