@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { type Api, connect } from '../support/api.js';
 import { digestsInPostgres, digestsOf, isProjecting, postmasterPid, signalPostgres } from '../support/postgres.js';
 import { booksByThread, type Load, startLoad, until } from '../support/probe.js';
-import { PROBED_MAIN, type Server, startServer, temporaryDirectory } from '../support/server.js';
+import { PROBED_MAIN, type Server, startServer, temporaryDirectory, undoes } from '../support/server.js';
 
 const AWAY_MS = Number(process.env['TEST_POSTGRES_AWAY_SECONDS'] ?? 2.5) * 1000;
 const BOOKS = 4;
@@ -27,15 +27,16 @@ interface Running {
 
 async function start(t: TestContext): Promise<Running> {
   const directory = await temporaryDirectory();
-  t.after(directory.remove);
+  const undo = undoes(t);
+  undo(directory.remove);
   const dataDir = directory.path;
   const server = await startServer(dataDir, {}, PROBED_MAIN);
-  t.after(async () => {
+  undo(async () => {
     signalPostgres(dataDir, 'SIGCONT');
     await server.stop();
   });
   const api = await connect(server.url);
-  t.after(api.close);
+  undo(api.close);
   const books = await booksByThread(api, 1, BOOKS, CODES_PER_BOOK);
   const load = startLoad(api, books, { callersPerBook: CALLERS_PER_BOOK, pauseMs: PAUSE_MS });
   await until(() => load.answered() > 500, 'the load runs');

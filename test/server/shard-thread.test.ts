@@ -4,7 +4,14 @@ import { after, before, type TestContext, test } from 'node:test';
 import { type Api, connect } from '../support/api.js';
 import { type Build, build } from '../support/build.js';
 import { booksByThread, type Load, type Seen, startLoad, until } from '../support/probe.js';
-import { type Environment, PROBED_MAIN, type Server, startServer, temporaryDirectory } from '../support/server.js';
+import {
+  type Environment,
+  PROBED_MAIN,
+  type Server,
+  startServer,
+  temporaryDirectory,
+  undoes,
+} from '../support/server.js';
 
 const BACK_MS_MAX = 1000;
 /** Each is 1000 codes: more than fits into a small heap. */
@@ -19,12 +26,13 @@ after(() => built.remove());
 /** Ends with the test, however that ends. */
 async function start(t: TestContext, env: Environment = {}): Promise<{ server: Server; api: Api }> {
   const directory = await temporaryDirectory();
-  t.after(directory.remove);
+  const undo = undoes(t);
+  undo(directory.remove);
   const threads = { TEST_BUILD: built.path, SHARD_THREADS: '2', ...env };
   const server = await startServer(directory.path, threads, PROBED_MAIN);
-  t.after(server.kill);
+  undo(server.kill);
   const api = await connect(server.url);
-  t.after(api.close);
+  undo(api.close);
   return { server, api };
 }
 
@@ -102,14 +110,15 @@ test('a shard thread that runs out of heap is back within a second, only its boo
   await until(() => load.answered() > 500, 'the load runs');
   const path = `/coupon-books/${books[0]?.[0]}/codes?limit=1000`;
   const readers = await connect(server.url, { sockets: LISTS_AT_ONCE });
-  t.after(readers.close);
   const lists = Array.from({ length: LISTS_AT_ONCE }, () => readers.call('GET', path));
   await until(() => /"msg":"a shard thread ended/.test(server.output()), 'the thread dies of them');
   assert.match(server.output(), /ERR_WORKER_OUT_OF_MEMORY/);
   await servesAgain(server, load, 0);
   const firstRefused = load.seen.find(({ status }) => status === 503);
   checkOutage(load.seen, 0, firstRefused?.atMs ?? Number.NaN, (line) => t.diagnostic(line));
-  for (const { status, headers } of await Promise.all(lists))
+  const listed = await Promise.all(lists);
+  readers.close();
+  for (const { status, headers } of listed)
     assert.ok(status === 200 || (status === 503 && Number(headers['retry-after']) >= 1), `a list got ${status}`);
   await checkNothingLost(load, (line) => t.diagnostic(line));
   assert.equal(await server.stop(), 0);

@@ -52,6 +52,11 @@ export async function startServer(dataDir: string, env: Environment = {}, main =
   if (pid === undefined) throw new Error('the server has no process id');
   const exited = once(child, 'exit');
   let questions = 0;
+  const waiting = new Map<number, (answered: Answered) => void>();
+  child.on('message', (answered: Answered) => {
+    waiting.get(answered.id)?.(answered);
+    waiting.delete(answered.id);
+  });
   return {
     url,
     pid,
@@ -68,13 +73,10 @@ export async function startServer(dataDir: string, env: Environment = {}, main =
     ask<Q extends Question>(question: Q): Promise<Answers[Q['ask']]> {
       const id = ++questions;
       return new Promise((resolve, reject) => {
-        const onAnswer = (answered: Answered): void => {
-          if (answered.id !== id) return;
-          child.off('message', onAnswer);
-          if (answered.error === undefined) resolve(answered.answer as Answers[Q['ask']]);
-          else reject(new Error(answered.error));
-        };
-        child.on('message', onAnswer);
+        waiting.set(id, ({ answer, error }) => {
+          if (error === undefined) resolve(answer as Answers[Q['ask']]);
+          else reject(new Error(error));
+        });
         child.send({ id, ...question }, (error) => error && reject(error));
       });
     },
@@ -98,4 +100,15 @@ function listening(child: ChildProcess, printed: () => string): Promise<string> 
       reject(new Error(`the server ended with ${code}:\n${printed()}`));
     });
   });
+}
+
+/** Undoes what a test began, the last first, however the test ends. The hooks of `t.after` run the first first. */
+export function undoes(t: { after(run: () => Promise<void>): void }): (undo: () => unknown) => void {
+  const stack: (() => unknown)[] = [];
+  t.after(async () => {
+    const errors: unknown[] = [];
+    for (const undo of stack.reverse()) await Promise.resolve(undo()).catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw new AggregateError(errors, 'the test could not be undone');
+  });
+  return (undo) => void stack.push(undo);
 }

@@ -1,0 +1,162 @@
+/** A disk that is full, and a sync that fails once, under the whole server: 503, nothing changed, and it serves again. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type Api, connect, type Reply } from '../support/api.js';
+import { until } from '../support/probe.js';
+import {
+  type Environment,
+  PROBED_MAIN,
+  type Server,
+  startServer,
+  temporaryDirectory,
+  undoes,
+} from '../support/server.js';
+
+/** Of a redemption's metadata: a few hundred of them fill what room there is. */
+const LARGE = 'x'.repeat(4000);
+const CALLERS = 32;
+
+type Undo = ReturnType<typeof undoes>;
+
+async function start(undo: Undo, dataDir: string, env: Environment = {}): Promise<{ server: Server; api: Api }> {
+  const server = await startServer(dataDir, { SHARD_THREADS: '1', ...env }, PROBED_MAIN);
+  undo(server.kill);
+  const api = await connect(server.url);
+  undo(api.close);
+  return { server, api };
+}
+
+/** The book, with one code that can be redeemed any number of times. */
+async function endlessCode(api: Api): Promise<string> {
+  const settings = { name: 'disk', initialCodes: ['ENDLESS'], allowMultipleRedemptions: true, redeemableBy: 'bearer' };
+  const { status, body } = await api.call('POST', '/coupon-books', settings);
+  assert.equal(status, 201);
+  return body.id;
+}
+
+const redeem = (api: Api): Promise<Reply> =>
+  api.call('POST', '/coupons/ENDLESS/redeem', { userId: 'ada', metadata: { text: LARGE } });
+
+async function redemptions(api: Api, bookId: string): Promise<number> {
+  const { status, body } = await api.call('GET', `/coupon-books/${bookId}`);
+  assert.equal(status, 200, 'reading goes on');
+  return body.counts.redemptions;
+}
+
+test('on a full disk a change is refused with 503 and not made, reading goes on, and with room again all is as before (where a file system can be mounted)', async (t) => {
+  const directory = await temporaryDirectory();
+  const undo = undoes(t);
+  undo(directory.remove);
+  const journal = join(directory.path, 'journal');
+  mkdirSync(journal);
+  if (mount(journal, 'size=6m').status !== 0) {
+    t.diagnostic('no right to mount: shown with injected errors only, in test/journal/');
+    return;
+  }
+  undo(() => spawnSync('umount', ['-l', journal]));
+  let { server, api } = await start(undo, directory.path);
+  const bookId = await endlessCode(api);
+  const ballast = join(journal, 'ballast');
+  fill(ballast);
+
+  let done = 0;
+  const refused: Reply[] = [];
+  const caller = async (): Promise<void> => {
+    for (;;) {
+      const reply = await redeem(api);
+      if (reply.status !== 200) {
+        refused.push(reply);
+        return;
+      }
+      done++;
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  for (const { status, headers, body } of refused) {
+    assert.deepEqual([status, body.type], [503, '/problems/no-room']);
+    assert.ok(Number(headers['retry-after']) >= 1);
+  }
+  assert.ok(done > 100, `${done} were done before`);
+  assert.equal(await redemptions(api, bookId), done, 'what was refused was not done');
+  assert.equal((await redeem(api)).status, 503, 'and it stays so');
+
+  rmSync(ballast);
+  assert.equal(mount(journal, 'remount,size=64m').status, 0);
+  await until(async () => (await redeem(api)).status === 200 && ++done > 0, 'there is room again');
+  for (let i = 0; i < 50; i++, done++) assert.equal((await redeem(api)).status, 200);
+  assert.equal(await redemptions(api, bookId), done);
+  t.diagnostic(`${refused.length + 1} refused, ${done} done, none of either doubtful`);
+
+  await server.kill();
+  ({ server, api } = await start(undo, directory.path));
+  assert.equal(await redemptions(api, bookId), done, 'after SIGKILL too');
+  assert.equal(await server.stop(), 0);
+});
+
+test('a sync that fails once: its shards stop, reopen and replay, and nothing of the failed commit was answered or is ever shown', async (t) => {
+  const directory = await temporaryDirectory();
+  const undo = undoes(t);
+  undo(directory.remove);
+  const order = join(directory.path, 'fail-the-next-sync');
+  const preload = fileURLToPath(new URL('../support/failing-sync.cjs', import.meta.url));
+  const env = { TEST_FAIL_SYNC: order, NODE_OPTIONS: `--require ${preload}` };
+  let { server, api } = await start(undo, join(directory.path, 'data'), env);
+  const codes = Array.from({ length: 300 }, (_, i) => `SYNC-${i}`);
+  const settings = { name: 'sync', redeemableBy: 'bearer', initialCodes: codes };
+  assert.equal((await api.call('POST', '/coupon-books', settings)).status, 201);
+
+  const replies = new Map<string, Reply>();
+  const rest = [...codes];
+  const caller = async (): Promise<void> => {
+    for (let code = rest.pop(); code !== undefined; code = rest.pop()) {
+      replies.set(code, await api.call('POST', `/coupons/${code}/redeem`, { userId: `user of ${code}` }));
+      if (replies.size === 100) writeFileSync(order, '');
+      // The outage shall not use up all codes.
+      if (replies.get(code)?.status === 503) await serving();
+    }
+  };
+  const serving = () =>
+    until(async () => (await server.ask({ ask: 'statuses' })).every((status) => status === 'serving'), 'it serves');
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  assert.ok(!existsSync(order), 'a sync failed');
+  assert.match(server.output(), /the journal failed; the shards are rebuilt/);
+
+  const refused = [...replies.values()].filter(({ status }) => status !== 200);
+  assert.ok(refused.length > 0 && refused.length < 200, `${refused.length} were refused`);
+  for (const { status, headers, body } of refused) {
+    assert.deepEqual([status, body.type], [503, '/problems/unavailable'], 'no outcome is left in doubt');
+    assert.ok(Number(headers['retry-after']) >= 1);
+  }
+  const check = async (when: string): Promise<void> => {
+    for (const [code, { status }] of replies) {
+      const { body } = await api.call('GET', `/coupons/code/${code}`);
+      assert.equal(body.status, status === 200 ? 'redeemed' : 'available', `${code}, ${when}`);
+    }
+  };
+  await check('afterwards');
+  t.diagnostic(`${refused.length} refused, ${replies.size - refused.length} done`);
+
+  await server.kill();
+  ({ server, api } = await start(undo, join(directory.path, 'data')));
+  await check('after SIGKILL');
+  assert.equal(await server.stop(), 0);
+});
+
+function mount(path: string, options: string): { status: number | null } {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'clipbook-test', path]);
+}
+
+function fill(path: string): void {
+  const fd = openSync(path, 'w');
+  try {
+    for (;;) if (writeSync(fd, Buffer.alloc(4096)) < 4096) return;
+  } catch (error) {
+    assert.match(String(error), /ENOSPC/);
+  } finally {
+    closeSync(fd);
+  }
+}
