@@ -3,8 +3,9 @@
  * transaction. Nobody waits for it but the trimming of the journal and the history.
  *
  * It waits a little between batches on purpose. A transaction has a price of its own, and changes of one code that
- * come within one batch cost one row update. And while callers keep the machine busy it takes only a part of its time, as
- * long as it isn't too far behind: the minutes of a drop belong to the callers, and the journal holds what they did.
+ * come within one batch cost one row update. And while callers keep the machine busy it takes only a part of its time,
+ * less the less it is behind: the seconds of a drop belong to the callers, and the journal holds what they did. Under a load that
+ * lasts, it comes to where what it projects and what is decided are the same.
  * A lower priority by the operating system would do the same, but one that an ordinary user may not raise again.
  * While PostgreSQL is away it tries again and the journal grows.
  */
@@ -39,11 +40,11 @@ const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const SHARD_BYTES_MAX = BATCH_BYTES_MAX;
 const PAUSE_MS = 50;
 /** This far behind, it works without a rest. */
-const LAG_EVENTS_RELAXED = 1_000_000;
-/** Journal read in one round that shows that callers are busy. */
-const BUSY_BYTES = 256 * 1024;
-/** How long it rests after a round while they are, in times of what the round took. */
-const REST_FACTOR = 3;
+const LAG_EVENTS_RESTLESS = 2_000_000;
+/** Events that come in at this rate show that callers want the machine for themselves. */
+const BUSY_EVENTS_PER_SECOND = 10_000;
+/** How long it rests after a round while they are and it is hardly behind, in times of what the round took. */
+const REST_FACTOR_MAX = 6;
 const REST_MS_MAX = 3000;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 2000;
@@ -58,6 +59,8 @@ export function createProjector(options: ProjectorOptions): Projector {
   let ended: Promise<void> = Promise.resolve();
   let wake = (): void => {};
   let sweptMs = 0;
+  let seenDurable = Number.POSITIVE_INFINITY;
+  let seenMs = 0;
 
   async function run(): Promise<void> {
     let retryMs = RETRY_MS;
@@ -74,7 +77,7 @@ export function createProjector(options: ProjectorOptions): Projector {
         retryMs = RETRY_MS;
         if (stopping && (projected === 0 || nowMs() >= stopAtMs)) return;
         if (projected === 0) await sweep();
-        if (!stopping) await rest(projected, performance.now() - beganMs);
+        if (!stopping) await rest(performance.now() - beganMs);
       } catch (error) {
         if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection is held up and will be tried again');
         // After an error of unknown outcome the checkpoints tell what was written.
@@ -86,11 +89,12 @@ export function createProjector(options: ProjectorOptions): Projector {
     }
   }
 
-  /** Returns how many bytes of the journal it projected. */
+  /** Returns how many events it projected. */
   async function projectBatch(): Promise<number> {
     const batch = new Map<ShardId, Iterable<Change>>();
     const reached = new Map<ShardId, Seq>();
     let bytes = 0;
+    let events = 0;
     for (const shard of shards) {
       if (bytes >= BATCH_BYTES_MAX) break;
       const checkpoint = checkpoints.get(shard);
@@ -100,17 +104,31 @@ export function createProjector(options: ProjectorOptions): Projector {
       for (const { payload } of entries) bytes += payload.length;
       batch.set(shard, { [Symbol.iterator]: () => changesAfter(entries, checkpoint) });
       reached.set(shard, last.lastSeq);
+      events += last.lastSeq - checkpoint;
     }
     if (batch.size === 0) return 0;
     await writer.write(batch);
     for (const [shard, seq] of reached) checkpoints.set(shard, seq);
-    return bytes;
+    return events;
   }
 
-  async function rest(projected: number, tookMs: number): Promise<void> {
-    if (projected < BUSY_BYTES) await pause(PAUSE_MS);
-    else if (lagEvents() < LAG_EVENTS_RELAXED)
-      await pause(Math.min(Math.max(PAUSE_MS, tookMs * REST_FACTOR), REST_MS_MAX));
+  async function rest(tookMs: number): Promise<void> {
+    if (!isBusy()) {
+      await pause(PAUSE_MS);
+      return;
+    }
+    const restFactor = REST_FACTOR_MAX * Math.max(0, 1 - lagEvents() / LAG_EVENTS_RESTLESS);
+    if (restFactor > 0) await pause(Math.min(tookMs * restFactor, REST_MS_MAX));
+  }
+
+  /** Judged by what came in since it was asked last. */
+  function isBusy(): boolean {
+    const nowMs = performance.now();
+    const durable = shards.reduce((sum, shard) => sum + options.durable.get(shard), 0);
+    const perSecond = ((durable - seenDurable) / (nowMs - seenMs)) * 1000;
+    seenDurable = durable;
+    seenMs = nowMs;
+    return perSecond >= BUSY_EVENTS_PER_SECOND;
   }
 
   function lagEvents(): number {
