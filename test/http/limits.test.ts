@@ -31,6 +31,25 @@ describe('unknown codes', () => {
     assert.match(metrics, /clipbook_http_misses_refused_total 2\n/);
   });
 
+  it('count on every route that takes a code, and so do codes of others where a user asks for one', async (t) => {
+    const served = await serveFor(t, { missesPerCallerMax: 6 });
+    await served.call('POST', '/api/v1/coupon-books', { as: ADMIN, body: { name: 'B', initialCodes: ['one'] } });
+    const body = { userId: USER.id };
+    const post = (path: string) => served.call('POST', `/api/v1/coupons/${path}`, { as: USER, body });
+    const statuses: number[] = [];
+    for (const path of ['assign/guess-1', 'guess-2/lock', 'guess-3/unlock', 'guess-4/redeem']) {
+      statuses.push((await post(path)).status);
+    }
+    statuses.push((await served.call('GET', '/api/v1/coupons/code/guess-5', { as: USER })).status);
+    served.engine.next = { kind: 'refused', reason: 'assignedToAnother', detail: 'This code is another user’s.' };
+    const others = await post('assign/one');
+    assert.deepEqual([others.status, others.json['type']], [404, '/problems/code-not-found']);
+    assert.deepEqual(statuses, [404, 404, 404, 404, 404]);
+    for (const path of ['assign/one', 'one/lock', 'one/unlock', 'one/redeem']) {
+      assert.equal((await post(path)).status, 429, `${path}, after too many`);
+    }
+  });
+
   it('of one address are counted together', async (t) => {
     const served = await serveFor(t, { missesPerCallerMax: 100, missesPerAddressMax: 3 });
     const users = [1, 2, 3, 4].map((i) => ({ id: `u-${i}`, email: `u${i}@u.com`, role: 'user' as const }));

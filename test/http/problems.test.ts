@@ -242,6 +242,28 @@ describe('bodies', () => {
     assertProblem(await served.call('POST', '/api/v1/coupons/one/redeem', { as: ADMIN, body }), 400, 'validation');
   });
 
+  it('refuse texts that PostgreSQL could not keep, wherever one can be sent', async () => {
+    const post = (path: string, body: object) => served.call('POST', `/api/v1${path}`, { as: ADMIN, body });
+    for (const text of ['a\u0000b', '\ud800', 'a\udc00', '\udc00\ud800']) {
+      const refused: readonly (readonly [string, Awaited<ReturnType<typeof post>>])[] = [
+        ['name', await post('/coupon-books', { name: text })],
+        ['description', await post('/coupon-books', { name: 'B', description: text })],
+        ['metadata', await post('/coupon-books', { name: 'B', metadata: { deep: [{ [text]: 1 }] } })],
+        ['metadata', await post('/coupons/one/redeem', { userId: 'u', metadata: { list: [text] } })],
+        ['userId', await post('/coupons/one/lock', { userId: text })],
+        ['reason', await post('/coupons/one/unassign', { reason: text })],
+        ['redemptionId', await post('/coupons/one/rollback', { redemptionId: text })],
+        ['initialCodes.0', await post('/coupon-books', { name: 'B', initialCodes: [text] })],
+      ];
+      for (const [field, answer] of refused) {
+        assertProblem(answer, 400, 'validation');
+        assert.deepEqual((errorsOf(answer) as { path: string }[])[0]?.path, field);
+      }
+    }
+    const kept = await post('/coupon-books', { name: '🎟 \u{1F600}', description: 'two lines\nand 🎟' });
+    assert.equal(kept.status, 201, 'whole pairs are kept');
+  });
+
   it('refuse settings that contradict each other', async () => {
     const bad: readonly (readonly [object, string])[] = [
       [{ startDate: '2026-01-02T00:00:00Z', endDate: '2026-01-01T00:00:00Z' }, 'endDate'],
