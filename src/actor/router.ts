@@ -16,7 +16,7 @@ import { encode, hashBytes, scratch } from '../domain/text.js';
 import { createDirectoryReader } from './directory.js';
 import type { CommandReply, Engine, QueryReply, Unavailable } from './engine.js';
 import { createPending } from './pending.js';
-import { type Message, readReplies, writeCommand, writeQuery } from './wire.js';
+import { type Asked, type Message, RequestWriter, readReplies } from './wire.js';
 
 const MESSAGE_REQUESTS = 32;
 const SEED_BOOK = 0x0b0_0c5d;
@@ -24,17 +24,13 @@ const SEED_SCOPE = 0x05c_09e5;
 
 type AnyReply = (reply: CommandReply & QueryReply) => void;
 
-interface Waiting {
+interface Waiting extends Asked {
   readonly thread: number;
-  readonly isCommand: boolean;
-  readonly reply: AnyReply;
 }
 
 interface ThreadLink {
   port: MessagePort | null;
-  outgoing: Message;
-  /** Requests in `outgoing`. */
-  outgoingCount: number;
+  readonly outgoing: RequestWriter;
   underWay: number;
 }
 
@@ -62,12 +58,13 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
   const codes = createDirectoryReader(directory);
   const links: ThreadLink[] = Array.from({ length: threadCount }, () => ({
     port: null,
-    outgoing: [],
-    outgoingCount: 0,
+    outgoing: new RequestWriter(),
     underWay: 0,
   }));
   const pending = createPending<Waiting>();
   let flushAsked = false;
+  let hotBook: BookId | null = null;
+  let hotShard = asShardId(0);
 
   function linkOf(shard: ShardId): ThreadLink {
     // In bounds: a shard number modulo the number of links.
@@ -75,12 +72,12 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
   }
 
   /** The id of an accepted request, or why not. */
-  function accept(shard: ShardId, isCommand: boolean, reply: AnyReply): number | Unavailable {
+  function accept(shard: ShardId, command: Command | null, reply: AnyReply): number | Unavailable {
     const link = linkOf(shard);
     if (link.port === null) return { kind: 'unavailable', reason: 'recovering', retryAfterMs: 1000 };
     if (link.underWay >= mailboxMax) return { kind: 'unavailable', reason: 'overloaded', retryAfterMs: 1000 };
     link.underWay++;
-    const id = pending.add({ thread: threadOfShard(shard, threadCount), isCommand, reply });
+    const id = pending.add({ thread: threadOfShard(shard, threadCount), command, reply });
     if (!flushAsked) {
       flushAsked = true;
       setImmediate(flush);
@@ -90,26 +87,17 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
 
   function flush(): void {
     flushAsked = false;
-    for (const link of links) if (link.outgoingCount > 0) post(link);
+    for (const link of links) if (link.outgoing.count > 0) post(link);
   }
 
   function post(link: ThreadLink): void {
-    link.port?.postMessage(link.outgoing);
-    link.outgoing = [];
-    link.outgoingCount = 0;
+    link.port?.postMessage(link.outgoing.take());
   }
 
-  /** A request of this link was written. */
-  function noteWritten(link: ThreadLink): void {
-    link.outgoingCount++;
-    if (link.outgoingCount === MESSAGE_REQUESTS) post(link);
-  }
-
-  function receive(id: number, reply: CommandReply | QueryReply): void {
+  function takeAsked(id: number): Asked | undefined {
     const waiter = pending.take(id);
-    if (waiter === undefined) return;
-    (links[waiter.thread] as ThreadLink).underWay--;
-    waiter.reply(reply as CommandReply & QueryReply);
+    if (waiter !== undefined) (links[waiter.thread] as ThreadLink).underWay--;
+    return waiter;
   }
 
   function disconnect(thread: number): void {
@@ -117,13 +105,20 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     if (link === undefined) throw new Error(`there is no shard thread ${thread}`);
     link.port?.close();
     link.port = null;
-    link.outgoing = [];
-    link.outgoingCount = 0;
+    link.outgoing.clear();
     link.underWay = 0;
     for (const waiter of pending.takeAll((waiter) => waiter.thread === thread)) {
-      const reason = waiter.isCommand ? 'outcomeUnknown' : 'recovering';
+      const reason = waiter.command !== null ? 'outcomeUnknown' : 'recovering';
       waiter.reply({ kind: 'unavailable', reason, retryAfterMs: 1000 });
     }
+  }
+
+  /** Callers come in runs for one book, and comparing its id is cheaper than hashing it. */
+  function shardOfHotBook(bookId: BookId): ShardId {
+    if (bookId === hotBook) return hotShard;
+    hotShard = shardOfBook(bookId, shardCount);
+    hotBook = bookId;
+    return hotShard;
   }
 
   function command(
@@ -131,7 +126,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     origin: Parameters<Engine['command']>[1],
     reply: (reply: CommandReply) => void,
   ): void {
-    if ('bookId' in asked) sendCommand(shardOfBook(asked.bookId, shardCount), asked, origin, reply);
+    if ('bookId' in asked) sendCommand(shardOfHotBook(asked.bookId), asked, origin, reply);
     else tryShards(asked.code, reply, (shard, done) => sendCommand(shard, asked, origin, done));
   }
 
@@ -141,27 +136,27 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     { caller, requestId, idempotency }: Parameters<Engine['command']>[1],
     reply: (reply: CommandReply) => void,
   ): void {
-    const id = accept(shard, true, reply as AnyReply);
+    const id = accept(shard, asked, reply as AnyReply);
     if (typeof id !== 'number') {
       queueMicrotask(() => reply(id));
       return;
     }
     const key = idempotency?.key ?? null;
     const link = linkOf(shard);
-    writeCommand(link.outgoing, id, shard, asked, caller, requestId, key, idempotency?.fingerprint ?? 0);
-    noteWritten(link);
+    link.outgoing.command(id, shard, asked, caller, requestId, key, idempotency?.fingerprint ?? 0);
+    if (link.outgoing.count === MESSAGE_REQUESTS) post(link);
   }
 
   function query(asked: Parameters<Engine['query']>[0], of: ShardId | null, reply: (reply: QueryReply) => void): void {
     const send = (shard: ShardId, done: (reply: QueryReply) => void): void => {
-      const id = accept(shard, false, done as AnyReply);
+      const id = accept(shard, null, done as AnyReply);
       if (typeof id !== 'number') {
         queueMicrotask(() => done(id));
         return;
       }
       const link = linkOf(shard);
-      writeQuery(link.outgoing, id, shard, asked);
-      noteWritten(link);
+      link.outgoing.query(id, shard, asked);
+      if (link.outgoing.count === MESSAGE_REQUESTS) post(link);
     };
     if (of !== null) send(of, reply);
     else if (asked.kind === 'getCode') tryShards(asked.code, reply, send);
@@ -221,7 +216,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
       link.port = port;
       port.on('message', (message: Message) => {
         // Ids are given out again: what a thread that was given up still says is not heard.
-        if (link.port === port) readReplies(message, receive);
+        if (link.port === port) readReplies(message, takeAsked);
       });
     },
     disconnect,

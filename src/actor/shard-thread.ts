@@ -7,7 +7,7 @@ import type { Journal } from '../journal/journal.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import { type Actor, type ActorOptions, type ActorReply, type ActorStatus, createActor } from './actor.js';
 import type { CodeHashes } from './directory.js';
-import { type Message, readRequests, writeReply } from './wire.js';
+import { type Message, ReplyWriter, readRequests } from './wire.js';
 
 /** From the main thread. */
 export type ToShardThread =
@@ -90,16 +90,16 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
 }
 
 function sendReplies(ports: ReadonlyMap<number, MessagePort>, replies: readonly ActorReply[]): void {
-  const outgoing = new Map<number, Message>();
+  const outgoing = new Map<number, ReplyWriter>();
   for (const reply of replies) {
-    let message = outgoing.get(reply.to);
-    if (message === undefined) {
-      message = [];
-      outgoing.set(reply.to, message);
+    let writer = outgoing.get(reply.to);
+    if (writer === undefined) {
+      writer = new ReplyWriter();
+      outgoing.set(reply.to, writer);
     }
-    writeReply(message, reply);
+    writer.write(reply);
   }
-  for (const [to, message] of outgoing) ports.get(to)?.postMessage(message);
+  for (const [to, { message }] of outgoing) ports.get(to)?.postMessage(message);
 }
 
 /** Hashes of codes on their way to the directory, and who waits for them to be known. */
