@@ -28,7 +28,7 @@ import { startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
 import { spareThreads } from './spare-thread.js';
 import { startPool, startWorker } from './thread.js';
-import type { HttpThreadData, ProjectorThreadData, ShardThreadData } from './threads.js';
+import type { HttpThreadData, ProjectorThreadData, ShardThreadData, ToProjector } from './threads.js';
 
 /** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
 const PROJECT_ON_STOP_MS = 10_000;
@@ -152,12 +152,14 @@ async function startParts(
   });
   const durable = durableMarks(location);
   const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store };
+  let projector: Worker | null = null;
   const control = createControl({
     store,
     accounts,
     uploads,
     jobs,
     checkpoints,
+    hurryProjector: () => projector?.postMessage({ type: 'hurry' } satisfies ToProjector),
     readiness: createReadiness(observed),
     metrics: createMetrics(observed, () => renderHttpMetrics(counters)),
     log,
@@ -167,9 +169,10 @@ async function startParts(
   stops.push(() => supervisor.close());
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
   await supervisor.startShards();
-  const projector = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
-  projector.on('error', (error) => onFatal(`the projector broke: ${error.message}`));
-  stops.push(() => stopProjector(projector));
+  const started = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
+  projector = started;
+  started.on('error', (error) => onFatal(`the projector broke: ${error.message}`));
+  stops.push(() => stopProjector(started));
   // The last are the first to go.
   stops.push(() => supervisor.drain());
   stops.push(() => jobs.close());
@@ -220,6 +223,6 @@ function projectorData(
 function stopProjector(projector: Worker): Promise<void> {
   return new Promise((resolve) => {
     projector.once('exit', () => resolve());
-    projector.postMessage({ withinMs: PROJECT_ON_STOP_MS });
+    projector.postMessage({ type: 'stop', withinMs: PROJECT_ON_STOP_MS } satisfies ToProjector);
   });
 }

@@ -15,6 +15,9 @@ export interface ShardThreadData {
   readonly logLevel: LogLevel;
 }
 
+/** From the main thread. */
+export type ToProjector = { readonly type: 'hurry' } | { readonly type: 'stop'; readonly withinMs: number };
+
 export interface ProjectorThreadData {
   readonly shardCount: number;
   readonly journal: JournalLocation;

@@ -6,7 +6,7 @@ import { asShardId } from '../src/domain/ids.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
 import { createProjectionWriter } from '../src/postgres/projection-writer.js';
-import type { ProjectorThreadData } from '../src/threads.js';
+import type { ProjectorThreadData, ToProjector } from '../src/threads.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
 const main = parentPort;
@@ -24,7 +24,10 @@ const projector = createProjector({
   log,
 });
 
-main.once('message', ({ withinMs }: { readonly withinMs: number }) => void stop(withinMs));
+main.on('message', (message: ToProjector) => {
+  if (message.type === 'hurry') projector.hurry();
+  else void stop(message.withinMs);
+});
 await projector.run();
 
 async function stop(withinMs: number): Promise<void> {

@@ -17,6 +17,8 @@ export interface ControlOptions {
   readonly uploads: Uploads;
   readonly jobs: Jobs;
   readonly checkpoints: Watermarks;
+  /** Tells the projector that somebody waits for it. */
+  readonly hurryProjector: () => void;
   readonly readiness: () => Promise<Readiness>;
   readonly metrics: () => Promise<string>;
   readonly log: { warn(fields: object, message: string): void };
@@ -28,6 +30,7 @@ export function createControl({
   uploads,
   jobs,
   checkpoints,
+  hurryProjector,
   readiness,
   metrics,
   log,
@@ -46,6 +49,8 @@ export function createControl({
     };
 
   async function projected(shard: ShardId, seq: Seq): Promise<void> {
+    if (checkpoints.get(shard) >= seq) return;
+    hurryProjector();
     const deadline = performance.now() + HISTORY_WAIT_MS;
     while (checkpoints.get(shard) < seq) {
       if (performance.now() > deadline) {

@@ -5,7 +5,7 @@
  * It waits a little between batches on purpose. A transaction has a price of its own, and changes of one code that
  * come within one batch cost one row update. And while callers keep the machine busy it takes only a part of its time,
  * less the less it is behind: the seconds of a drop belong to the callers, and the journal holds what they did. Under a load that
- * lasts, it comes to where what it projects and what is decided are the same.
+ * lasts, it comes to where what it projects and what is decided are the same. Whoever waits for it calls `hurry`.
  * A lower priority by the operating system would do the same, but one that an ordinary user may not raise again.
  * While PostgreSQL is away it tries again and the journal grows.
  */
@@ -32,6 +32,8 @@ export interface ProjectorOptions {
 export interface Projector {
   /** Runs until `stop`. */
   run(): Promise<void>;
+  /** Somebody waits for it: ends the rest, and takes none for a while. */
+  hurry(): void;
   /** Projects what is durable by now, if that can be done within `withinMs`, and ends. */
   stop(withinMs: number): Promise<void>;
 }
@@ -45,7 +47,9 @@ const LAG_EVENTS_RESTLESS = 2_000_000;
 const BUSY_EVENTS_PER_SECOND = 10_000;
 /** How long it rests after a round while they are and it is hardly behind, in times of what the round took. */
 const REST_FACTOR_MAX = 6;
-const REST_MS_MAX = 3000;
+const REST_MS_MAX = 6000;
+/** Who waits for the projection waits this long at most: so long it does not rest. */
+const HURRY_MS = 3000;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 2000;
 const SWEEP_EVERY_MS = 60_000;
@@ -59,6 +63,7 @@ export function createProjector(options: ProjectorOptions): Projector {
   let ended: Promise<void> = Promise.resolve();
   let wake = (): void => {};
   let sweptMs = 0;
+  let hurryUntilMs = 0;
   let seenDurable = Number.POSITIVE_INFINITY;
   let seenMs = 0;
 
@@ -118,7 +123,7 @@ export function createProjector(options: ProjectorOptions): Projector {
       return;
     }
     const restFactor = REST_FACTOR_MAX * Math.max(0, 1 - lagEvents() / LAG_EVENTS_RESTLESS);
-    if (restFactor > 0) await pause(Math.min(tookMs * restFactor, REST_MS_MAX));
+    if (restFactor > 0 && performance.now() > hurryUntilMs) await pause(Math.min(tookMs * restFactor, REST_MS_MAX));
   }
 
   /** Judged by what came in since it was asked last. */
@@ -156,6 +161,10 @@ export function createProjector(options: ProjectorOptions): Projector {
     run() {
       ended = run();
       return ended;
+    },
+    hurry() {
+      hurryUntilMs = performance.now() + HURRY_MS;
+      wake();
     },
     async stop(withinMs) {
       stopAtMs = nowMs() + withinMs;
