@@ -1,22 +1,50 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { temporaryDirectory } from '../support/server.js';
-import { killLoop } from './kill-loop.js';
+import { startRedis } from '../journal/redis-server.js';
+import { temporaryDirectory, undoes } from '../support/server.js';
+import { type KillLoopOptions, killLoop } from './kill-loop.js';
+import { redisLoop } from './redis-loop.js';
+
+async function assertNothingLost(options: Omit<KillLoopOptions, 'callers' | 'lifeMs'>): Promise<void> {
+  const report = await killLoop({ ...options, callers: 24, lifeMs: [300, 1500] });
+  assert.deepEqual(report.lost, []);
+  assert.deepEqual(report.doubled, []);
+  assert.ok(report.checked > 100, `only ${report.checked} operations were checked`);
+}
 
 test('what was answered is there after kill -9, and nothing is doubled (I2, I6, I7)', async (t) => {
+  const undo = undoes(t);
   const directory = await temporaryDirectory();
-  try {
-    const report = await killLoop({
-      dataDir: directory.path,
-      kills: 3,
-      callers: 24,
-      lifeMs: [300, 1500],
-      say: (line) => t.diagnostic(line),
-    });
-    assert.deepEqual(report.lost, []);
-    assert.deepEqual(report.doubled, []);
-    assert.ok(report.checked > 100, `only ${report.checked} operations were checked`);
-  } finally {
-    await directory.remove();
-  }
+  undo(directory.remove);
+  await assertNothingLost({ dataDir: directory.path, kills: 3, say: (line) => t.diagnostic(line) });
+});
+
+test('over Redis, what was answered is there after kill -9, and nothing is doubled (I2, I6, I7)', async (t) => {
+  const undo = undoes(t);
+  const directory = await temporaryDirectory();
+  undo(directory.remove);
+  const redis = await startRedis();
+  undo(redis.destroy);
+  const env = { REDIS_URL: redis.url };
+  await assertNothingLost({ dataDir: directory.path, env, kills: 2, say: (line) => t.diagnostic(line) });
+});
+
+test('when Redis is killed under 256 callers, nothing answered is lost or doubled, they are told 503, and within 2 s of Redis they are served', async (t) => {
+  const undo = undoes(t);
+  const directory = await temporaryDirectory();
+  undo(directory.remove);
+  const report = await redisLoop({
+    dataDir: directory.path,
+    kills: 2,
+    callers: 256,
+    lifeMs: [300, 800],
+    awayMs: [100, 500],
+    pauseMs: 150,
+    say: (line) => t.diagnostic(line),
+  });
+  assert.deepEqual(report.lost, []);
+  assert.deepEqual(report.doubled, []);
+  assert.deepEqual(report.unexpected, []);
+  assert.ok(report.checked > 100, `only ${report.checked} operations were checked`);
+  assert.ok(Math.max(...report.backMs) < 2000, `serving after ${report.backMs} ms`);
 });

@@ -1,27 +1,54 @@
-/** npm run crash -- [--kills N] [--callers N]: the crash test at full length, on a data directory of its own. */
+/**
+ * npm run crash -- [--victim clipbook|redis] [--kills N] [--callers N]: the crash tests at full length, on data of their own.
+ * With `REDIS_URL`, Clipbook is killed over that Redis; where Redis is the victim, it is one that is started for it.
+ */
 import { parseArgs } from 'node:util';
 import { temporaryDirectory } from '../support/server.js';
 import { killLoop } from './kill-loop.js';
+import { redisLoop } from './redis-loop.js';
 
 const { values } = parseArgs({
-  options: { kills: { type: 'string', default: '20' }, callers: { type: 'string', default: '32' } },
+  options: {
+    victim: { type: 'string', default: 'clipbook' },
+    kills: { type: 'string' },
+    callers: { type: 'string' },
+  },
 });
 const directory = await temporaryDirectory();
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 try {
-  const report = await killLoop({
+  const faults = values.victim === 'redis' ? await killRedis() : await killClipbook();
+  for (const line of faults.slice(0, 20)) say(line);
+  process.exitCode = faults.length === 0 ? 0 : 1;
+} finally {
+  await directory.remove();
+}
+
+async function killClipbook(): Promise<readonly string[]> {
+  const { kills, answered, checked, lost, doubled } = await killLoop({
     dataDir: directory.path,
     env: process.env['REDIS_URL'] === undefined ? {} : { REDIS_URL: process.env['REDIS_URL'] },
-    kills: Number(values.kills),
-    callers: Number(values.callers),
+    kills: Number(values.kills ?? 20),
+    callers: Number(values.callers ?? 32),
     lifeMs: [300, 3000],
     say,
   });
-  for (const line of [...report.lost, ...report.doubled].slice(0, 20)) say(line);
+  say(`${kills} kills, ${answered} answered, ${checked} checked, ${lost.length} lost, ${doubled.length} doubled`);
+  return [...lost, ...doubled];
+}
+
+async function killRedis(): Promise<readonly string[]> {
+  const { kills, answered, refused, checked, lost, doubled, unexpected, backMs } = await redisLoop({
+    dataDir: directory.path,
+    kills: Number(values.kills ?? 10),
+    callers: Number(values.callers ?? 256),
+    lifeMs: [500, 3000],
+    awayMs: [100, 1500],
+    pauseMs: 50,
+    say,
+  });
   say(
-    `${report.kills} kills, ${report.answered} answered, ${report.checked} checked, ${report.lost.length} lost, ${report.doubled.length} doubled`,
+    `${kills} kills of Redis, ${answered} answered, ${refused} refused, ${checked} checked, ${lost.length} lost, ${doubled.length} doubled; serving again at most ${Math.max(...backMs)} ms after Redis`,
   );
-  process.exitCode = report.lost.length + report.doubled.length === 0 ? 0 : 1;
-} finally {
-  await directory.remove();
+  return [...lost, ...doubled, ...unexpected];
 }

@@ -89,7 +89,8 @@ async function refill(api: Api, books: readonly string[]): Promise<void> {
   }
 }
 
-async function checkCounts(api: Api, books: readonly string[]): Promise<void> {
+/** Throws when available, assigned and redeemed are not all codes of a book. */
+export async function checkCounts(api: Api, books: readonly string[]): Promise<void> {
   for (const bookId of books) {
     const { body } = await api.call('GET', `/coupon-books/${bookId}`);
     const { total, available, assigned, redeemed } = body.counts;

@@ -1,0 +1,110 @@
+/**
+ * The crash test with Redis as the victim: under mixed load, redis-server is killed at a random moment and started again on its
+ * data, over and over, while Clipbook lives on. Callers never stop; at the end every answer they got is looked for.
+ * Lost and doubled must both be 0, and while Redis is away every answer must be a 503 with `Retry-After`.
+ */
+import { type RedisServer, startRedis } from '../journal/redis-server.js';
+import { connect } from '../support/api.js';
+import { booksByThread, type Load, startLoad, until } from '../support/probe.js';
+import { startServer } from '../support/server.js';
+import { checkCounts } from './kill-loop.js';
+
+export interface RedisLoopOptions {
+  readonly dataDir: string;
+  readonly kills: number;
+  /** Connections, each with a caller. */
+  readonly callers: number;
+  /** Redis lives this long under load before it is killed. */
+  readonly lifeMs: readonly [number, number];
+  /** And stays away this long. */
+  readonly awayMs: readonly [number, number];
+  /** Of each caller, after each answer. */
+  readonly pauseMs: number;
+  readonly say: (line: string) => void;
+}
+
+export interface RedisLoopReport {
+  readonly kills: number;
+  readonly answered: number;
+  readonly refused: number;
+  readonly checked: number;
+  readonly lost: readonly string[];
+  readonly doubled: readonly string[];
+  /** What callers got besides 200 and a 503 with `Retry-After`. */
+  readonly unexpected: readonly string[];
+  /** From Redis answering again to the first success of the slowest shard thread, of each kill. */
+  readonly backMs: readonly number[];
+}
+
+const THREADS = 2;
+const BOOKS_PER_THREAD = 4;
+const CODES = 10_000;
+
+export async function redisLoop(options: RedisLoopOptions): Promise<RedisLoopReport> {
+  const { dataDir, kills, callers, lifeMs, awayMs, pauseMs, say } = options;
+  const redis = await startRedis();
+  try {
+    const server = await startServer(dataDir, { REDIS_URL: redis.url, SHARD_THREADS: String(THREADS) });
+    try {
+      const api = await connect(server.url, { sockets: callers });
+      const books = await booksByThread(api, THREADS, BOOKS_PER_THREAD, CODES);
+      const load = startLoad(api, books, {
+        callersPerBook: Math.ceil(callers / (THREADS * BOOKS_PER_THREAD)),
+        pauseMs,
+      });
+      const backMs: number[] = [];
+      while (backMs.length < kills) {
+        await during(lifeMs);
+        backMs.push(await strike(redis, load, awayMs));
+        say(`kill ${backMs.length}: serving ${backMs.at(-1)} ms after Redis was back; ${load.answered()} answered`);
+      }
+      await during(lifeMs);
+      await load.stop();
+      const verdict = await load.verify();
+      await checkCounts(api, books.flat());
+      api.close();
+      const code = await server.stop();
+      if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
+      return { kills, answered: load.answered(), ...whatCallersGot(load), ...verdict, backMs };
+    } finally {
+      await server.kill();
+    }
+  } finally {
+    await redis.destroy();
+  }
+}
+
+/** How long, in ms, the slowest thread took to serve after Redis was back. */
+async function strike(redis: RedisServer, load: Load, awayMs: readonly [number, number]): Promise<number> {
+  await redis.kill();
+  const goneMs = performance.now();
+  await during(awayMs);
+  await until(() => firstAfter(load, goneMs, 503) !== null, 'every thread refuses while Redis is away');
+  await redis.start();
+  const startedMs = performance.now();
+  await until(() => firstAfter(load, startedMs, 200) !== null, 'every thread serves again');
+  return Math.round((firstAfter(load, startedMs, 200) as number) - startedMs);
+}
+
+/** When each thread had answered with the status after `sinceMs`; null as long as one has not. */
+function firstAfter({ seen }: Load, sinceMs: number, status: number): number | null {
+  const first = new Map<number, number>();
+  for (let i = seen.length - 1; i >= 0; i--) {
+    const answer = seen[i];
+    if (answer === undefined || answer.atMs <= sinceMs) break;
+    if (answer.status === status) first.set(answer.thread, answer.atMs);
+  }
+  return first.size === THREADS ? Math.max(...first.values()) : null;
+}
+
+function whatCallersGot({ seen }: Load): Pick<RedisLoopReport, 'refused' | 'unexpected'> {
+  const refused = seen.filter(({ status }) => status === 503);
+  const unexpected = seen.filter(({ status, retryAfter }) =>
+    status === 503 ? !(Number(retryAfter) >= 1) : status !== 200,
+  );
+  return { refused: refused.length, unexpected: unexpected.map((answer) => JSON.stringify(answer)) };
+}
+
+function during([least, most]: readonly [number, number]): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, least + Math.random() * (most - least)));
+}
