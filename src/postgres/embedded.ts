@@ -34,6 +34,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
+import { totalmem } from 'node:os';
 import * as path from 'node:path';
 import pg from 'pg';
 import { accountFor, type Place, placeFor } from './embedded-place.js';
@@ -60,6 +61,9 @@ const USER = 'clipbook';
 const DATABASE = 'clipbook';
 const RESTART_PAUSE_MS_MAX = 5_000;
 const START_ATTEMPTS_MAX = 20;
+const MEBIBYTE = 1024 * 1024;
+const SHARED_BUFFERS_MB_MIN = 128;
+const SHARED_BUFFERS_MB_MAX = 2048;
 
 /** Starts PostgreSQL on `dataDir`, making the cluster on the first start. Rejects with one readable line. */
 export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<EmbeddedPostgres> {
@@ -124,7 +128,7 @@ function settings(port: number): readonly string[] {
     fsync: 'on',
     synchronous_commit: 'on',
     full_page_writes: 'on',
-    shared_buffers: '256MB',
+    shared_buffers: `${sharedBuffersMb()}MB`,
     work_mem: '64MB',
     maintenance_work_mem: '128MB',
     wal_level: 'minimal',
@@ -145,6 +149,17 @@ function settings(port: number): readonly string[] {
     log_timezone: 'UTC',
   };
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/**
+ * An eighth of the memory that this process may use. The projection touches pages of `codes` at random: where the table
+ * doesn't fit, nearly each is written out and read again per batch (five million codes and 256 MB: 2.7 KB a change; 2 GB: 1.4 KB),
+ * and the journal's syncs wait behind those writes. It is taken as it is used.
+ */
+function sharedBuffersMb(): number {
+  const limit = process.constrainedMemory();
+  const bytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return Math.round(Math.min(Math.max(bytes / 8 / MEBIBYTE, SHARED_BUFFERS_MB_MIN), SHARED_BUFFERS_MB_MAX));
 }
 
 function passwordOf(home: string): string {
