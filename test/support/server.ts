@@ -46,7 +46,9 @@ export async function startServer(dataDir: string, env: Environment = {}, main =
   child.stdout?.on('data', take);
   child.stderr?.on('data', take);
   // A test that fails must not leave a server behind.
-  process.once('exit', () => child.kill('SIGKILL'));
+  const killNow = (): void => void child.kill('SIGKILL');
+  process.once('exit', killNow);
+  child.once('exit', () => process.off('exit', killNow));
   const url = await listening(child, () => printed);
   const { pid } = child;
   if (pid === undefined) throw new Error('the server has no process id');
