@@ -50,7 +50,9 @@ const button = (text) => el('button', { textContent: text });
 
 async function main() {
   const api = await (await fetch('/openapi.json')).json();
-  document.getElementById('about').textContent = api.info.description;
+  // Words between backticks are code; nothing else of Markdown is used.
+  document.getElementById('about').replaceChildren(...api.info.description.split('\x60').map((part, i) =>
+    i % 2 === 0 ? part : el('code', { textContent: part })));
   const main = document.getElementById('operations');
   main.replaceChildren();
   for (const { name } of api.tags) {
