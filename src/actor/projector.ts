@@ -2,8 +2,9 @@
  * The projector: carries what is durable in the journal into PostgreSQL, batch by batch, each with its checkpoint in one
  * transaction. Nobody waits for it but the trimming of the journal and the history.
  *
- * It waits a little between batches on purpose. A transaction has a price of its own, and changes of one code that
- * come within one batch cost one row update. And while callers keep the machine busy it takes only a part of its time,
+ * It waits a second between batches on purpose. A transaction has a price of its own, its commit gets in the way of the journal's
+ * syncs (at 200 changes a second, two in a hundred waited for one when there were twenty commits a second), and changes
+ * of one code that come within one batch cost one row update. And while callers keep the machine busy it takes only a part of its time,
  * less the less it is behind: the seconds of a drop belong to the callers, and the journal holds what they did. Under a load that
  * lasts, it comes to where what it projects and what is decided are the same. Whoever waits for it calls `hurry`.
  * A lower priority by the operating system would do the same, but one that an ordinary user may not raise again.
@@ -40,7 +41,10 @@ export interface Projector {
 
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const SHARD_BYTES_MAX = BATCH_BYTES_MAX;
-const PAUSE_MS = 50;
+/** How often it looks whether there is something. */
+const LOOK_MS = 50;
+/** Between two batches. Each is a commit of PostgreSQL, and a sync of the journal that meets one on the same disk waits for it. */
+const PAUSE_MS = 1000;
 /** This far behind, it works without a rest. */
 const LAG_EVENTS_RESTLESS = 2_000_000;
 /** Events that come in at this rate show that callers want the machine for themselves. */
@@ -82,7 +86,7 @@ export function createProjector(options: ProjectorOptions): Projector {
         retryMs = RETRY_MS;
         if (stopping && (projected === 0 || nowMs() >= stopAtMs)) return;
         if (projected === 0) await sweep();
-        if (!stopping) await rest(performance.now() - beganMs);
+        if (!stopping) await rest(projected, performance.now() - beganMs);
       } catch (error) {
         if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection is held up and will be tried again');
         // After an error of unknown outcome the checkpoints tell what was written.
@@ -117,13 +121,14 @@ export function createProjector(options: ProjectorOptions): Projector {
     return events;
   }
 
-  async function rest(tookMs: number): Promise<void> {
-    if (!isBusy()) {
-      await pause(PAUSE_MS);
-      return;
+  async function rest(projected: number, tookMs: number): Promise<void> {
+    const busy = isBusy();
+    if (projected === 0 || performance.now() < hurryUntilMs) await pause(LOOK_MS);
+    else if (!busy) await pause(lagEvents() < BUSY_EVENTS_PER_SECOND ? PAUSE_MS : 0);
+    else {
+      const restFactor = REST_FACTOR_MAX * Math.max(0, 1 - lagEvents() / LAG_EVENTS_RESTLESS);
+      if (restFactor > 0) await pause(Math.min(tookMs * restFactor, REST_MS_MAX));
     }
-    const restFactor = REST_FACTOR_MAX * Math.max(0, 1 - lagEvents() / LAG_EVENTS_RESTLESS);
-    if (restFactor > 0 && performance.now() > hurryUntilMs) await pause(Math.min(tookMs * restFactor, REST_MS_MAX));
   }
 
   /** Judged by what came in since it was asked last. */
