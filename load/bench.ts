@@ -1,18 +1,32 @@
 /**
- * npm run bench [-- options]: Clipbook, its yardstick and its peers, side by side. bench/options.ts has the options.
+ * npm run bench [-- options]: Clipbook, its yardstick and its peers, side by side; or Clipbook alone, for what lasts, what
+ * more threads bring, what size costs, and what happens when it is too much. bench/options.ts has the options.
  *
- * All servers stand at once and take turns: one is loaded, the others are idle. The table goes to the terminal, all figures
- * to load/results/.
+ * Tables go to the terminal, all figures to load/results/.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, stopChildren } from './bench/child.js';
-import { readOptions, USAGE } from './bench/options.js';
-import { markdownReport, showReport } from './bench/report.js';
-import { writeResult } from './bench/results.js';
+import { renderBlocks, textTable } from './bench/figures.js';
+import { runMatrix } from './bench/matrix.js';
+import { type BenchOptions, type Mode, readOptions, USAGE } from './bench/options.js';
+import { runOverload } from './bench/overload.js';
+import { type Findings, writeFindings } from './bench/results.js';
 import { runSideBySide } from './bench/side-by-side.js';
+import { runSizes } from './bench/sizes.js';
+import { runSustained } from './bench/sustained.js';
 import { requireWrk } from './bench/wrk.js';
+
+type Run = (options: BenchOptions, directory: string, say: (line: string) => void) => Promise<Findings>;
+
+const RUNS: Readonly<Record<Mode, Run>> = {
+  'side-by-side': runSideBySide,
+  sustained: runSustained,
+  matrix: runMatrix,
+  sizes: runSizes,
+  overload: runOverload,
+};
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -33,10 +47,10 @@ async function main(): Promise<number> {
   try {
     requireWrk();
     build();
-    const result = await runSideBySide(options, directory, say);
-    say(`\n${showReport(result)}\n`);
-    say(`${writeResult('bench.json', result)} and ${writeResult('bench.md', markdownReport(result))} have all of it`);
-    return result.cells.every(({ valid }) => valid) ? 0 : 1;
+    const findings = await RUNS[options.mode](options, directory, say);
+    say(`\n${renderBlocks(findings.blocks, textTable)}\n`);
+    say(`all of it is in ${writeFindings(findings, options.publish).join(', ')}`);
+    return findings.isSound ? 0 : 1;
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 1;

@@ -5,6 +5,7 @@ import { startNode } from './child.js';
 import { type CodeRange, codesIn } from './codes.js';
 import { mergeCpu, nameYoungest, nodeCpu, postgresCpu, processCpu, residentBytes } from './cpu.js';
 import { createHttpClient } from './http-client.js';
+import { readMetrics } from './metrics.js';
 import { startRedis } from './own-redis.js';
 import type { Subject } from './subject.js';
 
@@ -79,10 +80,7 @@ export async function startClipbook(options: ClipbookOptions): Promise<Subject> 
       ),
     residentBytes: () => residentBytes(server.pid),
     async lagEvents() {
-      const { text } = await open.call('GET', '/metrics');
-      const lag = /^clipbook_projection_lag_events (\d+)/m.exec(text)?.[1];
-      if (lag === undefined) throw new Error('/metrics has no clipbook_projection_lag_events');
-      return Number(lag);
+      return (await readMetrics(server.url)).sum('clipbook_projection_lag_events');
     },
     async stop() {
       open.close();

@@ -6,8 +6,8 @@
 const SPACE = 2 ** 28;
 const FACTOR = 165_901_211;
 const LINES_PER_PIECE = 4_000;
-/** i * FACTOR has to stay a whole number in a double, here and in Lua. */
-const COUNT_MAX = 2 ** 25;
+/** Of one prefix: i * FACTOR has to stay a whole number in a double, here and in Lua. */
+export const CODES_MAX = 2 ** 25;
 
 export interface CodeRange {
   readonly prefix: string;
@@ -16,7 +16,7 @@ export interface CodeRange {
 }
 
 export function codeAt(prefix: string, index: number): string {
-  if (index < 0 || index >= COUNT_MAX) throw new RangeError(`code number ${index}`);
+  if (index < 0 || index >= CODES_MAX) throw new RangeError(`code number ${index}`);
   return `${prefix}-${((index * FACTOR) % SPACE).toString(16).toUpperCase().padStart(7, '0')}`;
 }
 

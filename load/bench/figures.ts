@@ -23,6 +23,19 @@ export const whole = (value: number): string => Math.round(value).toLocaleString
 
 export const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
 
+/** What a report is made of: paragraphs and tables. */
+export type Block = string | Table;
+
+export interface Table {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** `table` is one of the two below. */
+export function renderBlocks(blocks: readonly Block[], table: typeof textTable): string {
+  return blocks.map((block) => (typeof block === 'string' ? block : table(block.header, block.rows))).join('\n\n');
+}
+
 /** For a terminal: columns as wide as they need; what starts with a digit stands to the right. */
 export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));

@@ -5,6 +5,8 @@ import { Agent, request } from 'node:http';
 export interface Answer {
   readonly status: number;
   readonly text: string;
+  /** `<shard>-<seq>`; '' where nothing was changed. */
+  readonly commitSeq: string;
 }
 
 export interface HttpClient {
@@ -32,7 +34,10 @@ export function createHttpClient(url: string, token: string | null, sockets = 64
           text += chunk;
         });
         response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('end', () => {
+          const commitSeq = String(response.headers['commit-seq'] ?? '');
+          resolve({ status: response.statusCode ?? 0, text, commitSeq });
+        });
       });
       sent.on('error', reject);
       if (!isCsv) sent.end(body === undefined ? undefined : JSON.stringify(body));

@@ -7,6 +7,7 @@ export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
   readonly mode: Mode;
+  /** Exactly one where the mode is sustained or sizes. */
   readonly connections: readonly number[];
   readonly seconds: number;
   readonly rounds: number;
@@ -14,6 +15,9 @@ export interface BenchOptions {
   readonly warmUpSeconds: number;
   /** How long, where the mode is sustained. */
   readonly sustainedSeconds: number;
+  /** Fewer of what a mode goes through, to see that it works. */
+  readonly isShort: boolean;
+  readonly publish: boolean;
 }
 
 export const USAGE = `usage: npm run bench -- [options]
@@ -22,11 +26,30 @@ export const USAGE = `usage: npm run bench -- [options]
   --rounds 2            how often all are gone through: A B C A B C
   --only NAMES          of ${SUBJECT_NAMES.join(', ')}
   --short               64 connections, 2 s, one round: in less than a minute
+  --publish             copies tables and plots from load/results/ to docs/bench/
 or one of
   --sustained SECONDS   the yardstick for 20 s, then Clipbook for that long, with the projector's lag
   --matrix              1, 2 and 4 shard threads by 1 and 2 HTTP threads
   --sizes               books of 1,000 to 1,000,000 codes, and 1 to 10,000 books
-  --overload            64 to 4,096 connections: what is answered, what is refused, and how fast`;
+  --overload            64 to 4,096 connections: what is answered, what is refused, and how fast
+each with the same options but --only; the last three with --short go through less, to see that they work`;
+
+interface Defaults {
+  readonly connections: string;
+  readonly shortConnections: string;
+  readonly rounds: string;
+}
+
+const DEFAULTS: Readonly<Record<Mode, Defaults>> = {
+  'side-by-side': { connections: '64,256', shortConnections: '64', rounds: '2' },
+  sustained: { connections: '256', shortConnections: '256', rounds: '1' },
+  matrix: { connections: '256', shortConnections: '64', rounds: '2' },
+  sizes: { connections: '64', shortConnections: '64', rounds: '3' },
+  overload: { connections: '64,256,512,1024,2048,4096', shortConnections: '64,512,2048', rounds: '1' },
+};
+const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes']);
+/** A token is good for an hour, and wrk has one for a whole run. */
+const SUSTAINED_SECONDS_MAX = 3_000;
 
 /** Throws a line that names what is wrong. */
 export function readOptions(args: readonly string[]): BenchOptions {
@@ -38,28 +61,38 @@ export function readOptions(args: readonly string[]): BenchOptions {
       rounds: { type: 'string' },
       only: { type: 'string' },
       short: { type: 'boolean', default: false },
+      publish: { type: 'boolean', default: false },
       sustained: { type: 'string' },
       matrix: { type: 'boolean', default: false },
       sizes: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
     },
   });
-  const chosen = MODES.filter((mode) => (mode === 'sustained' ? values.sustained !== undefined : isOn(values, mode)));
+  const { short: isShort, publish, matrix, sizes, overload } = values;
+  const asked = { 'side-by-side': false, sustained: values.sustained !== undefined, matrix, sizes, overload };
+  const chosen = MODES.filter((mode) => asked[mode]);
   if (chosen.length > 1) throw new Error(`only one of ${chosen.map((mode) => `--${mode}`).join(', ')} at a time`);
-  const isShort = values.short;
+  const mode = chosen[0] ?? 'side-by-side';
+  if (mode !== 'side-by-side' && values.only !== undefined) throw new Error(`--only does not go with --${mode}`);
+  const byDefault = DEFAULTS[mode];
+  const given = values.connections ?? (isShort ? byDefault.shortConnections : byDefault.connections);
+  const connections = wholes('connections', given);
+  if (WITH_ONE_COUNT.has(mode) && connections.length > 1)
+    throw new Error(`--connections ${given}: --${mode} takes one count`);
+  const sustainedSeconds = wholeOf('sustained', values.sustained ?? '300');
+  if (sustainedSeconds > SUSTAINED_SECONDS_MAX)
+    throw new Error(`--sustained ${sustainedSeconds}: at most ${SUSTAINED_SECONDS_MAX}`);
   return {
-    mode: chosen[0] ?? 'side-by-side',
-    connections: wholes('connections', values.connections ?? (isShort ? '64' : '64,256')),
+    mode,
+    connections,
     seconds: wholeOf('seconds', values.seconds ?? (isShort ? '2' : '5')),
-    rounds: wholeOf('rounds', values.rounds ?? (isShort ? '1' : '2')),
+    rounds: wholeOf('rounds', values.rounds ?? (isShort ? '1' : byDefault.rounds)),
     only: names(values.only),
     warmUpSeconds: isShort ? 1 : 2,
-    sustainedSeconds: wholeOf('sustained', values.sustained ?? '300'),
+    sustainedSeconds,
+    isShort,
+    publish,
   };
-}
-
-function isOn(values: { readonly matrix: boolean; readonly sizes: boolean; readonly overload: boolean }, mode: Mode) {
-  return (mode === 'matrix' || mode === 'sizes' || mode === 'overload') && values[mode];
 }
 
 function names(given: string | undefined): readonly SubjectName[] {

@@ -1,8 +1,16 @@
-/** What a side-by-side run came to: medians over its rounds, as a table, as Markdown for the README, and as JSON. */
-import { markdownTable, ms, type Spread, showSpread, spreadOf, textTable } from './figures.js';
-import { machineLine } from './machine.js';
-import type { Cell, SideBySide } from './side-by-side.js';
+/** What a side-by-side run came to: medians over its rounds. */
+import { type Block, ms, type Spread, showSpread, spreadOf, type Table } from './figures.js';
+import { type Machine, machineLine } from './machine.js';
+import type { Measurement } from './measurement.js';
+import type { Cell } from './turns.js';
 import { OPERATIONS, type Operation } from './workload.js';
+
+export interface SideBySide {
+  readonly machine: Machine;
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly cells: readonly Cell[];
+}
 
 export interface Row {
   readonly subject: string;
@@ -18,6 +26,7 @@ export interface Row {
   readonly lagClearedMs: number | null;
   /** Runs in which something was refused or broke. */
   readonly invalid: number;
+  readonly hasValidRun: boolean;
 }
 
 const YARDSTICK = 'bare';
@@ -59,6 +68,7 @@ function rowOf(runs: readonly Cell[], bareRate: number | null): Row {
     lagEventsAtEnd: hasLag ? median((run) => run.lagEventsAtEnd ?? 0) : null,
     lagClearedMs: hasLag ? median((run) => run.lagClearedMs ?? 0) : null,
     invalid: runs.length - valid.length,
+    hasValidRun: valid.length > 0,
   };
 }
 
@@ -69,36 +79,16 @@ function medianOf(subject: string, operation: Operation, connections: number, ce
   return rates.length === 0 ? null : spreadOf(rates).median;
 }
 
-const HEADER = [
-  '',
-  'connections',
-  'ops/s',
-  'of bare',
-  'p50 ms',
-  'p99 ms',
-  'CPU µs/op',
-  'behind at end',
-  'caught up in',
-];
+const HEADER = ['connections', 'ops/s', 'of bare', 'p50 ms', 'p99 ms', 'CPU µs/op', 'behind at end', 'caught up in'];
 
-/** For the terminal: the rates, then where the processor's time went. */
-export function showReport(result: SideBySide): string {
+/** The rates, then where the processor's time went. */
+export function reportBlocks(result: SideBySide): Block[] {
   const rows = summarize(result.cells);
-  const parts = OPERATIONS.map((operation) => {
-    const lines = rows.filter((row) => row.operation === operation).map(cellsOf);
-    return `${operation}\n${textTable(HEADER, lines)}`;
-  });
-  return [...parts, cpuTable(rows, textTable), facts(result)].join('\n\n');
-}
-
-/** For the README. */
-export function markdownReport(result: SideBySide): string {
-  const rows = summarize(result.cells);
-  const parts = OPERATIONS.map((operation) => {
-    const lines = rows.filter((row) => row.operation === operation).map(cellsOf);
-    return markdownTable([`\`${operation}\``, ...HEADER.slice(1)], lines);
-  });
-  return `${[...parts, cpuTable(rows, markdownTable), facts(result)].join('\n\n')}\n`;
+  const rates = OPERATIONS.map((operation) => ({
+    header: [operation, ...HEADER],
+    rows: rows.filter((row) => row.operation === operation).map(cellsOf),
+  }));
+  return [...rates, cpuTable(rows), facts(result)];
 }
 
 function cellsOf(row: Row): string[] {
@@ -117,7 +107,7 @@ function cellsOf(row: Row): string[] {
 }
 
 /** At the most connections: microseconds of a core per operation, by process and thread. */
-function cpuTable(rows: readonly Row[], table: typeof textTable): string {
+function cpuTable(rows: readonly Row[]): Table {
   const most = Math.max(...rows.map((row) => row.connections));
   const lines = rows
     .filter((row) => row.connections === most)
@@ -127,13 +117,18 @@ function cpuTable(rows: readonly Row[], table: typeof textTable): string {
         .sort(([, a], [, b]) => b - a)
         .map(([label, us]) => [subject, operation, label, us.toFixed(1)]),
     );
-  return table([`at ${most} connections`, 'operation', 'where', 'CPU µs/op'], lines);
+  return { header: [`at ${most} connections`, 'operation', 'where', 'CPU µs/op'], rows: lines };
 }
 
 function facts({ machine, seconds, rounds, cells }: SideBySide): string {
-  const [p50, p99] = [cells.map((cell) => cell.sync.p50Ms), cells.map((cell) => cell.sync.p99Ms)];
-  const disk = `fdatasync of 4 KiB in the same run: p50 ${ms(spreadOf(p50).median)} ms, p99 ${ms(spreadOf(p99).median)} ms`;
-  return `${machineLine(machine)}. Medians of ${rounds} rounds of ${seconds} s (least–most), in turn; ${disk}.`;
+  const line = `Medians of ${rounds} rounds of ${seconds} s (least–most), in turn; ${diskLine(cells)}.`;
+  return `${machineLine(machine)}. ${line}`;
+}
+
+/** What the disk did just before the runs: a latency is worth what it is beside this. */
+export function diskLine(runs: readonly Measurement[]): string {
+  const [p50, p99] = [runs.map((run) => run.sync.p50Ms), runs.map((run) => run.sync.p99Ms)];
+  return `fdatasync of 4 KiB in the same run: p50 ${ms(spreadOf(p50).median)} ms, p99 ${ms(spreadOf(p99).median)} ms`;
 }
 
 export function distinct<T>(values: readonly T[]): T[] {

@@ -15,6 +15,25 @@ export interface WrkResult {
   readonly refused: number;
   /** Connections that could not be made or broke, and answers that took longer than two seconds. */
   readonly broken: number;
+  /** From cycle.lua alone. */
+  readonly split?: Split;
+}
+
+/** Answers with 200 apart from those with 503. */
+export interface Split {
+  readonly answered: Part;
+  readonly refused: Part;
+  /** Of the refused, those without `Retry-After`. */
+  readonly untold: number;
+  /** Neither 200 nor 503. */
+  readonly other: number;
+}
+
+export interface Part {
+  readonly count: number;
+  /** 0 where there is none. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 export interface WrkOptions {
@@ -33,10 +52,16 @@ export function requireWrk(): void {
 }
 
 export async function runWrk(options: WrkOptions): Promise<WrkResult> {
-  const line = /RESULT (\{.*\})/.exec(await wrkOutput(options))?.[1];
-  if (line === undefined) throw new Error('wrk reported nothing');
+  return parseWrk(await wrkOutput(options));
+}
+
+/** Out of what the scripts print in the end. */
+export function parseWrk(printed: string): WrkResult {
+  const line = /RESULT (\{.*\})/.exec(printed)?.[1];
+  if (line === undefined) throw new Error(`wrk reported nothing: ${printed}`);
   const raw = JSON.parse(line) as Record<string, number>;
   const value = (name: string): number => raw[name] ?? Number.NaN;
+  const split = splitOf(printed);
   return {
     requests: value('requests'),
     rate: value('requests') / (value('durationUs') / 1e6),
@@ -45,7 +70,27 @@ export async function runWrk(options: WrkOptions): Promise<WrkResult> {
     maxMs: value('maxUs') / 1000,
     refused: value('refused'),
     broken: value('broken') + value('timeouts'),
+    ...(split === null ? {} : { split }),
   };
+}
+
+interface RawPart {
+  readonly count: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+function splitOf(printed: string): Split | null {
+  const line = /SPLIT (\{.*\})/.exec(printed)?.[1];
+  if (line === undefined) return null;
+  const { answered, refused, untold, other } = JSON.parse(line) as {
+    answered: RawPart;
+    refused: RawPart;
+    untold: number;
+    other: number;
+  };
+  const part = ({ count, p50Us, p99Us }: RawPart): Part => ({ count, p50Ms: p50Us / 1000, p99Ms: p99Us / 1000 });
+  return { answered: part(answered), refused: part(refused), untold, other };
 }
 
 /** All that it prints; throws when it ends with an error. */
