@@ -143,6 +143,8 @@ export function createActor(options: ActorOptions): Actor {
     if (status === 'stopped') return unavailable('draining', 1000);
     if (status === 'recovering' || writer === null) return unavailable('recovering', 1000);
     if (request.kind === 'command' && !writer.hasRoom()) return unavailable('noRoom', 2000);
+    // A refusal, a replay and a read tell what is in memory, without the journal's word that it still counts.
+    if (writer.ownership?.isSure() === false) return unavailable('recovering', 1000);
     return null;
   }
 
@@ -325,6 +327,10 @@ export function createActor(options: ActorOptions): Actor {
       await recoverOnce();
       resolve(unresolved);
     } catch (error) {
+      if (error instanceof JournalFenced) {
+        yieldShards(error, unresolved);
+        return;
+      }
       log.error({ err: error }, 'recovery failed and is tried again');
       if (status === 'stopped') return;
       const next = Math.min(delayMs * 2, RECOVER_DELAY_MS_MAX);
@@ -336,8 +342,8 @@ export function createActor(options: ActorOptions): Actor {
     try {
       await recoverOnce();
     } catch (error) {
-      // Damage has to be looked at by someone; what is away comes back.
-      if (error instanceof JournalDamaged) throw error;
+      // Damage has to be looked at by someone, and who came after us is to stay; what is away comes back.
+      if (error instanceof JournalDamaged || error instanceof JournalFenced) throw error;
       log.error({ err: error }, 'recovery failed and is tried again');
       await recoverUntilDone([], RECOVER_DELAY_MS);
     }
@@ -349,6 +355,10 @@ export function createActor(options: ActorOptions): Actor {
     const recovered = await recover(options, durable);
     states = recovered.states;
     writer = recovered.writer;
+    const begun = generation;
+    writer.ownership?.onEnd((error) => {
+      if (generation === begun) fail(error);
+    });
     for (const [shard, state] of states) durable.set(shard, state.seq);
     if (status === 'recovering') setStatus('serving');
     armLeaseTimer();

@@ -23,6 +23,7 @@ import { decodeChanges } from '../journal/codec.js';
 import {
   type Journal,
   JournalDamaged,
+  JournalFenced,
   JournalRolledBack,
   JournalTrimmed,
   type JournalWriter,
@@ -96,7 +97,7 @@ async function openWriter(
         goOn(error.shard, error.lostFrom, error.lostThrough);
         continue;
       }
-      if (error instanceof JournalDamaged) throw error;
+      if (error instanceof JournalDamaged || error instanceof JournalFenced) throw error;
       if (delayMs === OPEN_DELAY_MS) log.error({ err: error }, 'the journal can not be opened and is tried again');
       await new Promise<void>((resolve) => options.after(delayMs, resolve));
       delayMs = Math.min(delayMs * 2, OPEN_DELAY_MS_MAX);

@@ -126,6 +126,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       worker.on('message', (message: FromShardThread) => {
         onShardMessage(thread, entry, message);
         if (message.type === 'status' && message.status === 'serving') resolve();
+        if (message.type === 'status' && message.status === 'stopped')
+          reject(new Error(`shard thread ${thread} stopped`));
         if (message.type === 'failed') reject(new Error(message.message));
       });
       worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread broke'));

@@ -31,6 +31,7 @@ export interface Journal {
    * before what was acknowledged. `goOnAfter` names the shards whose loss the owner has taken note of, each with
    * the last sequence that the owner has from elsewhere (its snapshot; 0: none): such a shard goes on after that
    * or after its own end, whichever is later.
+   * Rejects with `JournalFenced` when this journal had opened a shard before and another process has taken it over since.
    */
   openWriter(
     shards: readonly ShardId[],
@@ -65,11 +66,22 @@ export interface JournalWriter {
    */
   hasRoom(): boolean;
 
+  /** Absent where nobody else can take the shards over while this process runs. */
+  readonly ownership?: Ownership;
+
   /** Entries through `throughSeq` are in the snapshot and may go. Frees space in the background. */
   trim(shard: ShardId, throughSeq: Seq): void;
 
   /** Waits for what is in flight. */
   close(): Promise<void>;
+}
+
+/** What a writer knows, between its appends, of still being the one. */
+export interface Ownership {
+  /** False when that was not confirmed for so long that another may own the shards by now: then not even reads are answered. */
+  isSure(): boolean;
+  /** `listener` hears, at most once, why the writer ended, also when there was no append that would have told. Not of `close`. */
+  onEnd(listener: (error: Error) => void): void;
 }
 
 export interface JournalReader {

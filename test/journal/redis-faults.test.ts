@@ -215,6 +215,31 @@ test('a writer whose shard was taken over while Redis was away is fenced', async
   await assert.rejects(commit(writer, [entry(s0, 2, 2, 'stale')]), JournalFenced);
 });
 
+test('a writer with nothing to append learns within a second that its shard was taken over, and does not take it back', async () => {
+  const server = await redis();
+  const first = await open(server.url);
+  const writer = await first.openWriter([s0]);
+  assert.equal(writer.ownership?.isSure(), true);
+  const ended = new Promise<Error>((resolve) => writer.ownership?.onEnd(resolve));
+  const newer = await (await open(server.url)).openWriter([s0]);
+  const takenMs = performance.now();
+  assert.ok((await ended) instanceof JournalFenced);
+  assert.ok(performance.now() - takenMs < 1000);
+  assert.equal(writer.ownership?.isSure(), false);
+  await assert.rejects(first.openWriter([s0]), JournalFenced);
+  await commit(newer, [entry(s0, 1, 1, 'newer')]);
+});
+
+test('a writer that can not ask Redis is not sure of its shards any more after a second, and is again when Redis is back', async () => {
+  const server = await redis();
+  const writer = await (await open(server.url)).openWriter([s0]);
+  server.pause();
+  await waitFor(() => writer.ownership?.isSure() === false, 'it is unsure');
+  server.resume();
+  await waitFor(() => writer.ownership?.isSure() === true, 'it is sure again');
+  await commit(writer, [entry(s0, 1, 1, 'on')]);
+});
+
 test('a second process that takes the shard over makes the first one stop', async () => {
   const server = await redis();
   const first = rival(server.url, 'first');
@@ -254,12 +279,13 @@ test('a stream that lost its tail is noticed at the next append, and the loss is
   ]);
   await assert.rejects(journal.openWriter([s0, s1], durable), named);
   // A process that knows nothing still sees that higher numbers were there.
-  await assert.rejects((await open(server.url)).openWriter([s0, s1]), JournalRolledBack);
+  const other = await open(server.url);
+  await assert.rejects(other.openWriter([s0, s1]), JournalRolledBack);
 
-  const next = await journal.openWriter([s0, s1], durable, new Map([[s0, asSeq(0)]]));
+  const next = await other.openWriter([s0, s1], durable, new Map([[s0, asSeq(0)]]));
   assert.deepEqual([...next.lastSeqs.values()], [3, 1]);
   await commit(next, [entry(s0, 4, 4, 'a2 anew'), entry(s1, 2, 2, 'b2')]);
-  assert.deepEqual(await all(journal, s0), ['1-3 a1', '4-4 a2 anew']);
+  assert.deepEqual(await all(other, s0), ['1-3 a1', '4-4 a2 anew']);
 });
 
 test('a journal that is gone goes on behind the snapshot, and no read crosses the hole', async () => {

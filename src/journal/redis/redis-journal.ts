@@ -21,7 +21,7 @@ import { type Link, type LinkOptions, openLink, placeOf, within } from './connec
 import { createDurableBuffer, durableSeqs } from './durable.js';
 import { assertFit, describeDurability, type RedisFacts, RedisUnfit } from './facts.js';
 import { createRedisReader, openedShards } from './reader.js';
-import { takeShard } from './shard-tail.js';
+import { createTaker, takeShard } from './shard-tail.js';
 import { createRedisWriter, type WriterLog, waitForReplicas } from './writer.js';
 
 export interface RedisJournalOptions {
@@ -65,6 +65,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
   const durable = durableSeqs(options.durable ?? createDurableBuffer());
   const writerLink: LinkOptions = { url, openMsMax: CONNECT_MS_MAX, replyMsMax: 0, name: 'clipbook-writer' };
   const readerLink: LinkOptions = { ...writerLink, replyMsMax: READ_MS_MAX, name: 'clipbook-reader' };
+  const taker = createTaker();
   /** How to close what is open. */
   const open = new Set<() => Promise<void>>();
 
@@ -73,7 +74,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
 
   async function takeOver(link: Link, ...[shards, startAfter, goOnAfter]: Parameters<Journal['openWriter']>) {
     assertFit(link.facts, waitReplicas);
-    const tails = await Promise.all(shards.map((shard) => takeShard(link, shard, { startAfter, goOnAfter })));
+    const tails = await Promise.all(shards.map((shard) => takeShard(link, shard, { taker, startAfter, goOnAfter })));
     // What is in the streams counts from now on, so the replicas must have that too.
     if (waitReplicas > 0) await waitForReplicas(link, waitReplicas, waitMsMax);
     for (const tail of tails) durable.set(tail.shard, tail.durable);
@@ -82,6 +83,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
       link,
       linkOptions: writerLink,
       tails,
+      taker,
       durable,
       inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
       appendMsMax,

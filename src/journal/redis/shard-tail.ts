@@ -18,8 +18,40 @@ export interface ShardTail {
 }
 
 export interface TakeOptions {
+  readonly taker: Taker;
   readonly startAfter: ReadonlyMap<ShardId, Seq> | undefined;
   readonly goOnAfter: ReadonlyMap<ShardId, Seq> | undefined;
+}
+
+/** Who takes shards over: a journal, which knows its own epochs again. */
+export interface Taker {
+  /** Begins the tokens of all of its epochs. */
+  readonly name: string;
+  /** The epochs that it took last. */
+  readonly taken: Map<ShardId, string>;
+}
+
+export function createTaker(): Taker {
+  return { name: randomBytes(8).toString('hex'), taken: new Map() };
+}
+
+/** A token that no epoch has had. */
+export function newToken({ name }: Taker): string {
+  return `${name}.${randomBytes(8).toString('hex')}`;
+}
+
+/**
+ * Another process took the shard after this one had. An epoch with a lower count is none: a failover
+ * brought it back.
+ */
+function isTakenByAnother({ name, taken }: Taker, shard: ShardId, epoch: string): boolean {
+  const mine = taken.get(shard);
+  return mine !== undefined && !epoch.includes(`:${name}.`) && countOf(epoch) >= countOf(mine);
+}
+
+/** 0 where there is no epoch. */
+function countOf(epoch: string): number {
+  return Number.parseInt(`0${epoch}`, 10);
 }
 
 /** A script call: its keys, then its arguments. */
@@ -27,17 +59,22 @@ export function evalsha(script: Script, keys: readonly string[], args: readonly 
   return [script.sha, keys.length, ...keys, ...args];
 }
 
-/** Takes one shard over. Throws `JournalRolledBack` or `JournalDamaged`; the epoch is taken even then. */
+/**
+ * Takes one shard over. Throws `JournalRolledBack` or `JournalDamaged`; the epoch is taken even then. Throws `JournalFenced`, and
+ * takes nothing, when the taker had it before and somebody else has it now: to take it back would only make the two fight.
+ */
 export async function takeShard(link: Link, shard: ShardId, options: TakeOptions): Promise<ShardTail> {
   const keys = [streamKey(shard), epochKey(shard)] as const;
   const goOn = options.goOnAfter?.get(shard);
   let reply: unknown = 0;
   while (!Array.isArray(reply)) {
     const before = (await link.send('GET', [keys[1]])) ?? NO_MARK;
-    const token = randomBytes(8).toString('hex');
+    if (isTakenByAnother(options.taker, shard, String(before))) throw fenced(shard, before);
+    const token = newToken(options.taker);
     reply = await link.send('EVALSHA', evalsha(TAKE, keys, [before as Buffer, token, goOn === undefined ? '0' : '1']));
   }
   const [epoch, lastId, lastBytes, highestId] = reply as Buffer[];
+  options.taker.taken.set(shard, String(epoch));
   const last = lastOf(shard, lastId, lastBytes);
   const lastSeq = last?.lastSeq ?? asSeq(0);
   const highestSeq = seqOfId(keys[0], String(highestId));
@@ -59,7 +96,12 @@ export async function takeShard(link: Link, shard: ShardId, options: TakeOptions
 }
 
 /** Goes on with the shards over another connection, nothing being in flight. Throws what a refusal means. */
-export async function resumeShards(link: Link, tails: readonly ShardTail[], token: string): Promise<void> {
+export async function resumeShards(
+  link: Link,
+  tails: readonly ShardTail[],
+  token: string,
+  { taken }: Taker,
+): Promise<void> {
   await Promise.all(
     tails.map(async (tail) => {
       const epoch = `${Number.parseInt(tail.epoch, 10) + 1}:${token}`;
@@ -70,7 +112,10 @@ export async function resumeShards(link: Link, tails: readonly ShardTail[], toke
       return { tail, epoch };
     }),
   ).then((resumed) => {
-    for (const { tail, epoch } of resumed) tail.epoch = epoch;
+    for (const { tail, epoch } of resumed) {
+      tail.epoch = epoch;
+      taken.set(tail.shard, epoch);
+    }
   });
 }
 
@@ -81,7 +126,7 @@ export function refusalOf(reply: unknown, tails: readonly ShardTail[]): Error | 
   const tail = tails[(place ?? 0) - 1];
   if (tail === undefined) return new Error(`Redis answered an append with ${JSON.stringify(reply)}`);
   const { shard, stream, durable } = tail;
-  if (String(what) === 'epoch') return new JournalFenced(`shard ${shard} was taken over by epoch ${String(found)}`);
+  if (String(what) === 'epoch') return fenced(shard, found);
   try {
     const lastSeq = lastOf(shard, found, lastBytes)?.lastSeq ?? asSeq(0);
     if (lastSeq < durable) return new JournalRolledBack(shard, asSeq(lastSeq + 1), durable);
@@ -90,6 +135,10 @@ export function refusalOf(reply: unknown, tails: readonly ShardTail[]): Error | 
     if (error instanceof JournalDamaged) return error;
     throw error;
   }
+}
+
+export function fenced(shard: ShardId, epoch: unknown): JournalFenced {
+  return new JournalFenced(`shard ${shard} was taken over by epoch ${epoch === null ? '(none)' : String(epoch)}`);
 }
 
 function lastOf(shard: ShardId, id: Buffer | undefined, bytes: Buffer | undefined) {

@@ -18,16 +18,16 @@
  *                                 itself, provided that epoch and last entry are still what they were. Meanwhile there
  *                                 is no room, so that callers are refused at once and the shards need no rebuilding
  */
-import { randomBytes } from 'node:crypto';
 import type { Seq, ShardId } from '../../domain/ids.js';
 import { type Entry, JournalDamaged, JournalFenced, JournalRolledBack, type JournalWriter } from '../journal.js';
 import { type Argument, type Link, type LinkOptions, openLink, within } from './connection.js';
 import type { DurableSeqs } from './durable.js';
 import { encodeEntry, entryId, MARK_BYTES } from './entry.js';
 import { assertFit } from './facts.js';
+import { createOwnershipCheck, type OwnershipCheck } from './ownership.js';
 import { createRoom, type Room } from './room.js';
 import { APPEND } from './scripts.js';
-import { evalsha, refusalOf, resumeShards, type ShardTail } from './shard-tail.js';
+import { evalsha, newToken, refusalOf, resumeShards, type ShardTail, type Taker } from './shard-tail.js';
 import { createTrimmer } from './trimmer.js';
 
 /** A commit larger than this is refused: Redis itself takes no value above 512 MB. */
@@ -41,6 +41,7 @@ export interface RedisWriterOptions {
   /** How to connect again. */
   readonly linkOptions: LinkOptions;
   readonly tails: readonly ShardTail[];
+  readonly taker: Taker;
   readonly durable: DurableSeqs;
   readonly inFlightMax: number;
   /** A commit that has no answer after this long is given up. */
@@ -67,14 +68,16 @@ interface Commit {
 }
 
 export async function createRedisWriter(options: RedisWriterOptions): Promise<JournalWriter> {
-  const { tails, durable, inFlightMax, appendMsMax, waitReplicas, waitMsMax, log } = options;
+  const { tails, taker, durable, inFlightMax, appendMsMax, waitReplicas, waitMsMax, log } = options;
   const tailOf = new Map(tails.map((tail) => [tail.shard, tail]));
   const inFlight: Commit[] = [];
   let link: Link | null = null;
   let room: Room;
+  let ownership: OwnershipCheck;
   let failed: Error | null = null;
   let isClosed = false;
   let whenIdle: (() => void)[] = [];
+  let tellEnd = (_error: Error): void => undefined;
   const trimmer = createTrimmer((shard) => tailOf.get(shard)?.epoch, log);
 
   await use(options.link);
@@ -167,6 +170,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     options.onEnd();
     // From `append` this is reached with nothing in flight only, so no `done` is called before `append` returns.
     for (const commit of commits) commit.done(error);
+    // Later, since `append` may be under way, and whoever opened the writer may not listen yet.
+    if (!isClosed) queueMicrotask(() => tellEnd(error));
   }
 
   /** What may be appended is decided by the caller; that it decided right is checked here. */
@@ -198,12 +203,14 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
 
   async function use(fresh: Link): Promise<void> {
     const seen = createRoom(fresh);
-    await seen.look();
+    const owned = createOwnershipCheck(fresh, tails);
+    await Promise.all([seen.look(), owned.look()]);
     if (failed !== null || isClosed) {
       fresh.close();
       return;
     }
     room = seen;
+    ownership = owned;
     link = fresh;
     trimmer.attach(fresh);
     fresh.onLost((error) => {
@@ -225,7 +232,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
   }
 
   async function reconnect(delayMs: number): Promise<void> {
-    const token = randomBytes(8).toString('hex');
+    const token = newToken(taker);
     for (let waitMs = delayMs; failed === null && !isClosed; waitMs = Math.min(waitMs * 2, RECONNECT_MS_MAX)) {
       await new Promise((resolve) => setTimeout(resolve, waitMs).unref());
       if (failed !== null || isClosed) return;
@@ -233,7 +240,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
       try {
         fresh = await openLink(options.linkOptions);
         assertFit(fresh.facts, waitReplicas);
-        await within(appendMsMax, resumeShards(fresh, tails, token));
+        await within(appendMsMax, resumeShards(fresh, tails, token, taker));
         await within(appendMsMax, use(fresh));
         log.info({}, 'the connection to Redis is back, and the streams are as they were left');
         return;
@@ -244,7 +251,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     }
   }
 
-  /** Gives up what has no answer for too long, and looks for room. */
+  /** Gives up what has no answer for too long, looks for room, and whether the shards are still ours. */
   function watch(): void {
     const watched = link;
     if (watched === null) return;
@@ -258,9 +265,11 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
         if (link === watched && isLate()) lose(new Error(`no answer from Redis within ${appendMsMax} ms`));
       });
     }
-    room.look().catch((error: unknown) => {
+    Promise.all([room.look(), ownership.look()]).catch((error: unknown) => {
+      if (link !== watched) return;
+      if (isRefusal(error)) fail(error);
       // Of a cluster, it may be one server that is lost, and nothing else says so.
-      if (link === watched) lose(asError(error));
+      else lose(asError(error));
     });
   }
 
@@ -285,6 +294,13 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     append,
     // A writer that failed lets the next append fail, since that is what makes its owner open another.
     hasRoom: () => !isClosed && (failed !== null || (link !== null && room.has())),
+    ownership: {
+      isSure: () => failed === null && ownership.isSure(),
+      onEnd(listener) {
+        tellEnd = listener;
+        if (failed !== null && !isClosed) queueMicrotask(() => listener(failed as Error));
+      },
+    },
     trim: trimmer.trim,
     close,
   };
