@@ -22,48 +22,51 @@ export interface Observed {
 
 /** A projection that is this many events behind is shown as late. It stops nobody. */
 const LAG_EVENTS_LATE = 1_000_000;
-const DATABASE_MS_MAX = 500;
+const ANSWER_MS_MAX = 500;
 
 export function createReadiness({
   shardCount,
   supervisor,
   checkpoints,
   durable,
+  reader,
   store,
 }: Observed): () => Promise<Readiness> {
-  const askDatabase = oneAtATime(() =>
-    store.checkpoint(asShardId(0)).then(
-      () => ({ ok: true, detail: 'answers' }),
-      (error: Error) => ({ ok: false, detail: `away: ${error.message}` }),
-    ),
-  );
+  const askDatabase = oneAtATime(() => store.checkpoint(asShardId(0)));
+  const askJournal = oneAtATime(() => reader.size());
   return async () => {
     const statuses = supervisor.statuses();
     const serving = statuses.filter((status) => status === 'serving').length;
     const lag = lagEvents(shardCount, durable, checkpoints);
-    const database = await askDatabase();
+    const [database, journal] = await Promise.all([askDatabase(), askJournal()]);
+    const lost = statuses.filter((status) => status === 'stopped').length;
     const shards = {
       ok: statuses.length > 0 && serving === statuses.length,
-      detail: `${serving} of ${statuses.length} threads serve`,
+      detail: `${serving} of ${statuses.length} threads serve${lost > 0 ? `; ${lost} stopped: another process may have their shards` : ''}`,
     };
     const projection = { ok: lag < LAG_EVENTS_LATE, detail: `${lag} events behind` };
-    // Only the shards are needed to serve: the others are told, and catch up by themselves.
-    return { ready: shards.ok, parts: { shards, database, projection } };
+    // Only the shards and their journal are needed to serve: the others are told, and catch up by themselves.
+    return { ready: shards.ok && journal.ok, parts: { shards, journal, database, projection } };
   };
 }
 
 /**
- * A PostgreSQL that hangs answers nobody, and a probe gives up after a second or so: it is told in time. The question
+ * A server that hangs answers nobody, and a probe gives up after a second or so: it is told in time. The question
  * that hangs stays the only one, so that probes don't take all connections.
  */
-function oneAtATime(ask: () => Promise<Part>): () => Promise<Part> {
+function oneAtATime(ask: () => Promise<unknown>): () => Promise<Part> {
   let asked: Promise<Part> | null = null;
   return async () => {
-    asked ??= ask().finally(() => {
-      asked = null;
-    });
+    asked ??= ask()
+      .then(
+        () => ({ ok: true, detail: 'answers' }),
+        (error: Error) => ({ ok: false, detail: `away: ${error.message}` }),
+      )
+      .finally(() => {
+        asked = null;
+      });
     const timer = new AbortController();
-    const late = setTimeout(DATABASE_MS_MAX, { ok: false, detail: 'away: does not answer' }, { signal: timer.signal });
+    const late = setTimeout(ANSWER_MS_MAX, { ok: false, detail: 'away: does not answer' }, { signal: timer.signal });
     try {
       return await Promise.race([asked, late]);
     } finally {
@@ -103,7 +106,8 @@ export function createMetrics(
   gauge('clipbook_projection_lag_events', 'Events that are durable but not yet in PostgreSQL', () =>
     lagEvents(shardCount, durable, checkpoints),
   );
-  gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size());
+  // While it is away, there is no number, and the others are still told.
+  gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size().catch(() => Number.NaN));
   gauge('clipbook_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   gauge('clipbook_uptime_seconds', 'Seconds since the start', () => process.uptime());
   return async () => (await registry.metrics()) + http();

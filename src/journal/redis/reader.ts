@@ -105,6 +105,8 @@ export function createRedisReader(
     read,
     async size() {
       let bytes = 0;
+      // Also where there is no stream yet, whether Redis is there is told.
+      await ask('PING', []);
       const sizes = await Promise.all(shards().map((shard) => ask('MEMORY', ['USAGE', streamKey(shard)])));
       for (const size of sizes) bytes += Number(size ?? 0);
       return bytes;
