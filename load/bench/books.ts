@@ -3,7 +3,8 @@ import { createHttpClient, type HttpClient } from './http-client.js';
 import type { NewBook, Subject } from './subject.js';
 
 const BOOKS_TRIED_MAX = 2_000;
-const BOOKS_AT_ONCE = 16;
+/** Fewer than the uploads that a server takes at once. */
+const BOOKS_AT_ONCE = 4;
 const JOB_POLL_MS = 100;
 
 /** Resolves to the ids of `shards` books, one on each shard, whose number an answer tells in `Commit-Seq`. */

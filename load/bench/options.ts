@@ -45,7 +45,7 @@ const DEFAULTS: Readonly<Record<Mode, Defaults>> = {
   sustained: { connections: '256', shortConnections: '256', rounds: '1' },
   matrix: { connections: '256', shortConnections: '64', rounds: '2' },
   sizes: { connections: '64', shortConnections: '64', rounds: '3' },
-  overload: { connections: '64,256,512,1024,2048,4096', shortConnections: '64,512,2048', rounds: '1' },
+  overload: { connections: '64,256,512,1024,2048,4096', shortConnections: '64,1024,4096', rounds: '1' },
 };
 const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes']);
 /** A token is good for an hour, and wrk has one for a whole run. */

@@ -106,7 +106,9 @@ export function sizesBlocks(runs: readonly SizeRun[]): Block[] {
   const worst = Math.max(...tables.map(({ deviation }) => deviation));
   const verdict = worst <= DEVIATION_MAX ? 'Flat' : 'Not flat';
   const line = `${verdict}: the shard thread's time per operation is at most ${percent(worst)} above that of the smallest (aim: 20 %).`;
-  return [...tables.map(({ table }) => table), `Half assigns of a random code, half unassigns. ${line}`];
+  const load = 'Half assigns of a random code, half unassigns.';
+  // The step from one book to several is a step from one shard to all of them, and a commit has an entry for each shard.
+  return [...tables.map(({ table }) => table), `${load} ${line} One book is on one shard, a hundred are on all.`];
 }
 
 function sizesTable(series: readonly Size[], runs: readonly SizeRun[]): { table: Table; deviation: number } {
