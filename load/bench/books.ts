@@ -5,6 +5,7 @@ import type { NewBook, Subject } from './subject.js';
 const BOOKS_TRIED_MAX = 2_000;
 /** Fewer than the uploads that a server takes at once. */
 const BOOKS_AT_ONCE = 4;
+const LISTS_AT_ONCE = 32;
 const JOB_POLL_MS = 100;
 
 /** Resolves to the ids of `shards` books, one on each shard, whose number an answer tells in `Commit-Seq`. */
@@ -37,6 +38,24 @@ export async function booksWithCodes(subject: Subject, books: number, codes: num
     }
     return ids;
   });
+}
+
+/** Gives back whatever is assigned: a run that ends leaves up to one code of each connection so. */
+export async function giveBackAll(subject: Subject, bookIds: readonly string[]): Promise<void> {
+  await withClient(subject, async (client) => {
+    for (let i = 0; i < bookIds.length; i += LISTS_AT_ONCE) {
+      await Promise.all(bookIds.slice(i, i + LISTS_AT_ONCE).map((bookId) => giveBack(client, bookId)));
+    }
+  });
+}
+
+async function giveBack(client: HttpClient, bookId: string): Promise<void> {
+  for (;;) {
+    const { items } = await client.expect(200, 'GET', `${BOOKS}/${bookId}/codes?status=assigned&limit=1000`);
+    const codes = (items as readonly { readonly code: string }[]).map(({ code }) => code);
+    if (codes.length === 0) return;
+    await Promise.all(codes.map((code) => client.expect(200, 'POST', `/api/v1/coupons/${code}/unassign`, {})));
+  }
 }
 
 /** Ends when they are there: some thousand are with the answer, more are a job's. */

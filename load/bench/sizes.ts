@@ -9,7 +9,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { booksWithCodes } from './books.js';
+import { booksWithCodes, giveBackAll } from './books.js';
 import { startClipbook } from './clipbook-subject.js';
 import { type Block, ms, showSpread, spreadOf, type Table, whole } from './figures.js';
 import { describeMachine, machineLine } from './machine.js';
@@ -40,6 +40,7 @@ interface Standing {
   readonly size: Size;
   readonly subject: Subject;
   readonly directory: string;
+  readonly bookIds: readonly string[];
   readonly bookFile: string;
 }
 
@@ -85,19 +86,22 @@ async function startOne(size: Size, parent: string): Promise<Standing> {
   const directory = folderOf(parent, name);
   const subject = await startClipbook({ name, directory, journal: 'file' });
   const bookFile = join(directory, 'books');
-  const ids = await booksWithCodes(subject, size.books, size.codes);
-  writeFileSync(bookFile, ids.map((id) => `${id}\n`).join(''));
+  const bookIds = await booksWithCodes(subject, size.books, size.codes);
+  writeFileSync(bookFile, bookIds.map((id) => `${id}\n`).join(''));
   await waitForLag(subject);
-  return { size, subject, directory, bookFile };
+  return { size, subject, directory, bookIds, bookFile };
 }
 
 async function runOnce(
-  { subject, directory, bookFile }: Standing,
+  { subject, directory, bookIds, bookFile }: Standing,
   connections: number,
   seconds: number,
 ): Promise<Measurement> {
   const args = [await subject.token(), bookFile, 'return'];
-  return measure(subject, directory, { script: 'cycle', connections, seconds, args });
+  const measured = await measure(subject, directory, { script: 'cycle', connections, seconds, args });
+  await giveBackAll(subject, bookIds);
+  await waitForLag(subject);
+  return measured;
 }
 
 /** One table for codes in a book and one for books, each beside its smallest, and a line that says whether it is flat. */

@@ -1,4 +1,5 @@
--- Assigns a code, gives it back, and so on: a load that can go on for ever and leaves everything as it found it.
+-- Assigns a code, gives it back, and so on: a load that can go on for ever. When it ends, a code of each connection may still
+-- be assigned.
 -- Arguments: token, a file with the id of a book per line, what a refused client does (`wait`: comes back after the time
 -- that it was told; `return`: comes back at once).
 -- Half of the requests are assigns, through the books in turn; each code that one got is given back by a later request.
