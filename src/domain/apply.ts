@@ -68,6 +68,7 @@ function applyEvent(state: ShardState, event: DomainEvent): void {
       const number = state.redemptions.find(event.redemptionId, event.index);
       if (number === -1) throw new Error(`redemption ${event.redemptionId} is rolled back but was never made`);
       state.setRedemptionCount(event.index, event.redemptionCount);
+      state.witness?.beforeRedemption(number);
       state.redemptions.rollBack(number);
       state.countRate(state.bookOfCode(event.index), state.redemptions.atMs(number), -1);
       break;

@@ -3,32 +3,180 @@
  * rows were loaded. Facts are what the journal carries; places in pools, heaps and tables are not facts.
  *
  * It is a sum of well-mixed hashes, one per fact, twice with different seeds: 64 bits. It finds a mistake, not a forger;
- * against those there is the journal's chain of SHA-256.
+ * against those there is the journal's chain of SHA-256. Beside it stands a sum for each part of the state, by which two
+ * states that differ are compared until it is known where.
+ *
+ * Ten million codes take seconds, and a shard that stands still for seconds is one that is down. So the digest of one moment is taken in
+ * steps, between which commands go on: the walk goes through codes and redemptions in the order of their numbers, and
+ * whatever is about to change ahead of it is counted first, as it was (`beforeCode`, `beforeRedemption`). What is
+ * added meanwhile lies outside of what was there when it began.
  */
 import { canonicalJson } from './canonical.js';
-import type { BookState, ShardState } from './state.js';
+import type { Seq } from './ids.js';
+import type { BookState, ShardState, Witness } from './state.js';
 import { encode, fold, hashBytes, scratch } from './text.js';
 
-/** 16 hexadecimal digits. Remembered keys that ended at or before `nowMs` don't count. */
-export function digest(state: ShardState, nowMs: number): string {
-  return [0x5eed0001, 0x5eed0002].map((seed) => digestWith(state, nowMs, seed).toString(16).padStart(8, '0')).join('');
+const SEED_1 = 0x5eed0001;
+const SEED_2 = 0x5eed0002;
+/** Codes or redemptions in a part. */
+export const PART_SIZE = 4096;
+
+/** What a part is about: `bookId` is null for redemptions and keys; `first` and `end` bound the indexes or numbers. */
+export interface DigestPart {
+  readonly about: 'book' | 'codes' | 'redemptions' | 'keys';
+  readonly bookId: string | null;
+  readonly first: number;
+  readonly end: number;
+  sum: number;
 }
 
-function digestWith(state: ShardState, nowMs: number, seed: number): number {
-  let sum = fold(seed, state.seq, 0);
-  for (const book of state.books()) {
-    sum += hashText(canonicalJson(book.book), seed);
-    for (const { first, end } of book.ranges) {
-      for (let index = first; index < end; index++)
-        if (state.codes.exists(index)) sum += hashCode(state, book, index, seed);
-      sum >>>= 0;
+export interface DigestReport {
+  readonly seq: Seq;
+  /** Remembered keys that ended at or before this don't count. */
+  readonly nowMs: number;
+  /** 16 hexadecimal digits. */
+  readonly digest: string;
+  readonly parts: readonly DigestPart[];
+}
+
+/** Remembered keys that ended at or before `nowMs` don't count. */
+export const digest = (state: ShardState, nowMs: number): string => reportOf(state, nowMs).digest;
+
+/** All of it at once. */
+export function reportOf(state: ShardState, nowMs: number): DigestReport {
+  const walk = new DigestWalk(state, nowMs);
+  walk.step(Number.POSITIVE_INFINITY);
+  return walk.report();
+}
+
+interface CodePart {
+  readonly part: DigestPart;
+  readonly book: BookState;
+}
+
+/** The digest of the moment at which it is made. While it is under way it has to be the state's witness. */
+export class DigestWalk implements Witness {
+  readonly #state: ShardState;
+  readonly #seq: Seq;
+  readonly #nowMs: number;
+  readonly #parts: DigestPart[] = [];
+  /** The parts with codes, ascending by index, and their books. */
+  readonly #codes: CodePart[] = [];
+  /** The parts with redemptions, ascending. */
+  readonly #redemptions: DigestPart[] = [];
+  #sum1: number;
+  #sum2: number;
+  #codePart = 0;
+  #nextCode = 0;
+  #redemptionPart = 0;
+  #nextRedemption = 0;
+  /** Ahead of the walk, but counted already. */
+  readonly #codesAhead = new Set<number>();
+  readonly #redemptionsAhead = new Set<number>();
+
+  constructor(state: ShardState, nowMs: number) {
+    this.#state = state;
+    this.#seq = state.seq;
+    this.#nowMs = nowMs;
+    this.#sum1 = fold(SEED_1, state.seq, 0);
+    this.#sum2 = fold(SEED_2, state.seq, 0);
+    for (const book of state.books()) this.#addBook(book);
+    this.#codes.sort((a, b) => a.part.first - b.part.first);
+    for (let first = 0; first < state.redemptions.next; first += PART_SIZE) {
+      const end = Math.min(first + PART_SIZE, state.redemptions.next);
+      this.#redemptions.push(this.#addPart('redemptions', null, first, end));
+    }
+    const keys = this.#addPart('keys', null, 0, 0);
+    this.#add(keys, state.remembered.digest(nowMs, SEED_1), state.remembered.digest(nowMs, SEED_2));
+    this.#nextCode = this.#codes[0]?.part.first ?? 0;
+  }
+
+  /** Goes over so many codes and redemptions. True when it is through. */
+  step(count: number): boolean {
+    let left = count;
+    for (let at = this.#codes[this.#codePart]; at !== undefined; at = this.#codes[this.#codePart]) {
+      for (; this.#nextCode < at.part.end; this.#nextCode++) {
+        if (left-- <= 0) return false;
+        if (!this.#codesAhead.delete(this.#nextCode)) this.#addCode(at.part, at.book, this.#nextCode);
+      }
+      this.#codePart++;
+      this.#nextCode = this.#codes[this.#codePart]?.part.first ?? this.#nextCode;
+    }
+    for (let part = this.#redemptions[this.#redemptionPart]; part; part = this.#redemptions[this.#redemptionPart]) {
+      for (; this.#nextRedemption < part.end; this.#nextRedemption++) {
+        if (left-- <= 0) return false;
+        if (!this.#redemptionsAhead.delete(this.#nextRedemption)) this.#addRedemption(part, this.#nextRedemption);
+      }
+      this.#redemptionPart++;
+    }
+    return true;
+  }
+
+  beforeCode(index: number): void {
+    if (index < this.#nextCode || this.#codesAhead.has(index)) return;
+    let low = this.#codePart;
+    let high = this.#codes.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      // In bounds: between `low` and `high`.
+      const { part, book } = this.#codes[middle] as CodePart;
+      if (index < part.first) high = middle - 1;
+      else if (index >= part.end) low = middle + 1;
+      else {
+        this.#addCode(part, book, index);
+        this.#codesAhead.add(index);
+        return;
+      }
     }
   }
-  for (let number = 0; number < state.redemptions.next; number++) {
-    if (state.redemptions.exists(number)) sum += hashRedemption(state, number, seed);
-    sum >>>= 0;
+
+  beforeRedemption(number: number): void {
+    const part = this.#redemptions[Math.floor(number / PART_SIZE)];
+    if (part === undefined || number >= part.end) return;
+    if (number < this.#nextRedemption || this.#redemptionsAhead.has(number)) return;
+    this.#addRedemption(part, number);
+    this.#redemptionsAhead.add(number);
   }
-  return (sum + state.remembered.digest(nowMs, seed)) >>> 0;
+
+  /** When `step` is through. */
+  report(): DigestReport {
+    const digits = [this.#sum1, this.#sum2].map((sum) => sum.toString(16).padStart(8, '0'));
+    return { seq: this.#seq, nowMs: this.#nowMs, digest: digits.join(''), parts: this.#parts };
+  }
+
+  #addBook(book: BookState): void {
+    const { id } = book.book;
+    const text = canonicalJson(book.book);
+    this.#add(this.#addPart('book', id, 0, 0), hashText(text, SEED_1), hashText(text, SEED_2));
+    for (const range of book.ranges) {
+      for (let first = range.first; first < range.end; first += PART_SIZE) {
+        const end = Math.min(first + PART_SIZE, range.end);
+        this.#codes.push({ part: this.#addPart('codes', id, first, end), book });
+      }
+    }
+  }
+
+  #addPart(about: DigestPart['about'], bookId: string | null, first: number, end: number): DigestPart {
+    const part = { about, bookId, first, end, sum: 0 };
+    this.#parts.push(part);
+    return part;
+  }
+
+  #addCode(part: DigestPart, book: BookState, index: number): void {
+    if (!this.#state.codes.exists(index)) return;
+    this.#add(part, hashCode(this.#state, book, index, SEED_1), hashCode(this.#state, book, index, SEED_2));
+  }
+
+  #addRedemption(part: DigestPart, number: number): void {
+    if (!this.#state.redemptions.exists(number)) return;
+    this.#add(part, hashRedemption(this.#state, number, SEED_1), hashRedemption(this.#state, number, SEED_2));
+  }
+
+  #add(part: DigestPart, hash1: number, hash2: number): void {
+    part.sum = (part.sum + hash1) >>> 0;
+    this.#sum1 = (this.#sum1 + hash1) >>> 0;
+    this.#sum2 = (this.#sum2 + hash2) >>> 0;
+  }
 }
 
 function hashCode(state: ShardState, book: BookState, index: number, seed: number): number {

@@ -46,6 +46,14 @@ interface Staged {
   complete: boolean;
 }
 
+/** Somebody who has to see what was before it changes: a digest that is being taken. */
+export interface Witness {
+  /** Before a fact of this code changes. */
+  beforeCode(index: number): void;
+  /** Before a redemption is rolled back. */
+  beforeRedemption(number: number): void;
+}
+
 export class ShardState {
   readonly options: StateOptions;
   readonly codes = new CodeTable();
@@ -57,6 +65,8 @@ export class ShardState {
   readonly #books = new Map<BookId, BookState>();
   readonly #staged = new Map<number, Staged>();
   readonly #live = new Set<number>();
+  /** Is told of changes while it is there. */
+  witness: Witness | null = null;
   /** Sequence of the last event applied. */
   seq: Seq = asSeq(0);
 
@@ -174,6 +184,7 @@ export class ShardState {
 
   /** Takes an available code out of its pool for a user. */
   take(index: number, userId: string, atMs: number): void {
+    this.witness?.beforeCode(index);
     const book = this.bookOfCode(index);
     book.pool.take(index);
     this.codes.setPhase(index, IN_USE);
@@ -187,6 +198,7 @@ export class ShardState {
   }
 
   giveBack(index: number): void {
+    this.witness?.beforeCode(index);
     const book = this.bookOfCode(index);
     const { used } = this.codes;
     const record = this.codes.record(index);
@@ -200,6 +212,7 @@ export class ShardState {
   }
 
   lock(index: number, lockId: number, untilMs: number): void {
+    this.witness?.beforeCode(index);
     const { used } = this.codes;
     const record = this.codes.record(index);
     if (used.leasePlace.get(record) === 0) this.bookOfCode(index).locked++;
@@ -208,6 +221,7 @@ export class ShardState {
 
   /** Ends the lease of a code, if it has one. */
   unlock(index: number): void {
+    this.witness?.beforeCode(index);
     const { used } = this.codes;
     const record = this.codes.record(index);
     if (used.leasePlace.get(record) === 0) return;
@@ -217,6 +231,7 @@ export class ShardState {
 
   /** Sets how many redemptions of a code stand, and all counts that follow from it. */
   setRedemptionCount(index: number, count: number): void {
+    this.witness?.beforeCode(index);
     const book = this.bookOfCode(index);
     const { used } = this.codes;
     const record = this.codes.record(index);

@@ -1,9 +1,25 @@
 /** The digest tells states apart by their facts, and by nothing else. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digest } from '../../src/domain/digest.js';
+import type { Command } from '../../src/domain/command.js';
+import { DigestWalk, digest, reportOf } from '../../src/domain/digest.js';
 import type { Change } from '../../src/domain/event.js';
-import { assign, BOOK, given, lock, OPTIONS, redeem, replay, type Step, unassign, update } from './shard.js';
+import { asBookId } from '../../src/domain/ids.js';
+import {
+  assign,
+  BOOK,
+  given,
+  lock,
+  OPTIONS,
+  openShard,
+  redeem,
+  replay,
+  rollback,
+  type Step,
+  seeded,
+  unassign,
+  update,
+} from './shard.js';
 
 const shardAfter = (...steps: Step[]) => given({ metadata: { a: 1, b: { c: 2, d: 3 } } }, steps);
 
@@ -67,3 +83,48 @@ test('the order of keys in settings and outcomes doesn’t count, since a databa
   ) as Change[];
   assert.equal(digest(replay(turned, shard.batches), shard.nowMs), digest(shard.state, shard.nowMs));
 });
+
+test('a digest that is taken in steps is that of the moment at which it began, whatever happens between them', () => {
+  const CODES = 9_000;
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = seeded(seed);
+    const below = (count: number) => random.uint32() % count;
+    const shard = openShard({}, seed);
+    const code = () => `C-${below(CODES)}`;
+    const settings = { redeemableBy: 'bearer', allowMultipleRedemptions: true } as const;
+    shard.addBook(settings, codesNamed('C-', CODES));
+    const anything = () => {
+      const userId = `user-${below(50)}`;
+      const { code: redeemedCode, redemptionId } = redeemed[below(redeemed.length + 1)] ?? none;
+      const commands: readonly Command[] = [
+        assign(code(), userId),
+        lock(code(), userId),
+        redeem(code(), userId),
+        unassign(code()),
+        update({ name: `Name ${below(9)}` }),
+        rollback(redeemedCode, redemptionId),
+      ];
+      shard.nowMs += below(30);
+      const verdict = shard.run(commands[below(commands.length)] ?? update({}));
+      if (verdict.kind === 'change' && verdict.outcome.kind === 'redeemed') redeemed.push(verdict.outcome);
+    };
+    const redeemed: { readonly code: string; readonly redemptionId: string }[] = [];
+    const none = { code: 'C-0', redemptionId: '' };
+    for (let i = 0; i < 400; i++) anything();
+
+    const expected = reportOf(shard.state, shard.nowMs);
+    let others = 0;
+    const walk = new DigestWalk(shard.state, shard.nowMs);
+    shard.state.witness = walk;
+    while (!walk.step(below(1_500))) {
+      for (let i = below(40); i > 0; i--) anything();
+      if (below(4) === 0) shard.addBook(settings, codesNamed(`D${++others}-`, 10), asBookId(`other-${others}`));
+    }
+    shard.state.witness = null;
+    assert.deepEqual(walk.report(), expected, `seed ${seed}`);
+    assert.notEqual(digest(shard.state, shard.nowMs), expected.digest);
+  }
+});
+
+const codesNamed = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i}`);
