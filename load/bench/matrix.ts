@@ -33,10 +33,10 @@ export async function runMatrix(
     for (const httpThreads of HTTP_THREADS) {
       for (const shardThreads of options.isShort ? SHARD_THREADS.slice(0, 2) : SHARD_THREADS) {
         workloads.push(await startOne(shardThreads, httpThreads, directory));
+        say(`${nameOf(shardThreads, httpThreads)} stands`);
       }
     }
-    say(`${workloads.length} servers stand; codes go in`);
-    await prepareTurns(workloads, options);
+    await prepareTurns(workloads, options, say);
     const cells = await takeTurns(workloads, options, say);
     const { seconds, rounds } = options;
     const facts = `${machineLine(machine)}. Medians of ${rounds} rounds of ${seconds} s, in turn; ${diskLine(cells)}.`;

@@ -12,6 +12,7 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly rounds: number;
   readonly only: readonly SubjectName[];
+  /** 0 (none) only where the mode is side-by-side. */
   readonly warmUpSeconds: number;
   /** How long, where the mode is sustained. */
   readonly sustainedSeconds: number;
@@ -25,7 +26,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --seconds 5           length of a run
   --rounds 2            how often all are gone through: A B C A B C
   --only NAMES          of ${SUBJECT_NAMES.join(', ')}
-  --short               64 connections, 2 s, one round: in less than a minute
+  --short               64 connections, 1 s, one round, no warm-up: in less than a minute, to see that all works
   --publish             copies tables and plots from load/results/ to docs/bench/
 or one of
   --sustained SECONDS   the yardstick for 20 s, then Clipbook for that long, with the projector's lag
@@ -38,14 +39,28 @@ interface Defaults {
   readonly connections: string;
   readonly shortConnections: string;
   readonly rounds: string;
+  readonly shortSeconds: string;
+  readonly shortWarmUpSeconds: number;
 }
 
 const DEFAULTS: Readonly<Record<Mode, Defaults>> = {
-  'side-by-side': { connections: '64,256', shortConnections: '64', rounds: '2' },
-  sustained: { connections: '256', shortConnections: '256', rounds: '1' },
-  matrix: { connections: '256', shortConnections: '64', rounds: '2' },
-  sizes: { connections: '64', shortConnections: '64', rounds: '3' },
-  overload: { connections: '64,256,512,1024,2048,4096', shortConnections: '64,1024,4096', rounds: '1' },
+  'side-by-side': {
+    connections: '64,256',
+    shortConnections: '64',
+    rounds: '2',
+    shortSeconds: '1',
+    shortWarmUpSeconds: 0,
+  },
+  sustained: { connections: '256', shortConnections: '256', rounds: '1', shortSeconds: '2', shortWarmUpSeconds: 1 },
+  matrix: { connections: '256', shortConnections: '64', rounds: '2', shortSeconds: '2', shortWarmUpSeconds: 1 },
+  sizes: { connections: '64', shortConnections: '64', rounds: '3', shortSeconds: '2', shortWarmUpSeconds: 1 },
+  overload: {
+    connections: '64,256,512,1024,2048,4096',
+    shortConnections: '64,1024,4096',
+    rounds: '1',
+    shortSeconds: '2',
+    shortWarmUpSeconds: 1,
+  },
 };
 const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes']);
 /** A token is good for an hour, and wrk has one for a whole run. */
@@ -85,10 +100,10 @@ export function readOptions(args: readonly string[]): BenchOptions {
   return {
     mode,
     connections,
-    seconds: wholeOf('seconds', values.seconds ?? (isShort ? '2' : '5')),
+    seconds: wholeOf('seconds', values.seconds ?? (isShort ? byDefault.shortSeconds : '5')),
     rounds: wholeOf('rounds', values.rounds ?? (isShort ? '1' : byDefault.rounds)),
     only: names(values.only),
-    warmUpSeconds: isShort ? 1 : 2,
+    warmUpSeconds: isShort ? byDefault.shortWarmUpSeconds : 2,
     sustainedSeconds,
     isShort,
     publish,

@@ -26,8 +26,9 @@ export async function runSideBySide(
       workloads.push(await createWorkload(subject, folder));
       // The yardstick decides nothing.
       if (name !== 'bare') await checkRaces(subject);
+      say(`${name} stands`);
     }
-    await prepareTurns(workloads, options);
+    await prepareTurns(workloads, options, say);
     const cells = await takeTurns(workloads, options, say);
     const figures: SideBySide = { machine, seconds, rounds, cells };
     return {

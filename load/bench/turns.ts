@@ -13,11 +13,16 @@ export interface Turns {
   readonly connections: readonly number[];
   readonly seconds: number;
   readonly rounds: number;
+  /** 0: none. */
   readonly warmUpSeconds: number;
 }
 
-/** Warms all of them up and stocks them for the runs to come, so that none of those waits for codes. */
-export async function prepareTurns(workloads: readonly Workload[], turns: Turns): Promise<void> {
+/** Warms them up, if asked to, and stocks them for the runs to come, so that none of those waits for codes. */
+export async function prepareTurns(
+  workloads: readonly Workload[],
+  turns: Turns,
+  say: (line: string) => void,
+): Promise<void> {
   const { connections, seconds, rounds, warmUpSeconds } = turns;
   // What one run has to find when the ones before took as much as they may, and the warm-up with them.
   const stockAll = (secondsPerOperation: number): Promise<unknown> =>
@@ -29,8 +34,13 @@ export async function prepareTurns(workloads: readonly Workload[], turns: Turns)
         }
       }),
     );
-  await stockAll(warmUpSeconds);
-  for (const workload of workloads) await warmUp(workload, OPERATIONS, warmUpSeconds);
+  if (warmUpSeconds > 0) {
+    say('codes for a warm-up go in');
+    await stockAll(warmUpSeconds);
+    say('warm-up');
+    for (const workload of workloads) await warmUp(workload, OPERATIONS, warmUpSeconds);
+  }
+  say('codes for all runs go in');
   await stockAll(seconds * connections.length * rounds);
 }
 
