@@ -15,9 +15,10 @@ import { createJobs } from './actor/jobs.js';
 import { shardOfBook } from './actor/router.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
+import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
-import type { BookId } from './domain/ids.js';
+import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
@@ -28,7 +29,7 @@ import { startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
 import { spareThreads } from './spare-thread.js';
 import { startPool, startWorker } from './thread.js';
-import type { HttpThreadData, ProjectorThreadData, ShardThreadData, ToProjector } from './threads.js';
+import type { HttpThreadData, ProjectorThreadData, ShardThreadData, ToProjector, VerifyThreadData } from './threads.js';
 
 /** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
 const PROJECT_ON_STOP_MS = 10_000;
@@ -152,6 +153,13 @@ async function startParts(
   });
   const durable = durableMarks(location);
   const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store };
+  const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
+  const verification = createVerifications({
+    shardCount: config.shards,
+    memory: supervisor,
+    startThread: () => startWorker('verify', verifyData(config, allShards, location, databaseUrl)),
+  });
+  stops.push(() => verification.close());
   let projector: Worker | null = null;
   const control = createControl({
     store,
@@ -159,6 +167,7 @@ async function startParts(
     uploads,
     jobs,
     checkpoints,
+    verification,
     hurryProjector: () => projector?.postMessage({ type: 'hurry' } satisfies ToProjector),
     readiness: createReadiness(observed),
     metrics: createMetrics(observed, () => renderHttpMetrics(counters)),
@@ -208,6 +217,15 @@ function httpData(
   const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, logLevel } = config;
   const jwt = { secret: jwtSecretOf(config), issuer: jwtIssuer, audience: jwtAudience };
   return { ...data, host, shardCount: shards, threadCount: shardThreads, mailboxMax, jwt, logLevel, version: VERSION };
+}
+
+function verifyData(
+  { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, logLevel }: Config,
+  shards: readonly ShardId[],
+  journal: VerifyThreadData['journal'],
+  databaseUrl: string,
+): VerifyThreadData {
+  return { shards, journal, databaseUrl, state: { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax }, logLevel };
 }
 
 function projectorData(

@@ -27,6 +27,14 @@ export interface ProjectorThreadData {
   readonly logLevel: LogLevel;
 }
 
+export interface VerifyThreadData {
+  readonly shards: readonly ShardId[];
+  readonly journal: JournalLocation;
+  readonly databaseUrl: string;
+  readonly state: Omit<StateOptions, 'shard'>;
+  readonly logLevel: LogLevel;
+}
+
 export interface HttpThreadData {
   readonly index: number;
   readonly host: string;

@@ -17,8 +17,9 @@
 import { apply } from '../domain/apply.js';
 import type { Command, Origin, Query, StagedBatch } from '../domain/command.js';
 import { decide, expireLeases, nextLeaseEndMs } from '../domain/decide.js';
-import { digest } from '../domain/digest.js';
+import { type DigestPart, type DigestReport, DigestWalk, digest } from '../domain/digest.js';
 import { type Change, lastSeqOf } from '../domain/event.js';
+import { type Fact, factsOf } from '../domain/facts.js';
 import type { Seq, ShardId } from '../domain/ids.js';
 import { query } from '../domain/query.js';
 import type { Random } from '../domain/random.js';
@@ -78,6 +79,8 @@ export type ActorStatus = 'recovering' | 'serving' | 'stopped';
 const RECOVER_DELAY_MS = 50;
 const RECOVER_DELAY_MS_MAX = 1000;
 const LEASE_TIMER_MS_MAX = 1000;
+/** Codes in a step of a digest: about a millisecond. */
+const DIGEST_STEP = 2_000;
 
 interface Reply {
   readonly shard: ShardId;
@@ -98,6 +101,10 @@ export interface Actor {
   /** Entries through the checkpoint are in the snapshot. */
   trim(checkpoints: (shard: ShardId) => Seq): void;
   inspect(): readonly { shard: ShardId; seq: Seq; bytes: number; codes: number; digest: string }[];
+  /** The digest of this moment, taken in steps while others are served. One at a time; rejects when the shard is rebuilt meanwhile. */
+  digestOf(shard: ShardId): Promise<DigestReport>;
+  /** As they are now. */
+  factsOf(shard: ShardId, part: DigestPart): readonly Fact[];
   /** Finishes what was accepted, then gives the journal back. */
   stop(): Promise<void>;
 }
@@ -398,6 +405,23 @@ export function createActor(options: ActorOptions): Actor {
     return state;
   }
 
+  async function digestOf(shard: ShardId): Promise<DigestReport> {
+    if (status !== 'serving') throw new Error(`shard ${shard} does not serve`);
+    const state = stateOf(shard);
+    if (state.witness !== null) throw new Error(`a digest of shard ${shard} is being taken already`);
+    const walk = new DigestWalk(state, nowMs());
+    state.witness = walk;
+    try {
+      while (!walk.step(DIGEST_STEP)) {
+        await new Promise<void>((resolve) => options.defer(resolve));
+        if (states.get(shard) !== state) throw new Error(`shard ${shard} was rebuilt meanwhile`);
+      }
+      return walk.report();
+    } finally {
+      state.witness = null;
+    }
+  }
+
   function setStatus(next: ActorStatus): void {
     status = next;
     options.onStatus(next);
@@ -418,6 +442,8 @@ export function createActor(options: ActorOptions): Actor {
         digest: digest(state, nowMs()),
       }));
     },
+    digestOf,
+    factsOf: (shard, part) => factsOf(stateOf(shard), part),
     async stop() {
       if (status === 'serving' && (changes.size > 0 || inFlight.length > 0 || replies.length > 0)) {
         await new Promise<void>((done) => {

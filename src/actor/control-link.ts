@@ -18,6 +18,8 @@ const METHODS = {
   generateJob: true,
   job: true,
   cancelJob: true,
+  verify: true,
+  verification: true,
   readiness: true,
   metrics: true,
 } satisfies Record<Method, true>;

@@ -5,6 +5,7 @@ import type { Accounts } from './accounts.js';
 import { type Control, ControlError, type Readiness } from './engine.js';
 import type { Jobs } from './jobs.js';
 import type { Uploads } from './uploads.js';
+import type { Verifications } from './verifications.js';
 import type { Watermarks } from './watermarks.js';
 
 /** How long a history waits for the projection to pass what it has to show. */
@@ -19,6 +20,7 @@ export interface ControlOptions {
   readonly checkpoints: Watermarks;
   /** Tells the projector that somebody waits for it. */
   readonly hurryProjector: () => void;
+  readonly verification: Verifications;
   readonly readiness: () => Promise<Readiness>;
   readonly metrics: () => Promise<string>;
   readonly log: { warn(fields: object, message: string): void };
@@ -31,6 +33,7 @@ export function createControl({
   jobs,
   checkpoints,
   hurryProjector,
+  verification,
   readiness,
   metrics,
   log,
@@ -77,6 +80,8 @@ export function createControl({
     generateJob: orUnavailable(jobs.generateJob),
     job: orUnavailable(jobs.job),
     cancelJob: orUnavailable(jobs.cancelJob),
+    verify: async () => verification.begin(),
+    verification: async (id) => verification.get(id),
     readiness,
     metrics,
   };

@@ -8,6 +8,7 @@ import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
 import type { BookStats, BookView, CodePage, QueryResult } from '../domain/view.js';
 import type { Account, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
+import type { ShardVerdict } from './verifier.js';
 
 /** The engine can't say yes or no now. Nothing was changed, except where `reason` is `outcomeUnknown`. */
 export interface Unavailable {
@@ -96,6 +97,17 @@ export interface GenerateJob {
   readonly origin: Origin;
 }
 
+export type { ShardVerdict };
+
+/** How far a verification is; `verdicts` in the order of the shards. */
+export interface Verification {
+  readonly id: string;
+  readonly status: 'processing' | 'completed' | 'failed';
+  readonly shardCount: number;
+  readonly verdicts: readonly ShardVerdict[];
+  readonly error: string | null;
+}
+
 export interface Readiness {
   readonly ready: boolean;
   readonly parts: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
@@ -133,6 +145,10 @@ export interface Control {
   job(jobId: string): Promise<Job | null>;
   /** Resolves when it has ended: cancelled, unless it had ended before. Nothing of a cancelled job is left. */
   cancelJob(jobId: string): Promise<Job | null>;
+  /** Begins to compare memory, journal and PostgreSQL, unless that is under way; how far it is. */
+  verify(): Promise<Verification>;
+  /** Null: not the last one. */
+  verification(id: string): Promise<Verification | null>;
   readiness(): Promise<Readiness>;
   metrics(): Promise<string>;
 }

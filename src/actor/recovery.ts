@@ -109,7 +109,8 @@ function lastSeqOf(writer: JournalWriter, shard: ShardId): Seq {
   return writer.lastSeqs.get(shard) ?? asSeq(0);
 }
 
-async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardId, ShardState>> {
+/** The rows of PostgreSQL, each shard at its checkpoint. */
+export async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardId, ShardState>> {
   const idempotencyTally = { bytes: 0 };
   const states = new Map(
     options.shards.map((shard) => [shard, new ShardState({ ...options.state, idempotencyTally, shard })]),
@@ -177,7 +178,8 @@ function createSink(states: ReadonlyMap<ShardId, ShardState>, addHash: AddHash, 
   };
 }
 
-async function replay(options: RecoveryOptions, state: ShardState, through: Seq): Promise<void> {
+/** Applies the journal after the state, through the end of a change. Rejects with `JournalTrimmed` when it has that no more. */
+export async function replay(options: RecoveryOptions, state: ShardState, through: Seq): Promise<void> {
   const { shard } = state.options;
   if (state.seq >= through) return;
   const reader = await options.journal.openReader();
@@ -188,7 +190,7 @@ async function replay(options: RecoveryOptions, state: ShardState, through: Seq)
         throw new JournalTrimmed(`shard ${shard} has nothing after ${state.seq}, but ends at ${through}`);
       for (const entry of entries) {
         for (const change of decodeChanges(entry.payload)) {
-          if (change.firstSeq <= state.seq) continue;
+          if (change.firstSeq <= state.seq || change.firstSeq > through) continue;
           for (const event of change.events) if (event.kind === 'codesAdded') await restage(options, state, event);
           apply(state, change);
           options.clock.notBefore(change.atMs);

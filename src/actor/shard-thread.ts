@@ -1,6 +1,8 @@
 /** What runs in a shard thread: an actor, its ports to the HTTP threads, and its line to the main thread. */
 import { randomFillSync } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
+import type { DigestPart, DigestReport } from '../domain/digest.js';
+import type { Fact } from '../domain/facts.js';
 import { asSeq, type ShardId } from '../domain/ids.js';
 import type { Random } from '../domain/random.js';
 import type { Journal } from '../journal/journal.js';
@@ -14,6 +16,8 @@ export type ToShardThread =
   | { readonly type: 'connect'; readonly from: number; readonly port: MessagePort }
   | { readonly type: 'published'; readonly id: number }
   | { readonly type: 'inspect'; readonly id: number }
+  | { readonly type: 'digest'; readonly id: number; readonly shard: ShardId }
+  | { readonly type: 'facts'; readonly id: number; readonly shard: ShardId; readonly part: DigestPart }
   | { readonly type: 'stop' };
 
 /** To the main thread. */
@@ -21,6 +25,9 @@ export type FromShardThread =
   | { readonly type: 'status'; readonly status: ActorStatus }
   | { readonly type: 'publish'; readonly id: number; readonly shard: ShardId; readonly hashes: CodeHashes }
   | { readonly type: 'inspected'; readonly id: number; readonly shards: ReturnType<Actor['inspect']> }
+  /** To `digest` and `facts`. */
+  | { readonly type: 'told'; readonly id: number; readonly value: DigestReport | readonly Fact[] }
+  | { readonly type: 'notTold'; readonly id: number; readonly message: string }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'stopped' };
 
@@ -67,11 +74,23 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
         return publishing.published(message.id);
       case 'inspect':
         return toMain({ type: 'inspected', id: message.id, shards: actor.inspect() });
+      case 'digest':
+        return void tell(message.id, () => actor.digestOf(message.shard));
+      case 'facts':
+        return void tell(message.id, async () => actor.factsOf(message.shard, message.part));
       case 'stop':
         clearInterval(trimTimer);
         void stop();
     }
   });
+
+  async function tell(id: number, ask: () => Promise<DigestReport | readonly Fact[]>): Promise<void> {
+    try {
+      toMain({ type: 'told', id, value: await ask() });
+    } catch (error) {
+      toMain({ type: 'notTold', id, message: error instanceof Error ? error.message : String(error) });
+    }
+  }
 
   async function stop(): Promise<void> {
     await actor.stop();

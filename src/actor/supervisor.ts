@@ -3,6 +3,8 @@
  * port of their own, keeps the directory, and brings a shard thread that died back. HTTP threads go on meanwhile: its shards answer 503.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import type { DigestPart, DigestReport } from '../domain/digest.js';
+import type { Fact } from '../domain/facts.js';
 import { asShardId, type ShardId } from '../domain/ids.js';
 import type { ActorStatus } from './actor.js';
 import { createDirectory } from './directory.js';
@@ -57,6 +59,10 @@ export interface Supervisor {
   inspect(): Promise<Inspection>;
   /** Ends a shard thread wherever it is, as a crash would. Resolves when it is gone; it is started again and recovers. */
   killShardThread(thread: number): Promise<void>;
+  /** Of the moment when the shard gets to it. Rejects when its thread does not serve. */
+  digestOf(shard: ShardId): Promise<DigestReport>;
+  /** As they are when the shard gets to it. */
+  factsOf(shard: ShardId, part: DigestPart): Promise<readonly Fact[]>;
   /** In the order of the flow: no new requests, then the shards' last commits. */
   drain(): Promise<void>;
   /** Ends every thread as it is. */
@@ -69,6 +75,12 @@ const MAIN_MAILBOX_MAX = 1024;
 const RESTART_DELAY_MS = 100;
 /** A thread that dies this often in a row, each time before it served, won't be better the next time. */
 const RESTARTS_MAX = 5;
+
+interface Asked {
+  readonly thread: number;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
 
 interface ShardThread {
   worker: Worker;
@@ -86,6 +98,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const runningHttp = (): Worker[] => [...listening];
   const acks = createAcks();
   const inspections = new Map<number, (shards: Inspection) => void>();
+  const asked = new Map<number, Asked>();
   let nextInspection = 1;
   let draining = false;
 
@@ -154,6 +167,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         inspections.get(message.id)?.(message.shards);
         inspections.delete(message.id);
         return;
+      case 'told':
+        asked.get(message.id)?.resolve(message.value);
+        asked.delete(message.id);
+        return;
+      case 'notTold':
+        asked.get(message.id)?.reject(new Error(message.message));
+        asked.delete(message.id);
+        return;
       case 'failed':
         log.error({ thread }, message.message);
         return;
@@ -166,6 +187,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const http of httpThreads) tell(http, { type: 'disconnect', thread });
     router.disconnect(thread);
     entry.status = 'stopped';
+    for (const [id, question] of asked) {
+      if (question.thread !== thread) continue;
+      question.reject(new Error(`shard thread ${thread} ended`));
+      asked.delete(id);
+    }
     if (draining || entry.ended) return;
     const failures = entry.failures + 1;
     if (failures > RESTARTS_MAX) {
@@ -237,6 +263,17 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return parts.flat().sort((a, b) => a.shard - b.shard);
   }
 
+  function ask(shard: ShardId, message: (id: number) => ToShardThread): Promise<unknown> {
+    const thread = threadOfShard(shard, threadCount);
+    const entry = shardThreads[thread];
+    if (entry?.status !== 'serving') return Promise.reject(new Error(`shard ${shard} does not serve`));
+    return new Promise((resolve, reject) => {
+      const id = nextInspection++;
+      asked.set(id, { thread, resolve, reject });
+      entry.worker.postMessage(message(id));
+    });
+  }
+
   async function drain(): Promise<void> {
     draining = true;
     await Promise.all(runningHttp().map((worker) => until(worker, 'drained', { type: 'drain' })));
@@ -261,6 +298,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     mayHaveCode: directory.mayHave,
     inspect,
+    // The shard thread answers each question with what it is about.
+    digestOf: (shard) => ask(shard, (id) => ({ type: 'digest', id, shard })) as Promise<DigestReport>,
+    factsOf: (shard, part) => ask(shard, (id) => ({ type: 'facts', id, shard, part })) as Promise<readonly Fact[]>,
     async killShardThread(thread) {
       await shardThreads[thread]?.worker.terminate();
     },

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Client, CommandFailed, createClient, EXIT } from './client.js';
 import { exportCodes, generateCodes, importFile } from './commands.js';
+import { verify } from './verify.js';
 
 const QUANTITY_MAX = 10_000_000;
 const STATUSES = ['available', 'assigned', 'locked', 'redeemed'];
@@ -40,6 +41,11 @@ speaking('export', 'Write the codes of a book as CSV, with status and times.')
   .action(({ book, out, status }: { book: string; out?: string; status?: string }, command: Command) =>
     exportCodes(clientOf(command), book, out ?? null, status ?? null, aborting.signal),
   );
+
+speaking(
+  'verify',
+  'Compare memory, journal and PostgreSQL of a running server, shard by shard. Needs an administrator.',
+).action((_options: object, command: Command) => verify(clientOf(command), aborting.signal));
 
 speaking('token', 'Print an access token.').action(async (_options: object, command: Command) => {
   process.stdout.write(`${await clientOf(command).token()}\n`);

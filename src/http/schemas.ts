@@ -312,6 +312,27 @@ export const acceptedOut = name(
     status: z.literal('processing').describe('GET /api/v1/jobs/{jobId} tells more'),
   }),
 );
+export const verificationId = z.uuid('Not a UUID').toLowerCase().describe('Id of a verification');
+export const verificationOut = name(
+  'Verification',
+  z.strictObject({
+    id: z.string(),
+    status: z.enum(['processing', 'completed', 'failed']),
+    error: z.string().nullable(),
+    agrees: z.boolean().nullable().describe('Null while it is not known: no difference so far, and not through'),
+    shardCount: z.int(),
+    shards: z.array(
+      z.strictObject({
+        shard: z.int(),
+        seq: z.int().describe('The moment that was compared'),
+        codes: z.int(),
+        digest: z.string(),
+        fromNothing: z.boolean().describe('The journal reaches back to its beginning and was folded from there too'),
+        difference: z.string().nullable().describe('The first one'),
+      }),
+    ),
+  }),
+);
 export const jobOut = name(
   'Job',
   z.strictObject({

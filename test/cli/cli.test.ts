@@ -1,15 +1,13 @@
 /** The command line against a real server. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { ADMIN, type Api, connect } from '../support/api.js';
+import { ended, startCli } from '../support/cli.js';
 import { type Server, startServer, temporaryDirectory } from '../support/server.js';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let server: Server;
@@ -31,26 +29,10 @@ after(async () => {
   await directory.remove();
 });
 
-function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
-    cwd: ROOT,
-    env: { ...process.env, CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: token, ...env },
-  });
-}
-
-async function run(args: readonly string[], env: Record<string, string> = {}) {
-  const child = start(args, env);
-  let out = '';
-  let told = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    out += chunk.toString();
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    told += chunk.toString();
-  });
-  await once(child, 'close');
-  return { code: child.exitCode, out, told };
-}
+const environment = () => ({ CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: token });
+const start = (args: readonly string[], env: Record<string, string> = {}): ChildProcess =>
+  startCli(args, { ...environment(), ...env });
+const run = (args: readonly string[], env: Record<string, string> = {}) => ended(start(args, env));
 
 const total = async (): Promise<number> => (await api.call('GET', `/coupon-books/${bookId}`)).body.counts.total;
 

@@ -12,6 +12,7 @@ import type {
   QueryReply,
   QueryResult,
   UploadReport,
+  Verification,
 } from '../../src/actor/engine.js';
 import type { Book, BookCounts, BookSettings } from '../../src/domain/book.js';
 import type { CodeView, Command, Origin, Query } from '../../src/domain/command.js';
@@ -294,6 +295,16 @@ const memoryJob = (status: Job['status'], total: number): Job => ({
   result: null,
 });
 
+export const VERIFICATION: Verification = {
+  id: '3f0f8f6e-55a4-4b5c-9d3e-1f0a7c1d2e3f',
+  status: 'completed',
+  shardCount: 1,
+  verdicts: [
+    { shard: asShardId(0), seq: asSeq(7), codes: 3, digest: '0123456789abcdef', fromNothing: true, difference: null },
+  ],
+  error: null,
+};
+
 export function createMemoryControl(): MemoryControl {
   const jobs = new Map<string, Job>();
   const accounts = [ADMIN, SERVICE, USER];
@@ -324,6 +335,8 @@ export function createMemoryControl(): MemoryControl {
       accounts.push(account);
       return account;
     },
+    verify: async () => VERIFICATION,
+    verification: async (id) => (id === VERIFICATION.id ? VERIFICATION : null),
     async accountById(id) {
       check();
       return accounts.find((account) => account.id === id) ?? null;

@@ -32,11 +32,15 @@ export function postmasterPid(dataDir: string): number | null {
   return pid > 0 && textOf(`/proc/${pid}/cmdline`) !== '' ? pid : null;
 }
 
-/** The digest of each shard as it comes out of PostgreSQL alone; `shards` says how far it has to be. */
-export async function digestsInPostgres(dataDir: string, shards: Inspection): Promise<Map<number, string>> {
+export function postgresUrl(dataDir: string): string {
   const password = readFileSync(join(dataDir, 'postgres', 'password'), 'utf8').trim();
   const port = readFileSync(pidFile(dataDir), 'utf8').split('\n')[3];
-  const loader = createSnapshotLoader({ url: `postgres://clipbook:${password}@127.0.0.1:${port}/clipbook` });
+  return `postgres://clipbook:${password}@127.0.0.1:${port}/clipbook`;
+}
+
+/** The digest of each shard as it comes out of PostgreSQL alone; `shards` says how far it has to be. */
+export async function digestsInPostgres(dataDir: string, shards: Inspection): Promise<Map<number, string>> {
+  const loader = createSnapshotLoader({ url: postgresUrl(dataDir) });
   try {
     const { states } = await recover(
       {

@@ -1,5 +1,6 @@
 /** What operators and readers of the API need. Section 11 of the contract. */
 import { z } from 'zod';
+import type { Verification } from '../../actor/engine.js';
 import { API_PAGE_CSS, API_PAGE_HTML, API_PAGE_JS } from '../api-page.js';
 import type { Exchange } from '../exchange.js';
 import { isProblemSlug, problemPage } from '../problem.js';
@@ -45,6 +46,47 @@ const readyz = route({
     });
   },
 });
+
+const beginVerification = route({
+  id: 'beginVerification',
+  method: 'POST',
+  path: '/api/v1/verifications',
+  tag: TAG,
+  summary: 'Compare memory, journal and PostgreSQL, shard by shard',
+  description:
+    'One at a time: while one is under way, it is the answer. It needs as much memory as the largest shard does.',
+  access: ['admin'],
+  answers: { 202: { description: 'It is under way', schema: schemas.verificationOut } },
+  problems: [],
+  handle(x) {
+    x.run(async () => x.json(202, verificationJson(await x.services.control.verify())));
+  },
+});
+
+const getVerification = route({
+  id: 'getVerification',
+  method: 'GET',
+  path: '/api/v1/verifications/{id}',
+  tag: TAG,
+  summary: 'How far a verification is, and what it found',
+  access: ['admin'],
+  params: { id: schemas.verificationId },
+  answers: { 200: { description: 'The verification', schema: schemas.verificationOut } },
+  problems: ['not-found'],
+  handle(x) {
+    x.run(async () => {
+      const verification = await x.services.control.verification(x.param(0));
+      if (verification === null) x.problem('not-found', 'There is no such verification any more.');
+      else x.json(200, verificationJson(verification));
+    });
+  },
+});
+
+function verificationJson({ id, status, error, shardCount, verdicts }: Verification): string {
+  const differs = verdicts.some(({ difference }) => difference !== null);
+  const agrees = differs ? false : status === 'completed' ? true : null;
+  return JSON.stringify({ id, status, error, agrees, shardCount, shards: verdicts });
+}
 
 const metrics = route({
   id: 'metrics',
@@ -108,6 +150,8 @@ const problem = route({
 export const operationRoutes: readonly RouteSpec<unknown, unknown>[] = [
   livez,
   readyz,
+  beginVerification,
+  getVerification,
   metrics,
   openApi,
   page('apiPage', '/api-docs', HTML, API_PAGE_HTML, 'A page to read and try the API'),

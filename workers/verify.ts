@@ -1,0 +1,55 @@
+/** Folds all shards anew, one after the other, and compares each with the memory of its shard thread. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FromVerifyThread, ToVerifyThread } from '../src/actor/verifications.js';
+import { type VerifierOptions, verifyShard } from '../src/actor/verifier.js';
+import { durableMarks, openJournal } from '../src/journal/open.js';
+import { createLogger } from '../src/log.js';
+import { createSnapshotLoader } from '../src/postgres/loader.js';
+import type { VerifyThreadData } from '../src/threads.js';
+
+if (parentPort === null) throw new Error('this is a worker thread');
+const main = parentPort;
+const data = workerData as VerifyThreadData;
+const log = createLogger({ level: data.logLevel, thread: 'verify' });
+const journal = await openJournal(data.journal, log);
+const loader = createSnapshotLoader({ url: data.databaseUrl });
+const waiting = new Map<number, (answer: ToVerifyThread) => void>();
+let nextId = 1;
+
+main.on('message', (answer: ToVerifyThread) => {
+  waiting.get(answer.id)?.(answer);
+  waiting.delete(answer.id);
+});
+
+const tell = (message: FromVerifyThread): void => main.postMessage(message);
+
+/** The main thread answers each question with what it is about. */
+function ask<T>(message: (id: number) => FromVerifyThread): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const id = nextId++;
+    waiting.set(id, (answer) => (answer.ok ? resolve(answer.value as T) : reject(new Error(answer.message))));
+    tell(message(id));
+  });
+}
+
+const options: VerifierOptions = {
+  openReader: () => journal.openReader(),
+  durable: durableMarks(data.journal),
+  loader,
+  state: data.state,
+  memory: {
+    digestOf: (shard) => ask((id) => ({ type: 'digest', id, shard })),
+    factsOf: (shard, part) => ask((id) => ({ type: 'facts', id, shard, part })),
+  },
+  after: (delayMs, work) => setTimeout(work, delayMs),
+  log,
+};
+
+try {
+  for (const shard of data.shards) tell({ type: 'verdict', verdict: await verifyShard(options, shard) });
+  tell({ type: 'done' });
+} finally {
+  await loader.close();
+  await journal.close();
+  main.close();
+}
