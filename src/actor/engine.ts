@@ -45,6 +45,8 @@ export interface Engine {
   newBookId(scope: string | null): BookId;
   /** Routed by the command's book or code. An unknown code is refused here. `reply` is called exactly once, never before this returns. */
   command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
+  /** True while any request would be refused for want of room, so that it need not be read. */
+  isFull(): boolean;
   /** `shard` is needed for `listBooks` and `listUserCodes`, which ask one shard; the others are routed by book or code. */
   query(query: Query, shard: ShardId | null, reply: (reply: QueryReply) => void): void;
 }

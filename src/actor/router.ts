@@ -210,6 +210,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     newBookId,
     command,
     query,
+    isFull: () => links.every(({ underWay }) => underWay >= mailboxMax),
     connect(thread, port) {
       disconnect(thread);
       const link = links[thread] as ThreadLink;

@@ -181,6 +181,12 @@ export class Exchange {
       this.retryLater('overloaded', UNAVAILABLE_DETAIL.overloaded, 1000, true);
       return;
     }
+    // Before anything is parsed: past the knee, refusing must cost less than answering.
+    if (route.change && services.engine.isFull()) {
+      services.counters.add('overloaded', 1);
+      this.retryLater('overloaded', UNAVAILABLE_DETAIL.overloaded, 1000);
+      return;
+    }
     if (head.contentLength > route.bodyBytesMax) {
       this.refuseBodySize(route);
       return;

@@ -187,3 +187,23 @@ describe('a rate limit', () => {
     assert.equal(limit.blockedUntil('c', 103), 160);
   });
 });
+
+describe('a full engine', () => {
+  it('refuses changes before their bodies are looked at, answers reads, and the connection goes on', async (t) => {
+    const served = await serveFor(t, {});
+    served.engine.full = true;
+    const head = (length: number) =>
+      `POST /api/v1/coupons/assign HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+    const get = 'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n';
+    // The second body comes in two pieces, and looks like a request.
+    const pieces = [`${head(5)}no{js`, `${head(get.length)}${get.slice(0, 7)}`, get.slice(7), get];
+    const answers = await served.raw(pieces, '"alive"');
+    assert.equal(answers.split('HTTP/1.1 503').length, 3);
+    assert.equal(answers.split('Retry-After: 1').length, 3);
+    assert.equal(answers.split('HTTP/1.1 200').length, 2);
+    assert.doesNotMatch(answers, /Connection: close/i);
+    assert.equal(served.engine.commands.length, 0);
+    served.engine.full = false;
+    assert.equal((await served.call('POST', '/api/v1/coupons/assign', { as: ADMIN, body: {} })).status, 400);
+  });
+});

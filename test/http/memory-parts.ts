@@ -28,6 +28,7 @@ export interface MemoryEngine extends Engine {
   /** What the next command or query is answered with, whatever it asks. */
   next: CommandReply | QueryReply | null;
   /** Holds replies back until `release`. */
+  full: boolean;
   holding: boolean;
   release(): void;
   readonly codes: Map<string, CodeView>;
@@ -64,6 +65,8 @@ export function createMemoryEngine(): MemoryEngine {
     commands: [],
     queries: [],
     next: null,
+    full: false,
+    isFull: () => engine.full,
     holding: false,
     codes,
     release() {
