@@ -93,7 +93,12 @@ async function startParts(
   stops.push(release);
   const databaseUrl = await openDatabase(config, log, stops);
   await migrate(databaseUrl);
-  const store = createControlStore({ url: databaseUrl, poolMax: CONTROL_CONNECTIONS_MAX, shardCount: config.shards });
+  const store = createControlStore({
+    url: databaseUrl,
+    poolMax: CONTROL_CONNECTIONS_MAX,
+    shardCount: config.shards,
+    isOwn: config.databaseUrl === null,
+  });
   stops.push(() => store.close());
   await store.checkShardCount();
   const accounts = createAccounts(store);

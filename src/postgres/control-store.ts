@@ -17,13 +17,15 @@ export interface ControlStoreOptions {
   /** Connections for short questions. Each big batch that is being staged has one more of its own. */
   readonly poolMax: number;
   readonly shardCount: number;
+  /** It is the embedded one. */
+  readonly isOwn: boolean;
 }
 
 const CONNECT_MS_MAX = 5_000;
 const QUERY_MS_MAX = 60_000;
 
 /** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
-export function createControlStore({ url, poolMax, shardCount }: ControlStoreOptions): ControlStore & {
+export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlStoreOptions): ControlStore & {
   /** Throws when this database was begun with another number of shards; notes it in a new one. */
   checkShardCount(): Promise<void>;
 } {
@@ -58,7 +60,7 @@ export function createControlStore({ url, poolMax, shardCount }: ControlStoreOpt
 
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
-    stage: (shard, bookId) => openStaging({ url, use, shard, bookId }),
+    stage: (shard, bookId) => openStaging({ url, use, isOwn, shard, bookId }),
     discardBatch: (batchId) => use((client) => removeBatch(client, batchId)),
     ...createJobStore(use),
     async history(shard, code, beforeSeq, limit) {

@@ -25,6 +25,7 @@
  * and the whole is begun again.
  */
 import { once } from 'node:events';
+import { setPriority } from 'node:os';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { BookId, ShardId } from '../domain/ids.js';
@@ -35,6 +36,7 @@ import type { Staging } from './store.js';
 
 const HELD_BYTES_MAX = 64 * 1024;
 const PIECE_BYTES = 1024 * 1024;
+const BULK_NICE = 10;
 const UNIQUE_VIOLATION = '23505';
 
 interface Finished {
@@ -49,12 +51,14 @@ export interface StagingOptions {
   readonly url: string;
   /** Borrows a pooled connection for something short. */
   readonly use: <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>;
+  /** PostgreSQL is ours and on this machine: bulk work may be told to step back. */
+  readonly isOwn: boolean;
   readonly shard: ShardId;
   readonly bookId: BookId;
 }
 
 /** Rejects, here and in every call, when PostgreSQL can't be reached; then nothing of the batch will ever be live. */
-export async function openStaging({ url, use, shard, bookId }: StagingOptions): Promise<Staging> {
+export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOptions): Promise<Staging> {
   const batchId = await use((client) => beginBatch(client, shard, bookId));
   let held: Uint8Array[] = [];
   let heldBytes = 0;
@@ -73,7 +77,7 @@ export async function openStaging({ url, use, shard, bookId }: StagingOptions): 
   }
 
   async function spill(): Promise<BulkTable> {
-    const opened = await openBulkTable(url);
+    const opened = await openBulkTable(() => connectForBulk(url, isOwn));
     bulk = opened;
     const first = held;
     held = [];
@@ -138,9 +142,25 @@ interface BulkTable {
   giveUp(): void;
 }
 
-/** A temporary table on its own connection. While PostgreSQL takes one piece, the next is collected. */
-async function openBulkTable(url: string): Promise<BulkTable> {
+/**
+ * When cores are short, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a process on this machine, and gets
+ * a lower priority, where the system lets us; of another one, the number would be that of some other process here.
+ */
+async function connectForBulk(url: string, isOwn: boolean): Promise<pg.Client> {
   const client = await connect(url);
+  if (!isOwn) return client;
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  try {
+    if (rows[0] !== undefined) setPriority(rows[0].pid, BULK_NICE);
+  } catch {
+    // Then it runs beside the others as one of them.
+  }
+  return client;
+}
+
+/** A temporary table on its own connection. While PostgreSQL takes one piece, the next is collected. */
+async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<BulkTable> {
+  const client = await connectBulk();
   const clients = [client];
   let piece: Uint8Array[] = [];
   let pieceBytes = 0;
@@ -202,7 +222,7 @@ async function openBulkTable(url: string): Promise<BulkTable> {
     countMin: number,
   ): Promise<{ kind: 'moved'; count: number } | { kind: 'short'; missing: number } | { kind: 'exists' }> {
     await client.query('ANALYZE staged');
-    const writer = await connect(url);
+    const writer = await connectBulk();
     clients.push(writer);
     const fresh = looksFirst ? 'WHERE NOT EXISTS (SELECT FROM codes AS c WHERE c.code = s.code)' : '';
     try {

@@ -63,7 +63,7 @@ export async function projectBook(
   settings: Partial<BookSettings> = {},
   bookId: BookId = BOOK,
 ): Promise<ReturnType<typeof changeLog>> {
-  const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS });
+  const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
   const staging = await store.stage(SHARD, bookId);
   await staging.write(codes);
   const { size, count } = await staging.finish();

@@ -11,7 +11,7 @@ const server = testServer();
 
 async function openStore(t: { after(work: () => Promise<unknown>): void }, shardCount = SHARDS) {
   const { url, sql } = await server.database();
-  const store = createControlStore({ url, poolMax: 3, shardCount });
+  const store = createControlStore({ url, poolMax: 3, shardCount, isOwn: true });
   t.after(() => store.close());
   return { url, sql, store };
 }
@@ -97,7 +97,7 @@ test('an email is one account, however it is written', async (t) => {
 
 test('the generator key is made once, and counters are given out once each', async (t) => {
   const { url, store } = await openStore(t);
-  const other = createControlStore({ url, poolMax: 1, shardCount: SHARDS });
+  const other = createControlStore({ url, poolMax: 1, shardCount: SHARDS, isOwn: true });
   t.after(() => other.close());
   const [key, same] = await Promise.all([store.generatorKey(), other.generatorKey()]);
   assert.equal(key.length, 32);

@@ -95,7 +95,7 @@ test('only the asked shards come, and only codes of live batches, each at its in
   const { url } = await database();
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
   const loader = createSnapshotLoader({ url });
-  const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS });
+  const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
   t.after(() => Promise.all([writer.close(), loader.close(), store.close()]));
   const shards = [asShardId(0), asShardId(3)];
   for (const shard of shards) {
@@ -260,7 +260,7 @@ async function addBook(
   settings: Partial<typeof SETTINGS>,
   shardId = SHARD,
 ): Promise<number> {
-  const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS });
+  const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
   const staging = await store.stage(shardId, bookId);
   const codes = codesOf(shardId, bookId, count);
   await staging.write(codes.toReversed());

@@ -22,7 +22,7 @@ async function openStore(t: { after(work: () => Promise<unknown>): void }): Prom
   readonly store: ControlStore;
 }> {
   const { url, sql } = await server.database();
-  const store = createControlStore({ url, poolMax: 3, shardCount: SHARDS });
+  const store = createControlStore({ url, poolMax: 3, shardCount: SHARDS, isOwn: true });
   t.after(() => store.close());
   return { url, sql, store };
 }
