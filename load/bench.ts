@@ -33,6 +33,10 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 process.exitCode = await main();
 
 async function main(): Promise<number> {
+  if (process.argv.includes('--help')) {
+    say(USAGE);
+    return 0;
+  }
   const options = orUsage(() => readOptions(process.argv.slice(2)));
   if (options === null) return 2;
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-bench-'));
