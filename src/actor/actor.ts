@@ -79,8 +79,6 @@ export type ActorStatus = 'recovering' | 'serving' | 'stopped';
 const RECOVER_DELAY_MS = 50;
 const RECOVER_DELAY_MS_MAX = 1000;
 const LEASE_TIMER_MS_MAX = 1000;
-/** So many replies are worth a commit while another is in flight. */
-const COMPANY_REPLIES = 64;
 /** Codes in a step of a digest: about a millisecond. */
 const DIGEST_STEP = 2_000;
 
@@ -265,8 +263,9 @@ export function createActor(options: ActorOptions): Actor {
       return;
     }
     if (inFlight.length >= writer.inFlightMax) return;
-    // A small commit costs the medium as much as a large one: behind another it waits for company, or for that to land.
-    if (inFlight.length > 0 && replies.length < COMPANY_REPLIES) return;
+    // A small commit costs the medium as much as a large one: behind another it waits until it is as large, or that has landed.
+    const last = inFlight.at(-1);
+    if (last !== undefined && replies.length < last.replies.length) return;
     const commit: Commit = { entries: encodeEntries(changes), replies };
     changes = new Map();
     replies = [];
