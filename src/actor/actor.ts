@@ -81,6 +81,8 @@ const RECOVER_DELAY_MS_MAX = 1000;
 const LEASE_TIMER_MS_MAX = 1000;
 /** Codes in a step of a digest: about a millisecond. */
 const DIGEST_STEP = 2_000;
+/** Codes that get their places in one turn: about a tenth of a millisecond. */
+const SETTLE_STEP = 4_000;
 
 interface Reply {
   readonly shard: ShardId;
@@ -127,6 +129,7 @@ export function createActor(options: ActorOptions): Actor {
   /** Batches being loaded into the memory of this generation. */
   let staging = new Map<number, Promise<void>>();
   let leaseTimerMs = Number.POSITIVE_INFINITY;
+  let isSettling = false;
 
   // ─── A turn: decide, apply, collect ────────────────────────────────────────────────────────────────────────
 
@@ -161,6 +164,7 @@ export function createActor(options: ActorOptions): Actor {
     switch (verdict.kind) {
       case 'change': {
         record(state, verdict.change);
+        if (batchOf(command) !== null) settleSoon();
         const { outcome } = verdict;
         hold(shard, state.seq, { to, id, reply: { kind: 'done', outcome, shard, seq: state.seq, replayed: false } });
         return;
@@ -238,6 +242,17 @@ export function createActor(options: ActorOptions): Actor {
     const list = changes.get(shard);
     if (list === undefined) changes.set(shard, [change]);
     else list.push(change);
+  }
+
+  /** What a large batch leaves to be done after it went live, in steps, while others are served. */
+  function settleSoon(): void {
+    if (isSettling) return;
+    isSettling = true;
+    options.defer(function step() {
+      isSettling = false;
+      for (const state of states.values()) if (state.settle(SETTLE_STEP)) isSettling = true;
+      if (isSettling) options.defer(step);
+    });
   }
 
   function hold(shard: ShardId, seq: Seq, message: ActorReply): void {
@@ -372,6 +387,7 @@ export function createActor(options: ActorOptions): Actor {
     for (const [shard, state] of states) durable.set(shard, state.seq);
     if (status === 'recovering') setStatus('serving');
     armLeaseTimer();
+    settleSoon();
   }
 
   /** Answers what was in flight when the journal failed, now that it is known how much of it is durable. */

@@ -19,8 +19,16 @@ export const AVAILABLE = 1;
 /** Has a user. Whether it is redeemed or locked too is told by its record. */
 export const IN_USE = 2;
 
+/** Book and phase of a row that was never set. */
+const UNTOUCHED = 0;
 const PHASE_BITS = 2;
 const PHASE_MASK = (1 << PHASE_BITS) - 1;
+
+/** Codes that have gone live and whose rows do not say so yet. See `Pool`. */
+export interface Joining {
+  readonly book: number;
+  joins(index: number): boolean;
+}
 
 export class CodeTable {
   readonly #rows = new Rows(4);
@@ -35,6 +43,8 @@ export class CodeTable {
   readonly used = new CodeRecords();
   /** One past the highest index ever reserved. */
   #nextIndex = 0;
+  /** Where a batch has gone live whose codes are not all touched yet. */
+  readonly joining = new Set<Joining>();
   #lastCode: string | null = null;
   #lastFound = -1;
 
@@ -74,7 +84,13 @@ export class CodeTable {
   }
 
   phase(index: number): number {
-    return this.#bookAndPhase.get(index) & PHASE_MASK;
+    const bookAndPhase = this.#bookAndPhase.get(index);
+    return bookAndPhase === UNTOUCHED && this.#joiningBook(index) !== -1 ? AVAILABLE : bookAndPhase & PHASE_MASK;
+  }
+
+  /** The code was loaded, and nothing more. */
+  isUntouched(index: number): boolean {
+    return this.#bookAndPhase.get(index) === UNTOUCHED;
   }
 
   setPhase(index: number, phase: number): void {
@@ -82,11 +98,20 @@ export class CodeTable {
   }
 
   book(index: number): number {
-    return this.#bookAndPhase.get(index) >>> PHASE_BITS;
+    const bookAndPhase = this.#bookAndPhase.get(index);
+    return bookAndPhase === UNTOUCHED ? Math.max(0, this.#joiningBook(index)) : bookAndPhase >>> PHASE_BITS;
   }
 
   setBook(index: number, book: number): void {
-    this.#bookAndPhase.set(index, (book << PHASE_BITS) | this.phase(index));
+    this.#bookAndPhase.set(index, (book << PHASE_BITS) | (this.#bookAndPhase.get(index) & PHASE_MASK));
+  }
+
+  /** Number of the book that an untouched code joins, or -1. */
+  #joiningBook(index: number): number {
+    // Mostly there is none, and asking for the size costs less than beginning to go over them.
+    if (this.joining.size === 0) return -1;
+    for (const joining of this.joining) if (joining.joins(index)) return joining.book;
+    return -1;
   }
 
   poolPlace(index: number): number {

@@ -2,44 +2,103 @@
  * The available codes of a book: an array of indexes in no order. Drawing takes a uniformly random place and fills it
  * with the last; giving back appends. Each code knows its place, so that a particular one can be taken too. O(1) all,
  * no scan, no bias.
+ *
+ * A batch of a million that goes live would keep the shard for 40 ms if all of its codes were given their places at once. So
+ * they join as a range of indexes, and are available from that moment on; places are given in steps (`settle`), or to a code
+ * when it is taken:
+ *
+ *     places   0 … placed - 1 │ placed …              what a draw is made from
+ *              the array      │ next … end - 1        an index that has been taken, or has a place by now: drawn again
  */
-import type { CodeTable } from './code-table.js';
+import { AVAILABLE, type CodeTable } from './code-table.js';
 import { uint32Column } from './paged.js';
 import { below, type Random } from './random.js';
 
+const JOIN_STEP = 4096;
+
 export class Pool {
+  /** The book's number in the shard. */
+  readonly book: number;
   readonly #codes: CodeTable;
   readonly #indexes = uint32Column();
-  #count = 0;
+  #placed = 0;
+  /** Of the range that joins, what `settle` has not come to. */
+  #next = 0;
+  #end = 0;
+  /** How many of them have no place yet. */
+  #unplaced = 0;
 
-  constructor(codes: CodeTable) {
+  constructor(codes: CodeTable, book: number) {
     this.#codes = codes;
+    this.book = book;
   }
 
   get count(): number {
-    return this.#count;
+    return this.#placed + this.#unplaced;
+  }
+
+  /** Makes a loaded code available. */
+  add(index: number): void {
+    this.#codes.setBook(index, this.book);
+    this.#codes.setPhase(index, AVAILABLE);
+    this.put(index);
+  }
+
+  /** Makes the loaded codes `first .. end - 1` available, every one of which is there. */
+  join(first: number, end: number): void {
+    while (this.settle(JOIN_STEP));
+    this.#next = first;
+    this.#end = end;
+    this.#unplaced = end - first;
+    this.#codes.joining.add(this);
+  }
+
+  /** Whether the code has joined and has no place yet. */
+  joins(index: number): boolean {
+    return index >= this.#next && index < this.#end && this.#codes.isUntouched(index);
+  }
+
+  /** Goes over so many of the codes that join. True when there are more. */
+  settle(count: number): boolean {
+    const end = Math.min(this.#next + count, this.#end);
+    for (; this.#next < end; this.#next++) if (this.#codes.isUntouched(this.#next)) this.#place(this.#next);
+    if (end < this.#end) return true;
+    this.#codes.joining.delete(this);
+    return false;
   }
 
   put(index: number): void {
-    this.#indexes.set(this.#count, index);
-    this.#codes.setPoolPlace(index, this.#count);
-    this.#count++;
+    this.#indexes.set(this.#placed, index);
+    this.#codes.setPoolPlace(index, this.#placed);
+    this.#placed++;
   }
 
   /** A random available code, left in the pool. The pool must not be empty. */
   draw(random: Random): number {
-    return this.#indexes.get(below(random, this.#count));
+    for (;;) {
+      const place = below(random, this.#placed + this.#end - this.#next);
+      if (place < this.#placed) return this.#indexes.get(place);
+      const index = this.#next + place - this.#placed;
+      if (this.#codes.isUntouched(index)) return index;
+    }
   }
 
   take(index: number): void {
+    if (this.joins(index)) this.#place(index);
     const place = this.#codes.poolPlace(index);
-    if (place >= this.#count || this.#indexes.get(place) !== index) throw new Error(`code ${index} is not in its pool`);
-    const last = this.#indexes.get(--this.#count);
+    if (place >= this.#placed || this.#indexes.get(place) !== index)
+      throw new Error(`code ${index} is not in its pool`);
+    const last = this.#indexes.get(--this.#placed);
     this.#indexes.set(place, last);
     this.#codes.setPoolPlace(last, place);
   }
 
   bytes(): number {
     return this.#indexes.bytes();
+  }
+
+  #place(index: number): void {
+    this.#unplaced--;
+    this.add(index);
   }
 }

@@ -65,6 +65,7 @@ export class ShardState {
   readonly #books = new Map<BookId, BookState>();
   readonly #staged = new Map<number, Staged>();
   readonly #live = new Set<number>();
+  readonly #settling = new Set<BookState>();
   /** Is told of changes while it is there. */
   witness: Witness | null = null;
   /** Sequence of the last event applied. */
@@ -102,7 +103,7 @@ export class ShardState {
     const added: BookState = {
       book,
       number: this.booksByNumber.length,
-      pool: new Pool(this.codes),
+      pool: new Pool(this.codes, this.booksByNumber.length),
       ranges: [],
       total: 0,
       locked: 0,
@@ -156,14 +157,27 @@ export class ShardState {
     }
   }
 
-  /** The staged codes join their book's pool. */
+  /** The staged codes join their book's pool. `settle` finishes what this begins. */
   goLive(batchId: number, book: BookState): void {
     const staged = this.#staged.get(batchId);
     if (staged === undefined) throw new Error(`batch ${batchId} is not staged`);
     this.#staged.delete(batchId);
     const end = staged.first + staged.size;
-    for (let index = staged.first; index < end; index++) if (this.codes.exists(index)) this.addAvailable(index, book);
+    if (staged.count === staged.size) {
+      book.pool.join(staged.first, end);
+      book.total += staged.count;
+      this.#settling.add(book);
+    } else {
+      for (let index = staged.first; index < end; index++) if (this.codes.exists(index)) this.addAvailable(index, book);
+    }
     this.addRange(book, batchId, staged.first, end);
+  }
+
+  /** Gives so many codes that went live their places. True when there are more; nobody can tell the difference but by time. */
+  settle(count: number): boolean {
+    const [book] = this.#settling;
+    if (book !== undefined && !book.pool.settle(count)) this.#settling.delete(book);
+    return this.#settling.size > 0;
   }
 
   /** Ranges stay in index order, whichever batch went live first: lists are paged by index. */
@@ -176,9 +190,7 @@ export class ShardState {
 
   addAvailable(index: number, book: BookState): void {
     if (this.codes.phase(index) !== STAGED) throw new Error(`code ${index} is live already`);
-    this.codes.setBook(index, book.number);
-    this.codes.setPhase(index, AVAILABLE);
-    book.pool.put(index);
+    book.pool.add(index);
     book.total++;
   }
 

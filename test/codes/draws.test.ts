@@ -9,7 +9,7 @@ const CODES = 1000;
 const DRAWS = 1_000_000;
 
 it('1,000,000 draws from 1,000 codes, each given back, pass a chi-squared test', () => {
-  const pool = new Pool(new CodeTable());
+  const pool = new Pool(new CodeTable(), 0);
   for (let index = 0; index < CODES; index++) pool.put(index);
   const random = systemRandom();
   const counts = new Uint32Array(CODES);

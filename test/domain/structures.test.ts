@@ -1,7 +1,7 @@
 /** The structures under the rules: columns, strings, leases, users, the pool. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CodeRecords, CodeTable } from '../../src/domain/code-table.js';
+import { AVAILABLE, CodeRecords, CodeTable, IN_USE, STAGED } from '../../src/domain/code-table.js';
 import { LeaseHeap } from '../../src/domain/lease-heap.js';
 import { byteColumn, float64Column, uint32Column } from '../../src/domain/paged.js';
 import { Pool } from '../../src/domain/pool.js';
@@ -312,7 +312,7 @@ test('the user table tells a thousand books of a thousand users apart', () => {
 describe('the pool', () => {
   const filled = (count: number) => {
     const codes = new CodeTable();
-    const pool = new Pool(codes);
+    const pool = new Pool(codes, 0);
     for (let index = 0; index < count; index++) pool.put(index);
     return pool;
   };
@@ -346,6 +346,67 @@ describe('the pool', () => {
       pool.take(index);
     }
     assert.equal(seen.size, 500);
+  });
+
+  test('codes that join are drawn and taken at once, whatever settling has come to, and without bias', () => {
+    const codes = new CodeTable();
+    const pool = new Pool(codes, 7);
+    for (let index = 0; index < 100; index++) pool.add(index);
+    pool.join(100, 1_000);
+    assert.equal(pool.count, 1_000);
+    assert.equal(codes.phase(500), AVAILABLE);
+    assert.equal(codes.book(500), 7);
+    // Some settled, some taken out of the middle before they were, some of those given back.
+    assert.equal(pool.settle(250), true);
+    const taken = new Set<number>();
+    for (let index = 300; index < 400; index += 2) {
+      pool.take(index);
+      codes.setPhase(index, IN_USE);
+      taken.add(index);
+    }
+    for (let index = 300; index < 350; index += 2) {
+      codes.setPhase(index, AVAILABLE);
+      pool.put(index);
+      taken.delete(index);
+    }
+    assert.equal(pool.count, 1_000 - taken.size);
+    const drawn = new Array<number>(1_000).fill(0);
+    const draws = 1_000_000;
+    for (let n = 0; n < draws; n++) {
+      const index = pool.draw(random);
+      drawn[index] = (drawn[index] ?? 0) + 1;
+    }
+    for (const index of taken) assert.equal(drawn[index], 0);
+    const expected = draws / pool.count;
+    const chiSquared = drawn.reduce(
+      (sum, count, n) => sum + (taken.has(n) ? 0 : (count - expected) ** 2 / expected),
+      0,
+    );
+    // 974 degrees of freedom, one in a million on either side.
+    assert(chiSquared > 773 && chiSquared < 1_202, `chi-squared is ${chiSquared}`);
+    while (pool.settle(100));
+    assert.equal(codes.joining.size, 0);
+    const seen = new Set(taken);
+    for (; pool.count > 0; ) {
+      const index = pool.draw(random);
+      assert(!seen.has(index));
+      seen.add(index);
+      pool.take(index);
+      codes.setPhase(index, IN_USE);
+    }
+    assert.equal(seen.size, 1_000);
+  });
+
+  test('a second batch may join while the first is settling', () => {
+    const codes = new CodeTable();
+    const pool = new Pool(codes, 0);
+    pool.join(0, 10_000);
+    pool.settle(10);
+    pool.join(20_000, 20_005);
+    assert.equal(pool.count, 10_005);
+    assert.equal(codes.phase(9_999), AVAILABLE);
+    assert.equal(codes.phase(20_004), AVAILABLE);
+    assert.equal(codes.phase(15_000), STAGED);
   });
 
   test('refuses to take what isn’t in it', () => {
