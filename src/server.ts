@@ -211,8 +211,9 @@ function shardData(
   },
 ): ShardThreadData {
   const { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shardThreads, logLevel } = config;
+  const isOwnDatabase = config.databaseUrl === null;
   const state = { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: Math.floor(idempotencyBytesMax / shardThreads) };
-  return { ...data, journal: location, state, logLevel };
+  return { ...data, isOwnDatabase, journal: location, state, logLevel };
 }
 
 function httpData(

@@ -10,6 +10,8 @@ export interface ShardThreadData {
   readonly shards: readonly ShardId[];
   readonly journal: JournalLocation;
   readonly databaseUrl: string;
+  /** Embedded, on this machine. */
+  readonly isOwnDatabase: boolean;
   readonly state: Omit<StateOptions, 'shard'>;
   readonly checkpoints: SharedArrayBuffer;
   readonly logLevel: LogLevel;

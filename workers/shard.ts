@@ -19,7 +19,7 @@ await runShardThread({
   main: parentPort,
   shards: data.shards,
   journal: await openJournal(data.journal, log),
-  loader: createSnapshotLoader({ url: data.databaseUrl }),
+  loader: createSnapshotLoader({ url: data.databaseUrl, isOwn: data.isOwnDatabase }),
   state: data.state,
   clock,
   log,

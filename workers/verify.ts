@@ -12,7 +12,7 @@ const main = parentPort;
 const data = workerData as VerifyThreadData;
 const log = createLogger({ level: data.logLevel, thread: 'verify' });
 const journal = await openJournal(data.journal, log);
-const loader = createSnapshotLoader({ url: data.databaseUrl });
+const loader = createSnapshotLoader({ url: data.databaseUrl, isOwn: false });
 const waiting = new Map<number, (answer: ToVerifyThread) => void>();
 let nextId = 1;
 

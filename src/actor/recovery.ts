@@ -218,7 +218,7 @@ export async function stageBatch(
   const publishing: Promise<void>[] = [];
   const hashes = collectHashes((of, full) => publishing.push(options.publishCodes(of, full)));
   state.stage(batch.batchId, batch.size, firstIndex);
-  await options.loader.loadBatch(batch.batchId, (ordinal, bytes, start, end) => {
+  await options.loader.loadBatch(batch, (ordinal, bytes, start, end) => {
     state.stageCode(batch.batchId, ordinal, bytes, start, end);
     hashes.add(shard, bytes, start, end);
   });

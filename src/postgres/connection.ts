@@ -2,9 +2,11 @@
  * Connections that may break. A PostgreSQL that stops or is restarted makes the calls under way reject, and the next
  * call connects anew; between calls a broken connection is only noted.
  */
+import { setPriority } from 'node:os';
 import pg from 'pg';
 
 const CONNECT_MS_MAX = 5_000;
+const BULK_NICE = 10;
 
 /** A connected client whose loss, while nobody uses it, is no unhandled 'error' event. */
 export async function connect(url: string): Promise<pg.Client> {
@@ -17,6 +19,19 @@ export async function connect(url: string): Promise<pg.Client> {
   client.on('error', () => undefined);
   await client.connect();
   return client;
+}
+
+/**
+ * When cores are short, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a process on this machine, and gets
+ * a lower priority, where the system lets us; of another one, the number would be that of some other process here.
+ */
+export async function stepBack(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  try {
+    if (rows[0] !== undefined) setPriority(rows[0].pid, BULK_NICE);
+  } catch {
+    // Then it runs beside the others as one of them.
+  }
 }
 
 /** One connection, made when it is first needed, used by one caller at a time, replaced when it breaks. */

@@ -3,11 +3,11 @@
  * came from the socket. What is needed of it is read from there; the next row overwrites the offsets.
  */
 import type pg from 'pg';
-import { to as copyTo } from 'pg-copy-streams';
+import { copyFramesOut, FRAME_HEAD_BYTES } from './copy-frames.js';
 
 const HEADER_BYTES = 19;
-/** What is taken from the socket at a time: pg-copy-streams goes over all of it at once, 26,000 short rows in a mebibyte. */
-const STREAM_BYTES = 64 * 1024;
+/** Stands in place of the number of columns, behind the last row. */
+const TRAILER = -1;
 
 /** One row of binary COPY. Valid during the call that it is handed to. */
 export interface BinaryRow {
@@ -35,27 +35,19 @@ export async function copyOut(
   onRow: (row: BinaryRow) => void,
 ): Promise<number> {
   const reader = new RowReader(columns, onRow);
-  const stream = client.query(copyTo(`COPY (${select}) TO STDOUT (FORMAT binary)`, { highWaterMark: STREAM_BYTES }));
-  let failure: unknown = null;
-  // After a failure the rest is still taken, so that the connection stays good.
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    try {
-      for (let isMore = failure === null && reader.feed(chunk); isMore; isMore = reader.goOn()) await turn();
-    } catch (error) {
-      failure = error ?? new Error('a row could not be taken');
-    }
-  }
-  if (failure !== null) throw failure;
-  if (!reader.ended) throw new Error('COPY ended in the middle of a row');
+  await copyFramesOut(client, `COPY (${select}) TO STDOUT (FORMAT binary)`, async (frames) => {
+    for (let isMore = reader.feed(frames); isMore; isMore = reader.goOn()) await turn();
+  });
   return reader.rows;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** Every CopyData message is a row, but for the header, which comes with the first one, and the trailer. */
 class RowReader implements BinaryRow {
   bytes: Buffer = Buffer.alloc(0);
   rows = 0;
-  ended = false;
+  #at = 0;
   #begun = false;
   readonly #columns: number;
   readonly #onRow: (row: BinaryRow) => void;
@@ -69,57 +61,45 @@ class RowReader implements BinaryRow {
     this.#lengths = new Int32Array(columns);
   }
 
-  /** True when there is more of it for another turn. */
-  feed(chunk: Buffer): boolean {
-    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
+  /** Takes whole messages. True when there is more of them for another turn. */
+  feed(frames: Buffer): boolean {
+    this.bytes = frames;
+    this.#at = 0;
     return this.goOn();
   }
 
   goOn(): boolean {
-    let at = 0;
-    if (!this.#begun) {
-      if (this.bytes.length < HEADER_BYTES) return false;
+    const { length } = this.bytes;
+    for (let count = 0; this.#at < length; count++) {
+      if (count === ROWS_PER_TURN) return true;
+      let at = this.#at + FRAME_HEAD_BYTES;
+      this.#at += 1 + int32(this.bytes, this.#at + 1);
+      if (!this.#begun) at += HEADER_BYTES;
       this.#begun = true;
-      at = HEADER_BYTES;
-    }
-    let isMore = false;
-    for (let count = 0; !this.ended; count++) {
-      const next = this.#locate(at);
-      if (next === -1) break;
-      if (count === ROWS_PER_TURN) {
-        isMore = true;
-        break;
+      // The header may come alone.
+      if (at < this.#at && this.#locate(at)) {
+        this.rows++;
+        this.#onRow(this);
       }
-      at = next;
-      if (this.ended) break;
-      this.rows++;
-      this.#onRow(this);
     }
-    this.bytes = this.bytes.subarray(at);
-    return isMore;
+    return false;
   }
 
-  /** Finds the columns of the row that begins at `at`; returns where the next begins, or -1 when not all of it is here. */
-  #locate(at: number): number {
+  /** Finds the columns of the row at `at`. False for the trailer. */
+  #locate(at: number): boolean {
     const { bytes } = this;
-    const { length } = bytes;
-    if (at + 2 > length) return -1;
     const count = int16(bytes, at);
-    at += 2;
-    if (count === -1) {
-      this.ended = true;
-      return at;
-    }
+    if (count === TRAILER) return false;
     if (count !== this.#columns) throw new Error(`a row has ${count} columns, not ${this.#columns}`);
+    let place = at + 2;
     for (let column = 0; column < count; column++) {
-      if (at + 4 > length) return -1;
-      const size = int32(bytes, at);
-      at += 4;
-      this.#starts[column] = at;
+      const size = int32(bytes, place);
+      place += 4;
+      this.#starts[column] = place;
       this.#lengths[column] = size;
-      if (size > 0) at += size;
+      if (size > 0) place += size;
     }
-    return at > length ? -1 : at;
+    return true;
   }
 
   isNull(column: number): boolean {

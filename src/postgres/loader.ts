@@ -10,22 +10,39 @@ import type pg from 'pg';
 import type { BookSettings } from '../domain/book.js';
 import { asBookId, asSeq, asShardId, type ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
-import { createLink, transaction } from './connection.js';
+import { createLink, stepBack, transaction } from './connection.js';
 import { copyOut } from './copy-out.js';
 import type { SnapshotLoader, SnapshotSink } from './store.js';
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+const LARGE_BATCH = 50_000;
+
+export interface LoaderOptions {
+  readonly url: string;
+  /** PostgreSQL is ours and on this machine: it may be told to step back while a large batch is loaded. */
+  readonly isOwn: boolean;
+}
 
 /** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
-export function createSnapshotLoader({ url }: { readonly url: string }): SnapshotLoader {
+export function createSnapshotLoader({ url, isOwn }: LoaderOptions): SnapshotLoader {
   // A scan that joins another one in the middle would read the codes of a batch in two parts.
-  const link = createLink(url, (client) => client.query('SET synchronize_seqscans = off'));
+  const prepare = (client: pg.Client): Promise<unknown> => client.query('SET synchronize_seqscans = off');
+  const link = createLink(url, prepare);
+  /** Callers are being served, and the codes of a large batch can come a little later. */
+  const linkBehind = createLink(url, async (client) => {
+    await prepare(client);
+    if (isOwn) await stepBack(client);
+  });
   return {
     load: (shards, rememberedAfterMs, sink) =>
       link.use((client) => transaction(client, BEGIN, () => load(client, shards, rememberedAfterMs, sink))),
-    loadBatch: (batchId, code) =>
-      link.use((client) => transaction(client, BEGIN, () => loadBatch(client, batchId, code))),
-    close: () => link.close(),
+    loadBatch: ({ batchId, size }, code) =>
+      (size > LARGE_BATCH ? linkBehind : link).use((client) =>
+        transaction(client, BEGIN, () => loadBatch(client, batchId, code)),
+      ),
+    async close() {
+      await Promise.all([link.close(), linkBehind.close()]);
+    },
   };
 }
 

@@ -24,19 +24,16 @@
  * refuses it where one was there, and only then they are looked for. For generated codes `refill` brings others in their place,
  * and the whole is begun again.
  */
-import { once } from 'node:events';
-import { setPriority } from 'node:os';
 import type pg from 'pg';
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { BookId, ShardId } from '../domain/ids.js';
-import { connect, giveUp, orLost, transaction } from './connection.js';
+import { connect, giveUp, orLost, stepBack, transaction } from './connection.js';
+import { copyFramesIn, copyFramesOut } from './copy-frames.js';
 import { copyTextIn } from './copy-in.js';
 import { removeBatch } from './staged-batches.js';
 import type { Staging } from './store.js';
 
 const HELD_BYTES_MAX = 64 * 1024;
 const PIECE_BYTES = 1024 * 1024;
-const BULK_NICE = 10;
 const UNIQUE_VIOLATION = '23505';
 
 interface Finished {
@@ -142,19 +139,9 @@ interface BulkTable {
   giveUp(): void;
 }
 
-/**
- * When cores are short, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a process on this machine, and gets
- * a lower priority, where the system lets us; of another one, the number would be that of some other process here.
- */
 async function connectForBulk(url: string, isOwn: boolean): Promise<pg.Client> {
   const client = await connect(url);
-  if (!isOwn) return client;
-  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  try {
-    if (rows[0] !== undefined) setPriority(rows[0].pid, BULK_NICE);
-  } catch {
-    // Then it runs beside the others as one of them.
-  }
+  if (isOwn) await stepBack(client);
   return client;
 }
 
@@ -283,31 +270,9 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
 
 /** The rows of one COPY into another. Resolves with their number when PostgreSQL has taken them all. */
 async function pipe(reader: pg.Client, copyOut: string, writer: pg.Client, copyIn: string): Promise<number> {
-  const out = reader.query(copyTo(copyOut, { highWaterMark: PIECE_BYTES }));
-  const into = writer.query(copyFrom(copyIn));
-  let failure: Error | null = null;
-  into.on('error', (error: Error) => {
-    failure ??= error;
-    into.emit('drain');
-  });
-  const finished = once(into, 'finish').catch(() => undefined);
-  const failed = (): Error | null => failure;
-  try {
-    // After a failure the rest is still read, so that the reader's connection stays good.
-    for await (const chunk of out as AsyncIterable<Buffer>) {
-      if (failed() === null && !into.write(chunk)) await once(into, 'drain').catch(() => undefined);
-    }
-  } catch (error) {
-    into.destroy();
-    throw error;
-  }
-  if (failed() === null) {
-    into.end();
-    await finished;
-  }
-  const broke = failed();
-  if (broke !== null) throw broke;
-  return into.rowCount ?? 0;
+  const into = await copyFramesIn(writer, copyIn);
+  await copyFramesOut(reader, copyOut, into.write);
+  return into.end();
 }
 
 async function blockCount(client: pg.Client): Promise<number> {

@@ -67,7 +67,7 @@ export interface SnapshotLoader {
   load(shards: readonly ShardId[], rememberedAfterMs: number, sink: SnapshotSink): Promise<void>;
   /** The codes of one staged or live batch, by ordinal. Rejects when the batch is not there. */
   loadBatch(
-    batchId: number,
+    batch: Pick<BatchRow, 'batchId' | 'size'>,
     code: (ordinal: number, bytes: Uint8Array, start: number, end: number) => void,
   ): Promise<void>;
   close(): Promise<void>;

@@ -41,7 +41,7 @@ test('loading gives back exactly the state that was written, after a thousand ra
   const seed = Math.floor(Math.random() * 2 ** 32);
   t.diagnostic(`seed ${seed}`);
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
-  const loader = createSnapshotLoader({ url });
+  const loader = createSnapshotLoader({ url, isOwn: true });
   t.after(() => Promise.all([writer.close(), loader.close()]));
   const shard = openShard({ idempotencyTtlMs: 60_000 }, seed);
   await addBook(url, shard, BOOK, 60, { allowMultipleRedemptions: true, metadata: { ключ: '\0' } });
@@ -72,7 +72,7 @@ test('loading gives back exactly the state that was written, after a thousand ra
 
 test('a shard with nothing in it loads as empty, at sequence 0', async (t) => {
   const { url } = await database();
-  const loader = createSnapshotLoader({ url });
+  const loader = createSnapshotLoader({ url, isOwn: true });
   t.after(() => loader.close());
   const seqs: [ShardId, number][] = [];
   const refuse = () => assert.fail('there is no row');
@@ -94,7 +94,7 @@ test('a shard with nothing in it loads as empty, at sequence 0', async (t) => {
 test('only the asked shards come, and only codes of live batches, each at its index', async (t) => {
   const { url } = await database();
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
-  const loader = createSnapshotLoader({ url });
+  const loader = createSnapshotLoader({ url, isOwn: true });
   const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
   t.after(() => Promise.all([writer.close(), loader.close(), store.close()]));
   const shards = [asShardId(0), asShardId(3)];
@@ -128,7 +128,7 @@ test('only the asked shards come, and only codes of live batches, each at its in
 test('a load is of one moment, whatever is written meanwhile', async (t) => {
   const { url } = await database();
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
-  const loader = createSnapshotLoader({ url });
+  const loader = createSnapshotLoader({ url, isOwn: true });
   t.after(() => Promise.all([writer.close(), loader.close()]));
   const shard = openShard();
   await addBook(url, shard, BOOK, 3, {});
@@ -153,19 +153,21 @@ test('a load is of one moment, whatever is written meanwhile', async (t) => {
 test('a batch is loaded by its ordinals, staged or live, and also after its rows have moved', async (t) => {
   const { url, sql } = await database();
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
-  const loader = createSnapshotLoader({ url });
+  const loader = createSnapshotLoader({ url, isOwn: true });
   t.after(() => Promise.all([writer.close(), loader.close()]));
   const shard = openShard();
   const batchId = await addBook(url, shard, BOOK, 300, {});
-  const read = async () => {
+  const read = async (size = 300) => {
     const codes: string[] = [];
-    await loader.loadBatch(batchId, (ordinal, bytes, start, end) => {
+    await loader.loadBatch({ batchId, size }, (ordinal, bytes, start, end) => {
       assert.equal(codes[ordinal], undefined, `ordinal ${ordinal} comes once`);
       codes[ordinal] = Buffer.from(bytes.subarray(start, end)).toString();
     });
     return codes;
   };
   assert.deepEqual(await read(), codesOf(SHARD, BOOK, 300));
+  // What is said to be large comes over another connection.
+  assert.deepEqual(await read(1_000_000), codesOf(SHARD, BOOK, 300));
   // Other rows after it, so that what is updated has to go elsewhere.
   await addBook(url, shard, OTHER_BOOK, 300, {});
   for (let n = 0; n < 300; n++) shard.run(assignRandom(`user-${'x'.repeat(100)}-${n}`));
@@ -177,14 +179,14 @@ test('a batch is loaded by its ordinals, staged or live, and also after its rows
   assert.equal(rows[0].moved, true);
   assert.deepEqual(await read(), codesOf(SHARD, BOOK, 300));
   await assert.rejects(
-    loader.loadBatch(999, () => undefined),
+    loader.loadBatch({ batchId: 999, size: 1 }, () => undefined),
     /there is no batch 999/,
   );
 });
 
 test('a load that PostgreSQL breaks off rejects, and the next one connects anew', async (t) => {
   const { url } = await database();
-  const loader = createSnapshotLoader({ url });
+  const loader = createSnapshotLoader({ url, isOwn: true });
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
   t.after(() => Promise.all([writer.close(), loader.close()]));
   const shard = openShard();
@@ -218,7 +220,7 @@ test('a load that PostgreSQL breaks off rejects, and the next one connects anew'
 
 test('what a sink throws ends the load and spares the next', async (t) => {
   const { url } = await database();
-  const loader = createSnapshotLoader({ url });
+  const loader = createSnapshotLoader({ url, isOwn: true });
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
   t.after(() => Promise.all([writer.close(), loader.close()]));
   const shard = openShard();

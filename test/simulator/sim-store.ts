@@ -48,7 +48,7 @@ export function createSimStore(
         mayFail();
         for (const shard of shards) loadShard(shard, foldOf(shard), rememberedAfterMs, sink);
       },
-      async loadBatch(batchId, code) {
+      async loadBatch({ batchId }, code) {
         mayFail();
         for (const [ordinal, text] of codesOf(batchId).entries()) {
           const bytes = Buffer.from(text);

@@ -40,7 +40,7 @@ export function postgresUrl(dataDir: string): string {
 
 /** The digest of each shard as it comes out of PostgreSQL alone; `shards` says how far it has to be. */
 export async function digestsInPostgres(dataDir: string, shards: Inspection): Promise<Map<number, string>> {
-  const loader = createSnapshotLoader({ url: postgresUrl(dataDir) });
+  const loader = createSnapshotLoader({ url: postgresUrl(dataDir), isOwn: true });
   try {
     const { states } = await recover(
       {

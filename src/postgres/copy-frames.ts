@@ -1,0 +1,179 @@
+/**
+ * COPY as it is on the wire: CopyData messages in both directions, `d`, length, payload, a row each when PostgreSQL sends.
+ *
+ * Rows by the million come and go as whole stretches of such messages, as the socket brought them, and nothing is made for a
+ * row. pg-copy-streams makes two objects for each, goes over a whole buffer of them in one turn, and packs them anew to send
+ * them; at a million rows that was a second of two threads that have callers to answer. It is used where the data is ours and
+ * comes in large pieces.
+ *
+ * Protocol: PostgreSQL's documentation, "COPY Operations" and "Message Formats".
+ */
+import type { Duplex } from 'node:stream';
+import type pg from 'pg';
+
+/** Type and length of a message, before its payload. */
+export const FRAME_HEAD_BYTES = 5;
+const COPY_DATA = 0x64;
+/** CopyOutResponse, CopyDone, and what may come at any time: ParameterStatus, NoticeResponse. */
+const SKIPPED = new Set([...'HcSN'].map((type) => type.charCodeAt(0)));
+
+/** Gets whole CopyData messages, heads included. Nothing more is read from the socket before the promise resolves. */
+export type TakeFrames = (frames: Buffer) => Promise<void> | undefined;
+
+type DataListener = (chunk: Buffer) => void;
+
+/**
+ * Runs `COPY … TO STDOUT`. Resolves with the number of rows when all were taken. After `take` has failed the rest is read all the
+ * same, so that the connection stays good; then this rejects with that error.
+ */
+export function copyFramesOut(client: pg.Client, copy: string, take: TakeFrames): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let stream: Duplex;
+    let listenerOfPg: DataListener | null = null;
+    let rest: Buffer = Buffer.alloc(0);
+    let failure: Error | null = null;
+    let rows = 0;
+
+    async function takeAll(stretches: readonly Buffer[]): Promise<void> {
+      for (const frames of stretches) {
+        if (failure !== null) return;
+        try {
+          await take(frames);
+        } catch (error) {
+          failure = error instanceof Error ? error : new Error(String(error));
+        }
+      }
+    }
+
+    const onData = (chunk: Buffer): void => {
+      stream.pause();
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const { stretches, end, isOver } = splitFrames(bytes);
+      rest = bytes.subarray(end);
+      void takeAll(stretches).then(() => {
+        if (isOver) giveBack();
+        stream.resume();
+      });
+    };
+
+    /** What comes after the data is for pg to understand. */
+    function giveBack(): void {
+      stream.off('data', onData);
+      if (listenerOfPg === null) return;
+      stream.on('data', listenerOfPg);
+      listenerOfPg(rest);
+    }
+
+    client.query({
+      submit(connection: pg.Connection) {
+        stream = connection.stream as Duplex;
+        listenerOfPg = (stream.listeners('data')[0] as DataListener | undefined) ?? null;
+        if (listenerOfPg !== null) stream.off('data', listenerOfPg);
+        stream.on('data', onData);
+        connection.query(copy);
+      },
+      handleCommandComplete({ text }: { readonly text: string }) {
+        rows = Number(/^COPY (\d+)/.exec(text)?.[1] ?? 0);
+      },
+      handleReadyForQuery() {
+        if (failure === null) resolve(rows);
+        else reject(failure);
+      },
+      handleError: reject,
+    } as pg.Submittable);
+  });
+}
+
+/** The stretches of CopyData in `bytes`, where the last whole message ends, and whether another kind of answer begins there. */
+function splitFrames(bytes: Buffer): {
+  readonly stretches: readonly Buffer[];
+  readonly end: number;
+  readonly isOver: boolean;
+} {
+  const stretches: Buffer[] = [];
+  let start = 0;
+  let at = 0;
+  let isOver = false;
+  while (at + FRAME_HEAD_BYTES <= bytes.length) {
+    const isData = bytes[at] === COPY_DATA;
+    // The length counts itself, not the type.
+    const end = at + 1 + bytes.readInt32BE(at + 1);
+    if (!isData && !SKIPPED.has(bytes[at] ?? 0)) {
+      isOver = true;
+      break;
+    }
+    if (end > bytes.length) break;
+    if (!isData) {
+      if (at > start) stretches.push(bytes.subarray(start, at));
+      start = end;
+    }
+    at = end;
+  }
+  if (at > start) stretches.push(bytes.subarray(start, at));
+  return { stretches, end: at, isOver };
+}
+
+export interface CopyFramesIn {
+  /** Sends whole CopyData messages. The promise, where there is one, resolves when more is wanted. Nothing is sent after a failure. */
+  write: TakeFrames;
+  /** Resolves with the number of rows when PostgreSQL has taken them all; rejects with what it refused. */
+  end(): Promise<number>;
+}
+
+/** Runs `COPY … FROM STDIN`. Resolves when PostgreSQL waits for the data. */
+export function copyFramesIn(client: pg.Client, copy: string): Promise<CopyFramesIn> {
+  return new Promise((resolve, reject) => {
+    let connection: pg.Connection;
+    let failure: Error | null = null;
+    let rows = 0;
+    let settle = (): void => undefined;
+    const over = new Promise<void>((resolveOver) => {
+      settle = resolveOver;
+    });
+
+    const write: TakeFrames = (frames) => {
+      if (failure !== null || connection.stream.write(frames)) return undefined;
+      return drained(connection.stream as Duplex);
+    };
+
+    client.query({
+      submit(given: pg.Connection) {
+        connection = given;
+        connection.query(copy);
+      },
+      handleCopyInResponse() {
+        resolve({
+          write,
+          async end() {
+            if (failure === null) (connection as unknown as { endCopyFrom(): void }).endCopyFrom();
+            await over;
+            if (failure !== null) throw failure;
+            return rows;
+          },
+        });
+      },
+      handleCommandComplete({ text }: { readonly text: string }) {
+        rows = Number(/^COPY (\d+)/.exec(text)?.[1] ?? 0);
+      },
+      handleReadyForQuery: () => settle(),
+      handleError(error: Error) {
+        failure = error;
+        reject(error);
+        settle();
+      },
+    } as pg.Submittable);
+  });
+}
+
+/** Or lost: whoever waits is told of that by the connection itself. */
+function drained(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done);
+      stream.off('close', done);
+      resolve();
+    };
+    stream.on('drain', done);
+    stream.on('close', done);
+  });
+}
