@@ -287,7 +287,7 @@ async function assignRate(server: Server, bookId: string): Promise<number> {
 }
 
 async function tenMillion(dataDir: string, began: Server): Promise<Server> {
-  const small = await generate(began, 50_000);
+  const small = await generate(began, 200_000);
   const smallRate = await assignRate(began, small.bookId);
   const before = await restart(dataDir, began);
   const empty = residentBytes(before.pid);
@@ -304,7 +304,7 @@ async function tenMillion(dataDir: string, began: Server): Promise<Server> {
     `RSS after it ${((residentBytes(server.pid) - empty) / 10 / MILLION).toFixed(0)} bytes a code over before (wanted 100)`,
   );
   const rate = await assignRate(server, bookId);
-  print(`assign ${rate.toFixed(0)}/s, with 50,000 codes ${smallRate.toFixed(0)}/s (32 callers, this client's limit)`);
+  print(`assign ${rate.toFixed(0)}/s, with 200,000 codes ${smallRate.toFixed(0)}/s (32 callers, this client's limit)`);
   return server;
 }
 

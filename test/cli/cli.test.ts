@@ -87,18 +87,39 @@ describe('the command line', () => {
 
   it('cancels the job at Ctrl-C, and nothing of it is left', async () => {
     const before = await total();
-    const child = start(['generate', '--book', bookId, '--quantity', '5000000']);
-    const closed = once(child, 'close');
-    let told = '';
-    let interrupted = false;
-    child.stderr?.on('data', (chunk: Buffer) => {
-      told += chunk.toString();
-      // The first line of progress comes when the job is under way.
-      if (!interrupted && told.includes('of 5000000 codes')) interrupted = child.kill('SIGINT');
-    });
-    await closed;
-    assert.equal(child.exitCode, 130);
+    // The first line of progress comes when the job is under way.
+    const { code, told } = await interrupt(['generate', '--book', bookId, '--quantity', '5000000'], 'of 5000000 codes');
+    assert.equal(code, 130);
     assert.match(told, /Cancelled; nothing was added\./);
     assert.equal(await total(), before);
   });
+
+  it('aborts the upload at Ctrl-C, and nothing of it is left', async () => {
+    const before = await total();
+    const file = join(directory.path, 'many.csv');
+    await writeFile(file, Array.from({ length: 1_500_000 }, (_, n) => `MANY-${n}-${n * 7919}\n`).join(''));
+    const { code, told } = await interrupt(['import', file, '--book', bookId], 'bytes');
+    assert.equal(code, 130);
+    assert.match(told, /Cancelled\./);
+    // What was staged of it is gone too: the same codes are new.
+    const few = join(directory.path, 'few.csv');
+    await writeFile(few, 'MANY-0-0\nMANY-1-7919\n');
+    const again = await run(['import', few, '--book', bookId]);
+    assert.match(again.out, /^2 added of 2, 0 known before/);
+    assert.equal(await total(), before + 2);
+  });
 });
+
+/** Sends SIGINT when the command first says so on stderr. */
+async function interrupt(args: readonly string[], says: string): Promise<{ code: number | null; told: string }> {
+  const child = start(args);
+  const closed = once(child, 'close');
+  let told = '';
+  let interrupted = false;
+  child.stderr?.on('data', (chunk: Buffer) => {
+    told += chunk.toString();
+    if (!interrupted && told.includes(says)) interrupted = child.kill('SIGINT');
+  });
+  await closed;
+  return { code: child.exitCode, told };
+}
