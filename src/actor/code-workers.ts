@@ -4,12 +4,20 @@
  */
 import { MessageChannel, type Transferable } from 'node:worker_threads';
 import type { ParseReport } from '../codes/code-sink.js';
+import { RUN_ROWS_MAX } from '../codes/copy-rows.js';
 import { type UploadFormat, UploadMalformed } from '../codes/parse.js';
 import type { CodeLines, CodeTask, GenerateTask, ParsedChunk } from '../codes/tasks.js';
 
 /** Of piscina, what is used here. */
 export interface TaskPool {
   run(task: CodeTask, options?: { transferList?: Transferable[] }): Promise<unknown>;
+}
+
+/** What to generate: `quantity` counters from `from` on. */
+export interface GenerateSpec extends Pick<GenerateTask, 'key' | 'pattern' | 'from'> {
+  readonly quantity: number;
+  /** Null: a code a line. Else rows of that batch, in sorted runs, their ordinals from 0. */
+  readonly batchId: number | null;
 }
 
 /** Gets lines of COPY text, in order; more are not brought before it resolves. */
@@ -24,45 +32,43 @@ export interface UploadParser {
 }
 
 export interface CodeWorkers {
-  /** Codes of `quantity` counters from `from` on. `stopped` is asked between pieces. */
-  generate(
-    spec: Pick<GenerateTask, 'key' | 'pattern' | 'from'> & { readonly quantity: number },
-    take: TakeLines,
-    stopped: () => boolean,
-  ): Promise<void>;
+  /** `stopped` is asked between pieces. */
+  generate(spec: GenerateSpec, take: TakeLines, stopped: () => boolean): Promise<void>;
   parser(format: UploadFormat, take: TakeLines): UploadParser;
 }
 
-const GENERATE_ROWS = 16_384;
-/** Pieces that are generated ahead of the one that is being taken. */
-const GENERATE_AHEAD = 4;
+const PIECE_ROWS = 16_384;
+/** The first run of rows; each is twice as long as the one before, so that PostgreSQL soon has something to do. */
+const RUN_ROWS_MIN = 32_768;
+/** Pieces that are generated ahead of the one that is being taken, and the same of runs. */
+const PIECES_AHEAD = 4;
+const RUNS_AHEAD = 2;
 const CHUNKS_UNDER_WAY_MAX = 4;
 
 export function createCodeWorkers(pool: TaskPool): CodeWorkers {
-  async function generate(
-    { key, pattern, from, quantity }: Parameters<CodeWorkers['generate']>[0],
-    take: TakeLines,
-    stopped: () => boolean,
-  ): Promise<void> {
+  const generate: CodeWorkers['generate'] = async ({ key, pattern, from, quantity, batchId }, take, stopped) => {
     const end = from + quantity;
     const underWay: { readonly bytes: Promise<unknown>; readonly count: number }[] = [];
     let next = from;
+    let rows = batchId === null ? PIECE_ROWS : RUN_ROWS_MIN;
     const start = (): void => {
       if (next >= end) return;
-      const to = Math.min(next + GENERATE_ROWS, end);
-      const bytes = pool.run({ kind: 'generate', key, pattern, from: next, to });
+      const to = Math.min(next + rows, end);
+      const rowsOf = batchId === null ? null : { batchId, firstOrdinal: next - from };
+      if (rowsOf !== null) rows = Math.min(2 * rows, RUN_ROWS_MAX);
+      const bytes = pool.run({ kind: 'generate', key, pattern, from: next, to, rowsOf });
       // Awaited in its turn; until then a failure is not an unhandled one.
       bytes.catch(() => undefined);
       underWay.push({ bytes, count: to - next });
       next = to;
     };
-    for (let i = 0; i < GENERATE_AHEAD; i++) start();
+    for (let i = batchId === null ? PIECES_AHEAD : RUNS_AHEAD; i > 0; i--) start();
     for (let piece = underWay.shift(); piece !== undefined && !stopped(); piece = underWay.shift()) {
       const bytes = (await piece.bytes) as Uint8Array<ArrayBuffer>;
       start();
       await take({ bytes, count: piece.count });
     }
-  }
+  };
 
   return { generate, parser: (format, take) => createUploadParser(pool, format, take) };
 }

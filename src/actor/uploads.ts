@@ -153,14 +153,13 @@ export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs 
     if (pattern.keyspace < BigInt(quantity)) throw tooFew(pattern, pattern.keyspace, quantity);
     const generator = createCodeGenerator(deriveKey(await store.generatorKey(), bookId, pattern.canonical), pattern);
     const codes: string[] = [];
-    const bytes = Buffer.alloc(GENERATE_ROWS * pattern.length);
     while (codes.length < quantity) {
       const wanted = Math.min(GENERATE_ROWS, quantity - codes.length);
       const from = await store.reserveCounters(bookId, pattern.canonical, wanted);
       const to = Math.min(from + wanted, generator.counters);
       if (from >= to) throw tooFew(pattern, BigInt(codes.length), quantity);
-      const end = generator.generateInto(bytes, 0, from, to, { kind: 'fixed' });
-      for (let at = 0; at < end; at += pattern.length) {
+      const bytes = Buffer.from(generator.generate(from, to).buffer);
+      for (let at = 0; at < bytes.length; at += pattern.length) {
         const code = bytes.toString('latin1', at, at + pattern.length);
         if (!mayHaveCode(code)) codes.push(code);
       }

@@ -1,30 +1,13 @@
-/** Codes by the million, written as bytes that go straight into COPY; and how hard they are to guess. */
+/** Codes by the million, as bytes; and how hard they are to guess. */
 import { symbolValues } from './check-system.js';
 import type { Pattern } from './pattern.js';
 import { createPermutation, PERMUTATION_ROWS_MAX } from './permutation.js';
 
-/**
- * How a row of output looks.
- * - `fixed`: codes back to back, `pattern.length` bytes each.
- * - `copyText`: a line of PostgreSQL's COPY text format. Columns in this order, tabs between, a newline after; the
- *   ordinal grows by one with each row, from `firstOrdinal`.
- */
-export type RowLayout =
-  | { readonly kind: 'fixed' }
-  | { readonly kind: 'copyText'; readonly columns: readonly RowColumn[]; readonly firstOrdinal: number };
-
-export type RowColumn = 'code' | 'ordinal' | { readonly constant: string };
-
 export interface CodeGenerator {
   /** How many counters there are, at most 2^53 - 1: a job must not ask for more. */
   readonly counters: number;
-  /** Bytes that one row can take at most. */
-  rowBytesMax(layout: RowLayout): number;
-  /**
-   * Writes the codes of the counters `from .. to - 1` into `target` from `at` on and returns where it ended.
-   * `target` must have room for `(to - from) * rowBytesMax(layout)`. The same counter gives the same code for ever.
-   */
-  generateInto(target: Uint8Array, at: number, from: number, to: number, layout: RowLayout): number;
+  /** The codes of the counters `from .. to - 1` back to back, `pattern.length` bytes each. The same counter gives the same code for ever. */
+  generate(from: number, to: number): Uint8Array<ArrayBuffer>;
 }
 
 /** `key` is from `deriveKey`. Making one costs up to 50 ms for small keyspaces; keep it for the length of a job. */
@@ -57,21 +40,15 @@ export function createCodeGenerator(key: Uint8Array, pattern: Pattern): CodeGene
 
   return {
     counters: permutation.counters,
-    rowBytesMax: (layout) => (layout.kind === 'fixed' ? length : rowParts(layout).bytesMax(length)),
-    generateInto(target, at, from, to, layout) {
-      const parts = layout.kind === 'fixed' ? null : rowParts(layout);
-      let end = at;
-      for (let next = from; next < to; next += PERMUTATION_ROWS_MAX) {
+    generate(from, to) {
+      const made = new Uint8Array((to - from) * length);
+      for (let next = from, end = 0; next < to; next += PERMUTATION_ROWS_MAX) {
         const count = Math.min(PERMUTATION_ROWS_MAX, to - next);
         fillCodes(next, count);
-        if (parts === null) {
-          target.set(codes.subarray(0, count * length), end);
-          end += count * length;
-        } else {
-          end = parts.write(target, end, codes, length, count, parts.firstOrdinal + (next - from));
-        }
+        made.set(codes.subarray(0, count * length), end);
+        end += count * length;
       }
-      return end;
+      return made;
     },
   };
 }
@@ -131,72 +108,6 @@ function spellTime(seconds: number): string {
   const [size, unit] = units.find(([length]) => seconds >= length) ?? [1, 'second'];
   const count = Math.round(seconds / size);
   return `${spellCount(count)} ${unit}${count === 1 ? '' : 's'}`;
-}
-
-/** What stands around a code in a COPY line, prepared once per call. */
-function rowParts(layout: Extract<RowLayout, { kind: 'copyText' }>) {
-  /** Bytes to copy, or one of the two things that change from row to row. Constants that meet become one. */
-  const parts: ('code' | 'ordinal' | Uint8Array)[] = [];
-  let constant = '';
-  const endConstant = () => {
-    if (constant !== '') parts.push(Buffer.from(constant, 'utf8'));
-    constant = '';
-  };
-  layout.columns.forEach((column, i) => {
-    if (i > 0) constant += '\t';
-    if (typeof column === 'string') {
-      endConstant();
-      parts.push(column);
-    } else {
-      if (/[\t\n\r\\]/.test(column.constant)) throw new Error('a constant column must not need escaping');
-      constant += column.constant;
-    }
-  });
-  constant += '\n';
-  endConstant();
-  return {
-    firstOrdinal: layout.firstOrdinal,
-    bytesMax: (codeBytes: number) =>
-      parts.reduce((sum, part) => sum + (part === 'code' ? codeBytes : part === 'ordinal' ? 16 : part.length), 0),
-    write(
-      target: Uint8Array,
-      at: number,
-      codes: Uint8Array,
-      codeBytes: number,
-      count: number,
-      firstOrdinal: number,
-    ): number {
-      let end = at;
-      for (let row = 0; row < count; row++) {
-        for (const part of parts) {
-          if (part === 'code') {
-            const start = row * codeBytes;
-            for (let i = 0; i < codeBytes; i++) target[end + i] = codes[start + i] as number;
-            end += codeBytes;
-          } else if (part === 'ordinal') {
-            end = writeDecimal(target, end, firstOrdinal + row);
-          } else {
-            for (let i = 0; i < part.length; i++) target[end + i] = part[i] as number;
-            end += part.length;
-          }
-        }
-      }
-      if (end > target.length) throw new Error('the target is too small for its rows');
-      return end;
-    },
-  };
-}
-
-function writeDecimal(target: Uint8Array, at: number, value: number): number {
-  let digits = 1;
-  for (let bound = 10; value >= bound; bound *= 10) digits++;
-  let rest = value;
-  for (let i = at + digits - 1; i >= at; i--) {
-    const quotient = Math.floor(rest / 10);
-    target[i] = 48 + rest - quotient * 10;
-    rest = quotient;
-  }
-  return at + digits;
 }
 
 /** Writes the check character of the code at `start` (check-system.ts says how), or null where there is none. */

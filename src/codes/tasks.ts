@@ -12,6 +12,7 @@
 import { once } from 'node:events';
 import type { MessagePort } from 'node:worker_threads';
 import type { ParseReport } from './code-sink.js';
+import { batchRows, codeLines, createRowOrder, type RowOrder } from './copy-rows.js';
 import { type CodeGenerator, createCodeGenerator } from './generate.js';
 import { createCodeBytesParser, type UploadFormat, UploadMalformed } from './parse.js';
 import { parsePattern } from './pattern.js';
@@ -25,6 +26,8 @@ export interface GenerateTask {
   readonly pattern: string;
   readonly from: number;
   readonly to: number;
+  /** Null: a code a line. Else rows of that batch, in nearly the order of the code, at most `RUN_ROWS_MAX`. */
+  readonly rowsOf: { readonly batchId: number; readonly firstOrdinal: number } | null;
 }
 
 export interface ParseTask {
@@ -51,20 +54,30 @@ export async function runCodeTask(task: CodeTask): Promise<unknown> {
   return null;
 }
 
-/** Making one may cost 50 ms, and pieces of one job come in a row. */
-let last: { readonly name: string; readonly generator: CodeGenerator; readonly rowBytes: number } | null = null;
+interface Maker {
+  readonly name: string;
+  readonly codeBytes: number;
+  readonly generator: CodeGenerator;
+  readonly order: RowOrder;
+}
 
-function generate({ key, pattern: text, from, to }: GenerateTask): Uint8Array<ArrayBuffer> {
-  const name = `${text}\0${Buffer.from(key).toString('hex')}`;
-  if (last === null || last.name !== name) {
-    const pattern = parsePattern(text);
-    if (pattern.kind === 'patternError') throw new Error(pattern.message);
-    last = { name, generator: createCodeGenerator(key, pattern), rowBytes: pattern.length + 1 };
-  }
-  const { generator, rowBytes } = last;
-  const bytes = new Uint8Array((to - from) * rowBytes);
-  generator.generateInto(bytes, 0, from, to, { kind: 'copyText', columns: ['code'], firstOrdinal: 0 });
-  return bytes;
+/** Making one may cost 50 ms, and pieces of one job come in a row. */
+let last: Maker | null = null;
+
+function generate({ key, pattern, from, to, rowsOf }: GenerateTask): Uint8Array<ArrayBuffer> {
+  const name = `${pattern}\0${Buffer.from(key).toString('hex')}`;
+  if (last?.name !== name) last = makerOf(name, key, pattern);
+  const { generator, codeBytes, order } = last;
+  const codes = generator.generate(from, to);
+  if (rowsOf === null) return codeLines(codes, codeBytes);
+  return batchRows(codes, codeBytes, order(codes), rowsOf.batchId, rowsOf.firstOrdinal);
+}
+
+function makerOf(name: string, key: Uint8Array, text: string): Maker {
+  const pattern = parsePattern(text);
+  if (pattern.kind === 'patternError') throw new Error(pattern.message);
+  const { length } = pattern;
+  return { name, codeBytes: length, generator: createCodeGenerator(key, pattern), order: createRowOrder(pattern) };
 }
 
 async function parse({ format, port }: ParseTask): Promise<void> {

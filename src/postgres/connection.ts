@@ -34,6 +34,14 @@ export async function stepBack(client: pg.Client): Promise<void> {
   }
 }
 
+/** A connection for long statements, which steps back where PostgreSQL is ours, and notices within a second when it is given up. */
+export async function connectForBulk(url: string, isOwn: boolean): Promise<pg.Client> {
+  const client = await connect(url);
+  if (isOwn) await stepBack(client);
+  await client.query("SET client_connection_check_interval = '1s'");
+  return client;
+}
+
 /** One connection, made when it is first needed, used by one caller at a time, replaced when it breaks. */
 export interface Link {
   /** Runs `work` with the connection. When `work` rejects, the connection is given up: its state is not known. */
@@ -93,6 +101,15 @@ export function createLink(url: string, prepare: (client: pg.Client) => Promise<
 export function giveUp(client: pg.Client): void {
   // A connection in the middle of a COPY does not answer an orderly goodbye.
   client.connection.stream.destroy();
+}
+
+/** Says goodbye to one that is at rest. */
+export async function endQuietly(client: pg.Client): Promise<void> {
+  try {
+    await client.end();
+  } catch {
+    giveUp(client);
+  }
 }
 
 /** Rejects when the connection ends first: a COPY that is under way then may never say so. */

@@ -114,7 +114,7 @@ function splitFrames(bytes: Buffer): {
 }
 
 export interface CopyFramesIn {
-  /** Sends whole CopyData messages. The promise, where there is one, resolves when more is wanted. Nothing is sent after a failure. */
+  /** Sends whole CopyData messages. The promise, where there is one, resolves when more is wanted. Throws what PostgreSQL refused. */
   write: TakeFrames;
   /** Resolves with the number of rows when PostgreSQL has taken them all; rejects with what it refused. */
   end(): Promise<number>;
@@ -132,8 +132,10 @@ export function copyFramesIn(client: pg.Client, copy: string): Promise<CopyFrame
     });
 
     const write: TakeFrames = (frames) => {
-      if (failure !== null || connection.stream.write(frames)) return undefined;
-      return drained(connection.stream as Duplex);
+      if (failure !== null) throw failure;
+      // It says nothing more, so nobody could be told when it wants more.
+      if (connection.stream.destroyed) throw new Error('the connection to PostgreSQL was lost');
+      return connection.stream.write(frames) ? undefined : drained(connection.stream as Duplex);
     };
 
     client.query({

@@ -1,13 +1,24 @@
-/** Batches that are not live: removing them and what they left in `codes`. */
+/** Batches that are not live: their row in `batches`, from its beginning to its end. */
 import type pg from 'pg';
+import type { BookId, ShardId } from '../domain/ids.js';
 import { transaction } from './connection.js';
 import { blocks } from './loader.js';
+
+const UNIQUE_VIOLATION = '23505';
+/** Two batches that brought the same codes at once, not in quite the same order. */
+const DEADLOCK = '40P01';
 
 interface Span {
   readonly batchId: number;
   readonly count: number;
   readonly firstBlock: string;
   readonly lastBlock: string;
+}
+
+/** PostgreSQL refused codes since one of them is in the table already, or about to be. */
+export function isTaken(error: unknown): boolean {
+  const code = (error as { readonly code?: string }).code;
+  return code === UNIQUE_VIOLATION || code === DEADLOCK;
 }
 
 /** Removes batches that were staged before `stagedBeforeMs` and never became live. One that is being worked on is skipped. */
@@ -36,4 +47,57 @@ export async function removeBatch(client: pg.Client, batchId: number): Promise<v
     );
     if ((within.rowCount ?? 0) < span.count) await client.query('DELETE FROM codes WHERE batch_id = $1', [batchId]);
   });
+}
+
+export async function beginBatch(client: pg.Client, shard: ShardId, bookId: BookId): Promise<number> {
+  const { rows } = await client.query<{ batchId: number }>(
+    'INSERT INTO batches (shard, book_id, staged_ms) VALUES ($1, $2, $3) RETURNING batch_id AS "batchId"',
+    [shard, bookId, Date.now()],
+  );
+  if (rows[0] === undefined) throw new Error('a batch could not be begun');
+  return rows[0].batchId;
+}
+
+/**
+ * Runs `insert` between what a batch's row needs before and after it, in one transaction of its own; `null` from it rolls back. The
+ * row is held by a lock, so that nobody sweeps the batch away meanwhile.
+ */
+export async function fillBatch(
+  client: pg.Client,
+  batchId: number,
+  insert: () => Promise<number | null>,
+): Promise<number | null> {
+  await client.query('BEGIN');
+  await client.query('SELECT FROM batches WHERE batch_id = $1 FOR UPDATE', [batchId]);
+  const blocksBefore = await blockCount(client);
+  const count = await insert();
+  if (count !== null) {
+    // Rows may have gone into gaps further in front; who reads them by these blocks counts them, and looks everywhere then.
+    const last = Math.max(0, (await blockCount(client)) - 1);
+    await completeBatch(client, batchId, count, count, Math.max(0, blocksBefore - 1), last);
+  }
+  await client.query(count === null ? 'ROLLBACK' : 'COMMIT');
+  return count;
+}
+
+export async function completeBatch(
+  client: pg.Client,
+  batchId: number,
+  size: number,
+  count: number,
+  firstBlock: number | null,
+  lastBlock: number | null,
+): Promise<void> {
+  const { rowCount } = await client.query(
+    'UPDATE batches SET size = $2, count = $3, first_block = $4, last_block = $5 WHERE batch_id = $1 AND size IS NULL',
+    [batchId, size, count, firstBlock, lastBlock],
+  );
+  if (rowCount !== 1) throw new Error(`batch ${batchId} took too long and was swept away`);
+}
+
+async function blockCount(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ blocks: number }>(
+    `SELECT (pg_relation_size('codes') / current_setting('block_size')::int)::int AS blocks`,
+  );
+  return rows[0]?.blocks ?? 0;
 }

@@ -26,15 +26,15 @@
  */
 import type pg from 'pg';
 import type { BookId, ShardId } from '../domain/ids.js';
-import { connect, giveUp, orLost, stepBack, transaction } from './connection.js';
+import { connectForBulk, endQuietly, giveUp, orLost, transaction } from './connection.js';
 import { copyFramesIn, copyFramesOut } from './copy-frames.js';
 import { copyTextIn } from './copy-in.js';
-import { removeBatch } from './staged-batches.js';
+import { beginBatch, completeBatch, fillBatch, isTaken, removeBatch } from './staged-batches.js';
 import type { Staging } from './store.js';
+import { openStraightRows, type StraightRows } from './straight-rows.js';
 
 const HELD_BYTES_MAX = 64 * 1024;
 const PIECE_BYTES = 1024 * 1024;
-const UNIQUE_VIOLATION = '23505';
 
 interface Finished {
   readonly size: number;
@@ -61,6 +61,7 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
   let heldBytes = 0;
   let heldRows = 0;
   let bulk: BulkTable | null = null;
+  let straight: StraightRows | null = null;
   let finishing = false;
   let discarded = false;
 
@@ -87,6 +88,7 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
     discarded = true;
     held = [];
     bulk?.giveUp();
+    straight?.giveUp();
   }
 
   return {
@@ -95,6 +97,14 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
     async write(codes) {
       if (finishing) throw new Error(`batch ${batchId} takes no more codes`);
       if (codes.length > 0) await writeRows(Buffer.from(`${codes.join('\n')}\n`, 'latin1'), codes.length);
+    },
+    async copyRows(produce) {
+      if (finishing || discarded) throw new Error(`batch ${batchId} takes no more codes`);
+      straight = await openStraightRows(url, isOwn, batchId);
+      if (discarded) straight.giveUp();
+      const count = await straight.copy(produce);
+      finishing = count !== null;
+      return count;
     },
     async finish(refill) {
       if (finishing || discarded) throw new Error(`batch ${batchId} is finished already`);
@@ -116,15 +126,6 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
 const linesOf = (held: readonly Uint8Array[]): string[] =>
   held.length === 0 ? [] : Buffer.concat(held).toString('latin1').slice(0, -1).split('\n');
 
-async function beginBatch(client: pg.Client, shard: ShardId, bookId: BookId): Promise<number> {
-  const { rows } = await client.query<{ batchId: number }>(
-    'INSERT INTO batches (shard, book_id, staged_ms) VALUES ($1, $2, $3) RETURNING batch_id AS "batchId"',
-    [shard, bookId, Date.now()],
-  );
-  if (rows[0] === undefined) throw new Error('a batch could not be begun');
-  return rows[0].batchId;
-}
-
 function insertHeld(client: pg.Client, batchId: number, codes: readonly string[]): Promise<Finished> {
   return transaction(client, 'BEGIN', () =>
     insertCodes(client, batchId, codes.length, 'unnest($2::text[]) AS s (code)', [codes]),
@@ -137,12 +138,6 @@ interface BulkTable {
   close(): Promise<void>;
   /** Ends it as it is; what is under way fails. */
   giveUp(): void;
-}
-
-async function connectForBulk(url: string, isOwn: boolean): Promise<pg.Client> {
-  const client = await connect(url);
-  if (isOwn) await stepBack(client);
-  return client;
 }
 
 /** A temporary table on its own connection. While PostgreSQL takes one piece, the next is collected. */
@@ -213,43 +208,35 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
     clients.push(writer);
     const fresh = looksFirst ? 'WHERE NOT EXISTS (SELECT FROM codes AS c WHERE c.code = s.code)' : '';
     try {
-      await writer.query('BEGIN');
-      await writer.query('SELECT FROM batches WHERE batch_id = $1 FOR UPDATE', [batchId]);
-      const blocksBefore = await blockCount(writer);
-      const copied = pipe(
-        client,
-        `COPY (
-           SELECT code, ${Number(batchId)}, (row_number() OVER (ORDER BY code) - 1)::int
-           FROM (SELECT DISTINCT code FROM staged AS s ${fresh}) AS d
-           ORDER BY code
-         ) TO STDOUT (FORMAT binary)`,
-        writer,
-        'COPY codes (code, batch_id, ordinal) FROM STDIN (FORMAT binary)',
-      );
-      const count = await orLost(client, orLost(writer, copied));
-      const isShort = count < countMin;
-      if (!isShort) {
-        // Rows may have gone into gaps further in front; who reads them by these blocks counts them, and looks everywhere then.
-        const last = Math.max(0, (await blockCount(writer)) - 1);
-        await completeBatch(writer, batchId, count, count, Math.max(0, blocksBefore - 1), last);
-      }
-      await writer.query(isShort ? 'ROLLBACK' : 'COMMIT');
+      let found = 0;
+      const count = await fillBatch(writer, batchId, async () => {
+        const copied = pipe(
+          client,
+          `COPY (
+             SELECT code, ${Number(batchId)}, (row_number() OVER (ORDER BY code) - 1)::int
+             FROM (SELECT DISTINCT code FROM staged AS s ${fresh}) AS d
+             ORDER BY code
+           ) TO STDOUT (FORMAT binary)`,
+          writer,
+          'COPY codes (code, batch_id, ordinal) FROM STDIN (FORMAT binary)',
+        );
+        found = await orLost(client, orLost(writer, copied));
+        return found < countMin ? null : found;
+      });
       await endQuietly(writer);
-      return isShort ? { kind: 'short', missing: countMin - count } : { kind: 'moved', count };
+      return count === null ? { kind: 'short', missing: countMin - found } : { kind: 'moved', count };
     } catch (error) {
       giveUp(writer);
-      if ((error as { readonly code?: string }).code === UNIQUE_VIOLATION) return { kind: 'exists' };
+      if (isTaken(error)) return { kind: 'exists' };
       throw error;
     }
   }
 
   try {
-    // The last one: a connection that was given up in the middle of a long statement must not go on with it.
     await client.query(`
       SET temp_buffers = '32MB';
       SET work_mem = '128MB';
       SET enable_hashagg = off;
-      SET client_connection_check_interval = '1s';
       CREATE TEMPORARY TABLE staged (code text COLLATE "C" NOT NULL)`);
   } catch (error) {
     giveUp(client);
@@ -273,13 +260,6 @@ async function pipe(reader: pg.Client, copyOut: string, writer: pg.Client, copyI
   const into = await copyFramesIn(writer, copyIn);
   await copyFramesOut(reader, copyOut, into.write);
   return into.end();
-}
-
-async function blockCount(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ blocks: number }>(
-    `SELECT (pg_relation_size('codes') / current_setting('block_size')::int)::int AS blocks`,
-  );
-  return rows[0]?.blocks ?? 0;
 }
 
 /** Moves codes from `source` (aliased `s`) into `codes`, leaving out those that exist, and completes the batch. */
@@ -306,30 +286,7 @@ async function insertCodes(
   return { size: rowCount, count, duplicates: rowCount - count };
 }
 
-async function completeBatch(
-  client: pg.Client,
-  batchId: number,
-  size: number,
-  count: number,
-  firstBlock: number | null,
-  lastBlock: number | null,
-): Promise<void> {
-  const { rowCount } = await client.query(
-    'UPDATE batches SET size = $2, count = $3, first_block = $4, last_block = $5 WHERE batch_id = $1 AND size IS NULL',
-    [batchId, size, count, firstBlock, lastBlock],
-  );
-  if (rowCount !== 1) throw new Error(`batch ${batchId} took too long and was swept away`);
-}
-
 /** `(block,line)`, as PostgreSQL writes the place of a row. */
 function blockOf(ctid: string | null): number | null {
   return ctid === null ? null : Number(ctid.slice(1, ctid.indexOf(',')));
-}
-
-async function endQuietly(client: pg.Client): Promise<void> {
-  try {
-    await client.end();
-  } catch {
-    giveUp(client);
-  }
 }

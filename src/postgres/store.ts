@@ -115,6 +115,12 @@ export interface Staging {
   /** The same as bytes, a code a line, each with its newline: the text format of COPY. Takes the bytes over. */
   writeRows(bytes: Uint8Array, count: number): Promise<void>;
   /**
+   * Instead of all the others, for codes that are new and finished rows: what `produce` writes are lines of COPY text with `code`,
+   * `batch_id` and `ordinal`, best in the order of the code. Resolves with their number when they are in and committed, or with
+   * null when one of them exists already; then nothing is in, and they can be written in the other way.
+   */
+  copyRows(produce: (write: (rows: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>): Promise<number | null>;
+  /**
    * Rows are in and committed. `count` were new; `duplicates` came twice or existed, here or in any book; ordinals are below
    * `size`, which is `count` but for codes that another batch brought at the same moment. `refill` is asked for codes in
    * the place of `missing` duplicates, writes that many and resolves with true, or with false when there are no more.

@@ -55,30 +55,6 @@ describe('generated codes', () => {
       assert.match(code, /^[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$/);
     }
   });
-
-  it('come as lines of COPY with the columns asked for', () => {
-    const pattern = parsed(DEFAULT_PATTERN_TEXT);
-    const generator = createCodeGenerator(KEY, pattern);
-    const layout = { kind: 'copyText', columns: ['code', { constant: '17' }, 'ordinal'], firstOrdinal: 9998 } as const;
-    const rows = 5000;
-    const target = new Uint8Array(10 + rows * generator.rowBytesMax(layout));
-    const end = generator.generateInto(target, 10, 100, 100 + rows, layout);
-    const codes = generate(pattern, 100, 100 + rows);
-    const expected = codes.map((code, i) => `${code}\t17\t${9998 + i}\n`).join('');
-    assert.equal(Buffer.from(target.subarray(10, end)).toString(), expected);
-    const otherWay = { kind: 'copyText', columns: [{ constant: 'x' }, 'ordinal', 'code'], firstOrdinal: 0 } as const;
-    const otherEnd = generator.generateInto(target, 0, 100, 102, otherWay);
-    assert.equal(Buffer.from(target.subarray(0, otherEnd)).toString(), `x\t0\t${codes[0]}\nx\t1\t${codes[1]}\n`);
-  });
-
-  it('never overrun their target, nor let a constant break its line', () => {
-    const generator = createCodeGenerator(KEY, parsed('####'));
-    const layout = { kind: 'copyText', columns: ['code'], firstOrdinal: 0 } as const;
-    assert.throws(() => generator.generateInto(new Uint8Array(4), 0, 0, 1, layout), /too small/);
-    assert.throws(() => generator.generateInto(new Uint8Array(3), 0, 0, 1, { kind: 'fixed' }), RangeError);
-    const broken = { kind: 'copyText', columns: [{ constant: 'a\tb' }], firstOrdinal: 0 } as const;
-    assert.throws(() => generator.rowBytesMax(broken), /escaping/);
-  });
 });
 
 describe('the odds of a guess', () => {
@@ -115,10 +91,7 @@ function assertUniform(values: readonly number[], cells: number): void {
 }
 
 function generate(pattern: Pattern, from: number, to: number): string[] {
-  const generator = createCodeGenerator(KEY, pattern);
-  const bytes = new Uint8Array((to - from) * pattern.length);
-  assert.equal(generator.generateInto(bytes, 0, from, to, { kind: 'fixed' }), bytes.length);
-  const text = Buffer.from(bytes).toString('latin1');
+  const text = Buffer.from(createCodeGenerator(KEY, pattern).generate(from, to)).toString('latin1');
   return Array.from({ length: to - from }, (_, i) => text.slice(i * pattern.length, (i + 1) * pattern.length));
 }
 

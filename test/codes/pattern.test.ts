@@ -127,10 +127,7 @@ function* swaps(code: string, partner: (i: number) => number): Generator<string>
 }
 
 function sampleCodes(pattern: Pattern, count: number): string[] {
-  const generator = createCodeGenerator(randomBytes(32), pattern);
-  const bytes = new Uint8Array(count * pattern.length);
-  generator.generateInto(bytes, 0, 0, count, { kind: 'fixed' });
-  const text = Buffer.from(bytes).toString('latin1');
+  const text = Buffer.from(createCodeGenerator(randomBytes(32), pattern).generate(0, count)).toString('latin1');
   return Array.from({ length: count }, (_, i) => text.slice(i * pattern.length, (i + 1) * pattern.length));
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { asBookId } from '../../src/domain/ids.js';
 import { createControlStore } from '../../src/postgres/control-store.js';
@@ -157,6 +158,94 @@ test('a PostgreSQL that is killed while codes are staged leaves none of them, an
   const next = await store.stage(SHARD, BOOK);
   await next.write(codesFrom(0, MANY));
   assert.deepEqual(pick(await next.finish()), { count: MANY, duplicates: 0 });
+});
+
+const rowsFor = (batchId: number, codes: readonly string[]): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(Buffer.from(codes.map((code, ordinal) => `${code}\t${batchId}\t${ordinal}\n`).join('')));
+
+test('finished rows go straight in, more than a message of them, and their batch is found by its blocks', async (t) => {
+  const { sql, store } = await openStore(t);
+  const staging = await store.stage(SHARD, BOOK);
+  const rows = rowsFor(staging.batchId, codesFrom(0, MANY));
+  const half = rows.indexOf(10, rows.length / 2) + 1;
+  const count = await staging.copyRows(async (write) => {
+    await write(rows.slice(0, half));
+    await write(rows.slice(half));
+  });
+  assert.equal(count, MANY);
+  const { rows: found } = await sql.query(
+    `SELECT count(*)::int AS count, max(ordinal) AS last, min(code) AS first FROM codes, batches AS b
+     WHERE codes.batch_id = b.batch_id AND b.size = $1 AND b.count = $1
+       AND codes.ctid >= format('(%s,0)', first_block)::tid AND codes.ctid < format('(%s,0)', last_block + 1)::tid`,
+    [MANY],
+  );
+  assert.deepEqual(found[0], { count: MANY, last: MANY - 1, first: 'CODE-00000000' });
+  await assert.rejects(staging.write(['LATE']), /no more codes/);
+  await staging.discard();
+  assert.deepEqual(await rowsOf(sql), { codes: 0, batches: 0 });
+});
+
+test('finished rows of which one exists leave nothing, and can come again in the other way', async (t) => {
+  const { sql, store } = await openStore(t);
+  const other = await store.stage(SHARD, BOOK);
+  await other.write(codesFrom(MANY / 2, 1));
+  await other.finish();
+  const staging = await store.stage(SHARD, BOOK);
+  const rows = rowsFor(staging.batchId, codesFrom(0, MANY));
+  // It goes on writing for as long as it is let: PostgreSQL refuses in the middle.
+  const count = await staging.copyRows(async (write) => {
+    await write(rows);
+    for (let n = 1; n < 50; n++) await write(rowsFor(staging.batchId, codesFrom(n * MANY, 1000)));
+  });
+  assert.equal(count, null);
+  assert.deepEqual(await rowsOf(sql), { codes: 1, batches: 2 });
+  await staging.write(codesFrom(0, MANY));
+  assert.deepEqual(pick(await staging.finish()), { count: MANY - 1, duplicates: 1 });
+});
+
+test('finished rows whose maker fails leave nothing, nor do those that are given up', async (t) => {
+  const { sql, store } = await openStore(t);
+  const failing = await store.stage(SHARD, BOOK);
+  const failed = failing.copyRows(async (write) => {
+    await write(rowsFor(failing.batchId, codesFrom(0, MANY)));
+    throw new Error('the generator broke');
+  });
+  await assert.rejects(failed, /the generator broke/);
+  await failing.discard();
+  const cancelled = await store.stage(SHARD, BOOK);
+  const rejected = assert.rejects(
+    cancelled.copyRows(async (write) => {
+      await write(rowsFor(cancelled.batchId, codesFrom(0, MANY)));
+      cancelled.abandon();
+    }),
+  );
+  await rejected;
+  await cancelled.discard();
+  assert.deepEqual(await rowsOf(sql), { codes: 0, batches: 0 });
+});
+
+test('a PostgreSQL that is killed while finished rows go in has none of them, and whoever sends them hears of it', async (t) => {
+  const { sql, store } = await openStore(t);
+  const staging = await store.stage(SHARD, BOOK);
+  const copying = staging.copyRows(async (write) => {
+    for (let n = 0; ; n++) {
+      if (n === 5) process.kill(server.postgres().pid() ?? 0, 'SIGKILL');
+      // A backend sees that its postmaster is gone when it waits for its client.
+      if (n > 5) await setTimeout(20);
+      await write(rowsFor(staging.batchId, codesFrom(n * MANY, MANY)));
+    }
+  });
+  await assert.rejects(copying);
+  await waitFor(
+    () =>
+      store.checkpoint(SHARD).then(
+        () => true,
+        () => false,
+      ),
+    'PostgreSQL to be back',
+  );
+  await staging.discard();
+  assert.deepEqual(await rowsOf(sql), { codes: 0, batches: 0 });
 });
 
 function pick({ count, duplicates }: { count: number; duplicates: number }): { count: number; duplicates: number } {
