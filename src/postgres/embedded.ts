@@ -138,6 +138,9 @@ function settings(port: number): readonly string[] {
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
     checkpoint_completion_target: 0.9,
+    // Bulk COPY writes its pages out by itself. Without this they lie in the system's cache until it writes all of them at once, and
+    // the journal's syncs wait 100 ms and more behind that.
+    backend_flush_after: '256kB',
     wal_compression: 'off',
     jit: 'off',
     max_parallel_workers_per_gather: 0,
