@@ -25,8 +25,9 @@ import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
 import { takePort } from './port-check.js';
 import { createControlStore } from './postgres/control-store.js';
-import { startEmbedded } from './postgres/embedded.js';
+import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
+import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
 import { startPool, startWorker } from './thread.js';
 import type { HttpThreadData, ProjectorThreadData, ShardThreadData, ToProjector, VerifyThreadData } from './threads.js';
@@ -91,8 +92,10 @@ async function startParts(
     log,
   );
   stops.push(release);
-  const databaseUrl = await openDatabase(config, log, stops);
+  const embedded = config.databaseUrl === null ? await openEmbedded(config, log, stops) : null;
+  const databaseUrl = embedded?.url ?? String(config.databaseUrl);
   await migrate(databaseUrl);
+  if (embedded !== null) stops.push(keepWriting(embedded, log));
   const store = createControlStore({
     url: databaseUrl,
     poolMax: CONTROL_CONNECTIONS_MAX,
@@ -194,11 +197,19 @@ async function startParts(
   return { port, supervisor, durability };
 }
 
-async function openDatabase(config: Config, log: Logger, stops: Stops): Promise<string> {
-  if (config.databaseUrl !== null) return config.databaseUrl;
+async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<EmbeddedPostgres> {
   const embedded = await startEmbedded({ dataDir: join(config.dataDir, 'postgres'), log });
   stops.push(() => embedded.stop());
-  return embedded.url;
+  return embedded;
+}
+
+function keepWriting({ url, cluster, startAnew }: EmbeddedPostgres, log: Logger): () => Promise<void> {
+  const onFailure = (error: Error): void => {
+    log.error({ err: error }, 'a write of PostgreSQL failed; it begins again from its log');
+    startAnew();
+  };
+  const writeBack = startWriteBack({ url, cluster, onFailure });
+  return () => writeBack.stop();
 }
 
 function shardData(

@@ -34,18 +34,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
-import { totalmem } from 'node:os';
 import * as path from 'node:path';
 import pg from 'pg';
 import { accountFor, type Place, placeFor } from './embedded-place.js';
+import { settingsFor } from './embedded-settings.js';
 import { isPostgresOn, type Log, shutDown, signalQuietly, stopLeftover, takeOwnership } from './postmaster.js';
 import { readText } from './read-text.js';
 
 export interface EmbeddedPostgres {
   /** Stays the same when PostgreSQL dies and is started again. */
   readonly url: string;
+  /** PGDATA. */
+  readonly cluster: string;
   /** The postmaster that runs now; null while there is none. */
   pid(): number | null;
+  /** Ends it at once, so that it is started again and recovers from its log. */
+  startAnew(): void;
   /** Fast shutdown with a checkpoint; resolves when the postmaster is gone. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -61,9 +65,6 @@ const USER = 'clipbook';
 const DATABASE = 'clipbook';
 const RESTART_PAUSE_MS_MAX = 5_000;
 const START_ATTEMPTS_MAX = 20;
-const MEBIBYTE = 1024 * 1024;
-const SHARED_BUFFERS_MB_MIN = 128;
-const SHARED_BUFFERS_MB_MAX = 2048;
 
 /** Starts PostgreSQL on `dataDir`, making the cluster on the first start. Rejects with one readable line. */
 export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<EmbeddedPostgres> {
@@ -98,7 +99,12 @@ export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<
     let stopping: Promise<void> | null = null;
     return {
       url,
+      cluster: path.join(home, 'cluster'),
       pid: server.pid,
+      startAnew() {
+        const pid = server.pid();
+        if (pid !== null) signalQuietly(pid, 'SIGQUIT');
+      },
       stop: () => {
         stopping ??= server.stop().then(() => {
           process.removeListener('exit', exitHook);
@@ -112,57 +118,6 @@ export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<
     undo();
     throw error;
   }
-}
-
-/**
- * Settings for one busy writer that commits a few large transactions a second, beside a Node process that needs the
- * memory more. fsync and synchronous_commit are PostgreSQL's defaults and named because the journal is trimmed on
- * their word.
- */
-function settings(port: number): readonly string[] {
-  const values: Readonly<Record<string, string | number>> = {
-    listen_addresses: '127.0.0.1',
-    port,
-    unix_socket_directories: '',
-    max_connections: 60,
-    fsync: 'on',
-    synchronous_commit: 'on',
-    full_page_writes: 'on',
-    shared_buffers: `${sharedBuffersMb()}MB`,
-    work_mem: '64MB',
-    maintenance_work_mem: '128MB',
-    wal_level: 'minimal',
-    max_wal_senders: 0,
-    wal_buffers: '16MB',
-    min_wal_size: '512MB',
-    max_wal_size: '4GB',
-    checkpoint_timeout: '15min',
-    checkpoint_completion_target: 0.9,
-    // Bulk COPY writes its pages out by itself. Without this they lie in the system's cache until it writes all of them at once, and
-    // the journal's syncs wait 100 ms and more behind that.
-    backend_flush_after: '256kB',
-    wal_compression: 'off',
-    jit: 'off',
-    max_parallel_workers_per_gather: 0,
-    random_page_cost: 1.1,
-    // Errors go to whoever made them, and their details name codes, which belong in no log.
-    log_min_messages: 'log',
-    log_checkpoints: 'off',
-    timezone: 'UTC',
-    log_timezone: 'UTC',
-  };
-  return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-}
-
-/**
- * An eighth of the memory that this process may use. The projection touches pages of `codes` at random: where the table
- * doesn't fit, nearly each is written out and read again per batch (five million codes and 256 MB: 2.7 KB a change; 2 GB: 1.4 KB),
- * and the journal's syncs wait behind those writes. It is taken as it is used.
- */
-function sharedBuffersMb(): number {
-  const limit = process.constrainedMemory();
-  const bytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  return Math.round(Math.min(Math.max(bytes / 8 / MEBIBYTE, SHARED_BUFFERS_MB_MIN), SHARED_BUFFERS_MB_MAX));
 }
 
 function passwordOf(home: string): string {
@@ -242,7 +197,7 @@ function superviseServer(place: Place, port: number, cluster: string, log: Log):
   const launch = () => {
     restart = null;
     attempts += 1;
-    const launched = spawnIn(place, 'postgres', ['-D', `${place.home}/cluster`, ...settings(port)]);
+    const launched = spawnIn(place, 'postgres', ['-D', `${place.home}/cluster`, ...settingsFor(port, cluster)]);
     child = launched;
     let lastLine = '';
     const onLine = (line: string) => {
