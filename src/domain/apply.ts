@@ -60,7 +60,7 @@ function applyEvent(state: ShardState, event: DomainEvent): void {
       state.unlock(event.index);
       state.setRedemptionCount(event.index, event.redemptionCount);
       // Only the user of a code redeems it, so nobody has to be looked for by name.
-      state.redemptions.add(event.redemptionId, event.index, state.userOf(state.codes.record(event.index)));
+      state.addRedemption(event.redemptionId, event.index, state.userOf(state.codes.record(event.index)));
       state.countRate(state.bookOfCode(event.index), event.atMs, 1);
       break;
     }

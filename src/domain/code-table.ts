@@ -148,7 +148,7 @@ export class CodeTable {
 
 /** What is known of a code from its first use on. Rows are by record, not by index. */
 export class CodeRecords {
-  readonly #rows = new Rows(10);
+  readonly #rows = new Rows(12);
   readonly assignedMs: Field = this.#rows.double(0);
   readonly lastSeq: Field = this.#rows.double(1);
   readonly index: Field = this.#rows.word(4);
@@ -160,6 +160,8 @@ export class CodeRecords {
   /** The user's codes, a doubly linked list over records, plus one; 0: end. */
   readonly nextOfUser: Field = this.#rows.word(8);
   readonly previousOfUser: Field = this.#rows.word(9);
+  /** The number of its newest redemption, standing or not, plus one; 0: none. */
+  readonly newestRedemption: Field = this.#rows.word(10);
   #count = 0;
 
   get count(): number {

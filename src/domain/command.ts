@@ -97,6 +97,8 @@ export interface CodeView {
   readonly lockId: number | null;
   readonly lockedUntilMs: number | null;
   readonly redemptionCount: number;
+  /** Of the last redemption that stands. */
+  readonly redeemedMs: number | null;
   readonly remaining: number | null;
   readonly lastSeq: Seq;
 }

@@ -65,7 +65,7 @@ export function loadRedemption(
     readonly rolledBack: boolean;
   },
 ): void {
-  state.redemptions.add(row.redemptionId, row.index, state.users.findOrAdd(row.userId));
+  state.addRedemption(row.redemptionId, row.index, state.users.findOrAdd(row.userId));
   if (row.rolledBack) state.redemptions.rollBack(state.redemptions.find(row.redemptionId, row.index));
   else state.countRate(state.bookOfCode(row.index), row.atMs, 1);
 }

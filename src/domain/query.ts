@@ -53,6 +53,7 @@ export function viewCode(state: ShardState, index: number, nowMs: number): CodeV
   const redemptionCount = record === -1 ? 0 : used.redemptionCount.get(record);
   const max = redemptionsPerCodeMax(book.settings);
   const hasUser = record !== -1 && used.user.get(record) !== 0;
+  const redemption = record === -1 ? -1 : state.redemptions.newestStanding(used.newestRedemption.get(record));
   const isLocked = record !== -1 && state.leases.untilMs(record) > nowMs;
   return {
     code: state.codes.text(index),
@@ -63,6 +64,7 @@ export function viewCode(state: ShardState, index: number, nowMs: number): CodeV
     lockId: isLocked ? state.leases.lockId(record) : null,
     lockedUntilMs: isLocked ? state.leases.untilMs(record) : null,
     redemptionCount,
+    redeemedMs: redemption === -1 ? null : state.redemptions.atMs(redemption),
     remaining: max === null ? null : Math.max(0, max - redemptionCount),
     lastSeq: asSeq(state.codes.lastSeq(index)),
   };

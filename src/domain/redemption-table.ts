@@ -1,5 +1,5 @@
 /**
- * Every redemption ever made in a shard, 21 bytes each, found by its id in one step.
+ * Every redemption ever made in a shard, 25 bytes each, found by its id in one step.
  *
  * A redemption id is a UUIDv7 (RFC 9562, section 5.7) whose last 32 bits are the redemption's number in the shard:
  *
@@ -22,6 +22,8 @@ export class RedemptionTable {
   readonly #code = uint32Column();
   readonly #user = uint32Column();
   readonly #status = byteColumn();
+  /** The number of the redemption before it of the same code, plus one; 0: none. */
+  readonly #before = uint32Column();
   #next = 0;
 
   /** The number that the next redemption gets. */
@@ -34,7 +36,11 @@ export class RedemptionTable {
     return formatId(atMs, random.uint32(), number);
   }
 
-  add(id: string, code: number, user: number): void {
+  /**
+   * Adds one to those of its code, of which the newest is `newest - 1` (0: there is none), and returns what is to be kept as `newest`.
+   * They come in the order of their numbers, but perhaps not from a snapshot.
+   */
+  add(id: string, code: number, user: number, newest: number): number {
     const number = numberOf(id);
     this.#atMs.set(number, timeOf(id));
     this.#random.set(number, randomOf(id));
@@ -42,6 +48,23 @@ export class RedemptionTable {
     this.#user.set(number, user);
     this.#status.set(number, STANDING);
     if (number >= this.#next) this.#next = number + 1;
+    let after = 0;
+    let before = newest;
+    while (before > number) {
+      after = before;
+      before = this.#before.get(before - 1);
+    }
+    this.#before.set(number, before);
+    if (after === 0) return number + 1;
+    this.#before.set(after - 1, number + 1);
+    return newest;
+  }
+
+  /** The newest that stands of a code's, or -1. */
+  newestStanding(newest: number): number {
+    let at = newest;
+    while (at !== 0 && this.isRolledBack(at - 1)) at = this.#before.get(at - 1);
+    return at - 1;
   }
 
   /** The number of a redemption of this code, or -1. */
@@ -81,7 +104,7 @@ export class RedemptionTable {
   }
 
   bytes(): number {
-    return [this.#atMs, this.#random, this.#code, this.#user, this.#status].reduce(
+    return [this.#atMs, this.#random, this.#code, this.#user, this.#status, this.#before].reduce(
       (sum, column) => sum + column.bytes(),
       0,
     );

@@ -31,6 +31,8 @@ export class Rows {
 
   /** The double at a pair of words of each row: integers up to 2^53. */
   double(pair: number): Field {
+    if (this.rowWords % 2 !== 0)
+      throw new Error(`a row of ${this.rowWords} words has no pairs at the same place in each`);
     return new DoubleField(this, pair);
   }
 

@@ -255,6 +255,12 @@ export class ShardState {
     this.users.count(book.number, this.userOf(record), 0, count - before);
   }
 
+  addRedemption(redemptionId: string, index: number, user: number): void {
+    const { newestRedemption } = this.codes.used;
+    const record = this.codes.record(index);
+    newestRedemption.set(record, this.redemptions.add(redemptionId, index, user, newestRedemption.get(record)));
+  }
+
   countRate(book: BookState, atMs: number, change: 1 | -1): void {
     book.rate.current ??= new RedemptionRate();
     book.rate.current.add(atMs, change);

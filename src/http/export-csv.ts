@@ -12,7 +12,7 @@ import { isoTime } from './iso-time.js';
 const PAGE = 1000;
 /** How long a client may take for a page. */
 const PAGE_MS = 30_000;
-const HEADER = 'code,status,userId,assignedAt,lockedUntil,redemptionCount\r\n';
+const HEADER = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\n';
 
 export async function exportCodes(x: Exchange, bookId: BookId, status: CodeStatus | null): Promise<void> {
   let reply = await x.askQuery({ kind: 'listCodes', bookId, status, afterIndex: -1, limit: PAGE }, null);
@@ -62,9 +62,10 @@ function write(res: HttpResponse, text: string): boolean {
 }
 
 function row(view: CodeView): string {
-  const assignedAt = view.assignedMs === null ? '' : isoTime(view.assignedMs);
-  const lockedUntil = view.lockedUntilMs === null ? '' : isoTime(view.lockedUntilMs);
-  return `${view.code},${view.status},${field(view.userId ?? '')},${assignedAt},${lockedUntil},${view.redemptionCount}\r\n`;
+  const used = `${time(view.assignedMs)},${time(view.lockedUntilMs)},${view.redemptionCount},${time(view.redeemedMs)}`;
+  return `${view.code},${view.status},${field(view.userId ?? '')},${used}\r\n`;
 }
+
+const time = (ms: number | null): string => (ms === null ? '' : isoTime(ms));
 
 const field = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

@@ -286,6 +286,7 @@ export const codeOut = name(
     lockId: z.int().nullable(),
     lockedUntil: timeOut.nullable(),
     redemptionCount: z.int(),
+    redeemedAt: timeOut.nullable().describe('When it was last redeemed'),
     remaining: z.int().nullable().describe('How often it can still be redeemed; null is without end'),
   }),
 );
@@ -446,6 +447,6 @@ export const codesCsv = z.string().describe('Column `code`, else the first one')
 export const codesNdjson = z
   .string()
   .describe('A line is an object with the field `code` (else its first), or a string');
-export const csvOut = z.string().describe('code,status,userId,assignedAt,lockedUntil,redemptionCount');
+export const csvOut = z.string().describe('code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt');
 export const textOut = z.string();
 export const openApiOut = z.record(z.string(), z.unknown());

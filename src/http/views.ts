@@ -119,6 +119,7 @@ export function codeJson(view: CodeView): Record<string, unknown> {
     lockId: view.lockId,
     lockedUntil: isoTimeOrNull(view.lockedUntilMs),
     redemptionCount: view.redemptionCount,
+    redeemedAt: isoTimeOrNull(view.redeemedMs),
     remaining: view.remaining,
   };
 }

@@ -358,7 +358,7 @@ function reload(model: Model, nowMs: number): ShardState {
     if (lastSeq === 0) continue;
     loadCodeState(state, { index: code.index, userId, assignedMs, lockId, lockedUntilMs, redemptionCount, lastSeq });
   }
-  for (const { id: redemptionId, code, userId, atMs, rolledBack } of model.redemptions) {
+  for (const { id: redemptionId, code, userId, atMs, rolledBack } of model.redemptions.toReversed()) {
     const index = model.codes.get(code)?.index ?? -1;
     loadRedemption(state, { index, redemptionId, userId, atMs, rolledBack });
   }

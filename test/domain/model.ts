@@ -308,6 +308,9 @@ export class Model {
       lockId: lease?.lockId ?? null,
       lockedUntilMs: lease?.untilMs ?? null,
       redemptionCount,
+      redeemedMs:
+        this.redemptions.findLast((redemption) => !redemption.rolledBack && redemption.code === code.code)?.atMs ??
+        null,
       remaining: remaining(this.#book(bookId), redemptionCount),
       lastSeq: asSeq(lastSeq),
     };

@@ -69,6 +69,7 @@ test('a code shows its whole state', () => {
     lockId: 5,
     lockedUntilMs: START + 1010,
     redemptionCount: 1,
+    redeemedMs: START,
     remaining: 2,
     lastSeq: 5,
   };

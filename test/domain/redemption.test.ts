@@ -16,7 +16,7 @@ test('a redemption id is a UUIDv7 of its time, unlike all others', () => {
     const id = table.newId(atMs, table.next, random);
     assert.match(id, UUIDV7);
     assert.equal(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16), atMs);
-    table.add(id, n % 50, n % 7);
+    table.add(id, n % 50, n % 7, 0);
     seen.add(id);
   }
   assert.equal(seen.size, 20_000);
@@ -27,7 +27,7 @@ test('a redemption is found by its id and its code, and by nothing else', () => 
   const random = seeded(3);
   const ids = Array.from({ length: 300 }, (_, n) => {
     const id = table.newId(START + n, table.next, random);
-    table.add(id, n, 1);
+    table.add(id, n, 1, 0);
     return id;
   });
   for (const [n, id] of ids.entries()) {
@@ -52,7 +52,7 @@ test('ids of extreme times and numbers are well formed and come back', () => {
       const table = new RedemptionTable();
       const id = table.newId(atMs, 0, { uint32: () => bits });
       assert.match(id, UUIDV7);
-      table.add(id, 1, 1);
+      table.add(id, 1, 1, 0);
       assert.equal(table.id(0), id);
       assert.equal(table.atMs(0), atMs);
     }
@@ -63,11 +63,34 @@ test('ids of extreme times and numbers are well formed and come back', () => {
 test('a redemption is rolled back once, and stays known', () => {
   const table = new RedemptionTable();
   const id = table.newId(START, table.next, seeded(1));
-  table.add(id, 4, 1);
+  table.add(id, 4, 1, 0);
   assert.equal(table.isRolledBack(0), false);
   table.rollBack(0);
   assert.equal(table.isRolledBack(0), true);
   assert.equal(table.find(id, 4), 0);
+});
+
+test('the newest redemption of a code that stands is found, in whatever order they came', () => {
+  for (const order of [
+    [0, 1, 2, 3],
+    [3, 2, 1, 0],
+    [1, 3, 0, 2],
+  ]) {
+    const table = new RedemptionTable();
+    let newest = 0;
+    for (const n of order) newest = table.add(table.newId(START + n, n, seeded(n)), 4, 1, newest);
+    assert.equal(table.newestStanding(newest), 3);
+    for (const [rolledBack, left] of [
+      [1, 3],
+      [3, 2],
+      [2, 0],
+      [0, -1],
+    ] as const) {
+      table.rollBack(rolledBack);
+      assert.equal(table.newestStanding(newest), left);
+    }
+  }
+  assert.equal(new RedemptionTable().newestStanding(0), -1);
 });
 
 test('rates move with the time, and forget', () => {

@@ -193,6 +193,7 @@ export function createMemoryEngine(): MemoryEngine {
       lockId: null,
       lockedUntilMs: null,
       redemptionCount: 0,
+      redeemedMs: null,
       remaining: 1,
       lastSeq: asSeq(1),
     });

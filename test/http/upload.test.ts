@@ -215,6 +215,7 @@ describe('an export', () => {
       lockId: 1,
       lockedUntilMs: Date.UTC(2026, 0, 2),
       redemptionCount: 2,
+      redeemedMs: Date.UTC(2026, 0, 3),
       remaining: 0,
       lastSeq: asSeq(1),
     });
@@ -222,7 +223,7 @@ describe('an export', () => {
     assert.equal(answer.headers.get('content-disposition'), `attachment; filename="codes-${bookId}.csv"`);
     assert.equal(
       answer.text,
-      'code,status,userId,assignedAt,lockedUntil,redemptionCount\r\nA-1,locked,"Smith, ""Al""",2026-01-01T00:00:00.000Z,2026-01-02T00:00:00.000Z,2\r\n',
+      'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\nA-1,locked,"Smith, ""Al""",2026-01-01T00:00:00.000Z,2026-01-02T00:00:00.000Z,2,2026-01-03T00:00:00.000Z\r\n',
     );
   });
 
