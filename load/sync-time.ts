@@ -9,28 +9,55 @@ export interface SyncTimes {
 
 const BYTES = 4096;
 
-/** `count` writes to a file that has its size already, as a journal's segment has. */
+/** `count` writes, one right after the other, to a file that has its size already, as a journal's segment has. */
 export function measureSync(directory: string, count = 400): SyncTimes {
+  const file = openSyncFile(directory, count);
+  try {
+    return timesOf(Array.from({ length: count }, (_, i) => file.sync(i)));
+  } finally {
+    file.close();
+  }
+}
+
+/** The same beside a load: one every `everyMs` until `end`, as far apart as a journal's are when little happens. */
+export function watchSync(directory: string, everyMs: number): { end(): SyncTimes } {
+  const blocks = 400;
+  const file = openSyncFile(directory, blocks);
+  const times: number[] = [];
+  const timer = setInterval(() => times.push(file.sync(times.length % blocks)), everyMs);
+  return {
+    end() {
+      clearInterval(timer);
+      file.close();
+      return timesOf(times);
+    },
+  };
+}
+
+function openSyncFile(directory: string, blocks: number): { sync(block: number): number; close(): void } {
   const path = join(directory, `sync-${process.pid}.tmp`);
   const file = openSync(path, 'w');
-  const block = Buffer.alloc(BYTES, 1);
-  try {
-    for (let i = 0; i < count; i++) writeSync(file, block, 0, BYTES, i * BYTES);
-    fdatasyncSync(file);
-    const times: number[] = [];
-    for (let i = 0; i < count; i++) {
-      block.fill(i & 0xff);
-      writeSync(file, block, 0, BYTES, i * BYTES);
+  const bytes = Buffer.alloc(BYTES, 1);
+  for (let i = 0; i < blocks; i++) writeSync(file, bytes, 0, BYTES, i * BYTES);
+  fdatasyncSync(file);
+  return {
+    sync(block) {
+      bytes.fill(block & 0xff);
+      writeSync(file, bytes, 0, BYTES, block * BYTES);
       const began = performance.now();
       fdatasyncSync(file);
-      times.push(performance.now() - began);
-    }
-    times.sort((a, b) => a - b);
-    return { p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99) };
-  } finally {
-    closeSync(file);
-    rmSync(path);
-  }
+      return performance.now() - began;
+    },
+    close() {
+      closeSync(file);
+      rmSync(path);
+    },
+  };
+}
+
+function timesOf(times: number[]): SyncTimes {
+  times.sort((a, b) => a - b);
+  return { p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99) };
 }
 
 /** Of values in ascending order; the nearest rank. */
