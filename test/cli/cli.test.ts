@@ -53,11 +53,16 @@ describe('the command line', () => {
 
   it('exports what is there, with status and times', async () => {
     const assigned = await api.call('POST', '/coupons/assign/CLI-1', { userId: 'u,1' });
+    await api.call('POST', '/coupons/assign/CLI-2', { userId: 'u2' });
+    const redeemed = await api.call('POST', '/coupons/CLI-2/redeem', { userId: 'u2' });
     const file = join(directory.path, 'out.csv');
     assert.equal((await run(['export', '--book', bookId, '--out', file])).code, 0);
     const rows = (await readFile(file, 'utf8')).trimEnd().split('\r\n');
     assert.equal(rows.length, 20_103);
-    assert.ok(rows.includes(`CLI-1,assigned,"u,1",${assigned.body.assignedAt},,0`));
+    assert.ok(rows.includes(`CLI-1,assigned,"u,1",${assigned.body.assignedAt},,0,`));
+    assert.ok(
+      rows.some((row) => row.startsWith('CLI-2,redeemed,u2,') && row.endsWith(`,,1,${redeemed.body.redeemedAt}`)),
+    );
     const { out } = await run(['export', '--book', bookId, '--status', 'assigned']);
     assert.equal(out.trimEnd().split('\r\n').length, 2);
   });
