@@ -76,7 +76,7 @@ export function matrixBlocks(cells: readonly Cell[]): Block[] {
     const own = rows.filter((row) => row.operation === operation);
     for (const row of distinct([own[0], own.at(-1)])) {
       if (row === undefined) continue;
-      const costs = costsOf(row.cpuUs);
+      const costs = costsOf(row.cpuUs, row.settledCpuUs);
       const title = `${operation}, ${row.subject}`;
       const scales = CORES.map((cores) => scaleTo(cores, costs));
       blocks.push(oneCoreTable(title, costs), scaleTable(title, scales));
@@ -86,7 +86,7 @@ export function matrixBlocks(cells: readonly Cell[]): Block[] {
 }
 
 const MODEL =
-  'What is said of more cores is computed from the costs above it (load/bench/scaling.ts), without the load generator; it was not measured. Costs of few threads have full commits, those of many have small ones: the truth lies between.';
+  'What is said of more cores is computed from the costs above it (load/bench/scaling.ts), without the load generator; it was not measured. Projector and PostgreSQL put work off while callers are busy; their costs here are those of all of it. Costs of few threads have full commits, those of many have small ones: the truth lies between.';
 
 function ratesTable(operation: string, rows: readonly Row[]): Table {
   const header = [
@@ -107,7 +107,7 @@ function ratesTable(operation: string, rows: readonly Row[]): Table {
     rows: rows
       .filter((row) => row.operation === operation)
       .map(({ subject, connections, rate, p99Ms, cpuUs, invalid }) => {
-        const { http, shard, helpers, projector, main, postgresBackend, postgresOthers } = costsOf(cpuUs);
+        const { http, shard, helpers, projector, main, postgresBackend, postgresOthers } = costsOf(cpuUs, cpuUs);
         const parts = [http, shard, helpers, projector, main, postgresBackend + postgresOthers];
         const name = invalid === 0 ? subject : `${subject} (${invalid} runs invalid)`;
         return [

@@ -10,6 +10,8 @@ export interface Measurement extends WrkResult {
   readonly valid: boolean;
   /** Microseconds of a core per operation, by process and thread; `all` is the sum, without wrk. */
   readonly cpuUs: Readonly<Record<string, number>>;
+  /** The same until nothing was behind any more: what works behind the answer puts work off in a run. */
+  readonly settledCpuUs: Readonly<Record<string, number>>;
   readonly lagEventsAtEnd: number | null;
   /** From the end of the run until nothing was behind. */
   readonly lagClearedMs: number | null;
@@ -43,8 +45,9 @@ export async function measure(
   const lagEventsAtEnd = await subject.lagEvents();
   await waitForLag(subject);
   const lagClearedMs = lagEventsAtEnd === null ? null : performance.now() - endedMs;
+  const settledCpuUs = perOperation(before, subject.cpu(), result.requests);
   const valid = result.refused === 0 && result.broken === 0;
-  return { ...result, valid, cpuUs, lagEventsAtEnd, lagClearedMs, residentBytes, sync };
+  return { ...result, valid, cpuUs, settledCpuUs, lagEventsAtEnd, lagClearedMs, residentBytes, sync };
 }
 
 async function runBeside<T>(beside: Beside, run: () => Promise<T>): Promise<T> {

@@ -22,6 +22,7 @@ export interface Row {
   /** The median rate over the yardstick's; null where it was not measured. */
   readonly ofBare: number | null;
   readonly cpuUs: Readonly<Record<string, number>>;
+  readonly settledCpuUs: Readonly<Record<string, number>>;
   readonly lagEventsAtEnd: number | null;
   readonly lagClearedMs: number | null;
   /** Runs in which something was refused or broke. */
@@ -55,6 +56,8 @@ function rowOf(runs: readonly Cell[], bareRate: number | null): Row {
   const median = (of: (run: Cell) => number): number => spreadOf(counted.map(of)).median;
   const rate = spreadOf(counted.map((run) => run.rate));
   const labels = distinct(counted.flatMap((run) => Object.keys(run.cpuUs)));
+  const costs = (of: (run: Cell) => Readonly<Record<string, number>>): Record<string, number> =>
+    Object.fromEntries(labels.map((label) => [label, median((run) => of(run)[label] ?? 0)]));
   const hasLag = counted.some((run) => run.lagEventsAtEnd !== null);
   return {
     subject,
@@ -64,7 +67,8 @@ function rowOf(runs: readonly Cell[], bareRate: number | null): Row {
     p50Ms: median((run) => run.p50Ms),
     p99Ms: median((run) => run.p99Ms),
     ofBare: bareRate === null ? null : rate.median / bareRate,
-    cpuUs: Object.fromEntries(labels.map((label) => [label, median((run) => run.cpuUs[label] ?? 0)])),
+    cpuUs: costs((run) => run.cpuUs),
+    settledCpuUs: costs((run) => run.settledCpuUs),
     lagEventsAtEnd: hasLag ? median((run) => run.lagEventsAtEnd ?? 0) : null,
     lagClearedMs: hasLag ? median((run) => run.lagClearedMs ?? 0) : null,
     invalid: runs.length - valid.length,

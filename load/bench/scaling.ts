@@ -47,17 +47,24 @@ const LABELS = {
   postgresOthers: 'postgres others',
 } as const satisfies Record<keyof Costs, string>;
 
-/** Out of what a run measured; what it did not see costs nothing. */
-export function costsOf(cpuUs: Readonly<Record<string, number>>): Costs {
+/**
+ * Out of what a run measured; what it did not see costs nothing. What works behind the answer is taken as it was when all was
+ * carried out, since a run ends with work put off.
+ */
+export function costsOf(
+  cpuUs: Readonly<Record<string, number>>,
+  settledCpuUs: Readonly<Record<string, number>>,
+): Costs {
   const of = (part: keyof Costs): number => cpuUs[LABELS[part]] ?? 0;
+  const settled = (part: keyof Costs): number => settledCpuUs[LABELS[part]] ?? 0;
   return {
     http: of('http'),
     shard: of('shard'),
-    projector: of('projector'),
+    projector: settled('projector'),
     helpers: of('helpers'),
     main: of('main'),
-    postgresBackend: of('postgresBackend'),
-    postgresOthers: of('postgresOthers'),
+    postgresBackend: settled('postgresBackend'),
+    postgresOthers: settled('postgresOthers'),
   };
 }
 

@@ -29,6 +29,8 @@ const machine: Machine = {
 };
 
 const CPU_US = { 'clipbook http': 10, 'clipbook shard': 5, 'clipbook projector': 1, 'postgres backends': 4, all: 20 };
+/** A run ends with work put off. */
+const SETTLED_US = { ...CPU_US, 'clipbook projector': 2, 'postgres backends': 8, all: 25 };
 
 const measured = (changes: Partial<Measurement> = {}): Measurement => ({
   requests: 100_000,
@@ -40,6 +42,7 @@ const measured = (changes: Partial<Measurement> = {}): Measurement => ({
   broken: 0,
   valid: true,
   cpuUs: CPU_US,
+  settledCpuUs: SETTLED_US,
   lagEventsAtEnd: 10,
   lagClearedMs: 500,
   residentBytes: 200 * 2 ** 20,
@@ -78,12 +81,12 @@ test('plots over connections are drawn from five counts on, without what was mea
 });
 
 test('more cores bring more until the one connection of the projector is busy; a burst is answered past it', () => {
-  const costs = costsOf({ ...CPU_US, 'clipbook helpers': 2, 'clipbook main': 0 });
+  const costs = costsOf({ ...CPU_US, 'clipbook helpers': 2, 'clipbook main': 0 }, SETTLED_US);
   const two = scaleTo(2, costs);
-  assert.equal(Math.round(two.lasting), Math.round(2e6 / 22));
+  assert.equal(Math.round(two.lasting), Math.round(2e6 / 27));
   assert.equal(two.stop, 'all cores are busy');
   const sixteen = scaleTo(16, costs);
-  assert.equal(sixteen.lasting, 250_000);
+  assert.equal(sixteen.lasting, 125_000);
   assert.match(sixteen.stop, /connection/);
   assert.equal(Math.round(sixteen.burst), Math.round(16e6 / 17));
   assert.deepEqual([sixteen.httpThreads, sixteen.shardThreads], [10, 5]);
@@ -93,7 +96,7 @@ test('the matrix tells rates by threads and what their costs come to on sixteen 
   const text = asText(matrixBlocks([cell('1-shard-1-http', 256), cell('4-shard-2-http', 256)]));
   assert.match(text, /4-shard-2-http\s+256\s+50,000/);
   assert.match(text, /clipbook http\s+10\.00\s+100,000\s+HTTP_THREADS/);
-  assert.match(text, /^\s*16\s+250,000\s+the projector's connection/m);
+  assert.match(text, /^\s*16\s+125,000\s+the projector's connection/m);
   assert.match(text, /was not measured/);
 });
 
