@@ -78,9 +78,16 @@ test('connections that are cut in the middle of a reply, ten times under load: n
   const load = await underLoad(async (running) => {
     for (let bytes = 1; bytes <= 10; bytes++) {
       // The reply to an append is ":1\r\n".
-      proxy.cutAfterReplyBytes(bytes);
       const before = refusals(running);
-      await until(() => refusals(running) > before, 'the cut is noticed');
+      let cutMs = Number.NEGATIVE_INFINITY;
+      // A cut between two replies, with nothing in flight, is nobody's to notice. Then it is done again.
+      await until(() => {
+        if (performance.now() - cutMs > 500) {
+          proxy.cutAfterReplyBytes(bytes);
+          cutMs = performance.now();
+        }
+        return refusals(running) > before;
+      }, 'the cut is noticed');
       await untilAllServe(running);
     }
   });
