@@ -120,9 +120,7 @@ test('another number of shards than the data was begun with is refused, naming b
 test('a PostgreSQL that went away fails the calls under way, ends no process, and is found again', async (t) => {
   const { store } = await openStore(t);
   await store.checkpoint(SHARD);
-  const pid = server.postgres().pid();
-  assert.ok(pid !== null);
-  process.kill(pid, 'SIGKILL');
+  assert.ok(server.kill());
   await waitFor(
     () =>
       store.checkpoint(SHARD).then(

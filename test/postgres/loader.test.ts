@@ -192,16 +192,12 @@ test('a load that PostgreSQL breaks off rejects, and the next one connects anew'
   const shard = openShard();
   await addBook(url, shard, BOOK, 30_000, {});
   await write(writer, shard.changes);
-  const postgres = server.postgres();
   let codes = 0;
   const load = () => loader.load([SHARD], 0, { ...ignoring, code: () => codes++ });
   await assert.rejects(
     loader.load([SHARD], 0, {
       ...ignoring,
-      batch: () => {
-        const pid = postgres.pid();
-        if (pid !== null) process.kill(pid, 'SIGKILL');
-      },
+      batch: () => void server.kill(),
       code: () => codes++,
     }),
   );

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
@@ -219,19 +220,14 @@ test('PostgreSQL is killed again and again in the middle of batches, and each ch
     chain.add({ kind: 'codeAssigned', atMs: AT_MS });
     chain.add(redeemed(index));
   }
-  const postgres = server.postgres();
   let kills = 0;
   let failures = 0;
   for (let written = 0; written < log.changes.length; ) {
     const batch = new Map([[SHARD, log.changes.slice(written, written + 100)]]);
     const writing = writer.write(batch);
     if (kills < 3) {
-      const pid = postgres.pid();
-      if (pid !== null) {
-        await new Promise((resolve) => setTimeout(resolve, kills));
-        process.kill(pid, 'SIGKILL');
-        kills++;
-      }
+      await setTimeout(kills);
+      if (server.kill()) kills++;
     }
     try {
       await writing;

@@ -12,6 +12,8 @@ export const silent = { info: () => undefined, warn: () => undefined };
 
 export interface TestServer {
   postgres(): EmbeddedPostgres;
+  /** SIGKILL to the postmaster that runs now; false when there is none, or it was killed before and is being buried. */
+  kill(): boolean;
   /** A new database and a connection to look into it with. */
   database(): Promise<{ readonly url: string; readonly sql: pg.Pool }>;
 }
@@ -22,6 +24,7 @@ export function testServer(): TestServer {
   const pools: pg.Pool[] = [];
   let server: EmbeddedPostgres | null = null;
   let databases = 0;
+  let killed: number | null = null;
 
   function postgres(): EmbeddedPostgres {
     if (server === null) throw new Error('PostgreSQL was not started');
@@ -38,6 +41,13 @@ export function testServer(): TestServer {
   });
   return {
     postgres,
+    kill() {
+      // Read here, not by the caller: between two turns of the event loop a process can go.
+      const pid = postgres().pid();
+      if (pid === null || pid === killed) return false;
+      killed = pid;
+      return process.kill(pid, 'SIGKILL');
+    },
     async database() {
       const name = `test_${databases++}`;
       const admin = new pg.Client(postgres().url);

@@ -141,9 +141,7 @@ test('a PostgreSQL that is killed while codes are staged leaves none of them, an
   const staging = await store.stage(SHARD, BOOK);
   await staging.write(codesFrom(0, MANY));
   const finishing = staging.finish();
-  const pid = server.postgres().pid();
-  assert.ok(pid !== null);
-  process.kill(pid, 'SIGKILL');
+  assert.ok(server.kill());
   await assert.rejects(finishing);
   await waitFor(
     () =>
@@ -229,7 +227,7 @@ test('a PostgreSQL that is killed while finished rows go in has none of them, an
   const staging = await store.stage(SHARD, BOOK);
   const copying = staging.copyRows(async (write) => {
     for (let n = 0; ; n++) {
-      if (n === 5) process.kill(server.postgres().pid() ?? 0, 'SIGKILL');
+      if (n === 5) assert.ok(server.kill());
       // A backend sees that its postmaster is gone when it waits for its client.
       if (n > 5) await setTimeout(20);
       await write(rowsFor(staging.batchId, codesFrom(n * MANY, MANY)));
