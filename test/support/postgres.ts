@@ -6,16 +6,20 @@ import type { Inspection } from '../../src/actor/supervisor.js';
 import { digest } from '../../src/domain/digest.js';
 import type { Journal, JournalWriter } from '../../src/journal/journal.js';
 import { createSnapshotLoader } from '../../src/postgres/loader.js';
+import { signalQuietly } from '../../src/postgres/postmaster.js';
+import { waitFor } from '../journal/wait-for.js';
 
 /** The postmaster first, so that it starts nothing while the others are signalled. Linux only, as /proc is. */
 export function signalPostgres(dataDir: string, signal: NodeJS.Signals): void {
-  for (const pid of processesOf(dataDir)) {
-    try {
-      process.kill(pid, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
-  }
+  for (const pid of processesOf(dataDir)) signalQuietly(pid, signal);
+}
+
+/** Ends it without a checkpoint, if there is one; resolves when it is gone. */
+export async function endPostgres(dataDir: string): Promise<void> {
+  const pid = postmasterPid(dataDir);
+  if (pid === null) return;
+  signalQuietly(pid, 'SIGQUIT');
+  await waitFor(() => textOf(`/proc/${pid}/cmdline`) === '', 'PostgreSQL to end');
 }
 
 /** True while a batch of the projector is under way: some backend is busy, or inside a transaction. */

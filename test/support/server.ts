@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endPostgres } from './postgres.js';
 import type { Answered, Answers, Question } from './probed-main.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -29,7 +30,14 @@ export type Environment = Readonly<Record<string, string>>;
 
 export async function temporaryDirectory(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'clipbook-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
+  return {
+    path,
+    async remove() {
+      // A server that was killed leaves its PostgreSQL to the next start, and here there is none.
+      for (const dataDir of [path, join(path, 'data')]) await endPostgres(dataDir);
+      await rm(path, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
 }
 
 /** Resolves when it prints that it listens. Rejects with what it printed when it ends before. */
