@@ -2,6 +2,7 @@
  * Connections that may break. A PostgreSQL that stops or is restarted makes the calls under way reject, and the next
  * call connects anew; between calls a broken connection is only noted.
  */
+import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import pg from 'pg';
 
@@ -24,11 +25,18 @@ export async function connect(url: string): Promise<pg.Client> {
 /**
  * When cores are short, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a process on this machine, and gets
  * a lower priority, where the system lets us; of another one, the number would be that of some other process here.
+ *
+ * Where Linux groups processes by session (autogroup), a process competes with those of its session only, and sessions compete
+ * by the priority of their group. Each backend begins a session of its own, so its group has to step back too; without that the
+ * first call changes nothing at all.
  */
 export async function stepBack(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const pid = rows[0]?.pid;
+  if (pid === undefined) return;
   try {
-    if (rows[0] !== undefined) setPriority(rows[0].pid, BULK_NICE);
+    setPriority(pid, BULK_NICE);
+    writeFileSync(`/proc/${pid}/autogroup`, String(BULK_NICE));
   } catch {
     // Then it runs beside the others as one of them.
   }
