@@ -6,6 +6,8 @@
  * until the garbage collector comes. A page never moves: growing by ten million rows costs nothing to those who are there.
  */
 
+import { tableMemory } from './memory.js';
+
 const PAGE_BITS = 14;
 const PAGE_ROWS = 1 << PAGE_BITS;
 const PAGE_MASK = PAGE_ROWS - 1;
@@ -69,7 +71,7 @@ class PagedBytes extends PagedColumn<Uint8Array> {}
 class PagedUint32 extends PagedColumn<Uint32Array> {}
 class PagedFloat64 extends PagedColumn<Float64Array> {}
 
-export const byteColumn = (): Column => new PagedBytes((rows) => new Uint8Array(rows));
-export const uint32Column = (): Column => new PagedUint32((rows) => new Uint32Array(rows));
+export const byteColumn = (): Column => new PagedBytes((rows) => new Uint8Array(tableMemory(rows)));
+export const uint32Column = (): Column => new PagedUint32((rows) => new Uint32Array(tableMemory(rows * 4)));
 /** For times and sequences: integers up to 2^53. */
-export const float64Column = (): Column => new PagedFloat64((rows) => new Float64Array(rows));
+export const float64Column = (): Column => new PagedFloat64((rows) => new Float64Array(tableMemory(rows * 8)));

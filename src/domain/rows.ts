@@ -5,6 +5,7 @@
  * of a million. As columns those are four places in memory, none of them in a cache; as a row they are one cache line.
  * Columns (`paged.ts`) are for what is read by itself, or in order.
  */
+import { tableMemory } from './memory.js';
 import type { Field } from './paged.js';
 
 const PAGE_BITS = 14;
@@ -54,7 +55,7 @@ export class Rows {
   }
 
   #setPage(pageIndex: number, rows: number): void {
-    const buffer = new ArrayBuffer(rows * this.rowWords * 4);
+    const buffer = tableMemory(rows * this.rowWords * 4);
     this.words[pageIndex] = new Uint32Array(buffer);
     if (this.rowWords % 2 === 0) this.doubles[pageIndex] = new Float64Array(buffer);
   }

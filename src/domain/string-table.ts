@@ -14,6 +14,7 @@
  * doubles at once.
  */
 
+import { tableMemory } from './memory.js';
 import type { Field } from './paged.js';
 import { decode, encode, hashBytes, scratch } from './text.js';
 
@@ -40,7 +41,7 @@ export class StringTable {
   #chunkUsed = CHUNK_BYTES;
   /** Place of each index's text, plus one; 0: no text. A text never straddles two chunks. */
   readonly #offsets: Field;
-  #slots = new Uint32Array(SLOTS_FIRST);
+  #slots: Uint32Array = new Uint32Array(SLOTS_FIRST);
   #used = 0;
   #old: Uint32Array | null = null;
   #oldMoved = 0;
@@ -187,7 +188,7 @@ export class StringTable {
     const need = length < LONG ? length + 1 : length + 5;
     if (need > CHUNK_BYTES) throw new Error(`a string of ${length} bytes is too long for the table`);
     if (this.#chunkUsed + need > CHUNK_BYTES) {
-      this.#chunks.push(new Uint8Array(CHUNK_BYTES));
+      this.#chunks.push(new Uint8Array(tableMemory(CHUNK_BYTES)));
       this.#chunkUsed = 0;
     }
     const chunkIndex = this.#chunks.length - 1;
@@ -215,7 +216,7 @@ export class StringTable {
     while (this.#old !== null) this.#moveSome(this.#old);
     this.#old = this.#slots;
     this.#oldMoved = 0;
-    this.#slots = new Uint32Array(slots);
+    this.#slots = new Uint32Array(tableMemory(slots * 4));
     this.#used = 0;
   }
 

@@ -3,6 +3,7 @@
  * have. The list is a chain through the code records; the counts are rows found by (book, user) in an open-addressing table.
  */
 import type { CodeRecords } from './code-table.js';
+import { tableMemory } from './memory.js';
 import { Rows } from './rows.js';
 import { StringTable } from './string-table.js';
 import { mix } from './text.js';
@@ -26,7 +27,7 @@ export class UserTable {
   readonly #memberCodes = this.#memberRows.word(2);
   readonly #memberRedemptions = this.#memberRows.word(3);
   #members = 0;
-  #slots = new Uint32Array(SLOTS_FIRST);
+  #slots: Uint32Array = new Uint32Array(SLOTS_FIRST);
   #old: Uint32Array | null = null;
   #oldMoved = 0;
 
@@ -146,7 +147,7 @@ export class UserTable {
     while (this.#old !== null) this.#moveSome();
     this.#old = this.#slots;
     this.#oldMoved = 0;
-    this.#slots = new Uint32Array(this.#old.length * 2);
+    this.#slots = new Uint32Array(tableMemory(this.#old.length * 2 * 4));
   }
 
   #moveSome(): void {

@@ -3,8 +3,11 @@
  * call connects anew; between calls a broken connection is only noted.
  */
 import { writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { setPriority } from 'node:os';
+import type { Duplex } from 'node:stream';
 import pg from 'pg';
+import { createLendingSocket } from './lending-socket.js';
 
 const CONNECT_MS_MAX = 5_000;
 const BULK_NICE = 10;
@@ -16,11 +19,16 @@ export async function connect(url: string): Promise<pg.Client> {
     application_name: 'clipbook',
     connectionTimeoutMillis: CONNECT_MS_MAX,
     keepAlive: true,
+    stream: createSocket as () => Duplex,
   });
   client.on('error', () => undefined);
   await client.connect();
   return client;
 }
+
+/** pg hands its settings to this, which its types don't tell. TLS reads from the socket itself. */
+const createSocket = ({ ssl }: { readonly ssl?: unknown } = {}): Duplex =>
+  ssl === undefined || ssl === false ? createLendingSocket() : new Socket();
 
 /**
  * When cores are short, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a process on this machine, and gets

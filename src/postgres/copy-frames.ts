@@ -1,7 +1,7 @@
 /**
  * COPY as it is on the wire: CopyData messages in both directions, `d`, length, payload, a row each when PostgreSQL sends.
  *
- * Rows by the million come and go as whole stretches of such messages, as the socket brought them, and nothing is made for a
+ * Rows by the million come and go as whole stretches of such messages, where the socket put them, and nothing is made for a
  * row. pg-copy-streams makes two objects for each, goes over a whole buffer of them in one turn, and packs them anew to send
  * them; at a million rows that was a second of two threads that have callers to answer. It is used where the data is ours and
  * comes in large pieces.
@@ -10,6 +10,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type pg from 'pg';
+import type { Borrow, LendingSocket } from './lending-socket.js';
 
 /** Type and length of a message, before its payload. */
 export const FRAME_HEAD_BYTES = 5;
@@ -17,7 +18,7 @@ const COPY_DATA = 0x64;
 /** CopyOutResponse, CopyDone, and what may come at any time: ParameterStatus, NoticeResponse. */
 const SKIPPED = new Set([...'HcSN'].map((type) => type.charCodeAt(0)));
 
-/** Gets whole CopyData messages, heads included. Nothing more is read from the socket before the promise resolves. */
+/** Gets whole CopyData messages, heads included. They are lent until the promise resolves; nothing more is read before. */
 export type TakeFrames = (frames: Buffer) => Promise<void> | undefined;
 
 type DataListener = (chunk: Buffer) => void;
@@ -29,8 +30,7 @@ type DataListener = (chunk: Buffer) => void;
 export function copyFramesOut(client: pg.Client, copy: string, take: TakeFrames): Promise<number> {
   return new Promise((resolve, reject) => {
     let stream: Duplex;
-    let listenerOfPg: DataListener | null = null;
-    let rest: Buffer = Buffer.alloc(0);
+    let giveBack: (rest: Buffer) => void;
     let failure: Error | null = null;
     let rows = 0;
 
@@ -45,31 +45,20 @@ export function copyFramesOut(client: pg.Client, copy: string, take: TakeFrames)
       }
     }
 
-    const onData = (chunk: Buffer): void => {
+    const borrow: Borrow = (bytes) => {
       stream.pause();
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const { stretches, end, isOver } = splitFrames(bytes);
-      rest = bytes.subarray(end);
       void takeAll(stretches).then(() => {
-        if (isOver) giveBack();
+        if (isOver) giveBack(bytes.subarray(end));
         stream.resume();
       });
+      return isOver ? bytes.length : end;
     };
-
-    /** What comes after the data is for pg to understand. */
-    function giveBack(): void {
-      stream.off('data', onData);
-      if (listenerOfPg === null) return;
-      stream.on('data', listenerOfPg);
-      listenerOfPg(rest);
-    }
 
     client.query({
       submit(connection: pg.Connection) {
         stream = connection.stream as Duplex;
-        listenerOfPg = (stream.listeners('data')[0] as DataListener | undefined) ?? null;
-        if (listenerOfPg !== null) stream.off('data', listenerOfPg);
-        stream.on('data', onData);
+        giveBack = borrowFrom(stream, borrow);
         connection.query(copy);
       },
       handleCommandComplete({ text }: { readonly text: string }) {
@@ -83,6 +72,33 @@ export function copyFramesOut(client: pg.Client, copy: string, take: TakeFrames)
     } as pg.Submittable);
   });
 }
+
+/** What is read from `stream` goes to `borrow` and not to pg, until the function that it returns gives that the rest, and all that follows. */
+function borrowFrom(stream: Duplex, borrow: Borrow): (rest: Buffer) => void {
+  if (isLending(stream)) {
+    stream.lendTo(borrow);
+    return (rest) => {
+      stream.lendTo(null);
+      if (rest.length > 0) stream.emit('data', Buffer.from(rest));
+    };
+  }
+  // Over TLS: the bytes come in buffers of their own.
+  const listenersOfPg = stream.listeners('data') as DataListener[];
+  let kept: Buffer = Buffer.alloc(0);
+  const onData = (chunk: Buffer): void => {
+    const bytes = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+    kept = bytes.subarray(borrow(bytes));
+  };
+  for (const listener of listenersOfPg) stream.off('data', listener);
+  stream.on('data', onData);
+  return (rest) => {
+    stream.off('data', onData);
+    for (const listener of listenersOfPg) stream.on('data', listener);
+    if (rest.length > 0) stream.emit('data', rest);
+  };
+}
+
+const isLending = (stream: Duplex): stream is LendingSocket => 'lendTo' in stream;
 
 /** The stretches of CopyData in `bytes`, where the last whole message ends, and whether another kind of answer begins there. */
 function splitFrames(bytes: Buffer): {
@@ -114,8 +130,10 @@ function splitFrames(bytes: Buffer): {
 }
 
 export interface CopyFramesIn {
-  /** Sends whole CopyData messages. The promise, where there is one, resolves when more is wanted. Throws what PostgreSQL refused. */
-  write: TakeFrames;
+  /** Sends whole CopyData messages, and keeps them until they are sent. The promise, where there is one, resolves when more is wanted. */
+  write(frames: Uint8Array): Promise<void> | undefined;
+  /** The same for messages that are lent: resolves when they are sent. Both throw what PostgreSQL refused. */
+  writeLent(frames: Uint8Array): Promise<void>;
   /** Resolves with the number of rows when PostgreSQL has taken them all; rejects with what it refused. */
   end(): Promise<number>;
 }
@@ -131,11 +149,21 @@ export function copyFramesIn(client: pg.Client, copy: string): Promise<CopyFrame
       settle = resolveOver;
     });
 
-    const write: TakeFrames = (frames) => {
+    function checkOpen(): void {
       if (failure !== null) throw failure;
       // It says nothing more, so nobody could be told when it wants more.
       if (connection.stream.destroyed) throw new Error('the connection to PostgreSQL was lost');
+    }
+
+    const write: CopyFramesIn['write'] = (frames) => {
+      checkOpen();
       return connection.stream.write(frames) ? undefined : drained(connection.stream as Duplex);
+    };
+
+    const writeLent: CopyFramesIn['writeLent'] = async (frames) => {
+      checkOpen();
+      // Lost or sent, the memory is free; whoever waits for the outcome hears of a loss.
+      await new Promise<void>((resolveSent) => connection.stream.write(frames, () => resolveSent()));
     };
 
     client.query({
@@ -146,6 +174,7 @@ export function copyFramesIn(client: pg.Client, copy: string): Promise<CopyFrame
       handleCopyInResponse() {
         resolve({
           write,
+          writeLent,
           async end() {
             if (failure === null) (connection as unknown as { endCopyFrom(): void }).endCopyFrom();
             await over;

@@ -258,7 +258,7 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
 /** The rows of one COPY into another. Resolves with their number when PostgreSQL has taken them all. */
 async function pipe(reader: pg.Client, copyOut: string, writer: pg.Client, copyIn: string): Promise<number> {
   const into = await copyFramesIn(writer, copyIn);
-  await copyFramesOut(reader, copyOut, into.write);
+  await copyFramesOut(reader, copyOut, into.writeLent);
   return into.end();
 }
 

@@ -1,6 +1,7 @@
 /** The structures under the rules: columns, strings, leases, users, the pool. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { getHeapStatistics } from 'node:v8';
 import { AVAILABLE, CodeRecords, CodeTable, IN_USE, STAGED } from '../../src/domain/code-table.js';
 import { LeaseHeap } from '../../src/domain/lease-heap.js';
 import { byteColumn, float64Column, uint32Column } from '../../src/domain/paged.js';
@@ -431,4 +432,16 @@ describe('drawing a number', () => {
     assert.equal(below(random, 1), 0);
     assert(below(random, 2 ** 32) >= 0);
   });
+});
+
+test('the tables of a million codes are not counted by the collector, which could free none of them', () => {
+  const external = (): number => getHeapStatistics().external_memory;
+  const codes = new CodeTable();
+  const before = external();
+  for (let index = 0; index < 1_000_000; index++) {
+    codes.strings.add(index, `CODE-${index}`);
+    codes.setPoolPlace(index, index);
+  }
+  assert.ok(codes.bytes() > 30_000_000, `${codes.bytes()} bytes held`);
+  assert.ok(external() - before < 1_000_000, `${external() - before} bytes counted`);
 });
