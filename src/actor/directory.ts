@@ -7,8 +7,10 @@
  * no. Two codes that share all 56 bits (one pair in ten million codes has odds of 1 in 1,400) make a look-up name two shards.
  *
  * The main thread alone writes. A reader in another thread sees a slot's second word either 0 or complete, since it is stored
- * last, atomically. To grow, the writer builds a larger table from the hashes in the old one and hands it out; a reader with the old
- * one misses only codes that were added since, and nobody is told of those before all readers have the new table.
+ * last, atomically. To grow, the writer fills a larger table beside this one: each insert goes into both, and moves a few
+ * slots. Doubling at once would keep the main thread for half a second at four million codes. When all are moved it hands the
+ * larger one out; a reader with the old one misses only codes that were added since, and nobody is told of those before all
+ * readers have the new table.
  * Routing by a hash of the code instead would need no table, but it would tear a book over all shards, and its limits and counts with it.
  */
 import { asShardId, type ShardId } from '../domain/ids.js';
@@ -21,7 +23,10 @@ const SLOTS_FIRST = 1 << 12;
 /** Pairs of hashes, two words a code: what a shard sends of its codes. */
 export type CodeHashes = Uint32Array<ArrayBuffer>;
 
-const HASHES_PER_MESSAGE = 1 << 15;
+/** Each message is work of a few milliseconds at most. */
+const HASHES_PER_MESSAGE = 1 << 12;
+/** Slots that one insert moves while the table grows. From 5/8 on, the old one is 11/16 full when all are moved. */
+const MOVES_PER_INSERT = 16;
 
 /** Collects hashes into arrays of a fixed size; `full` takes each over. */
 export function collectHashes(full: (shard: ShardId, hashes: CodeHashes) => void) {
@@ -45,8 +50,12 @@ export function collectHashes(full: (shard: ShardId, hashes: CodeHashes) => void
 /** The writer's side. `onGrow` is called with the new table; until its promise resolves, nobody relies on what was added since. */
 export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<void>) {
   let table = new SharedArrayBuffer(SLOTS_FIRST * 8);
-  let words = new Uint32Array(table);
+  let words: Uint32Array = new Uint32Array(table);
   let count = 0;
+  /** The larger table that is being filled, and how many slots have been moved there. */
+  let larger: SharedArrayBuffer | null = null;
+  let into: Uint32Array = words;
+  let moved = 0;
   let growing: Promise<void> = Promise.resolve();
 
   function insert(into: Uint32Array, first: number, second: number): boolean {
@@ -63,14 +72,23 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
     return true;
   }
 
-  function grow(): void {
-    const larger = new SharedArrayBuffer(table.byteLength * 2);
-    const into = new Uint32Array(larger);
-    for (let at = 0; at < words.length; at += 2) {
+  function growIfFull(): void {
+    if (larger !== null || count * 8 < (words.length / 2) * 5) return;
+    larger = new SharedArrayBuffer(table.byteLength * 2);
+    into = new Uint32Array(larger);
+    moved = 0;
+  }
+
+  function moveSome(to: SharedArrayBuffer): void {
+    const end = Math.min(moved + MOVES_PER_INSERT, words.length / 2);
+    for (; moved < end; moved++) {
+      const at = 2 * moved;
       if (words[at + 1] !== 0) insert(into, words[at] as number, words[at + 1] as number);
     }
-    table = larger;
+    if (2 * moved < words.length) return;
+    table = to;
     words = into;
+    larger = null;
     growing = onGrow(table);
   }
 
@@ -88,8 +106,12 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
     /** Resolves when every reader can find these codes. Adding what is there already changes nothing. */
     add(shard: ShardId, hashes: CodeHashes): Promise<void> {
       for (let at = 0; at < hashes.length; at += 2) {
-        if (count * 8 >= (words.length / 2) * 5) grow();
-        if (insert(words, hashes[at] as number, secondWord(hashes[at + 1] as number, shard))) count++;
+        growIfFull();
+        const [first, second] = [hashes[at] as number, secondWord(hashes[at + 1] as number, shard)];
+        if (insert(words, first, second)) count++;
+        if (larger === null) continue;
+        insert(into, first, second);
+        moveSome(larger);
       }
       return growing;
     },
