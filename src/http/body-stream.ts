@@ -1,9 +1,10 @@
 /**
  * A body too large to keep, handed on chunk by chunk. uWebSockets.js pushes, the reader pulls; between them is a queue.
- * When it holds enough the socket is paused, and TCP holds the sender back. A pause works from the next turn on: what one
- * `read` of the socket brought still comes (up to the kernel's receive buffer, a few MB), and that is the bound
- * of the queue.
+ * When it holds enough the socket is paused, and TCP holds the sender back. A pause works from the next turn on: what the
+ * kernel has of the connection still comes (its receive buffer, 6 or 32 MB at most), and that is the bound of the queue.
  */
+import { ByteQueue } from './byte-queue.js';
+
 const QUEUE_BYTES_MAX = 1024 * 1024;
 
 /** The stream ended before its body did. */
@@ -28,8 +29,7 @@ export interface BodyStreamOptions {
 }
 
 export function createBodyStream({ pause, resume }: BodyStreamOptions): BodyStream {
-  const queue: Uint8Array<ArrayBuffer>[] = [];
-  let queuedBytes = 0;
+  const queue = new ByteQueue();
   let state: 'open' | 'ended' | 'broken' = 'open';
   let isPaused = false;
   let waiter: { resolve(bytes: Uint8Array<ArrayBuffer> | null): void; reject(error: Error): void } | null = null;
@@ -42,12 +42,11 @@ export function createBodyStream({ pause, resume }: BodyStreamOptions): BodyStre
       reject(new BodyBroken('The connection broke before the body was complete.'));
       return;
     }
-    const bytes = queue.shift();
-    if (bytes === undefined && state === 'open') return;
+    const bytes = queue.take();
+    if (bytes === null && state === 'open') return;
     waiter = null;
-    queuedBytes -= bytes?.length ?? 0;
-    resolve(bytes ?? null);
-    if (isPaused && state === 'open' && queuedBytes < QUEUE_BYTES_MAX / 2) {
+    resolve(bytes);
+    if (isPaused && state === 'open' && queue.length < QUEUE_BYTES_MAX / 2) {
       isPaused = false;
       resume();
     }
@@ -62,12 +61,9 @@ export function createBodyStream({ pause, resume }: BodyStreamOptions): BodyStre
     },
     push(chunk, isLast) {
       if (state !== 'open') return;
-      if (chunk.byteLength > 0) {
-        queue.push(new Uint8Array(chunk.slice(0)));
-        queuedBytes += chunk.byteLength;
-      }
+      queue.push(new Uint8Array(chunk));
       if (isLast) state = 'ended';
-      else if (!isPaused && queuedBytes >= QUEUE_BYTES_MAX) {
+      else if (!isPaused && queue.length >= QUEUE_BYTES_MAX) {
         isPaused = true;
         pause();
       }
@@ -76,7 +72,7 @@ export function createBodyStream({ pause, resume }: BodyStreamOptions): BodyStre
     break() {
       if (state === 'ended') return;
       state = 'broken';
-      queue.length = 0;
+      queue.clear();
       serve();
     },
     isStarving: () => waiter !== null,

@@ -1,5 +1,6 @@
 /** Codes in, as JSON, CSV and NDJSON, and out, as CSV: streamed both ways. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asBookId, asSeq } from '../../src/domain/ids.js';
@@ -179,8 +180,35 @@ describe('a body stream', () => {
     body.push(bytes(700_000), false);
     body.push(bytes(400_000), false);
     assert.deepEqual(pressure, ['pause']);
-    await body.next();
+    for (let left = 1_100_000; left >= 512 * 1024; left -= (await body.next())?.length ?? 0) {
+      assert.deepEqual(pressure, ['pause'], `${left} bytes are left`);
+    }
     assert.deepEqual(pressure, ['pause', 'resume']);
+  });
+
+  it('hands on the very bytes, in their order, in buffers that stay as they are', async () => {
+    const body = stream();
+    const given: Buffer[] = [];
+    const taken: Buffer[] = [];
+    const take = async (): Promise<void> => {
+      const bytes = await body.next();
+      assert.ok(bytes !== null && bytes.length <= 256 * 1024 && bytes.buffer.byteLength === bytes.length);
+      taken.push(Buffer.from(bytes.buffer));
+    };
+    for (const [n, length] of [1, 262_143, 262_144, 262_145, 0, 3, 1_000_000, 524_288, 7].entries()) {
+      const chunk = randomBytes(length);
+      given.push(chunk);
+      const pushed = Uint8Array.from(chunk).buffer;
+      body.push(pushed, false);
+      // It is valid during the call only.
+      new Uint8Array(pushed).fill(0);
+      if (n % 2 === 1) await take();
+    }
+    body.push(bytes(0), true);
+    const total = given.reduce((sum, chunk) => sum + chunk.length, 0);
+    while (taken.reduce((sum, chunk) => sum + chunk.length, 0) < total) await take();
+    assert.equal(await body.next(), null);
+    assert.ok(Buffer.concat(given).equals(Buffer.concat(taken)));
   });
 
   it('rejects whoever waits, and whoever comes, when it breaks', async () => {

@@ -1,0 +1,79 @@
+/**
+ * Bytes that wait, first in, first out, in slabs of memory that are used again and again.
+ *
+ * A socket that was paused comes back with all that the kernel has kept for it, 20 MB and more from a fast sender, and uWebSockets.js
+ * reads that in one turn of the event loop, while other callers wait. Memory that is new costs 0.6 ms a megabyte, since the system
+ * maps and clears each page when it is touched first; memory that was used before costs a sixth of it. So what comes is put
+ * into slabs of the last time, and goes out in buffers of its own, one slab a turn.
+ */
+
+const SLAB_BYTES = 256 * 1024;
+/** What the kernel keeps of one connection, 32 MiB by its defaults, fits in. */
+const SPARE_SLABS_MAX = 128;
+/** Slabs that nobody has used for this long are given back. */
+const SPARE_MS = 30_000;
+
+interface Slab {
+  readonly bytes: Uint8Array;
+  used: number;
+}
+
+/** Of this thread. */
+const spare: Slab[] = [];
+let dropping: NodeJS.Timeout | null = null;
+
+function takeSlab(): Slab {
+  return spare.pop() ?? { bytes: new Uint8Array(SLAB_BYTES), used: 0 };
+}
+
+function giveBack(slab: Slab): void {
+  slab.used = 0;
+  if (spare.length < SPARE_SLABS_MAX) spare.push(slab);
+  if (dropping === null) {
+    dropping = setTimeout(() => {
+      dropping = null;
+      spare.length = 0;
+    }, SPARE_MS).unref();
+  } else dropping.refresh();
+}
+
+export class ByteQueue {
+  readonly #slabs: Slab[] = [];
+  #length = 0;
+
+  /** Bytes that wait. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Copies them. */
+  push(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      let slab = this.#slabs.at(-1);
+      if (slab === undefined || slab.used === SLAB_BYTES) {
+        slab = takeSlab();
+        this.#slabs.push(slab);
+      }
+      const some = bytes.subarray(at, at + SLAB_BYTES - slab.used);
+      slab.bytes.set(some, slab.used);
+      slab.used += some.length;
+      at += some.length;
+    }
+    this.#length += bytes.length;
+  }
+
+  /** The next ones, at most a slab of them, in a buffer of their own; null when there are none. */
+  take(): Uint8Array<ArrayBuffer> | null {
+    const slab = this.#slabs.shift();
+    if (slab === undefined) return null;
+    const bytes = slab.bytes.slice(0, slab.used) as Uint8Array<ArrayBuffer>;
+    this.#length -= bytes.length;
+    giveBack(slab);
+    return bytes;
+  }
+
+  clear(): void {
+    for (const slab of this.#slabs.splice(0)) giveBack(slab);
+    this.#length = 0;
+  }
+}
