@@ -1,5 +1,6 @@
 /** Codes by the million, as bytes; and how hard they are to guess. */
 import { symbolValues } from './check-system.js';
+import type { GiveWay } from './give-way.js';
 import type { Pattern } from './pattern.js';
 import { createPermutation, PERMUTATION_ROWS_MAX } from './permutation.js';
 
@@ -7,7 +8,7 @@ export interface CodeGenerator {
   /** How many counters there are, at most 2^53 - 1: a job must not ask for more. */
   readonly counters: number;
   /** The codes of the counters `from .. to - 1` back to back, `pattern.length` bytes each. The same counter gives the same code for ever. */
-  generate(from: number, to: number): Uint8Array<ArrayBuffer>;
+  generate(from: number, to: number, giveWay?: GiveWay): Uint8Array<ArrayBuffer>;
 }
 
 /** `key` is from `deriveKey`. Making one costs up to 50 ms for small keyspaces; keep it for the length of a job. */
@@ -40,13 +41,14 @@ export function createCodeGenerator(key: Uint8Array, pattern: Pattern): CodeGene
 
   return {
     counters: permutation.counters,
-    generate(from, to) {
+    generate(from, to, giveWay = () => undefined) {
       const made = new Uint8Array((to - from) * length);
       for (let next = from, end = 0; next < to; next += PERMUTATION_ROWS_MAX) {
         const count = Math.min(PERMUTATION_ROWS_MAX, to - next);
         fillCodes(next, count);
         made.set(codes.subarray(0, count * length), end);
         end += count * length;
+        giveWay();
       }
       return made;
     },

@@ -14,6 +14,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ParseReport } from './code-sink.js';
 import { batchRows, codeLines, createRowOrder, type RowOrder } from './copy-rows.js';
 import { type CodeGenerator, createCodeGenerator } from './generate.js';
+import { giveWay } from './give-way.js';
 import { createCodeBytesParser, type UploadFormat, UploadMalformed } from './parse.js';
 import { parsePattern } from './pattern.js';
 
@@ -68,9 +69,9 @@ function generate({ key, pattern, from, to, rowsOf }: GenerateTask): Uint8Array<
   const name = `${pattern}\0${Buffer.from(key).toString('hex')}`;
   if (last?.name !== name) last = makerOf(name, key, pattern);
   const { generator, codeBytes, order } = last;
-  const codes = generator.generate(from, to);
+  const codes = generator.generate(from, to, giveWay);
   if (rowsOf === null) return codeLines(codes, codeBytes);
-  return batchRows(codes, codeBytes, order(codes), rowsOf.batchId, rowsOf.firstOrdinal);
+  return batchRows(codes, codeBytes, order(codes, giveWay), rowsOf.batchId, rowsOf.firstOrdinal, giveWay);
 }
 
 function makerOf(name: string, key: Uint8Array, text: string): Maker {
@@ -79,6 +80,9 @@ function makerOf(name: string, key: Uint8Array, text: string): Maker {
   const { length } = pattern;
   return { name, codeBytes: length, generator: createCodeGenerator(key, pattern), order: createRowOrder(pattern) };
 }
+
+/** About a millisecond's work. */
+const PARSE_BYTES = 32 * 1024;
 
 async function parse({ format, port }: ParseTask): Promise<void> {
   let lines: CodeLines[] = [];
@@ -96,7 +100,10 @@ async function parse({ format, port }: ParseTask): Promise<void> {
         const report = parser.end();
         send({ kind: 'ended', lines, report });
       } else {
-        parser.push(chunk);
+        for (let at = 0; at < chunk.length; at += PARSE_BYTES) {
+          parser.push(chunk.subarray(at, at + PARSE_BYTES));
+          giveWay();
+        }
         send({ kind: 'parsed', lines });
       }
     } catch (error) {

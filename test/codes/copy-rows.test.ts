@@ -36,6 +36,18 @@ describe('generated codes for COPY', () => {
     });
   }
 
+  it('are ordered step by step, which changes nothing', () => {
+    const { bytes, pattern } = sample(DEFAULT_PATTERN_TEXT, 20_000);
+    let steps = 0;
+    const order = createRowOrder(pattern)(bytes, () => void steps++);
+    assert.ok(steps > 32, `gave way ${steps} times`);
+    assert.deepEqual(order, createRowOrder(pattern)(bytes));
+    assert.deepEqual(
+      batchRows(bytes, pattern.length, order, 1, 0, () => void steps++),
+      batchRows(bytes, pattern.length, order, 1, 0),
+    );
+  });
+
   it('are ordered in runs of a bounded length', () => {
     const { pattern } = sample(DEFAULT_PATTERN_TEXT, 0);
     assert.throws(() => createRowOrder(pattern)(new Uint8Array((RUN_ROWS_MAX + 1) * pattern.length)), /too many/);
