@@ -159,6 +159,8 @@ async function initialise(home: string, place: Place, password: string): Promise
       '--locale=C',
       '--locale-provider=builtin',
       '--builtin-locale=C.UTF-8',
+      // Each is written whole with zeros when it is begun, and the journal's syncs wait behind that: 8 to 14 ms for the 16 MB of the default.
+      '--wal-segsize=4',
     ]);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));

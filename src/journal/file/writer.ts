@@ -7,8 +7,10 @@
  * Write and fdatasync run in the calling thread. Handing them to libuv costs twice the CPU (115 against 58 µs a commit
  * of 400 bytes here) and half as much time again (p50 200 against 140 µs), for a thread that has nothing else to do than
  * to let its mailbox fill. On a slow disk that is no longer so: when the syncs of late took longer than
- * `SYNC_IN_THREAD_MS_MAX`, they go to libuv, and the shards answer reads and decide commands meanwhile. `O_DSYNC` in
- * place of the two calls was not measurably different here, and is not a flush of the drive's cache everywhere.
+ * `SYNC_IN_THREAD_MS_MAX`, they go to libuv, and the shards answer reads and decide commands meanwhile. That is more than a tick
+ * of the scheduler or two: where all cores are busy a sync of 0.3 ms takes 4 to 8, and by way of libuv, with two more
+ * threads to wake, 8 to 12. `O_DSYNC` in place of the two calls was not measurably different here, and is not a flush of the
+ * drive's cache everywhere.
  *
  *      open ──▶ idle ◀──▶ in flight
  *                 │           │
@@ -39,7 +41,7 @@ import type { JournalMarks } from './watermarks.js';
 
 /** While there is room, a commit of so many bytes has it for certain; a larger one gets a segment made on the spot. */
 export const ROOM_BYTES = 1024 * 1024;
-const SYNC_IN_THREAD_MS_MAX = 2;
+const SYNC_IN_THREAD_MS_MAX = 8;
 const SCRATCH_BYTES = 256 * 1024;
 
 export interface FileWriter extends JournalWriter {
