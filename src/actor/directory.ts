@@ -54,9 +54,10 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
   let count = 0;
   /** The larger table that is being filled, and how many slots have been moved there. */
   let larger: SharedArrayBuffer | null = null;
-  let into: Uint32Array = words;
+  let largerWords: Uint32Array = words;
   let moved = 0;
   let growing: Promise<void> = Promise.resolve();
+  const waiting: (() => void)[] = [];
 
   function insert(into: Uint32Array, first: number, second: number): boolean {
     const mask = into.length / 2 - 1;
@@ -75,7 +76,7 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
   function growIfFull(): void {
     if (larger !== null || count * 8 < (words.length / 2) * 5) return;
     larger = new SharedArrayBuffer(table.byteLength * 2);
-    into = new Uint32Array(larger);
+    largerWords = new Uint32Array(larger);
     moved = 0;
   }
 
@@ -83,13 +84,31 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
     const end = Math.min(moved + MOVES_PER_INSERT, words.length / 2);
     for (; moved < end; moved++) {
       const at = 2 * moved;
-      if (words[at + 1] !== 0) insert(into, words[at] as number, words[at + 1] as number);
+      if (words[at + 1] !== 0) insert(largerWords, words[at] as number, words[at + 1] as number);
     }
     if (2 * moved < words.length) return;
     table = to;
-    words = into;
+    words = largerWords;
     larger = null;
     growing = onGrow(table);
+  }
+
+  function insertAll(shard: ShardId, hashes: CodeHashes): Promise<void> {
+    for (let at = 0; at < hashes.length; at += 2) {
+      growIfFull();
+      const [first, second] = [hashes[at] as number, secondWord(hashes[at + 1] as number, shard)];
+      if (insert(words, first, second)) count++;
+      if (larger === null) continue;
+      insert(largerWords, first, second);
+      moveSome(larger);
+    }
+    return growing;
+  }
+
+  function addNext(): void {
+    waiting[0]?.();
+    waiting.shift();
+    if (waiting.length > 0) setImmediate(addNext);
   }
 
   return {
@@ -103,17 +122,15 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
     mayHave(code: string): boolean {
       return findShards(words, code).length > 0;
     },
-    /** Resolves when every reader can find these codes. Adding what is there already changes nothing. */
+    /**
+     * Resolves when every reader can find these codes. Adding what is there already changes nothing. What comes faster than it can
+     * be added waits, and the thread's other work is done in between.
+     */
     add(shard: ShardId, hashes: CodeHashes): Promise<void> {
-      for (let at = 0; at < hashes.length; at += 2) {
-        growIfFull();
-        const [first, second] = [hashes[at] as number, secondWord(hashes[at + 1] as number, shard)];
-        if (insert(words, first, second)) count++;
-        if (larger === null) continue;
-        insert(into, first, second);
-        moveSome(larger);
-      }
-      return growing;
+      return new Promise((resolve) => {
+        waiting.push(() => resolve(insertAll(shard, hashes)));
+        if (waiting.length === 1) setImmediate(addNext);
+      });
     },
   };
 }
