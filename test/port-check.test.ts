@@ -13,5 +13,12 @@ test('a port that someone listens on is refused, and a free one is not', async (
   other.close();
   await once(other, 'close');
   assert.equal(await takePort('127.0.0.1', port), port);
-  assert.ok((await takePort('127.0.0.1', 0)) > 0);
+});
+
+test('a port that is chosen is none that an outgoing connection may get meanwhile', async () => {
+  for (let n = 0; n < 20; n++) {
+    const port = await takePort('127.0.0.1', 0);
+    assert.ok(port >= 20_000 && port < 32_768, `${port}`);
+  }
+  await assert.rejects(takePort('192.0.2.1', 0), /can not listen on 192\.0\.2\.1:0: .*EADDRNOTAVAIL/);
 });

@@ -33,11 +33,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import * as net from 'node:net';
 import * as path from 'node:path';
 import pg from 'pg';
 import { accountFor, type Place, placeFor } from './embedded-place.js';
 import { settingsFor } from './embedded-settings.js';
+import { freePort } from './free-port.js';
 import { isPostgresOn, type Log, shutDown, signalQuietly, stopLeftover, takeOwnership } from './postmaster.js';
 import { readText } from './read-text.js';
 
@@ -83,7 +83,7 @@ export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<
     const password = passwordOf(home);
     if (!fs.existsSync(path.join(home, 'cluster', 'PG_VERSION'))) await initialise(home, place, password);
 
-    const port = await freePort();
+    const port = await freePort('127.0.0.1');
     const url = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
     const server = superviseServer(place, port, path.join(home, 'cluster'), log);
     undo = () => {
@@ -277,15 +277,6 @@ async function createDatabase(url: string): Promise<void> {
   } finally {
     await client.end();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port on 127.0.0.1');
-  return address.port;
 }
 
 function eachLine(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {

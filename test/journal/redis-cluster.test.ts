@@ -3,9 +3,10 @@ import { after, test } from 'node:test';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { JournalFenced } from '../../src/journal/journal.js';
 import { openRedisJournal, type RedisJournal } from '../../src/journal/redis/redis-journal.js';
+import { freePort } from '../../src/postgres/free-port.js';
 import { all, commit, entry } from './conformance.js';
 import { createOwner } from './redis-owner.js';
-import { freePort, type RedisServer, startRedis } from './redis-server.js';
+import { type RedisServer, startRedis } from './redis-server.js';
 import { waitFor } from './wait-for.js';
 
 const log = { info: () => undefined, warn: () => undefined };
@@ -22,7 +23,7 @@ const nodes = await startCluster();
 async function startCluster(): Promise<RedisServer[]> {
   const started: RedisServer[] = [];
   for (let index = 0; index < 3; index += 1) {
-    const node = await startRedis({ 'cluster-enabled': 'yes', 'cluster-port': String(await freePort()) });
+    const node = await startRedis({ 'cluster-enabled': 'yes', 'cluster-port': String(await freePort('127.0.0.1')) });
     ends.push(() => node.destroy());
     started.push(node);
     await node.command('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);

@@ -1,10 +1,10 @@
 /** A real redis-server of the tests' own: a free port, a directory of its own, and nothing of any other Redis is touched. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { freePort } from '../../src/postgres/free-port.js';
 
 export interface RedisServer {
   readonly url: string;
@@ -32,7 +32,7 @@ process.on('exit', () => {
 /** AOF with `appendfsync always` and `noeviction`, where `settings` (as in redis.conf) don't say otherwise. */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-redis-'));
-  const port = await freePort();
+  const port = await freePort('127.0.0.1');
   const all: Record<string, string> = {
     port: String(port),
     bind: '127.0.0.1',
@@ -119,15 +119,4 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
       rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
