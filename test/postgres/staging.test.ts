@@ -228,8 +228,8 @@ test('a PostgreSQL that is killed while finished rows go in has none of them, an
   const copying = staging.copyRows(async (write) => {
     for (let n = 0; ; n++) {
       if (n === 5) assert.ok(server.kill());
-      // A backend sees that its postmaster is gone when it waits for its client.
-      if (n > 5) await setTimeout(20);
+      // A backend sees that its postmaster is gone when it waits for its client, so it must have time to take all that was sent.
+      if (n > 5) await setTimeout(1000);
       await write(rowsFor(staging.batchId, codesFrom(n * MANY, MANY)));
     }
   });
