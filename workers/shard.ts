@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { runShardThread } from '../src/actor/shard-thread.js';
 import { createWatermarks } from '../src/actor/watermarks.js';
 import { createClock } from '../src/clock.js';
+import { createCollector } from '../src/collector.js';
 import { openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
 import { createSnapshotLoader } from '../src/postgres/loader.js';
@@ -22,6 +23,7 @@ await runShardThread({
   loader: createSnapshotLoader({ url: data.databaseUrl, isOwn: data.isOwnDatabase }),
   state: data.state,
   clock,
+  collect: createCollector(),
   log,
   checkpoint: (shard) => checkpoints.get(shard),
 });

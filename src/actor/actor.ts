@@ -68,6 +68,8 @@ export interface ActorOptions {
   /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
   readonly defer: (work: () => void) => void;
   readonly after: RecoveryOptions['after'];
+  /** Frees what nothing refers to any more. By itself it may stay for hours (domain/memory.ts). */
+  readonly collect: () => void;
   readonly log: RecoveryOptions['log'];
   /** Told of every change of what the actor can do. */
   readonly onStatus: (status: ActorStatus) => void;
@@ -375,8 +377,10 @@ export function createActor(options: ActorOptions): Actor {
   }
 
   async function recoverOnce(): Promise<void> {
+    const isRebuilt = states.size > 0;
     states = new Map();
     staging = new Map();
+    if (isRebuilt) options.collect();
     const recovered = await recover(options, durable);
     states = recovered.states;
     writer = recovered.writer;

@@ -38,6 +38,7 @@ export interface ShardThreadOptions {
   readonly loader: SnapshotLoader;
   readonly state: ActorOptions['state'];
   readonly clock: ActorOptions['clock'];
+  readonly collect: ActorOptions['collect'];
   readonly log: ActorOptions['log'];
   /** The projector's checkpoints by shard, shared by all threads. */
   readonly checkpoint: (shard: ShardId) => number;

@@ -66,10 +66,14 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   let nextId = 1;
   let checked = 0;
   let life = 0;
+  /** Nothing is left of a state that was thrown away; and how often one was rebuilt when something was. */
+  let isClear = true;
+  let kept = 0;
   let actor = startActor();
 
   function startActor(): Actor {
     const mine = ++life;
+    isClear = true;
     const started = createActor({
       shards,
       journal: medium.open(),
@@ -81,12 +85,17 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
       send: (replies) => {
         if (mine === life) for (const reply of replies) onReply(reply);
       },
+      collect: () => {
+        if (mine === life) isClear = true;
+      },
       defer: (work) => schedule.after(0, () => mine === life && work()),
       after: (delayMs, work) => schedule.after(delayMs, () => mine === life && work()),
       log: { info() {}, error() {} },
       onStatus: (status) => {
         if (mine !== life || status !== 'serving') return;
         tally.recoveries++;
+        if (!isClear) kept++;
+        isClear = false;
         for (const shard of shards) settled.set(shard, medium.durableSeq(shard));
       },
     });
@@ -211,6 +220,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   }
 
   function check(): void {
+    assert.equal(kept, 0, 'a state is rebuilt when the one before is gone');
     for (const shard of shards) foldSettled(shard, foldOf(shard), settled.get(shard) ?? asSeq(0));
     for (; checked < answered.length; checked++) {
       const { asked, reply } = answered[checked] as (typeof answered)[number];
