@@ -25,7 +25,14 @@ import { query } from '../domain/query.js';
 import type { Random } from '../domain/random.js';
 import type { ShardState } from '../domain/state.js';
 import { encodeChanges } from '../journal/codec.js';
-import { type Entry, type Journal, JournalDamaged, JournalFenced, type JournalWriter } from '../journal/journal.js';
+import {
+  type Entry,
+  type Journal,
+  JournalDamaged,
+  JournalFenced,
+  JournalTrimmed,
+  type JournalWriter,
+} from '../journal/journal.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
 import { type RecoveryOptions, recover, stageBatch } from './recovery.js';
@@ -371,6 +378,12 @@ export function createActor(options: ActorOptions): Actor {
     } catch (error) {
       // Damage has to be looked at by someone, and who came after us is to stay; what is away comes back.
       if (error instanceof JournalDamaged || error instanceof JournalFenced) throw error;
+      if (error instanceof JournalTrimmed) {
+        throw new Error(
+          `the journal begins after what PostgreSQL has (${error.message}): do the two belong together, or was PostgreSQL restored from an older backup?`,
+          { cause: error },
+        );
+      }
       log.error({ err: error }, 'recovery failed and is tried again');
       await recoverUntilDone([], RECOVER_DELAY_MS);
     }

@@ -7,13 +7,12 @@ import { temporaryDirectory } from '../support/server.js';
 import { killLoop } from './kill-loop.js';
 import { redisLoop } from './redis-loop.js';
 
-const { values } = parseArgs({
-  options: {
-    victim: { type: 'string', default: 'clipbook' },
-    kills: { type: 'string' },
-    callers: { type: 'string' },
-  },
-});
+const USAGE = `usage: npm run crash -- [options]
+  --victim clipbook|redis  who is killed (clipbook; with REDIS_URL over that Redis)
+  --kills N                how often (20; 10 where it is Redis)
+  --callers N              requests under way at once (32; 256 where it is Redis)`;
+
+const values = readValues();
 const directory = await temporaryDirectory();
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 try {
@@ -22,6 +21,28 @@ try {
   process.exitCode = faults.length === 0 ? 0 : 1;
 } finally {
   await directory.remove();
+}
+
+function readValues() {
+  try {
+    const { values: read } = parseArgs({
+      options: {
+        victim: { type: 'string', default: 'clipbook' },
+        kills: { type: 'string' },
+        callers: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (read.help) {
+      process.stdout.write(`${USAGE}\n`);
+      process.exit(0);
+    }
+    if (read.victim !== 'clipbook' && read.victim !== 'redis') throw new Error(`nobody is called ${read.victim} here`);
+    return read;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    process.exit(2);
+  }
 }
 
 async function killClipbook(): Promise<readonly string[]> {

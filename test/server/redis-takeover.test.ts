@@ -26,11 +26,11 @@ async function installation(undo: ReturnType<typeof undoes>) {
   const redis = await startRedis();
   undo(redis.destroy);
   const { url } = await postgres.database();
-  const env = { REDIS_URL: redis.url, DATABASE_URL: url, SHARDS: '4', SHARD_THREADS: String(THREADS) };
-  const start = async (): Promise<{ server: Server; api: Api }> => {
+  const env = { REDIS_URL: redis.url, SHARDS: '4', SHARD_THREADS: String(THREADS) };
+  const start = async (databaseUrl = url): Promise<{ server: Server; api: Api }> => {
     const directory = await temporaryDirectory();
     undo(directory.remove);
-    const server = await startServer(directory.path, env);
+    const server = await startServer(directory.path, { ...env, DATABASE_URL: databaseUrl });
     undo(server.kill);
     const api = await connect(server.url);
     undo(api.close);
@@ -92,6 +92,22 @@ test('a Clipbook that is only read notices within a second that its shards were 
   assert.equal((await second.api.call('POST', '/coupons/assign/READ-1', { userId: 'ada' })).status, 200);
   assert.equal((await first.api.call('GET', '/coupons/code/READ-1')).status, 503);
   assert.equal((await first.api.call('POST', '/coupons/assign/READ-1', { userId: 'bob' })).status, 503);
+});
+
+test('a database that ends before the journal begins is refused with one line', async (t) => {
+  const { redis, start } = await installation(undoes(t));
+  const { server, api } = await start();
+  const codes = Array.from({ length: 5 }, (_, n) => `APART-${n}`);
+  const { headers } = await api.call('POST', '/coupon-books', { name: 'apart', initialCodes: codes });
+  for (const code of codes) await api.call('POST', `/coupons/assign/${code}`, { userId: 'ada' });
+  assert.equal(await server.stop(), 0);
+  // As trimming behind the projection leaves it, in time.
+  const shard = String(headers['commit-seq']).split('-')[0];
+  await redis.command('XTRIM', `clipbook:{${shard}}:journal`, 'MAXLEN', 1);
+  const { url } = await postgres.database();
+  await assert.rejects(start(url), /clipbook can not start: .*do the two belong together/);
+  const again = await start();
+  assert.equal((await again.api.call('GET', '/coupons/code/APART-0')).body['userId'], 'ada');
 });
 
 test('while Redis is away, /readyz and /metrics say so, reads end within a second or so, and all comes back with Redis', async (t) => {
