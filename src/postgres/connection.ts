@@ -6,11 +6,14 @@ import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { createLendingSocket } from './lending-socket.js';
 
 const CONNECT_MS_MAX = 5_000;
 const BULK_NICE = 10;
+const GROUP_RETRY_MS = 60;
+const GROUP_TRIES_MAX = 20;
 
 /** A connected client whose loss, while nobody uses it, is no unhandled 'error' event. */
 export async function connect(url: string): Promise<pg.Client> {
@@ -36,7 +39,7 @@ const createSocket = ({ ssl }: { readonly ssl?: unknown } = {}): Duplex =>
  *
  * Where Linux groups processes by session (autogroup), a process competes with those of its session only, and sessions compete
  * by the priority of their group. Each backend begins a session of its own, so its group has to step back too; without that the
- * first call changes nothing at all.
+ * backend's own priority changes nothing at all.
  */
 export async function stepBack(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
@@ -44,9 +47,22 @@ export async function stepBack(client: pg.Client): Promise<void> {
   if (pid === undefined) return;
   try {
     setPriority(pid, BULK_NICE);
-    writeFileSync(`/proc/${pid}/autogroup`, String(BULK_NICE));
+    await stepGroupBack(pid);
   } catch {
     // Then it runs beside the others as one of them.
+  }
+}
+
+/** Users without privileges may change one group in a tenth of a second, all of them together. */
+async function stepGroupBack(pid: number): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      writeFileSync(`/proc/${pid}/autogroup`, String(BULK_NICE));
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || tries === GROUP_TRIES_MAX) throw error;
+    }
+    await setTimeout(GROUP_RETRY_MS);
   }
 }
 
