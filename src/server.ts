@@ -23,7 +23,7 @@ import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
-import { takePort } from './port-check.js';
+import { freePort, takePort } from './port-check.js';
 import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
@@ -198,7 +198,7 @@ async function startParts(
 }
 
 async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<EmbeddedPostgres> {
-  const embedded = await startEmbedded({ dataDir: join(config.dataDir, 'postgres'), log });
+  const embedded = await startEmbedded({ dataDir: join(config.dataDir, 'postgres'), freePort, log });
   stops.push(() => embedded.stop());
   return embedded;
 }

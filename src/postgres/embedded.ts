@@ -37,7 +37,6 @@ import * as path from 'node:path';
 import pg from 'pg';
 import { accountFor, type Place, placeFor } from './embedded-place.js';
 import { settingsFor } from './embedded-settings.js';
-import { freePort } from './free-port.js';
 import { isPostgresOn, type Log, shutDown, signalQuietly, stopLeftover, takeOwnership } from './postmaster.js';
 import { readText } from './read-text.js';
 
@@ -57,17 +56,20 @@ export interface EmbeddedPostgres {
 export interface EmbeddedOptions {
   /** A directory for PostgreSQL alone: as root it is given to the user that PostgreSQL runs as. */
   readonly dataDir: string;
+  /** A port of the host that nobody has, nor gets before PostgreSQL listens on it. */
+  readonly freePort: (host: string) => Promise<number>;
   /** Gets what deserves attention, PostgreSQL's own warnings and errors among it. */
   readonly log: Log;
 }
 
+const HOST = '127.0.0.1';
 const USER = 'clipbook';
 const DATABASE = 'clipbook';
 const RESTART_PAUSE_MS_MAX = 5_000;
 const START_ATTEMPTS_MAX = 20;
 
 /** Starts PostgreSQL on `dataDir`, making the cluster on the first start. Rejects with one readable line. */
-export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<EmbeddedPostgres> {
+export async function startEmbedded({ dataDir, log, freePort }: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const home = path.resolve(dataDir);
   fs.mkdirSync(home, { recursive: true, mode: 0o700 });
   const release = takeOwnership(home);
@@ -83,8 +85,8 @@ export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<
     const password = passwordOf(home);
     if (!fs.existsSync(path.join(home, 'cluster', 'PG_VERSION'))) await initialise(home, place, password);
 
-    const port = await freePort('127.0.0.1');
-    const url = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
+    const port = await freePort(HOST);
+    const url = `postgres://${USER}:${password}@${HOST}:${port}/${DATABASE}`;
     const server = superviseServer(place, port, path.join(home, 'cluster'), log);
     undo = () => {
       server.killNow();

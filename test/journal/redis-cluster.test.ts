@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { JournalFenced } from '../../src/journal/journal.js';
 import { openRedisJournal, type RedisJournal } from '../../src/journal/redis/redis-journal.js';
-import { freePort } from '../../src/postgres/free-port.js';
+import { freePort } from '../../src/port-check.js';
 import { all, commit, entry } from './conformance.js';
 import { createOwner } from './redis-owner.js';
 import { type RedisServer, startRedis } from './redis-server.js';

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { freePort } from '../../src/postgres/free-port.js';
+import { freePort } from '../../src/port-check.js';
 
 export interface RedisServer {
   readonly url: string;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { freePort } from '../../src/port-check.js';
 import { startEmbedded } from '../../src/postgres/embedded.js';
 import { waitFor } from '../journal/wait-for.js';
 import { silent } from './server.js';
@@ -50,21 +51,21 @@ const isAlive = (pid: number) => {
 
 test('what was written is there after a stop and a start, and the process is gone in between', async (t) => {
   const dataDir = dataDirectory();
-  const first = await startEmbedded({ dataDir, log: silent });
+  const first = await startEmbedded({ dataDir, freePort, log: silent });
   await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
   const pid = first.pid();
   assert.ok(pid !== null);
   await Promise.all([first.stop(), first.stop()]);
   assert.equal(isAlive(pid), false);
   assert.equal(await answers(first.url), false);
-  const second = await startEmbedded({ dataDir, log: silent });
+  const second = await startEmbedded({ dataDir, freePort, log: silent });
   t.after(() => second.stop());
   assert.deepEqual(await query(second.url, 'SELECT answer FROM kept'), [{ answer: 42 }]);
 });
 
 test('it writes durably, listens on loopback only, and lets nobody in without the password', async (t) => {
   const dataDir = dataDirectory();
-  const postgres = await startEmbedded({ dataDir, log: silent });
+  const postgres = await startEmbedded({ dataDir, freePort, log: silent });
   t.after(() => postgres.stop());
   const settings = await query(
     postgres.url,
@@ -84,7 +85,7 @@ test('it writes durably, listens on loopback only, and lets nobody in without th
 
 test('a PostgreSQL that dies is started again at the same address', async (t) => {
   const dataDir = dataDirectory();
-  const postgres = await startEmbedded({ dataDir, log: silent });
+  const postgres = await startEmbedded({ dataDir, freePort, log: silent });
   t.after(() => postgres.stop());
   for (let round = 0; round < 2; round++) {
     const pid = postgres.pid();
@@ -96,9 +97,9 @@ test('a PostgreSQL that dies is started again at the same address', async (t) =>
 
 test('a second Clipbook on the same directory is refused while the first one lives', async (t) => {
   const dataDir = dataDirectory();
-  const first = await startEmbedded({ dataDir, log: silent });
+  const first = await startEmbedded({ dataDir, freePort, log: silent });
   t.after(() => first.stop());
-  await assert.rejects(startEmbedded({ dataDir, log: silent }), /is in use by another Clipbook, process \d+/);
+  await assert.rejects(startEmbedded({ dataDir, freePort, log: silent }), /is in use by another Clipbook, process \d+/);
   assert.equal(await answers(first.url), true);
 });
 
@@ -117,7 +118,7 @@ test('after a kill -9 of Clipbook its PostgreSQL is found, stopped and replaced'
   assert.equal(isAlive(left.pid), true, 'the postmaster outlives its parent');
   const messages: string[] = [];
   const log = { ...silent, info: (_: object, message: string) => messages.push(message) };
-  const postgres = await startEmbedded({ dataDir, log });
+  const postgres = await startEmbedded({ dataDir, freePort, log });
   t.after(() => postgres.stop());
   // Gone, but for the moment until the system has collected it.
   await waitFor(() => !isAlive(left.pid), 'the old postmaster to be gone');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import pg from 'pg';
+import { freePort } from '../../src/port-check.js';
 import { type EmbeddedPostgres, startEmbedded } from '../../src/postgres/embedded.js';
 import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
 
@@ -32,7 +33,7 @@ export function testServer(): TestServer {
   }
 
   before(async () => {
-    server = await startEmbedded({ dataDir, log: silent });
+    server = await startEmbedded({ dataDir, freePort, log: silent });
   });
   after(async () => {
     for (const pool of pools) await pool.end();
