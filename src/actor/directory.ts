@@ -57,6 +57,7 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
   let largerWords: Uint32Array = words;
   let moved = 0;
   let growing: Promise<void> = Promise.resolve();
+  /** Bounded by the codes of the batches that are being loaded, 8 bytes each. */
   const waiting: (() => void)[] = [];
 
   function insert(into: Uint32Array, first: number, second: number): boolean {
@@ -106,8 +107,7 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
   }
 
   function addNext(): void {
-    waiting[0]?.();
-    waiting.shift();
+    waiting.shift()?.();
     if (waiting.length > 0) setImmediate(addNext);
   }
 

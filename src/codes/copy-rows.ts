@@ -12,7 +12,7 @@ import type { Pattern } from './pattern.js';
 export const RUN_ROWS_MAX = 2 ** 18;
 const KEY_MAX = 2 ** (53 - 18);
 const NEWLINE = 10;
-/** Rows, or parts of a run, that take about a millisecond. */
+/** Both are about a millisecond's work: so many rows, and one of so many parts of a run. */
 const STRETCH_ROWS = 8192;
 const PARTS = 32;
 
@@ -42,6 +42,7 @@ export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | '
     });
     places.push({ offset, size: alphabet.length, rank });
   }
+
   /** Adds up the keys of the rows from `first` to `end - 1`. */
   function addKeys(codes: Uint8Array, first: number, end: number, into: Float64Array): void {
     for (const { offset, size, rank } of places) {
@@ -51,7 +52,7 @@ export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | '
     }
   }
 
-  return (codes, giveWay = () => undefined) => {
+  return (codes, giveWay) => {
     const rows = codes.length / length;
     if (rows > RUN_ROWS_MAX) throw new Error(`${rows} rows are too many for one run`);
     const keyOf = new Float64Array(rows);
@@ -65,7 +66,7 @@ export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | '
         const part = Math.floor((keyOf[row] as number) / partSize);
         starts[part + 1] = (starts[part + 1] as number) + 1;
       }
-      giveWay();
+      giveWay?.();
     }
     for (let part = 0; part < PARTS; part++) starts[part + 1] = (starts[part + 1] as number) + (starts[part] as number);
     const sorted = new Float64Array(rows);
@@ -79,7 +80,7 @@ export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | '
     }
     const order = new Uint32Array(rows);
     for (let part = 0; part < PARTS; part++) {
-      giveWay();
+      giveWay?.();
       const [start, end] = [starts[part] as number, starts[part + 1] as number];
       sorted.subarray(start, end).sort();
       for (let at = start; at < end; at++) order[at] = (sorted[at] as number) % RUN_ROWS_MAX;
@@ -95,7 +96,7 @@ export function batchRows(
   order: Uint32Array,
   batchId: number,
   firstOrdinal: number,
-  giveWay: GiveWay = () => undefined,
+  giveWay?: GiveWay,
 ): Uint8Array<ArrayBuffer> {
   const batch = Buffer.from(`\t${batchId}\t`, 'latin1');
   const digitsMax = String(firstOrdinal + order.length).length;
@@ -107,7 +108,7 @@ export function batchRows(
     for (let i = 0; i < batch.length; i++) lines[to++] = batch[i] as number;
     to = writeDecimal(lines, to, ordinal++);
     lines[to++] = NEWLINE;
-    if (ordinal % STRETCH_ROWS === 0) giveWay();
+    if (ordinal % STRETCH_ROWS === 0) giveWay?.();
   }
   return lines.subarray(0, to);
 }

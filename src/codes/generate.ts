@@ -41,14 +41,14 @@ export function createCodeGenerator(key: Uint8Array, pattern: Pattern): CodeGene
 
   return {
     counters: permutation.counters,
-    generate(from, to, giveWay = () => undefined) {
+    generate(from, to, giveWay) {
       const made = new Uint8Array((to - from) * length);
       for (let next = from, end = 0; next < to; next += PERMUTATION_ROWS_MAX) {
         const count = Math.min(PERMUTATION_ROWS_MAX, to - next);
         fillCodes(next, count);
         made.set(codes.subarray(0, count * length), end);
         end += count * length;
-        giveWay();
+        giveWay?.();
       }
       return made;
     },
