@@ -23,8 +23,10 @@ const CHUNK_BYTES = 1 << CHUNK_BITS;
 /** An offset plus one has to fit into 32 bits. */
 const ARENA_BYTES_MAX = 2 ** 32 - 1;
 const SLOTS_FIRST = 1024;
-/** Slots of the old array that one insert moves. Above 8/5, the old one is empty before the new one is full. */
+/** Slots of the old array that an insert moves, on average. Above 8/5, the old one is empty before the new one is full. */
 const MOVES_PER_INSERT = 8;
+/** Moved at once, by every eighth insert: the hashes of that many come out of memory together, one by one each waits for the one before. */
+const MOVES_AT_ONCE = 64;
 const EMPTY = 0;
 /** A removed entry: a probe goes on over it. No index is that large. */
 const REMOVED = 0xffffffff;
@@ -35,20 +37,28 @@ const INDEXES_MAX = INDEX_MASK - 1;
 /** A text of this many bytes or more has its length in four bytes after this mark. */
 const LONG = 0xff;
 
+/** What `#moveSome` moves. */
+const movedIndexes = new Uint32Array(MOVES_AT_ONCE);
+const movedHashes = new Uint32Array(MOVES_AT_ONCE);
+
 export class StringTable {
   readonly #chunks: Uint8Array[] = [];
   /** Bytes used of the last chunk. */
   #chunkUsed = CHUNK_BYTES;
   /** Place of each index's text, plus one; 0: no text. A text never straddles two chunks. */
   readonly #offsets: Field;
+  readonly #hashes: Field | null;
   #slots: Uint32Array = new Uint32Array(SLOTS_FIRST);
   #used = 0;
   #old: Uint32Array | null = null;
   #oldMoved = 0;
+  #addedSinceMove = 0;
   #count = 0;
 
-  constructor(offsets: Field) {
+  /** `hashes` is for a table that grows string by string: with it, moving a slot needs no look at the text. */
+  constructor(offsets: Field, hashes: Field | null = null) {
     this.#offsets = offsets;
+    this.#hashes = hashes;
   }
 
   /** Makes room for so many strings more, so that they come in without a rehash. */
@@ -103,6 +113,7 @@ export class StringTable {
   #add(index: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
     if (index >= INDEXES_MAX) throw new Error(`the table has no place for string ${index}`);
     this.#offsets.set(index, this.#store(bytes, start, end) + 1);
+    this.#hashes?.set(index, hash);
     this.#makeRoom();
     this.#place(this.#slots, index, hash);
     this.#used++;
@@ -134,7 +145,7 @@ export class StringTable {
     return hashBytes(chunk, start, end, seed);
   }
 
-  /** Bytes held, without the owner's offsets. */
+  /** Bytes held, without the owner's rows. */
   bytes(): number {
     const arena = this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
     return arena + this.#slots.byteLength + (this.#old?.byteLength ?? 0);
@@ -207,7 +218,7 @@ export class StringTable {
   }
 
   #makeRoom(): void {
-    if (this.#old !== null) this.#moveSome(this.#old);
+    if (this.#old !== null && ++this.#addedSinceMove * MOVES_PER_INSERT >= MOVES_AT_ONCE) this.#moveSome(this.#old);
     if (this.#used * 8 < this.#slots.length * 5) return;
     this.#growTo(this.#slots.length * 2);
   }
@@ -221,17 +232,24 @@ export class StringTable {
   }
 
   #moveSome(old: Uint32Array): void {
-    const end = Math.min(this.#oldMoved + MOVES_PER_INSERT, old.length);
+    const end = Math.min(this.#oldMoved + MOVES_AT_ONCE, old.length);
+    let count = 0;
     for (let slot = this.#oldMoved; slot < end; slot++) {
       const entry = old[slot] as number;
       if (entry === EMPTY || entry === REMOVED) continue;
-      const index = (entry & INDEX_MASK) - 1;
-      this.#place(this.#slots, index, this.hash(index, 0));
-      this.#used++;
+      movedIndexes[count++] = (entry & INDEX_MASK) - 1;
       // Not EMPTY: a probe of the old array that began before this slot must still go on over it.
       old[slot] = REMOVED;
     }
+    const hashes = this.#hashes;
+    for (let i = 0; i < count; i++) {
+      const index = movedIndexes[i] as number;
+      movedHashes[i] = hashes === null ? this.hash(index, 0) : hashes.get(index);
+    }
+    for (let i = 0; i < count; i++) this.#place(this.#slots, movedIndexes[i] as number, movedHashes[i] as number);
+    this.#used += count;
     this.#oldMoved = end;
+    this.#addedSinceMove = 0;
     if (end === old.length) this.#old = null;
   }
 

@@ -1,6 +1,13 @@
 /**
  * The users of a shard: a number for each, the list of their codes, and per book how many codes and redemptions they
- * have. The list is a chain through the code records; the counts are rows found by (book, user) in an open-addressing table.
+ * have. The list is a chain through the code records.
+ *
+ *     user ─────────▶ row      name, hash of the name, first code │ book, codes, redemptions
+ *     (book, user) ─▶ member   book, user, codes, redemptions       for each further book, in an open-addressing table
+ *
+ * The counts of the book that a user came to first stand in the user's own row: most have codes of no other, and a table of
+ * pairs would cost them 30 bytes each and two more places in memory, none of them in a cache. The hash stands there because the
+ * table of names grows with each new user: to move a name without a look at its text is half of the way.
  */
 import type { CodeRecords } from './code-table.js';
 import { tableMemory } from './memory.js';
@@ -13,10 +20,14 @@ const SLOTS_FIRST = 1024;
 const MOVES_PER_INSERT = 4;
 
 export class UserTable {
-  readonly #rows = new Rows(2);
-  readonly #names = new StringTable(this.#rows.word(0));
+  readonly #rows = new Rows(6);
+  readonly names = new StringTable(this.#rows.word(0), this.#rows.word(1));
   /** First record of the user's list, plus one. */
-  readonly #head = this.#rows.word(1);
+  readonly #head = this.#rows.word(2);
+  /** The book that the user came to first, plus one; 0: none yet. */
+  readonly #firstBook = this.#rows.word(3);
+  readonly #firstBookCodes = this.#rows.word(4);
+  readonly #firstBookRedemptions = this.#rows.word(5);
   #next = 0;
   #lastId: string | null = null;
   #lastUser = -1;
@@ -34,7 +45,7 @@ export class UserTable {
   /** The user's number, or -1. */
   find(userId: string): number {
     if (userId === this.#lastId) return this.#lastUser;
-    const user = this.#names.find(userId);
+    const user = this.names.find(userId);
     if (user !== -1) this.#remember(userId, user);
     return user;
   }
@@ -42,14 +53,14 @@ export class UserTable {
   /** Whether that is the user's id. Cheaper than finding the user where the number is known. */
   isCalled(user: number, userId: string): boolean {
     if (userId === this.#lastId) return user === this.#lastUser;
-    if (!this.#names.isText(user, userId)) return false;
+    if (!this.names.isText(user, userId)) return false;
     this.#remember(userId, user);
     return true;
   }
 
   findOrAdd(userId: string): number {
     if (userId === this.#lastId) return this.#lastUser;
-    const user = this.#names.findOrAdd(userId, this.#next);
+    const user = this.names.findOrAdd(userId, this.#next);
     if (user === this.#next) this.#next++;
     this.#remember(userId, user);
     return user;
@@ -62,11 +73,11 @@ export class UserTable {
   }
 
   name(user: number): string {
-    return this.#names.text(user);
+    return this.names.text(user);
   }
 
   nameHash(user: number, seed: number): number {
-    return this.#names.hash(user, seed);
+    return this.names.hash(user, seed);
   }
 
   link(records: CodeRecords, user: number, record: number): void {
@@ -91,16 +102,25 @@ export class UserTable {
   }
 
   codesIn(book: number, user: number): number {
+    if (this.#firstBook.get(user) === book + 1) return this.#firstBookCodes.get(user);
     const member = this.#member(book, user);
     return member === -1 ? 0 : this.#memberCodes.get(member);
   }
 
   redemptionsIn(book: number, user: number): number {
+    if (this.#firstBook.get(user) === book + 1) return this.#firstBookRedemptions.get(user);
     const member = this.#member(book, user);
     return member === -1 ? 0 : this.#memberRedemptions.get(member);
   }
 
   count(book: number, user: number, codes: number, redemptions: number): void {
+    const firstBook = this.#firstBook.get(user);
+    if (firstBook === 0) this.#firstBook.set(user, book + 1);
+    if (firstBook === 0 || firstBook === book + 1) {
+      this.#firstBookCodes.set(user, this.#firstBookCodes.get(user) + codes);
+      this.#firstBookRedemptions.set(user, this.#firstBookRedemptions.get(user) + redemptions);
+      return;
+    }
     let member = this.#member(book, user);
     if (member === -1) member = this.#addMember(book, user);
     this.#memberCodes.set(member, this.#memberCodes.get(member) + codes);
@@ -109,7 +129,7 @@ export class UserTable {
 
   bytes(): number {
     return (
-      this.#names.bytes() +
+      this.names.bytes() +
       this.#rows.bytes() +
       this.#memberRows.bytes() +
       this.#slots.byteLength +
