@@ -21,6 +21,7 @@ import { type DigestPart, type DigestReport, DigestWalk, digest } from '../domai
 import { type Change, lastSeqOf } from '../domain/event.js';
 import { type Fact, factsOf } from '../domain/facts.js';
 import type { Seq, ShardId } from '../domain/ids.js';
+import { Prefetch } from '../domain/prefetch.js';
 import { query } from '../domain/query.js';
 import type { Random } from '../domain/random.js';
 import type { ShardState } from '../domain/state.js';
@@ -123,6 +124,7 @@ export interface Actor {
 export function createActor(options: ActorOptions): Actor {
   const { random, send, log } = options;
   const nowMs = (): number => options.clock.now();
+  const prefetch = new Prefetch(random);
   let status: ActorStatus = 'recovering';
   let states = new Map<ShardId, ShardState>();
   let writer: JournalWriter | null = null;
@@ -144,6 +146,7 @@ export function createActor(options: ActorOptions): Actor {
 
   function deliver(requests: readonly ActorRequest[]): void {
     const now = nowMs();
+    if (requests.length > 1 && status === 'serving') prefetchFor(requests);
     for (const request of requests) {
       const refusal = refuseNow(request);
       if (refusal !== null) {
@@ -156,6 +159,12 @@ export function createActor(options: ActorOptions): Actor {
       else runCommand(state, request, now);
     }
     askFlush();
+  }
+
+  function prefetchFor(requests: readonly ActorRequest[]): void {
+    for (const request of requests)
+      if (request.kind === 'command') prefetch.expect(stateOf(request.shard), request.command);
+    prefetch.run();
   }
 
   function refuseNow(request: ActorRequest): Unavailable | null {

@@ -155,5 +155,6 @@ export function systemRandom(): Random {
       // In bounds: `at` is below RANDOM_WORDS here.
       return words[at++] as number;
     },
+    peek: (callsBefore) => words[at + callsBefore],
   };
 }

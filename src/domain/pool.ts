@@ -83,6 +83,20 @@ export class Pool {
     }
   }
 
+  /** What `draw` will come to after so many other draws, given its random number; -1 if not to be told. For `Prefetch`. */
+  peek(random: number, drawsBefore: number): number {
+    const bound = this.#placed + this.#end - this.#next - drawsBefore;
+    if (bound <= 0) return -1;
+    const place = random % bound;
+    return place < this.#placed ? this.#indexes.get(place) : this.#next + place - this.#placed;
+  }
+
+  /** The code that fills the place of the one drawn after so many others; -1 if there is none. For `Prefetch`. */
+  peekLast(drawsBefore: number): number {
+    const place = this.#placed - 1 - drawsBefore;
+    return place < 0 ? -1 : this.#indexes.get(place);
+  }
+
   take(index: number): void {
     if (this.joins(index)) this.#place(index);
     const place = this.#codes.poolPlace(index);

@@ -2,6 +2,8 @@
 export interface Random {
   /** A uniform integer in `0 .. 2^32 - 1`. */
   uint32(): number;
+  /** What `uint32` will give after so many more calls, if that is certain by now. A hint for `Prefetch`, never for a decision. */
+  peek?(callsBefore: number): number | undefined;
 }
 
 /**

@@ -145,6 +145,25 @@ export class StringTable {
     return hashBytes(chunk, start, end, seed);
   }
 
+  /**
+   * What a look-up reads, one place in memory after the other, for `Prefetch`: the first slot of a hash, the row of the index
+   * that stands there, and the first byte of its text. None of them says that the string is there.
+   */
+  peekIndex(hash: number): number {
+    const slots = this.#slots;
+    return ((slots[hash & (slots.length - 1)] as number) & INDEX_MASK) - 1;
+  }
+
+  /** 0 where there is no such index. */
+  peekPlace(index: number): number {
+    return index === -1 ? 0 : this.#offsets.get(index);
+  }
+
+  peekText(place: number): number {
+    const chunk = this.#chunks[(place - 1) >>> CHUNK_BITS];
+    return chunk?.[(place - 1) & (CHUNK_BYTES - 1)] ?? 0;
+  }
+
   /** Bytes held, without the owner's rows. */
   bytes(): number {
     const arena = this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);

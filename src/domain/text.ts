@@ -94,6 +94,20 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number, seed: n
   return mix(hash);
 }
 
+/** `hashBytes` of a text's bytes, without writing them where the text is ASCII. */
+export function hashText(text: string, seed: number): number {
+  let hash = (0x811c9dc5 ^ seed) | 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) {
+      encode(text);
+      return hashBytes(scratch.bytes, 0, scratch.length, seed);
+    }
+    hash = Math.imul(hash ^ unit, 0x01000193);
+  }
+  return mix(hash);
+}
+
 /** The finalizer alone: spreads every input bit over all 32. */
 export function mix(value: number): number {
   let hash = value;

@@ -26,3 +26,21 @@ it('1,000,000 draws from 1,000 codes, each given back, pass a chi-squared test',
   // 999 degrees of freedom: outside of these once in ten million runs on either side (Wilson and Hilferty's approximation).
   assert.ok(chiSquared > 776 && chiSquared < 1254, `chi-squared is ${chiSquared}`);
 });
+
+it('the system’s randomness tells ahead what it is going to give, as far as it knows', () => {
+  const random = systemRandom();
+  // Before the first call nothing has come from the system.
+  assert.equal(random.peek?.(0), undefined);
+  let told = 0;
+  for (let turn = 0; turn < 300; turn++) {
+    random.uint32();
+    const ahead = Array.from({ length: 32 }, (_, n) => random.peek?.(n));
+    for (const expected of ahead) {
+      const given = random.uint32();
+      if (expected === undefined) continue;
+      assert.equal(given, expected);
+      told++;
+    }
+  }
+  assert.ok(told > 9_000, `${told} of 9,600`);
+});

@@ -45,14 +45,20 @@ export const SETTINGS: BookSettings = {
 /** mulberry32 (Tommy Ettinger, public domain): good enough for tests, and the same on every machine. */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
+  const after = (steps: number): number => (state + Math.imul(steps, 0x6d2b79f5)) >>> 0;
   return {
     uint32() {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-      return (mixed ^ (mixed >>> 14)) >>> 0;
+      state = after(1);
+      return mulberry(state);
     },
+    peek: (callsBefore) => mulberry(after(callsBefore + 1)),
   };
+}
+
+function mulberry(state: number): number {
+  let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+  return (mixed ^ (mixed >>> 14)) >>> 0;
 }
 
 export interface Asking {

@@ -1,0 +1,113 @@
+/**
+ * Fetches what a batch of commands is going to look at, before the first of them is decided.
+ *
+ * In a shard with a million codes a command's code, its text, its user are anywhere in hundreds of megabytes, and none of it is in
+ * a cache: five places, each of which is known when the one before has been read. So a command waits five times for memory,
+ * and does little else. Those of 32 commands don't depend on each other, though, and a processor that meets a dozen loads
+ * which need no other's result has all of them under way at once. So here all commands take each step together:
+ *
+ *     hash of the name ─▶ slot ─▶ row ─▶ text        for each code and user that is named
+ *     random number ────▶ place in the pool ─▶ …     for each code that will be drawn
+ *
+ * Nothing is decided here, nothing is remembered: whatever is wrong (another command took the code, a slot holds another
+ * name) only costs the time that it was meant to save. After the idea of Chen, Ailamaki, Gibbons and Mowry, "Improving Hash Join
+ * Performance through Prefetching" (ICDE 2004), group prefetching.
+ */
+import type { Command } from './command.js';
+import type { Pool } from './pool.js';
+import type { Random } from './random.js';
+import type { ShardState } from './state.js';
+import type { StringTable } from './string-table.js';
+import { hashText } from './text.js';
+
+/** Look-ups at once; those beyond are left to themselves. Twice as many lines as this fit into the smallest first cache. */
+const LOOKUPS_MAX = 128;
+
+export class Prefetch {
+  readonly #random: Random;
+  readonly #tables = new Array<StringTable | null>(LOOKUPS_MAX).fill(null);
+  /** Of each look-up in turn: hash of a name, index, place of its text. */
+  readonly #found = new Float64Array(LOOKUPS_MAX);
+  #lookups = 0;
+  readonly #pools = new Array<Pool | null>(LOOKUPS_MAX).fill(null);
+  readonly #poolTables = new Array<StringTable | null>(LOOKUPS_MAX).fill(null);
+  readonly #drawsBefore = new Uint32Array(LOOKUPS_MAX);
+  #draws = 0;
+  /** How many random numbers will have been used before the next command. */
+  #rolls = 0;
+  readonly #rollsBefore = new Uint32Array(LOOKUPS_MAX);
+  /** What was read has to go somewhere, or a compiler may see that it is for nothing. */
+  sink = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** Takes a command that is to be decided soon. */
+  expect(state: ShardState, command: Command): void {
+    switch (command.kind) {
+      case 'assignRandom':
+        this.#draw(state, command);
+        this.#name(state.users.names, command.userId);
+        return;
+      case 'redeemCode':
+        // For the id of the redemption.
+        this.#rolls++;
+        this.#name(state.codes.strings, command.code);
+        this.#name(state.users.names, command.userId);
+        return;
+      case 'lockCode':
+      case 'unlockCode':
+      case 'assignCode':
+        this.#name(state.codes.strings, command.code);
+        this.#name(state.users.names, command.userId);
+        return;
+      case 'unassignCode':
+      case 'rollbackRedemption':
+        this.#name(state.codes.strings, command.code);
+        return;
+      default:
+      // What is rare waits for its memory.
+    }
+  }
+
+  #name(table: StringTable, name: string): void {
+    if (this.#lookups === LOOKUPS_MAX) return;
+    this.#tables[this.#lookups] = table;
+    this.#found[this.#lookups++] = hashText(name, 0);
+  }
+
+  #draw(state: ShardState, { bookId }: Extract<Command, { kind: 'assignRandom' }>): void {
+    const pool = state.book(bookId)?.pool;
+    if (pool === undefined || this.#draws === LOOKUPS_MAX) return;
+    let drawsBefore = 0;
+    for (let i = 0; i < this.#draws; i++) if (this.#pools[i] === pool) drawsBefore++;
+    this.#pools[this.#draws] = pool;
+    this.#poolTables[this.#draws] = state.codes.strings;
+    this.#drawsBefore[this.#draws] = drawsBefore;
+    this.#rollsBefore[this.#draws++] = this.#rolls++;
+  }
+
+  /** Fetches for all that was expected, and forgets it. */
+  run(): void {
+    const tables = this.#tables;
+    const found = this.#found;
+    let sum = 0;
+    for (let i = 0; i < this.#lookups; i++) found[i] = (tables[i] as StringTable).peekIndex(found[i] as number);
+    for (let i = 0; i < this.#draws && this.#lookups < LOOKUPS_MAX; i++) {
+      const random = this.#random.peek?.(this.#rollsBefore[i] as number);
+      if (random === undefined) break;
+      const pool = this.#pools[i] as Pool;
+      const drawsBefore = this.#drawsBefore[i] as number;
+      tables[this.#lookups] = this.#poolTables[i] as StringTable;
+      found[this.#lookups++] = pool.peek(random, drawsBefore);
+      sum += (this.#poolTables[i] as StringTable).peekPlace(pool.peekLast(drawsBefore));
+    }
+    for (let i = 0; i < this.#lookups; i++) found[i] = (tables[i] as StringTable).peekPlace(found[i] as number);
+    for (let i = 0; i < this.#lookups; i++) sum += (tables[i] as StringTable).peekText(found[i] as number);
+    this.sink = sum;
+    this.#lookups = 0;
+    this.#draws = 0;
+    this.#rolls = 0;
+  }
+}
