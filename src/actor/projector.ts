@@ -4,9 +4,10 @@
  *
  * It waits a second between batches on purpose. A transaction has a price of its own, its commit gets in the way of the journal's
  * syncs (at 200 changes a second, two in a hundred waited for one when there were twenty commits a second), and changes
- * of one code that come within one batch cost one row update. And while callers keep the machine busy it takes only a part of its time,
- * less the less it is behind: the seconds of a drop belong to the callers, and the journal holds what they did. Under a load that
- * lasts, it comes to where what it projects and what is decided are the same. Whoever waits for it calls `hurry`.
+ * of one code that come within one batch cost one row update. And the seconds of a drop belong to the callers: while they keep the
+ * machine busy it rests, until it is `LAG_EVENTS_RESTING` behind (the journal holds what they did), and from there on it takes the more
+ * of its time the further it is behind. Under a load that lasts, that comes to where what it projects and what is decided are
+ * the same. Whoever waits for it calls `hurry`.
  * A lower priority by the operating system would do the same, but one that an ordinary user may not raise again.
  * While PostgreSQL is away it tries again and the journal grows.
  */
@@ -45,11 +46,13 @@ const SHARD_BYTES_MAX = BATCH_BYTES_MAX;
 const LOOK_MS = 50;
 /** Between two batches. Each is a commit of PostgreSQL, and a sync of the journal that meets one on the same disk waits for it. */
 const PAUSE_MS = 1000;
+/** Until it is this far behind, it leaves the machine to callers who keep it busy: some 15 seconds of a drop. */
+const LAG_EVENTS_RESTING = 1_000_000;
 /** This far behind, it works without a rest. */
 const LAG_EVENTS_RESTLESS = 2_000_000;
 /** Events that come in at this rate show that callers want the machine for themselves. */
 const BUSY_EVENTS_PER_SECOND = 10_000;
-/** How long it rests after a round while they are and it is hardly behind, in times of what the round took. */
+/** Between the two, how long it rests after a round while they do, at most, in times of what the round took. */
 const REST_FACTOR_MAX = 6;
 const REST_MS_MAX = 6000;
 /** Who waits for the projection waits this long at most: so long it does not rest. */
@@ -122,14 +125,20 @@ export function createProjector(options: ProjectorOptions): Projector {
   }
 
   async function rest(projected: number, tookMs: number): Promise<void> {
+    // Asked each time, so that the first seconds of a drop are not averaged with the quiet before it.
     const busy = isBusy();
-    if (projected === 0 || performance.now() < hurryUntilMs) await pause(LOOK_MS);
-    else if (!busy) await pause(lagEvents() < BUSY_EVENTS_PER_SECOND ? PAUSE_MS : 0);
-    else {
-      const restFactor = REST_FACTOR_MAX * Math.max(0, 1 - lagEvents() / LAG_EVENTS_RESTLESS);
-      if (restFactor > 0) await pause(Math.min(tookMs * restFactor, REST_MS_MAX));
+    if (projected === 0 || isHurried()) return pause(LOOK_MS);
+    if (!busy) return pause(lagEvents() < BUSY_EVENTS_PER_SECOND ? PAUSE_MS : 0);
+    if (lagEvents() < LAG_EVENTS_RESTING) {
+      do await pause(PAUSE_MS);
+      while (!stopping && !isHurried() && lagEvents() < LAG_EVENTS_RESTING && isBusy());
+      return;
     }
+    const share = (LAG_EVENTS_RESTLESS - lagEvents()) / (LAG_EVENTS_RESTLESS - LAG_EVENTS_RESTING);
+    if (share > 0) await pause(Math.min(tookMs * REST_FACTOR_MAX * share, REST_MS_MAX));
   }
+
+  const isHurried = (): boolean => performance.now() < hurryUntilMs;
 
   /** Judged by what came in since it was asked last. */
   function isBusy(): boolean {
