@@ -59,6 +59,8 @@ export type ActorRequest =
 export interface ActorReply {
   readonly to: number;
   readonly id: number;
+  /** Whose fields the reply need not repeat on its way; null: a query, or a request that was not decided. */
+  readonly command: Command | null;
   readonly reply: CommandReply | QueryReply;
 }
 
@@ -150,7 +152,7 @@ export function createActor(options: ActorOptions): Actor {
     for (const request of requests) {
       const refusal = refuseNow(request);
       if (refusal !== null) {
-        send([{ to: request.to, id: request.id, reply: refusal }]);
+        send([refused(request, refusal)]);
         continue;
       }
       const state = stateOf(request.shard);
@@ -184,7 +186,8 @@ export function createActor(options: ActorOptions): Actor {
         record(state, verdict.change);
         if (batchOf(command) !== null) settleSoon();
         const { outcome } = verdict;
-        hold(shard, state.seq, { to, id, reply: { kind: 'done', outcome, shard, seq: state.seq, replayed: false } });
+        const reply: CommandReply = { kind: 'done', outcome, shard, seq: state.seq, replayed: false };
+        hold(shard, state.seq, { to, id, command, reply });
         return;
       }
       case 'refused': {
@@ -194,7 +197,7 @@ export function createActor(options: ActorOptions): Actor {
           return;
         }
         if (batch !== null && !staging.has(batch.batchId)) state.unstage(batch.batchId);
-        hold(shard, state.seq, { to, id, reply: verdict });
+        hold(shard, state.seq, { to, id, command, reply: verdict });
         return;
       }
       case 'unchanged':
@@ -203,7 +206,7 @@ export function createActor(options: ActorOptions): Actor {
         const batch = batchOf(command);
         if (batch !== null && !staging.has(batch.batchId)) state.unstage(batch.batchId);
         const replayed = verdict.kind === 'replay';
-        hold(shard, state.seq, { to, id, reply: { kind: 'done', outcome, shard, seq, replayed } });
+        hold(shard, state.seq, { to, id, command, reply: { kind: 'done', outcome, shard, seq, replayed } });
       }
     }
   }
@@ -211,17 +214,17 @@ export function createActor(options: ActorOptions): Actor {
   /** Loads the codes of a batch from the store, while others are served, and then decides about them. */
   function stageThenRun(batch: StagedBatch, request: Extract<ActorRequest, { kind: 'command' }>): void {
     const begun = generation;
-    const { to, id, shard } = request;
+    const { shard } = request;
     stageOnce(stateOf(shard), batch).then(
       () => {
         if (generation === begun && status === 'serving') {
           runCommand(stateOf(shard), request, nowMs());
           askFlush();
-        } else send([{ to, id, reply: unavailable('recovering', 1000) }]);
+        } else send([refused(request, unavailable('recovering', 1000))]);
       },
       (error: unknown) => {
         log.error({ err: error, batchId: batch.batchId }, 'the codes of a batch could not be loaded');
-        send([{ to, id, reply: unavailable('recovering', 2000) }]);
+        send([refused(request, unavailable('recovering', 2000))]);
       },
     );
   }
@@ -246,7 +249,7 @@ export function createActor(options: ActorOptions): Actor {
     const result = query(state, request.query, now);
     const reply: QueryReply =
       result.kind === 'refused' ? result : { kind: 'result', result, shard, durableSeq: state.seq };
-    hold(shard, state.seq, { to, id, reply });
+    hold(shard, state.seq, { to, id, command: null, reply });
   }
 
   function expireDue(state: ShardState, now: number): void {
@@ -346,7 +349,7 @@ export function createActor(options: ActorOptions): Actor {
     replies = [];
     changes = new Map();
     writer = null;
-    send(undecided.map(({ message }) => ({ to: message.to, id: message.id, reply: unavailable('recovering', 1000) })));
+    send(undecided.map(({ message }) => refused(message, unavailable('recovering', 1000))));
     if (error instanceof JournalFenced) yieldShards(error, unresolved);
     else {
       log.error({ err: error }, 'the journal failed; the shards are rebuilt from what is durable');
@@ -360,9 +363,7 @@ export function createActor(options: ActorOptions): Actor {
     log.error({ err: error }, 'another process has taken these shards over; this one answers for them no more');
     setStatus('stopped');
     const waiting = unresolved.flatMap((commit) => commit.replies);
-    send(
-      waiting.map(({ message }) => ({ to: message.to, id: message.id, reply: unavailable('outcomeUnknown', 1000) })),
-    );
+    send(waiting.map(({ message }) => refused(message, unavailable('outcomeUnknown', 1000))));
   }
 
   async function recoverUntilDone(unresolved: Commit[], delayMs: number): Promise<void> {
@@ -421,7 +422,7 @@ export function createActor(options: ActorOptions): Actor {
     const resolved = unresolved.flatMap(({ replies: waiting }) =>
       waiting.map(({ shard, seq, message }): ActorReply => {
         if (seq <= (durable.get(shard) ?? 0)) return message;
-        return { to: message.to, id: message.id, reply: unavailable('recovering', 1000) };
+        return refused(message, unavailable('recovering', 1000));
       }),
     );
     if (resolved.length > 0) send(resolved);
@@ -513,6 +514,10 @@ function encodeEntries(changes: ReadonlyMap<ShardId, readonly Change[]>): Entry[
 
 function batchOf(command: Command): StagedBatch | null {
   return command.kind === 'addCodes' || command.kind === 'createBook' ? command.codes : null;
+}
+
+function refused({ to, id }: { readonly to: number; readonly id: number }, reply: Unavailable): ActorReply {
+  return { to, id, command: null, reply };
 }
 
 function unavailable(reason: Unavailable['reason'], retryAfterMs: number): Unavailable {

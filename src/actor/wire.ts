@@ -7,7 +7,7 @@
  * (callers and books come in runs) is written as `SAME`, and a reply does not repeat what its command said.
  */
 import type { Command, Query } from '../domain/command.js';
-import { asBookId, asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
+import { asBookId, asSeq, asShardId, type BookId, type Seq, type ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { ActorReply, ActorRequest } from './actor.js';
 import type { CommandReply, QueryReply } from './engine.js';
@@ -15,8 +15,18 @@ import type { CommandReply, QueryReply } from './engine.js';
 export type Field = number | string | null | object;
 export type Message = readonly Field[];
 
-const REQUEST = { query: 0, other: 1, assignRandom: 2, redeemCode: 3, lockCode: 4, unlockCode: 5 } as const;
-const REPLY = { other: 0, assigned: 1, redeemed: 2, locked: 3 } as const;
+const REQUEST = {
+  query: 0,
+  other: 1,
+  assignRandom: 2,
+  redeemCode: 3,
+  lockCode: 4,
+  unlockCode: 5,
+  assignCode: 6,
+  unassignCode: 7,
+} as const;
+/** `drawn`: assigned from the book that the command named. */
+const REPLY = { other: 0, drawn: 1, assigned: 2, redeemed: 3, locked: 4, unlocked: 5, unassigned: 6 } as const;
 /** Stands for a string that is no number. */
 const SAME = 0;
 
@@ -78,6 +88,12 @@ export class RequestWriter {
       case 'unlockCode':
         fields.push(command.code, command.userId, command.lockId);
         return;
+      case 'assignCode':
+        fields.push(command.code, command.userId);
+        return;
+      case 'unassignCode':
+        fields.push(command.code, command.reason);
+        return;
       default:
         fields.push(command);
     }
@@ -90,6 +106,8 @@ function opcodeOf({ kind }: Command): number {
     case 'redeemCode':
     case 'lockCode':
     case 'unlockCode':
+    case 'assignCode':
+    case 'unassignCode':
       return REQUEST[kind];
     default:
       return REQUEST.other;
@@ -127,6 +145,10 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
           userId: next() as string,
           lockId: next() as number | null,
         };
+      case REQUEST.assignCode:
+        return { kind: 'assignCode', code: next() as string, userId: next() as string };
+      case REQUEST.unassignCode:
+        return { kind: 'unassignCode', code: next() as string, reason: next() as string | null };
       case REQUEST.other:
         return next() as Command;
       default:
@@ -162,7 +184,7 @@ export class ReplyWriter {
     return this.#fields;
   }
 
-  write({ id, reply }: ActorReply): void {
+  write({ id, command, reply }: ActorReply): void {
     const fields = this.#fields;
     if (reply.kind !== 'done') {
       fields.push(REPLY.other, id, reply);
@@ -171,11 +193,12 @@ export class ReplyWriter {
     const { outcome, shard, seq } = reply;
     const replayed = reply.replayed ? 1 : 0;
     switch (outcome.kind) {
-      case 'assigned':
-        fields.push(REPLY.assigned, id, shard, seq, replayed);
-        fields.push(outcome.bookId === this.#bookId ? SAME : outcome.bookId, outcome.code, outcome.assignedMs);
-        this.#bookId = outcome.bookId;
+      case 'assigned': {
+        const isDrawn = command?.kind === 'assignRandom';
+        fields.push(isDrawn ? REPLY.drawn : REPLY.assigned, id, shard, seq, replayed, outcome.assignedMs);
+        fields.push(isDrawn ? outcome.code : this.#book(outcome.bookId));
         return;
+      }
       case 'redeemed':
         fields.push(REPLY.redeemed, id, shard, seq, replayed, outcome.redemptionId, outcome.redeemedMs);
         fields.push(outcome.redemptionCount, outcome.remaining);
@@ -183,9 +206,21 @@ export class ReplyWriter {
       case 'locked':
         fields.push(REPLY.locked, id, shard, seq, replayed, outcome.lockId, outcome.untilMs);
         return;
+      case 'unlocked':
+        fields.push(REPLY.unlocked, id, shard, seq, replayed);
+        return;
+      case 'unassigned':
+        fields.push(REPLY.unassigned, id, shard, seq, replayed, this.#book(outcome.bookId));
+        return;
       default:
         fields.push(REPLY.other, id, reply);
     }
+  }
+
+  #book(bookId: string): Field {
+    if (bookId === this.#bookId) return SAME;
+    this.#bookId = bookId;
+    return bookId;
   }
 }
 
@@ -203,16 +238,27 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
   let bookId = '';
   const next = () => message[at++];
 
+  function book(): BookId {
+    const named = next();
+    if (named !== SAME) bookId = named as string;
+    return asBookId(bookId);
+  }
+
   /** Reads the fields in any case, for the next reply comes after them. */
   function readOutcome(opcode: number, command: Command | null): Outcome | null {
     switch (opcode) {
-      case REPLY.assigned: {
-        const named = next();
-        if (named !== SAME) bookId = named as string;
-        const code = next() as string;
+      case REPLY.drawn: {
         const assignedMs = next() as number;
-        if (command === null || !('userId' in command)) return null;
-        return { kind: 'assigned', bookId: asBookId(bookId), code, userId: command.userId, assignedMs };
+        const code = next() as string;
+        if (command?.kind !== 'assignRandom') return null;
+        return { kind: 'assigned', bookId: command.bookId, code, userId: command.userId, assignedMs };
+      }
+      case REPLY.assigned: {
+        const assignedMs = next() as number;
+        const ofBook = book();
+        if (command?.kind !== 'assignCode') return null;
+        const { code, userId } = command;
+        return { kind: 'assigned', bookId: ofBook, code, userId, assignedMs };
       }
       case REPLY.redeemed: {
         const redemptionId = next() as string;
@@ -228,6 +274,12 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
         const untilMs = next() as number;
         if (command?.kind !== 'lockCode') return null;
         return { kind: 'locked', code: command.code, userId: command.userId, lockId, untilMs };
+      }
+      case REPLY.unlocked:
+        return command?.kind === 'unlockCode' ? { kind: 'unlocked', code: command.code, userId: command.userId } : null;
+      case REPLY.unassigned: {
+        const ofBook = book();
+        return command?.kind === 'unassignCode' ? { kind: 'unassigned', bookId: ofBook, code: command.code } : null;
       }
       default:
         throw new Error(`unknown reply ${opcode}`);

@@ -20,6 +20,9 @@ const commands: readonly Command[] = [
   { kind: 'lockCode', code: 'A-1', userId: 'ann', ttlMs: null },
   { kind: 'unlockCode', code: 'A-1', userId: 'ann', lockId: 9 },
   { kind: 'assignCode', code: 'A-3', userId: 'zoe' },
+  { kind: 'unassignCode', code: 'A-3', reason: 'a return' },
+  { kind: 'unassignCode', code: 'A-4', reason: null },
+  { kind: 'rollbackRedemption', code: 'A-1', redemptionId: 'x', reason: null },
   { kind: 'assignRandom', bookId: book, userId: 'zoe' },
 ];
 
@@ -67,13 +70,18 @@ const replies: readonly CommandReply[] = [
   done({ kind: 'redeemed', code: 'A-2', userId: 'ann', ...redeemed, remaining: 3 }),
   done({ kind: 'locked', code: 'A-1', userId: 'ann', lockId: 4, untilMs: 99 }),
   done({ kind: 'unlocked', code: 'A-1', userId: 'ann' }),
+  done({ kind: 'assigned', bookId: otherBook, code: 'A-3', userId: 'zoe', assignedMs: 7 }),
+  done({ kind: 'unassigned', bookId: otherBook, code: 'A-3' }, true),
+  done({ kind: 'unassigned', bookId: book, code: 'A-4' }),
   { kind: 'refused', reason: 'codeNotFound', detail: 'no' },
   { kind: 'unavailable', reason: 'recovering', retryAfterMs: 1000 },
 ];
 
+const replyTo = (id: number, reply: CommandReply): ActorReply => ({ to: 0, id, command: commands[id] ?? null, reply });
+
 test('replies arrive as they were sent, with what their commands said', () => {
   const writer = new ReplyWriter();
-  for (const [id, reply] of replies.entries()) writer.write({ to: 0, id, reply } satisfies ActorReply);
+  for (const [id, reply] of replies.entries()) writer.write(replyTo(id, reply));
   const arrived: unknown[] = [];
   readReplies(structuredClone(writer.message), (id) => ({
     command: commands[id] ?? null,
@@ -84,7 +92,7 @@ test('replies arrive as they were sent, with what their commands said', () => {
 
 test('a reply that nobody waits for is passed over, and the next one is read right', () => {
   const writer = new ReplyWriter();
-  for (const [id, reply] of replies.entries()) writer.write({ to: 0, id, reply });
+  for (const [id, reply] of replies.entries()) writer.write(replyTo(id, reply));
   const arrived: unknown[] = [];
   readReplies(structuredClone(writer.message), (id) =>
     id % 2 === 0 ? undefined : { command: commands[id] ?? null, reply: (reply) => arrived.push(reply) },
@@ -97,7 +105,7 @@ test('a reply that nobody waits for is passed over, and the next one is read rig
 
 test('a reply to another command than the one that asked stops', () => {
   const writer = new ReplyWriter();
-  writer.write({ to: 0, id: 0, reply: replies[3] as CommandReply });
+  writer.write(replyTo(3, replies[3] as CommandReply));
   assert.throws(
     () => readReplies(writer.message, () => ({ command: commands[0] ?? null, reply: () => undefined })),
     /does not belong/,
