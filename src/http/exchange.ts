@@ -19,6 +19,7 @@ import { ControlError } from '../actor/engine.js';
 import type { Command, Origin, Query } from '../domain/command.js';
 import type { ShardId } from '../domain/ids.js';
 import type { Refusal } from '../domain/outcome.js';
+import { AnswerBytes } from './answer-bytes.js';
 import type { Tokens, Verdict } from './auth.js';
 import { BodyBroken, type BodyStream, createBodyStream } from './body-stream.js';
 import type { Counters } from './counters.js';
@@ -101,6 +102,13 @@ const STREAM_SILENCE_MS = 6_000;
 /** Continues the value of Content-Type: one call into uWebSockets.js for all headers costs 0.5 µs less than one for each. */
 const AFTER_TYPE = '\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ';
 
+/** Half as dear as a Buffer that is made for it. A byte order mark stays, and is then no JSON. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const CONTENT_TYPE = new TextEncoder().encode('Content-Type');
+/** Of a hot answer; see answer-bytes.ts. */
+const hotHeaders = new AnswerBytes(JSON_TYPE + AFTER_TYPE);
+const hotBody = new AnswerBytes('');
+
 export class Exchange {
   /** Null: answered or aborted. */
   res: HttpResponse | null = null;
@@ -142,7 +150,7 @@ export class Exchange {
   private render: (x: Exchange, done: Done) => void = nothing;
   private show: (x: Exchange, result: QueryResult) => void = nothing;
   private status = 200;
-  private headers = '';
+  private headers: string | Uint8Array = '';
   private payload: string | Uint8Array = '';
 
   constructor(services: Services) {
@@ -246,14 +254,14 @@ export class Exchange {
       return;
     }
     this.bodyDone = true;
-    this.text = this.decode(Buffer.from(chunk));
+    this.text = this.decode(chunk);
     this.advance();
   };
 
-  private decode(last: Buffer): string {
-    if (this.chunks === null) return last.toString('utf8');
-    this.chunks.push(last);
-    const text = Buffer.concat(this.chunks).toString('utf8');
+  private decode(last: ArrayBuffer): string {
+    if (this.chunks === null) return decoder.decode(last);
+    this.chunks.push(Buffer.from(last));
+    const text = decoder.decode(Buffer.concat(this.chunks));
     this.chunks = null;
     return text;
   }
@@ -492,14 +500,30 @@ export class Exchange {
     this.answer(status, JSON_TYPE, body, (done.replayed ? `${place}\r\nIdempotency-Replayed: true` : place) + extra);
   }
 
+  /** Where the body of a hot answer is written; `changedAsWritten` sends it. */
+  write(): AnswerBytes {
+    return hotBody.begin();
+  }
+
+  /** `changed` with 200 and the body that was written. */
+  changedAsWritten({ shard, seq, replayed }: Done): void {
+    hotHeaders.begin().ascii(this.requestId).ascii('\r\nCommit-Seq: ').whole(shard).ascii('-').whole(seq);
+    if (replayed) hotHeaders.ascii('\r\nIdempotency-Replayed: true');
+    this.send(200, hotHeaders.written, hotBody.written);
+  }
+
   answer(status: number, type: string, body: string | Uint8Array, extra: string): void {
+    this.send(status, type + AFTER_TYPE + this.requestId + extra, body);
+  }
+
+  private send(status: number, headers: string | Uint8Array, body: string | Uint8Array): void {
     if (this.res === null) return;
     // Half an answer is out already; only a cut connection tells that it is not whole.
     if (this.onGone !== null) return void this.res.close();
     // What is still to come of the body is not wanted.
     if (!this.bodyDone) this.closes = true;
     this.status = status;
-    this.headers = type + AFTER_TYPE + this.requestId + extra;
+    this.headers = headers;
     this.payload = body;
     this.res.cork(this.flush);
     this.finish();
@@ -510,7 +534,7 @@ export class Exchange {
     if (res === null) return;
     const closes = this.closes || this.services.isDraining();
     if (status !== 200) res.writeStatus(statusLine(status));
-    res.writeHeader('Content-Type', this.headers);
+    res.writeHeader(CONTENT_TYPE, this.headers);
     // Without arguments there is no Content-Length, as 204 wants it; closing takes two.
     if (status === 204 && !closes) res.endWithoutBody();
     else if (status === 204) res.endWithoutBody(0, true);

@@ -5,8 +5,9 @@
 import type { BookStats, BookView, Done, HistoryEntry } from '../actor/engine.js';
 import type { CodeView } from '../domain/command.js';
 import type { Outcome } from '../domain/outcome.js';
+import type { AnswerBytes } from './answer-bytes.js';
 import type { Exchange } from './exchange.js';
-import { isoTime, isoTimeOrNull } from './iso-time.js';
+import { isoTime, isoTimeOrNull, millis, upToSecond } from './iso-time.js';
 
 export type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { readonly kind: Kind }>;
 
@@ -18,35 +19,34 @@ export function expectOutcome<Kind extends Outcome['kind']>(done: Done, kind: Ki
 
 export function showAssigned(x: Exchange, done: Done): void {
   const { bookId, code, userId, assignedMs } = expectOutcome(done, 'assigned');
-  x.changed(
-    200,
-    `{"couponBookId":"${bookId}","code":"${code}","userId":${JSON.stringify(userId)},"assignedAt":"${isoTime(assignedMs)}"}`,
-    done,
-  );
+  const out = x.write().ascii('{"couponBookId":"').ascii(bookId).ascii('","code":"').ascii(code);
+  writeTime(out.ascii('","userId":').json(userId).ascii(',"assignedAt":"'), assignedMs).ascii('"}');
+  x.changedAsWritten(done);
 }
 
 export function showLocked(x: Exchange, done: Done): void {
   const { code, userId, lockId, untilMs } = expectOutcome(done, 'locked');
-  x.changed(
-    200,
-    `{"code":"${code}","userId":${JSON.stringify(userId)},"lockId":${lockId},"lockedUntil":"${isoTime(untilMs)}"}`,
-    done,
-  );
+  const out = x.write().ascii('{"code":"').ascii(code).ascii('","userId":').json(userId);
+  writeTime(out.ascii(',"lockId":').whole(lockId).ascii(',"lockedUntil":"'), untilMs).ascii('"}');
+  x.changedAsWritten(done);
 }
 
 export function showUnlocked(x: Exchange, done: Done): void {
   const { code, userId } = expectOutcome(done, 'unlocked');
-  x.changed(200, `{"code":"${code}","userId":${JSON.stringify(userId)}}`, done);
+  x.write().ascii('{"code":"').ascii(code).ascii('","userId":').json(userId).ascii('}');
+  x.changedAsWritten(done);
 }
 
 export function showRedeemed(x: Exchange, done: Done): void {
   const { code, userId, redemptionId, redeemedMs, redemptionCount, remaining } = expectOutcome(done, 'redeemed');
-  x.changed(
-    200,
-    `{"code":"${code}","userId":${JSON.stringify(userId)},"redemptionId":"${redemptionId}","redeemedAt":"${isoTime(redeemedMs)}","redemptionCount":${redemptionCount},"remaining":${remaining}}`,
-    done,
-  );
+  const out = x.write().ascii('{"code":"').ascii(code).ascii('","userId":').json(userId);
+  writeTime(out.ascii(',"redemptionId":"').ascii(redemptionId).ascii('","redeemedAt":"'), redeemedMs);
+  out.ascii('","redemptionCount":').whole(redemptionCount).ascii(',"remaining":');
+  (remaining === null ? out.ascii('null') : out.whole(remaining)).ascii('}');
+  x.changedAsWritten(done);
 }
+
+const writeTime = (out: AnswerBytes, ms: number): AnswerBytes => out.ascii(upToSecond(ms)).ascii(millis(ms));
 
 export function showRolledBack(x: Exchange, done: Done): void {
   const { code, redemptionId, redemptionCount, remaining } = expectOutcome(done, 'rolledBack');

@@ -1,0 +1,89 @@
+/**
+ * The text of a hot answer, written as bytes into memory that is used again for the next one.
+ *
+ * As a string it would be pieced together, made flat, measured, copied into memory of its own and from there into the socket's buffer,
+ * 0.4 µs and 500 bytes of garbage for headers and body of an assign. uWebSockets.js takes bytes as they are, so they are written
+ * once, behind a beginning that never changes. There is one of each per thread: an answer is in the socket's buffer when the call that
+ * began it returns.
+ */
+
+const CAPACITY = 4096;
+
+export class AnswerBytes {
+  readonly #bytes = new Uint8Array(new ArrayBuffer(CAPACITY));
+  /** By length: making a view costs more than filling it. */
+  readonly #views: (Uint8Array | undefined)[] = [];
+  readonly #beginning: number;
+  #at = 0;
+
+  /** `beginning` is ASCII, and stands before all that is written. */
+  constructor(beginning: string) {
+    this.ascii(beginning);
+    this.#beginning = this.#at;
+  }
+
+  /** Forgets all but the beginning. */
+  begin(): this {
+    this.#at = this.#beginning;
+    return this;
+  }
+
+  /** What has been written, good until the next `begin`. */
+  get written(): Uint8Array {
+    const view = this.#views[this.#at];
+    if (view !== undefined) return view;
+    const made = this.#bytes.subarray(0, this.#at);
+    this.#views[this.#at] = made;
+    return made;
+  }
+
+  /** Only ASCII: ids, codes, times, and what stands between them. */
+  ascii(text: string): this {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (at + text.length > CAPACITY) throw new RangeError(`an answer of more than ${CAPACITY} bytes`);
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+    this.#at = at;
+    return this;
+  }
+
+  /** An integer from 0 to 2^53 - 1. */
+  whole(value: number): this {
+    let digits = 1;
+    for (let power = 10; power <= value; power *= 10) digits++;
+    const end = this.#at + digits;
+    if (end > CAPACITY) throw new RangeError(`an answer of more than ${CAPACITY} bytes`);
+    let rest = value;
+    for (let at = end - 1; at >= this.#at; at--) {
+      const tens = Math.floor(rest / 10);
+      this.#bytes[at] = 48 + (rest - tens * 10);
+      rest = tens;
+    }
+    this.#at = end;
+    return this;
+  }
+
+  /** Any text, as JSON with its quotes, in UTF-8. */
+  json(text: string): this {
+    if (!isPlain(text)) return this.#utf8(JSON.stringify(text));
+    return this.ascii('"').ascii(text).ascii('"');
+  }
+
+  #utf8(text: string): this {
+    const { read, written } = encoder.encodeInto(text, this.#bytes.subarray(this.#at));
+    if (read < text.length) throw new RangeError(`an answer of more than ${CAPACITY} bytes`);
+    this.#at += written;
+    return this;
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** Printable ASCII that needs no escape in JSON. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return false;
+  }
+  return true;
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { AnswerBytes } from '../../src/http/answer-bytes.js';
+
+const textOf = (out: AnswerBytes): string => Buffer.from(out.written).toString('utf8');
+
+describe('bytes of an answer', () => {
+  test('stand behind the beginning, anew each time', () => {
+    const out = new AnswerBytes('Type: json\r\nId: ');
+    assert.equal(textOf(out.begin().ascii('a-1').ascii('!')), 'Type: json\r\nId: a-1!');
+    assert.equal(textOf(out.begin().ascii('b')), 'Type: json\r\nId: b');
+    assert.equal(textOf(out.begin()), 'Type: json\r\nId: ');
+  });
+
+  test('hold every integer up to 2^53 - 1', () => {
+    const out = new AnswerBytes('');
+    const around = Array.from({ length: 15 }, (_, n) => 10 ** (n + 1)).flatMap((power) => [
+      power - 1,
+      power,
+      power + 1,
+    ]);
+    for (const value of [0, 1, 7, 2 ** 31, 2 ** 32, 2 ** 53 - 1, ...around]) {
+      assert.equal(textOf(out.begin().whole(value)), String(value));
+    }
+  });
+
+  test('hold any text as JSON', () => {
+    const out = new AnswerBytes('');
+    const texts = [
+      '',
+      'ann',
+      'a "b" c',
+      'back\\slash',
+      'tab\t',
+      '\u007f',
+      'Zoë',
+      '日本',
+      '😀',
+      'half \ud83d',
+      '\u2028',
+      'é'.repeat(128),
+    ];
+    for (const text of texts)
+      assert.equal(textOf(out.begin().ascii('[').json(text).ascii(']')), `[${JSON.stringify(text)}]`);
+  });
+
+  test('are no more than there is room for', () => {
+    const out = new AnswerBytes('x');
+    assert.equal(out.begin().ascii('y'.repeat(4095)).written.length, 4096);
+    assert.throws(() => out.ascii('z'), RangeError);
+    assert.throws(() => out.whole(1), RangeError);
+    assert.throws(() => out.json(''), RangeError);
+    assert.throws(() => out.json('ü'), RangeError);
+    assert.equal(textOf(out.begin().ascii('good')), 'xgood');
+  });
+});
