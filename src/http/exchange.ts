@@ -38,6 +38,7 @@ import {
 } from './problem.js';
 import { head, idempotencyKeyOf, isSaneRequestId, readHead } from './request-head.js';
 import { statusLine } from './status-line.js';
+import type { ReadUsual } from './usual-bodies.js';
 import { fieldErrors } from './validation.js';
 
 /** What an exchange and its handler may use. */
@@ -76,6 +77,7 @@ export interface HandledRoute {
   readonly paramSchemas: readonly z.ZodType<string>[];
   readonly query: { parse(query: string): z.ZodSafeParseResult<unknown> } | null;
   readonly body: z.ZodType | null;
+  readonly usualBody: ReadUsual<unknown> | null;
   readonly streamed: boolean;
   readonly bodyOptional: boolean;
   readonly bodyBytesMax: number;
@@ -307,12 +309,15 @@ export class Exchange {
       query = parsed.data;
     }
     if (route.body !== null) {
-      const parsed = parseJsonBody(route.body, this.text, this.contentType, route.bodyOptional);
-      if (parsed.kind === 'problem') {
-        this.problem(parsed.slug, parsed.detail, parsed.errors);
-        return;
-      }
-      this.body = parsed.value;
+      const usual = this.contentType === JSON_TYPE ? (route.usualBody?.(this.text) ?? null) : null;
+      if (usual === null) {
+        const parsed = parseJsonBody(route.body, this.text, this.contentType, route.bodyOptional);
+        if (parsed.kind === 'problem') {
+          this.problem(parsed.slug, parsed.detail, parsed.errors);
+          return;
+        }
+        this.body = parsed.value;
+      } else this.body = usual;
     }
     if (route.ownUser !== null && this.role === 'user' && !this.isOwnUser(route)) {
       this.problem('forbidden', 'A token of the role user acts for its own userId only.');

@@ -7,6 +7,7 @@ import { readCursor, sendPage } from '../paging.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { collectUserCodes } from '../user-codes.js';
+import { readBookAndUser, readUser } from '../usual-bodies.js';
 import {
   codeJson,
   historyJson,
@@ -33,6 +34,7 @@ const assign = route({
   ownUser: 'body',
   change: true,
   body: schemas.assignInput,
+  usualBody: readBookAndUser,
   answers: { 200: { description: 'The code', schema: schemas.assignedOut } },
   problems: ['book-not-found', 'none-available', 'user-codes-limit', ...BOOK_CLOSED],
   handle(x, body) {
@@ -53,6 +55,7 @@ const assignCode = route({
   change: true,
   params: { code: schemas.code },
   body: schemas.userInput,
+  usualBody: readUser,
   answers: { 200: { description: 'The code', schema: schemas.assignedOut } },
   problems: ['code-not-found', 'assigned-to-another', 'locked-by-another', 'user-codes-limit', ...BOOK_CLOSED],
   handle(x, body) {
@@ -73,6 +76,7 @@ const lock = route({
   change: true,
   params: { code: schemas.code },
   body: schemas.lockInput,
+  usualBody: readUser,
   answers: { 200: { description: 'The lock', schema: schemas.lockedOut } },
   problems: ['code-not-found', 'locked-by-another', 'used-up', 'user-codes-limit', ...BOOK_CLOSED],
   handle(x, { userId, ttlSeconds }) {
@@ -93,6 +97,7 @@ const unlock = route({
   change: true,
   params: { code: schemas.code },
   body: schemas.unlockInput,
+  usualBody: readUser,
   answers: { 200: { description: 'Unlocked', schema: schemas.unlockedOut } },
   problems: ['code-not-found', 'not-locked', 'lock-not-held', 'book-archived'],
   handle(x, { userId, lockId = null }) {
@@ -112,6 +117,7 @@ const redeem = route({
   change: true,
   params: { code: schemas.code },
   body: schemas.redeemInput,
+  usualBody: readUser,
   answers: { 200: { description: 'The redemption', schema: schemas.redeemedOut } },
   problems: [
     'code-not-found',
