@@ -37,6 +37,12 @@ function readValues() {
       process.stdout.write(`${USAGE}\n`);
       process.exit(0);
     }
+    // A run without kills would find nothing, and say so.
+    for (const name of ['kills', 'callers'] as const) {
+      const text = read[name];
+      if (text !== undefined && !/^[1-9]\d{0,5}$/.test(text))
+        throw new Error(`--${name} ${text}: not a whole number above 0`);
+    }
     if (read.victim !== 'clipbook' && read.victim !== 'redis') throw new Error(`nobody is called ${read.victim} here`);
     return read;
   } catch (error) {
