@@ -106,6 +106,10 @@ export class Prefetch {
     for (let i = 0; i < this.#lookups; i++) found[i] = (tables[i] as StringTable).peekPlace(found[i] as number);
     for (let i = 0; i < this.#lookups; i++) sum += (tables[i] as StringTable).peekText(found[i] as number);
     this.sink = sum;
+    // A shard that is thrown away must not be held by what was once looked up in it.
+    tables.fill(null, 0, this.#lookups);
+    this.#pools.fill(null, 0, this.#draws);
+    this.#poolTables.fill(null, 0, this.#draws);
     this.#lookups = 0;
     this.#draws = 0;
     this.#rolls = 0;

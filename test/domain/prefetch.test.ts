@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { createCollector } from '../../src/collector.js';
 import type { Command } from '../../src/domain/command.js';
 import { digest } from '../../src/domain/digest.js';
 import { asBookId } from '../../src/domain/ids.js';
@@ -34,7 +35,7 @@ function expectAll(shard: TestShard, commands: readonly Command[], prefetch: Pre
   prefetch.run();
 }
 
-/** How many of the texts stand first at their hash, so that the first look finds them. */
+/** Those of the texts that stand first at their hash, so that the first look finds them. */
 const firstOnes = (table: StringTable, texts: readonly string[]): string[] =>
   texts.filter((text) => table.peekIndex(hashText(text, 0)) === table.find(text));
 
@@ -89,6 +90,21 @@ describe('prefetch', () => {
       for (const command of batch) assert.deepEqual(one.run(command), other.run(command));
     }
     assert.deepEqual(digest(one.state, one.nowMs), digest(other.state, other.nowMs));
+  });
+
+  test('keeps nothing of a shard that is thrown away', async () => {
+    const prefetch = new Prefetch(seeded(1));
+    const dropped = (() => {
+      const shard = openShard();
+      shard.addBook({}, codes(50, 'CODE'));
+      expectAll(shard, [assign('a'), assign('b'), redeem('CODE-1', 'a')], prefetch);
+      return [shard.state.codes.strings, shard.state.users.names].map((table) => new WeakRef(table));
+    })();
+    // What a weak reference was made for in this turn stays until the next.
+    await new Promise(setImmediate);
+    createCollector()();
+    for (const table of dropped) assert.equal(table.deref(), undefined);
+    prefetch.run();
   });
 
   test('does without random numbers that are not there yet', () => {
