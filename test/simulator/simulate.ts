@@ -56,7 +56,7 @@ function readOptions(): { from: number; count: number; steps: number } {
 
 /** A run of nothing would find nothing, and say so. */
 function whole(name: string, text: string, min: number): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) < min)
+  if (!/^\d{1,15}$/.test(text) || Number(text) < min)
     throw new Error(`--${name} ${text}: not a whole number from ${min} on`);
   return Number(text);
 }
