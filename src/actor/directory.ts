@@ -14,7 +14,7 @@
  * Routing by a hash of the code instead would need no table, but it would tear a book over all shards, and its limits and counts with it.
  */
 import { asShardId, type ShardId } from '../domain/ids.js';
-import { encode, hashBytes, scratch } from '../domain/text.js';
+import { hashBytes, hashText } from '../domain/text.js';
 
 const SEED_1 = 0x0d1_2ec7;
 const SEED_2 = 0x70f_0e5d;
@@ -150,9 +150,8 @@ export function createDirectoryReader(first: SharedArrayBuffer) {
 export type DirectoryReader = ReturnType<typeof createDirectoryReader>;
 
 function findShards(words: Uint32Array, code: string): ShardId[] {
-  encode(code);
-  const hash = hashBytes(scratch.bytes, 0, scratch.length, SEED_1);
-  const tag = hashBytes(scratch.bytes, 0, scratch.length, SEED_2) & 0xffffff00;
+  const hash = hashText(code, SEED_1);
+  const tag = hashText(code, SEED_2) & 0xffffff00;
   const mask = words.length / 2 - 1;
   const shards: ShardId[] = [];
   for (let slot = hash & mask; ; slot = (slot + 1) & mask) {

@@ -12,7 +12,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { uuidv7 } from 'uuidv7';
 import type { Command } from '../domain/command.js';
 import { asBookId, asShardId, type BookId, type ShardId } from '../domain/ids.js';
-import { encode, hashBytes, scratch } from '../domain/text.js';
+import { hashText } from '../domain/text.js';
 import { createDirectoryReader } from './directory.js';
 import type { CommandReply, Engine, QueryReply, Unavailable } from './engine.js';
 import { createPending } from './pending.js';
@@ -238,6 +238,5 @@ export function shardOfBook(bookId: BookId, shardCount: number): ShardId {
 }
 
 function shardOf(text: string, seed: number, shardCount: number): ShardId {
-  encode(text);
-  return asShardId(hashBytes(scratch.bytes, 0, scratch.length, seed) % shardCount);
+  return asShardId(hashText(text, seed) % shardCount);
 }

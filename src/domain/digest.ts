@@ -14,7 +14,7 @@
 import { canonicalJson } from './canonical.js';
 import type { Seq } from './ids.js';
 import type { BookState, ShardState, Witness } from './state.js';
-import { encode, fold, hashBytes, scratch } from './text.js';
+import { fold, hashText } from './text.js';
 
 const SEED_1 = 0x5eed0001;
 const SEED_2 = 0x5eed0002;
@@ -199,9 +199,4 @@ function hashRedemption(state: ShardState, number: number, seed: number): number
     who,
     redemptions.code(number) * 2 + (redemptions.isRolledBack(number) ? 1 : 0),
   );
-}
-
-function hashText(text: string, seed: number): number {
-  encode(text);
-  return hashBytes(scratch.bytes, 0, scratch.length, seed);
 }

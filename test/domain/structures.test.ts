@@ -9,7 +9,7 @@ import { Pool } from '../../src/domain/pool.js';
 import { below } from '../../src/domain/random.js';
 import { Rows } from '../../src/domain/rows.js';
 import { StringTable } from '../../src/domain/string-table.js';
-import { decode, encode, hashBytes, scratch } from '../../src/domain/text.js';
+import { decode, encode, hashBytes, hashText, scratch } from '../../src/domain/text.js';
 import { UserTable } from '../../src/domain/user-table.js';
 import { seeded } from './shard.js';
 
@@ -93,6 +93,17 @@ describe('text', () => {
       encode(text);
       assert.deepEqual(Buffer.from(scratch.bytes.subarray(0, scratch.length)), Buffer.from(text));
     }
+  });
+
+  test('has the hash of its bytes, on which shards of books and slots of codes depend for good', () => {
+    for (const text of TEXTS) {
+      for (const seed of [0, 1, 0x0b0_0c5d]) {
+        encode(text);
+        assert.equal(hashText(text, seed), hashBytes(scratch.bytes.slice(), 0, scratch.length, seed), text);
+      }
+    }
+    // Whatever else changes, this one stays.
+    assert.equal(hashText('01890000-0000-7000-8000-000000000001', 0x0b0_0c5d), 3826502587);
   });
 
   test('hashes spread over all bits, and differ by seed', () => {
