@@ -5,9 +5,17 @@
  * 0.4 µs and 500 bytes of garbage for headers and body of an assign. uWebSockets.js takes bytes as they are, so they are written
  * once, behind a beginning that never changes. There is one of each per thread: an answer is in the socket's buffer when the call that
  * began it returns.
+ *
+ * And what stands there already is not written again. An answer mostly follows one of its own shape, with the same names of fields, the
+ * same book and the same second in the same places; so each piece is compared with the one that stood in its turn in the answer
+ * before, and copied only where text or place differ. Of an assign's 180 bytes that leaves some 40.
  */
 
 const CAPACITY = 4096;
+/** No answer is made of more pieces; later ones are written each time. */
+const PIECES_MAX = 32;
+/** Where no piece begins: what was written there isn't looked for again. */
+const NOWHERE = -1;
 
 export class AnswerBytes {
   readonly #bytes = new Uint8Array(new ArrayBuffer(CAPACITY));
@@ -15,6 +23,12 @@ export class AnswerBytes {
   readonly #views: (Uint8Array | undefined)[] = [];
   readonly #beginning: number;
   #at = 0;
+  /** By turn: where the last piece began that was written in it, and what it said. */
+  readonly #places = new Array<number>(PIECES_MAX).fill(NOWHERE);
+  readonly #texts = new Array<string>(PIECES_MAX).fill('');
+  #turn = 0;
+  /** Of the answer before: behind its end, what is remembered may have been written over by a shorter one's long pieces. */
+  #turnsBefore = 0;
 
   /** `beginning` is ASCII, and stands before all that is written. */
   constructor(beginning: string) {
@@ -24,6 +38,8 @@ export class AnswerBytes {
 
   /** Forgets all but the beginning. */
   begin(): this {
+    this.#turnsBefore = Math.min(this.#turn, PIECES_MAX);
+    this.#turn = 0;
     this.#at = this.#beginning;
     return this;
   }
@@ -39,16 +55,34 @@ export class AnswerBytes {
 
   /** Only ASCII: ids, codes, times, and what stands between them. */
   ascii(text: string): this {
+    const turn = this.#turn++;
+    const at = this.#at;
+    if (turn < this.#turnsBefore && this.#places[turn] === at && this.#texts[turn] === text) {
+      this.#at = at + text.length;
+      return this;
+    }
+    this.#copy(text, at);
+    this.#remember(turn, at, text);
+    return this;
+  }
+
+  #copy(text: string, from: number): void {
     const bytes = this.#bytes;
-    let at = this.#at;
+    let at = from;
     if (at + text.length > CAPACITY) throw new RangeError(`an answer of more than ${CAPACITY} bytes`);
     for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
     this.#at = at;
-    return this;
+  }
+
+  #remember(turn: number, place: number, text: string): void {
+    if (turn >= PIECES_MAX) return;
+    this.#places[turn] = place;
+    this.#texts[turn] = text;
   }
 
   /** An integer from 0 to 2^53 - 1. */
   whole(value: number): this {
+    this.#remember(this.#turn++, NOWHERE, '');
     let digits = 1;
     for (let power = 10; power <= value; power *= 10) digits++;
     const end = this.#at + digits;
@@ -70,6 +104,7 @@ export class AnswerBytes {
   }
 
   #utf8(text: string): this {
+    this.#remember(this.#turn++, NOWHERE, '');
     const { read, written } = encoder.encodeInto(text, this.#bytes.subarray(this.#at));
     if (read < text.length) throw new RangeError(`an answer of more than ${CAPACITY} bytes`);
     this.#at += written;

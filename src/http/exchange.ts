@@ -12,7 +12,10 @@
  * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do: an answer that comes
  * too late is dropped here, in one place.
  */
+
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+// The global of this name is a getter, which is called each time.
+import { performance } from 'node:perf_hooks';
 import type { z } from 'zod';
 import type { CommandReply, Control, Done, Engine, QueryReply, QueryResult, Role } from '../actor/engine.js';
 import { ControlError } from '../actor/engine.js';

@@ -44,6 +44,31 @@ describe('bytes of an answer', () => {
       assert.equal(textOf(out.begin().ascii('[').json(text).ascii(']')), `[${JSON.stringify(text)}]`);
   });
 
+  test('are the same whatever was written before them', () => {
+    let seed = 1;
+    const below = (n: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      return Math.floor((seed / 2 ** 32) * n);
+    };
+    // Few texts, of few lengths, so that turns often meet what they met before: the same, or another in its place.
+    const texts = ['a', 'b', 'ab', 'cd', 'abc', 'xyz', '","code":"', '', 'é', '"'];
+    const reused = new AnswerBytes('Type: ');
+    for (let answer = 0; answer < 5_000; answer++) {
+      const fresh = new AnswerBytes('Type: ');
+      reused.begin();
+      for (let pieces = below(answer % 50 === 0 ? 60 : 6); pieces > 0; pieces--) {
+        const text = texts[below(texts.length)] as string;
+        const kind = below(10);
+        for (const out of [reused, fresh]) {
+          if (kind === 0) out.whole(text.length * 7);
+          else if (kind === 1 || !/^[a-z",:]*$/.test(text)) out.json(text);
+          else out.ascii(text);
+        }
+      }
+      assert.equal(textOf(reused), textOf(fresh));
+    }
+  });
+
   test('are no more than there is room for', () => {
     const out = new AnswerBytes('x');
     assert.equal(out.begin().ascii('y'.repeat(4095)).written.length, 4096);
