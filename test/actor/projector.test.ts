@@ -2,18 +2,19 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createProjector } from '../../src/actor/projector.js';
-import { createWatermarks } from '../../src/actor/watermarks.js';
-import type { Change } from '../../src/domain/event.js';
-import { asSeq } from '../../src/domain/ids.js';
+import { createProjector, type Projector } from '../../src/actor/projector.js';
+import { createWatermarks, type Watermarks } from '../../src/actor/watermarks.js';
+import { type Change, lastSeqOf } from '../../src/domain/event.js';
+import { asSeq, asShardId, type ShardId } from '../../src/domain/ids.js';
 import { encodeChanges } from '../../src/journal/codec.js';
 import { openFileJournal } from '../../src/journal/file/file-journal.js';
 import { createJournalMarksBuffer, journalMarks } from '../../src/journal/file/watermarks.js';
+import type { JournalWriter } from '../../src/journal/journal.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
-import { AT_MS, BOOK, projectBook, SHARD } from '../postgres/changes.js';
+import { AT_MS, BOOK, changeLog, projectBook, SHARD } from '../postgres/changes.js';
 import { SHARDS, silent, testServer } from '../postgres/server.js';
 
 const EVENTS_PER_SECOND = 50_000;
@@ -25,55 +26,91 @@ const BOOK_EVENTS = 2;
 
 const server = testServer();
 
-test('during a drop it rests; whoever waits for it is served during the drop, and all is there after it', async (t) => {
-  const { url, sql } = await server.database();
+interface Rig {
+  readonly journal: ReturnType<typeof openFileJournal>;
+  readonly checkpoints: Watermarks;
+  readonly projector: Projector;
+  run(): void;
+}
+
+/** A projector between a journal of files and PostgreSQL; it runs from `run` to the end of the test. */
+async function rig(t: TestContext, url: string): Promise<Rig> {
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-projector-'));
   const shared = createJournalMarksBuffer();
   const journal = openFileJournal({ directory, shared });
-  t.after(async () => {
-    await journal.close();
-    rmSync(directory, { recursive: true });
-  });
-  const store = createProjectionWriter({ url, shardCount: SHARDS });
-  const log = await projectBook(url, store, ['AAA']);
-  await store.close();
-
-  const writer = await journal.openWriter([SHARD]);
-  let seq = 0;
-  const append = async (changes: readonly Change[], events: number): Promise<void> => {
-    const entry = {
-      shard: SHARD,
-      firstSeq: asSeq(seq + 1),
-      lastSeq: asSeq(seq + events),
-      payload: encodeChanges(changes),
-    };
-    seq += events;
-    await new Promise<void>((resolve, reject) =>
-      writer.append([entry], (error) => (error === null ? resolve() : reject(error))),
-    );
-  };
-  // What made the book went to PostgreSQL directly, so in this journal something else stands in its place.
-  const nothing = (firstSeq: number, count: number): Change => ({
-    ...log.add(Array.from({ length: count }, () => ({ kind: 'noted', bookId: BOOK }))),
-    firstSeq: asSeq(firstSeq),
-  });
-  await append([nothing(1, BOOK_EVENTS)], BOOK_EVENTS);
-  await append([nothing(BOOK_EVENTS + 1, 1)], 1);
-  log.changes.splice(0);
-  const first = seq;
-
   const checkpoints = createWatermarks();
   const projector = createProjector({
-    shards: [SHARD],
+    shards: Array.from({ length: SHARDS }, (_, shard) => asShardId(shard)),
     reader: await journal.openReader(),
     writer: createProjectionWriter({ url, shardCount: SHARDS }),
     checkpoints,
     durable: journalMarks(shared).durable,
     nowMs: Date.now,
     idempotencyTtlMs: 86_400_000,
+    batchBytes: 0,
     log: silent,
   });
-  const ran = projector.run();
+  let ran: Promise<void> | null = null;
+  const run = (): void => {
+    ran = projector.run();
+  };
+  t.after(async () => {
+    await projector.stop(1000);
+    await ran;
+    await journal.close();
+    rmSync(directory, { recursive: true });
+  });
+  return { journal, checkpoints, projector, run };
+}
+
+function append(writer: JournalWriter, shard: ShardId, changes: readonly Change[]): Promise<void> {
+  const [first, last] = [changes[0] as Change, changes.at(-1) as Change];
+  const entry = { shard, firstSeq: first.firstSeq, lastSeq: lastSeqOf(last), payload: encodeChanges(changes) };
+  return new Promise((resolve, reject) =>
+    writer.append([entry], (error) => (error === null ? resolve() : reject(error))),
+  );
+}
+
+test('a shard with a backlog of many batches does not hold up the others', async (t) => {
+  const { url } = await server.database();
+  const { journal, checkpoints, run } = await rig(t, url);
+  const [busy, quiet] = [asShardId(0), asShardId(3)];
+  const writer = await journal.openWriter([busy, quiet]);
+  const log = changeLog();
+  // Six batches of the smallest size.
+  const requestId = 'x'.repeat(8_000);
+  for (let entry = 0; entry < 48; entry++) {
+    for (let n = 0; n < 128; n++) log.add([{ kind: 'noted', bookId: BOOK }]);
+    const changes = log.changes.splice(0).map((change) => ({ ...change, requestId }));
+    await append(writer, busy, changes);
+  }
+  await append(writer, quiet, [changeLog().add([{ kind: 'noted', bookId: BOOK }])]);
+  run();
+  await waitFor(() => checkpoints.get(quiet) === 1, 'the quiet shard is projected');
+  assert.ok(checkpoints.get(busy) < 48 * 128, 'before the busy one is done');
+  await waitFor(() => checkpoints.get(busy) === 48 * 128, 'the busy one is projected too');
+});
+
+test('during a drop it rests; whoever waits for it is served during the drop, and all is there after it', async (t) => {
+  const { url, sql } = await server.database();
+  const { journal, checkpoints, projector, run } = await rig(t, url);
+  const store = createProjectionWriter({ url, shardCount: SHARDS });
+  const log = await projectBook(url, store, ['AAA']);
+  await store.close();
+
+  const writer = await journal.openWriter([SHARD]);
+  let seq = BOOK_EVENTS + 1;
+  // What made the book went to PostgreSQL directly, so in this journal something else stands in its place.
+  const nothing = (firstSeq: number, count: number): Change => ({
+    ...log.add(Array.from({ length: count }, () => ({ kind: 'noted', bookId: BOOK }))),
+    firstSeq: asSeq(firstSeq),
+  });
+  const first = BOOK_EVENTS + 1;
+  await append(writer, SHARD, [nothing(1, BOOK_EVENTS)]);
+  await append(writer, SHARD, [nothing(first, 1)]);
+  log.changes.splice(0);
+
+  run();
   await waitFor(() => checkpoints.get(SHARD) === first, 'it is level before the drop');
 
   const code = log.code('AAA', 0, 'ann');
@@ -85,7 +122,8 @@ test('during a drop it rests; whoever waits for it is served during the drop, an
       const count = Math.min(Math.ceil(due), 5_000);
       for (let n = 0; n < count; n++) code.add({ kind: 'codeLocked', lockId: 1, untilMs: AT_MS + n });
       const changes = log.changes.splice(0).map((change, n) => ({ ...change, firstSeq: asSeq(seq + 1 + n) }));
-      if (count > 0) await append(changes, count);
+      seq += count;
+      if (count > 0) await append(writer, SHARD, changes);
       await sleep(10);
     }
   })();
@@ -104,6 +142,4 @@ test('during a drop it rests; whoever waits for it is served during the drop, an
     "SELECT count(*)::int AS count FROM changes JOIN change_kinds USING (kind) WHERE name = 'codeLocked'",
   );
   assert.equal(rows[0].count, seq - first);
-  await projector.stop(1000);
-  await ran;
 });
