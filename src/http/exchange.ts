@@ -9,117 +9,37 @@
  * still call it: it goes back to its pool only when it is answered (or aborted), its body has ended, and no
  * engine reply, token verdict or async work is under way (`held`). One that is answered before its body came is never reused.
  *
- * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do: an answer that comes
- * too late is dropped here, in one place.
+ * This half is the request's way to its handler and the exchange's end; what is answered, and how, is in answering.ts.
  */
-
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 // The global of this name is a getter, which is called each time.
 import { performance } from 'node:perf_hooks';
-import type { z } from 'zod';
-import type { CommandReply, Control, Done, Engine, QueryReply, QueryResult, Role } from '../actor/engine.js';
-import { ControlError } from '../actor/engine.js';
+import type { CommandReply, Done, QueryReply, QueryResult } from '../actor/engine.js';
 import type { Command, Origin, Query } from '../domain/command.js';
 import type { ShardId } from '../domain/ids.js';
-import type { Refusal } from '../domain/outcome.js';
-import { AnswerBytes } from './answer-bytes.js';
-import type { Tokens, Verdict } from './auth.js';
-import { BodyBroken, type BodyStream, createBodyStream } from './body-stream.js';
-import type { Counters } from './counters.js';
-import { COMMON_DEADLINE_MS, type Deadlines, type Watched } from './deadlines.js';
+import { Answering, JSON_TYPE } from './answering.js';
+import type { Verdict } from './auth.js';
+import { type BodyStream, createBodyStream } from './body-stream.js';
+import { COMMON_DEADLINE_MS, type Watched } from './deadlines.js';
 import { fingerprintOf } from './fingerprint.js';
+import type { HandledRoute } from './handled-route.js';
 import { parseJsonBody } from './json-body.js';
-import type { RateLimit, Slots } from './limits.js';
-import {
-  type FieldError,
-  PROBLEMS,
-  type ProblemSlug,
-  problemJson,
-  slugOfRefusal,
-  slugOfUnavailable,
-  UNAVAILABLE_DETAIL,
-} from './problem.js';
+import { UNAVAILABLE_DETAIL } from './problem.js';
 import { head, idempotencyKeyOf, isSaneRequestId, readHead } from './request-head.js';
-import { statusLine } from './status-line.js';
-import type { ReadUsual } from './usual-bodies.js';
+import type { Expiring, Services } from './services.js';
 import { fieldErrors } from './validation.js';
 
-/** What an exchange and its handler may use. */
-export interface Services {
-  readonly engine: Engine;
-  readonly control: Control;
-  readonly tokens: Tokens;
-  readonly tokenTtlSeconds: number;
-  readonly counters: Counters;
-  readonly log: HttpLog;
-  /** Unknown codes that tokens of the role user asked for, per caller and per address. */
-  readonly misses: { readonly ofCaller: RateLimit; readonly ofAddress: RateLimit };
-  readonly signIns: { readonly ofEmail: RateLimit; readonly ofAddress: RateLimit; readonly slots: Slots };
-  /** The description, ready to send. */
-  readonly openApi: string;
-  /** Unix ms, a few hundred of them late at most. */
-  nowMs(): number;
-  newRequestId(): string;
-  isDraining(): boolean;
-  isOverloaded(): boolean;
-  readonly deadlines: Deadlines<Exchange>;
-  /** May be used for another request. */
-  recycle(x: Exchange): void;
-}
-
-/** What an exchange has to know of the route that it goes through; route.ts says what each field means. */
-export interface HandledRoute {
-  readonly id: string;
-  /** The table's number for it, by which it is counted. */
-  readonly index: number;
-  /** Null: needs no token. */
-  readonly roles: readonly Role[] | null;
-  readonly ownUser: 'body' | 'param' | null;
-  readonly guessable: boolean;
-  readonly paramNames: readonly string[];
-  readonly paramSchemas: readonly z.ZodType<string>[];
-  readonly query: { parse(query: string): z.ZodSafeParseResult<unknown> } | null;
-  readonly body: z.ZodType | null;
-  readonly usualBody: ReadUsual<unknown> | null;
-  readonly streamed: boolean;
-  readonly bodyOptional: boolean;
-  readonly bodyBytesMax: number;
-  readonly change: boolean;
-  readonly deadlineMs: number;
-  handle(x: Exchange, body: unknown, query: unknown): void;
-}
-
-export interface HttpLog {
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-  debug(fields: object, message: string): void;
-}
-
-/** One sentence for both, so that codes can't be found by trying. */
-const CODE_NOT_FOUND = "No such code is known, or it is not this user's.";
-const JSON_TYPE = 'application/json';
-const PROBLEM_TYPE = 'application/problem+json';
 /** Counted for a request whose connection broke; nobody reads it. */
 const CLIENT_GONE = 499;
 /** A stream whose sender says nothing for this long is given up: before uWebSockets.js cuts it off, with an answer. */
 const STREAM_SILENCE_MS = 6_000;
 
-/** Continues the value of Content-Type: one call into uWebSockets.js for all headers costs 0.5 µs less than one for each. */
-const AFTER_TYPE = '\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ';
-
 /** Half as dear as a Buffer that is made for it. A byte order mark stays, and is then no JSON. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-const CONTENT_TYPE = new TextEncoder().encode('Content-Type');
-/** Of a hot answer; see answer-bytes.ts. */
-const hotHeaders = new AnswerBytes(JSON_TYPE + AFTER_TYPE);
-const hotBody = new AnswerBytes('');
 
-export class Exchange {
-  /** Null: answered or aborted. */
-  res: HttpResponse | null = null;
-  requestId = '';
-  caller = '';
-  role: Role = 'user';
+export type ExchangeRoute = HandledRoute<Exchange>;
+
+export class Exchange extends Answering implements Expiring {
   /** Raw, for the few handlers that need them. */
   ifMatch = '';
   contentType = '';
@@ -129,11 +49,9 @@ export class Exchange {
   method = '';
   /** The body of a route that streams it. */
   incoming: BodyStream | null = null;
-  readonly services: Services;
-  /** The deadlines' own. */
-  readonly watched: Watched<Exchange> = { older: null, newer: null, deadlineMs: 0, place: 'nowhere' };
+  readonly watched: Watched<Expiring> = { older: null, newer: null, deadlineMs: 0, place: 'nowhere' };
 
-  private route: HandledRoute | null = null;
+  private route: ExchangeRoute | null = null;
   private readonly params: string[] = [];
   private rawQuery = '';
   private idempotencyKey: string | null = '';
@@ -141,31 +59,32 @@ export class Exchange {
   private text = '';
   private chunks: Buffer[] | null = null;
   private bodyBytes = 0;
-  private bodyDone = true;
   private judging = false;
   private verdict: Verdict | null = null;
   private hasToken = false;
   private commanded = false;
   private held = 0;
   private startedMs = 0;
-  private onGone: (() => void) | null = null;
-  private isHead = false;
-  private closes = false;
 
   private render: (x: Exchange, done: Done) => void = nothing;
   private show: (x: Exchange, result: QueryResult) => void = nothing;
-  private status = 200;
-  private headers: string | Uint8Array = '';
-  private payload: string | Uint8Array = '';
 
-  constructor(services: Services) {
-    this.services = services;
+  private readonly recycle: (x: Exchange) => void;
+
+  /** `recycle` gets it back when it may be used for another request. */
+  constructor(services: Services, recycle: (x: Exchange) => void) {
+    super(services);
+    this.recycle = recycle;
+  }
+
+  protected override get routeId(): string | undefined {
+    return this.route?.id;
   }
 
   // -- the request -------------------------------------------------------------------------------------------------
 
   /** The whole of a uWebSockets.js handler. Never throws. */
-  begin(res: HttpResponse, req: HttpRequest, route: HandledRoute, isHead: boolean): void {
+  begin(res: HttpResponse, req: HttpRequest, route: ExchangeRoute, isHead: boolean): void {
     const { services } = this;
     readHead(req);
     this.res = res;
@@ -333,7 +252,7 @@ export class Exchange {
     }
   }
 
-  private isAllowed(route: HandledRoute): boolean {
+  private isAllowed(route: ExchangeRoute): boolean {
     if (route.roles === null) return true;
     const { verdict } = this;
     if (verdict === null || !verdict.ok) {
@@ -347,7 +266,7 @@ export class Exchange {
     return false;
   }
 
-  private areParamsValid(route: HandledRoute): boolean {
+  private areParamsValid(route: ExchangeRoute): boolean {
     for (let i = 0; i < route.paramSchemas.length; i++) {
       const raw = this.params[i] as string;
       const decoded = raw.includes('%') ? decodePercent(raw) : raw;
@@ -362,7 +281,7 @@ export class Exchange {
     return true;
   }
 
-  private isOwnUser(route: HandledRoute): boolean {
+  private isOwnUser(route: ExchangeRoute): boolean {
     const named =
       route.ownUser === 'body'
         ? (this.body as { readonly userId: string }).userId
@@ -389,23 +308,6 @@ export class Exchange {
     counters.add('missesRefused', 1);
     this.retryLater('too-many-misses', 'Too many unknown codes were tried.', untilMs - nowMs);
     return true;
-  }
-
-  /** Answers 404 for a code, and counts it against a user. */
-  codeNotFound(): void {
-    if (this.role === 'user' && this.res !== null) {
-      const { misses, counters } = this.services;
-      const nowMs = this.services.nowMs();
-      counters.add('misses', 1);
-      misses.ofCaller.add(this.caller, nowMs);
-      misses.ofAddress.add(this.address(), nowMs);
-    }
-    this.problem('code-not-found', CODE_NOT_FOUND);
-  }
-
-  /** The peer's address as text; '' once the exchange is over. */
-  address(): string {
-    return this.res === null ? '' : Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1');
   }
 
   // -- the engine --------------------------------------------------------------------------------------------------
@@ -491,164 +393,15 @@ export class Exchange {
       .finally(() => this.letGo());
   }
 
-  // -- answers -----------------------------------------------------------------------------------------------------
-
-  get isOver(): boolean {
-    return this.res === null;
-  }
-
-  /** JSON; `extra` is more headers, each with a leading CRLF. */
-  json(status: number, body: string, extra = ''): void {
-    this.answer(status, JSON_TYPE, body, extra);
-  }
-
-  /** The answer to a change, with its place in the order of its shard. */
-  changed(status: number, body: string, done: Done, extra = ''): void {
-    const place = `\r\nCommit-Seq: ${done.shard}-${done.seq}`;
-    this.answer(status, JSON_TYPE, body, (done.replayed ? `${place}\r\nIdempotency-Replayed: true` : place) + extra);
-  }
-
-  /** Where the body of a hot answer is written; `changedAsWritten` sends it. */
-  write(): AnswerBytes {
-    return hotBody.begin();
-  }
-
-  /** `changed` with 200 and the body that was written. */
-  changedAsWritten({ shard, seq, replayed }: Done): void {
-    hotHeaders.begin().ascii(this.requestId).ascii('\r\nCommit-Seq: ').whole(shard).ascii('-').whole(seq);
-    if (replayed) hotHeaders.ascii('\r\nIdempotency-Replayed: true');
-    this.send(200, hotHeaders.written, hotBody.written);
-  }
-
-  answer(status: number, type: string, body: string | Uint8Array, extra: string): void {
-    this.send(status, type + AFTER_TYPE + this.requestId + extra, body);
-  }
-
-  private send(status: number, headers: string | Uint8Array, body: string | Uint8Array): void {
-    if (this.res === null) return;
-    // Half an answer is out already; only a cut connection tells that it is not whole.
-    if (this.onGone !== null) return void this.res.close();
-    // What is still to come of the body is not wanted.
-    if (!this.bodyDone) this.closes = true;
-    this.status = status;
-    this.headers = headers;
-    this.payload = body;
-    this.res.cork(this.flush);
-    this.finish();
-  }
-
-  private readonly flush = (): void => {
-    const { res, status } = this;
-    if (res === null) return;
-    const closes = this.closes || this.services.isDraining();
-    if (status !== 200) res.writeStatus(statusLine(status));
-    res.writeHeader(CONTENT_TYPE, this.headers);
-    // Without arguments there is no Content-Length, as 204 wants it; closing takes two.
-    if (status === 204 && !closes) res.endWithoutBody();
-    else if (status === 204) res.endWithoutBody(0, true);
-    else if (this.isHead) res.endWithoutBody(Buffer.byteLength(this.payload), closes);
-    else res.end(this.payload, closes);
-  };
-
-  /**
-   * Hands the response out for an answer that is written bit by bit; the taker ends it, then calls `finishStream`. Null
-   * when nobody wants it (any more). `onAborted` tells when that comes to be so, and the response must not be touched.
-   */
-  beginStream(type: string, extra: string, onAborted: () => void): HttpResponse | null {
-    const { res } = this;
-    if (res === null) return null;
-    this.onGone = onAborted;
-    res.cork(() => {
-      res.writeHeader('Content-Type', type + AFTER_TYPE + this.requestId + extra);
-      if (this.isHead) res.endWithoutBody();
-    });
-    if (!this.isHead) return res;
-    this.finish();
-    return null;
-  }
-
-  finishStream(): void {
-    if (this.res !== null) this.finish();
-  }
-
-  problem(slug: ProblemSlug, detail: string, errors: readonly FieldError[] = [], extra = ''): void {
-    this.answer(PROBLEMS[slug].status, PROBLEM_TYPE, problemJson(slug, detail, this.requestId, errors), extra);
-  }
-
-  invalid(errors: readonly FieldError[]): void {
-    const first = errors[0];
-    const where = first === undefined || first.path === '' ? '' : `${first.path}: `;
-    this.problem('validation', `${where}${first?.message ?? 'The request is not valid'}.`, errors);
-  }
-
-  retryLater(slug: ProblemSlug, detail: string, afterMs: number, closes = false): void {
-    this.closes = closes || this.closes;
-    this.problem(slug, detail, [], `\r\nRetry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`);
-  }
-
-  refuse(reply: Exclude<CommandReply | QueryReply, { readonly kind: 'done' | 'result' }>): void {
-    if (reply.kind === 'unavailable') {
-      this.retryLater(slugOfUnavailable(reply.reason), UNAVAILABLE_DETAIL[reply.reason], reply.retryAfterMs);
-      return;
-    }
-    // To a user, another's code is one that does not exist.
-    const isMiss = reply.reason === 'codeNotFound' || (reply.reason === 'assignedToAnother' && this.role === 'user');
-    if (isMiss) {
-      this.codeNotFound();
-      return;
-    }
-    this.refuseWith(reply);
-  }
-
-  private refuseWith({ reason, detail, retryAtMs }: Refusal): void {
-    const slug = slugOfRefusal(reason);
-    if (retryAtMs !== undefined) {
-      this.retryLater(slug, detail, retryAtMs - this.services.nowMs());
-      return;
-    }
-    if (PROBLEMS[slug].status === 503) {
-      this.retryLater(slug, detail, 1000);
-      return;
-    }
-    this.problem(slug, detail);
-  }
-
-  /** What broke, as an answer: never with a stack. */
-  fail(error: unknown): void {
-    if (error instanceof BodyBroken) return;
-    if (error instanceof ControlError) {
-      if (error.reason === 'invalid') {
-        this.problem('not-possible', error.message);
-        return;
-      }
-      if (error.reason === 'keyReused') {
-        this.problem('idempotency-key-reused', error.message);
-        return;
-      }
-      if (error.reason === 'tooMany') {
-        this.retryLater('too-many-uploads', error.message, 5000);
-        return;
-      }
-      this.retryLater('unavailable', error.message, 2000);
-      return;
-    }
-    this.services.log.error({ err: error, requestId: this.requestId, route: this.route?.id }, 'a handler broke');
-    this.problem('internal', 'Something broke that should not.');
-  }
+  // -- refusals ----------------------------------------------------------------------------------------------------
 
   private refuseToken(detail: string): void {
     const error = this.hasToken ? ', error="invalid_token"' : '';
     this.problem('unauthenticated', detail, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
   }
 
-  private refuseBodySize(route: HandledRoute): void {
+  private refuseBodySize(route: ExchangeRoute): void {
     this.refuseAndClose('body-too-large', `The body may have ${route.bodyBytesMax} bytes at most.`);
-  }
-
-  /** For what makes the rest of the connection useless or unsafe. */
-  refuseAndClose(slug: ProblemSlug, detail: string): void {
-    this.closes = true;
-    this.problem(slug, detail);
   }
 
   // -- the end -----------------------------------------------------------------------------------------------------
@@ -658,7 +411,6 @@ export class Exchange {
     if (this.res !== null) this.services.deadlines.watchFor(this, ms);
   }
 
-  /** The deadline has passed. */
   expire(): void {
     this.services.counters.add('timedOut', 1);
     if (!this.bodyDone) {
@@ -675,7 +427,7 @@ export class Exchange {
     }
   }
 
-  private finish(): void {
+  protected override finish(): void {
     const { route, services } = this;
     this.res = null;
     services.deadlines.unwatch(this);
@@ -710,8 +462,7 @@ export class Exchange {
     this.commanded = false;
     this.closes = false;
     this.status = 200;
-    this.payload = '';
-    this.services.recycle(this);
+    this.recycle(this);
   }
 }
 

@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import type { Role } from '../actor/engine.js';
 import { COMMON_DEADLINE_MS } from './deadlines.js';
-import type { Exchange, HandledRoute } from './exchange.js';
+import type { Exchange, ExchangeRoute } from './exchange.js';
 import type { ProblemSlug } from './problem.js';
 import type { ReadUsual } from './usual-bodies.js';
 
@@ -62,7 +62,7 @@ export interface RouteSpec<Body, Query> {
 }
 
 /** A route of the table: the same with its types forgotten and its defaults filled in. */
-export interface Route extends HandledRoute {
+export interface Route extends ExchangeRoute {
   readonly spec: RouteSpec<unknown, unknown>;
   readonly method: Method;
   readonly path: string;
@@ -108,7 +108,7 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
  * A query string has only text, while its schema says numbers and booleans (and so does the description): what is written
  * like one becomes one where the schema expects it; the schema judges the rest.
  */
-function compileQuery(schema: z.ZodObject): NonNullable<HandledRoute['query']> {
+function compileQuery(schema: z.ZodObject): NonNullable<ExchangeRoute['query']> {
   const kinds = new Map(Object.entries(schema.shape).map(([name, field]) => [name, innermostKind(field as z.ZodType)]));
   const typed = (name: string, text: string): unknown => {
     const kind = kinds.get(name);

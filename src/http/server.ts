@@ -17,12 +17,13 @@ import type { Control, Engine } from '../actor/engine.js';
 import { createTokens, type TokenOptions } from './auth.js';
 import { createCounters } from './counters.js';
 import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
-import { Exchange, type HttpLog, type Services } from './exchange.js';
+import { Exchange } from './exchange.js';
 import { createConnectionLimit, createRateLimit, createSlots } from './limits.js';
 import { describeApi } from './openapi.js';
 import { createRequestIds } from './request-ids.js';
 import type { Method, Route } from './route.js';
 import { NO_ROUTE, ROUTES } from './routes/table.js';
+import type { Expiring, HttpLog, Services } from './services.js';
 
 export interface HttpOptions {
   readonly host: string;
@@ -101,7 +102,7 @@ export async function startHttpServer({
   const pool: Exchange[] = [];
   let nowMs = Date.now();
   let isDraining = false;
-  const deadlines = createDeadlines<Exchange>({
+  const deadlines = createDeadlines<Expiring>({
     commonMs: COMMON_DEADLINE_MS,
     nowMs: () => nowMs,
     expire: (x) => x.expire(),
@@ -125,10 +126,11 @@ export async function startHttpServer({
     newRequestId: createRequestIds(),
     isDraining: () => isDraining,
     isOverloaded: () => deadlines.count > limits.inFlightMax,
-    recycle(x) {
-      if (pool.length < POOL_MAX) pool.push(x);
-    },
   };
+  const recycle = (x: Exchange): void => {
+    if (pool.length < POOL_MAX) pool.push(x);
+  };
+  const take = (): Exchange => pool.pop() ?? new Exchange(services, recycle);
 
   const app = App();
   const onConnection = (res: HttpResponse, change: number): void => {
@@ -140,15 +142,13 @@ export async function startHttpServer({
   };
   app.filter(onConnection);
   for (const route of ROUTES) {
-    register(app, route, (res, req) => (pool.pop() ?? new Exchange(services)).begin(res, req, route, false));
+    register(app, route, (res, req) => take().begin(res, req, route, false));
     if (route.method === 'GET') {
-      app.head(uwsPattern(route.path), (res, req) =>
-        (pool.pop() ?? new Exchange(services)).begin(res, req, route, true),
-      );
+      app.head(uwsPattern(route.path), (res, req) => take().begin(res, req, route, true));
     }
   }
   app.any('/*', (res, req) => {
-    const x = pool.pop() ?? new Exchange(services);
+    const x = take();
     x.url = req.getUrl();
     x.method = req.getCaseSensitiveMethod();
     x.begin(res, req, NO_ROUTE, x.method === 'HEAD');

@@ -1,0 +1,231 @@
+/**
+ * The answering half of an exchange: all that is ever said to a caller goes through `send`, a stream excepted.
+ *
+ * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do: an answer that comes
+ * too late is dropped here, in one place.
+ */
+import type { HttpResponse } from 'uWebSockets.js';
+import type { CommandReply, Done, QueryReply, Role } from '../actor/engine.js';
+import { ControlError } from '../actor/engine.js';
+import type { Refusal } from '../domain/outcome.js';
+import { AnswerBytes } from './answer-bytes.js';
+import { BodyBroken } from './body-stream.js';
+import {
+  type FieldError,
+  PROBLEMS,
+  type ProblemSlug,
+  problemJson,
+  slugOfRefusal,
+  slugOfUnavailable,
+  UNAVAILABLE_DETAIL,
+} from './problem.js';
+import type { Services } from './services.js';
+import { statusLine } from './status-line.js';
+
+/** One sentence for both, so that codes can't be found by trying. */
+const CODE_NOT_FOUND = "No such code is known, or it is not this user's.";
+export const JSON_TYPE = 'application/json';
+const PROBLEM_TYPE = 'application/problem+json';
+
+/** Continues the value of Content-Type: one call into uWebSockets.js for all headers costs 0.5 µs less than one for each. */
+const AFTER_TYPE = '\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ';
+
+const CONTENT_TYPE = new TextEncoder().encode('Content-Type');
+/** Of a hot answer; see answer-bytes.ts. */
+const hotHeaders = new AnswerBytes(JSON_TYPE + AFTER_TYPE);
+const hotBody = new AnswerBytes('');
+
+export abstract class Answering {
+  /** Null: answered or aborted. */
+  res: HttpResponse | null = null;
+  requestId = '';
+  caller = '';
+  role: Role = 'user';
+  readonly services: Services;
+
+  /** Nothing more of the request is to come. */
+  protected bodyDone = true;
+  protected isHead = false;
+  protected closes = false;
+  protected status = 200;
+  /** Told that nobody wants the rest of a stream any more; null while no stream has begun. */
+  protected onGone: (() => void) | null = null;
+  private headers: string | Uint8Array = '';
+  private payload: string | Uint8Array = '';
+
+  constructor(services: Services) {
+    this.services = services;
+  }
+
+  /** The answer is out. */
+  protected abstract finish(): void;
+  /** For the log; undefined once the exchange is over. */
+  protected abstract get routeId(): string | undefined;
+
+  /** Answers 404 for a code, and counts it against a user. */
+  codeNotFound(): void {
+    if (this.role === 'user' && this.res !== null) {
+      const { misses, counters } = this.services;
+      const nowMs = this.services.nowMs();
+      counters.add('misses', 1);
+      misses.ofCaller.add(this.caller, nowMs);
+      misses.ofAddress.add(this.address(), nowMs);
+    }
+    this.problem('code-not-found', CODE_NOT_FOUND);
+  }
+
+  /** The peer's address as text; '' once the exchange is over. */
+  address(): string {
+    return this.res === null ? '' : Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1');
+  }
+
+  get isOver(): boolean {
+    return this.res === null;
+  }
+
+  /** JSON; `extra` is more headers, each with a leading CRLF. */
+  json(status: number, body: string, extra = ''): void {
+    this.answer(status, JSON_TYPE, body, extra);
+  }
+
+  /** The answer to a change, with its place in the order of its shard. */
+  changed(status: number, body: string, done: Done, extra = ''): void {
+    const place = `\r\nCommit-Seq: ${done.shard}-${done.seq}`;
+    this.answer(status, JSON_TYPE, body, (done.replayed ? `${place}\r\nIdempotency-Replayed: true` : place) + extra);
+  }
+
+  /** Where the body of a hot answer is written; `changedAsWritten` sends it. */
+  write(): AnswerBytes {
+    return hotBody.begin();
+  }
+
+  /** `changed` with 200 and the body that was written. */
+  changedAsWritten({ shard, seq, replayed }: Done): void {
+    hotHeaders.begin().ascii(this.requestId).ascii('\r\nCommit-Seq: ').whole(shard).ascii('-').whole(seq);
+    if (replayed) hotHeaders.ascii('\r\nIdempotency-Replayed: true');
+    this.send(200, hotHeaders.written, hotBody.written);
+  }
+
+  answer(status: number, type: string, body: string | Uint8Array, extra: string): void {
+    this.send(status, type + AFTER_TYPE + this.requestId + extra, body);
+  }
+
+  private send(status: number, headers: string | Uint8Array, body: string | Uint8Array): void {
+    if (this.res === null) return;
+    // Half an answer is out already; only a cut connection tells that it is not whole.
+    if (this.onGone !== null) return void this.res.close();
+    // What is still to come of the body is not wanted.
+    if (!this.bodyDone) this.closes = true;
+    this.status = status;
+    this.headers = headers;
+    this.payload = body;
+    this.res.cork(this.flush);
+    this.payload = '';
+    this.finish();
+  }
+
+  private readonly flush = (): void => {
+    const { res, status } = this;
+    if (res === null) return;
+    const closes = this.closes || this.services.isDraining();
+    if (status !== 200) res.writeStatus(statusLine(status));
+    res.writeHeader(CONTENT_TYPE, this.headers);
+    // Without arguments there is no Content-Length, as 204 wants it; closing takes two.
+    if (status === 204 && !closes) res.endWithoutBody();
+    else if (status === 204) res.endWithoutBody(0, true);
+    else if (this.isHead) res.endWithoutBody(Buffer.byteLength(this.payload), closes);
+    else res.end(this.payload, closes);
+  };
+
+  /**
+   * Hands the response out for an answer that is written bit by bit; the taker ends it, then calls `finishStream`. Null
+   * when nobody wants it (any more). `onAborted` tells when that comes to be so, and the response must not be touched.
+   */
+  beginStream(type: string, extra: string, onAborted: () => void): HttpResponse | null {
+    const { res } = this;
+    if (res === null) return null;
+    this.onGone = onAborted;
+    res.cork(() => {
+      res.writeHeader('Content-Type', type + AFTER_TYPE + this.requestId + extra);
+      if (this.isHead) res.endWithoutBody();
+    });
+    if (!this.isHead) return res;
+    this.finish();
+    return null;
+  }
+
+  finishStream(): void {
+    if (this.res !== null) this.finish();
+  }
+
+  problem(slug: ProblemSlug, detail: string, errors: readonly FieldError[] = [], extra = ''): void {
+    this.answer(PROBLEMS[slug].status, PROBLEM_TYPE, problemJson(slug, detail, this.requestId, errors), extra);
+  }
+
+  invalid(errors: readonly FieldError[]): void {
+    const first = errors[0];
+    const where = first === undefined || first.path === '' ? '' : `${first.path}: `;
+    this.problem('validation', `${where}${first?.message ?? 'The request is not valid'}.`, errors);
+  }
+
+  retryLater(slug: ProblemSlug, detail: string, afterMs: number, closes = false): void {
+    this.closes = closes || this.closes;
+    this.problem(slug, detail, [], `\r\nRetry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`);
+  }
+
+  refuse(reply: Exclude<CommandReply | QueryReply, { readonly kind: 'done' | 'result' }>): void {
+    if (reply.kind === 'unavailable') {
+      this.retryLater(slugOfUnavailable(reply.reason), UNAVAILABLE_DETAIL[reply.reason], reply.retryAfterMs);
+      return;
+    }
+    // To a user, another's code is one that does not exist.
+    const isMiss = reply.reason === 'codeNotFound' || (reply.reason === 'assignedToAnother' && this.role === 'user');
+    if (isMiss) {
+      this.codeNotFound();
+      return;
+    }
+    this.refuseWith(reply);
+  }
+
+  private refuseWith({ reason, detail, retryAtMs }: Refusal): void {
+    const slug = slugOfRefusal(reason);
+    if (retryAtMs !== undefined) {
+      this.retryLater(slug, detail, retryAtMs - this.services.nowMs());
+      return;
+    }
+    if (PROBLEMS[slug].status === 503) {
+      this.retryLater(slug, detail, 1000);
+      return;
+    }
+    this.problem(slug, detail);
+  }
+
+  /** What broke, as an answer: never with a stack. */
+  fail(error: unknown): void {
+    if (error instanceof BodyBroken) return;
+    if (error instanceof ControlError) {
+      if (error.reason === 'invalid') {
+        this.problem('not-possible', error.message);
+        return;
+      }
+      if (error.reason === 'keyReused') {
+        this.problem('idempotency-key-reused', error.message);
+        return;
+      }
+      if (error.reason === 'tooMany') {
+        this.retryLater('too-many-uploads', error.message, 5000);
+        return;
+      }
+      this.retryLater('unavailable', error.message, 2000);
+      return;
+    }
+    this.services.log.error({ err: error, requestId: this.requestId, route: this.routeId }, 'a handler broke');
+    this.problem('internal', 'Something broke that should not.');
+  }
+
+  /** For what makes the rest of the connection useless or unsafe. */
+  refuseAndClose(slug: ProblemSlug, detail: string): void {
+    this.closes = true;
+    this.problem(slug, detail);
+  }
+}
