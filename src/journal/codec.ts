@@ -21,7 +21,7 @@ import type { Book, BookSettings } from '../domain/book.js';
 import type { Change, DomainEvent, Remembered } from '../domain/event.js';
 import type { BookId, Seq } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
-import { MsgpackWriter } from './msgpack-writer.js';
+import { assertThat, FieldReader, FieldWriter } from './payload-fields.js';
 
 /** The first byte of every payload. Another number is another form; decoding both is then this file's work. */
 export const CODEC_VERSION = 1;
@@ -58,6 +58,8 @@ const eventKindIndex = indexOfKinds(eventKinds);
 const outcomeKindIndex = indexOfKinds(outcomeKinds);
 
 const msgpack = new Packr({ useRecords: false, moreTypes: false });
+/** Encoding never waits, so one is enough for all that a thread encodes. */
+const writer = new FieldWriter();
 
 /**
  * The bytes of a list of changes whose sequences follow each other without a gap. At least one change.
@@ -66,7 +68,7 @@ const msgpack = new Packr({ useRecords: false, moreTypes: false });
 export function encodeChanges(changes: readonly Change[]): Uint8Array {
   const first = changes[0];
   assertThat(first !== undefined, 'an entry holds at least one change');
-  const out = encoder;
+  const out = writer;
   out.begin(1);
   out.number(changes.length);
   out.number(first.firstSeq);
@@ -97,7 +99,7 @@ export function decodeChanges(payload: Uint8Array): Change[] {
   assertThat(payload[0] === CODEC_VERSION, `payload version ${payload[0]}, this program reads ${CODEC_VERSION}`);
   const values: unknown = msgpack.unpack(payload.subarray(1));
   assertThat(Array.isArray(values), 'a payload is an array');
-  const from = new Decoder(values);
+  const from = new FieldReader(values);
   const count = from.integer();
   let seq = from.integer();
   assertThat(count > 0 && seq > 0, 'a payload holds at least one change, from a positive sequence');
@@ -120,7 +122,7 @@ export function decodeChanges(payload: Uint8Array): Change[] {
   return changes;
 }
 
-function encodeEvent(out: Encoder, event: DomainEvent, atMs: number): void {
+function encodeEvent(out: FieldWriter, event: DomainEvent, atMs: number): void {
   out.number(eventKindIndex[event.kind]);
   switch (event.kind) {
     case 'bookCreated':
@@ -172,7 +174,7 @@ function encodeEvent(out: Encoder, event: DomainEvent, atMs: number): void {
   }
 }
 
-function decodeEvent(from: Decoder, atMs: number): DomainEvent {
+function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
   const kind = eventKinds[from.integer()];
   switch (kind) {
     case 'bookCreated':
@@ -199,7 +201,7 @@ function decodeEvent(from: Decoder, atMs: number): DomainEvent {
 
 type CodeEventKind = Extract<DomainEvent, { readonly code: string }>['kind'];
 
-function decodeCodeEvent(from: Decoder, kind: CodeEventKind, atMs: number): DomainEvent {
+function decodeCodeEvent(from: FieldReader, kind: CodeEventKind, atMs: number): DomainEvent {
   const bookId = from.name() as BookId;
   const index = from.integer();
   const code = from.name();
@@ -243,7 +245,7 @@ function decodeCodeEvent(from: Decoder, kind: CodeEventKind, atMs: number): Doma
   }
 }
 
-function encodeOfCode(out: Encoder, event: Extract<DomainEvent, { readonly code: string }>): void {
+function encodeOfCode(out: FieldWriter, event: Extract<DomainEvent, { readonly code: string }>): void {
   out.name(event.bookId);
   out.number(event.index);
   out.code(event.code);
@@ -251,7 +253,7 @@ function encodeOfCode(out: Encoder, event: Extract<DomainEvent, { readonly code:
   out.number(event.prevSeq);
 }
 
-function encodeRemembered(out: Encoder, remembered: Remembered | null, atMs: number): void {
+function encodeRemembered(out: FieldWriter, remembered: Remembered | null, atMs: number): void {
   if (remembered === null) {
     out.null();
     return;
@@ -261,12 +263,12 @@ function encodeRemembered(out: Encoder, remembered: Remembered | null, atMs: num
   encodeOutcome(out, remembered.outcome, atMs);
 }
 
-function decodeRemembered(from: Decoder, atMs: number): Remembered | null {
+function decodeRemembered(from: FieldReader, atMs: number): Remembered | null {
   const key = from.textOrNull();
   return key === null ? null : { key, fingerprint: from.number(), outcome: decodeOutcome(from, atMs) };
 }
 
-function encodeOutcome(out: Encoder, outcome: Outcome, atMs: number): void {
+function encodeOutcome(out: FieldWriter, outcome: Outcome, atMs: number): void {
   out.number(outcomeKindIndex[outcome.kind]);
   switch (outcome.kind) {
     case 'book': {
@@ -323,7 +325,7 @@ function encodeOutcome(out: Encoder, outcome: Outcome, atMs: number): void {
   }
 }
 
-function decodeOutcome(from: Decoder, atMs: number): Outcome {
+function decodeOutcome(from: FieldReader, atMs: number): Outcome {
   const kind = outcomeKinds[from.integer()];
   switch (kind) {
     case 'book':
@@ -386,7 +388,7 @@ function decodeOutcome(from: Decoder, atMs: number): Outcome {
   }
 }
 
-function encodeBook(out: Encoder, book: Book): void {
+function encodeBook(out: FieldWriter, book: Book): void {
   out.name(book.id);
   out.number(book.version);
   out.number(book.createdMs);
@@ -409,7 +411,7 @@ function encodeBook(out: Encoder, book: Book): void {
   out.json(s.metadata);
 }
 
-function decodeBook(from: Decoder): Book {
+function decodeBook(from: FieldReader): Book {
   const id = from.name() as BookId;
   const version = from.integer();
   const createdMs = from.integer();
@@ -434,176 +436,7 @@ function decodeBook(from: Decoder): Book {
   return { id, settings, version, createdMs, updatedMs, archivedMs };
 }
 
-/** Writes values, and remembers where the names stand that are likely to come again in this payload. */
-class Encoder extends MsgpackWriter {
-  readonly #places = new Map<string, number>();
-  #names = 0;
-  #code: string | null = null;
-  #codePlace = 0;
-  #user: string | null = null;
-  #userPlace = 0;
-  #redemption: string | null = null;
-  #redemptionPlace = 0;
-
-  override begin(before: number): void {
-    super.begin(before);
-    this.#places.clear();
-    this.#names = 0;
-    this.#code = null;
-    this.#user = null;
-    this.#redemption = null;
-  }
-
-  /** A string that is likely to come again in later changes. */
-  name(text: string): void {
-    const place = this.#places.get(text);
-    if (place !== undefined) {
-      this.number(place);
-      return;
-    }
-    this.#places.set(text, this.#newName(text));
-  }
-
-  /** Codes, users and redemptions come again in the same change, if at all: remembering the last one of each is enough. */
-  code(text: string): void {
-    if (text === this.#code) {
-      this.number(this.#codePlace);
-      return;
-    }
-    this.#codePlace = this.#newName(text);
-    this.#code = text;
-  }
-
-  user(text: string): void {
-    if (text === this.#user) {
-      this.number(this.#userPlace);
-      return;
-    }
-    this.#userPlace = this.#newName(text);
-    this.#user = text;
-  }
-
-  redemption(text: string): void {
-    if (text === this.#redemption) {
-      this.number(this.#redemptionPlace);
-      return;
-    }
-    this.#redemptionPlace = this.#newName(text);
-    this.#redemption = text;
-  }
-
-  time(ms: number, baseMs: number): void {
-    assertThat(Number.isSafeInteger(ms), 'times are whole milliseconds');
-    this.number(ms - baseMs);
-  }
-
-  json(value: Readonly<Record<string, unknown>> | null): void {
-    this.textOrNull(value === null ? null : JSON.stringify(value));
-  }
-
-  #newName(text: string): number {
-    assertThat(typeof text === 'string', 'names are strings');
-    this.text(text);
-    return this.#names++;
-  }
-}
-
-/** Encoding never waits, so one is enough for all that a thread encodes. */
-const encoder = new Encoder();
-
-/** A cursor over a flat list, which checks the type of everything that it hands out. */
-class Decoder {
-  readonly #values: readonly unknown[];
-  readonly #names: string[] = [];
-  #at = 0;
-
-  constructor(values: readonly unknown[]) {
-    this.#values = values;
-  }
-
-  #next(): unknown {
-    const value = this.#values[this.#at];
-    this.#at += 1;
-    return value;
-  }
-
-  name(): string {
-    const value = this.#next();
-    if (typeof value === 'string') {
-      this.#names.push(value);
-      return value;
-    }
-    const name = typeof value === 'number' ? this.#names[value] : undefined;
-    if (name === undefined) this.#fail('a name');
-    return name;
-  }
-
-  text(): string {
-    const value = this.#next();
-    if (typeof value !== 'string') this.#fail('a text');
-    return value;
-  }
-
-  textOrNull(): string | null {
-    const value = this.#next();
-    if (value !== null && typeof value !== 'string') this.#fail('a text or null');
-    return value;
-  }
-
-  number(): number {
-    const value = this.#next();
-    if (typeof value !== 'number') this.#fail('a number');
-    return value;
-  }
-
-  integer(): number {
-    const value = this.#next();
-    if (!Number.isSafeInteger(value)) this.#fail('an integer');
-    return value as number;
-  }
-
-  integerOrNull(): number | null {
-    const value = this.#next();
-    if (value !== null && !Number.isSafeInteger(value)) this.#fail('an integer or null');
-    return value as number | null;
-  }
-
-  boolean(): boolean {
-    const value = this.#next();
-    if (typeof value !== 'boolean') this.#fail('a boolean');
-    return value;
-  }
-
-  time(baseMs: number): number {
-    return baseMs + this.integer();
-  }
-
-  json(): Readonly<Record<string, unknown>> {
-    const value: unknown = JSON.parse(this.text());
-    if (typeof value !== 'object' || value === null) this.#fail('an object');
-    return value as Readonly<Record<string, unknown>>;
-  }
-
-  jsonOrNull(): Readonly<Record<string, unknown>> | null {
-    if (this.#values[this.#at] !== null) return this.json();
-    this.#at += 1;
-    return null;
-  }
-
-  assertEnd(): void {
-    if (this.#at !== this.#values.length) this.#fail('the end');
-  }
-
-  #fail(expected: string): never {
-    throw new Error(`journal payload: expected ${expected} before place ${this.#at} of ${this.#values.length}`);
-  }
-}
-
 /** Complete by type: a kind that is missing in a list above is missing in its record, and looking it up won't compile. */
 function indexOfKinds<const Kinds extends readonly string[]>(kinds: Kinds): Readonly<Record<Kinds[number], number>> {
   return Object.fromEntries(kinds.map((kind, index) => [kind, index])) as Record<Kinds[number], number>;
-}
-
-function assertThat(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new Error(`journal payload: ${what}`);
 }

@@ -1,0 +1,172 @@
+/**
+ * The fields of a journal payload (codec.ts): a flat list of scalars, walked by one who writes and one who reads. Strings that
+ * name things go through a dictionary that both build while they walk: such a string stands for itself the first time, and the
+ * number of its place stands for it afterwards.
+ */
+import { MsgpackWriter } from './msgpack-writer.js';
+
+/** Writes values, and remembers where the names stand that are likely to come again in this payload. */
+export class FieldWriter extends MsgpackWriter {
+  readonly #places = new Map<string, number>();
+  #names = 0;
+  #code: string | null = null;
+  #codePlace = 0;
+  #user: string | null = null;
+  #userPlace = 0;
+  #redemption: string | null = null;
+  #redemptionPlace = 0;
+
+  override begin(before: number): void {
+    super.begin(before);
+    this.#places.clear();
+    this.#names = 0;
+    this.#code = null;
+    this.#user = null;
+    this.#redemption = null;
+  }
+
+  /** A string that is likely to come again in later changes. */
+  name(text: string): void {
+    const place = this.#places.get(text);
+    if (place !== undefined) {
+      this.number(place);
+      return;
+    }
+    this.#places.set(text, this.#newName(text));
+  }
+
+  /** Codes, users and redemptions come again in the same change, if at all: remembering the last one of each is enough. */
+  code(text: string): void {
+    if (text === this.#code) {
+      this.number(this.#codePlace);
+      return;
+    }
+    this.#codePlace = this.#newName(text);
+    this.#code = text;
+  }
+
+  user(text: string): void {
+    if (text === this.#user) {
+      this.number(this.#userPlace);
+      return;
+    }
+    this.#userPlace = this.#newName(text);
+    this.#user = text;
+  }
+
+  redemption(text: string): void {
+    if (text === this.#redemption) {
+      this.number(this.#redemptionPlace);
+      return;
+    }
+    this.#redemptionPlace = this.#newName(text);
+    this.#redemption = text;
+  }
+
+  time(ms: number, baseMs: number): void {
+    assertThat(Number.isSafeInteger(ms), 'times are whole milliseconds');
+    this.number(ms - baseMs);
+  }
+
+  json(value: Readonly<Record<string, unknown>> | null): void {
+    this.textOrNull(value === null ? null : JSON.stringify(value));
+  }
+
+  #newName(text: string): number {
+    assertThat(typeof text === 'string', 'names are strings');
+    this.text(text);
+    return this.#names++;
+  }
+}
+
+/** A cursor over a flat list, which checks the type of everything that it hands out. */
+export class FieldReader {
+  readonly #values: readonly unknown[];
+  readonly #names: string[] = [];
+  #at = 0;
+
+  constructor(values: readonly unknown[]) {
+    this.#values = values;
+  }
+
+  #next(): unknown {
+    const value = this.#values[this.#at];
+    this.#at += 1;
+    return value;
+  }
+
+  name(): string {
+    const value = this.#next();
+    if (typeof value === 'string') {
+      this.#names.push(value);
+      return value;
+    }
+    const name = typeof value === 'number' ? this.#names[value] : undefined;
+    if (name === undefined) this.#fail('a name');
+    return name;
+  }
+
+  text(): string {
+    const value = this.#next();
+    if (typeof value !== 'string') this.#fail('a text');
+    return value;
+  }
+
+  textOrNull(): string | null {
+    const value = this.#next();
+    if (value !== null && typeof value !== 'string') this.#fail('a text or null');
+    return value;
+  }
+
+  number(): number {
+    const value = this.#next();
+    if (typeof value !== 'number') this.#fail('a number');
+    return value;
+  }
+
+  integer(): number {
+    const value = this.#next();
+    if (!Number.isSafeInteger(value)) this.#fail('an integer');
+    return value as number;
+  }
+
+  integerOrNull(): number | null {
+    const value = this.#next();
+    if (value !== null && !Number.isSafeInteger(value)) this.#fail('an integer or null');
+    return value as number | null;
+  }
+
+  boolean(): boolean {
+    const value = this.#next();
+    if (typeof value !== 'boolean') this.#fail('a boolean');
+    return value;
+  }
+
+  time(baseMs: number): number {
+    return baseMs + this.integer();
+  }
+
+  json(): Readonly<Record<string, unknown>> {
+    const value: unknown = JSON.parse(this.text());
+    if (typeof value !== 'object' || value === null) this.#fail('an object');
+    return value as Readonly<Record<string, unknown>>;
+  }
+
+  jsonOrNull(): Readonly<Record<string, unknown>> | null {
+    if (this.#values[this.#at] !== null) return this.json();
+    this.#at += 1;
+    return null;
+  }
+
+  assertEnd(): void {
+    if (this.#at !== this.#values.length) this.#fail('the end');
+  }
+
+  #fail(expected: string): never {
+    throw new Error(`journal payload: expected ${expected} before place ${this.#at} of ${this.#values.length}`);
+  }
+}
+
+export function assertThat(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Error(`journal payload: ${what}`);
+}
