@@ -5,15 +5,11 @@ import { createWatermarks } from '../src/actor/watermarks.js';
 import { asShardId } from '../src/domain/ids.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
-import { memoryBytes } from '../src/postgres/memory-bytes.js';
 import { createProjectionWriter } from '../src/postgres/projection-writer.js';
 import type { ProjectorThreadData, ToProjector } from '../src/threads.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
 const main = parentPort;
-/** Of the memory, the part of it that a batch of the journal may be. */
-const BATCH_SHARE = 1 / 512;
-
 const data = workerData as ProjectorThreadData;
 const log = createLogger({ level: data.logLevel, thread: 'projector' });
 const journal = await openJournal(data.journal, log);
@@ -25,7 +21,6 @@ const projector = createProjector({
   durable: durableMarks(data.journal),
   nowMs: Date.now,
   idempotencyTtlMs: data.idempotencyTtlMs,
-  batchBytes: memoryBytes() * BATCH_SHARE,
   log,
 });
 

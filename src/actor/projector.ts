@@ -28,8 +28,6 @@ export interface ProjectorOptions {
   readonly durable: { get(shard: ShardId): Seq };
   readonly nowMs: () => number;
   readonly idempotencyTtlMs: number;
-  /** Of the journal, in one batch, within `BATCH_BYTES_MIN` and `BATCH_BYTES_MAX`. Its rows take some six times as much memory. */
-  readonly batchBytes: number;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -42,10 +40,8 @@ export interface Projector {
   stop(withinMs: number): Promise<void>;
 }
 
-const MEBIBYTE = 1024 * 1024;
-/** The more changes come at once, the more of them share a page of `codes`: 300,000 cost PostgreSQL 1.7 us each less than 100,000. */
-const BATCH_BYTES_MAX = 24 * MEBIBYTE;
-const BATCH_BYTES_MIN = 8 * MEBIBYTE;
+/** Of the journal, some 100,000 changes. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** How often it looks whether there is something. */
 const LOOK_MS = 50;
 /** Between two batches. Each is a commit of PostgreSQL, and a sync of the journal that meets one on the same disk waits for it. */
@@ -69,7 +65,6 @@ const STAGED_MS_MAX = 24 * 3_600_000;
 
 export function createProjector(options: ProjectorOptions): Projector {
   const { shards, reader, writer, checkpoints, nowMs, log } = options;
-  const batchBytes = Math.min(Math.max(options.batchBytes, BATCH_BYTES_MIN), BATCH_BYTES_MAX);
   let stopAtMs = Number.POSITIVE_INFINITY;
   let stopping = false;
   let ended: Promise<void> = Promise.resolve();
@@ -115,11 +110,11 @@ export function createProjector(options: ProjectorOptions): Projector {
     let bytes = 0;
     let events = 0;
     // Each batch begins with the shard after the last one of the batch before: one that has a backlog must not hold up the others.
-    for (let n = 0; n < shards.length && bytes < batchBytes; n++) {
+    for (let n = 0; n < shards.length && bytes < BATCH_BYTES_MAX; n++) {
       const shard = shards[turn] as ShardId;
       turn = (turn + 1) % shards.length;
       const checkpoint = checkpoints.get(shard);
-      const entries = await reader.read(shard, checkpoint, batchBytes - bytes);
+      const entries = await reader.read(shard, checkpoint, BATCH_BYTES_MAX - bytes);
       const last = entries.at(-1);
       if (last === undefined || last.lastSeq <= checkpoint) continue;
       for (const { payload } of entries) bytes += payload.length;

@@ -3,7 +3,7 @@
  * process that answers callers on the same cores and syncs a journal on the same disk.
  */
 import { statfsSync } from 'node:fs';
-import { memoryBytes } from './memory-bytes.js';
+import { totalmem } from 'node:os';
 
 const MEBIBYTE = 1024 * 1024;
 const SHARED_BUFFERS_MB_MIN = 128;
@@ -55,8 +55,11 @@ export function settingsFor(port: number, home: string): readonly string[] {
  * random: where the table doesn't fit, nearly each is written out and read again per batch, and the journal's syncs wait behind
  * those writes. It is taken as it is used.
  */
-const sharedBuffersMb = (): number =>
-  within(memoryBytes() / 4 / MEBIBYTE, SHARED_BUFFERS_MB_MIN, SHARED_BUFFERS_MB_MAX);
+function sharedBuffersMb(): number {
+  const limit = process.constrainedMemory();
+  const bytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return within(bytes / 4 / MEBIBYTE, SHARED_BUFFERS_MB_MIN, SHARED_BUFFERS_MB_MAX);
+}
 
 /**
  * A tenth of the disk's room. Each checkpoint makes PostgreSQL log every page whole when it is next touched, so under a load that

@@ -47,7 +47,6 @@ async function rig(t: TestContext, url: string): Promise<Rig> {
     durable: journalMarks(shared).durable,
     nowMs: Date.now,
     idempotencyTtlMs: 86_400_000,
-    batchBytes: 0,
     log: silent,
   });
   let ran: Promise<void> | null = null;
@@ -77,7 +76,7 @@ test('a shard with a backlog of many batches does not hold up the others', async
   const [busy, quiet] = [asShardId(0), asShardId(3)];
   const writer = await journal.openWriter([busy, quiet]);
   const log = changeLog();
-  // Six batches of the smallest size.
+  // Six batches.
   const requestId = 'x'.repeat(8_000);
   for (let entry = 0; entry < 48; entry++) {
     for (let n = 0; n < 128; n++) log.add([{ kind: 'noted', bookId: BOOK }]);
