@@ -10,6 +10,7 @@
  * same book and the same second in the same places; so each piece is compared with the one that stood in its turn in the answer
  * before, and copied only where text or place differ. Of an assign's 180 bytes that leaves some 40.
  */
+import { isPlain } from './plain-text.js';
 
 const CAPACITY = 4096;
 /** No answer is made of more pieces; later ones are written each time. */
@@ -55,34 +56,21 @@ export class AnswerBytes {
 
   /** Only ASCII: ids, codes, times, and what stands between them. */
   ascii(text: string): this {
-    const turn = this.#turn++;
+    const turn = this.#turn;
     const at = this.#at;
     if (turn < this.#turnsBefore && this.#places[turn] === at && this.#texts[turn] === text) {
       this.#at = at + text.length;
+      this.#turn = turn + 1;
       return this;
     }
     this.#copy(text, at);
-    this.#remember(turn, at, text);
+    this.#wrote(at, text);
     return this;
-  }
-
-  #copy(text: string, from: number): void {
-    const bytes = this.#bytes;
-    let at = from;
-    if (at + text.length > CAPACITY) throw new RangeError(`an answer of more than ${CAPACITY} bytes`);
-    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
-    this.#at = at;
-  }
-
-  #remember(turn: number, place: number, text: string): void {
-    if (turn >= PIECES_MAX) return;
-    this.#places[turn] = place;
-    this.#texts[turn] = text;
   }
 
   /** An integer from 0 to 2^53 - 1. */
   whole(value: number): this {
-    this.#remember(this.#turn++, NOWHERE, '');
+    this.#wrote(NOWHERE, '');
     let digits = 1;
     for (let power = 10; power <= value; power *= 10) digits++;
     const end = this.#at + digits;
@@ -103,8 +91,24 @@ export class AnswerBytes {
     return this.ascii('"').ascii(text).ascii('"');
   }
 
+  #copy(text: string, from: number): void {
+    const bytes = this.#bytes;
+    let at = from;
+    if (at + text.length > CAPACITY) throw new RangeError(`an answer of more than ${CAPACITY} bytes`);
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+    this.#at = at;
+  }
+
+  /** A turn is over. Not counted before its piece is there: one that there was no room for must not be found again. */
+  #wrote(place: number, text: string): void {
+    const turn = this.#turn++;
+    if (turn >= PIECES_MAX) return;
+    this.#places[turn] = place;
+    this.#texts[turn] = text;
+  }
+
   #utf8(text: string): this {
-    this.#remember(this.#turn++, NOWHERE, '');
+    this.#wrote(NOWHERE, '');
     const { read, written } = encoder.encodeInto(text, this.#bytes.subarray(this.#at));
     if (read < text.length) throw new RangeError(`an answer of more than ${CAPACITY} bytes`);
     this.#at += written;
@@ -113,12 +117,3 @@ export class AnswerBytes {
 }
 
 const encoder = new TextEncoder();
-
-/** Printable ASCII that needs no escape in JSON. */
-function isPlain(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return false;
-  }
-  return true;
-}

@@ -8,12 +8,14 @@
  * Without spaces, as JSON.stringify writes it, a body begins with a text that is known beforehand: callers come in runs for one book.
  * Then only the user's id is looked at; else one expression reads all of it.
  */
+import { isPlain } from './plain-text.js';
 
 /** The value that the schema would make of the text; null: ask the schema. */
 export type ReadUsual<Body> = (text: string) => Body | null;
 
-/** Printable ASCII but `"` and `\`. */
-const USER_ID = '"userId": ?"([ !#-\\[\\]-~]{1,128})"';
+const USER_ID_LENGTH_MAX = 128;
+/** Plain text. */
+const USER_ID = `"userId": ?"([ !#-\\[\\]-~]{1,${USER_ID_LENGTH_MAX}})"`;
 const BOOK_ID = '"couponBookId": ?"([0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"';
 
 const OF_USER = new RegExp(`^\\{ ?${USER_ID} ?\\}$`);
@@ -48,13 +50,9 @@ export const readBookAndUser: ReadUsual<{ couponBookId: string; userId: string }
 
 const ENDS = '"}';
 
-/** What stands between `from` and the end, if it is 1 to 128 characters of printable ASCII but `"` and `\`, and the end is `"}`. */
+/** What stands between `from` and the end, if that can be a user's id, is plain, and the end is `"}`. */
 function restAsUserId(text: string, from: number): string | null {
   const to = text.length - ENDS.length;
-  if (to <= from || to - from > 128 || !text.endsWith(ENDS)) return null;
-  for (let i = from; i < to; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return null;
-  }
+  if (to <= from || to - from > USER_ID_LENGTH_MAX || !text.endsWith(ENDS) || !isPlain(text, from, to)) return null;
   return text.slice(from, to);
 }

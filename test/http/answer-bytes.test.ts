@@ -77,5 +77,9 @@ describe('bytes of an answer', () => {
     assert.throws(() => out.json(''), RangeError);
     assert.throws(() => out.json('ü'), RangeError);
     assert.equal(textOf(out.begin().ascii('good')), 'xgood');
+    const [long, other] = ['y'.repeat(3000), 'z'.repeat(3000)];
+    const wanted = out.begin().ascii('a').ascii(long).written.slice();
+    assert.throws(() => out.begin().ascii(other).ascii(long), RangeError);
+    assert.deepEqual(out.begin().ascii('a').ascii(long).written, wanted, 'what had no room is not taken to be there');
   });
 });
