@@ -58,6 +58,7 @@ const eventKindIndex = indexOfKinds(eventKinds);
 const outcomeKindIndex = indexOfKinds(outcomeKinds);
 
 const msgpack = new Packr({ useRecords: false, moreTypes: false });
+
 /** Encoding never waits, so one is enough for all that a thread encodes. */
 const writer = new FieldWriter();
 

@@ -5,24 +5,27 @@
  */
 import { MsgpackWriter } from './msgpack-writer.js';
 
+interface LastName {
+  /** Null: none in this payload. */
+  text: string | null;
+  place: number;
+}
+
 /** Writes values, and remembers where the names stand that are likely to come again in this payload. */
 export class FieldWriter extends MsgpackWriter {
   readonly #places = new Map<string, number>();
   #names = 0;
-  #code: string | null = null;
-  #codePlace = 0;
-  #user: string | null = null;
-  #userPlace = 0;
-  #redemption: string | null = null;
-  #redemptionPlace = 0;
+  readonly #code: LastName = { text: null, place: 0 };
+  readonly #user: LastName = { text: null, place: 0 };
+  readonly #redemption: LastName = { text: null, place: 0 };
 
   override begin(before: number): void {
     super.begin(before);
     this.#places.clear();
     this.#names = 0;
-    this.#code = null;
-    this.#user = null;
-    this.#redemption = null;
+    this.#code.text = null;
+    this.#user.text = null;
+    this.#redemption.text = null;
   }
 
   /** A string that is likely to come again in later changes. */
@@ -37,30 +40,15 @@ export class FieldWriter extends MsgpackWriter {
 
   /** Codes, users and redemptions come again in the same change, if at all: remembering the last one of each is enough. */
   code(text: string): void {
-    if (text === this.#code) {
-      this.number(this.#codePlace);
-      return;
-    }
-    this.#codePlace = this.#newName(text);
-    this.#code = text;
+    this.#sameOrNew(this.#code, text);
   }
 
   user(text: string): void {
-    if (text === this.#user) {
-      this.number(this.#userPlace);
-      return;
-    }
-    this.#userPlace = this.#newName(text);
-    this.#user = text;
+    this.#sameOrNew(this.#user, text);
   }
 
   redemption(text: string): void {
-    if (text === this.#redemption) {
-      this.number(this.#redemptionPlace);
-      return;
-    }
-    this.#redemptionPlace = this.#newName(text);
-    this.#redemption = text;
+    this.#sameOrNew(this.#redemption, text);
   }
 
   time(ms: number, baseMs: number): void {
@@ -70,6 +58,15 @@ export class FieldWriter extends MsgpackWriter {
 
   json(value: Readonly<Record<string, unknown>> | null): void {
     this.textOrNull(value === null ? null : JSON.stringify(value));
+  }
+
+  #sameOrNew(last: LastName, text: string): void {
+    if (text === last.text) {
+      this.number(last.place);
+      return;
+    }
+    last.place = this.#newName(text);
+    last.text = text;
   }
 
   #newName(text: string): number {
