@@ -3,6 +3,9 @@
  *
  * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do: an answer that comes
  * too late is dropped here, in one place.
+ *
+ * A base class, against the habit of the house: both halves live and end with the same `res`, and a handler has one thing in its hand. As an
+ * object of its own, this would need the exchange's `bodyDone`, caller and end, the exchange its `res` and `closes`.
  */
 import type { HttpResponse } from 'uWebSockets.js';
 import type { CommandReply, Done, QueryReply, Role } from '../actor/engine.js';
