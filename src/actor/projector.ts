@@ -111,6 +111,7 @@ export function createProjector(options: ProjectorOptions): Projector {
     let events = 0;
     // Each batch begins with the shard after the last one of the batch before: one that has a backlog must not hold up the others.
     for (let n = 0; n < shards.length && bytes < BATCH_BYTES_MAX; n++) {
+      // In bounds: there is a shard, and `turn` is a remainder by their number.
       const shard = shards[turn] as ShardId;
       turn = (turn + 1) % shards.length;
       const checkpoint = checkpoints.get(shard);

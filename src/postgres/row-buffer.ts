@@ -10,7 +10,6 @@
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const TWO_32 = 2 ** 32;
 const ASCII_LOOP_CHARS_MAX = 48;
-const KEPT_BYTES_MAX = 4 * 1024 * 1024;
 
 export class RowBuffer {
   #bytes: Buffer;
@@ -120,13 +119,8 @@ export class RowBuffer {
     return this.#bytes.subarray(0, this.#length + 2);
   }
 
-  /** Keeps its memory for the next batch, unless this one hardly used it: what a backlog took is given back after it. */
+  /** Keeps the memory. */
   clear(): void {
-    if (this.#bytes.length > KEPT_BYTES_MAX && this.#length < this.#bytes.length / 8) {
-      this.#bytes = Buffer.allocUnsafeSlow(KEPT_BYTES_MAX);
-      this.#view = new DataView(this.#bytes.buffer);
-      HEADER.copy(this.#bytes);
-    }
     this.#length = HEADER.length;
     this.#rows = 0;
   }
