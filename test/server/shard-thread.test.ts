@@ -13,11 +13,9 @@ import {
   undoes,
 } from '../support/server.js';
 
-/**
- * Of the median of three, not of each: these tests share two cores with others and with whoever else is on the machine, and what
- * takes 300 to 650 ms here took 1,047 once, between two of 500. One that takes three times as long is broken all the same.
- */
+/** Each is held to it; where the machine is slow, to two fifths of what the start of the server took in the same run, which is a second here. */
 const BACK_MS_MAX = 1000;
+const BACK_OF_START_MAX = 0.4;
 const KILLS = 3;
 /** Each is 1000 codes: more than fits into a small heap. */
 const LISTS_AT_ONCE = 400;
@@ -28,17 +26,20 @@ before(() => {
 });
 after(() => built.remove());
 
-/** Ends with the test, however that ends. */
-async function start(t: TestContext, env: Environment = {}): Promise<{ server: Server; api: Api }> {
+/** Ends with the test, however that ends. `backMsMax`: how long a thread may be away. */
+async function start(t: TestContext, env: Environment = {}): Promise<{ server: Server; api: Api; backMsMax: number }> {
   const directory = await temporaryDirectory();
   const undo = undoes(t);
   undo(directory.remove);
   const threads = { TEST_BUILD: built.path, SHARD_THREADS: '2', ...env };
+  const beganMs = performance.now();
   const server = await startServer(directory.path, threads, PROBED_MAIN);
+  const startMs = performance.now() - beganMs;
   undo(server.kill);
   const api = await connect(server.url);
   undo(api.close);
-  return { server, api };
+  t.diagnostic(`the start took ${startMs.toFixed(0)} ms`);
+  return { server, api, backMsMax: Math.max(BACK_MS_MAX, startMs * BACK_OF_START_MAX) };
 }
 
 /** What the caller saw of a thread that died at `diedMs`, in ms from then on. */
@@ -59,8 +60,13 @@ function outage(seen: readonly Seen[], thread: number, diedMs: number) {
   };
 }
 
-/** Returns how long it took to be back. */
-function checkOutage(seen: readonly Seen[], thread: number, diedMs: number, say: (line: string) => void): number {
+function checkOutage(
+  seen: readonly Seen[],
+  thread: number,
+  diedMs: number,
+  backMsMax: number,
+  say: (line: string) => void,
+): void {
   const { refused, others, backMs, othersGapMs } = outage(seen, thread, diedMs);
   say(
     `thread ${thread}: back after ${backMs} ms, ${refused.length} refused; the other thread answered ${others.length} times meanwhile, with ${othersGapMs} ms between two at most`,
@@ -75,14 +81,7 @@ function checkOutage(seen: readonly Seen[], thread: number, diedMs: number, say:
     others.every(({ status }) => status === 200),
     'the other thread refuses nobody',
   );
-  assert.ok(backMs <= KILLS * BACK_MS_MAX, `back after ${backMs} ms`);
-  return backMs;
-}
-
-function checkMedian(backMs: readonly number[]): void {
-  assert.equal(backMs.length, KILLS);
-  const median = backMs.toSorted((a, b) => a - b)[KILLS >> 1] as number;
-  assert.ok(median <= BACK_MS_MAX, `back after ${backMs.join(', ')} ms`);
+  assert.ok(backMs <= backMsMax, `back after ${backMs} ms, of ${backMsMax.toFixed(0)} at most`);
 }
 
 /** Resolves when all threads serve, and a caller of this one's books was answered since. */
@@ -102,30 +101,27 @@ async function checkNothingLost(load: Load, say: (line: string) => void): Promis
 }
 
 test('a shard thread that is terminated under load is back within a second, only its books answer 503 meanwhile, and nothing is lost', async (t) => {
-  const { server, api } = await start(t);
+  const { server, api, backMsMax } = await start(t);
   const load = startLoad(api, await booksByThread(api, 2, 2, 5000), { callersPerBook: 6 });
-  const backMs: number[] = [];
   for (const thread of [0, 1, 0]) {
     const answered = load.answered();
     await until(() => load.answered() > answered + 500, 'the load runs');
     const diedMs = performance.now();
     await server.ask({ ask: 'killShardThread', thread });
     await servesAgain(server, load, thread);
-    backMs.push(checkOutage(load.seen, thread, diedMs, (line) => t.diagnostic(line)));
+    checkOutage(load.seen, thread, diedMs, backMsMax, (line) => t.diagnostic(line));
   }
-  checkMedian(backMs);
   await checkNothingLost(load, (line) => t.diagnostic(line));
   assert.equal(await server.stop(), 0);
 });
 
 test('a shard thread that runs out of heap is back within a second, only its books answer 503 meanwhile, and nothing is lost', async (t) => {
-  const { server, api } = await start(t, { TEST_SHARD_HEAP_MB: '32' });
+  const { server, api, backMsMax } = await start(t, { TEST_SHARD_HEAP_MB: '32' });
   const books = await booksByThread(api, 2, 2, 5000);
   const load = startLoad(api, books, { callersPerBook: 6 });
   const path = `/coupon-books/${books[0]?.[0]}/codes?limit=1000`;
   const readers = await connect(server.url, { sockets: LISTS_AT_ONCE });
   const deaths = () => server.output().split('"msg":"a shard thread ended').length - 1;
-  const backMs: number[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
     const answered = load.answered();
     await until(() => load.answered() > answered + 500, 'the load runs');
@@ -134,13 +130,12 @@ test('a shard thread that runs out of heap is back within a second, only its boo
     await until(() => deaths() > before.deaths, 'the thread dies of them');
     await servesAgain(server, load, 0);
     const firstRefused = load.seen.slice(before.seen).find(({ status }) => status === 503);
-    backMs.push(checkOutage(load.seen, 0, firstRefused?.atMs ?? Number.NaN, (line) => t.diagnostic(line)));
+    checkOutage(load.seen, 0, firstRefused?.atMs ?? Number.NaN, backMsMax, (line) => t.diagnostic(line));
     for (const { status, headers } of await Promise.all(lists))
       assert.ok(status === 200 || (status === 503 && Number(headers['retry-after']) >= 1), `a list got ${status}`);
   }
   readers.close();
   assert.match(server.output(), /ERR_WORKER_OUT_OF_MEMORY/);
-  checkMedian(backMs);
   await checkNothingLost(load, (line) => t.diagnostic(line));
   assert.equal(await server.stop(), 0);
 });
