@@ -11,9 +11,16 @@ interface LastName {
   place: number;
 }
 
+/** So many names are looked for one by one. A payload seldom has more, and a map, emptied for each payload, costs more than that. */
+const SEARCHED_MAX = 8;
+
 /** Writes values, and remembers where the names stand that are likely to come again in this payload. */
 export class FieldWriter extends MsgpackWriter {
-  readonly #places = new Map<string, number>();
+  /** The first of the names that `name` wrote, and their places; the others are in the map. */
+  readonly #searched = new Array<string>(SEARCHED_MAX).fill('');
+  readonly #searchedPlaces = new Array<number>(SEARCHED_MAX).fill(0);
+  #searchedCount = 0;
+  readonly #mapped = new Map<string, number>();
   #names = 0;
   readonly #code: LastName = { text: null, place: 0 };
   readonly #user: LastName = { text: null, place: 0 };
@@ -21,7 +28,8 @@ export class FieldWriter extends MsgpackWriter {
 
   override begin(before: number): void {
     super.begin(before);
-    this.#places.clear();
+    this.#searchedCount = 0;
+    if (this.#mapped.size > 0) this.#mapped.clear();
     this.#names = 0;
     this.#code.text = null;
     this.#user.text = null;
@@ -30,12 +38,23 @@ export class FieldWriter extends MsgpackWriter {
 
   /** A string that is likely to come again in later changes. */
   name(text: string): void {
-    const place = this.#places.get(text);
+    const place = this.#placeOf(text);
     if (place !== undefined) {
       this.number(place);
       return;
     }
-    this.#places.set(text, this.#newName(text));
+    const made = this.#newName(text);
+    if (this.#searchedCount === SEARCHED_MAX) {
+      this.#mapped.set(text, made);
+      return;
+    }
+    this.#searched[this.#searchedCount] = text;
+    this.#searchedPlaces[this.#searchedCount++] = made;
+  }
+
+  #placeOf(text: string): number | undefined {
+    for (let i = 0; i < this.#searchedCount; i++) if (this.#searched[i] === text) return this.#searchedPlaces[i];
+    return this.#mapped.size === 0 ? undefined : this.#mapped.get(text);
   }
 
   /** Codes, users and redemptions come again in the same change, if at all: remembering the last one of each is enough. */

@@ -16,6 +16,22 @@ test('any list of changes that follow each other comes back as it was', () => {
   );
 });
 
+test('a name is written out once in a payload, however many others there are, and again in the next', () => {
+  const books = Array.from({ length: 25 }, (_, n) =>
+    asBookId(`01930000-0000-7000-8000-${String(n).padStart(12, '0')}`),
+  );
+  const list = [...books, ...books].map((bookId, n): Change => {
+    const events: DomainEvent[] = [{ kind: 'noted', bookId }];
+    return { ...someChange, firstSeq: asSeq(41 + n), bookId, caller: `caller of ${bookId}`, events, remembered: null };
+  });
+  for (const half of [list, list.slice(25), list.slice(0, 25)]) {
+    const payload = encodeChanges(half);
+    assert.deepStrictEqual(decodeChanges(payload), half);
+    const written = Buffer.from(payload).toString('latin1');
+    for (const bookId of books) assert.equal(written.split(bookId).length, 3, 'once as the book, once in the caller');
+  }
+});
+
 test('a key named __proto__ in metadata comes back as a key', () => {
   const metadata = JSON.parse('{"__proto__":{"a":1},"b":2}') as Record<string, unknown>;
   const event = { ...someRedemption, metadata };
