@@ -7,7 +7,8 @@
  * no. Two codes that share all 56 bits (one pair in ten million codes has odds of 1 in 1,400) make a look-up name two shards.
  *
  * The main thread alone writes. A reader in another thread sees a slot's second word either 0 or complete, since it is stored
- * last, atomically. To grow, the writer fills a larger table beside this one: each insert goes into both, and moves a few
+ * last, atomically. It is loaded plainly, though: an atomic load is a call of its own, and what a reader must find was written before
+ * a message that came to all readers; of anything newer it may see as much as it likes, for "perhaps" is all that is said here. To grow, the writer fills a larger table beside this one: each insert goes into both, and moves a few
  * slots. Doubling at once would keep the main thread for half a second at four million codes. When all are moved it hands the
  * larger one out; a reader with the old one misses only codes that were added since, and nobody is told of those before all
  * readers have the new table.
@@ -155,7 +156,7 @@ function findShards(words: Uint32Array, code: string): ShardId[] {
   const mask = words.length / 2 - 1;
   const shards: ShardId[] = [];
   for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-    const second = Atomics.load(words, 2 * slot + 1);
+    const second = words[2 * slot + 1] as number;
     if (second === 0) return shards;
     if (words[2 * slot] === hash && (second & 0xffffff00) === tag) shards.push(asShardId((second & 0xff) - 1));
   }

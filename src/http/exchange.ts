@@ -269,6 +269,7 @@ export class Exchange extends Answering implements Expiring {
   private areParamsValid(route: ExchangeRoute): boolean {
     for (let i = 0; i < route.paramSchemas.length; i++) {
       const raw = this.params[i] as string;
+      if (route.usualParams[i]?.(raw) === true) continue;
       const decoded = raw.includes('%') ? decodePercent(raw) : raw;
       const parsed = decoded === null ? null : route.paramSchemas[i]?.safeParse(decoded);
       if (parsed?.success !== true) {

@@ -13,6 +13,8 @@ export interface HandledRoute<Exchange> {
   readonly guessable: boolean;
   readonly paramNames: readonly string[];
   readonly paramSchemas: readonly z.ZodType<string>[];
+  /** By parameter: whether its schema would leave the text as it is; null where only the schema knows. */
+  readonly usualParams: readonly (((text: string) => boolean) | null)[];
   readonly query: { parse(query: string): z.ZodSafeParseResult<unknown> } | null;
   readonly body: z.ZodType | null;
   readonly usualBody: ReadUsual<unknown> | null;

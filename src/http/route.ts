@@ -7,7 +7,9 @@ import type { Role } from '../actor/engine.js';
 import { COMMON_DEADLINE_MS } from './deadlines.js';
 import type { Exchange, ExchangeRoute } from './exchange.js';
 import type { ProblemSlug } from './problem.js';
+import * as schemas from './schemas.js';
 import type { ReadUsual } from './usual-bodies.js';
+import { isUsualCode } from './usual-code.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -92,6 +94,7 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
     guessable: spec.guessable ?? false,
     paramNames: Object.keys(params),
     paramSchemas: Object.values(params),
+    usualParams: Object.values(params).map((schema) => (schema === schemas.code ? isUsualCode : null)),
     query: spec.query === undefined ? null : compileQuery(spec.query),
     body: body === undefined || 'streamed' in body ? null : body,
     usualBody: spec.usualBody ?? null,
