@@ -15,6 +15,7 @@ import { type Change, type CodeEvent, type CodesAdded, type DomainEvent, lastSeq
 import type { Seq, ShardId } from '../domain/ids.js';
 import { KIND_NUMBERS } from './change-kinds.js';
 import { RowBuffer } from './row-buffer.js';
+import type { RowPlaces } from './row-places.js';
 
 export const TOUCHES_USER = 1;
 export const TOUCHES_LEASE = 2;
@@ -28,12 +29,15 @@ export const COLUMNS = {
   rollbacks: 'seq, shard, redemption_id',
   remembered_keys: 'at_ms, seq, fingerprint, shard, book_id, caller, key, outcome',
   code_updates: 'code, touches, redemption_count, seq, assigned_ms, lock_id, locked_until_ms, user_id',
+  placed_updates: 'place, code, touches, redemption_count, seq, assigned_ms, lock_id, locked_until_ms, user_id',
 } as const;
 
 export type CopyTarget = keyof typeof COLUMNS;
 
 interface CodeUpdate {
   readonly code: string;
+  /** The code was never used before, so its row is where it was put. */
+  readonly isFirstUse: boolean;
   touches: number;
   redemptionCount: number;
   seq: number;
@@ -57,6 +61,7 @@ export class ProjectionBatch {
     rollbacks: new RowBuffer(1024),
     remembered_keys: new RowBuffer(),
     code_updates: new RowBuffer(1024 * 1024),
+    placed_updates: new RowBuffer(1024 * 1024),
   };
   /** The last state of each book that changed. */
   readonly books = new Map<string, { readonly shard: ShardId; readonly book: Book }>();
@@ -65,6 +70,12 @@ export class ProjectionBatch {
   /** The span of `at_ms` of the remembered keys; empty while `first > last`. */
   rememberedFirstMs = Number.POSITIVE_INFINITY;
   rememberedLastMs = Number.NEGATIVE_INFINITY;
+  readonly #places: RowPlaces;
+
+  /** `places` tells which updates can go to the place of their row. */
+  constructor(places: RowPlaces) {
+    this.#places = places;
+  }
 
   clear(): void {
     for (const rows of Object.values(this.rows)) rows.clear();
@@ -88,7 +99,7 @@ export class ProjectionBatch {
       this.#addChange(shard, change, updates);
       reached = last;
     }
-    for (const update of updates.values()) this.#addUpdate(update);
+    for (const [index, update] of updates) this.#addUpdate(shard, index, update);
     if (reached > checkpoint) this.reached.set(shard, reached);
   }
 
@@ -175,9 +186,12 @@ export class ProjectionBatch {
     this.rememberedLastMs = Math.max(this.rememberedLastMs, change.atMs);
   }
 
-  #addUpdate(update: CodeUpdate): void {
-    const rows = this.rows.code_updates;
-    rows.row(8);
+  #addUpdate(shard: ShardId, index: number, update: CodeUpdate): void {
+    const places = this.#places;
+    const isPlaced = update.isFirstUse && places.find(shard, index);
+    const rows = isPlaced ? this.rows.placed_updates : this.rows.code_updates;
+    rows.row(isPlaced ? 9 : 8);
+    if (isPlaced) rows.tid(places.block, places.line);
     rows.text(update.code);
     rows.int2(update.touches);
     rows.int4(update.redemptionCount);
@@ -194,6 +208,7 @@ function foldInto(updates: Map<number, CodeUpdate>, seq: number, event: CodeEven
   if (update === undefined) {
     update = {
       code: event.code,
+      isFirstUse: event.prevSeq === 0,
       touches: 0,
       redemptionCount: 0,
       seq,

@@ -6,11 +6,12 @@
  *     lock the checkpoints            a second writer, or the remains of a lost connection, waits here
  *     COPY changes, redemptions, rollbacks, remembered_keys
  *     books upserted · batches made live
- *     COPY code_updates (temporary), UPDATE codes FROM code_updates
+ *     COPY code_updates and placed_updates (temporary), UPDATE codes FROM both
  *     checkpoints
  *     COMMIT
  *
- * The update is a nested loop over `codes_pkey`, forced, because the planner knows nothing of a table that was filled a
+ * A code that was never used before is updated at the place where its row was put, if that is known (row-places.ts). The other
+ * update is a nested loop over `codes_pkey`, forced, because the planner knows nothing of a table that was filled a
  * millisecond ago; a hash join would read all of `codes` for each batch, and pays only when a batch changes a good part of all
  * codes. It goes through the updates in the order of the code, which is the order of the index and, as staging leaves it, of
  * the table: each page is found, pruned and locked once per batch. docs/decisions/projection.md has the figures, and what lost.
@@ -30,6 +31,7 @@ import {
   type WentLive,
 } from './projection-batch.js';
 import { dropOldPartitions, ensurePartitions } from './remembered-partitions.js';
+import { RowPlaces } from './row-places.js';
 import { removeStaleBatches } from './staged-batches.js';
 import type { ProjectionWriter } from './store.js';
 
@@ -38,32 +40,50 @@ export interface ProjectionWriterOptions {
   readonly shardCount: number;
 }
 
-const UPDATE_CODES = {
-  name: 'update-codes',
+const SET = `
+  redemption_count = CASE WHEN u.touches & ${TOUCHES_COUNT} <> 0 THEN u.redemption_count ELSE c.redemption_count END,
+  seq = u.seq,
+  assigned_ms = CASE WHEN u.touches & ${TOUCHES_USER} <> 0 THEN u.assigned_ms ELSE c.assigned_ms END,
+  lock_id = CASE WHEN u.touches & ${TOUCHES_LEASE} <> 0 THEN u.lock_id ELSE c.lock_id END,
+  locked_until_ms = CASE WHEN u.touches & ${TOUCHES_LEASE} <> 0 THEN u.locked_until_ms ELSE c.locked_until_ms END,
+  user_id = CASE WHEN u.touches & ${TOUCHES_USER} <> 0 THEN u.user_id ELSE c.user_id END`;
+
+const UPDATE_BY_CODE = {
+  name: 'update-by-code',
+  text: `UPDATE codes AS c SET ${SET} FROM (SELECT * FROM code_updates ORDER BY code) AS u WHERE c.code = u.code`,
+};
+
+const UPDATE_BY_PLACE = {
+  name: 'update-by-place',
   text: `
-    UPDATE codes AS c SET
-      redemption_count = CASE WHEN u.touches & ${TOUCHES_COUNT} <> 0 THEN u.redemption_count ELSE c.redemption_count END,
-      seq = u.seq,
-      assigned_ms = CASE WHEN u.touches & ${TOUCHES_USER} <> 0 THEN u.assigned_ms ELSE c.assigned_ms END,
-      lock_id = CASE WHEN u.touches & ${TOUCHES_LEASE} <> 0 THEN u.lock_id ELSE c.lock_id END,
-      locked_until_ms = CASE WHEN u.touches & ${TOUCHES_LEASE} <> 0 THEN u.locked_until_ms ELSE c.locked_until_ms END,
-      user_id = CASE WHEN u.touches & ${TOUCHES_USER} <> 0 THEN u.user_id ELSE c.user_id END
-    FROM (SELECT * FROM code_updates ORDER BY code) AS u
-    WHERE c.code = u.code`,
+    UPDATE codes AS c SET ${SET}
+    FROM (SELECT * FROM placed_updates ORDER BY place) AS u WHERE c.ctid = u.place AND c.code = u.code`,
+};
+
+/** What `UPDATE_BY_PLACE` did not find: the row's sequence is still that of an earlier event, or of none. */
+const UPDATE_MISPLACED = {
+  name: 'update-misplaced',
+  text: `
+    UPDATE codes AS c SET ${SET}
+    FROM (SELECT * FROM placed_updates ORDER BY code) AS u
+    WHERE c.code = u.code AND (c.seq IS NULL OR c.seq < u.seq)`,
 };
 
 /** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
 export function createProjectionWriter({ url, shardCount }: ProjectionWriterOptions): ProjectionWriter {
   const partitions = new Set<number>();
-  const batch = new ProjectionBatch();
+  const places = new RowPlaces();
+  const batch = new ProjectionBatch(places);
   const link = createLink(url, (client) => {
     partitions.clear();
+    places.forgetAll();
     return prepare(client);
   });
 
   async function writeBatch(client: pg.Client, changes: ReadonlyMap<ShardId, Iterable<Change>>): Promise<void> {
     const shards = [...changes.keys()];
     const checkpoints = await lockCheckpoints(client, shards);
+    await places.prepare(client);
     batch.clear();
     for (const [shard, list] of changes) {
       const checkpoint = checkpoints.get(shard);
@@ -79,6 +99,8 @@ export function createProjectionWriter({ url, shardCount }: ProjectionWriterOpti
       await copy(client, target);
     await writeBooks(client, batch);
     for (const wentLive of batch.wentLive) await makeLive(client, wentLive);
+    if (batch.wentLive.length > 0) places.refresh();
+    if (rows.placed_updates.rows > 0) await updatePlaced(client);
     if (rows.code_updates.rows > 0) await updateCodes(client);
     await client.query({
       name: 'advance-checkpoints',
@@ -96,9 +118,21 @@ export function createProjectionWriter({ url, shardCount }: ProjectionWriterOpti
 
   async function updateCodes(client: pg.Client): Promise<void> {
     await copy(client, 'code_updates');
-    const { rowCount } = await client.query(UPDATE_CODES);
-    const expected = batch.rows.code_updates.rows;
-    if (rowCount !== expected) throw new Error(`${expected} codes changed, but PostgreSQL has ${rowCount} of them`);
+    const { rowCount } = await client.query(UPDATE_BY_CODE);
+    expectUpdates(batch.rows.code_updates.rows, rowCount);
+  }
+
+  async function updatePlaced(client: pg.Client): Promise<void> {
+    await copy(client, 'placed_updates');
+    const expected = batch.rows.placed_updates.rows;
+    // The planner would take the index of a table that it thinks small.
+    await client.query('SET LOCAL enable_indexscan = off');
+    const { rowCount } = await client.query(UPDATE_BY_PLACE);
+    await client.query('SET LOCAL enable_indexscan = on');
+    if (rowCount === expected) return;
+    places.distrust();
+    const misplaced = await client.query(UPDATE_MISPLACED);
+    expectUpdates(expected, (rowCount ?? 0) + (misplaced.rowCount ?? 0));
   }
 
   return {
@@ -121,6 +155,10 @@ export function createProjectionWriter({ url, shardCount }: ProjectionWriterOpti
   };
 }
 
+function expectUpdates(expected: number, found: number | null): void {
+  if (found !== expected) throw new Error(`${expected} codes changed, but PostgreSQL has ${found} of them`);
+}
+
 interface CheckpointRow {
   readonly shard: number;
   readonly seq: string;
@@ -139,7 +177,8 @@ async function prepare(client: pg.Client): Promise<void> {
       lock_id bigint,
       locked_until_ms bigint,
       user_id text
-    ) ON COMMIT DELETE ROWS`);
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE placed_updates (place tid NOT NULL, LIKE code_updates INCLUDING ALL) ON COMMIT DELETE ROWS`);
 }
 
 async function lockCheckpoints(client: pg.Client, shards: readonly ShardId[]): Promise<Map<ShardId, Seq>> {

@@ -75,6 +75,15 @@ export class RowBuffer {
     else this.int8(value);
   }
 
+  /** The place of a row in its table. */
+  tid(block: number, line: number): void {
+    this.#reserve(10);
+    this.#view.setInt32(this.#length, 6);
+    this.#view.setUint32(this.#length + 4, block);
+    this.#view.setUint16(this.#length + 8, line);
+    this.#length += 10;
+  }
+
   text(value: string): void {
     const { length } = value;
     this.#reserve(4 + 3 * length);

@@ -1,0 +1,224 @@
+/**
+ * Where the rows of codes stand that were never used: which block of `codes`, which line of it.
+ *
+ * An update that is told the place of its row spares the way through the index, which is half of what it costs over a
+ * table of millions (docs/decisions/projection.md). PostgreSQL moves no row that nobody changed, and a batch was put in by one
+ * COPY, in the order of its ordinals. So where the first line of a block holds ordinal 700 of a batch, the next lines hold
+ * 701, 702 and so on, as far as the next block's first, and one look per block tells the places of all its rows:
+ *
+ *     block      4711        4712        4713
+ *     line 1      700         767         834       what is looked up
+ *     line n      701 …       768 …       835 …     what follows from it
+ *
+ * It is a guess, and whoever uses it has to ask for the code as well: which rows a block holds besides is not known here. A batch
+ * with a guess that proves wrong is not guessed about any more, and goes through the index as it did before.
+ *
+ * It costs 8 bytes per block, which holds some 60 rows. Only large batches are worth it.
+ */
+import type pg from 'pg';
+import { asShardId, type ShardId } from '../domain/ids.js';
+import { copyOut } from './copy-out.js';
+
+/** The rows of a smaller one are few, and so are the pages of the index that lead to them. */
+const CODES_MIN = 10_000;
+const BLOCKS_FIRST = 1024;
+/** No block of 8 KiB has room for more. */
+const LINES_MAX = 291;
+
+/** A live batch of which nothing was left out when it was put in. */
+interface PlacedBatch {
+  readonly batchId: number;
+  /** Index in the shard of ordinal 0. */
+  readonly firstIndex: number;
+  readonly size: number;
+  readonly firstBlock: number;
+  readonly lastBlock: number;
+  state: 'unknown' | 'wanted' | 'known' | 'unreliable';
+  /** Of each block that is known: its number and the ordinal in its first line, in the order of the ordinals. */
+  blocks: Uint32Array;
+  ordinals: Uint32Array;
+  /** How many rows a full block of it mostly has, and at least. */
+  usualLines: number;
+  fewestLines: number;
+}
+
+interface BatchRow {
+  readonly shard: number;
+  readonly batchId: number;
+  readonly firstIndex: number;
+  readonly size: number;
+  readonly firstBlock: number;
+  readonly lastBlock: number;
+}
+
+export class RowPlaces {
+  readonly #batches = new Map<ShardId, PlacedBatch[]>();
+  /** `stale`: batches went live since they were read. */
+  #read: 'never' | 'stale' | 'fresh' = 'never';
+  readonly #wanted = new Set<PlacedBatch>();
+  readonly #used = new Set<PlacedBatch>();
+  /** What `find` found. */
+  block = 0;
+  line = 0;
+
+  /** Whatever is known may be of another time: a connection was lost, another database may stand behind the next one. */
+  forgetAll(): void {
+    this.#batches.clear();
+    this.#read = 'never';
+    this.#wanted.clear();
+    this.#used.clear();
+  }
+
+  /** Some place that was given since the last `prepare` was wrong: all batches that gave any are not asked again. */
+  distrust(): void {
+    for (const batch of this.#used) {
+      batch.state = 'unreliable';
+      batch.blocks = batch.ordinals = new Uint32Array(0);
+    }
+  }
+
+  /**
+   * Looks up what was asked for in vain since the last time, and what went live since, while its first lines are unused. To be
+   * called before `find` is.
+   */
+  async prepare(client: pg.Client): Promise<void> {
+    this.#used.clear();
+    if (this.#read !== 'fresh') await this.#readBatches(client);
+    const wanted = [...this.#wanted];
+    this.#wanted.clear();
+    for (const batch of wanted) await readBlocks(client, batch);
+  }
+
+  /** Batches went live: they are read with the next `prepare`. */
+  refresh(): void {
+    if (this.#read === 'fresh') this.#read = 'stale';
+  }
+
+  /** Whether the place of a code that was never used is known; it is in `block` and `line` then. */
+  find(shard: ShardId, index: number): boolean {
+    const batch = this.#batchOf(shard, index);
+    if (batch === null) return false;
+    if (batch.state !== 'known') {
+      if (batch.state === 'unknown') this.#want(batch);
+      return false;
+    }
+    const ordinal = index - batch.firstIndex;
+    const { ordinals } = batch;
+    const at = lastNotAbove(ordinals.length, ordinal, (place) => ordinals[place] as number);
+    if (at === -1) return false;
+    const first = ordinals[at] as number;
+    const block = batch.blocks[at] as number;
+    // Between a block and the next, PostgreSQL may have filled one further in front that had room.
+    const isFollowed = batch.blocks[at + 1] === block + 1;
+    const untilNext = isFollowed ? (ordinals[at + 1] as number) - first : batch.fewestLines;
+    if (ordinal - first >= Math.min(untilNext, batch.usualLines)) return false;
+    this.#used.add(batch);
+    this.block = block;
+    this.line = ordinal - first + 1;
+    return true;
+  }
+
+  #want(batch: PlacedBatch): void {
+    batch.state = 'wanted';
+    this.#wanted.add(batch);
+  }
+
+  #batchOf(shard: ShardId, index: number): PlacedBatch | null {
+    const batches = this.#batches.get(shard);
+    if (batches === undefined) return null;
+    const found = batches[lastNotAbove(batches.length, index, (at) => (batches[at] as PlacedBatch).firstIndex)];
+    return found !== undefined && index < found.firstIndex + found.size ? found : null;
+  }
+
+  async #readBatches(client: pg.Client): Promise<void> {
+    const known = new Set([...this.#batches.values()].flat().map(({ batchId }) => batchId));
+    const { rows } = await client.query<BatchRow>({
+      name: 'placed-batches',
+      text: `
+        SELECT shard, batch_id AS "batchId", first_index AS "firstIndex", size,
+               first_block::int AS "firstBlock", last_block::int AS "lastBlock"
+        FROM batches WHERE live_seq IS NOT NULL AND size >= ${CODES_MIN} AND count = size`,
+    });
+    for (const { shard, ...row } of rows) {
+      if (known.has(row.batchId)) continue;
+      const list = this.#batches.get(asShardId(shard)) ?? [];
+      const none = new Uint32Array(0);
+      const batch: PlacedBatch = {
+        ...row,
+        state: 'unknown',
+        blocks: none,
+        ordinals: none,
+        usualLines: 0,
+        fewestLines: 0,
+      };
+      list.push(batch);
+      this.#batches.set(asShardId(shard), list);
+      if (this.#read === 'stale') this.#want(batch);
+    }
+    for (const list of this.#batches.values()) list.sort((a, b) => a.firstIndex - b.firstIndex);
+    this.#read = 'fresh';
+  }
+}
+
+/** The last of so many places, in ascending order, whose value is not above the one that is looked for; -1 if there is none. */
+function lastNotAbove(length: number, value: number, valueAt: (place: number) => number): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (valueAt(middle) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** Looks at the first line of each block. Blocks where it is not one of the batch's unused rows stay unknown. */
+async function readBlocks(client: pg.Client, batch: PlacedBatch): Promise<void> {
+  let blocks = new Uint32Array(BLOCKS_FIRST);
+  let ordinals = new Uint32Array(BLOCKS_FIRST);
+  let length = 0;
+  const { firstBlock, lastBlock, batchId } = batch;
+  await copyOut(
+    client,
+    `SELECT b.block, c.ordinal
+     FROM generate_series(${firstBlock}, ${lastBlock}) AS b (block)
+     JOIN codes AS c ON c.ctid = ('(' || b.block || ',1)')::tid
+     WHERE c.batch_id = ${batchId} AND c.seq IS NULL
+     ORDER BY c.ordinal`,
+    2,
+    (row) => {
+      if (length === blocks.length) {
+        blocks = twice(blocks);
+        ordinals = twice(ordinals);
+      }
+      blocks[length] = row.int4(0);
+      ordinals[length++] = row.int4(1);
+    },
+  );
+  batch.blocks = blocks.slice(0, length);
+  batch.ordinals = ordinals.slice(0, length);
+  countLines(batch);
+  batch.state = 'known';
+}
+
+/** From blocks that follow each other, of which the second one's first ordinal tells how many rows the first one has. */
+function countLines(batch: PlacedBatch): void {
+  const { blocks, ordinals } = batch;
+  const blocksOf = new Uint32Array(LINES_MAX + 1);
+  for (let at = 1; at < blocks.length; at++) {
+    if (blocks[at] !== (blocks[at - 1] as number) + 1) continue;
+    const lines = (ordinals[at] as number) - (ordinals[at - 1] as number);
+    if (lines <= LINES_MAX) blocksOf[lines] = (blocksOf[lines] as number) + 1;
+  }
+  batch.usualLines = blocksOf.indexOf(Math.max(...blocksOf));
+  batch.fewestLines = Math.max(
+    0,
+    blocksOf.findIndex((count) => count > 0),
+  );
+}
+
+function twice(values: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(values.length * 2);
+  larger.set(values);
+  return larger;
+}
