@@ -34,12 +34,20 @@ interface PlacedBatch {
   readonly firstBlock: number;
   readonly lastBlock: number;
   state: 'unknown' | 'wanted' | 'known' | 'unreliable';
+  /** Gave a place since the last `prepare`. */
+  isUsed: boolean;
   /** Of each block that is known: its number and the ordinal in its first line, in the order of the ordinals. */
   blocks: Uint32Array;
   ordinals: Uint32Array;
   /** How many rows a full block of it mostly has, and at least. */
   usualLines: number;
   fewestLines: number;
+}
+
+/** Of one shard, in the order of their first indexes. */
+interface ShardBatches {
+  readonly batches: readonly PlacedBatch[];
+  readonly firstIndexes: Uint32Array;
 }
 
 interface BatchRow {
@@ -51,29 +59,39 @@ interface BatchRow {
   readonly lastBlock: number;
 }
 
+const NONE = new Uint32Array(0);
+const NOTHING_KNOWN = {
+  state: 'unknown',
+  isUsed: false,
+  blocks: NONE,
+  ordinals: NONE,
+  usualLines: 0,
+  fewestLines: 0,
+} as const;
+
 export class RowPlaces {
-  readonly #batches = new Map<ShardId, PlacedBatch[]>();
+  readonly #shards = new Map<ShardId, ShardBatches>();
   /** `stale`: batches went live since they were read. */
   #read: 'never' | 'stale' | 'fresh' = 'never';
   readonly #wanted = new Set<PlacedBatch>();
-  readonly #used = new Set<PlacedBatch>();
   /** What `find` found. */
   block = 0;
   line = 0;
 
   /** Whatever is known may be of another time: a connection was lost, another database may stand behind the next one. */
   forgetAll(): void {
-    this.#batches.clear();
+    this.#shards.clear();
     this.#read = 'never';
     this.#wanted.clear();
-    this.#used.clear();
   }
 
   /** Some place that was given since the last `prepare` was wrong: all batches that gave any are not asked again. */
   distrust(): void {
-    for (const batch of this.#used) {
+    for (const batch of this.#all()) {
+      if (!batch.isUsed) continue;
       batch.state = 'unreliable';
-      batch.blocks = batch.ordinals = new Uint32Array(0);
+      batch.blocks = NONE;
+      batch.ordinals = NONE;
     }
   }
 
@@ -82,7 +100,7 @@ export class RowPlaces {
    * called before `find` is.
    */
   async prepare(client: pg.Client): Promise<void> {
-    this.#used.clear();
+    for (const batch of this.#all()) batch.isUsed = false;
     if (this.#read !== 'fresh') await this.#readBatches(client);
     const wanted = [...this.#wanted];
     this.#wanted.clear();
@@ -104,7 +122,7 @@ export class RowPlaces {
     }
     const ordinal = index - batch.firstIndex;
     const { ordinals } = batch;
-    const at = lastNotAbove(ordinals.length, ordinal, (place) => ordinals[place] as number);
+    const at = lastNotAbove(ordinals, ordinal);
     if (at === -1) return false;
     const first = ordinals[at] as number;
     const block = batch.blocks[at] as number;
@@ -112,7 +130,7 @@ export class RowPlaces {
     const isFollowed = batch.blocks[at + 1] === block + 1;
     const untilNext = isFollowed ? (ordinals[at + 1] as number) - first : batch.fewestLines;
     if (ordinal - first >= Math.min(untilNext, batch.usualLines)) return false;
-    this.#used.add(batch);
+    batch.isUsed = true;
     this.block = block;
     this.line = ordinal - first + 1;
     return true;
@@ -124,14 +142,18 @@ export class RowPlaces {
   }
 
   #batchOf(shard: ShardId, index: number): PlacedBatch | null {
-    const batches = this.#batches.get(shard);
-    if (batches === undefined) return null;
-    const found = batches[lastNotAbove(batches.length, index, (at) => (batches[at] as PlacedBatch).firstIndex)];
+    const ofShard = this.#shards.get(shard);
+    if (ofShard === undefined) return null;
+    const found = ofShard.batches[lastNotAbove(ofShard.firstIndexes, index)];
     return found !== undefined && index < found.firstIndex + found.size ? found : null;
   }
 
+  #all(): PlacedBatch[] {
+    return [...this.#shards.values()].flatMap(({ batches }) => batches);
+  }
+
   async #readBatches(client: pg.Client): Promise<void> {
-    const known = new Set([...this.#batches.values()].flat().map(({ batchId }) => batchId));
+    const known = new Set(this.#all().map(({ batchId }) => batchId));
     const { rows } = await client.query<BatchRow>({
       name: 'placed-batches',
       text: `
@@ -139,34 +161,31 @@ export class RowPlaces {
                first_block::int AS "firstBlock", last_block::int AS "lastBlock"
         FROM batches WHERE live_seq IS NOT NULL AND size >= ${CODES_MIN} AND count = size`,
     });
+    const added = new Map<ShardId, PlacedBatch[]>();
     for (const { shard, ...row } of rows) {
       if (known.has(row.batchId)) continue;
-      const list = this.#batches.get(asShardId(shard)) ?? [];
-      const none = new Uint32Array(0);
-      const batch: PlacedBatch = {
-        ...row,
-        state: 'unknown',
-        blocks: none,
-        ordinals: none,
-        usualLines: 0,
-        fewestLines: 0,
-      };
-      list.push(batch);
-      this.#batches.set(asShardId(shard), list);
+      const batch: PlacedBatch = { ...row, ...NOTHING_KNOWN };
       if (this.#read === 'stale') this.#want(batch);
+      const list = added.get(asShardId(shard));
+      if (list === undefined) added.set(asShardId(shard), [batch]);
+      else list.push(batch);
     }
-    for (const list of this.#batches.values()) list.sort((a, b) => a.firstIndex - b.firstIndex);
+    for (const [shard, list] of added) {
+      const batches = [...(this.#shards.get(shard)?.batches ?? []), ...list];
+      batches.sort((a, b) => a.firstIndex - b.firstIndex);
+      this.#shards.set(shard, { batches, firstIndexes: Uint32Array.from(batches, ({ firstIndex }) => firstIndex) });
+    }
     this.#read = 'fresh';
   }
 }
 
-/** The last of so many places, in ascending order, whose value is not above the one that is looked for; -1 if there is none. */
-function lastNotAbove(length: number, value: number, valueAt: (place: number) => number): number {
+/** The last place of an ascending array whose value is not above the one that is looked for; -1 if there is none. */
+function lastNotAbove(values: Uint32Array, value: number): number {
   let low = 0;
-  let high = length;
+  let high = values.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (valueAt(middle) <= value) low = middle + 1;
+    if ((values[middle] as number) <= value) low = middle + 1;
     else high = middle;
   }
   return low - 1;
