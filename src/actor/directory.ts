@@ -8,8 +8,9 @@
  *
  * The main thread alone writes. A reader in another thread sees a slot's second word either 0 or complete, since it is stored
  * last, atomically. It is loaded plainly, though: an atomic load is a call of its own, and what a reader must find was written before
- * a message that came to all readers; of anything newer it may see as much as it likes, for "perhaps" is all that is said here. To grow, the writer fills a larger table beside this one: each insert goes into both, and moves a few
- * slots. Doubling at once would keep the main thread for half a second at four million codes. When all are moved it hands the
+ * a message that came to all readers; of anything newer it may see as much as it likes, for "perhaps" is all that is said here.
+ *
+ * To grow, the writer fills a larger table beside this one: each insert goes into both, and moves a few slots. Doubling at once would keep the main thread for half a second at four million codes. When all are moved it hands the
  * larger one out; a reader with the old one misses only codes that were added since, and nobody is told of those before all
  * readers have the new table.
  * Routing by a hash of the code instead would need no table, but it would tear a book over all shards, and its limits and counts with it.
