@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { temporaryDirectory, undoes } from '../support/server.js';
+import { whatIsMissing } from './cut-fs.js';
+import { powerCuts } from './power-cuts.js';
+
+const WITHOUT_SYNC = fileURLToPath(new URL('without-sync.cjs', import.meta.url));
+
+const missing = whatIsMissing();
+if (missing === null) register();
+else console.log(`left out: power cuts, since ${missing}`);
+
+async function run(t: TestContext, cuts: number, without: 'data' | 'names' | null) {
+  const undo = undoes(t);
+  const directory = await temporaryDirectory();
+  undo(() => directory.remove());
+  const env = without === null ? {} : { NODE_OPTIONS: `--require ${WITHOUT_SYNC}`, WITHOUT_SYNC: without };
+  const seed = Math.floor(Math.random() * 1e9);
+  t.diagnostic(`seed ${seed}`);
+  return powerCuts({ dataDir: directory.path, cuts, seed, env, lifeMs: [200, 800], say: (line) => t.diagnostic(line) });
+}
+
+function register(): void {
+  test('what was answered is there after a power cut (I2)', async (t) => {
+    const { lost, doubled, checked, undone } = await run(t, 3, null);
+    assert.deepEqual([...lost, ...doubled], []);
+    assert.ok(checked > 100, `only ${checked} operations were checked`);
+    assert.ok(undone.cuts >= 3);
+  });
+
+  for (const [without, what] of [
+    ['data', 'fdatasync'],
+    ['names', 'the sync of a directory'],
+  ] as const) {
+    test(`without ${what}, a power cut loses answered operations`, async (t) => {
+      const { lost } = await run(t, 1, without);
+      assert.ok(lost.length > 0, 'nothing was lost: these cuts show nothing');
+    });
+  }
+}
