@@ -118,10 +118,9 @@ export async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardI
   const publishing: Promise<void>[] = [];
   const hashes = collectHashes((shard, full) => publishing.push(options.publishCodes(shard, full)));
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
-  const latest = { ms: 0 };
-  await options.loader.load(options.shards, afterMs, createSink(states, hashes.add, latest));
-  // What was decided before the restart is not to be in the future of what is decided after it.
-  options.clock.notBefore(latest.ms);
+  // What was decided before the restart must not be in the future of what is decided after it.
+  const sink = createSink(states, hashes.add, (atMs) => options.clock.notBefore(atMs));
+  await options.loader.load(options.shards, afterMs, sink);
   hashes.flush();
   await Promise.all(publishing);
   return states;
@@ -129,10 +128,11 @@ export async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardI
 
 type AddHash = (shard: ShardId, bytes: Uint8Array, start: number, end: number) => void;
 
-function createSink(states: ReadonlyMap<ShardId, ShardState>, addHash: AddHash, latest: { ms: number }): SnapshotSink {
-  const happened = (atMs: number | null): void => {
-    if (atMs !== null && atMs > latest.ms) latest.ms = atMs;
-  };
+function createSink(
+  states: ReadonlyMap<ShardId, ShardState>,
+  addHash: AddHash,
+  decided: (atMs: number) => void,
+): SnapshotSink {
   const stateOf = (shard: ShardId): ShardState => {
     const state = states.get(shard);
     if (state === undefined) throw new Error(`the snapshot has a row of shard ${shard}, which was not asked for`);
@@ -152,29 +152,20 @@ function createSink(states: ReadonlyMap<ShardId, ShardState>, addHash: AddHash, 
     throw new Error(`code ${index} of shard ${state.options.shard} is in no live batch`);
   };
   return {
-    checkpoint: (shard, seq) => loadCheckpoint(stateOf(shard), seq),
-    book(shard, book) {
-      loadBook(stateOf(shard), book);
-      happened(book.updatedMs);
+    checkpoint(shard, seq, atMs) {
+      loadCheckpoint(stateOf(shard), seq);
+      if (atMs !== null) decided(atMs);
     },
+    book: (shard, book) => loadBook(stateOf(shard), book),
     batch: (shard, batch) => loadBatch(stateOf(shard), batch),
     code(shard, index, bytes, start, end) {
       const state = stateOf(shard);
       loadCode(state, bookAt(state, index), index, bytes, start, end);
       addHash(shard, bytes, start, end);
     },
-    codeState(shard, row) {
-      loadCodeState(stateOf(shard), row);
-      happened(row.assignedMs);
-    },
-    redemption(shard, row) {
-      loadRedemption(stateOf(shard), row);
-      happened(row.atMs);
-    },
-    remembered(shard, row) {
-      loadRemembered(stateOf(shard), row);
-      happened(row.atMs);
-    },
+    codeState: (shard, row) => loadCodeState(stateOf(shard), row),
+    redemption: (shard, row) => loadRedemption(stateOf(shard), row),
+    remembered: (shard, row) => loadRemembered(stateOf(shard), row),
   };
 }
 

@@ -97,9 +97,14 @@ async function load(
 }
 
 async function loadCheckpoints(client: pg.Client, shards: readonly ShardId[], sink: SnapshotSink): Promise<void> {
-  const { rows } = await client.query<{ shard: number; seq: string }>('SELECT shard, seq FROM checkpoints');
-  const seqs = new Map(rows.map(({ shard, seq }) => [shard, Number(seq)]));
-  for (const shard of shards) sink.checkpoint(shard, asSeq(seqs.get(shard) ?? 0));
+  const { rows } = await client.query<{ shard: number; seq: string; atMs: string | null }>(
+    'SELECT shard, seq, at_ms AS "atMs" FROM checkpoints LEFT JOIN changes USING (shard, seq)',
+  );
+  const checkpoints = new Map(rows.map((row) => [row.shard, row]));
+  for (const shard of shards) {
+    const { seq = 0, atMs = null } = checkpoints.get(shard) ?? {};
+    sink.checkpoint(shard, asSeq(Number(seq)), atMs === null ? null : Number(atMs));
+  }
 }
 
 async function loadBooks(client: pg.Client, asked: string, sink: SnapshotSink): Promise<void> {

@@ -11,7 +11,8 @@ import type { Outcome } from '../domain/outcome.js';
 /** Rows come in this order per load: checkpoints, books, batches, codes, redemptions, remembered keys. */
 export interface SnapshotSink {
   /** Called for every shard asked for; `seq` is 0 where nothing was projected yet. */
-  checkpoint(shard: ShardId, seq: Seq): void;
+  /** `atMs`: when the change at `seq` was decided; null where there is none yet. */
+  checkpoint(shard: ShardId, seq: Seq, atMs: number | null): void;
   book(shard: ShardId, book: Book): void;
   /** Live batches only, in `firstIndex` order. */
   batch(shard: ShardId, batch: BatchRow): void;

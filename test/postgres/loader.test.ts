@@ -91,6 +91,22 @@ test('a shard with nothing in it loads as empty, at sequence 0', async (t) => {
   ]);
 });
 
+test('a checkpoint comes with the time of its change, also where no row of the state has that time', async (t) => {
+  const { url } = await database();
+  const writer = createProjectionWriter({ url, shardCount: SHARDS });
+  const loader = createSnapshotLoader({ url, isOwn: true });
+  t.after(() => Promise.all([writer.close(), loader.close()]));
+  const shard = openShard();
+  await addBook(url, shard, BOOK, 1, {});
+  shard.run(assignRandom('ann'));
+  shard.nowMs += 50_000;
+  shard.run({ kind: 'unassignCode', code: codesOf(SHARD, BOOK, 1)[0] as string, reason: null });
+  await write(writer, shard.changes);
+  const checkpoints: [number, number | null][] = [];
+  await loader.load([SHARD], 0, { ...ignoring, checkpoint: (_, seq, atMs) => checkpoints.push([seq, atMs]) });
+  assert.deepEqual(checkpoints, [[shard.state.seq, shard.nowMs]]);
+});
+
 test('only the asked shards come, and only codes of live batches, each at its index', async (t) => {
   const { url } = await database();
   const writer = createProjectionWriter({ url, shardCount: SHARDS });

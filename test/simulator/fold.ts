@@ -23,6 +23,8 @@ export interface FoldedCode {
 
 export interface Fold {
   seq: Seq;
+  /** Of the last change. */
+  atMs: number;
   readonly books: Map<BookId, Book>;
   readonly batches: { batchId: number; bookId: BookId; firstIndex: number; size: number; count: number }[];
   readonly codes: Map<string, FoldedCode>;
@@ -48,6 +50,7 @@ export type CodesOfBatch = (batchId: number) => readonly string[];
 export function newFold(): Fold {
   return {
     seq: asSeq(0),
+    atMs: 0,
     books: new Map(),
     batches: [],
     codes: new Map(),
@@ -59,6 +62,8 @@ export function newFold(): Fold {
 
 export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, keyTtlMs: number): void {
   assert.equal(change.firstSeq, fold.seq + 1, 'the journal has no gap and no repeat');
+  assert.ok(change.atMs >= fold.atMs, 'time does not run backwards, also not over a restart');
+  fold.atMs = change.atMs;
   for (const event of change.events) {
     fold.seq = asSeq(fold.seq + 1);
     foldEvent(fold, event, change.atMs, codesOf);
@@ -184,7 +189,7 @@ function assertOpen(settings: Book['settings'], nowMs: number): void {
   assert.ok(settings.endMs === null || nowMs < settings.endMs);
 }
 
-function isLocked(code: FoldedCode, nowMs: number): boolean {
+export function isLocked(code: FoldedCode, nowMs: number): boolean {
   return code.lock !== null && code.lock.untilMs > nowMs;
 }
 

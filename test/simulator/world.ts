@@ -1,21 +1,21 @@
 /**
  * One run of the simulator: the real actor and the real domain, on a fake clock, a medium that has faults and a store
  * that lags; callers who ask, retry and give up; crashes at any moment. After every step, all that is settled in the
- * journal is folded naively and held against what callers were told.
+ * journal is folded naively and held against what callers were told (judge.ts).
  *
  * Everything comes from the seed, so a run that fails is seen again by its number.
  */
 import assert from 'node:assert/strict';
 import { type Actor, type ActorReply, type ActorRequest, createActor } from '../../src/actor/actor.js';
-import type { Done } from '../../src/actor/engine.js';
+import { type Clock, createClock } from '../../src/clock.js';
 import { apply } from '../../src/domain/apply.js';
 import type { BookSettings } from '../../src/domain/book.js';
-import type { Command, Origin } from '../../src/domain/command.js';
+import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { digest } from '../../src/domain/digest.js';
-import { asBookId, asSeq, asShardId, type BookId, type Seq, type ShardId } from '../../src/domain/ids.js';
+import { asBookId, asSeq, asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
 import { ShardState } from '../../src/domain/state.js';
 import { decodeChanges } from '../../src/journal/codec.js';
-import { type Fold, foldChange, newFold } from './fold.js';
+import { type Asked, type AskedCommand, createJudge } from './judge.js';
 import { createSchedule } from './schedule.js';
 import { type SeededRandom, seededRandom } from './seeded-random.js';
 import { createMedium } from './sim-journal.js';
@@ -30,6 +30,8 @@ export interface RunReport {
   readonly done: number;
   readonly refused: number;
   readonly unavailable: number;
+  readonly reads: number;
+  readonly judged: number;
   readonly crashes: number;
   readonly recoveries: number;
 }
@@ -38,13 +40,10 @@ const START_MS = 1_700_000_000_000;
 const KEY_TTL_MS = 400;
 const STATE = { lockTtlMs: 40, idempotencyTtlMs: KEY_TTL_MS, idempotencyBytesMax: 1 << 20 };
 
-interface Asked {
-  readonly shard: ShardId;
-  readonly command: Command;
-  readonly origin: Origin;
-  /** Of which process: a later one can't answer it. */
-  readonly life: number;
-}
+/** Requests of one turn, at most: callers who compete are decided about in one go. */
+const TURN_MAX = 5;
+/** How far the system's clock is set forward or back, at most. */
+const CLOCK_STEP_MS = 150;
 
 export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   const random = seededRandom(seed);
@@ -55,31 +54,36 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   const codesOf = (batchId: number): readonly string[] => batches.get(batchId) ?? [];
   const store = createSimStore(random, medium, codesOf, { keyTtlMs: KEY_TTL_MS, faults: () => faults });
   const shards = Array.from({ length: 1 + random.below(3) }, (_, index) => asShardId(index));
-  const folds = new Map(shards.map((shard) => [shard, newFold()]));
-  const settled = new Map<ShardId, Seq>();
+  const judge = createJudge({ medium, shards, codesOf, keyTtlMs: KEY_TTL_MS });
 
   const books: { readonly id: BookId; readonly shard: ShardId }[] = [];
   const waiting = new Map<number, Asked>();
-  const neverHappened = new Set<string>();
-  const answered: { readonly asked: Asked; readonly reply: Done }[] = [];
-  const tally = { done: 0, refused: 0, unavailable: 0, crashes: 0, recoveries: 0 };
+  const turn: ActorRequest[] = [];
+  const tally = { crashes: 0, recoveries: 0 };
   let nextId = 1;
-  let checked = 0;
   let life = 0;
+  /** How far the system's clock is from true time, which is the schedule's. */
+  let clockOffMs = 0;
+  let clock = startClock();
   /** Nothing is left of a state that was thrown away; and how often one was rebuilt when something was. */
   let isClear = true;
   let kept = 0;
   let actor = startActor();
 
+  function startClock(): Clock {
+    return createClock(() => schedule.now() + clockOffMs, schedule.now);
+  }
+
   function startActor(): Actor {
     const mine = ++life;
     isClear = true;
+    clock = startClock();
     const started = createActor({
       shards,
       journal: medium.open(),
       loader: store.loader,
       state: STATE,
-      clock: { now: schedule.now, notBefore: () => {} },
+      clock,
       random,
       publishCodes: async () => {},
       send: (replies) => {
@@ -96,7 +100,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
         tally.recoveries++;
         if (!isClear) kept++;
         isClear = false;
-        for (const shard of shards) settled.set(shard, medium.durableSeq(shard));
+        judge.served();
       },
     });
     void started.start();
@@ -107,9 +111,22 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
 
   function ask(shard: ShardId, command: Command, origin: Origin): void {
     const id = nextId++;
-    waiting.set(id, { shard, command, origin, life });
-    const request: ActorRequest = { kind: 'command', to: 0, id, shard, command, origin };
-    actor.deliver([request]);
+    waiting.set(id, { kind: 'command', id, shard, command, origin, atMs: clock.now() });
+    turn.push({ kind: 'command', to: 0, id, shard, command, origin });
+    const book = books.find((other) => other.shard === shard);
+    if (book !== undefined && random.chance(0.4)) read(shard, { kind: 'getBook', bookId: book.id }, id);
+  }
+
+  function read(shard: ShardId, query: Query, twinOf: number | null): void {
+    const id = nextId++;
+    waiting.set(id, { kind: 'query', id, shard, query, atMs: clock.now(), twinOf });
+    turn.push({ kind: 'query', to: 0, id, shard, query });
+  }
+
+  function takeTurn(): void {
+    for (let left = 1 + random.below(TURN_MAX); left > 0; left--) act();
+    // Taken out first: a refusal comes while the actor is called.
+    actor.deliver(turn.splice(0));
   }
 
   function originOf(): Origin {
@@ -133,7 +150,8 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
         { kind: 'archiveBook', bookId: random.pick(books).id, ifVersion: null },
         originOf(),
       );
-    else if (roll < 16 && answered.length > 0) again(random.pick(answered).asked);
+    else if (roll < 16 && judge.answered.length > 0) again(random.pick(judge.answered));
+    else if (roll < 30) readSomething();
     else aboutCode();
   }
 
@@ -165,11 +183,29 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     );
   }
 
+  function someCode(id: BookId, shard: ShardId): string {
+    const codes = [...judge.foldOf(shard).codes].filter(([, code]) => code.bookId === id).map(([code]) => code);
+    if (codes.length === 0 || random.chance(0.05)) return 'NO-SUCH-CODE';
+    // Often one of the first: callers compete for it.
+    return random.chance(0.5) ? random.pick(codes.slice(0, 2)) : random.pick(codes);
+  }
+
+  function readSomething(): void {
+    const { id, shard } = random.pick(books);
+    const userId = `u${random.below(4)}`;
+    const query = random.pick<Query>([
+      { kind: 'getBook', bookId: id },
+      { kind: 'getCode', code: someCode(id, shard) },
+      { kind: 'getCode', code: someCode(id, shard) },
+      { kind: 'listUserCodes', userId, bookId: null, status: null, afterIndex: -1, limit: 10_000 },
+    ]);
+    read(shard, query, null);
+  }
+
   function aboutCode(): void {
     const { id, shard } = random.pick(books);
-    const fold = folds.get(shard) ?? newFold();
-    const codes = [...fold.codes].filter(([, code]) => code.bookId === id).map(([code]) => code);
-    const code = codes.length === 0 || random.chance(0.05) ? 'NO-SUCH-CODE' : random.pick(codes);
+    const fold = judge.foldOf(shard);
+    const code = someCode(id, shard);
     const holder = fold.codes.get(code)?.userId ?? null;
     const userId = holder !== null && random.chance(0.7) ? holder : `u${random.below(4)}`;
     const lockId = random.chance(0.2) ? (fold.codes.get(code)?.lock?.lockId ?? random.below(50)) : null;
@@ -194,71 +230,20 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   }
 
   /** The same request with the same key, as a caller who heard nothing sends it. */
-  function again({ shard, command, origin }: Asked): void {
+  function again({ shard, command, origin }: AskedCommand): void {
     ask(shard, command, { ...origin, requestId: `r${nextId}` });
   }
-
-  // ─── What callers are told, and whether it is so ───────────────────────────────────────────────────────────
 
   function onReply({ id, reply }: ActorReply): void {
     const asked = waiting.get(id);
     assert.ok(asked !== undefined, 'a request is answered once');
     waiting.delete(id);
-    if (reply.kind === 'unavailable') {
-      tally.unavailable++;
-      neverHappened.add(asked.origin.requestId);
-    } else if (reply.kind === 'refused') {
-      tally.refused++;
-      neverHappened.add(asked.origin.requestId);
-    } else if (reply.kind === 'done') {
-      tally.done++;
-      const known = settled.get(asked.shard) ?? asSeq(0);
-      if (reply.seq > known) settled.set(asked.shard, reply.seq);
-      if (reply.replayed) neverHappened.add(asked.origin.requestId);
-      answered.push({ asked, reply });
-    }
+    judge.told(asked, reply);
   }
 
   function check(): void {
     assert.equal(kept, 0, 'a state is rebuilt when the one before is gone');
-    for (const shard of shards) foldSettled(shard, foldOf(shard), settled.get(shard) ?? asSeq(0));
-    for (; checked < answered.length; checked++) {
-      const { asked, reply } = answered[checked] as (typeof answered)[number];
-      checkAnswer(foldOf(asked.shard), asked, reply);
-    }
-  }
-
-  function checkAnswer(fold: Fold, { origin }: Asked, reply: Done): void {
-    assert.ok(fold.seq >= reply.seq, 'what was answered is durable (I2)');
-    if (reply.replayed) {
-      const answers = [...fold.keys.values()].filter(
-        ({ key, caller }) => key === origin.idempotency?.key && caller === origin.caller,
-      );
-      assert.ok(
-        answers.some(({ outcome }) => same(outcome, reply.outcome)),
-        'a replay is the first answer (I6)',
-      );
-    } else if (fold.requests.has(origin.requestId)) {
-      assert.equal(fold.requests.get(origin.requestId), reply.seq, 'the answer names its place in the order');
-    } else {
-      assert.equal(origin.idempotency, null, 'only what needs no change is answered without one');
-    }
-  }
-
-  function foldSettled(shard: ShardId, fold: Fold, through: Seq): void {
-    for (const entry of medium.entriesOf(shard)) {
-      if (entry.lastSeq <= fold.seq || entry.firstSeq > through) continue;
-      for (const change of decodeChanges(entry.payload)) {
-        foldChange(fold, change, codesOf, KEY_TTL_MS);
-        assert.ok(!neverHappened.has(change.requestId), `${change.requestId} was answered as not done (I7)`);
-      }
-    }
-  }
-
-  function foldOf(shard: ShardId): Fold {
-    const fold = folds.get(shard);
-    assert.ok(fold !== undefined);
-    return fold;
+    judge.check();
   }
 
   /** Memory = the journal folded from nothing, by the domain (digest) and naively (counts). */
@@ -287,11 +272,11 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     for (const book of state.books()) {
       const { total, available, assigned, redeemed } = state.counts(book);
       assert.equal(available + assigned + redeemed, total, 'available + assigned + redeemed = total (I5)');
-      const codes = [...foldOf(shard).codes.values()].filter((code) => code.bookId === book.book.id);
-      if (foldOf(shard).seq === state.seq)
+      const codes = [...judge.foldOf(shard).codes.values()].filter((code) => code.bookId === book.book.id);
+      if (judge.foldOf(shard).seq === state.seq)
         assert.equal(codes.filter(({ userId }) => userId === null).length, available);
     }
-    return digest(state, schedule.now());
+    return digest(state, clock.now());
   }
 
   // ─── The run ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -303,8 +288,9 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
       medium.crash();
       waiting.clear();
       actor = startActor();
-    } else if (roll < 60) act();
-    else if (roll < 66) for (const shard of shards) store.project(shard, settled.get(shard) ?? 0);
+    } else if (roll < 40) takeTurn();
+    else if (roll === 40) clockOffMs += random.below(2 * CLOCK_STEP_MS) - CLOCK_STEP_MS;
+    else if (roll < 66) for (const shard of shards) store.project(shard, judge.settledSeq(shard));
     else if (roll < 68) actor.trim((shard) => asSeq(store.checkpoint(shard)));
     else if (!schedule.step()) schedule.after(1 + random.below(20), () => {});
     await microtasks();
@@ -321,21 +307,12 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   }
   assert.equal(waiting.size, 0, 'everyone is answered once the medium is well');
   checkMemory();
-  return tally;
+  return { ...tally, ...judge.tally };
 }
 
 /** Recovery and staging await the store and the journal, which answer at once here. */
 async function microtasks(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
-}
-
-function same(a: unknown, b: unknown): boolean {
-  try {
-    assert.deepEqual(a, b);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function someSettings(random: SeededRandom, nowMs: number): BookSettings {

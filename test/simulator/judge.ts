@@ -1,0 +1,289 @@
+/**
+ * What callers were told, held against the journal: answers, refusals and reads.
+ *
+ * The journal is folded naively (fold.ts), change by change. A read names the sequence that it saw, so it is compared with
+ * the fold at exactly that sequence. A refusal names none; its twin does: a read that is asked in the same turn, right
+ * behind it, and that therefore saw the same state.
+ *
+ *     turn    command ─▶ refused        told while the medium held `heldSeq`
+ *             its twin ─▶ result, saw `durableSeq`        heldSeq >= durableSeq, or the refusal was released too early
+ */
+import assert from 'node:assert/strict';
+import type { ActorReply } from '../../src/actor/actor.js';
+import type { Done, QueryReply } from '../../src/actor/engine.js';
+import type { Command, Origin, Query } from '../../src/domain/command.js';
+import { asSeq, type Seq, type ShardId } from '../../src/domain/ids.js';
+import type { Refusal } from '../../src/domain/outcome.js';
+import { decodeChanges } from '../../src/journal/codec.js';
+import { type CodesOfBatch, type Fold, foldChange, isLocked, newFold } from './fold.js';
+import type { Medium } from './sim-journal.js';
+
+export type Asked = AskedCommand | AskedQuery;
+
+export interface AskedCommand {
+  readonly kind: 'command';
+  readonly id: number;
+  readonly shard: ShardId;
+  readonly command: Command;
+  readonly origin: Origin;
+  /** The actor's clock. */
+  readonly atMs: number;
+}
+
+export interface AskedQuery {
+  readonly kind: 'query';
+  readonly id: number;
+  readonly shard: ShardId;
+  readonly query: Query;
+  readonly atMs: number;
+  /** The id of the command that this one is the twin of; null: it stands alone. */
+  readonly twinOf: number | null;
+}
+
+export interface Judge {
+  /** Takes a reply at the moment at which it left the actor. */
+  told(asked: Asked, reply: ActorReply['reply']): void;
+  /** All that the medium has counts from now on: a recovery has begun after it. */
+  served(): void;
+  /** Asserts everything about what was told since the last call. */
+  check(): void;
+  foldOf(shard: ShardId): Fold;
+  /** Through which sequence somebody was told, or a recovery has read. */
+  settledSeq(shard: ShardId): Seq;
+  readonly answered: readonly AskedCommand[];
+  readonly tally: Tally;
+}
+
+export interface Tally {
+  done: number;
+  refused: number;
+  unavailable: number;
+  reads: number;
+  /** Refusals that were held against the state that they were decided on. */
+  judged: number;
+}
+
+type Result = Extract<QueryReply, { readonly kind: 'result' }>;
+interface Read {
+  readonly asked: AskedQuery;
+  readonly reply: Result;
+  readonly refusal: { readonly asked: AskedCommand; readonly reply: Refusal } | null;
+}
+
+export interface JudgeOptions {
+  readonly medium: Medium;
+  readonly shards: readonly ShardId[];
+  readonly codesOf: CodesOfBatch;
+  readonly keyTtlMs: number;
+}
+
+export function createJudge({ medium, shards, codesOf, keyTtlMs }: JudgeOptions): Judge {
+  const folds = new Map(shards.map((shard) => [shard, newFold()]));
+  const settled = new Map<ShardId, Seq>();
+  const neverHappened = new Set<string>();
+  const answered: AskedCommand[] = [];
+  const tally: Tally = { done: 0, refused: 0, unavailable: 0, reads: 0, judged: 0 };
+  const refusals = new Map<number, { asked: AskedCommand; reply: Refusal; heldSeq: Seq }>();
+  let unchecked: { readonly asked: AskedCommand; readonly reply: Done }[] = [];
+  let reads: Read[] = [];
+
+  function told(asked: Asked, reply: ActorReply['reply']): void {
+    if (reply.kind === 'unavailable') tally.unavailable++;
+    if (asked.kind === 'query') {
+      if (reply.kind === 'result') toldResult(asked, reply);
+      return;
+    }
+    if (reply.kind === 'result') assert.fail('a command is answered with the result of a query');
+    if (reply.kind === 'done') {
+      toldDone(asked, reply);
+      return;
+    }
+    assert.ok(!foldOf(asked.shard).requests.has(asked.origin.requestId), 'what is durable is not denied (I7)');
+    neverHappened.add(asked.origin.requestId);
+    if (reply.kind === 'unavailable') return;
+    tally.refused++;
+    refusals.set(asked.id, { asked, reply, heldSeq: medium.durableSeq(asked.shard) });
+  }
+
+  function toldDone(asked: AskedCommand, reply: Done): void {
+    tally.done++;
+    settle(asked.shard, reply.seq);
+    if (reply.replayed) neverHappened.add(asked.origin.requestId);
+    answered.push(asked);
+    unchecked.push({ asked, reply });
+  }
+
+  function toldResult(asked: AskedQuery, reply: Result): void {
+    tally.reads++;
+    const { shard, twinOf } = asked;
+    assert.ok(medium.durableSeq(shard) >= reply.durableSeq, 'a read tells nothing that is not durable (I2)');
+    settle(shard, reply.durableSeq);
+    const refusal = twinOf === null ? undefined : refusals.get(twinOf);
+    if (refusal !== undefined) {
+      assert.ok(refusal.heldSeq >= reply.durableSeq, 'a refusal tells nothing that is not durable (I2)');
+    }
+    reads.push({ asked, reply, refusal: refusal ?? null });
+  }
+
+  function settle(shard: ShardId, seq: Seq): void {
+    if (seq > settledSeq(shard)) settled.set(shard, seq);
+  }
+
+  const settledSeq = (shard: ShardId): Seq => settled.get(shard) ?? asSeq(0);
+
+  function check(): void {
+    for (const { asked, reply, refusal } of reads) {
+      const fold = foldOf(asked.shard);
+      foldThrough(asked.shard, reply.durableSeq);
+      // Replies leave in the order of what they saw, so only a recovery can have gone past it.
+      if (fold.seq !== reply.durableSeq) continue;
+      checkRead(fold, asked, reply);
+      if (refusal === null) continue;
+      tally.judged++;
+      assert.ok(isRight(fold, refusal.asked, refusal.reply), `refused with ${refusal.reply.reason}, and should not be`);
+    }
+    reads = [];
+    refusals.clear();
+    for (const shard of shards) foldThrough(shard, settledSeq(shard));
+    for (const { asked, reply } of unchecked) checkDone(foldOf(asked.shard), asked, reply);
+    unchecked = [];
+  }
+
+  function checkDone(fold: Fold, { origin }: AskedCommand, reply: Done): void {
+    assert.ok(fold.seq >= reply.seq, 'what was answered is durable (I2)');
+    if (reply.replayed) {
+      const answers = [...fold.keys.values()].filter(
+        ({ key, caller }) => key === origin.idempotency?.key && caller === origin.caller,
+      );
+      assert.ok(
+        answers.some(({ outcome }) => same(outcome, reply.outcome)),
+        'a replay is the first answer (I6)',
+      );
+    } else if (fold.requests.has(origin.requestId)) {
+      assert.equal(fold.requests.get(origin.requestId), reply.seq, 'the answer names its place in the order');
+    } else {
+      assert.equal(origin.idempotency, null, 'only what needs no change is answered without one');
+    }
+  }
+
+  function foldThrough(shard: ShardId, through: Seq): void {
+    const fold = foldOf(shard);
+    for (const entry of medium.entriesOf(shard)) {
+      if (entry.lastSeq <= fold.seq || entry.firstSeq > through) continue;
+      for (const change of decodeChanges(entry.payload)) {
+        if (change.firstSeq <= fold.seq || change.firstSeq > through) continue;
+        foldChange(fold, change, codesOf, keyTtlMs);
+        assert.ok(!neverHappened.has(change.requestId), `${change.requestId} was answered as not done (I7)`);
+      }
+    }
+  }
+
+  function foldOf(shard: ShardId): Fold {
+    const fold = folds.get(shard);
+    assert.ok(fold !== undefined);
+    return fold;
+  }
+
+  return {
+    told,
+    served() {
+      for (const shard of shards) settled.set(shard, medium.durableSeq(shard));
+    },
+    check,
+    foldOf,
+    settledSeq,
+    answered,
+    tally,
+  };
+}
+
+function checkRead(fold: Fold, { query, atMs }: AskedQuery, { result }: Result): void {
+  if (result.kind === 'code' && query.kind === 'getCode') {
+    const code = fold.codes.get(query.code);
+    assert.ok(code !== undefined, 'a code that is shown exists');
+    const { userId, assignedMs, redemptionCount, lockId, lockedUntilMs, lastSeq } = result.code;
+    const lock = code.lock !== null && isLocked(code, atMs) ? code.lock : null;
+    assert.deepEqual(
+      { userId, assignedMs, redemptionCount, lockId, lockedUntilMs, lastSeq },
+      {
+        userId: code.userId,
+        assignedMs: code.assignedMs,
+        redemptionCount: code.redemptionCount,
+        lockId: lock?.lockId ?? null,
+        lockedUntilMs: lock?.untilMs ?? null,
+        lastSeq: code.lastSeq,
+      },
+      'a code is shown as the journal has it (I5)',
+    );
+  } else if (result.kind === 'book' && query.kind === 'getBook') {
+    const codes = [...fold.codes.values()].filter(({ bookId }) => bookId === query.bookId);
+    const { total, available } = result.view.counts;
+    assert.deepEqual(
+      { version: result.view.book.version, total, available },
+      {
+        version: fold.books.get(query.bookId)?.version,
+        total: codes.length,
+        available: codes.filter(({ userId }) => userId === null).length,
+      },
+      'a book is shown as the journal has it (I5)',
+    );
+  } else if (result.kind === 'codes' && query.kind === 'listUserCodes') {
+    const theirs = [...fold.codes].filter(([, { userId }]) => userId === query.userId).map(([code]) => code);
+    assert.deepEqual(result.page.items.map(({ code }) => code).sort(), theirs.sort(), "a user's codes are complete");
+  } else {
+    assert.fail(`a ${query.kind} is answered with a ${result.kind}`);
+  }
+}
+
+/** Whether a refusal is true of the state. The reasons that no fault and no race can change are not looked at. */
+function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusal): boolean {
+  const code = 'code' in command ? fold.codes.get(command.code) : undefined;
+  const userId = 'userId' in command ? command.userId : null;
+  const locked = code !== undefined && isLocked(code, atMs);
+  switch (reason) {
+    case 'lockedByAnother':
+      return locked && code.userId !== userId;
+    case 'codeLocked':
+      return locked;
+    case 'notLocked':
+      return code !== undefined && !locked;
+    case 'assignedToAnother':
+      return code !== undefined && code.userId !== null && code.userId !== userId;
+    case 'notAssigned':
+      return code !== undefined && code.userId === null;
+    case 'codeRedeemed':
+      return code !== undefined && code.redemptionCount > 0;
+    case 'usedUp': {
+      if (code === undefined) return false;
+      const settings = fold.books.get(code.bookId)?.settings;
+      const max = settings?.allowMultipleRedemptions === true ? settings.maxRedemptionsPerCode : 1;
+      return max !== null && code.redemptionCount >= max;
+    }
+    case 'noneAvailable':
+      return (
+        command.kind === 'assignRandom' &&
+        ![...fold.codes.values()].some((other) => other.bookId === command.bookId && other.userId === null)
+      );
+    case 'userRedemptionsLimit': {
+      if (code === undefined) return false;
+      const max = fold.books.get(code.bookId)?.settings.maxRedemptionsPerUser ?? null;
+      const standing = [...fold.redemptions.values()].filter(
+        (other) => other.userId === userId && !other.rolledBack && fold.codes.get(other.code)?.bookId === code.bookId,
+      );
+      return max !== null && standing.length >= max;
+    }
+    case 'alreadyRolledBack':
+      return command.kind === 'rollbackRedemption' && fold.redemptions.get(command.redemptionId)?.rolledBack === true;
+    default:
+      return true;
+  }
+}
+
+function same(a: unknown, b: unknown): boolean {
+  try {
+    assert.deepEqual(a, b);
+    return true;
+  } catch {
+    return false;
+  }
+}
