@@ -15,7 +15,7 @@
  * only by rare faults.
  */
 import { apply } from '../domain/apply.js';
-import type { Command, Origin, Query, StagedBatch } from '../domain/command.js';
+import type { Command, StagedBatch } from '../domain/command.js';
 import { decide, expireLeases, nextLeaseEndMs } from '../domain/decide.js';
 import { type DigestPart, type DigestReport, DigestWalk, digest } from '../domain/digest.js';
 import { type Change, lastSeqOf } from '../domain/event.js';
@@ -37,32 +37,7 @@ import {
 import type { SnapshotLoader } from '../postgres/store.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
 import { type RecoveryOptions, recover, stageBatch } from './recovery.js';
-
-/** `to` and `id` say whom to answer; the actor hands them back with the reply. */
-export type ActorRequest =
-  | {
-      readonly kind: 'command';
-      readonly to: number;
-      readonly id: number;
-      readonly shard: ShardId;
-      readonly command: Command;
-      readonly origin: Origin;
-    }
-  | {
-      readonly kind: 'query';
-      readonly to: number;
-      readonly id: number;
-      readonly shard: ShardId;
-      readonly query: Query;
-    };
-
-export interface ActorReply {
-  readonly to: number;
-  readonly id: number;
-  /** Whose fields the reply need not repeat on its way; null: a query, or a request that was not decided. */
-  readonly command: Command | null;
-  readonly reply: CommandReply | QueryReply;
-}
+import { type ActorReply, type ActorRequest, refused, unavailable } from './requests.js';
 
 export interface ActorOptions {
   readonly shards: readonly ShardId[];
@@ -91,6 +66,8 @@ export type ActorStatus = 'recovering' | 'serving' | 'stopped';
 const RECOVER_DELAY_MS = 50;
 const RECOVER_DELAY_MS_MAX = 1000;
 const LEASE_TIMER_MS_MAX = 1000;
+/** How long a stop waits for commits under way, and for a recovery that has callers waiting. */
+const DRAIN_MS_MAX = 5000;
 /** Codes in a step of a digest: about a millisecond. */
 const DIGEST_STEP = 2_000;
 /** Codes that get their places in one turn: about a tenth of a millisecond. */
@@ -119,7 +96,10 @@ export interface Actor {
   digestOf(shard: ShardId): Promise<DigestReport>;
   /** As they are now. */
   factsOf(shard: ShardId, part: DigestPart): readonly Fact[];
-  /** Finishes what was accepted, then gives the journal back. */
+  /**
+   * Finishes what was accepted, waiting at most `DRAIN_MS_MAX` for the journal, then gives the journal back. What is not
+   * durable by then is answered so.
+   */
   stop(): Promise<void>;
 }
 
@@ -137,8 +117,10 @@ export function createActor(options: ActorOptions): Actor {
   let replies: Reply[] = [];
   let flushAsked = false;
   const inFlight: Commit[] = [];
+  /** Commits that were in flight when the journal failed, until a recovery tells which of them are durable. */
+  let unresolved: readonly Commit[] = [];
   const durable = new Map<ShardId, Seq>();
-  let idle: (() => void)[] = [];
+  const idle: (() => void)[] = [];
   /** Batches being loaded into the memory of this generation. */
   let staging = new Map<number, Promise<void>>();
   let leaseTimerMs = Number.POSITIVE_INFINITY;
@@ -156,9 +138,11 @@ export function createActor(options: ActorOptions): Actor {
         continue;
       }
       const state = stateOf(request.shard);
-      expireDue(state, now);
       if (request.kind === 'query') answerQuery(state, request, now);
-      else runCommand(state, request, now);
+      else {
+        expireDue(state, now);
+        runCommand(state, request, now);
+      }
     }
     askFlush();
   }
@@ -246,6 +230,8 @@ export function createActor(options: ActorOptions): Actor {
 
   function answerQuery(state: ShardState, request: Extract<ActorRequest, { kind: 'query' }>, now: number): void {
     const { to, id, shard } = request;
+    // Announcing the end of a lease needs room in the journal. A read does not: it judges leases by their deadline.
+    if (writer?.hasRoom() === true) expireDue(state, now);
     const result = query(state, request.query, now);
     const reply: QueryReply =
       result.kind === 'refused' ? result : { kind: 'result', result, shard, durableSeq: state.seq };
@@ -326,10 +312,12 @@ export function createActor(options: ActorOptions): Actor {
   function release(): void {
     if (replies.length > 0) send(replies.map(({ message }) => message));
     replies = [];
-    if (changes.size === 0 && inFlight.length === 0) {
-      for (const call of idle) call();
-      idle = [];
-    }
+    if (!isBusy()) for (const call of idle.splice(0)) call();
+  }
+
+  /** Some caller waits for the journal. */
+  function isBusy(): boolean {
+    return changes.size > 0 || inFlight.length > 0 || replies.length > 0 || unresolved.length > 0;
   }
 
   function committed(commit: Commit): void {
@@ -343,42 +331,55 @@ export function createActor(options: ActorOptions): Actor {
 
   function fail(error: Error): void {
     generation++;
-    const unresolved = inFlight.splice(0);
+    unresolved = inFlight.splice(0);
     // What waits on no failed commit but was decided after one never reached the journal.
     const undecided = replies;
     replies = [];
     changes = new Map();
     writer = null;
-    send(undecided.map(({ message }) => refused(message, unavailable('recovering', 1000))));
-    if (error instanceof JournalFenced) yieldShards(error, unresolved);
+    sendRefused(undecided, unavailable('recovering', 1000));
+    if (error instanceof JournalFenced) yieldShards(error);
     else {
       log.error({ err: error }, 'the journal failed; the shards are rebuilt from what is durable');
       setStatus('recovering');
-      void recoverUntilDone(unresolved, RECOVER_DELAY_MS);
+      void recoverUntilDone(RECOVER_DELAY_MS);
     }
   }
 
   /** Another process has taken the shards over. To take them back would only make the two fight. */
-  function yieldShards(error: JournalFenced, unresolved: readonly Commit[]): void {
+  function yieldShards(error: JournalFenced): void {
     log.error({ err: error }, 'another process has taken these shards over; this one answers for them no more');
     setStatus('stopped');
-    const waiting = unresolved.flatMap((commit) => commit.replies);
-    send(waiting.map(({ message }) => refused(message, unavailable('outcomeUnknown', 1000))));
+    giveUpUnresolved();
   }
 
-  async function recoverUntilDone(unresolved: Commit[], delayMs: number): Promise<void> {
+  /** Nobody here will learn any more what became of these. */
+  function giveUpUnresolved(): void {
+    const waiting = unresolved.flatMap((commit) => commit.replies);
+    unresolved = [];
+    sendRefused(waiting, unavailable('outcomeUnknown', 1000));
+  }
+
+  function sendRefused(waiting: readonly Reply[], reply: Unavailable): void {
+    if (waiting.length > 0) send(waiting.map(({ message }) => refused(message, reply)));
+  }
+
+  async function recoverUntilDone(delayMs: number): Promise<void> {
     try {
       await recoverOnce();
-      resolve(unresolved);
+      resolve();
+      release();
     } catch (error) {
       if (error instanceof JournalFenced) {
-        yieldShards(error, unresolved);
+        yieldShards(error);
         return;
       }
+      if (isStopped()) return;
       log.error({ err: error }, 'recovery failed and is tried again');
-      if (status === 'stopped') return;
       const next = Math.min(delayMs * 2, RECOVER_DELAY_MS_MAX);
-      options.after(delayMs, () => void recoverUntilDone(unresolved, next));
+      options.after(delayMs, () => {
+        if (status === 'recovering') void recoverUntilDone(next);
+      });
     }
   }
 
@@ -386,6 +387,7 @@ export function createActor(options: ActorOptions): Actor {
     try {
       await recoverOnce();
     } catch (error) {
+      if (isStopped()) return;
       // Damage has to be looked at by someone, and who came after us is to stay; what is away comes back.
       if (error instanceof JournalDamaged || error instanceof JournalFenced) throw error;
       if (error instanceof JournalTrimmed) {
@@ -395,9 +397,12 @@ export function createActor(options: ActorOptions): Actor {
         );
       }
       log.error({ err: error }, 'recovery failed and is tried again');
-      await recoverUntilDone([], RECOVER_DELAY_MS);
+      await recoverUntilDone(RECOVER_DELAY_MS);
     }
   }
+
+  // As a call, since the compiler takes it that nothing changes `status` meanwhile.
+  const isStopped = (): boolean => status === 'stopped';
 
   async function recoverOnce(): Promise<void> {
     const isRebuilt = states.size > 0;
@@ -405,6 +410,10 @@ export function createActor(options: ActorOptions): Actor {
     staging = new Map();
     if (isRebuilt) options.collect();
     const recovered = await recover(options, durable);
+    if (isStopped()) {
+      await recovered.writer.close();
+      throw new Error('stopped meanwhile');
+    }
     states = recovered.states;
     writer = recovered.writer;
     const begun = generation;
@@ -418,13 +427,14 @@ export function createActor(options: ActorOptions): Actor {
   }
 
   /** Answers what was in flight when the journal failed, now that it is known how much of it is durable. */
-  function resolve(unresolved: readonly Commit[]): void {
+  function resolve(): void {
     const resolved = unresolved.flatMap(({ replies: waiting }) =>
       waiting.map(({ shard, seq, message }): ActorReply => {
         if (seq <= (durable.get(shard) ?? 0)) return message;
         return refused(message, unavailable('recovering', 1000));
       }),
     );
+    unresolved = [];
     if (resolved.length > 0) send(resolved);
   }
 
@@ -491,12 +501,20 @@ export function createActor(options: ActorOptions): Actor {
     digestOf,
     factsOf: (shard, part) => factsOf(stateOf(shard), part),
     async stop() {
-      if (status === 'serving' && (changes.size > 0 || inFlight.length > 0 || replies.length > 0)) {
+      if (status !== 'stopped' && isBusy()) {
         await new Promise<void>((done) => {
           idle.push(done);
+          options.after(DRAIN_MS_MAX, done);
           askFlush();
         });
       }
+      generation++;
+      const undecided = replies;
+      replies = [];
+      changes = new Map();
+      unresolved = [...unresolved, ...inFlight.splice(0)];
+      sendRefused(undecided, unavailable('draining', 1000));
+      giveUpUnresolved();
       setStatus('stopped');
       await writer?.close();
     },
@@ -514,12 +532,4 @@ function encodeEntries(changes: ReadonlyMap<ShardId, readonly Change[]>): Entry[
 
 function batchOf(command: Command): StagedBatch | null {
   return command.kind === 'addCodes' || command.kind === 'createBook' ? command.codes : null;
-}
-
-function refused({ to, id }: { readonly to: number; readonly id: number }, reply: Unavailable): ActorReply {
-  return { to, id, command: null, reply };
-}
-
-function unavailable(reason: Unavailable['reason'], retryAfterMs: number): Unavailable {
-  return { kind: 'unavailable', reason, retryAfterMs };
 }

@@ -7,8 +7,9 @@ import { asSeq, type ShardId } from '../domain/ids.js';
 import type { Random } from '../domain/random.js';
 import type { Journal } from '../journal/journal.js';
 import type { SnapshotLoader } from '../postgres/store.js';
-import { type Actor, type ActorOptions, type ActorReply, type ActorStatus, createActor } from './actor.js';
+import { type Actor, type ActorOptions, type ActorStatus, createActor } from './actor.js';
 import type { CodeHashes } from './directory.js';
+import type { ActorReply } from './requests.js';
 import { type Message, ReplyWriter, readRequests } from './wire.js';
 
 /** From the main thread. */

@@ -75,6 +75,8 @@ const MAIN_MAILBOX_MAX = 1024;
 const RESTART_DELAY_MS = 100;
 /** A thread that dies this often in a row, each time before it served, won't be better the next time. */
 const RESTARTS_MAX = 5;
+/** How long a shard thread may take to stop. Its actor gives up sooner; only a disk that hangs takes longer. */
+const STOP_MS_MAX = 10_000;
 
 interface Asked {
   readonly thread: number;
@@ -274,17 +276,28 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     });
   }
 
+  async function stopShardThread({ worker, ended, status }: ShardThread, thread: number): Promise<void> {
+    if (ended || status === 'stopped') return;
+    let timer: NodeJS.Timeout | undefined;
+    const stopped = new Promise<true>((resolve) => worker.once('exit', () => resolve(true)));
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, STOP_MS_MAX, false);
+    });
+    worker.postMessage({ type: 'stop' } satisfies ToShardThread);
+    if (!(await Promise.race([stopped, late]))) {
+      log.error(
+        { thread },
+        'a shard thread does not stop; it is ended. What it had accepted is in the journal or was not done',
+      );
+      await worker.terminate();
+    }
+    clearTimeout(timer);
+  }
+
   async function drain(): Promise<void> {
     draining = true;
     await Promise.all(runningHttp().map((worker) => until(worker, 'drained', { type: 'drain' })));
-    await Promise.all(
-      shardThreads.map((entry) => {
-        if (entry.ended || entry.status === 'stopped') return undefined;
-        const stopped = new Promise<void>((resolve) => entry.worker.once('exit', () => resolve()));
-        entry.worker.postMessage({ type: 'stop' } satisfies ToShardThread);
-        return stopped;
-      }),
-    );
+    await Promise.all(shardThreads.map(stopShardThread));
     await Promise.all(httpThreads.map((worker) => worker.terminate()));
   }
 

@@ -9,8 +9,8 @@
 import type { Command, Query } from '../domain/command.js';
 import { asBookId, asSeq, asShardId, type BookId, type Seq, type ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
-import type { ActorReply, ActorRequest } from './actor.js';
 import type { CommandReply, QueryReply } from './engine.js';
+import type { ActorReply, ActorRequest } from './requests.js';
 
 export type Field = number | string | null | object;
 export type Message = readonly Field[];

@@ -53,6 +53,17 @@ export class LeaseHeap {
     if (place !== last) this.#settle(place, this.#record.get(last), this.#lockId.get(last), this.#untilMs.get(last));
   }
 
+  /** Calls `visit` with each record whose lease is over and still here. Costs nothing where there is none. */
+  eachEnded(nowMs: number, visit: (record: number) => void): void {
+    const walk = (place: number): void => {
+      if (place >= this.#count || this.#untilMs.get(place) > nowMs) return;
+      visit(this.#record.get(place));
+      walk(2 * place + 1);
+      walk(2 * place + 2);
+    };
+    walk(0);
+  }
+
   bytes(): number {
     return this.#rows.bytes();
   }

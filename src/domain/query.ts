@@ -1,4 +1,7 @@
-/** Reads, from memory. They change nothing, and they see what was decided before them, durable or not: the actor holds the answer back until it is. */
+/**
+ * Reads, from memory. They change nothing, and they see what was decided before them, durable or not: the actor holds the
+ * answer back until it is durable.
+ */
 import { redemptionsPerCodeMax } from './book.js';
 import { AVAILABLE } from './code-table.js';
 import type { CodeStatus, CodeView, Query } from './command.js';
@@ -18,10 +21,12 @@ export function query(state: ShardState, asked: Query, nowMs: number): QueryResu
   switch (asked.kind) {
     case 'getBook': {
       const book = state.book(asked.bookId);
-      return book === undefined ? bookNotFound : { kind: 'book', view: viewBook(state, book) };
+      return book === undefined
+        ? bookNotFound
+        : { kind: 'book', view: viewBook(state, book, endedLeases(state, nowMs)) };
     }
     case 'listBooks':
-      return { kind: 'books', items: listBooks(state, asked) };
+      return { kind: 'books', items: listBooks(state, asked, nowMs) };
     case 'getStats': {
       const book = state.book(asked.bookId);
       return book === undefined ? bookNotFound : { kind: 'stats', stats: stats(state, book, nowMs) };
@@ -42,8 +47,22 @@ export function query(state: ShardState, asked: Query, nowMs: number): QueryResu
 const bookNotFound: Refusal = { kind: 'refused', reason: 'bookNotFound', detail: 'There is no such coupon book.' };
 const codeNotFound: Refusal = { kind: 'refused', reason: 'codeNotFound', detail: 'There is no such code.' };
 
-function viewBook(state: ShardState, book: BookState): BookView {
-  return { book: book.book, counts: state.counts(book) };
+function viewBook(state: ShardState, book: BookState, ended: ReadonlyMap<BookState, number>): BookView {
+  const counts = state.counts(book);
+  return { book: book.book, counts: { ...counts, locked: counts.locked - (ended.get(book) ?? 0) } };
+}
+
+/**
+ * Leases by book that are over and not announced. There are some only while the journal has no room: a read never waits for
+ * that, and an announcement would have to be journaled.
+ */
+function endedLeases(state: ShardState, nowMs: number): ReadonlyMap<BookState, number> {
+  const ended = new Map<BookState, number>();
+  state.leases.eachEnded(nowMs, (record) => {
+    const book = state.bookOfCode(state.codes.used.index.get(record));
+    ended.set(book, (ended.get(book) ?? 0) + 1);
+  });
+  return ended;
 }
 
 export function viewCode(state: ShardState, index: number, nowMs: number): CodeView {
@@ -77,7 +96,8 @@ function statusOf(state: ShardState, index: number, nowMs: number): CodeStatus {
   return state.codes.used.redemptionCount.get(record) > 0 ? 'redeemed' : 'assigned';
 }
 
-function listBooks(state: ShardState, asked: Extract<Query, { kind: 'listBooks' }>): BookView[] {
+function listBooks(state: ShardState, asked: Extract<Query, { kind: 'listBooks' }>, nowMs: number): BookView[] {
+  const ended = endedLeases(state, nowMs);
   const part = asked.name?.toLowerCase() ?? null;
   const found: BookState[] = [];
   for (const book of state.books()) {
@@ -88,7 +108,7 @@ function listBooks(state: ShardState, asked: Extract<Query, { kind: 'listBooks' 
     found.push(book);
   }
   found.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
-  return found.slice(0, asked.limit).map((book) => viewBook(state, book));
+  return found.slice(0, asked.limit).map((book) => viewBook(state, book, ended));
 }
 
 function stats(state: ShardState, book: BookState, nowMs: number) {
@@ -97,7 +117,7 @@ function stats(state: ShardState, book: BookState, nowMs: number) {
   const hours = rate.hours.read(nowMs);
   const days = rate.days.read(nowMs);
   return {
-    ...viewBook(state, book),
+    ...viewBook(state, book, endedLeases(state, nowMs)),
     perMinute: minutes.counts,
     perHour: hours.counts,
     perDay: days.counts,

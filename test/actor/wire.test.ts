@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ActorReply } from '../../src/actor/actor.js';
 import type { CommandReply } from '../../src/actor/engine.js';
+import type { ActorReply } from '../../src/actor/requests.js';
 import { ReplyWriter, RequestWriter, readReplies, readRequests } from '../../src/actor/wire.js';
 import type { Command } from '../../src/domain/command.js';
 import { asBookId, asSeq, asShardId } from '../../src/domain/ids.js';

@@ -281,7 +281,8 @@ export class Model {
 
   // ─── What is counted ──────────────────────────────────────────────────────────────────────────────────────
 
-  counts(bookId: BookId): BookCounts {
+  /** With a time, leases that are over by then don't count, announced or not. */
+  counts(bookId: BookId, nowMs = 0): BookCounts {
     const codes = this.#codesOf(bookId);
     const redeemed = codes.filter(({ code }) => this.#standing((redemption) => redemption.code === code) > 0).length;
     const available = codes.filter(({ userId }) => userId === null).length;
@@ -289,7 +290,7 @@ export class Model {
       total: codes.length,
       available,
       assigned: codes.length - available - redeemed,
-      locked: codes.filter(({ lease }) => lease !== null).length,
+      locked: codes.filter(({ lease }) => lease !== null && nowMs < lease.untilMs).length,
       redeemed,
       redemptions: this.#standing((redemption) => redemption.bookId === bookId),
     };

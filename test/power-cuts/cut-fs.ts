@@ -62,6 +62,8 @@ export async function mountCutFs(path: string): Promise<CutFs> {
     async unmount() {
       daemon.kill('SIGTERM');
       await ended;
+      // Where the daemon broke, its mount is still there.
+      spawnSync('umount', ['-l', path], { stdio: 'ignore' });
     },
   };
 }

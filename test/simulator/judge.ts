@@ -9,8 +9,8 @@
  *             its twin ─▶ result, saw `durableSeq`        heldSeq >= durableSeq, or the refusal was released too early
  */
 import assert from 'node:assert/strict';
-import type { ActorReply } from '../../src/actor/actor.js';
 import type { Done, QueryReply } from '../../src/actor/engine.js';
+import type { ActorReply } from '../../src/actor/requests.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asSeq, type Seq, type ShardId } from '../../src/domain/ids.js';
 import type { Refusal } from '../../src/domain/outcome.js';

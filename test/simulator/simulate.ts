@@ -9,7 +9,7 @@ import { runSeed } from './world.js';
 const USAGE = 'usage: npm run simulate -- [--seeds 5000] [--from SEED] [--steps 400]';
 const { from, count, steps } = readOptions();
 const began = performance.now();
-const totals = { done: 0, refused: 0, unavailable: 0, reads: 0, judged: 0, crashes: 0, recoveries: 0 };
+const totals = { done: 0, refused: 0, unavailable: 0, reads: 0, judged: 0, crashes: 0, stops: 0, recoveries: 0 };
 
 for (let seed = from; seed < from + count; seed++) {
   try {

@@ -6,7 +6,8 @@
  * Everything comes from the seed, so a run that fails is seen again by its number.
  */
 import assert from 'node:assert/strict';
-import { type Actor, type ActorReply, type ActorRequest, createActor } from '../../src/actor/actor.js';
+import { type Actor, createActor } from '../../src/actor/actor.js';
+import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { type Clock, createClock } from '../../src/clock.js';
 import { apply } from '../../src/domain/apply.js';
 import type { BookSettings } from '../../src/domain/book.js';
@@ -33,6 +34,7 @@ export interface RunReport {
   readonly reads: number;
   readonly judged: number;
   readonly crashes: number;
+  readonly stops: number;
   readonly recoveries: number;
 }
 
@@ -42,6 +44,8 @@ const STATE = { lockTtlMs: 40, idempotencyTtlMs: KEY_TTL_MS, idempotencyBytesMax
 
 /** Requests of one turn, at most: callers who compete are decided about in one go. */
 const TURN_MAX = 5;
+/** Within so many steps a stop has passed its deadline. */
+const STOP_STEPS_MAX = 2_000;
 /** How far the system's clock is set forward or back, at most. */
 const CLOCK_STEP_MS = 150;
 
@@ -59,7 +63,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   const books: { readonly id: BookId; readonly shard: ShardId }[] = [];
   const waiting = new Map<number, Asked>();
   const turn: ActorRequest[] = [];
-  const tally = { crashes: 0, recoveries: 0 };
+  const tally = { crashes: 0, stops: 0, recoveries: 0 };
   let nextId = 1;
   let life = 0;
   /** How far the system's clock is from true time, which is the schedule's. */
@@ -279,6 +283,23 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     return digest(state, clock.now());
   }
 
+  /** SIGTERM, and a new process. */
+  async function stopAndStart(): Promise<void> {
+    let isStopped = false;
+    void actor.stop().then(() => {
+      isStopped = true;
+    });
+    for (let left = STOP_STEPS_MAX; left > 0 && !isStopped; left--) {
+      if (!schedule.step()) schedule.after(10, () => {});
+      await microtasks();
+      check();
+    }
+    assert.ok(isStopped, 'a stop comes to its end, whatever the medium does');
+    assert.equal(waiting.size, 0, 'a stop leaves nobody without an answer');
+    medium.crash();
+    actor = startActor();
+  }
+
   // ─── The run ───────────────────────────────────────────────────────────────────────────────────────────────
 
   for (let step = 0; step < steps; step++) {
@@ -288,6 +309,9 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
       medium.crash();
       waiting.clear();
       actor = startActor();
+    } else if (roll === 1) {
+      tally.stops++;
+      await stopAndStart();
     } else if (roll < 40) takeTurn();
     else if (roll === 40) clockOffMs += random.below(2 * CLOCK_STEP_MS) - CLOCK_STEP_MS;
     else if (roll < 66) for (const shard of shards) store.project(shard, judge.settledSeq(shard));

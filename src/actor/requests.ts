@@ -1,0 +1,38 @@
+/** What an actor is asked, and what it says. */
+import type { Command, Origin, Query } from '../domain/command.js';
+import type { ShardId } from '../domain/ids.js';
+import type { CommandReply, QueryReply, Unavailable } from './engine.js';
+
+/** `to` and `id` say whom to answer; the actor hands them back with the reply. */
+export type ActorRequest =
+  | {
+      readonly kind: 'command';
+      readonly to: number;
+      readonly id: number;
+      readonly shard: ShardId;
+      readonly command: Command;
+      readonly origin: Origin;
+    }
+  | {
+      readonly kind: 'query';
+      readonly to: number;
+      readonly id: number;
+      readonly shard: ShardId;
+      readonly query: Query;
+    };
+
+export interface ActorReply {
+  readonly to: number;
+  readonly id: number;
+  /** Whose fields the reply need not repeat on its way; null: a query, or a request that was not decided. */
+  readonly command: Command | null;
+  readonly reply: CommandReply | QueryReply;
+}
+
+export function refused({ to, id }: { readonly to: number; readonly id: number }, reply: Unavailable): ActorReply {
+  return { to, id, command: null, reply };
+}
+
+export function unavailable(reason: Unavailable['reason'], retryAfterMs: number): Unavailable {
+  return { kind: 'unavailable', reason, retryAfterMs };
+}
