@@ -70,6 +70,25 @@ function append(writer: JournalWriter, shard: ShardId, changes: readonly Change[
   );
 }
 
+test('a checkpoint is made known when its batch is in PostgreSQL, not before', async (t) => {
+  const { url, sql } = await server.database();
+  const { journal, checkpoints, run } = await rig(t, url);
+  const writer = await journal.openWriter([SHARD]);
+  await append(writer, SHARD, [changeLog().add([{ kind: 'noted', bookId: BOOK }])]);
+  // Holds the batch up for as long as the transaction is open.
+  const blocker = await sql.connect();
+  await blocker.query('BEGIN; LOCK TABLE changes IN EXCLUSIVE MODE');
+  run();
+  await waitFor(async () => {
+    const { rows } = await sql.query('SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted');
+    return rows[0].waiting > 0;
+  }, 'the batch waits for its table');
+  assert.equal(checkpoints.get(SHARD), 0, 'the journal must not be trimmed yet');
+  await blocker.query('COMMIT');
+  blocker.release();
+  await waitFor(() => checkpoints.get(SHARD) === 1, 'the batch is written');
+});
+
 test('a shard with a backlog of many batches does not hold up the others', async (t) => {
   const { url } = await server.database();
   const { journal, checkpoints, run } = await rig(t, url);

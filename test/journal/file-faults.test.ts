@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { openFileJournal } from '../../src/journal/file/file-journal.js';
@@ -180,6 +180,77 @@ test('on a slow disk syncs leave the thread, and a reader shows nothing before t
   await closing;
   assert.equal(landed, seq);
   assert.equal((await all(journal, s0)).length, seq);
+  await journal.close();
+});
+
+test('a sync that fails off the thread, on a slow disk, ends the writer and shows nothing of its commit', async () => {
+  const directory = newDirectory();
+  const { ops, fail } = createFaultyOps();
+  const journal = openFileJournal({ directory, segmentBytes, ops });
+  const writer = await journal.openWriter([s0]);
+  let syncs = 0;
+  const slowSync = (fd: number): void => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    realFileOps.sync(fd);
+  };
+  fail({
+    sync: slowSync,
+    syncLater: (_fd, done) => {
+      syncs += 1;
+      setImmediate(done, diskError('EIO'));
+    },
+  });
+  let seq = 0;
+  let refused: Error | null = null;
+  while (refused === null) {
+    seq += 1;
+    await commit(writer, [entry(s0, seq, seq, 'slow')]).catch((error: Error) => {
+      refused = error;
+    });
+    assert.ok(seq < 100, 'the writer notices that the disk is slow');
+  }
+  assert.match(String(refused), /EIO/);
+  assert.ok(syncs > 0, 'the sync was one off the thread');
+  assert.equal((await all(journal, s0)).length, seq - 1, 'a reader shows nothing of the failed commit');
+  await assert.rejects(commit(writer, [entry(s0, seq + 1, seq + 1, 'more')]), /EIO/);
+  fail(null);
+  const second = await journal.openWriter([s0], new Map([[s0, asSeq(seq - 1)]]));
+  assert.equal(second.lastSeqs.get(s0), seq - 1);
+  await journal.close();
+});
+
+test('each commit is synced after it is written and before it is reported, and each new segment by its directory', async () => {
+  const directory = newDirectory();
+  const { ops, fail } = createFaultyOps();
+  const journal = openFileJournal({ directory, segmentBytes, ops });
+  const calls: string[] = [];
+  fail({
+    write: (fd, bytes, position) => {
+      calls.push('write');
+      return realFileOps.write(fd, bytes, position);
+    },
+    sync: (fd) => {
+      calls.push('sync');
+      realFileOps.sync(fd);
+    },
+    syncDirectory: (path) => {
+      calls.push(`directory ${basename(path)}`);
+      realFileOps.syncDirectory(path);
+    },
+  });
+  const writer = await journal.openWriter([s0]);
+  assert.deepEqual(calls.slice(-3), ['directory 0000000001', 'write', 'sync'], 'the start record');
+  let seq = 0;
+  for (let segments = 1; segments < 3; ) {
+    seq += 1;
+    calls.length = 0;
+    await commit(writer, [entry(s0, seq, seq, 'x'.repeat(9_000))]);
+    assert.deepEqual(calls.slice(-2), ['write', 'sync']);
+    const isNewSegment = calls.length > 2;
+    assert.equal(isNewSegment, calls.includes('directory 0000000001'), 'a new segment has a durable name');
+    if (isNewSegment) segments += 1;
+    await waitFor(() => writer.hasRoom(), 'there is room');
+  }
   await journal.close();
 });
 
