@@ -1,0 +1,206 @@
+/** Deliberate bugs, each with the tests that must fail of it. `npm run mutate` puts them in one by one. */
+
+export interface Edit {
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly find: string;
+  readonly put: string;
+}
+
+export interface Mutant {
+  readonly id: string;
+  readonly bug: string;
+  readonly edits: readonly Edit[];
+  /** Each of these commands must fail. */
+  readonly caughtBy: readonly string[];
+}
+
+const SIMULATOR = 'npm run simulate -- --seeds 2000 --from 1';
+const test = (path: string): string => `npm test -- ${path}`;
+
+const ACTOR = 'src/actor/actor.ts';
+const WRITER = 'src/journal/file/writer.ts';
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    id: 'M1',
+    bug: 'reads are released before what they saw is durable',
+    edits: [
+      {
+        file: ACTOR,
+        find: 'hold(shard, state.seq, { to, id, command: null, reply });',
+        put: 'send([{ to, id, command: null, reply }]);',
+      },
+    ],
+    caughtBy: [SIMULATOR],
+  },
+  {
+    id: 'M2',
+    bug: 'refusals are released before what they saw is durable',
+    edits: [
+      {
+        file: ACTOR,
+        find: 'hold(shard, state.seq, { to, id, command, reply: verdict });',
+        put: 'send([{ to, id, command, reply: verdict }]);',
+      },
+    ],
+    caughtBy: [SIMULATOR],
+  },
+  {
+    id: 'M3',
+    bug: 'the directory of a new segment is not synced',
+    edits: [{ file: WRITER, find: '    ops.syncDirectory(epochPath(directory, epoch));\n', put: '' }],
+    caughtBy: [test('test/journal/file-faults.test.ts'), test('test/power-cuts/power-cuts.test.ts')],
+  },
+  {
+    id: 'M4',
+    bug: 'the clock is not held back at recovery',
+    edits: [
+      {
+        file: 'src/actor/recovery.ts',
+        find: '(atMs) => options.clock.notBefore(atMs)',
+        put: '() => undefined',
+      },
+      { file: 'src/actor/recovery.ts', find: '          options.clock.notBefore(change.atMs);\n', put: '' },
+    ],
+    caughtBy: [SIMULATOR],
+  },
+  {
+    id: 'M5',
+    bug: 'a failing sync on the slow-disk path counts as durable',
+    edits: [
+      {
+        file: WRITER,
+        find: '          if (!error) noteDurable(entries, startMs);',
+        put: '          noteDurable(entries, startMs);',
+      },
+      { file: WRITER, find: 'land(error ?? null, whenDone);', put: 'land(null, whenDone); void error;' },
+    ],
+    caughtBy: [test('test/journal/file-faults.test.ts')],
+  },
+  {
+    id: 'M6',
+    bug: 'no fdatasync after a commit',
+    edits: [{ file: WRITER, find: '      ops.sync(segment.fd);\n      noteDurable', put: '      noteDurable' }],
+    caughtBy: [test('test/journal/file-faults.test.ts'), test('test/power-cuts/power-cuts.test.ts')],
+  },
+  {
+    id: 'M11',
+    bug: 'a success is released before it is durable',
+    edits: [
+      {
+        file: ACTOR,
+        find: 'hold(shard, state.seq, { to, id, command, reply });',
+        put: 'send([{ to, id, command, reply }]);',
+      },
+    ],
+    caughtBy: [SIMULATOR],
+  },
+  {
+    id: 'M12',
+    bug: 'after a failed commit all waiting callers are told "done"',
+    edits: [
+      {
+        file: ACTOR,
+        find: 'if (seq <= (durable.get(shard) ?? 0)) return message;',
+        put: 'if (seq >= 0) return message;',
+      },
+    ],
+    caughtBy: [SIMULATOR],
+  },
+  {
+    id: 'M13',
+    bug: 'the limit of redemptions is off by one',
+    edits: [
+      {
+        file: 'src/domain/decide.ts',
+        find: 'state.users.redemptionsIn(book.number, user)) < max) return null;',
+        put: 'state.users.redemptionsIn(book.number, user)) <= max) return null;',
+      },
+    ],
+    caughtBy: [SIMULATOR, test('test/domain/redemption.test.ts')],
+  },
+  {
+    id: 'M14',
+    bug: 'a lease binds 1 ms too long',
+    edits: [
+      {
+        file: 'src/domain/decide.ts',
+        find: '  if (state.leases.untilMs(record) > nowMs) return null;\n',
+        put: '  if (state.leases.untilMs(record) >= nowMs) return null;\n',
+      },
+      {
+        file: 'src/domain/decide.ts',
+        find: '  if (untilMs <= nowMs) return codeNotFound();',
+        put: '  if (untilMs < nowMs) return codeNotFound();',
+      },
+    ],
+    caughtBy: [SIMULATOR, test('test/domain/leases.test.ts')],
+  },
+  {
+    id: 'M15',
+    bug: 'the pool does not get the code back',
+    edits: [{ file: 'src/domain/state.ts', find: '    book.pool.put(index);\n  }\n\n  lock(', put: '  }\n\n  lock(' }],
+    caughtBy: [SIMULATOR],
+  },
+  {
+    id: 'M16',
+    bug: 'keys are not remembered on replay',
+    edits: [
+      {
+        file: 'src/actor/recovery.ts',
+        find: '          apply(state, change);',
+        put: '          apply(state, { ...change, remembered: null });',
+      },
+    ],
+    caughtBy: [SIMULATOR],
+  },
+  {
+    id: 'M17',
+    bug: 'the epoch check is missing in the Redis script',
+    edits: [
+      {
+        file: 'src/journal/redis/scripts.ts',
+        find: "  if epoch ~= ARGV[4 * n - 3] then return {n, 'epoch', epoch or ''} end\n",
+        put: '',
+      },
+    ],
+    caughtBy: [test('test/journal/redis.test.ts')],
+  },
+  {
+    id: 'M17b',
+    bug: 'the tail check is missing in the Redis script',
+    edits: [
+      {
+        file: 'src/journal/redis/scripts.ts',
+        find: "  if mark ~= ARGV[4 * n - 2] then return {n, 'tail', last and last[1] or '', last and last[2][2] or ''} end\n",
+        put: '',
+      },
+    ],
+    caughtBy: [test('test/journal/redis-faults.test.ts')],
+  },
+  {
+    id: 'M18',
+    bug: 'a record without a valid checksum is accepted',
+    edits: [
+      {
+        file: 'src/journal/file/record.ts',
+        find: '  if (crc !== bytes.readUInt32LE(offset + 4)) return null;\n',
+        put: '  void crc;\n',
+      },
+    ],
+    caughtBy: [test('test/journal/file-damage.test.ts')],
+  },
+  {
+    id: 'M19',
+    bug: 'a checkpoint is published before its batch is written',
+    edits: [
+      {
+        file: 'src/actor/projector.ts',
+        find: '    await writer.write(batch);\n    for (const [shard, seq] of reached) checkpoints.set(shard, seq);\n',
+        put: '    for (const [shard, seq] of reached) checkpoints.set(shard, seq);\n    await writer.write(batch);\n',
+      },
+    ],
+    caughtBy: [test('test/actor/projector.test.ts')],
+  },
+];
