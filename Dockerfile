@@ -27,6 +27,7 @@ RUN install -d -o node -g node /data
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/sql ./sql
+COPY --from=build /app/web ./web
 COPY --from=build /app/dist ./dist
 # The user `node`, by number, so that a host can tell that it is not root.
 USER 1000:1000

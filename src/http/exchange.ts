@@ -47,6 +47,9 @@ export class Exchange extends Answering implements Expiring {
   /** Set before `begin` where no route matched. */
   url = '';
   method = '';
+  /** Set before `begin` for a route that negotiates. */
+  accept = '';
+  acceptEncoding = '';
   /** The body of a route that streams it. */
   incoming: BodyStream | null = null;
   readonly watched: Watched<Expiring> = { older: null, newer: null, deadlineMs: 0, place: 'nowhere' };
@@ -451,6 +454,8 @@ export class Exchange extends Answering implements Expiring {
     this.role = 'user';
     this.url = '';
     this.method = '';
+    this.accept = '';
+    this.acceptEncoding = '';
     this.incoming = null;
     this.onGone = null;
     this.rawQuery = '';

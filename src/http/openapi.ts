@@ -1,53 +1,91 @@
 /**
- * The OpenAPI 3.1 description, made from the route table and its schemas: what is described is what is validated.
- * Bodies are described as they are sent (`io: input`: defaults are optional), answers as they come (`io: output`).
+ * The OpenAPI 3.1 description, made from the route table, its schemas and the examples: what is described is what is
+ * validated and answered. Tests compare the answers of a real server with it.
  */
 import { z } from 'zod';
+import type { Example, Examples } from './examples/example.js';
+import { problemExample } from './examples/problems.js';
+import { examplesOf } from './examples/table.js';
+import { headerComponents, headersOfAnswer, headersOfProblems, REQUEST_HEADERS } from './openapi-headers.js';
+import { answerComponents, answerSchema, bodySchema, type Json, parameterSchema } from './openapi-schemas.js';
 import { PROBLEMS, type ProblemSlug } from './problem.js';
 import type { Answer, Route } from './route.js';
-import { named, problemOut } from './schemas.js';
+import { problemOut } from './schemas.js';
+import { TAGS } from './tags.js';
 
-type Json = Record<string, unknown>;
+const PROBLEM_TYPE = 'application/problem+json';
+
+const INTRODUCTION = `Coupon books, unique codes and their redemptions.
+
+**Tokens.** Get one from \`POST /api/v1/auth/token\` and send it as \`Authorization: Bearer …\`.
+
+**Durable.** A change that was answered with 2xx is on disk. \`Commit-Seq\` is its place in the order of its shard.
+
+**Repeat safely.** Send an \`Idempotency-Key\` with each change. After a lost answer, repeat the request with the same key:
+it is done once, and you get the same answer.
+
+**Errors** are problems (RFC 9457, \`${PROBLEM_TYPE}\`). Their \`type\` is [a page](/problems) that says what the problem
+means and what to do. With 429 and 503, \`Retry-After\` says when to try again; nothing was changed, except that after
+[\`outcome-unknown\`](/problems/outcome-unknown) the change may be there.
+
+**HEAD** works wherever GET does.`;
 
 export function describeApi(routes: readonly Route[], version: string): Json {
+  const described = routes.filter(({ spec }) => spec.asset !== true);
   const paths: Record<string, Json> = {};
-  for (const route of routes) {
+  for (const route of described) {
     paths[route.path] ??= {};
     (paths[route.path] as Json)[route.method.toLowerCase()] = operation(route);
   }
+  const used = new Set<string>(described.map(({ spec }) => spec.tag));
   return {
     openapi: '3.1.0',
     info: {
       title: 'Clipbook',
       version,
-      description:
-        'Coupon books, unique codes and their redemptions. Every change that was answered with 2xx is durable. Errors are RFC 9457 problems; their `type` is a page that explains them.',
+      description: INTRODUCTION,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
-    tags: [...new Set(routes.map(({ spec }) => spec.tag))].map((name) => ({ name })),
+    servers: [{ url: '/', description: 'This server' }],
+    tags: TAGS.filter(({ name }) => used.has(name)),
     security: [{ bearer: [] }],
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
-      schemas: { ...componentsOf(routes) },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: '`accessToken` of the answer of `POST /api/v1/auth/token`.',
+        },
+      },
+      headers: headerComponents(paths),
+      examples: problemExamples(described),
+      schemas: answerComponents(answeredSchemas(described)),
     },
   };
 }
 
 function operation(route: Route): Json {
   const { spec } = route;
-  const description = [spec.description, accessText(route)].filter((text) => text !== undefined).join(' ');
+  const about = [replacementText(spec.replacedBy), spec.description, accessText(route)];
   return {
     operationId: spec.id,
     tags: [spec.tag],
     summary: spec.summary,
-    description,
+    description: about.filter((text) => text !== undefined).join(' '),
+    ...(spec.replacedBy === undefined ? {} : { deprecated: true }),
     ...(route.roles === null ? { security: [] } : {}),
     parameters: parametersOf(route),
     ...(spec.body === undefined ? {} : { requestBody: requestBody(route) }),
     responses: responsesOf(route),
   };
+}
+
+function replacementText(replacedBy: string | undefined): string | undefined {
+  return replacedBy === undefined
+    ? undefined
+    : `An older path of the operation \`${replacedBy}\`; new clients use that.`;
 }
 
 function accessText({ roles, ownUser }: Route): string {
@@ -57,60 +95,111 @@ function accessText({ roles, ownUser }: Route): string {
 }
 
 function parametersOf(route: Route): Json[] {
-  const inPath = route.paramNames.map((name, i) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: inline(route.paramSchemas[i] ?? z.string()),
-  }));
+  const examples = examplesOf(route.id, route.spec.replacedBy).parameters ?? {};
+  const inPath = route.paramNames.map((name, i) =>
+    parameter('path', name, route.paramSchemas[i] ?? z.string(), examples[name]),
+  );
   const shape = Object.entries(route.spec.query?.shape ?? {}) as [string, z.ZodType][];
-  const inQuery = shape.map(([name, schema]) => ({ name, in: 'query', required: false, schema: inline(schema) }));
-  const headers: Json[] = [];
-  if (route.change) {
-    const about = 'Sent again with the same key, a request that succeeded is answered again and not done again.';
-    const schema = { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' };
-    headers.push({ name: 'Idempotency-Key', in: 'header', required: false, description: about, schema });
-  }
-  if (route.spec.ifMatch === true) {
-    headers.push({ name: 'If-Match', in: 'header', required: false, schema: { type: 'string' } });
-  }
-  return [...inPath, ...inQuery, ...headers];
+  const inQuery = shape.map(([name, schema]) => parameter('query', name, schema, examples[name]));
+  const inHead = [
+    ...(route.change ? [REQUEST_HEADERS.idempotencyKey] : []),
+    ...(route.spec.ifMatch === true ? [REQUEST_HEADERS.ifMatch] : []),
+    REQUEST_HEADERS.requestId,
+  ];
+  return [...inPath, ...inQuery, ...inHead];
+}
+
+function parameter(place: 'path' | 'query', name: string, schema: z.ZodType, example: unknown): Json {
+  const { description, ...rest } = parameterSchema(schema);
+  return {
+    name,
+    in: place,
+    required: place === 'path',
+    ...(description === undefined ? {} : { description }),
+    schema: rest,
+    ...(example === undefined ? {} : { example }),
+  };
 }
 
 function requestBody({ spec, bodyOptional }: Route): Json {
   const { body } = spec;
-  const types = body !== undefined && 'streamed' in body ? body.types : { 'application/json': body };
-  const content = Object.entries(types).map(([type, schema]) => [type, { schema: refTo(schema) }]);
+  if (body === undefined) return {};
+  const types = 'streamed' in body ? body.types : { 'application/json': body };
+  const { bodies = {} } = examplesOf(spec.id, spec.replacedBy);
+  const content = Object.entries(types).map(([type, schema]) => [type, media(bodySchema(schema), bodies[type])]);
   return { required: !bodyOptional, content: Object.fromEntries(content) as Json };
 }
 
+const media = (schema: Json, examples: Examples | undefined): Json => ({
+  schema,
+  ...(examples === undefined ? {} : { examples }),
+});
+
 function responsesOf(route: Route): Json {
   const responses: Record<string, Json> = {};
-  for (const [status, answer] of Object.entries(route.spec.answers)) responses[status] = success(route, answer);
+  for (const [status, answer] of Object.entries(route.spec.answers)) {
+    responses[status] = success(route, Number(status), answer);
+  }
   const slugs = [...new Set([...route.spec.problems, ...commonProblems(route)])];
   for (const status of new Set(slugs.map((slug) => PROBLEMS[slug].status))) {
     const own = slugs.filter((slug) => PROBLEMS[slug].status === status);
-    const description = own.map((slug) => `${PROBLEMS[slug].title} (\`/problems/${slug}\`)`).join('; ');
-    const content = { 'application/problem+json': { schema: refTo(problemOut) } };
     const known = responses[status];
+    const content = { ...(known?.['content'] as Json | undefined), ...problemContent(own) };
     responses[status] =
       known === undefined
-        ? { description, content }
-        : { ...known, content: { ...(known['content'] as Json | undefined), ...content } };
+        ? { description: problemsText(own), headers: headersOfProblems(own), content }
+        : {
+            description: `${String(known['description'])}; or ${problemsText(own)}`,
+            headers: { ...headersOfProblems(own, 'sometimes'), ...(known['headers'] as Json) },
+            content,
+          };
   }
   return responses;
 }
 
-function success(route: Route, { description, schema, type = 'application/json' }: Answer): Json {
-  const headers: Json = { 'X-Request-Id': { schema: { type: 'string' } } };
-  if (route.change) {
-    headers['Commit-Seq'] = {
-      description: "<shard>-<seq>, its place in its shard's order",
-      schema: { type: 'string' },
-    };
-    headers['Idempotency-Replayed'] = { description: 'true: answered again', schema: { type: 'string' } };
-  }
-  return { description, headers, ...(schema === null ? {} : { content: { [type]: { schema: refTo(schema) } } }) };
+const problemsText = (slugs: readonly ProblemSlug[]): string =>
+  slugs.map((slug) => `${PROBLEMS[slug].title} ([\`/problems/${slug}\`](/problems/${slug}))`).join('; ');
+
+function problemContent(slugs: readonly ProblemSlug[]): Json {
+  const examples = slugs.map((slug) => [slug, { $ref: `#/components/examples/${slug}` }]);
+  return { [PROBLEM_TYPE]: { schema: answerSchema(problemOut), examples: Object.fromEntries(examples) as Json } };
+}
+
+function problemExamples(routes: readonly Route[]): Record<string, Example> {
+  const slugs = new Set(routes.flatMap((route) => [...route.spec.problems, ...commonProblems(route)]));
+  return Object.fromEntries([...slugs].sort().map((slug) => [slug, problemExample(slug)]));
+}
+
+function success(route: Route, status: number, { description, headers = [], ...answer }: Answer): Json {
+  const { answers = {} } = examplesOf(route.id, route.spec.replacedBy);
+  const types = contentOf(answer);
+  const content = types.map(([type, schema]) => [
+    type,
+    media(answerSchema(schema), examplesFor(type, answers[status])),
+  ]);
+  return {
+    description,
+    headers: headersOfAnswer(route, status, headers),
+    ...(types.length === 0 ? {} : { content: Object.fromEntries(content) as Json }),
+  };
+}
+
+/** By media type. */
+function contentOf({
+  schema,
+  type = 'application/json',
+  others = {},
+}: Omit<Answer, 'description'>): [string, z.ZodType][] {
+  return schema === null ? [] : [[type, schema], ...Object.entries(others)];
+}
+
+/** A page has no example: it is there to be looked at. */
+const examplesFor = (type: string, examples: Examples | undefined): Examples | undefined =>
+  type === 'text/html' ? undefined : examples;
+
+function answeredSchemas(routes: readonly Route[]): ReadonlySet<z.ZodType> {
+  const answered = routes.flatMap(({ spec }) => Object.values(spec.answers).flatMap(contentOf));
+  return new Set([problemOut, ...answered.map(([, schema]) => schema)]);
 }
 
 /** What a route can answer because of what it is. */
@@ -125,35 +214,4 @@ export function commonProblems(route: Route): ProblemSlug[] {
   }
   if (route.guessable) slugs.push('too-many-misses');
   return slugs;
-}
-
-/** A reference where the schema has a name, else the schema itself. */
-function refTo(schema: z.ZodType | undefined): Json {
-  if (schema === undefined) return {};
-  const id = named.get(schema)?.id;
-  return id === undefined ? inline(schema) : { $ref: `#/components/schemas/${id}` };
-}
-
-function inline(schema: z.ZodType): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
-  return rest;
-}
-
-function componentsOf(routes: readonly Route[]): Json {
-  const sent = new Set(routes.flatMap(({ spec: { body } }) => bodySchemas(body)));
-  const uri = (id: string): string => `#/components/schemas/${id}`;
-  const input = z.toJSONSchema(named, { io: 'input', uri }).schemas;
-  const output = z.toJSONSchema(named, { io: 'output', uri }).schemas;
-  const inputIds = new Set([...sent].map((schema) => named.get(schema)?.id));
-  return Object.fromEntries(
-    Object.keys(output).map((id) => {
-      const { $schema: _, $id: __, ...schema } = (inputIds.has(id) ? input[id] : output[id]) as Json;
-      return [id, schema];
-    }),
-  );
-}
-
-function bodySchemas(body: Route['spec']['body']): z.ZodType[] {
-  if (body === undefined) return [];
-  return 'streamed' in body ? Object.values(body.types) : [body];
 }

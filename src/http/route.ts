@@ -8,6 +8,7 @@ import { COMMON_DEADLINE_MS } from './deadlines.js';
 import type { Exchange, ExchangeRoute } from './exchange.js';
 import type { ProblemSlug } from './problem.js';
 import * as schemas from './schemas.js';
+import type { Tag } from './tags.js';
 import type { ReadUsual } from './usual-bodies.js';
 import { isUsualCode } from './usual-code.js';
 
@@ -20,12 +21,18 @@ export interface StreamedBody {
   readonly types: Readonly<Record<string, z.ZodType>>;
 }
 
+/** Headers that some answers have always, besides those that follow from what a route is: see openapi-headers.ts. */
+export type AnswerHeader = 'ETag' | 'Location';
+
 export interface Answer {
   readonly description: string;
   /** Null: no body. */
   readonly schema: z.ZodType | null;
   /** `application/json` unless told. */
   readonly type?: string;
+  /** Media type → schema, where `Accept` chooses between several. */
+  readonly others?: Readonly<Record<string, z.ZodType>>;
+  readonly headers?: readonly AnswerHeader[];
 }
 
 export interface RouteSpec<Body, Query> {
@@ -34,9 +41,13 @@ export interface RouteSpec<Body, Query> {
   readonly method: Method;
   /** With `{name}` for each of `params`, in their order. */
   readonly path: string;
-  readonly tag: string;
+  readonly tag: Tag;
   readonly summary: string;
   readonly description?: string;
+  /** The id of the operation that new clients use instead; this one is deprecated. */
+  readonly replacedBy?: string;
+  /** A file that a page loads: served and counted, but no operation of the API. */
+  readonly asset?: boolean;
   /** Which roles may call it; `public` needs no token. */
   readonly access: 'public' | readonly Role[];
   /** Where the `userId` is that has to be the caller's own when its role is `user`. */
@@ -55,6 +66,8 @@ export interface RouteSpec<Body, Query> {
   readonly change?: boolean;
   /** Honours `If-Match`. */
   readonly ifMatch?: boolean;
+  /** Looks at `Accept` and `Accept-Encoding`, which are not read for others. */
+  readonly negotiates?: boolean;
   /** How long it may take, where that is not `COMMON_DEADLINE_MS`. */
   readonly deadlineMs?: number;
   readonly answers: Readonly<Record<number, Answer>>;

@@ -419,6 +419,19 @@ export const tokenOut = name(
   z.strictObject({ accessToken: z.string(), tokenType: z.literal('Bearer'), expiresIn: z.int().describe('Seconds') }),
 );
 export const accountOut = name('Account', z.strictObject({ id: z.string(), email: z.string(), role }));
+export const homeOut = name(
+  'Home',
+  z.strictObject({
+    name: z.literal('Clipbook'),
+    version: z.string(),
+    documentation: z.string(),
+    description: z.string(),
+    problems: z.string(),
+    alive: z.string(),
+    ready: z.string(),
+    metrics: z.string(),
+  }),
+);
 export const aliveOut = name('Alive', z.strictObject({ status: z.literal('alive') }));
 export const readinessOut = name(
   'Readiness',

@@ -23,6 +23,7 @@ import { describeApi } from './openapi.js';
 import { createRequestIds } from './request-ids.js';
 import type { Method, Route } from './route.js';
 import { NO_ROUTE, ROUTES } from './routes/table.js';
+import { readScalar } from './scalar.js';
 import type { Expiring, HttpLog, Services } from './services.js';
 
 export interface HttpOptions {
@@ -122,6 +123,8 @@ export async function startHttpServer({
       slots: createSlots(limits.signInsAtOnceMax),
     },
     openApi: JSON.stringify(describeApi(ROUTES, options.version)),
+    version: options.version,
+    scalar: readScalar(),
     nowMs: () => nowMs,
     newRequestId: createRequestIds(),
     isDraining: () => isDraining,
@@ -142,10 +145,8 @@ export async function startHttpServer({
   };
   app.filter(onConnection);
   for (const route of ROUTES) {
-    register(app, route, (res, req) => take().begin(res, req, route, false));
-    if (route.method === 'GET') {
-      app.head(uwsPattern(route.path), (res, req) => take().begin(res, req, route, true));
-    }
+    register(app, route, handlerOf(take, route, false));
+    if (route.method === 'GET') app.head(uwsPattern(route.path), handlerOf(take, route, true));
   }
   app.any('/*', (res, req) => {
     const x = take();
@@ -182,6 +183,16 @@ export async function startHttpServer({
 }
 
 type Handler = (res: HttpResponse, req: HttpRequest) => void;
+
+function handlerOf(take: () => Exchange, route: Route, isHead: boolean): Handler {
+  if (route.spec.negotiates !== true) return (res, req) => take().begin(res, req, route, isHead);
+  return (res, req) => {
+    const x = take();
+    x.accept = req.getHeader('accept');
+    x.acceptEncoding = req.getHeader('accept-encoding');
+    x.begin(res, req, route, isHead);
+  };
+}
 
 const REGISTER: Readonly<Record<Method, 'get' | 'post' | 'patch' | 'del'>> = {
   GET: 'get',

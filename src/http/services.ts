@@ -18,6 +18,9 @@ export interface Services {
   readonly signIns: { readonly ofEmail: RateLimit; readonly ofAddress: RateLimit; readonly slots: Slots };
   /** The description, ready to send. */
   readonly openApi: string;
+  readonly version: string;
+  /** The library of the API page, compressed with gzip. */
+  readonly scalar: Buffer;
   /** Unix ms, a few hundred of them late at most. */
   nowMs(): number;
   newRequestId(): string;

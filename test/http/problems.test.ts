@@ -294,7 +294,7 @@ describe('bodies', () => {
 describe('paths and queries', () => {
   it('that are unknown are not found', async () => {
     for (const path of [
-      '/',
+      '/nothing',
       '/api/v1',
       '/api/v1/nothing',
       '/api/v1/coupon-books/',

@@ -18,7 +18,7 @@ export function build(): Build {
   const path = mkdtempSync(join(tmpdir(), 'clipbook-build-'));
   const remove = () => rmSync(path, { recursive: true, force: true });
   writeFileSync(join(path, 'package.json'), '{ "type": "module" }');
-  for (const name of ['node_modules', 'sql']) symlinkSync(join(ROOT, name), join(path, name));
+  for (const name of ['node_modules', 'sql', 'web']) symlinkSync(join(ROOT, name), join(path, name));
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
   const args = ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(path, 'dist')];
   const { status, stdout } = spawnSync(process.execPath, [compiler, ...args], { cwd: ROOT, encoding: 'utf8' });

@@ -27,7 +27,13 @@ const createBook = route({
   body: schemas.bookInput,
   bodyBytesMax: CREATE_BYTES_MAX,
   deadlineMs: STAGING_DEADLINE_MS,
-  answers: { 201: { description: 'The book; its path is in Location, its version in ETag', schema: schemas.bookOut } },
+  answers: {
+    201: {
+      description: 'The book; its path is in Location, its version in ETag',
+      schema: schemas.bookOut,
+      headers: ['Location', 'ETag'],
+    },
+  },
   problems: ['already-exists', 'book-invalid', 'not-possible', 'too-many-uploads'],
   handle(x, { initialCodes, ...input }) {
     const bookId = x.services.engine.newBookId(x.idempotencyScope());
@@ -149,7 +155,7 @@ const getBook = route({
   summary: 'A coupon book with its live counts',
   access: SERVERS,
   params: { id: schemas.bookId },
-  answers: { 200: { description: 'The book; its version is in ETag', schema: schemas.bookOut } },
+  answers: { 200: { description: 'The book; its version is in ETag', schema: schemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found'],
   handle(x) {
     x.query({ kind: 'getBook', bookId: asBookId(x.param(0)) }, (x, result) => {
@@ -171,7 +177,7 @@ const updateBook = route({
   ifMatch: true,
   params: { id: schemas.bookId },
   body: schemas.bookPatch,
-  answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut } },
+  answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch'],
   handle(x, body) {
     const ifVersion = versionAsked(x);

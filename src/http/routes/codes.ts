@@ -34,7 +34,11 @@ const generate = route({
   deadlineMs: STAGING_DEADLINE_MS,
   answers: {
     201: { description: 'They are in the book', schema: schemas.generatedOut },
-    202: { description: 'More than 10,000: a job makes them; `Location` is its address', schema: schemas.acceptedOut },
+    202: {
+      description: 'More than 10,000: a job makes them; `Location` is its address',
+      schema: schemas.acceptedOut,
+      headers: ['Location'],
+    },
   },
   problems: STAGING_PROBLEMS,
   handle(x, { quantity, codePattern = null }) {

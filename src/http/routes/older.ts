@@ -14,23 +14,25 @@ const TAG = 'Older paths';
 /** The codes come in memory; more of them go to POST /api/v1/coupon-books/{id}/codes. */
 const CODES_BYTES_MAX = 1024 * 1024;
 
-const ALIASES: readonly (readonly [Method, path: string, of: string])[] = [
-  ['POST', '/auth/token', 'signIn'],
-  ['POST', '/users', 'createUser'],
-  ['POST', '/coupons', 'createBook'],
-  ['POST', '/coupons/assign', 'assignRandomCode'],
-  ['POST', '/coupons/assign/{code}', 'assignCode'],
-  ['POST', '/coupons/lock/{code}', 'lockCode'],
-  ['POST', '/coupons/unlock/{code}', 'unlockCode'],
-  ['POST', '/coupons/redeem/{code}', 'redeemCode'],
-  ['GET', '/users/{userId}/coupons', 'listUserCodes'],
-  ['GET', '/coupons/user/{userId}', 'listUserCodes'],
+/** The ids are names that generated clients use, so they must not change. */
+const ALIASES: readonly (readonly [id: string, Method, path: string, of: string])[] = [
+  ['olderSignIn', 'POST', '/auth/token', 'signIn'],
+  ['olderCreateUser', 'POST', '/users', 'createUser'],
+  ['olderCreateBook', 'POST', '/coupons', 'createBook'],
+  ['olderAssignRandomCode', 'POST', '/coupons/assign', 'assignRandomCode'],
+  ['olderAssignCode', 'POST', '/coupons/assign/{code}', 'assignCode'],
+  ['olderLockCode', 'POST', '/coupons/lock/{code}', 'lockCode'],
+  ['olderUnlockCode', 'POST', '/coupons/unlock/{code}', 'unlockCode'],
+  ['olderRedeemCode', 'POST', '/coupons/redeem/{code}', 'redeemCode'],
+  ['olderListUserCodes', 'GET', '/users/{userId}/coupons', 'listUserCodes'],
+  ['olderListCodesOfUser', 'GET', '/coupons/user/{userId}', 'listUserCodes'],
 ];
 
 const withBookInBody = [
   route({
     ...specOf('uploadCodes'),
     id: 'olderCodes',
+    replacedBy: 'uploadCodes',
     path: '/coupons/codes',
     tag: TAG,
     params: {},
@@ -41,6 +43,7 @@ const withBookInBody = [
   route({
     ...specOf('generateCodes'),
     id: 'olderRandomCodes',
+    replacedBy: 'generateCodes',
     path: '/coupons/random-codes',
     tag: TAG,
     params: {},
@@ -51,13 +54,9 @@ const withBookInBody = [
 ];
 
 export const olderRoutes: readonly RouteSpec<unknown, unknown>[] = [
-  ...ALIASES.map(([method, path, of], index) => ({
-    ...specOf(of),
-    id: `older${index}${of}`,
-    method,
-    path,
-    tag: TAG,
-  })),
+  ...ALIASES.map(([id, method, path, of]): RouteSpec<unknown, unknown> => {
+    return { ...specOf(of), id, method, path, tag: TAG, replacedBy: of };
+  }),
   ...withBookInBody,
 ];
 

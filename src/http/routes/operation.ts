@@ -1,17 +1,9 @@
 /** What operators and readers of the API need. Section 11 of the contract. */
-import { z } from 'zod';
 import type { Verification } from '../../actor/engine.js';
-import { API_PAGE_CSS, API_PAGE_HTML, API_PAGE_JS } from '../api-page.js';
-import type { Exchange } from '../exchange.js';
-import { isProblemSlug, problemPage } from '../problem.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 
 const TAG = 'Operation';
-const HTML = 'text/html; charset=utf-8';
-/** Everything comes from this server, and nothing is inline. */
-const PAGE_HEADERS =
-  "\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\nReferrer-Policy: no-referrer";
 
 const livez = route({
   id: 'livez',
@@ -117,36 +109,6 @@ const openApi = route({
   handle: (x) => x.json(200, x.services.openApi),
 });
 
-const page = (id: string, path: string, type: string, content: string, summary: string): RouteSpec<unknown, unknown> =>
-  route({
-    id,
-    method: 'GET',
-    path,
-    tag: TAG,
-    summary,
-    access: 'public',
-    answers: { 200: { description: summary, schema: schemas.textOut, type: type.split(';')[0] ?? type } },
-    problems: [],
-    handle: (x: Exchange) => x.answer(200, type, content, PAGE_HEADERS),
-  });
-
-const problem = route({
-  id: 'problemPage',
-  method: 'GET',
-  path: '/problems/{slug}',
-  tag: TAG,
-  summary: 'What a problem means, and what to do about it',
-  access: 'public',
-  params: { slug: z.string().max(64) },
-  answers: { 200: { description: 'A page', schema: schemas.textOut, type: 'text/html' } },
-  problems: ['not-found'],
-  handle(x) {
-    const slug = x.param(0);
-    if (isProblemSlug(slug)) x.answer(200, HTML, problemPage(slug), PAGE_HEADERS);
-    else x.problem('not-found', 'There is no such problem.');
-  },
-});
-
 export const operationRoutes: readonly RouteSpec<unknown, unknown>[] = [
   livez,
   readyz,
@@ -154,8 +116,4 @@ export const operationRoutes: readonly RouteSpec<unknown, unknown>[] = [
   getVerification,
   metrics,
   openApi,
-  page('apiPage', '/api-docs', HTML, API_PAGE_HTML, 'A page to read and try the API'),
-  page('apiPageScript', '/api-docs/app.js', 'text/javascript; charset=utf-8', API_PAGE_JS, 'Its script'),
-  page('apiPageStyle', '/api-docs/style.css', 'text/css; charset=utf-8', API_PAGE_CSS, 'Its style'),
-  problem,
 ];

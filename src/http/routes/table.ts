@@ -6,6 +6,7 @@ import { couponRoutes } from './coupons.js';
 import { jobRoutes } from './jobs.js';
 import { olderRoutes } from './older.js';
 import { operationRoutes } from './operation.js';
+import { pageRoutes } from './pages.js';
 import { userRoutes } from './users.js';
 
 const SPECS: readonly RouteSpec<unknown, unknown>[] = [
@@ -15,6 +16,7 @@ const SPECS: readonly RouteSpec<unknown, unknown>[] = [
   ...couponRoutes,
   ...userRoutes,
   ...operationRoutes,
+  ...pageRoutes,
   ...olderRoutes,
 ];
 
@@ -26,7 +28,7 @@ export const NO_ROUTE: Route = compileRoute(
     id: 'noRoute',
     method: 'GET',
     path: '/*',
-    tag: '',
+    tag: 'Operation',
     summary: '',
     access: 'public',
     answers: {},

@@ -1,0 +1,18 @@
+/**
+ * The names that all examples share, so that they tell one story: Ada gets a code of a summer drop, locks it at the
+ * checkout and redeems it. The answer of one request can be sent as the next one.
+ */
+export const BOOK_ID = '019abe5c-6c00-7c3e-9d2f-5b1e8a4c7f10';
+export const JOB_ID = '019abe5d-1f40-74a1-8e0b-2c9d6f3a5b71';
+export const REDEMPTION_ID = '019abe61-52b8-7f0d-a3c4-8d1e6b2f9a05';
+export const VERIFICATION_ID = '3f0f8f6e-55a4-4b5c-9d3e-1f0a7c1d2e3f';
+export const ACCOUNT_ID = '019abe5b-0a10-7b6e-8f21-4d5c3b2a1908';
+
+export const CODE = 'WELCOME-2026';
+export const OTHER_CODE = 'VIP-0001';
+export const DRAWN_CODE = 'K7QM-2XWD-9TRH-4VNB';
+export const USER = 'ada';
+export const LOCK_ID = 12;
+
+/** The cursor of a page has no meaning to a caller; this one has the right form. */
+export const CURSOR = 'WzEsImhpc3RvcnkiLDEwNDFd';

@@ -1,0 +1,19 @@
+/** All examples, by operation id. An older path shows those of the operation that replaces it. */
+import { bookExamples } from './books.js';
+import { codeExamples } from './codes.js';
+import { couponExamples } from './coupons.js';
+import type { ExampleTable, OperationExamples } from './example.js';
+import { operationExamples } from './operation.js';
+import { userExamples } from './users.js';
+
+export const EXAMPLES: ExampleTable = {
+  ...bookExamples,
+  ...codeExamples,
+  ...couponExamples,
+  ...userExamples,
+  ...operationExamples,
+};
+
+export function examplesOf(id: string, replacedBy: string | undefined): OperationExamples {
+  return { ...(replacedBy === undefined ? {} : EXAMPLES[replacedBy]), ...EXAMPLES[id] };
+}
