@@ -14,11 +14,21 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** A program that is no npm package. It is asked for only when a test file names it. */
 interface Need {
   readonly program: string;
+  /** Programs that do as well, if they are there. */
+  readonly others: readonly string[];
   readonly aptPackage: string;
-  readonly brewPackage: string;
+  readonly brewPackage: readonly string[];
 }
 
-const NEEDS: readonly Need[] = [{ program: 'redis-server', aptPackage: 'redis-server', brewPackage: 'redis' }];
+const NEEDS: readonly Need[] = [
+  { program: 'redis-server', others: [], aptPackage: 'redis-server', brewPackage: ['redis'] },
+  {
+    program: 'chromium',
+    others: ['chromium-browser', 'google-chrome'],
+    aptPackage: 'chromium',
+    brewPackage: ['--cask', 'chromium'],
+  },
+];
 
 /** Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only slow each other down. */
 const FILES_AT_ONCE_MAX = 4;
@@ -39,7 +49,7 @@ function main(): void {
     console.error(`no test files (*.test.ts) in ${asked.length === 0 ? 'test' : asked.join(', ')}`);
     process.exit(1);
   }
-  const missing = NEEDS.filter((need) => isNamedIn(need.program, files) && !isOnPath(need.program) && !install(need));
+  const missing = NEEDS.filter((need) => isNamedIn(need.program, files) && !isThere(need) && !install(need));
   if (missing.length > 0) process.exit(1);
   run(files);
 }
@@ -84,6 +94,10 @@ function isNamedIn(program: string, files: readonly string[]): boolean {
   return files.some((file) => readFileSync(file, 'utf8').includes(program));
 }
 
+function isThere({ program, others }: Need): boolean {
+  return [program, ...others].some(isOnPath);
+}
+
 function isOnPath(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
@@ -104,6 +118,6 @@ function install(need: Need): boolean {
 
 function installCommand(need: Need): readonly string[] | null {
   if (isOnPath('apt-get')) return ['apt-get', 'install', '--yes', '--no-install-recommends', need.aptPackage];
-  if (isOnPath('brew')) return ['brew', 'install', need.brewPackage];
+  if (isOnPath('brew')) return ['brew', 'install', ...need.brewPackage];
   return null;
 }
