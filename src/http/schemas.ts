@@ -161,6 +161,7 @@ export const bookPatch = name(
   z
     .strictObject(settings)
     .partial()
+    .meta({ minProperties: 1 })
     .refine((patch) => Object.keys(patch).length > 0, 'At least one field is needed')
     .refine(endsAfterItBegins, END_RULE),
 );
@@ -197,7 +198,15 @@ export const unassignInput = name('UnassignInput', z.strictObject({ reason }));
 
 export const jobId = z.uuid('Not a UUID').toLowerCase().describe('Id of a job');
 
-const email = z.email().max(254);
+/** As zod's own, but for names of hosts: a part of one has at most 63 characters and ends with a letter or a digit. */
+const EMAIL =
+  /^[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$/;
+/** RFC 5321, section 4.5.3.1: 64 characters before the @, and 254 in all that a mail server takes. */
+const email = z
+  .email({ pattern: EMAIL })
+  .max(254)
+  .regex(/^[^@]{1,64}@/, 'At most 64 characters before the @')
+  .meta({ format: 'email' });
 export const credentials = name('Credentials', z.strictObject({ email, password: z.string().min(1).max(128) }));
 const role = z.enum(['admin', 'service', 'user']);
 export const accountInput = name(
