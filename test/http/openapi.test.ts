@@ -1,16 +1,25 @@
 /** The description is whole, consistent, and about what is served. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { PROBLEMS } from '../../src/http/problem.js';
 import { ROUTES } from '../../src/http/routes/table.js';
 import { ADMIN } from './memory-parts.js';
 import { type Served, serve } from './serve.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 type Json = Record<string, unknown>;
 interface Operation {
   readonly operationId: string;
   readonly tags: readonly string[];
   readonly summary: string;
+  readonly description: string;
+  readonly deprecated?: boolean;
   readonly security?: readonly Json[];
   readonly parameters: readonly {
     readonly name: string;
@@ -175,6 +184,50 @@ describe('the description', () => {
       const answer = await served.call(method, url, body === undefined ? { as: ADMIN } : { as: ADMIN, body });
       const description = api.paths[path]?.[method.toLowerCase()]?.responses[answer.status]?.description ?? '';
       assert.ok(description.includes(String(answer.json['type'])), `${url}: ${answer.text}`);
+    }
+  });
+
+  it('passes the linter; its only warnings are of paths in which a word and a code take the same place', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'clipbook-lint-'));
+    try {
+      const file = join(folder, 'openapi.json');
+      writeFileSync(file, JSON.stringify(api));
+      const { stdout } = spawnSync(
+        process.execPath,
+        [join(ROOT, 'node_modules/@redocly/cli/bin/cli.js'), 'lint', file, '--extends=recommended', '--format=json'],
+        { encoding: 'utf8', env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' } },
+      );
+      const { totals, problems } = JSON.parse(stdout) as {
+        totals: { errors: number };
+        problems: { ruleId: string; message: string }[];
+      };
+      assert.equal(totals.errors, 0, stdout);
+      assert.deepEqual([...new Set(problems.map(({ ruleId }) => ruleId))], ['no-ambiguous-paths']);
+      for (const { message } of problems) assert.match(message, /\/coupons\/\{code\}\//);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('says of a field with a default that a request may leave it out, and what it is then', () => {
+    const { properties, required } = bodyOf('createBook') as { properties: Record<string, Json>; required: string[] };
+    assert.deepEqual(
+      [properties['isActive']?.['default'], properties['redeemableBy']?.['default']],
+      [true, 'assignee'],
+    );
+    assert.ok(!required.includes('isActive'));
+    assert.ok((schema('Book')['required'] as string[]).includes('isActive'));
+  });
+
+  it('marks exactly the older paths as deprecated, each with the operation that replaces it', () => {
+    const ids = new Set(operations.map(({ operationId }) => operationId));
+    for (const { operationId, path, deprecated, description } of operations) {
+      const isOlder = /^\/(?:coupons|users|auth)\b/.test(path);
+      assert.equal(deprecated === true, isOlder, path);
+      if (!isOlder) continue;
+      assert.match(operationId, /^older[A-Z]/);
+      const replacedBy = /operation `(\w+)`/.exec(description)?.[1] ?? '';
+      assert.ok(ids.has(replacedBy), description);
     }
   });
 });
