@@ -2,6 +2,7 @@
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ADMIN } from '../support/api.js';
@@ -9,7 +10,9 @@ import type { Server } from '../support/server.js';
 
 const VERSION = '4.32.5';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const FOLDER = fileURLToPath(new URL(`../../node_modules/.cache/schemathesis-${VERSION}`, import.meta.url));
+/** Outside `node_modules`, which `npm ci` removes. */
+const CACHE = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+const FOLDER = join(CACHE, 'clipbook', `schemathesis-${VERSION}`);
 const PROGRAM = join(FOLDER, 'bin/st');
 
 /** Without installing anything. */
