@@ -62,10 +62,15 @@ function inline(schema: z.ZodType, io: Direction): Json {
   return rest;
 }
 
+/** Classes of characters that other languages do not know, and the control characters as everybody writes them. */
+const UNICODE_CONTROLS = /\\p\{C\}|\\p\{Cc\}\\p\{Cs\}/g;
+const CONTROLS = String.raw`\x00-\x1f\x7f-\x9f`;
+
 /** Takes away what is true but only noise to a reader, and writes "or null" in the short form. */
 function tidy(schema: Json, io: Direction): void {
   // The format says the same, and the expression for a date has 250 characters.
   if (schema['format'] === 'uuid' || schema['format'] === 'date-time') delete schema['pattern'];
+  if (typeof schema['pattern'] === 'string') schema['pattern'] = schema['pattern'].replace(UNICODE_CONTROLS, CONTROLS);
   if (io === 'output' && schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum'];
   if (io === 'output' && schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum'];
   if (schema['propertyNames'] !== undefined) delete schema['propertyNames'];

@@ -209,6 +209,16 @@ describe('the description', () => {
     }
   });
 
+  it('writes patterns that other languages understand, too', () => {
+    const patterns = valuesOf('pattern', api).map(String);
+    assert.ok(patterns.length > 0);
+    for (const pattern of patterns) assert.doesNotMatch(pattern, /\\p\{|\(\?[=!<]/, pattern);
+    const { properties } = bodyOf('assignCode') as { properties: Record<string, Json> };
+    const userId = new RegExp(String(properties['userId']?.['pattern']), 'u');
+    for (const text of ['ada', 'Ärzte-Café', 'u@x', '用户']) assert.match(text, userId);
+    for (const text of ['', 'a\0', 'a\u0085', 'a\n', 'a'.repeat(129)]) assert.doesNotMatch(text, userId);
+  });
+
   it('says of a field with a default that a request may leave it out, and what it is then', () => {
     const { properties, required } = bodyOf('createBook') as { properties: Record<string, Json>; required: string[] };
     assert.deepEqual(
