@@ -45,6 +45,11 @@ export interface Engine {
   newBookId(scope: string | null): BookId;
   /** Routed by the command's book or code. An unknown code is refused here. `reply` is called exactly once, never before this returns. */
   command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
+  /**
+   * Takes back the command that was given with this `reply`, if it has not left this thread. A command leaves no earlier than
+   * `setImmediate` after `command` was called. True: it will not happen, and `reply` is never called.
+   */
+  withdraw(reply: (reply: CommandReply) => void): boolean;
   /** True while any request would be refused for want of room, so that it need not be read. */
   isFull(): boolean;
   /** `shard` is needed for `listBooks` and `listUserCodes`, which ask one shard; the others are routed by book or code. */
