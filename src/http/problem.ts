@@ -204,6 +204,12 @@ export const PROBLEMS = {
     title: 'Too many at once',
     about: 'Too many uploads or generations are under way. Wait as long as `Retry-After` says.',
   },
+  'head-too-large': {
+    status: 431,
+    title: 'Headers too large',
+    about:
+      'The headers of the request are larger than 16 KiB. Large ones are mostly cookies of a shared domain, which this server does not need.',
+  },
   internal: {
     status: 500,
     title: 'Internal error',

@@ -53,6 +53,8 @@ export interface RouteSpec<Body, Query> {
   readonly bodyBytesMax?: number;
   /** It changes a book, so it takes an idempotency key and answers with `Commit-Seq`. */
   readonly change?: boolean;
+  /** It is a POST and changes nothing. */
+  readonly changesNothing?: boolean;
   /** Honours `If-Match`. */
   readonly ifMatch?: boolean;
   /** How long it may take, where that is not `COMMON_DEADLINE_MS`. */
@@ -102,6 +104,7 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
     bodyOptional: spec.bodyOptional ?? false,
     bodyBytesMax: streamed ? Number.POSITIVE_INFINITY : (spec.bodyBytesMax ?? BODY_BYTES_MAX),
     change: spec.change ?? false,
+    changes: spec.method !== 'GET' && spec.changesNothing !== true,
     deadlineMs: spec.deadlineMs ?? COMMON_DEADLINE_MS,
     handle: spec.handle,
   };
