@@ -69,11 +69,14 @@ export interface UploadReport {
   readonly count: number;
 }
 
-/** A failure that has an answer: `unavailable` is 503 (PostgreSQL away), `invalid` 422, `tooMany` 429, `keyReused` 422. */
+/**
+ * A failure that has an answer: `unavailable` is 503 (PostgreSQL away, nothing was changed), `outcomeUnknown` 503 (the connection to
+ * PostgreSQL broke during a change), `invalid` 422, `tooMany` 429, `keyReused` 422.
+ */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
-  readonly reason: 'unavailable' | 'invalid' | 'tooMany' | 'keyReused';
-  constructor(reason: 'unavailable' | 'invalid' | 'tooMany' | 'keyReused', message: string) {
+  readonly reason: 'unavailable' | 'outcomeUnknown' | 'invalid' | 'tooMany' | 'keyReused';
+  constructor(reason: ControlError['reason'], message: string) {
     super(message);
     this.reason = reason;
   }

@@ -294,6 +294,10 @@ export abstract class Answering {
         this.problem('idempotency-key-reused', error.message);
         return;
       }
+      if (error.reason === 'outcomeUnknown') {
+        this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
+        return;
+      }
       if (error.reason === 'tooMany') {
         this.retryLater('too-many-uploads', error.message, 5000);
         return;
