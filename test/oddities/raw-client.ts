@@ -29,8 +29,10 @@ export interface Script {
   readonly answers: number;
   /** Answers to HEAD, by their place: they have no body. */
   readonly heads?: readonly number[];
-  /** The next segment waits for one more answer, not only until the server has read the one before. */
-  readonly inTurn?: boolean;
+  /** By segment: how many answers it waits for. Without a number, it waits until the server has read the segment before. */
+  readonly after?: readonly number[];
+  /** The client cuts the connection after its last segment. */
+  readonly cut?: boolean;
 }
 
 /** Segments are in latin1, so that a test can send any byte. */
@@ -61,11 +63,13 @@ export async function converse({ port, settled }: RawClientOptions, script: Scri
 
   for (const [i, segment] of script.segments.entries()) {
     if (end !== null) break;
-    if (i > 0 && script.inTurn === true) await until(() => reader.answers.length >= i);
+    const awaited = script.after?.[i] ?? 0;
+    if (awaited > 0) await until(() => reader.answers.length >= awaited);
     else if (i > 0) await settled();
     await write(socket, segment);
   }
-  await until(() => reader.answers.length >= script.answers);
+  if (script.cut === true) await settled();
+  else await until(() => reader.answers.length >= script.answers);
   // What comes beyond the awaited answers is part of the picture as well.
   if (end === null) await settled();
   const conversation: Conversation = { answers: reader.answers, rest: reader.rest(), end: end ?? 'open' };

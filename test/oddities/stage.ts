@@ -1,11 +1,12 @@
 /** The real server with a book of codes that anybody may redeem, and a way to run one script against it. */
-import { type Api, connect } from '../support/api.js';
+import { Agent } from 'node:http';
+import { ADMIN, type Api, rawClient } from '../support/api.js';
 import { startServer, temporaryDirectory } from '../support/server.js';
 import type { Names } from './oddities.js';
 import { type Conversation, converse, type Script } from './raw-client.js';
 
 export interface Stage {
-  readonly api: Api;
+  readonly api: Pick<Api, 'call'>;
   readonly port: number;
   readonly token: string;
   /** Two codes that nobody has used yet. */
@@ -20,14 +21,15 @@ const CODES_AT_ONCE = 200;
 export async function openStage(env: Readonly<Record<string, string>> = {}): Promise<Stage> {
   const directory = await temporaryDirectory();
   const server = await startServer(directory.path, { HTTP_THREADS: '1', ...env });
-  const api = await connect(server.url);
+  // No kept-alive connections: the server ends them after ten idle seconds, and here some seconds are idle.
+  const client = rawClient(server.url, new Agent({ keepAlive: false }));
   const port = Number(new URL(server.url).port);
-  const signedIn = await fetch(`${server.url}/api/v1/auth/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{"email":"admin@admin.com","password":"Password1"}',
-  });
-  const { accessToken } = (await signedIn.json()) as { accessToken: string };
+  const signedIn = await client('POST', '/api/v1/auth/token', ADMIN, {});
+  const token = String(signedIn.body.accessToken);
+  const authorization = `Bearer ${token}`;
+  const api: Pick<Api, 'call'> = {
+    call: (method, path, body) => client(method, `/api/v1${path}`, body, { authorization }),
+  };
   const made = await api.call('POST', '/coupon-books', { name: 'Oddities', redeemableBy: 'bearer' });
   const spare: string[] = [];
   let count = 0;
@@ -58,11 +60,10 @@ export async function openStage(env: Readonly<Record<string, string>> = {}): Pro
   return {
     api,
     port,
-    token: accessToken,
-    names: async () => ({ token: accessToken, code: await take(), other: await take() }),
+    token,
+    names: async () => ({ token, code: await take(), other: await take() }),
     run: (script, to = port) => converse({ port: to, settled }, script),
     async stop() {
-      api.close();
       await server.stop();
       await directory.remove();
     },
