@@ -8,6 +8,6 @@
  */
 export const HEAD_BYTES_MAX = 16 * 1024;
 
-const LIBRARY_HEAD_BYTES_MAX = 64 * 1024;
+const LIBRARY_HEAD_BYTES_MAX = 24 * 1024;
 
 process.env['UWS_HTTP_MAX_HEADERS_SIZE'] = String(LIBRARY_HEAD_BYTES_MAX);
