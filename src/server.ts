@@ -19,6 +19,8 @@ import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
+// The HTTP threads load the library whose limit this sets.
+import './http/head-limit.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';

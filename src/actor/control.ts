@@ -51,6 +51,20 @@ export function createControl({
       }
     };
 
+  /** The same for a change. Where the connection broke after the change was sent, it may have been made. */
+  const orUnknown =
+    <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
+    (...args: Args): Promise<T> =>
+      orUnavailable(async (...all: Args) => {
+        try {
+          return await work(...all);
+        } catch (error) {
+          if (!isConnectionLost(error)) throw error;
+          log.warn({ err: error }, 'the connection to PostgreSQL broke during a change');
+          throw new ControlError('outcomeUnknown', 'The connection to the database broke.');
+        }
+      })(...args);
+
   async function projected(shard: ShardId, seq: Seq): Promise<void> {
     if (checkpoints.get(shard) >= seq) return;
     hurryProjector();
@@ -65,7 +79,7 @@ export function createControl({
 
   return {
     signIn: orUnavailable(accounts.signIn),
-    createUser: orUnavailable(accounts.create),
+    createUser: orUnknown(accounts.create),
     accountById: orUnavailable((id) => store.accountById(id)),
     history: orUnavailable(async (shard, code, dependsOn, beforeSeq, limit) => {
       await projected(shard, dependsOn);
@@ -77,12 +91,19 @@ export function createControl({
     uploadAbort: orUnavailable(uploads.uploadAbort),
     generate: orUnavailable(uploads.generate),
     discardBatch: orUnavailable(uploads.discardBatch),
-    generateJob: orUnavailable(jobs.generateJob),
+    generateJob: orUnknown(jobs.generateJob),
     job: orUnavailable(jobs.job),
-    cancelJob: orUnavailable(jobs.cancelJob),
+    cancelJob: orUnknown(jobs.cancelJob),
     verify: async () => verification.begin(),
     verification: async (id) => verification.get(id),
     readiness,
     metrics,
   };
+}
+
+/** As `pg` says it. A connection that was never made (ECONNREFUSED, a timeout of the pool) is none that was lost. */
+function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNRESET' || code === 'EPIPE' || error.message === 'Connection terminated unexpectedly';
 }

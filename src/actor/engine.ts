@@ -45,6 +45,11 @@ export interface Engine {
   newBookId(scope: string | null): BookId;
   /** Routed by the command's book or code. An unknown code is refused here. `reply` is called exactly once, never before this returns. */
   command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
+  /**
+   * Takes back the command that was given with this `reply`, if it has not left this thread. A command leaves no earlier than
+   * `setImmediate` after `command` was called. True: it will not happen, and `reply` is never called.
+   */
+  withdraw(reply: (reply: CommandReply) => void): boolean;
   /** True while any request would be refused for want of room, so that it need not be read. */
   isFull(): boolean;
   /** `shard` is needed for `listBooks` and `listUserCodes`, which ask one shard; the others are routed by book or code. */
@@ -64,11 +69,14 @@ export interface UploadReport {
   readonly count: number;
 }
 
-/** A failure that has an answer: `unavailable` is 503 (PostgreSQL away), `invalid` 422, `tooMany` 429, `keyReused` 422. */
+/**
+ * A failure that has an answer: `unavailable` is 503 (PostgreSQL away, nothing was changed), `outcomeUnknown` 503 (the connection to
+ * PostgreSQL broke during a change), `invalid` 422, `tooMany` 429, `keyReused` 422.
+ */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
-  readonly reason: 'unavailable' | 'invalid' | 'tooMany' | 'keyReused';
-  constructor(reason: 'unavailable' | 'invalid' | 'tooMany' | 'keyReused', message: string) {
+  readonly reason: 'unavailable' | 'outcomeUnknown' | 'invalid' | 'tooMany' | 'keyReused';
+  constructor(reason: ControlError['reason'], message: string) {
     super(message);
     this.reason = reason;
   }

@@ -7,6 +7,8 @@ export interface Pending<Waiter> {
   readonly count: number;
   /** Puts a waiter in; its id. */
   add(waiter: Waiter): number;
+  /** Who waits under that id, left in its place. */
+  get(id: number): Waiter | undefined;
   /** Takes it out; undefined when nobody waits under that id. */
   take(id: number): Waiter | undefined;
   /** Takes out all that `isWanted`, in no order. */
@@ -38,6 +40,7 @@ export function createPending<Waiter extends object>(): Pending<Waiter> {
       waiters[id] = waiter;
       return id;
     },
+    get: (id) => waiters[id],
     take,
     takeAll(isWanted) {
       const taken: Waiter[] = [];

@@ -7,6 +7,9 @@
  * wait for each other's batch come in step, and then each core is idle while the other works; with messages of 32
  * that is over, for 13 % more requests a second at 256 connections on two cores. A thread that has `mailboxMax` requests
  * under way gets no more: the caller is refused at once, which costs less than an answer that comes too late.
+ *
+ * The newest command always waits for the next command or for the end of the turn. Until then its caller can withdraw it:
+ * an HTTP parser that finds garbage behind a request closes the connection while that request is still in this thread.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { uuidv7 } from 'uuidv7';
@@ -62,6 +65,8 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     underWay: 0,
   }));
   const pending = createPending<Waiting>();
+  /** Commands whose code may be in several shards, until the first of them is asked. */
+  const toTry = new Set<(reply: CommandReply) => void>();
   let flushAsked = false;
   let hotBook: BookId | null = null;
   let hotShard = asShardId(0);
@@ -92,6 +97,11 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
 
   function post(link: ThreadLink): void {
     link.port?.postMessage(link.outgoing.take());
+  }
+
+  /** Makes room for one more request. Called before it is written, so that the newest one is never posted with its own turn. */
+  function makeRoom(link: ThreadLink): void {
+    if (link.outgoing.count >= MESSAGE_REQUESTS) post(link);
   }
 
   function takeAsked(id: number): Asked | undefined {
@@ -126,8 +136,28 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     origin: Parameters<Engine['command']>[1],
     reply: (reply: CommandReply) => void,
   ): void {
-    if ('bookId' in asked) sendCommand(shardOfHotBook(asked.bookId), asked, origin, reply);
-    else tryShards(asked.code, reply, (shard, done) => sendCommand(shard, asked, origin, done));
+    if ('bookId' in asked) {
+      sendCommand(shardOfHotBook(asked.bookId), asked, origin, reply);
+      return;
+    }
+    const shards = codes.find(asked.code);
+    const [only] = shards;
+    if (only === undefined) queueMicrotask(() => reply(codeNotFound));
+    else if (shards.length === 1) sendCommand(only, asked, origin, reply);
+    else tryLater(shards, asked, origin, reply);
+  }
+
+  /** The shards are asked one after the other, each with a reply of its own, which `withdraw` could not find: so not yet. */
+  function tryLater(
+    shards: readonly ShardId[],
+    asked: Command,
+    origin: Parameters<Engine['command']>[1],
+    reply: (reply: CommandReply) => void,
+  ): void {
+    toTry.add(reply);
+    setImmediate(() => {
+      if (toTry.delete(reply)) tryNext(shards, 0, reply, (shard, done) => sendCommand(shard, asked, origin, done));
+    });
   }
 
   function sendCommand(
@@ -143,8 +173,19 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     }
     const key = idempotency?.key ?? null;
     const link = linkOf(shard);
+    makeRoom(link);
     link.outgoing.command(id, shard, asked, caller, requestId, key, idempotency?.fingerprint ?? 0);
-    if (link.outgoing.count === MESSAGE_REQUESTS) post(link);
+  }
+
+  function withdraw(reply: (reply: CommandReply) => void): boolean {
+    if (toTry.delete(reply)) return true;
+    for (const { outgoing } of links) {
+      const id = outgoing.withdraw((id) => pending.get(id)?.reply === reply);
+      if (id === null) continue;
+      takeAsked(id);
+      return true;
+    }
+    return false;
   }
 
   function query(asked: Parameters<Engine['query']>[0], of: ShardId | null, reply: (reply: QueryReply) => void): void {
@@ -155,8 +196,8 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
         return;
       }
       const link = linkOf(shard);
+      makeRoom(link);
       link.outgoing.query(id, shard, asked);
-      if (link.outgoing.count === MESSAGE_REQUESTS) post(link);
     };
     if (of !== null) send(of, reply);
     else if (asked.kind === 'getCode') tryShards(asked.code, reply, send);
@@ -165,14 +206,14 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
   }
 
   /** Asks the shards that may have the code, one after the other, until one has it. Mostly there is one. */
-  function tryShards<Reply extends CommandReply | QueryReply>(
+  function tryShards(
     code: string,
-    reply: (reply: Reply) => void,
-    send: (shard: ShardId, done: (reply: Reply) => void) => void,
+    reply: (reply: QueryReply) => void,
+    send: (shard: ShardId, done: (reply: QueryReply) => void) => void,
   ): void {
     const shards = codes.find(code);
     const [only] = shards;
-    if (only === undefined) queueMicrotask(() => reply(codeNotFound as Reply));
+    if (only === undefined) queueMicrotask(() => reply(codeNotFound));
     else if (shards.length === 1) send(only, reply);
     else tryNext(shards, 0, reply, send);
   }
@@ -209,6 +250,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     shardOfBook: (bookId) => shardOfBook(bookId, shardCount),
     newBookId,
     command,
+    withdraw,
     query,
     isFull: () => links.every(({ underWay }) => underWay >= mailboxMax),
     connect(thread, port) {

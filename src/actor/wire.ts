@@ -29,10 +29,14 @@ const REQUEST = {
 const REPLY = { other: 0, drawn: 1, assigned: 2, redeemed: 3, locked: 4, unlocked: 5, unassigned: 6 } as const;
 /** Stands for a string that is no number. */
 const SAME = 0;
+/** Stands in the place of the id of a request that was withdrawn before it was sent. */
+const WITHDRAWN = -1;
 
 /** Requests of an HTTP thread to one shard thread. */
 export class RequestWriter {
   #fields: Field[] = [];
+  /** By request: where its id stands in `#fields`. The first `#count` are valid. */
+  readonly #idPlaces: number[] = [];
   #count = 0;
   #caller = '';
   #bookId = '';
@@ -55,8 +59,24 @@ export class RequestWriter {
     this.#bookId = '';
   }
 
+  /**
+   * Withdraws the newest request whose id `isMeant`, and returns its id; null when there is none. Its fields stay, because
+   * `SAME` in a later request may refer to them; the reader skips it.
+   */
+  withdraw(isMeant: (id: number) => boolean): number | null {
+    for (let i = this.#count - 1; i >= 0; i--) {
+      // In bounds: i < #count.
+      const place = this.#idPlaces[i] as number;
+      const id = this.#fields[place] as number;
+      if (id === WITHDRAWN || !isMeant(id)) continue;
+      this.#fields[place] = WITHDRAWN;
+      return id;
+    }
+    return null;
+  }
+
   query(id: number, shard: ShardId, query: Query): void {
-    this.#count++;
+    this.#idPlaces[this.#count++] = this.#fields.length + 1;
     this.#fields.push(REQUEST.query, id, shard, query);
   }
 
@@ -70,7 +90,7 @@ export class RequestWriter {
     fingerprint: number,
   ): void {
     const fields = this.#fields;
-    this.#count++;
+    this.#idPlaces[this.#count++] = fields.length + 1;
     fields.push(opcodeOf(command), id, shard, caller === this.#caller ? SAME : caller, requestId, key);
     this.#caller = caller;
     if (key !== null) fields.push(fingerprint);
@@ -161,7 +181,8 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
     const id = next() as number;
     const shard = asShardId(next() as number);
     if (opcode === REQUEST.query) {
-      requests.push({ kind: 'query', to, id, shard, query: next() as Query });
+      const query = next() as Query;
+      if (id !== WITHDRAWN) requests.push({ kind: 'query', to, id, shard, query });
       continue;
     }
     const named = next();
@@ -170,7 +191,8 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
     const key = next() as string | null;
     const idempotency = key === null ? null : { key, fingerprint: next() as number };
     const origin = { caller, requestId, idempotency };
-    requests.push({ kind: 'command', to, id, shard, origin, command: readCommand(opcode as number) });
+    const command = readCommand(opcode as number);
+    if (id !== WITHDRAWN) requests.push({ kind: 'command', to, id, shard, origin, command });
   }
   return requests;
 }

@@ -4,6 +4,19 @@
  * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do: an answer that comes
  * too late is dropped here, in one place.
  *
+ * How a connection goes on after an answer:
+ *
+ *     keep     the usual case. The library writes the answer and reads the next request
+ *     close    after a complete request: chunked, with `Connection: close`, or while the server drains. The answer is
+ *              written on `setImmediate`. Within the parser the library forgets to close when another request stands in
+ *              the same segment, and executes that one; when an answer is pending, it closes without executing
+ *     cut      in the handler of a head that makes what follows unsafe to read: the answer is written and the connection
+ *              closed, before the parser goes on. Only possible there, and not for HEAD
+ *     linger   the body is still to come. The answer is written, the rest of the body is read and dropped for a while, then the
+ *              connection is closed. Closing at once would reset the connection, and the client would lose the answer
+ *
+ * In the last three cases `ending` holds the response from the answer to the close.
+ *
  * A base class, against the habit of the house: both halves live and end with the same `res`, and a handler has one thing in its hand. As an
  * object of its own, this would need the exchange's `bodyDone`, caller and end, the exchange its `res` and `closes`.
  */
@@ -22,6 +35,7 @@ import {
   slugOfUnavailable,
   UNAVAILABLE_DETAIL,
 } from './problem.js';
+import { type RawShape, rawAnswer } from './raw-answer.js';
 import type { Services } from './services.js';
 import { statusLine } from './status-line.js';
 
@@ -53,8 +67,12 @@ export abstract class Answering {
   /** Nothing more of the request is to come. */
   protected bodyDone = true;
   protected isHead = false;
-  protected closes = false;
+  protected after: 'keep' | 'close' | 'cut' = 'keep';
   protected status = 200;
+  /** Answered, and the connection is not closed yet. */
+  protected ending: HttpResponse | null = null;
+  /** The library does not read from the socket. */
+  protected isPaused = false;
   /** Told that nobody wants the rest of a stream any more; null while no stream has begun. */
   protected onGone: (() => void) | null = null;
   private head: string | Uint8Array = '';
@@ -66,6 +84,10 @@ export abstract class Answering {
 
   /** The answer is out. */
   protected abstract finish(): void;
+  /** An answer is on its way out, or the rest of a body on its way in; `endNow` is called when that takes too long. */
+  protected abstract watchEnd(): void;
+  /** True where the caller's change may have been made, whatever goes wrong from here on. */
+  protected abstract get mayHaveChanged(): boolean;
   /** For the log; undefined once the exchange is over. */
   protected abstract get routeId(): string | undefined;
 
@@ -126,9 +148,12 @@ export abstract class Answering {
     if (this.res === null) return;
     // Half an answer is out already; only a cut connection tells that it is not whole.
     if (this.onGone !== null) return void this.res.close();
-    // What is still to come of the body is not wanted.
-    if (!this.bodyDone) this.closes = true;
     this.status = status;
+    if (this.after !== 'keep' || !this.bodyDone || this.services.isDraining()) {
+      this.sendLast(head, body);
+      return;
+    }
+    if (this.isPaused) this.resumeReading(this.res);
     this.head = head;
     this.payload = body;
     this.res.cork(this.flush);
@@ -137,16 +162,68 @@ export abstract class Answering {
   }
 
   private readonly flush = (): void => {
-    const { res, status } = this;
+    const { res } = this;
     if (res === null) return;
-    const closes = this.closes || this.services.isDraining();
     res.writeStatus(this.head);
-    // Without arguments there is no Content-Length, as 204 wants it; closing takes two.
-    if (status === 204 && !closes) res.endWithoutBody();
-    else if (status === 204) res.endWithoutBody(0, true);
-    else if (this.isHead) res.endWithoutBody(Buffer.byteLength(this.payload), closes);
-    else res.end(this.payload, closes);
+    if (this.isHead) {
+      // A length given to `endWithoutBody` leaves the answer pending for ever.
+      res.writeHeader('Content-Length', String(Buffer.byteLength(this.payload)));
+      res.endWithoutBody();
+    } else if (this.status === 204) res.endWithoutBody();
+    else res.end(this.payload);
   };
+
+  /** Sends the last answer of this connection. */
+  private sendLast(head: string | Uint8Array, body: string | Uint8Array): void {
+    const { res } = this;
+    if (res === null) return;
+    this.res = null;
+    this.ending = res;
+    if (!this.bodyDone) {
+      if (this.isPaused) this.resumeReading(res);
+      res.cork(() => res.writeStatus(rawAnswer(head, body, this.isHead ? 'headOnly' : 'whole')));
+      this.watchEnd();
+    } else if (this.after === 'cut' && !this.isHead) {
+      res.writeStatus(rawAnswer(head, body, 'sentAtOnce'));
+      this.endNow();
+    } else {
+      // The bytes of a hot answer are overwritten by the next one.
+      const [keptHead, keptBody] = [keep(head), keep(body)];
+      this.watchEnd();
+      setImmediate(() => this.closeWith(res, keptHead, keptBody));
+    }
+  }
+
+  private closeWith(res: HttpResponse, head: string | Uint8Array, body: string | Uint8Array): void {
+    // The connection broke, perhaps by the library, because of what followed the request. This may serve another one now.
+    if (this.ending !== res) return;
+    if (this.isHead || this.status === 204) {
+      const shape: RawShape = this.isHead ? 'headOnly' : 'noContent';
+      res.cork(() => res.writeStatus(rawAnswer(head, body, shape)));
+      this.endNow();
+      return;
+    }
+    this.ending = null;
+    res.cork(() => {
+      res.writeStatus(head);
+      res.end(body, true);
+    });
+    this.finish();
+  }
+
+  /** Closes the connection, and with it the exchange. Not within `onData`: the library would go on with a closed socket. */
+  protected endNow(): void {
+    const res = this.ending;
+    if (res === null) return;
+    this.ending = null;
+    res.close();
+    this.finish();
+  }
+
+  private resumeReading(res: HttpResponse): void {
+    this.isPaused = false;
+    res.resume();
+  }
 
   /**
    * Hands the response out for an answer that is written bit by bit; the taker ends it, then calls `finishStream`. Null
@@ -180,7 +257,7 @@ export abstract class Answering {
   }
 
   retryLater(slug: ProblemSlug, detail: string, afterMs: number, closes = false): void {
-    this.closes = closes || this.closes;
+    if (closes) this.closeAfter();
     this.problem(slug, detail, [], `\r\nRetry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`);
   }
 
@@ -223,6 +300,10 @@ export abstract class Answering {
         this.problem('idempotency-key-reused', error.message);
         return;
       }
+      if (error.reason === 'outcomeUnknown') {
+        this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
+        return;
+      }
       if (error.reason === 'tooMany') {
         this.retryLater('too-many-uploads', error.message, 5000);
         return;
@@ -231,12 +312,19 @@ export abstract class Answering {
       return;
     }
     this.services.log.error({ err: error, requestId: this.requestId, route: this.routeId }, 'a handler broke');
-    this.problem('internal', 'Something broke that should not.');
+    if (this.mayHaveChanged) this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
+    else this.problem('internal', 'Something broke that should not.');
   }
 
   /** For what makes the rest of the connection useless or unsafe. */
   refuseAndClose(slug: ProblemSlug, detail: string): void {
-    this.closes = true;
+    this.closeAfter();
     this.problem(slug, detail);
   }
+
+  private closeAfter(): void {
+    if (this.after === 'keep') this.after = 'close';
+  }
 }
+
+const keep = (bytes: string | Uint8Array): string | Uint8Array => (typeof bytes === 'string' ? bytes : bytes.slice());

@@ -2,10 +2,17 @@
  * A body too large to keep, handed on chunk by chunk. uWebSockets.js pushes, the reader pulls; between them is a queue.
  * When it holds enough the socket is paused, and TCP holds the sender back. A pause works from the next turn on: what the
  * kernel has of the connection still comes (its receive buffer, 6 or 32 MB at most), and that is the bound of the queue.
+ *
+ * uWebSockets.js ends a body that is slower than 16 kB/s after ten seconds, without an answer. A pause followed by `resume` starts
+ * its timeout anew, so a slow sender is served as long as it makes progress: `onProgress` moves our own deadline.
  */
 import { ByteQueue } from './byte-queue.js';
 
 const QUEUE_BYTES_MAX = 1024 * 1024;
+/** A sender has this long for the next `PROGRESS_BYTES_MIN`: 1 kB/s. Less than the library's ten seconds. */
+export const STREAM_WINDOW_MS = 6_000;
+const PROGRESS_BYTES_MIN = 6_000;
+const REARM_MS = 3_000;
 
 /** The stream ended before its body did. */
 export class BodyBroken extends Error {
@@ -26,13 +33,30 @@ export interface BodyStream {
 export interface BodyStreamOptions {
   pause(): void;
   resume(): void;
+  /** As much has come as keeps the stream alive for another `STREAM_WINDOW_MS`. */
+  onProgress(): void;
+  nowMs(): number;
 }
 
-export function createBodyStream({ pause, resume }: BodyStreamOptions): BodyStream {
+export function createBodyStream({ pause, resume, onProgress, nowMs }: BodyStreamOptions): BodyStream {
   const queue = new ByteQueue();
   let state: 'open' | 'ended' | 'broken' = 'open';
   let isPaused = false;
+  let progressBytes = 0;
+  let rearmedMs = nowMs();
   let waiter: { resolve(bytes: Uint8Array<ArrayBuffer> | null): void; reject(error: Error): void } | null = null;
+
+  function progressed(bytes: number, isLast: boolean): void {
+    progressBytes += bytes;
+    if (isLast || progressBytes >= PROGRESS_BYTES_MIN) {
+      progressBytes = 0;
+      onProgress();
+    }
+    if (isLast || isPaused || nowMs() - rearmedMs < REARM_MS) return;
+    rearmedMs = nowMs();
+    pause();
+    resume();
+  }
 
   function serve(): void {
     if (waiter === null) return;
@@ -61,6 +85,7 @@ export function createBodyStream({ pause, resume }: BodyStreamOptions): BodyStre
     },
     push(chunk, isLast) {
       if (state !== 'open') return;
+      progressed(chunk.byteLength, isLast);
       queue.push(new Uint8Array(chunk));
       if (isLast) state = 'ended';
       else if (!isPaused && queue.length >= QUEUE_BYTES_MAX) {

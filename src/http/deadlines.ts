@@ -25,6 +25,8 @@ export interface Deadlines<T> {
   unwatch(item: T): void;
   /** Calls `expire` for all that are overdue; each has to leave, or to be watched for longer. */
   tick(): void;
+  /** All that are watched, as they are now. */
+  all(): T[];
   readonly count: number;
 }
 
@@ -81,6 +83,11 @@ export function createDeadlines<T extends HasWatched<T>>({
       const now = nowMs();
       while (oldest !== null && oldest.watched.deadlineMs <= now) expire(oldest);
       for (const item of slow) if (item.watched.deadlineMs <= now) expire(item);
+    },
+    all() {
+      const items = [...slow];
+      for (let item = oldest; item !== null; item = item.watched.newer) items.push(item);
+      return items;
     },
     get count() {
       return listed + slow.size;

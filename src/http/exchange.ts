@@ -19,23 +19,23 @@ import type { Command, Origin, Query } from '../domain/command.js';
 import type { ShardId } from '../domain/ids.js';
 import { Answering, JSON_TYPE } from './answering.js';
 import type { Verdict } from './auth.js';
-import { type BodyStream, createBodyStream } from './body-stream.js';
+import { type BodyStream, createBodyStream, STREAM_WINDOW_MS } from './body-stream.js';
+import { BodyText } from './body-text.js';
 import { COMMON_DEADLINE_MS, type Watched } from './deadlines.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { HandledRoute } from './handled-route.js';
+import { HEAD_BYTES_MAX } from './head-limit.js';
 import { parseJsonBody } from './json-body.js';
-import { UNAVAILABLE_DETAIL } from './problem.js';
+import { validateParams } from './path-params.js';
+import { type ProblemSlug, UNAVAILABLE_DETAIL } from './problem.js';
 import { head, idempotencyKeyOf, isSaneRequestId, readHead } from './request-head.js';
 import type { Expiring, Services } from './services.js';
 import { fieldErrors } from './validation.js';
 
 /** Counted for a request whose connection broke; nobody reads it. */
 const CLIENT_GONE = 499;
-/** A stream whose sender says nothing for this long is given up: before uWebSockets.js cuts it off, with an answer. */
-const STREAM_SILENCE_MS = 6_000;
-
-/** Half as dear as a Buffer that is made for it. A byte order mark stays, and is then no JSON. */
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+/** How long the rest of a body is read and dropped after the answer, so that the client can read the answer. */
+const LINGER_MS = 5_000;
 
 export type ExchangeRoute = HandledRoute<Exchange>;
 
@@ -60,12 +60,14 @@ export class Exchange extends Answering implements Expiring {
   private idempotencyKey: string | null = '';
   private body: unknown;
   private text = '';
-  private chunks: Buffer[] | null = null;
-  private bodyBytes = 0;
+  private readonly bodyText = new BodyText();
   private judging = false;
   private verdict: Verdict | null = null;
   private hasToken = false;
+  private isChunked = false;
   private commanded = false;
+  /** Async work has begun. */
+  private working = false;
   private held = 0;
   private startedMs = 0;
 
@@ -82,6 +84,10 @@ export class Exchange extends Answering implements Expiring {
 
   protected override get routeId(): string | undefined {
     return this.route?.id;
+  }
+
+  protected override get mayHaveChanged(): boolean {
+    return this.commanded || (this.working && this.route?.changes === true);
   }
 
   // -- the request -------------------------------------------------------------------------------------------------
@@ -107,8 +113,22 @@ export class Exchange extends Answering implements Expiring {
     if (route.deadlineMs === COMMON_DEADLINE_MS) services.deadlines.watch(this);
     else services.deadlines.watchFor(this, route.deadlineMs);
 
+    this.isChunked = head.hasTransferEncoding;
+    if (head.closes || this.isChunked) this.after = 'close';
     if (head.refusal !== '') {
-      this.refuseAndClose('malformed-request', head.refusal);
+      this.after = 'cut';
+      this.problem('malformed-request', head.refusal);
+      return;
+    }
+    if (head.bytes > HEAD_BYTES_MAX) {
+      this.refuseUnread(res, 'head-too-large', `The headers may have ${HEAD_BYTES_MAX} bytes at most.`);
+      return;
+    }
+    // The library takes trailers for requests. A change waits until the segment is parsed; others don't need the body.
+    if (this.isChunked && !route.changes) {
+      this.after = 'cut';
+      if (this.url !== '') this.advance();
+      else this.problem('malformed-request', 'A GET or HEAD request takes no chunked body.');
       return;
     }
     if (services.isOverloaded()) {
@@ -123,17 +143,25 @@ export class Exchange extends Answering implements Expiring {
       return;
     }
     if (head.contentLength > route.bodyBytesMax) {
-      this.refuseBodySize(route);
+      this.refuseUnread(res, 'body-too-large', bodySizeDetail(route));
       return;
     }
     if (route.roles !== null) this.authenticate(head.authorization);
     if (route.streamed) this.incoming = this.openStream(res);
-    if (route.body !== null || route.streamed) {
-      this.bodyDone = false;
-      res.onData(this.onChunk);
-    }
+    if (route.body !== null || route.streamed || this.isChunked) this.awaitBody(res);
     // A complete body asks for its turn itself.
     if (this.bodyDone || route.streamed) this.advance();
+  }
+
+  private awaitBody(res: HttpResponse): void {
+    this.bodyDone = false;
+    res.onData(this.onChunk);
+  }
+
+  /** Refuses by the head alone. The client may be sending the body already, and has to be able to read the answer. */
+  private refuseUnread(res: HttpResponse, slug: ProblemSlug, detail: string): void {
+    this.awaitBody(res);
+    this.refuseAndClose(slug, detail);
   }
 
   /** Starts looking at the token; `advance` goes on when it is known. */
@@ -158,55 +186,72 @@ export class Exchange extends Answering implements Expiring {
   };
 
   private readonly onChunk = (chunk: ArrayBuffer, isLast: boolean): void => {
-    if (this.route === null || this.bodyDone) return;
-    if (this.res === null) {
-      if (isLast) this.bodyDone = true;
+    if (this.bodyDone) return;
+    const { res, route } = this;
+    if (res === null || route === null) {
+      if (isLast) this.bodyDropped();
       return;
     }
+    if (isLast && this.isChunked) this.pause(res);
     if (this.incoming !== null) {
-      this.extendDeadline(STREAM_SILENCE_MS);
       this.services.counters.add('uploadBytes', chunk.byteLength);
       this.bodyDone = isLast;
       this.incoming.push(chunk, isLast);
       return;
     }
-    this.bodyBytes += chunk.byteLength;
-    if (this.bodyBytes > this.route.bodyBytesMax) {
-      this.refuseBodySize(this.route);
-      return;
+    const text = this.bodyText.add(chunk, isLast, route.bodyBytesMax);
+    if (this.bodyText.bytes > route.bodyBytesMax) {
+      this.refuseAndClose('body-too-large', bodySizeDetail(route));
+      if (isLast) this.bodyDropped();
+    } else if (text !== null) {
+      this.bodyDone = true;
+      this.text = text;
+      this.advance();
     }
-    if (!isLast) {
-      this.chunks ??= [];
-      if (chunk.byteLength > 0) this.chunks.push(Buffer.from(chunk.slice(0)));
-      return;
-    }
-    this.bodyDone = true;
-    this.text = this.decode(chunk);
-    this.advance();
   };
 
-  private decode(last: ArrayBuffer): string {
-    if (this.chunks === null) return decoder.decode(last);
-    this.chunks.push(Buffer.from(last));
-    const text = decoder.decode(Buffer.concat(this.chunks));
-    this.chunks = null;
-    return text;
+  /** All of the body of a request that was answered before. */
+  private bodyDropped(): void {
+    this.bodyDone = true;
+    const { ending } = this;
+    setImmediate(() => {
+      if (this.ending === ending) this.endNow();
+    });
+  }
+
+  /** What comes next on the connection is not parsed until `resume`, or never when the connection ends with the answer. */
+  private pause(res: HttpResponse): void {
+    this.isPaused = true;
+    res.pause();
   }
 
   private openStream(res: HttpResponse): BodyStream {
     return createBodyStream({
       pause: () => {
-        if (this.res === res) res.pause();
+        if (this.res === res) this.pause(res);
       },
       resume: () => {
-        if (this.res === res) res.resume();
+        if (this.res !== res) return;
+        this.isPaused = false;
+        res.resume();
       },
+      onProgress: () => this.extendDeadline(STREAM_WINDOW_MS),
+      nowMs: this.services.nowMs,
     });
   }
 
   private readonly onAborted = (): void => {
-    this.res = null;
     this.bodyDone = true;
+    if (this.res === null) {
+      // It is answered, and `endNow` has closed the connection or the client has.
+      if (this.ending === null) return;
+      this.ending = null;
+      this.finish();
+      return;
+    }
+    this.res = null;
+    // The parser may have found something behind this request that ends the connection: the command must not happen then.
+    if (this.commanded && this.services.engine.withdraw(this.onCommandReply)) this.held--;
     this.status = CLIENT_GONE;
     this.services.counters.add('aborted', 1);
     this.incoming?.break();
@@ -270,19 +315,9 @@ export class Exchange extends Answering implements Expiring {
   }
 
   private areParamsValid(route: ExchangeRoute): boolean {
-    for (let i = 0; i < route.paramSchemas.length; i++) {
-      const raw = this.params[i] as string;
-      if (route.usualParams[i]?.(raw) === true) continue;
-      const decoded = raw.includes('%') ? decodePercent(raw) : raw;
-      const parsed = decoded === null ? null : route.paramSchemas[i]?.safeParse(decoded);
-      if (parsed?.success !== true) {
-        const message = parsed?.error?.issues[0]?.message ?? 'Not a valid percent-encoding';
-        this.invalid([{ path: route.paramNames[i] ?? '', message }]);
-        return false;
-      }
-      this.params[i] = parsed.data;
-    }
-    return true;
+    const error = validateParams(route, this.params);
+    if (error !== null) this.invalid([error]);
+    return error === null;
   }
 
   private isOwnUser(route: ExchangeRoute): boolean {
@@ -297,8 +332,6 @@ export class Exchange extends Answering implements Expiring {
   param(index: number): string {
     return this.params[index] ?? '';
   }
-
-  // -- guesses -----------------------------------------------------------------------------------------------------
 
   private isGuessing(): boolean {
     const { misses, counters } = this.services;
@@ -381,6 +414,8 @@ export class Exchange extends Answering implements Expiring {
 
   /** The same as promises, for what is not hot; to be used within `run`. */
   askCommand(command: Command, origin: Origin): Promise<CommandReply> {
+    // The caller was told, or is gone: nothing must happen any more.
+    if (this.res === null) return Promise.resolve({ kind: 'unavailable', reason: 'overloaded', retryAfterMs: 1000 });
     this.commanded = true;
     return new Promise((resolve) => this.services.engine.command(command, origin, resolve));
   }
@@ -389,23 +424,24 @@ export class Exchange extends Answering implements Expiring {
     return new Promise((resolve) => this.services.engine.query(query, shard, resolve));
   }
 
-  /** Async work whose failure is answered, and during which the exchange stays this one. */
+  /**
+   * Async work whose failure is answered, and during which the exchange stays this one. It begins when all of the segment is
+   * parsed: what follows the request in it may end the connection, and then the work must not be done.
+   */
   run(work: () => Promise<void>): void {
     this.held++;
-    void work()
-      .catch((error: unknown) => this.fail(error))
-      .finally(() => this.letGo());
+    setImmediate(() => {
+      if (this.res === null) return this.letGo();
+      this.working = true;
+      void work()
+        .catch((error: unknown) => this.fail(error))
+        .finally(() => this.letGo());
+    });
   }
-
-  // -- refusals ----------------------------------------------------------------------------------------------------
 
   private refuseToken(detail: string): void {
     const error = this.hasToken ? ', error="invalid_token"' : '';
     this.problem('unauthenticated', detail, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
-  }
-
-  private refuseBodySize(route: ExchangeRoute): void {
-    this.refuseAndClose('body-too-large', `The body may have ${route.bodyBytesMax} bytes at most.`);
   }
 
   // -- the end -----------------------------------------------------------------------------------------------------
@@ -415,16 +451,30 @@ export class Exchange extends Answering implements Expiring {
     if (this.res !== null) this.services.deadlines.watchFor(this, ms);
   }
 
+  protected override watchEnd(): void {
+    this.services.deadlines.watchFor(this, LINGER_MS);
+  }
+
+  /** The server stops. Answers a change whose outcome is not known; the others see a cut connection. */
+  giveUp(): void {
+    if (this.bodyDone && this.mayHaveChanged) this.expire();
+  }
+
   expire(): void {
+    if (this.res === null) {
+      this.services.deadlines.unwatch(this);
+      this.endNow();
+      return;
+    }
     this.services.counters.add('timedOut', 1);
     if (!this.bodyDone) {
       if (this.incoming !== null && !this.incoming.isStarving()) {
-        this.extendDeadline(STREAM_SILENCE_MS);
+        this.extendDeadline(STREAM_WINDOW_MS);
         return;
       }
       this.refuseAndClose('request-timeout', 'The body of the request did not arrive in time.');
       this.incoming?.break();
-    } else if (this.commanded) {
+    } else if (this.mayHaveChanged) {
       this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
     } else {
       this.retryLater('overloaded', 'This could not be answered in time; nothing was changed.', 1000);
@@ -441,7 +491,7 @@ export class Exchange extends Answering implements Expiring {
 
   private letGo(): void {
     this.held--;
-    if (this.held === 0 && this.res === null) this.release();
+    if (this.held === 0 && this.res === null && this.ending === null) this.release();
   }
 
   /** Back to the pool, if nobody can call it any more. */
@@ -461,12 +511,13 @@ export class Exchange extends Answering implements Expiring {
     this.rawQuery = '';
     this.body = undefined;
     this.text = '';
-    this.chunks = null;
-    this.bodyBytes = 0;
+    this.bodyText.clear();
     this.verdict = null;
     this.hasToken = false;
     this.commanded = false;
-    this.closes = false;
+    this.working = false;
+    this.isPaused = false;
+    this.after = 'keep';
     this.status = 200;
     this.recycle(this);
   }
@@ -474,10 +525,4 @@ export class Exchange extends Answering implements Expiring {
 
 function nothing(): void {}
 
-function decodePercent(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
-}
+const bodySizeDetail = ({ bodyBytesMax }: ExchangeRoute): string => `The body may have ${bodyBytesMax} bytes at most.`;

@@ -22,6 +22,8 @@ export interface HandledRoute<Exchange> {
   readonly bodyOptional: boolean;
   readonly bodyBytesMax: number;
   readonly change: boolean;
+  /** It may change something, be it in a book or not. */
+  readonly changes: boolean;
   readonly deadlineMs: number;
   handle(x: Exchange, body: unknown, query: unknown): void;
 }

@@ -204,14 +204,15 @@ function answeredSchemas(routes: readonly Route[]): ReadonlySet<z.ZodType> {
 
 /** What a route can answer because of what it is. */
 export function commonProblems(route: Route): ProblemSlug[] {
-  const slugs: ProblemSlug[] = ['malformed-request', 'overloaded', 'internal'];
+  const slugs: ProblemSlug[] = ['malformed-request', 'head-too-large', 'overloaded', 'internal'];
   if (route.roles !== null) slugs.push('unauthenticated', 'forbidden', 'unavailable');
   if (route.paramNames.length > 0 || route.query !== null) slugs.push('validation');
   if (route.body !== null) slugs.push('validation', 'unsupported-media-type');
   if (route.body !== null || route.streamed) slugs.push('body-too-large', 'request-timeout');
   if (route.change) {
-    slugs.push('bad-idempotency-key', 'idempotency-key-reused', 'no-room', 'draining', 'outcome-unknown');
+    slugs.push('bad-idempotency-key', 'idempotency-key-reused', 'no-room', 'draining');
   }
+  if (route.changes) slugs.push('outcome-unknown');
   if (route.guessable) slugs.push('too-many-misses');
   return slugs;
 }

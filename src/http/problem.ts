@@ -271,6 +271,13 @@ export const PROBLEMS = {
     about: 'Too many uploads or generations are under way. Nothing was changed.',
     remedy: 'Wait as long as `Retry-After` says, and run fewer of them at once.',
   },
+  'head-too-large': {
+    status: 431,
+    title: 'Headers too large',
+    about:
+      'The headers of the request are larger than 16 KiB. Large ones are mostly cookies of a shared domain, which this server does not need.',
+    remedy: 'Send fewer or smaller headers. Serve the API from a host for which no cookies are set.',
+  },
   internal: {
     status: 500,
     title: 'Internal error',

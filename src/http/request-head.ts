@@ -19,6 +19,10 @@ export interface Head {
   /** -1: not given. */
   contentLength: number;
   hasTransferEncoding: boolean;
+  /** The client says that this is its last request on the connection. */
+  closes: boolean;
+  /** Of names and values, with their separators. */
+  bytes: number;
   /** What makes it unsafe to read on, as a sentence; '' if nothing. The connection is to be closed then. */
   refusal: string;
 }
@@ -32,6 +36,8 @@ export const head: Head = {
   ifMatch: '',
   contentLength: -1,
   hasTransferEncoding: false,
+  closes: false,
+  bytes: 0,
   refusal: '',
 };
 
@@ -45,6 +51,8 @@ export function readHead(req: HttpRequest): void {
   head.ifMatch = '';
   head.contentLength = -1;
   head.hasTransferEncoding = false;
+  head.closes = false;
+  head.bytes = 0;
   head.refusal = '';
   req.forEach(readHeader);
   if (head.hasTransferEncoding && head.contentLength >= 0) {
@@ -52,11 +60,18 @@ export function readHead(req: HttpRequest): void {
   }
 }
 
+/** Of a header line: colon, blank, carriage return and line feed. */
+const SEPARATORS_BYTES = 4;
+
 /** `name` is in lower case. Compared by length first: most headers are none of ours. */
 function readHeader(name: string, value: string): void {
+  head.bytes += name.length + value.length + SEPARATORS_BYTES;
   switch (name.length) {
     case 8:
       if (name === 'if-match') head.ifMatch = value;
+      break;
+    case 10:
+      if (name === 'connection' && value !== 'keep-alive') head.closes ||= CLOSE_OPTION.test(value);
       break;
     case 12:
       if (name === 'content-type') head.contentType = value;
@@ -79,12 +94,17 @@ function readHeader(name: string, value: string): void {
     case 17:
       if (name === 'x-idempotency-key') head.otherIdempotencyKey = value === '' ? ' ' : value;
       else if (name === 'transfer-encoding') {
+        if (head.hasTransferEncoding || value.toLowerCase() !== 'chunked') {
+          head.refusal = 'The only Transfer-Encoding that is taken is chunked, once.';
+        }
         head.hasTransferEncoding = true;
-        if (value.toLowerCase() !== 'chunked') head.refusal = 'The only Transfer-Encoding that is taken is chunked.';
       }
       break;
   }
 }
+
+/** uWebSockets.js closes for the plain value alone; `Connection` is a list. */
+const CLOSE_OPTION = /(?:^|,)\s*close\s*(?:,|$)/i;
 
 function readContentLength(value: string): void {
   const length = wholeNumber(value);

@@ -64,6 +64,8 @@ export interface RouteSpec<Body, Query> {
   readonly bodyBytesMax?: number;
   /** It changes a book, so it takes an idempotency key and answers with `Commit-Seq`. */
   readonly change?: boolean;
+  /** It is a POST and changes nothing. */
+  readonly changesNothing?: boolean;
   /** Honours `If-Match`. */
   readonly ifMatch?: boolean;
   /** Looks at `Accept` and `Accept-Encoding`, which are not read for others. */
@@ -115,6 +117,7 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
     bodyOptional: spec.bodyOptional ?? false,
     bodyBytesMax: streamed ? Number.POSITIVE_INFINITY : (spec.bodyBytesMax ?? BODY_BYTES_MAX),
     change: spec.change ?? false,
+    changes: spec.method !== 'GET' && spec.changesNothing !== true,
     deadlineMs: spec.deadlineMs ?? COMMON_DEADLINE_MS,
     handle: spec.handle,
   };

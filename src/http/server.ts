@@ -5,6 +5,8 @@
  * A stop has two steps: `stopAccepting` closes the listening socket (and from then on every answer ends its connection),
  * `close` waits for what was accepted and cuts the rest off.
  */
+// Before the library is loaded.
+import './head-limit.js';
 import {
   App,
   type HttpRequest,
@@ -176,6 +178,9 @@ export async function startHttpServer({
       const untilMs = performance.now() + limits.drainMs;
       while (deadlines.count > 0 && performance.now() < untilMs)
         await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const x of deadlines.all()) x.giveUp();
+      // Last answers are written on `setImmediate`.
+      await new Promise((resolve) => setTimeout(resolve, 10));
       clearInterval(ticker);
       app.close();
     },

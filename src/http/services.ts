@@ -35,6 +35,8 @@ export interface Expiring {
   readonly watched: Watched<Expiring>;
   /** The deadline has passed. */
   expire(): void;
+  /** The server stops, and nothing is waited for any more. */
+  giveUp(): void;
 }
 
 export interface HttpLog {

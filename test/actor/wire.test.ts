@@ -54,6 +54,28 @@ test('commands and queries arrive as they were sent, in their order, over severa
   }
 });
 
+test('a withdrawn request does not arrive, and the ones behind it arrive whole', () => {
+  const withdrawn = new Set([0, 3, 11]);
+  const writer = new RequestWriter();
+  commands.forEach((command, i) => {
+    writer.command(i, shard, command, 'till', `r${i}`, i % 2 === 0 ? `k${i}` : null, i);
+    if (withdrawn.has(i))
+      assert.equal(
+        writer.withdraw((id) => id === i),
+        i,
+      );
+  });
+  assert.equal(
+    writer.withdraw((id) => withdrawn.has(id)),
+    null,
+  );
+  const arrived = readRequests(structuredClone(writer.take()), 1);
+  assert.deepEqual(
+    arrived.map((request) => (request.kind === 'command' ? [request.id, request.command, request.origin.caller] : [])),
+    commands.map((command, i) => [i, command, 'till']).filter(([i]) => !withdrawn.has(i as number)),
+  );
+});
+
 const done = (outcome: Outcome, replayed = false): CommandReply => ({
   kind: 'done',
   outcome,

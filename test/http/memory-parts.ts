@@ -51,6 +51,7 @@ export function createMemoryEngine(): MemoryEngine {
   const codes = new Map<string, CodeView>();
   const remembered = new Map<string, { fingerprint: number; reply: CommandReply }>();
   const held: (() => void)[] = [];
+  const unsent = new Map<(reply: CommandReply) => void, NodeJS.Immediate>();
   let ids = 0;
   let seq = 0;
 
@@ -79,10 +80,20 @@ export function createMemoryEngine(): MemoryEngine {
       return asBookId(`0193a3b0-7c00-7000-8000-${ids.toString(16).padStart(12, '0')}`);
     },
     command(command, origin, reply) {
-      engine.commands.push({ command, origin });
-      const given = takeNext() as CommandReply | null;
-      const answer = given ?? once(command, origin);
-      later(() => reply(answer));
+      // As the router does: a command leaves the HTTP thread at the end of the turn.
+      const leaving = setImmediate(() => {
+        unsent.delete(reply);
+        engine.commands.push({ command, origin });
+        const given = takeNext() as CommandReply | null;
+        const answer = given ?? once(command, origin);
+        later(() => reply(answer));
+      });
+      unsent.set(reply, leaving);
+    },
+    withdraw(reply) {
+      const leaving = unsent.get(reply);
+      clearImmediate(leaving);
+      return unsent.delete(reply);
     },
     query(asked, shard, reply) {
       engine.queries.push(asked);

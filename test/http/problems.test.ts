@@ -137,14 +137,14 @@ describe('an engine or a control plane that can not answer', () => {
     assert.equal((fields as { requestId: string }).requestId, answer.headers.get('x-request-id'));
   });
 
-  it('an engine that answers something else is 500, and the server goes on', async () => {
+  it('an engine whose answer to a change makes no sense leaves the outcome unknown, and the server goes on', async () => {
     const { call, engine } = served;
     const done = { kind: 'done', shard: 0, seq: 1, replayed: false, outcome: { kind: 'archived' } };
     engine.next = done as unknown as NonNullable<typeof engine.next>;
     assertProblem(
       await call('POST', '/api/v1/coupons/any/redeem', { as: ADMIN, body: { userId: 'u' } }),
-      500,
-      'internal',
+      503,
+      'outcome-unknown',
     );
     assert.equal((await call('GET', '/livez')).status, 200);
   });

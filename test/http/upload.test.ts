@@ -164,7 +164,13 @@ describe('an upload', () => {
 
 describe('a body stream', () => {
   const pressure: string[] = [];
-  const stream = () => createBodyStream({ pause: () => pressure.push('pause'), resume: () => pressure.push('resume') });
+  const stream = () =>
+    createBodyStream({
+      pause: () => pressure.push('pause'),
+      resume: () => pressure.push('resume'),
+      onProgress: () => undefined,
+      nowMs: () => 0,
+    });
   const bytes = (length: number): ArrayBuffer => new ArrayBuffer(length);
 
   it('hands on what comes, then the end', async () => {

@@ -187,10 +187,22 @@ describe('headers', () => {
     }
   });
 
-  it('of up to 4,096 bytes are taken, more are refused', async () => {
-    const get = (filler: string): string => `GET /livez HTTP/1.1\r\nHost: h\r\n${filler}\r\n\r\n`;
-    assert.equal(statusOf(await served.raw(get(`X-Filler: ${'a'.repeat(3900)}`), 'alive')), 200);
-    assert.equal(statusOf(await served.raw(get(`X-Filler: ${'a'.repeat(4200)}`))), 431);
+  it('of up to 16,384 bytes are taken, more are refused with a problem', async () => {
+    const get = (size: number): string => {
+      const fixed = 'Host: h\r\nX-Filler: \r\n'.length;
+      return `GET /livez HTTP/1.1\r\nHost: h\r\nX-Filler: ${'a'.repeat(size - fixed)}\r\n\r\n`;
+    };
+    assert.equal(statusOf(await served.raw(get(16_384), 'alive')), 200);
+    const answer = await served.raw(get(16_385));
+    assert.equal(statusOf(answer), 431);
+    assert.match(answer, /\/problems\/head-too-large/);
+    assert.match(answer, /Connection: close/);
+  });
+
+  it('of more than 24,576 bytes are refused by the library, without a problem', async () => {
+    const answer = await served.raw(`GET /livez HTTP/1.1\r\nHost: h\r\nX-Filler: ${'a'.repeat(25_000)}\r\n\r\n`);
+    assert.equal(statusOf(answer), 431);
+    assert.match(answer, /Request Header Fields Too Large/);
   });
 
   it('of up to 90 fields are taken, more than 100 are refused', async () => {

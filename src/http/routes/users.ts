@@ -13,6 +13,7 @@ const signIn = route({
   tag: TAG,
   summary: 'Get an access token',
   access: 'public',
+  changesNothing: true,
   body: schemas.credentials,
   answers: { 200: { description: 'The token', schema: schemas.tokenOut } },
   problems: ['wrong-credentials', 'too-many-sign-ins'],
