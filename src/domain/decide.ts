@@ -350,7 +350,7 @@ function updateBook(
   const found = state.book(bookId);
   if (found === undefined) return bookNotFound();
   const { book } = found;
-  if (ifVersion !== null && ifVersion !== book.version) return versionMismatch();
+  if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
   if (book.archivedMs !== null) return bookArchived();
   const settings: BookSettings = { ...book.settings, ...patch };
   const invalid = refuseSettings(settings);
@@ -372,7 +372,7 @@ function archiveBook(
   const book = state.book(bookId)?.book;
   if (book === undefined) return bookNotFound();
   if (book.archivedMs !== null) return { kind: 'decision', bookId, events: [], outcome: { kind: 'archived' } };
-  if (ifVersion !== null && ifVersion !== book.version) return versionMismatch();
+  if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
   const archived: Book = { ...book, version: book.version + 1, updatedMs: nowMs, archivedMs: nowMs };
   return {
     kind: 'decision',

@@ -56,7 +56,7 @@ export function readHead(req: HttpRequest): void {
 function readHeader(name: string, value: string): void {
   switch (name.length) {
     case 8:
-      if (name === 'if-match') head.ifMatch = value;
+      if (name === 'if-match') head.ifMatch = joined(head.ifMatch, value);
       break;
     case 12:
       if (name === 'content-type') head.contentType = value;
@@ -85,6 +85,9 @@ function readHeader(name: string, value: string): void {
       break;
   }
 }
+
+/** A list may come in several headers (RFC 9110, section 5.3). An empty one is not the same as none. */
+const joined = (before: string, value: string): string => (before === '' ? value || ' ' : `${before}, ${value}`);
 
 function readContentLength(value: string): void {
   const length = wholeNumber(value);
