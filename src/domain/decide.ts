@@ -16,7 +16,7 @@
  *
  * A lease ends at `untilMs`, to the millisecond: `expireLeases` is applied before the commands of the same moment.
  */
-import { type Book, type BookSettings, redemptionsPerCodeMax } from './book.js';
+import { type Book, type BookSettings, type Contradiction, contradictionIn, redemptionsPerCodeMax } from './book.js';
 import { AVAILABLE } from './code-table.js';
 import type { Command, Origin } from './command.js';
 import type { Change, CodeEvent, DomainEvent } from './event.js';
@@ -446,18 +446,14 @@ function refuseMoreRedemptions(state: ShardState, book: BookState, userId: strin
   );
 }
 
+const CONTRADICTIONS: Readonly<Record<Contradiction, string>> = {
+  endsBeforeItBegins: 'endDate must be after startDate.',
+  countWithoutMultiple: 'maxRedemptionsPerCode needs allowMultipleRedemptions.',
+};
+
 function refuseSettings(settings: BookSettings): Refusal | null {
-  const { startMs, endMs } = settings;
-  if (startMs !== null && endMs !== null && endMs <= startMs)
-    return refuse('bookInvalid', 'endDate must be after startDate.');
-  if (
-    !settings.allowMultipleRedemptions &&
-    settings.maxRedemptionsPerCode !== null &&
-    settings.maxRedemptionsPerCode > 1
-  ) {
-    return refuse('bookInvalid', 'maxRedemptionsPerCode above 1 needs allowMultipleRedemptions.');
-  }
-  return null;
+  const found = contradictionIn(settings);
+  return found === null ? null : refuse('bookInvalid', CONTRADICTIONS[found]);
 }
 
 function isUsers(state: ShardState, index: number, userId: string): boolean {

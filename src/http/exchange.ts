@@ -12,6 +12,7 @@
  * This half is the request's way to its handler and the exchange's end; what is answered, and how, is in answering.ts.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import { isUtf8 } from 'node:buffer';
 // The global of this name is a getter, which is called each time.
 import { performance } from 'node:perf_hooks';
 import type { CommandReply, Done, QueryReply, QueryResult } from '../actor/engine.js';
@@ -56,7 +57,8 @@ export class Exchange extends Answering implements Expiring {
   private rawQuery = '';
   private idempotencyKey: string | null = '';
   private body: unknown;
-  private text = '';
+  /** Null: it is not UTF-8. */
+  private text: string | null = '';
   private chunks: Buffer[] | null = null;
   private bodyBytes = 0;
   private judging = false;
@@ -182,10 +184,10 @@ export class Exchange extends Answering implements Expiring {
     this.advance();
   };
 
-  private decode(last: ArrayBuffer): string {
-    if (this.chunks === null) return decoder.decode(last);
+  private decode(last: ArrayBuffer): string | null {
+    if (this.chunks === null) return decodeUtf8(last);
     this.chunks.push(Buffer.from(last));
-    const text = decoder.decode(Buffer.concat(this.chunks));
+    const text = decodeUtf8(Buffer.concat(this.chunks));
     this.chunks = null;
     return text;
   }
@@ -231,9 +233,10 @@ export class Exchange extends Answering implements Expiring {
       query = parsed.data;
     }
     if (route.body !== null) {
-      const usual = this.contentType === JSON_TYPE ? (route.usualBody?.(this.text) ?? null) : null;
+      const { text } = this;
+      const usual = this.contentType === JSON_TYPE && text !== null ? (route.usualBody?.(text) ?? null) : null;
       if (usual === null) {
-        const parsed = parseJsonBody(route.body, this.text, this.contentType, route.bodyOptional);
+        const parsed = parseJsonBody(route.body, text, this.contentType, route.bodyOptional);
         if (parsed.kind === 'problem') {
           this.problem(parsed.slug, parsed.detail, parsed.errors);
           return;
@@ -270,7 +273,7 @@ export class Exchange extends Answering implements Expiring {
     for (let i = 0; i < route.paramSchemas.length; i++) {
       const raw = this.params[i] as string;
       if (route.usualParams[i]?.(raw) === true) continue;
-      const decoded = raw.includes('%') ? decodePercent(raw) : raw;
+      const decoded = decodePercent(raw);
       const parsed = decoded === null ? null : route.paramSchemas[i]?.safeParse(decoded);
       if (parsed?.success !== true) {
         const message = parsed?.error?.issues[0]?.message ?? 'Not a valid percent-encoding';
@@ -469,7 +472,15 @@ export class Exchange extends Answering implements Expiring {
 
 function nothing(): void {}
 
+/** Null: the bytes are not UTF-8. Those have become U+FFFD, which may also have been sent as itself. */
+function decodeUtf8(bytes: ArrayBuffer | Buffer): string | null {
+  const text = decoder.decode(bytes);
+  return text.includes('\ufffd') && !isUtf8(bytes) ? null : text;
+}
+
+/** Null: it is not a percent-encoding of UTF-8. uWebSockets.js has made U+FFFD of bytes that are not. */
 function decodePercent(text: string): string | null {
+  if (text.includes('\ufffd')) return null;
   try {
     return decodeURIComponent(text);
   } catch {

@@ -393,7 +393,7 @@ function expectRefusal(verdict: Verdict, reason: RefusalReason): void {
 
 function isSound({ startMs, endMs, allowMultipleRedemptions, maxRedemptionsPerCode }: BookSettings): boolean {
   if (startMs !== null && endMs !== null && endMs <= startMs) return false;
-  return allowMultipleRedemptions || maxRedemptionsPerCode === null || maxRedemptionsPerCode <= 1;
+  return allowMultipleRedemptions || maxRedemptionsPerCode === null;
 }
 
 function notForUser(book: Book, code: ModelCode, isLocked: boolean, userId: string): RefusalReason | null {
