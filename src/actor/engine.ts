@@ -43,7 +43,7 @@ export interface Engine {
   shardOfBook(bookId: BookId): ShardId;
   /** A new id for a book; with a scope, in the shard that this scope always hashes to (so that a repeated request meets its memory). */
   newBookId(scope: string | null): BookId;
-  /** Routed by the command's book or code. An unknown code is refused here. `reply` is called exactly once, never before this returns. */
+  /** Routed by the command's book or code. An unknown code goes to any shard. `reply` is called exactly once, never before this returns. */
   command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
   /** True while any request would be refused for want of room, so that it need not be read. */
   isFull(): boolean;

@@ -21,6 +21,7 @@ import { type Asked, type Message, RequestWriter, readReplies } from './wire.js'
 const MESSAGE_REQUESTS = 32;
 const SEED_BOOK = 0x0b0_0c5d;
 const SEED_SCOPE = 0x05c_09e5;
+const SEED_UNKNOWN = 0x0dd_c0de;
 
 type AnyReply = (reply: CommandReply & QueryReply) => void;
 
@@ -164,7 +165,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     else throw new Error(`a ${asked.kind} has to name its shard`);
   }
 
-  /** Asks the shards that may have the code, one after the other, until one has it. Mostly there is one. */
+  /** Asks the shards that may have the code, one after the other, until one has it. Mostly there is one; any, where there is none. */
   function tryShards<Reply extends CommandReply | QueryReply>(
     code: string,
     reply: (reply: Reply) => void,
@@ -172,7 +173,9 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
   ): void {
     const shards = codes.find(code);
     const [only] = shards;
-    if (only === undefined) queueMicrotask(() => reply(codeNotFound as Reply));
+    // An unknown code takes the same way as one that is there. Refused here, it would be answered sooner than another's code, and
+    // whoever has a watch could tell the two apart.
+    if (only === undefined) send(shardOf(code, SEED_UNKNOWN, shardCount), reply);
     else if (shards.length === 1) send(only, reply);
     else tryNext(shards, 0, reply, send);
   }

@@ -14,13 +14,17 @@
  * Assigning a particular code says assignedToAnother in step 3: who may assign may know. Unlocking, rolling back and
  * unassigning only give back, so of step 4 they ask for bookArchived alone; a lock that isn't the caller's is lockNotHeld.
  *
+ * That is for callers who may know of every code; others-code.ts marks the refusals that must not be told to others.
+ *
  * A lease ends at `untilMs`, to the millisecond: `expireLeases` is applied before the commands of the same moment.
  */
 import { type Book, type BookSettings, type Contradiction, contradictionIn, redemptionsPerCodeMax } from './book.js';
+import { isUsers, leaseOf, redemptionsOf } from './code-facts.js';
 import { AVAILABLE } from './code-table.js';
 import type { Command, Origin } from './command.js';
 import type { Change, CodeEvent, DomainEvent } from './event.js';
 import { asSeq, type BookId, type Seq } from './ids.js';
+import { isOthersCode } from './others-code.js';
 import type { Outcome, Refusal, RefusalReason } from './outcome.js';
 import type { Random } from './random.js';
 import type { BookState, ShardState } from './state.js';
@@ -41,6 +45,12 @@ interface Decision {
 }
 
 export function decide(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {
+  const verdict = judge(state, command, origin, nowMs, random);
+  if (verdict.kind !== 'refused' || !isOthersCode(state, command, verdict)) return verdict;
+  return { ...verdict, isOthersCode: true };
+}
+
+function judge(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {
   const { idempotency } = origin;
   if (idempotency !== null) {
     const scope = scopeOf(state, command);
@@ -454,24 +464,6 @@ const CONTRADICTIONS: Readonly<Record<Contradiction, string>> = {
 function refuseSettings(settings: BookSettings): Refusal | null {
   const found = contradictionIn(settings);
   return found === null ? null : refuse('bookInvalid', CONTRADICTIONS[found]);
-}
-
-function isUsers(state: ShardState, index: number, userId: string): boolean {
-  const record = state.codes.record(index);
-  if (record === -1) return false;
-  const user = state.codes.used.user.get(record) - 1;
-  return user !== -1 && state.users.isCalled(user, userId);
-}
-
-/** The lock id of the code's live lease, or 0. */
-function leaseOf(state: ShardState, index: number, nowMs: number): number {
-  const record = state.codes.record(index);
-  return record === -1 || state.leases.untilMs(record) <= nowMs ? 0 : state.leases.lockId(record);
-}
-
-function redemptionsOf(state: ShardState, index: number): number {
-  const record = state.codes.record(index);
-  return record === -1 ? 0 : state.codes.used.redemptionCount.get(record);
 }
 
 function remainingOf(settings: BookSettings, redemptionCount: number): number | null {

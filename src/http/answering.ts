@@ -184,8 +184,7 @@ export abstract class Answering {
       return;
     }
     // To a user, another's code is one that does not exist.
-    const isMiss = reply.reason === 'codeNotFound' || (reply.reason === 'assignedToAnother' && this.role === 'user');
-    if (isMiss) {
+    if (reply.reason === 'codeNotFound' || (reply.isOthersCode === true && this.role === 'user')) {
       this.codeNotFound();
       return;
     }

@@ -41,7 +41,7 @@ describe('unknown codes', () => {
       statuses.push((await post(path)).status);
     }
     statuses.push((await served.call('GET', '/api/v1/coupons/code/guess-5', { as: USER })).status);
-    served.engine.next = { kind: 'refused', reason: 'assignedToAnother', detail: 'This code is another user’s.' };
+    served.engine.next = { kind: 'refused', reason: 'assignedToAnother', detail: 'Another’s.', isOthersCode: true };
     const others = await post('assign/one');
     assert.deepEqual([others.status, others.json['type']], [404, '/problems/code-not-found']);
     assert.deepEqual(statuses, [404, 404, 404, 404, 404]);
