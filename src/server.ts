@@ -231,9 +231,10 @@ function httpData(
   config: Config,
   data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters'>,
 ): HttpThreadData {
-  const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, logLevel } = config;
+  const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, logLevel } = config;
   const jwt = { secret: jwtSecretOf(config), issuer: jwtIssuer, audience: jwtAudience };
-  return { ...data, host, shardCount: shards, threadCount: shardThreads, mailboxMax, jwt, logLevel, version: VERSION };
+  const routing = { shardCount: shards, threadCount: shardThreads, mailboxMax };
+  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: VERSION };
 }
 
 function verifyData(

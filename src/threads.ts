@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { LogLevel } from './config.js';
 import type { ShardId } from './domain/ids.js';
 import type { StateOptions } from './domain/state.js';
+import type { IpRange } from './http/ip-address.js';
 import type { JournalLocation } from './journal/open.js';
 
 export interface ShardThreadData {
@@ -51,6 +52,7 @@ export interface HttpThreadData {
   readonly counters: SharedArrayBuffer;
   /** Of Clipbook. */
   readonly version: string;
+  readonly trustedProxies: readonly IpRange[];
   readonly jwt: { readonly secret: string; readonly issuer: string; readonly audience: string };
   readonly logLevel: LogLevel;
 }

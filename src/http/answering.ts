@@ -49,6 +49,9 @@ export abstract class Answering {
   role: Role = 'user';
   readonly services: Services;
 
+  /** Raw, of the headers. */
+  protected forwarded = '';
+  protected forwardedFor = '';
   /** Nothing more of the request is to come. */
   protected bodyDone = true;
   protected isHead = false;
@@ -80,9 +83,11 @@ export abstract class Answering {
     this.problem('code-not-found', CODE_NOT_FOUND);
   }
 
-  /** The peer's address as text; '' once the exchange is over. */
+  /** What limits by address count this request under; '' once the exchange is over. */
   address(): string {
-    return this.res === null ? '' : Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1');
+    if (this.res === null) return '';
+    const peer = Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1');
+    return this.services.clients.of(peer, this.forwarded, this.forwardedFor);
   }
 
   get isOver(): boolean {

@@ -23,6 +23,7 @@ import type { Verdict } from './auth.js';
 import { type BodyStream, createBodyStream } from './body-stream.js';
 import { COMMON_DEADLINE_MS, type Watched } from './deadlines.js';
 import { fingerprintOf } from './fingerprint.js';
+import { missesBlockedUntil, serveOwnCode } from './guesses.js';
 import type { HandledRoute } from './handled-route.js';
 import { parseJsonBody } from './json-body.js';
 import { UNAVAILABLE_DETAIL } from './problem.js';
@@ -95,6 +96,8 @@ export class Exchange extends Answering implements Expiring {
     this.requestId =
       head.requestId !== '' && isSaneRequestId(head.requestId) ? head.requestId : services.newRequestId();
     this.ifMatch = head.ifMatch;
+    this.forwarded = head.forwarded;
+    this.forwardedFor = head.forwardedFor;
     this.contentType = head.contentType;
     this.contentLength = head.contentLength;
     this.isHead = isHead;
@@ -222,7 +225,6 @@ export class Exchange extends Answering implements Expiring {
       this.problem('bad-idempotency-key', 'The Idempotency-Key is not 1 to 255 visible ASCII characters.');
       return;
     }
-    if (route.guessable && this.role === 'user' && this.isGuessing()) return;
     let query: unknown;
     if (route.query !== null) {
       const parsed = route.query.parse(this.rawQuery);
@@ -248,6 +250,17 @@ export class Exchange extends Answering implements Expiring {
       this.problem('forbidden', 'A token of the role user acts for its own userId only.');
       return;
     }
+    if (route.guessable && this.role === 'user') {
+      const untilMs = missesBlockedUntil(this);
+      if (untilMs > 0) {
+        serveOwnCode(this, untilMs, () => this.handle(route, query));
+        return;
+      }
+    }
+    this.handle(route, query);
+  }
+
+  private handle(route: ExchangeRoute, query: unknown): void {
     try {
       route.handle(this, this.body, query);
     } catch (error) {
@@ -296,22 +309,6 @@ export class Exchange extends Answering implements Expiring {
   /** The parameter of the path with this place, validated. */
   param(index: number): string {
     return this.params[index] ?? '';
-  }
-
-  // -- guesses -----------------------------------------------------------------------------------------------------
-
-  private isGuessing(): boolean {
-    const { misses, counters } = this.services;
-    if (misses.ofCaller.isEmpty()) return false;
-    const nowMs = this.services.nowMs();
-    const untilMs = Math.max(
-      misses.ofCaller.blockedUntil(this.caller, nowMs),
-      misses.ofAddress.blockedUntil(this.address(), nowMs),
-    );
-    if (untilMs === 0) return false;
-    counters.add('missesRefused', 1);
-    this.retryLater('too-many-misses', 'Too many unknown codes were tried.', untilMs - nowMs);
-    return true;
   }
 
   // -- the engine --------------------------------------------------------------------------------------------------

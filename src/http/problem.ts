@@ -57,7 +57,7 @@ export const PROBLEMS = {
   'wrong-credentials': {
     status: 401,
     title: 'Wrong credentials',
-    about: 'Email and password do not belong together. Whether the email is known is not told.',
+    about: 'Wrong email or password. Whether the email is known is not told.',
   },
   forbidden: {
     status: 403,
@@ -192,12 +192,14 @@ export const PROBLEMS = {
   'too-many-misses': {
     status: 429,
     title: 'Too many unknown codes',
-    about: 'Too many codes were tried that do not exist. Wait as long as `Retry-After` says.',
+    about:
+      "Too many codes were tried, by this user or from this address, that are not there or not the user's. The user's own codes are served all the same. Wait as long as `Retry-After` says.",
   },
   'too-many-sign-ins': {
     status: 429,
     title: 'Too many sign-ins',
-    about: 'Too many attempts to sign in. Wait as long as `Retry-After` says.',
+    about:
+      'Too many wrong passwords were tried for this email or from this address, or too many sign-ins wait for their turn. The right password is accepted all the same. Wait as long as `Retry-After` says.',
   },
   'too-many-uploads': {
     status: 429,

@@ -16,6 +16,8 @@ export interface Head {
   otherIdempotencyKey: string;
   requestId: string;
   ifMatch: string;
+  forwarded: string;
+  forwardedFor: string;
   /** -1: not given. */
   contentLength: number;
   hasTransferEncoding: boolean;
@@ -30,6 +32,8 @@ export const head: Head = {
   otherIdempotencyKey: '',
   requestId: '',
   ifMatch: '',
+  forwarded: '',
+  forwardedFor: '',
   contentLength: -1,
   hasTransferEncoding: false,
   refusal: '',
@@ -43,6 +47,8 @@ export function readHead(req: HttpRequest): void {
   head.otherIdempotencyKey = '';
   head.requestId = '';
   head.ifMatch = '';
+  head.forwarded = '';
+  head.forwardedFor = '';
   head.contentLength = -1;
   head.hasTransferEncoding = false;
   head.refusal = '';
@@ -57,6 +63,9 @@ function readHeader(name: string, value: string): void {
   switch (name.length) {
     case 8:
       if (name === 'if-match') head.ifMatch = joined(head.ifMatch, value);
+      break;
+    case 9:
+      if (name === 'forwarded') head.forwarded = joined(head.forwarded, value);
       break;
     case 12:
       if (name === 'content-type') head.contentType = value;
@@ -75,6 +84,7 @@ function readHeader(name: string, value: string): void {
       break;
     case 15:
       if (name === 'idempotency-key') head.idempotencyKey = value === '' ? ' ' : value;
+      else if (name === 'x-forwarded-for') head.forwardedFor = joined(head.forwardedFor, value);
       break;
     case 17:
       if (name === 'x-idempotency-key') head.otherIdempotencyKey = value === '' ? ' ' : value;
