@@ -12,6 +12,7 @@ import { createCodeWorkers } from './actor/code-workers.js';
 import { createControl } from './actor/control.js';
 import { serveControl } from './actor/control-link.js';
 import { createJobs } from './actor/jobs.js';
+import { createKeyMemory } from './actor/key-memory.js';
 import { shardOfBook } from './actor/router.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
@@ -108,6 +109,7 @@ async function startParts(
   if (config.environment !== 'production') await accounts.seed();
 
   const checkpoints = createWatermarks();
+  const keyMemory = createKeyMemory();
   const journal = await openJournal(location, log);
   stops.push(() => journal.close());
   const reader = await journal.openReader();
@@ -125,7 +127,16 @@ async function startParts(
     shardCount: config.shards,
     threadCount: config.shardThreads,
     startShardThread: (thread, shards) =>
-      shardThreads.take(shardData(config, { thread, shards, location, databaseUrl, checkpoints: checkpoints.shared })),
+      shardThreads.take(
+        shardData(config, {
+          thread,
+          shards,
+          location,
+          databaseUrl,
+          checkpoints: checkpoints.shared,
+          keyMemory: keyMemory.shared,
+        }),
+      ),
     onShardsServe: shardThreads.prepare,
     startHttpThread: (index, port, directory) => {
       const { port1, port2 } = new MessageChannel();
@@ -160,7 +171,8 @@ async function startParts(
     nowMs: Date.now,
   });
   const durable = durableMarks(location);
-  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store };
+  const keys = { ...keyMemory, bytesMax: config.idempotencyBytesMax };
+  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store, keys };
   const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
   const verification = createVerifications({
     shardCount: config.shards,
@@ -217,7 +229,7 @@ function shardData(
   {
     location,
     ...data
-  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'checkpoints'> & {
+  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'checkpoints' | 'keyMemory'> & {
     location: ShardThreadData['journal'];
   },
 ): ShardThreadData {

@@ -15,6 +15,8 @@ export interface ShardThreadData {
   readonly isOwnDatabase: boolean;
   readonly state: Omit<StateOptions, 'shard'>;
   readonly checkpoints: SharedArrayBuffer;
+  /** Of `createKeyMemory`. */
+  readonly keyMemory: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 

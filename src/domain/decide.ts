@@ -59,8 +59,8 @@ function judge(state: ShardState, command: Command, origin: Origin, nowMs: numbe
       return { kind: 'replay', outcome: known.outcome, seq: known.seq };
     }
     if (known !== null) return refuse('idempotencyKeyReused', 'This idempotency key was used for another request.');
-    if (state.remembered.isFull(nowMs))
-      return refuse('idempotencyMemoryFull', 'No more idempotency keys can be remembered now.');
+    const fullUntilMs = scope === undefined ? 0 : state.remembered.fullUntilMs(origin.caller, nowMs);
+    if (fullUntilMs > 0) return memoryFull(fullUntilMs);
   }
   const decision = decideCommand(state, command, nowMs, random);
   if (decision.kind === 'refused') return decision;
@@ -500,6 +500,8 @@ function refuse(reason: RefusalReason, detail: string, retryAtMs?: number): Refu
   return retryAtMs === undefined ? { kind: 'refused', reason, detail } : { kind: 'refused', reason, detail, retryAtMs };
 }
 
+const memoryFull = (untilMs: number): Refusal =>
+  refuse('idempotencyMemoryFull', 'The idempotency keys of this caller take all the memory that they may.', untilMs);
 const codeNotFound = (): Refusal => refuse('codeNotFound', 'There is no such code for this user.');
 const bookNotFound = (): Refusal => refuse('bookNotFound', 'There is no such coupon book.');
 const bookArchived = (): Refusal => refuse('bookArchived', 'This book is archived and takes no more changes.');
