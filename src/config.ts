@@ -217,7 +217,8 @@ const VARIABLES = {
   },
   IDEMPOTENCY_BYTES_MAX: {
     ...whole(2 ** 20, 2 ** 40),
-    about: 'memory for remembered keys, over all shards; past it, requests with a new key get 503',
+    about:
+      'memory for remembered keys, over all shards; one caller may have as much as is left free, then its new keys get 503 ([limits.md](limits.md))',
     byDefault: '`1073741824` (1 GiB)',
   },
   MAILBOX_MAX: {
