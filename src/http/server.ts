@@ -77,7 +77,7 @@ export const HTTP_LIMITS: HttpLimits = {
   signInsPerAddressMax: 100,
   signInsAtOnceMax: 8,
   signInsAtOncePerNameMax: 2,
-  signInsWaitingMax: 128,
+  signInsWaitingMax: 64,
   signInsWaitingPerAddressMax: 16,
   drainMs: 10_000,
 };
