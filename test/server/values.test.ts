@@ -1,7 +1,7 @@
 /** Values on their whole way: through the journal, a replay, PostgreSQL, the history and a remembered answer. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Api, connect } from '../support/api.js';
+import { type Api, connect, type Reply } from '../support/api.js';
 import { type Server, startServer, temporaryDirectory } from '../support/server.js';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -30,6 +30,15 @@ async function send(path: string, text: string, key: string): Promise<{ status: 
   return { status, text: JSON.stringify(body) };
 }
 
+/** A history answers 503 until PostgreSQL has what it shows. */
+async function historyOf(code: string): Promise<Reply['body']> {
+  for (;;) {
+    const { status, body } = await api.call('GET', `/coupons/${code}/history`);
+    if (status === 200) return body;
+    assert.equal(status, 503, JSON.stringify(body));
+  }
+}
+
 const METADATA = '{"__proto__":{"__proto__":null,"a":[1]},"constructor":1,"toString":2,"text":"\u200d\ufffd"}';
 
 test('metadata comes through journal, replay, PostgreSQL, history and remembered answers as it came', async () => {
@@ -46,8 +55,8 @@ test('metadata comes through journal, replay, PostgreSQL, history and remembered
     assert.equal(JSON.stringify(book.body.metadata), METADATA, when);
     const listed = await api.call('GET', '/coupon-books');
     assert.equal(JSON.stringify(listed.body.items[0].metadata), METADATA, when);
-    const history = await api.call('GET', '/coupons/META-1/history');
-    assert.equal(JSON.stringify(history.body.items[0].detail.metadata), METADATA, when);
+    const history = await historyOf('META-1');
+    assert.equal(JSON.stringify(history.items[0].detail.metadata), METADATA, when);
     const again = await send('/coupon-books', `{"name":"B","initialCodes":["meta-1"],"metadata":${METADATA}}`, 'make');
     assert.deepEqual(again, made, when);
     assert.deepEqual(await send('/coupons/META-1/redeem', redeem, 'redeem'), redeemed, when);
@@ -111,7 +120,7 @@ test('times in a history are ISO 8601, under the names that answers have', async
   await api.call('POST', '/coupons/assign/HIST-1', { userId: 'ada' });
   const locked = await api.call('POST', '/coupons/HIST-1/lock', { userId: 'ada' });
   await api.call('POST', '/coupons/HIST-1/redeem', { userId: 'ada', metadata: { untilMs: 5 } });
-  const { body } = await api.call('GET', '/coupons/HIST-1/history');
+  const body = await historyOf('HIST-1');
   const details = body.items.map(({ detail }: { detail: object | null }) => detail);
   assert.deepEqual(details, [
     { redemptionCount: 1, metadata: { untilMs: 5 } },
