@@ -12,6 +12,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SHARDS_MAX } from './domain/ids.js';
+import { type IpRange, parseRange } from './http/ip-address.js';
 
 export interface Config {
   readonly host: string;
@@ -44,6 +45,8 @@ export interface Config {
   readonly idempotencyBytesMax: number;
   /** Commands that may wait in front of one shard thread; past it, callers are refused at once. */
   readonly mailboxMax: number;
+  /** Proxies whose `Forwarded` or `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly IpRange[];
   readonly logLevel: LogLevel;
 }
 
@@ -99,6 +102,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     idempotencyTtlMs: (read('IDEMPOTENCY_TTL_SECONDS', VARIABLES.IDEMPOTENCY_TTL_SECONDS) ?? 86_400) * 1000,
     idempotencyBytesMax: read('IDEMPOTENCY_BYTES_MAX', VARIABLES.IDEMPOTENCY_BYTES_MAX) ?? 2 ** 30,
     mailboxMax: read('MAILBOX_MAX', VARIABLES.MAILBOX_MAX) ?? 8192,
+    trustedProxies: read('TRUSTED_PROXIES', VARIABLES.TRUSTED_PROXIES) ?? [],
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
   };
 }
@@ -213,13 +217,23 @@ const VARIABLES = {
   },
   IDEMPOTENCY_BYTES_MAX: {
     ...whole(2 ** 20, 2 ** 40),
-    about: 'memory for remembered keys, over all shards; past it, requests with a new key get 503',
+    about:
+      'memory for remembered keys, over all shards; one caller may have as much as is left free, then its new keys get 503 ([limits.md](limits.md))',
     byDefault: '`1073741824` (1 GiB)',
   },
   MAILBOX_MAX: {
     ...whole(1, 1_000_000),
     about: 'commands that may wait for one shard thread; past it, callers get 503',
     byDefault: '`8192`',
+  },
+  TRUSTED_PROXIES: {
+    schema: z
+      .string()
+      .transform((text) => text.split(',').map((part) => parseRange(part.trim())))
+      .refine((ranges) => ranges.every((range) => range !== null)),
+    allowed: 'addresses and ranges such as 10.0.0.0/8 or 2001:db8::1, separated by commas',
+    about: 'proxies whose `Forwarded` or `X-Forwarded-For` is believed; see [limits.md](limits.md)',
+    byDefault: 'none',
   },
   LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'least level that is logged', byDefault: '`info`' },
 } satisfies Record<string, Variable<unknown>>;

@@ -1,7 +1,8 @@
 /** How all parts are, for those who operate them: readiness by part, and metrics in Prometheus' text format. */
 import { setTimeout } from 'node:timers/promises';
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { Readiness } from './actor/engine.js';
+import type { KeyMemory } from './actor/key-memory.js';
 import type { Supervisor } from './actor/supervisor.js';
 import type { Watermarks } from './actor/watermarks.js';
 import { asShardId, type ShardId } from './domain/ids.js';
@@ -18,11 +19,14 @@ export interface Observed {
   readonly durable: Marks;
   readonly reader: JournalReader;
   readonly store: ControlStore;
+  readonly keys: Pick<KeyMemory, 'bytes' | 'refused' | 'lastRefusedMs'> & { readonly bytesMax: number };
 }
 
 /** A projection that is this many events behind is shown as late. It stops nobody. */
 const LAG_EVENTS_LATE = 1_000_000;
 const ANSWER_MS_MAX = 500;
+/** A caller that was refused for its idempotency keys is told of this long. */
+const KEYS_REFUSED_MS = 60_000;
 
 export function createReadiness({
   shardCount,
@@ -31,6 +35,7 @@ export function createReadiness({
   durable,
   reader,
   store,
+  keys,
 }: Observed): () => Promise<Readiness> {
   const askDatabase = oneAtATime(() => store.checkpoint(asShardId(0)));
   const askJournal = oneAtATime(() => reader.size());
@@ -46,8 +51,17 @@ export function createReadiness({
     };
     const projection = { ok: lag < LAG_EVENTS_LATE, detail: `${lag} events behind` };
     // Only the shards and their journal are needed to serve: the others are told, and catch up by themselves.
-    return { ready: shards.ok && journal.ok, parts: { shards, journal, database, projection } };
+    const parts = { shards, journal, database, projection, idempotencyKeys: keysPart(keys) };
+    return { ready: shards.ok && journal.ok, parts };
   };
+}
+
+/** Who is refused can be one caller of many, so this stops nobody either. */
+function keysPart(keys: Observed['keys']): Part {
+  const percent = ((100 * keys.bytes()) / keys.bytesMax).toFixed(1);
+  const ok = keys.lastRefusedMs() + KEYS_REFUSED_MS < Date.now();
+  const refused = ok ? '' : '; in the last minute callers were refused whose keys take all that one caller may have';
+  return { ok, detail: `${percent} % of IDEMPOTENCY_BYTES_MAX in use${refused}` };
 }
 
 /**
@@ -78,7 +92,7 @@ function oneAtATime(ask: () => Promise<unknown>): () => Promise<Part> {
 
 /** `http` renders what the HTTP threads count. */
 export function createMetrics(
-  { shardCount, supervisor, checkpoints, durable, reader }: Observed,
+  { shardCount, supervisor, checkpoints, durable, reader, keys }: Observed,
   http: () => string,
 ): () => Promise<string> {
   const registry = new Registry();
@@ -108,6 +122,17 @@ export function createMetrics(
   );
   // While it is away, there is no number, and the others are still told.
   gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size().catch(() => Number.NaN));
+  gauge('clipbook_idempotency_bytes', 'Memory of remembered idempotency keys', keys.bytes);
+  gauge('clipbook_idempotency_bytes_max', 'What it may be: IDEMPOTENCY_BYTES_MAX', () => keys.bytesMax);
+  new Counter({
+    name: 'clipbook_idempotency_refused_total',
+    help: 'Commands that were refused because the idempotency keys of their caller take all that it may have',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(keys.refused());
+    },
+  });
   gauge('clipbook_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   gauge('clipbook_uptime_seconds', 'Seconds since the start', () => process.uptime());
   return async () => (await registry.metrics()) + http();

@@ -12,6 +12,7 @@ import { createCodeWorkers } from './actor/code-workers.js';
 import { createControl } from './actor/control.js';
 import { serveControl } from './actor/control-link.js';
 import { createJobs } from './actor/jobs.js';
+import { createKeyMemory } from './actor/key-memory.js';
 import { shardOfBook } from './actor/router.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
@@ -110,6 +111,7 @@ async function startParts(
   if (config.environment !== 'production') await accounts.seed();
 
   const checkpoints = createWatermarks();
+  const keyMemory = createKeyMemory();
   const journal = await openJournal(location, log);
   stops.push(() => journal.close());
   const reader = await journal.openReader();
@@ -127,7 +129,16 @@ async function startParts(
     shardCount: config.shards,
     threadCount: config.shardThreads,
     startShardThread: (thread, shards) =>
-      shardThreads.take(shardData(config, { thread, shards, location, databaseUrl, checkpoints: checkpoints.shared })),
+      shardThreads.take(
+        shardData(config, {
+          thread,
+          shards,
+          location,
+          databaseUrl,
+          checkpoints: checkpoints.shared,
+          keyMemory: keyMemory.shared,
+        }),
+      ),
     onShardsServe: shardThreads.prepare,
     startHttpThread: (index, port, directory) => {
       const { port1, port2 } = new MessageChannel();
@@ -162,7 +173,8 @@ async function startParts(
     nowMs: Date.now,
   });
   const durable = durableMarks(location);
-  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store };
+  const keys = { ...keyMemory, bytesMax: config.idempotencyBytesMax };
+  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store, keys };
   const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
   const verification = createVerifications({
     shardCount: config.shards,
@@ -219,7 +231,7 @@ function shardData(
   {
     location,
     ...data
-  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'checkpoints'> & {
+  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'checkpoints' | 'keyMemory'> & {
     location: ShardThreadData['journal'];
   },
 ): ShardThreadData {
@@ -233,9 +245,10 @@ function httpData(
   config: Config,
   data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters'>,
 ): HttpThreadData {
-  const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, logLevel } = config;
+  const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, logLevel } = config;
   const jwt = { secret: jwtSecretOf(config), issuer: jwtIssuer, audience: jwtAudience };
-  return { ...data, host, shardCount: shards, threadCount: shardThreads, mailboxMax, jwt, logLevel, version: VERSION };
+  const routing = { shardCount: shards, threadCount: shardThreads, mailboxMax };
+  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: VERSION };
 }
 
 function verifyData(

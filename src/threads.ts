@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { LogLevel } from './config.js';
 import type { ShardId } from './domain/ids.js';
 import type { StateOptions } from './domain/state.js';
+import type { IpRange } from './http/ip-address.js';
 import type { JournalLocation } from './journal/open.js';
 
 export interface ShardThreadData {
@@ -14,6 +15,8 @@ export interface ShardThreadData {
   readonly isOwnDatabase: boolean;
   readonly state: Omit<StateOptions, 'shard'>;
   readonly checkpoints: SharedArrayBuffer;
+  /** Of `createKeyMemory`. */
+  readonly keyMemory: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 
@@ -51,6 +54,7 @@ export interface HttpThreadData {
   readonly counters: SharedArrayBuffer;
   /** Of Clipbook. */
   readonly version: string;
+  readonly trustedProxies: readonly IpRange[];
   readonly jwt: { readonly secret: string; readonly issuer: string; readonly audience: string };
   readonly logLevel: LogLevel;
 }

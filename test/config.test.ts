@@ -27,6 +27,7 @@ test('an empty environment gives the documented defaults', () => {
     idempotencyTtlMs: 86_400_000,
     idempotencyBytesMax: 1_073_741_824,
     mailboxMax: 8192,
+    trustedProxies: [],
     logLevel: 'info',
   });
 });
@@ -52,6 +53,7 @@ test('every variable is read', () => {
       IDEMPOTENCY_TTL_SECONDS: '60',
       IDEMPOTENCY_BYTES_MAX: '1048576',
       MAILBOX_MAX: '1',
+      TRUSTED_PROXIES: '192.0.2.1, 10.0.0.0/8,2001:db8::/32',
       LOG_LEVEL: 'silent',
       SOMETHING_ELSE: 'is ignored',
     }),
@@ -74,6 +76,11 @@ test('every variable is read', () => {
       idempotencyTtlMs: 60_000,
       idempotencyBytesMax: 1_048_576,
       mailboxMax: 1,
+      trustedProxies: [
+        { address: [0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201], bits: 128 },
+        { address: [0, 0, 0, 0, 0, 0xffff, 0x0a00, 0], bits: 104 },
+        { address: [0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], bits: 32 },
+      ],
       logLevel: 'silent',
     },
   );
@@ -99,6 +106,12 @@ const REFUSED: readonly (readonly [env: Record<string, string>, line: string])[]
     'REDIS_URL is "localhost:6379"; allowed is a URL that begins with redis:// or rediss://',
   ],
   [{ LOG_LEVEL: 'a\nb' }, 'LOG_LEVEL is "a\\nb"; allowed is one of trace, debug, info, warn, error, fatal, silent'],
+  ...['localhost', '10.0.0.1/8', '10.0.0.0/33', '::1/129', '10.0.0.0/8,', '10.0.0.0/8 ::1', 'fe80::1%eth0'].map(
+    (text): [Record<string, string>, string] => [
+      { TRUSTED_PROXIES: text },
+      `TRUSTED_PROXIES is "${text}"; allowed is addresses and ranges such as 10.0.0.0/8 or 2001:db8::1, separated by commas`,
+    ],
+  ),
   [
     { JWT_ISSUER: 'x'.repeat(256) },
     `JWT_ISSUER is "${'x'.repeat(100)}…"; allowed is 1 to 255 visible ASCII characters`,

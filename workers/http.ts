@@ -5,7 +5,8 @@ import { createLogger } from '../src/log.js';
 import type { HttpThreadData } from '../src/threads.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
-const { index, host, port, version, jwt, counters, logLevel, ...routing } = workerData as HttpThreadData;
+const { index, host, port, version, jwt, counters, trustedProxies, logLevel, ...routing } =
+  workerData as HttpThreadData;
 
 await runHttpThread({
   ...routing,
@@ -15,6 +16,7 @@ await runHttpThread({
     port,
     version,
     counters,
+    trustedProxies,
     tokens: { ...jwt, ttlSeconds: 3600 },
     log: createLogger({ level: logLevel, thread: `http-${index}` }),
   },

@@ -1,5 +1,6 @@
 /** A shard thread. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { createKeyMemory } from '../src/actor/key-memory.js';
 import { runShardThread } from '../src/actor/shard-thread.js';
 import { createWatermarks } from '../src/actor/watermarks.js';
 import { createClock } from '../src/clock.js';
@@ -13,6 +14,7 @@ import type { ShardThreadData } from '../src/threads.js';
 if (parentPort === null) throw new Error('this is a worker thread');
 const data = await awaitBegin<ShardThreadData>(workerData);
 const checkpoints = createWatermarks(data.checkpoints);
+const keyMemory = createKeyMemory(data.keyMemory);
 const clock = createClock();
 const log = createLogger({ level: data.logLevel, thread: `shard-${data.thread}` });
 
@@ -26,4 +28,5 @@ await runShardThread({
   collect: createCollector(),
   log,
   checkpoint: (shard) => checkpoints.get(shard),
+  reportKeys: (bytes, refused) => keyMemory.report(data.thread, bytes, refused, Date.now()),
 });

@@ -15,17 +15,16 @@
  * only by rare faults.
  */
 import { apply } from '../domain/apply.js';
-import type { Command, StagedBatch } from '../domain/command.js';
+import type { StagedBatch } from '../domain/command.js';
 import { decide, expireLeases, nextLeaseEndMs } from '../domain/decide.js';
 import { type DigestPart, type DigestReport, DigestWalk, digest } from '../domain/digest.js';
-import { type Change, lastSeqOf } from '../domain/event.js';
+import type { Change } from '../domain/event.js';
 import { type Fact, factsOf } from '../domain/facts.js';
 import type { Seq, ShardId } from '../domain/ids.js';
 import { Prefetch } from '../domain/prefetch.js';
 import { query } from '../domain/query.js';
 import type { Random } from '../domain/random.js';
 import type { ShardState } from '../domain/state.js';
-import { encodeChanges } from '../journal/codec.js';
 import {
   type Entry,
   type Journal,
@@ -36,8 +35,10 @@ import {
 } from '../journal/journal.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
+import { encodeEntries } from './entries.js';
+import { createKeyKeeper, type KeyKeeper } from './key-memory.js';
 import { type RecoveryOptions, recover, stageBatch } from './recovery.js';
-import { type ActorReply, type ActorRequest, refused, unavailable } from './requests.js';
+import { type ActorReply, type ActorRequest, batchOf, refused, unavailable } from './requests.js';
 
 export interface ActorOptions {
   readonly shards: readonly ShardId[];
@@ -96,6 +97,7 @@ export interface Actor {
   digestOf(shard: ShardId): Promise<DigestReport>;
   /** As they are now. */
   factsOf(shard: ShardId, part: DigestPart): readonly Fact[];
+  readonly keys: KeyKeeper;
   /**
    * Finishes what was accepted, waiting at most `DRAIN_MS_MAX` for the journal, then gives the journal back. What is not
    * durable by then is answered so.
@@ -125,6 +127,7 @@ export function createActor(options: ActorOptions): Actor {
   let staging = new Map<number, Promise<void>>();
   let leaseTimerMs = Number.POSITIVE_INFINITY;
   let isSettling = false;
+  const keys = createKeyKeeper({ states: () => states.values(), nowMs, defer: options.defer });
 
   // ─── A turn: decide, apply, collect ────────────────────────────────────────────────────────────────────────
 
@@ -175,6 +178,7 @@ export function createActor(options: ActorOptions): Actor {
         return;
       }
       case 'refused': {
+        if (verdict.reason === 'idempotencyMemoryFull') keys.noteRefusal();
         const batch = batchOf(command);
         if (batch !== null && verdict.reason === 'batchUnknown' && !state.isLive(batch.batchId)) {
           stageThenRun(batch, request);
@@ -498,6 +502,7 @@ export function createActor(options: ActorOptions): Actor {
         digest: digest(state, nowMs()),
       }));
     },
+    keys,
     digestOf,
     factsOf: (shard, part) => factsOf(stateOf(shard), part),
     async stop() {
@@ -519,17 +524,4 @@ export function createActor(options: ActorOptions): Actor {
       await writer?.close();
     },
   };
-}
-
-function encodeEntries(changes: ReadonlyMap<ShardId, readonly Change[]>): Entry[] {
-  return [...changes].map(([shard, list]) => {
-    const first = list[0];
-    const last = list.at(-1);
-    if (first === undefined || last === undefined) throw new Error(`shard ${shard} has an empty commit`);
-    return { shard, firstSeq: first.firstSeq, lastSeq: lastSeqOf(last), payload: encodeChanges(list) };
-  });
-}
-
-function batchOf(command: Command): StagedBatch | null {
-  return command.kind === 'addCodes' || command.kind === 'createBook' ? command.codes : null;
 }

@@ -43,7 +43,7 @@ export interface Engine {
   shardOfBook(bookId: BookId): ShardId;
   /** A new id for a book; with a scope, in the shard that this scope always hashes to (so that a repeated request meets its memory). */
   newBookId(scope: string | null): BookId;
-  /** Routed by the command's book or code. An unknown code is refused here. `reply` is called exactly once, never before this returns. */
+  /** Routed by the command's book or code. An unknown code goes to any shard. `reply` is called exactly once, never before this returns. */
   command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
   /**
    * Takes back the command that was given with this `reply`, if it has not left this thread. A command leaves no earlier than

@@ -1,5 +1,5 @@
 /** What an actor is asked, and what it says. */
-import type { Command, Origin, Query } from '../domain/command.js';
+import type { Command, Origin, Query, StagedBatch } from '../domain/command.js';
 import type { ShardId } from '../domain/ids.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
 
@@ -35,4 +35,8 @@ export function refused({ to, id }: { readonly to: number; readonly id: number }
 
 export function unavailable(reason: Unavailable['reason'], retryAfterMs: number): Unavailable {
   return { kind: 'unavailable', reason, retryAfterMs };
+}
+
+export function batchOf(command: Command): StagedBatch | null {
+  return command.kind === 'addCodes' || command.kind === 'createBook' ? command.codes : null;
 }

@@ -24,6 +24,7 @@ import { type Asked, type Message, RequestWriter, readReplies } from './wire.js'
 const MESSAGE_REQUESTS = 32;
 const SEED_BOOK = 0x0b0_0c5d;
 const SEED_SCOPE = 0x05c_09e5;
+const SEED_UNKNOWN = 0x0dd_c0de;
 
 type AnyReply = (reply: CommandReply & QueryReply) => void;
 
@@ -142,7 +143,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     }
     const shards = codes.find(asked.code);
     const [only] = shards;
-    if (only === undefined) queueMicrotask(() => reply(codeNotFound));
+    if (only === undefined) sendCommand(shardOfUnknown(asked.code), asked, origin, reply);
     else if (shards.length === 1) sendCommand(only, asked, origin, reply);
     else tryLater(shards, asked, origin, reply);
   }
@@ -205,7 +206,15 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     else throw new Error(`a ${asked.kind} has to name its shard`);
   }
 
-  /** Asks the shards that may have the code, one after the other, until one has it. Mostly there is one. */
+  /**
+   * An unknown code takes the same way as one that is there. Refused here, it would be answered sooner than another's code,
+   * and a caller who measures time could tell the two apart.
+   */
+  function shardOfUnknown(code: string): ShardId {
+    return shardOf(code, SEED_UNKNOWN, shardCount);
+  }
+
+  /** Asks the shards that may have the code, one after the other, until one has it. Mostly there is one; any, where there is none. */
   function tryShards(
     code: string,
     reply: (reply: QueryReply) => void,
@@ -213,7 +222,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
   ): void {
     const shards = codes.find(code);
     const [only] = shards;
-    if (only === undefined) queueMicrotask(() => reply(codeNotFound));
+    if (only === undefined) send(shardOfUnknown(code), reply);
     else if (shards.length === 1) send(only, reply);
     else tryNext(shards, 0, reply, send);
   }

@@ -43,9 +43,12 @@ export interface ShardThreadOptions {
   readonly log: ActorOptions['log'];
   /** The projector's checkpoints by shard, shared by all threads. */
   readonly checkpoint: (shard: ShardId) => number;
+  /** Told once a second what idempotency keys take. */
+  readonly reportKeys: (bytes: number, refused: number) => void;
 }
 
 const TRIM_EVERY_MS = 1000;
+const FORGET_EVERY_MS = 1000;
 
 export async function runShardThread(options: ShardThreadOptions): Promise<void> {
   const { main } = options;
@@ -63,6 +66,13 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
     onStatus: (status) => toMain({ type: 'status', status }),
   });
   const trimTimer = setInterval(() => actor.trim((shard) => asSeq(options.checkpoint(shard))), TRIM_EVERY_MS).unref();
+
+  // Keys end whether or not their shard is asked again; until they are forgotten they take the room of new ones.
+  const forgetTimer = setInterval(() => {
+    actor.keys.forgetEnded();
+    const { bytes, refused } = actor.keys.takeReport();
+    options.reportKeys(bytes, refused);
+  }, FORGET_EVERY_MS).unref();
 
   main.on('message', (message: ToShardThread) => {
     switch (message.type) {
@@ -82,6 +92,7 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
         return void tell(message.id, async () => actor.factsOf(message.shard, message.part));
       case 'stop':
         clearInterval(trimTimer);
+        clearInterval(forgetTimer);
         void stop();
     }
   });

@@ -50,3 +50,20 @@ export interface BookCounts {
 export function redemptionsPerCodeMax(settings: BookSettings): number | null {
   return settings.allowMultipleRedemptions ? settings.maxRedemptionsPerCode : 1;
 }
+
+/** How settings can contradict each other. A new book and a changed one are judged alike. */
+export type Contradiction = 'endsBeforeItBegins' | 'countWithoutMultiple';
+
+export function contradictionIn({
+  startMs,
+  endMs,
+  allowMultipleRedemptions,
+  maxRedemptionsPerCode,
+}: Pick<
+  BookSettings,
+  'startMs' | 'endMs' | 'allowMultipleRedemptions' | 'maxRedemptionsPerCode'
+>): Contradiction | null {
+  if (startMs !== null && endMs !== null && endMs <= startMs) return 'endsBeforeItBegins';
+  if (!allowMultipleRedemptions && maxRedemptionsPerCode !== null) return 'countWithoutMultiple';
+  return null;
+}

@@ -13,9 +13,9 @@ export type Command =
       readonly kind: 'updateBook';
       readonly bookId: BookId;
       readonly patch: Partial<BookSettings>;
-      readonly ifVersion: number | null;
+      readonly ifVersion: IfVersion;
     }
-  | { readonly kind: 'archiveBook'; readonly bookId: BookId; readonly ifVersion: number | null }
+  | { readonly kind: 'archiveBook'; readonly bookId: BookId; readonly ifVersion: IfVersion }
   | { readonly kind: 'addCodes'; readonly bookId: BookId; readonly codes: StagedBatch }
   | { readonly kind: 'assignRandom'; readonly bookId: BookId; readonly userId: string }
   | { readonly kind: 'assignCode'; readonly code: string; readonly userId: string }
@@ -35,6 +35,9 @@ export type Command =
       readonly reason: string | null;
     }
   | { readonly kind: 'unassignCode'; readonly code: string; readonly reason: string | null };
+
+/** The book has to be in one of these versions; null: in any. */
+export type IfVersion = readonly number[] | null;
 
 /**
  * Codes that are in the store (and loaded into the shard) but not live yet.

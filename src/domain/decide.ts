@@ -14,13 +14,17 @@
  * Assigning a particular code says assignedToAnother in step 3: who may assign may know. Unlocking, rolling back and
  * unassigning only give back, so of step 4 they ask for bookArchived alone; a lock that isn't the caller's is lockNotHeld.
  *
+ * That is for callers who may know of every code; others-code.ts marks the refusals that must not be told to others.
+ *
  * A lease ends at `untilMs`, to the millisecond: `expireLeases` is applied before the commands of the same moment.
  */
-import { type Book, type BookSettings, redemptionsPerCodeMax } from './book.js';
+import { type Book, type BookSettings, type Contradiction, contradictionIn, redemptionsPerCodeMax } from './book.js';
+import { isUsers, leaseOf, redemptionsOf } from './code-facts.js';
 import { AVAILABLE } from './code-table.js';
 import type { Command, Origin } from './command.js';
 import type { Change, CodeEvent, DomainEvent } from './event.js';
 import { asSeq, type BookId, type Seq } from './ids.js';
+import { isOthersCode } from './others-code.js';
 import type { Outcome, Refusal, RefusalReason } from './outcome.js';
 import type { Random } from './random.js';
 import type { BookState, ShardState } from './state.js';
@@ -41,6 +45,12 @@ interface Decision {
 }
 
 export function decide(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {
+  const verdict = judge(state, command, origin, nowMs, random);
+  if (verdict.kind !== 'refused' || !isOthersCode(state, command, verdict)) return verdict;
+  return { ...verdict, isOthersCode: true };
+}
+
+function judge(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {
   const { idempotency } = origin;
   if (idempotency !== null) {
     const scope = scopeOf(state, command);
@@ -49,8 +59,8 @@ export function decide(state: ShardState, command: Command, origin: Origin, nowM
       return { kind: 'replay', outcome: known.outcome, seq: known.seq };
     }
     if (known !== null) return refuse('idempotencyKeyReused', 'This idempotency key was used for another request.');
-    if (state.remembered.isFull(nowMs))
-      return refuse('idempotencyMemoryFull', 'No more idempotency keys can be remembered now.');
+    const fullUntilMs = scope === undefined ? 0 : state.remembered.fullUntilMs(origin.caller, nowMs);
+    if (fullUntilMs > 0) return memoryFull(fullUntilMs);
   }
   const decision = decideCommand(state, command, nowMs, random);
   if (decision.kind === 'refused') return decision;
@@ -350,7 +360,7 @@ function updateBook(
   const found = state.book(bookId);
   if (found === undefined) return bookNotFound();
   const { book } = found;
-  if (ifVersion !== null && ifVersion !== book.version) return versionMismatch();
+  if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
   if (book.archivedMs !== null) return bookArchived();
   const settings: BookSettings = { ...book.settings, ...patch };
   const invalid = refuseSettings(settings);
@@ -372,7 +382,7 @@ function archiveBook(
   const book = state.book(bookId)?.book;
   if (book === undefined) return bookNotFound();
   if (book.archivedMs !== null) return { kind: 'decision', bookId, events: [], outcome: { kind: 'archived' } };
-  if (ifVersion !== null && ifVersion !== book.version) return versionMismatch();
+  if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
   const archived: Book = { ...book, version: book.version + 1, updatedMs: nowMs, archivedMs: nowMs };
   return {
     kind: 'decision',
@@ -446,36 +456,14 @@ function refuseMoreRedemptions(state: ShardState, book: BookState, userId: strin
   );
 }
 
+const CONTRADICTIONS: Readonly<Record<Contradiction, string>> = {
+  endsBeforeItBegins: 'endDate must be after startDate.',
+  countWithoutMultiple: 'maxRedemptionsPerCode needs allowMultipleRedemptions.',
+};
+
 function refuseSettings(settings: BookSettings): Refusal | null {
-  const { startMs, endMs } = settings;
-  if (startMs !== null && endMs !== null && endMs <= startMs)
-    return refuse('bookInvalid', 'endDate must be after startDate.');
-  if (
-    !settings.allowMultipleRedemptions &&
-    settings.maxRedemptionsPerCode !== null &&
-    settings.maxRedemptionsPerCode > 1
-  ) {
-    return refuse('bookInvalid', 'maxRedemptionsPerCode above 1 needs allowMultipleRedemptions.');
-  }
-  return null;
-}
-
-function isUsers(state: ShardState, index: number, userId: string): boolean {
-  const record = state.codes.record(index);
-  if (record === -1) return false;
-  const user = state.codes.used.user.get(record) - 1;
-  return user !== -1 && state.users.isCalled(user, userId);
-}
-
-/** The lock id of the code's live lease, or 0. */
-function leaseOf(state: ShardState, index: number, nowMs: number): number {
-  const record = state.codes.record(index);
-  return record === -1 || state.leases.untilMs(record) <= nowMs ? 0 : state.leases.lockId(record);
-}
-
-function redemptionsOf(state: ShardState, index: number): number {
-  const record = state.codes.record(index);
-  return record === -1 ? 0 : state.codes.used.redemptionCount.get(record);
+  const found = contradictionIn(settings);
+  return found === null ? null : refuse('bookInvalid', CONTRADICTIONS[found]);
 }
 
 function remainingOf(settings: BookSettings, redemptionCount: number): number | null {
@@ -512,6 +500,8 @@ function refuse(reason: RefusalReason, detail: string, retryAtMs?: number): Refu
   return retryAtMs === undefined ? { kind: 'refused', reason, detail } : { kind: 'refused', reason, detail, retryAtMs };
 }
 
+const memoryFull = (untilMs: number): Refusal =>
+  refuse('idempotencyMemoryFull', 'The idempotency keys of this caller take all the memory that they may.', untilMs);
 const codeNotFound = (): Refusal => refuse('codeNotFound', 'There is no such code for this user.');
 const bookNotFound = (): Refusal => refuse('bookNotFound', 'There is no such coupon book.');
 const bookArchived = (): Refusal => refuse('bookArchived', 'This book is archived and takes no more changes.');

@@ -5,13 +5,20 @@
  * with a hash table over it. Forgetting is moving the log's beginning on, and dropping whole chunks with it. There is no
  * object per key: millions of them would cost the garbage collector more than all of the shard's work.
  *
- *     chunk   … │ atMs  seq  fingerprint │ hash  bytes │ name … outcome … │ next record
+ *     chunk   … │ atMs  seq  fingerprint │ hash  bytes  hash of the caller  the caller's next │ name … outcome … │ next record
  *     slots   open addressing over hash(name) ─▶ hash, place of the record plus one
  *     name    caller, book, key, each with its end: no name is the beginning of another
+ *     callers caller ─▶ bytes of its records, the oldest and the newest of them (caller-table.ts)
  *
  * Records begin at multiples of 8 bytes, so that their numbers can be read through typed arrays, and a place fits into
  * 32 bits. A `Map` from key to answer costs four times as much, before any garbage is collected.
+ *
+ * Keys that are still good can't be dropped, so memory that is short has to refuse new ones. It refuses those who take most of
+ * it: a caller may have as many bytes here as are free in all memories that share the tally. One caller thus gets half, the
+ * next one half of the rest, and whatever they do, there is room left for one who has few. A fixed share for each would
+ * either waste what nobody uses or end when there are many callers. A refused caller is told when its oldest key ends.
  */
+import { CallerTable } from './caller-table.js';
 import { canonicalJson } from './canonical.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
@@ -33,7 +40,12 @@ const FINGERPRINT = 2;
 const HASH = 6;
 /** Of name and outcome. */
 const BYTES = 7;
-const HEADER_BYTES = 32;
+const CALLER_HASH = 8;
+/** The next record of the same caller; 0: this is its newest. */
+const NEXT_OF_CALLER = 9;
+const HEADER_BYTES = 40;
+/** When nobody knows when room comes: the memories that share the tally are swept this often. */
+const SWEPT_EVERY_MS = 1000;
 
 interface Chunk {
   readonly index: number;
@@ -73,6 +85,7 @@ export class IdempotencyMemory {
   #count = 0;
   #indexed = 0;
   #chunkBytes = 0;
+  readonly #callers = new CallerTable();
   /**
    * The name that was last asked for, its bytes and its hash. What is not found is remembered next, under the same name; and
    * a service asks for the same book over and over again, so that only the key is new.
@@ -81,6 +94,11 @@ export class IdempotencyMemory {
   #bookId: BookId | null = null;
   #key: string | null = null;
   #name = new Uint8Array(NAME_BYTES_FIRST);
+  #callerBytes = 0;
+  #callerHash = 0;
+  /** The caller's slot, as of that version of the table; -1: not looked for yet. */
+  #callerSlot = -1;
+  #callerVersion = 0;
   #scopeBytes = 0;
   #scopeHash = 0;
   #nameBytes = 0;
@@ -97,14 +115,29 @@ export class IdempotencyMemory {
   }
 
   get bytes(): number {
-    return this.#chunkBytes + this.#slots.byteLength;
+    return this.#chunkBytes + this.#slots.byteLength + this.#callers.byteLength;
   }
 
-  /** Keys that are still good can't be dropped to make room: a full memory refuses what is new. */
-  isFull(nowMs: number): boolean {
-    if (this.#tally.bytes < this.#bytesMax) return false;
+  /** When this caller may have a new key, Unix ms, if its keys take as much as is free; 0: now. */
+  fullUntilMs(caller: string, nowMs: number): number {
+    const free = this.#bytesMax - this.#tally.bytes;
+    // Nobody has more than all have.
+    if (this.#tally.bytes < free) return 0;
+    if (caller !== this.#caller) this.#setName(caller, null, '');
+    const slot = this.#slotOfCaller();
+    if (slot !== -1) {
+      if (this.#callers.bytes(slot) < free) return 0;
+      return this.#endsAfter(this.#callers.oldest(slot), nowMs);
+    }
+    if (free > 0) return 0;
     const oldest = this.#oldest;
-    return oldest === null || !this.#hasEnded(oldest, this.#oldestStart, nowMs);
+    return oldest === null ? nowMs + SWEPT_EVERY_MS : this.#endsAfter(entryOf(oldest, this.#oldestStart), nowMs);
+  }
+
+  /** When a record ends; 0 if it has: the next that is remembered frees it. */
+  #endsAfter(entry: number, nowMs: number): number {
+    const endsMs = numberAt(this.#chunkOf(entry), startOf(entry), AT_MS) + this.#ttlMs;
+    return endsMs > nowMs ? endsMs : 0;
   }
 
   find(caller: string, bookId: BookId | null, key: string, nowMs: number): RememberedAnswer | null {
@@ -141,12 +174,22 @@ export class IdempotencyMemory {
     chunk.doubles[start / 8 + FINGERPRINT] = answer.fingerprint;
     chunk.words[start / 4 + HASH] = this.#hash;
     chunk.words[start / 4 + BYTES] = length;
+    chunk.words[start / 4 + CALLER_HASH] = this.#callerHash;
+    chunk.words[start / 4 + NEXT_OF_CALLER] = 0;
     copy(this.#name, this.#nameBytes, chunk.bytes, start + HEADER_BYTES);
     copy(scratch.bytes, scratch.length, chunk.bytes, start + HEADER_BYTES + this.#nameBytes);
     chunk.used += bytes;
     this.#tally.bytes += bytes;
     this.#count++;
-    this.#index(entryOf(chunk, start), this.#hash);
+    const entry = entryOf(chunk, start);
+    this.#index(entry, this.#hash);
+    this.#countForCaller(entry, bytes);
+  }
+
+  /** Forgets keys that have ended, a bounded number of them. True when there are more. */
+  forgetEnded(nowMs: number): boolean {
+    this.forgetThrough(nowMs - this.#ttlMs);
+    return this.#oldest !== null && this.#hasEnded(this.#oldest, this.#oldestStart, nowMs);
   }
 
   /** Forgets what was remembered at or before `atMs`, the oldest first. */
@@ -155,9 +198,12 @@ export class IdempotencyMemory {
       const chunk = this.#oldest;
       const start = this.#oldestStart;
       if (numberAt(chunk, start, AT_MS) > atMs) return;
-      const slot = this.#slotOfEntry(entryOf(chunk, start), wordAt(chunk, start, HASH));
+      const entry = entryOf(chunk, start);
+      const slot = this.#slotOfEntry(entry, wordAt(chunk, start, HASH));
       if (slot !== -1) this.#removeSlot(slot);
       const bytes = recordBytes(wordAt(chunk, start, BYTES));
+      const next = wordAt(chunk, start, NEXT_OF_CALLER);
+      this.#callers.removeOldest(wordAt(chunk, start, CALLER_HASH), entry, next, bytes);
       this.#tally.bytes -= bytes;
       this.#count--;
       this.#oldestStart += bytes;
@@ -195,8 +241,13 @@ export class IdempotencyMemory {
     if (!isSameScope) {
       scratch.length = 0;
       appendText(caller);
+      this.#callerBytes = scratch.length;
       appendText(bookId ?? '');
-      this.#scopeHash = hashBytes(scratch.bytes, 0, scratch.length, 0);
+      if (caller !== this.#caller) {
+        this.#callerHash = hashBytes(scratch.bytes, 0, this.#callerBytes, 0);
+        this.#callerSlot = -1;
+      }
+      this.#scopeHash = hashBytes(scratch.bytes, this.#callerBytes, scratch.length, this.#callerHash);
       this.#scopeBytes = this.#putIntoName(0);
       this.#caller = caller;
       this.#bookId = bookId;
@@ -218,6 +269,40 @@ export class IdempotencyMemory {
     }
     copy(scratch.bytes, scratch.length, this.#name, start);
     return end;
+  }
+
+  // ─── The callers ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The slot of the caller that was set, or -1. */
+  #slotOfCaller(): number {
+    const callers = this.#callers;
+    if (this.#callerSlot !== -1 && this.#callerVersion === callers.version) return this.#callerSlot;
+    const hash = this.#callerHash;
+    for (let slot = callers.first(hash); ; slot = callers.after(slot)) {
+      const newest = callers.newest(slot);
+      if (newest === 0) return -1;
+      if (callers.hash(slot) !== hash) continue;
+      if (!this.#beginsLikeName(this.#chunkOf(newest), startOf(newest), this.#callerBytes)) continue;
+      this.#setCallerSlot(slot);
+      return slot;
+    }
+  }
+
+  #setCallerSlot(slot: number): void {
+    this.#callerSlot = slot;
+    this.#callerVersion = this.#callers.version;
+  }
+
+  /** A new record belongs to the caller that was set. */
+  #countForCaller(entry: number, bytes: number): void {
+    const slot = this.#slotOfCaller();
+    if (slot === -1) {
+      this.#setCallerSlot(this.#callers.add(this.#callerHash, entry, bytes));
+      return;
+    }
+    const newest = this.#callers.newest(slot);
+    this.#chunkOf(newest).words[startOf(newest) / 4 + NEXT_OF_CALLER] = entry;
+    this.#callers.addNewest(slot, entry, bytes);
   }
 
   // ─── The log ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,13 +354,14 @@ export class IdempotencyMemory {
     for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const entry = this.#entry(slot);
       if (entry === 0) return -1;
-      if (this.#slots[2 * slot] === hash && this.#hasName(this.#chunkOf(entry), startOf(entry))) return slot;
+      if (this.#slots[2 * slot] === hash && this.#beginsLikeName(this.#chunkOf(entry), startOf(entry), this.#nameBytes))
+        return slot;
     }
   }
 
-  /** No name is the beginning of another, so bytes that are equal as far as the name goes are the name. */
-  #hasName(chunk: Chunk, start: number): boolean {
-    for (let i = 0; i < this.#nameBytes; i++) {
+  /** No name, and no caller, is the beginning of another: bytes that are equal as far as it goes are the same one. */
+  #beginsLikeName(chunk: Chunk, start: number, length: number): boolean {
+    for (let i = 0; i < length; i++) {
       if (chunk.bytes[start + HEADER_BYTES + i] !== this.#name[i]) return false;
     }
     return true;

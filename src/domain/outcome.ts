@@ -78,4 +78,6 @@ export interface Refusal {
   readonly detail: string;
   /** Unix ms after which the same request may fare better, where that is known (a lease that ends). */
   readonly retryAtMs?: number;
+  /** The code that the command names is not this user's. To a caller of the role `user` it does not exist */
+  readonly isOthersCode?: true;
 }

@@ -64,6 +64,9 @@ export abstract class Answering {
   role: Role = 'user';
   readonly services: Services;
 
+  /** Raw, of the headers. */
+  protected forwarded = '';
+  protected forwardedFor = '';
   /** Nothing more of the request is to come. */
   protected bodyDone = true;
   protected isHead = false;
@@ -103,9 +106,11 @@ export abstract class Answering {
     this.problem('code-not-found', CODE_NOT_FOUND);
   }
 
-  /** The peer's address as text; '' once the exchange is over. */
+  /** What limits by address count this request under; '' once the exchange is over. */
   address(): string {
-    return this.res === null ? '' : Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1');
+    if (this.res === null) return '';
+    const peer = Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1');
+    return this.services.clients.of(peer, this.forwarded, this.forwardedFor);
   }
 
   get isOver(): boolean {
@@ -267,8 +272,7 @@ export abstract class Answering {
       return;
     }
     // To a user, another's code is one that does not exist.
-    const isMiss = reply.reason === 'codeNotFound' || (reply.reason === 'assignedToAnother' && this.role === 'user');
-    if (isMiss) {
+    if (reply.reason === 'codeNotFound' || (reply.isOthersCode === true && this.role === 'user')) {
       this.codeNotFound();
       return;
     }

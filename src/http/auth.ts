@@ -8,6 +8,7 @@
  */
 import { jwtVerify, SignJWT } from 'jose';
 import type { Account, Role } from '../actor/engine.js';
+import { USER_ID } from './text-rule.js';
 
 export interface TokenOptions {
   /** At least 32 bytes. */
@@ -40,7 +41,6 @@ const GOOD_MAX = 10_000;
 const BAD_MAX = 1_000;
 const WAITING_MAX = 4_096;
 const HEADER_LENGTH_MAX = 4_000;
-const SUBJECT_LENGTH_MAX = 128;
 const ROLES: ReadonlySet<unknown> = new Set<Role>(['admin', 'service', 'user']);
 
 export function createTokens({ secret, issuer, audience, ttlSeconds }: TokenOptions): Tokens {
@@ -75,7 +75,8 @@ export function createTokens({ secret, issuer, audience, ttlSeconds }: TokenOpti
         requiredClaims: ['sub', 'exp'],
       });
       const { sub, exp, role } = payload;
-      if (typeof sub !== 'string' || sub === '' || sub.length > SUBJECT_LENGTH_MAX || !ROLES.has(role)) {
+      // The subject is kept in PostgreSQL and compared with user ids, so it has to be what a user id can be.
+      if (typeof sub !== 'string' || !USER_ID.test(sub) || !ROLES.has(role)) {
         return refused('The access token does not name a subject and a role.');
       }
       const endsMs = ((exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1000;

@@ -23,6 +23,7 @@ import { type BodyStream, createBodyStream, STREAM_WINDOW_MS } from './body-stre
 import { BodyText } from './body-text.js';
 import { COMMON_DEADLINE_MS, type Watched } from './deadlines.js';
 import { fingerprintOf } from './fingerprint.js';
+import { missesBlockedUntil, serveOwnCode } from './guesses.js';
 import type { HandledRoute } from './handled-route.js';
 import { HEAD_BYTES_MAX } from './head-limit.js';
 import { parseJsonBody } from './json-body.js';
@@ -59,7 +60,8 @@ export class Exchange extends Answering implements Expiring {
   private rawQuery = '';
   private idempotencyKey: string | null = '';
   private body: unknown;
-  private text = '';
+  /** Null: it is not UTF-8. */
+  private text: string | null = '';
   private readonly bodyText = new BodyText();
   private judging = false;
   private verdict: Verdict | null = null;
@@ -102,6 +104,8 @@ export class Exchange extends Answering implements Expiring {
     this.requestId =
       head.requestId !== '' && isSaneRequestId(head.requestId) ? head.requestId : services.newRequestId();
     this.ifMatch = head.ifMatch;
+    this.forwarded = head.forwarded;
+    this.forwardedFor = head.forwardedFor;
     this.contentType = head.contentType;
     this.contentLength = head.contentLength;
     this.isHead = isHead;
@@ -199,13 +203,13 @@ export class Exchange extends Answering implements Expiring {
       this.incoming.push(chunk, isLast);
       return;
     }
-    const text = this.bodyText.add(chunk, isLast, route.bodyBytesMax);
+    this.bodyText.add(chunk, isLast, route.bodyBytesMax);
     if (this.bodyText.bytes > route.bodyBytesMax) {
       this.refuseAndClose('body-too-large', bodySizeDetail(route));
       if (isLast) this.bodyDropped();
-    } else if (text !== null) {
+    } else if (isLast) {
       this.bodyDone = true;
-      this.text = text;
+      this.text = this.bodyText.text;
       this.advance();
     }
   };
@@ -268,7 +272,6 @@ export class Exchange extends Answering implements Expiring {
       this.problem('bad-idempotency-key', 'The Idempotency-Key is not 1 to 255 visible ASCII characters.');
       return;
     }
-    if (route.guessable && this.role === 'user' && this.isGuessing()) return;
     let query: unknown;
     if (route.query !== null) {
       const parsed = route.query.parse(this.rawQuery);
@@ -279,9 +282,10 @@ export class Exchange extends Answering implements Expiring {
       query = parsed.data;
     }
     if (route.body !== null) {
-      const usual = this.contentType === JSON_TYPE ? (route.usualBody?.(this.text) ?? null) : null;
+      const { text } = this;
+      const usual = this.contentType === JSON_TYPE && text !== null ? (route.usualBody?.(text) ?? null) : null;
       if (usual === null) {
-        const parsed = parseJsonBody(route.body, this.text, this.contentType, route.bodyOptional);
+        const parsed = parseJsonBody(route.body, text, this.contentType, route.bodyOptional);
         if (parsed.kind === 'problem') {
           this.problem(parsed.slug, parsed.detail, parsed.errors);
           return;
@@ -293,6 +297,17 @@ export class Exchange extends Answering implements Expiring {
       this.problem('forbidden', 'A token of the role user acts for its own userId only.');
       return;
     }
+    if (route.guessable && this.role === 'user') {
+      const untilMs = missesBlockedUntil(this);
+      if (untilMs > 0) {
+        serveOwnCode(this, untilMs, () => this.handle(route, query));
+        return;
+      }
+    }
+    this.handle(route, query);
+  }
+
+  private handle(route: ExchangeRoute, query: unknown): void {
     try {
       route.handle(this, this.body, query);
     } catch (error) {
@@ -331,20 +346,6 @@ export class Exchange extends Answering implements Expiring {
   /** The parameter of the path with this place, validated. */
   param(index: number): string {
     return this.params[index] ?? '';
-  }
-
-  private isGuessing(): boolean {
-    const { misses, counters } = this.services;
-    if (misses.ofCaller.isEmpty()) return false;
-    const nowMs = this.services.nowMs();
-    const untilMs = Math.max(
-      misses.ofCaller.blockedUntil(this.caller, nowMs),
-      misses.ofAddress.blockedUntil(this.address(), nowMs),
-    );
-    if (untilMs === 0) return false;
-    counters.add('missesRefused', 1);
-    this.retryLater('too-many-misses', 'Too many unknown codes were tried.', untilMs - nowMs);
-    return true;
   }
 
   // -- the engine --------------------------------------------------------------------------------------------------

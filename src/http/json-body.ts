@@ -11,13 +11,18 @@ export type ParsedBody =
       readonly errors: readonly FieldError[];
     };
 
-/** `text` is the whole body, decoded. Bytes that are no UTF-8 have become U+FFFD, which nothing here may hold. */
-export function parseJsonBody(schema: z.ZodType, text: string, contentType: string, isOptional: boolean): ParsedBody {
+/** `text` is the whole body, decoded; null: it is not UTF-8. */
+export function parseJsonBody(
+  schema: z.ZodType,
+  text: string | null,
+  contentType: string,
+  isOptional: boolean,
+): ParsedBody {
   if (text === '' && isOptional) return judge(schema, {});
   if (contentType !== '' && contentType !== 'application/json' && !isJson(contentType)) {
     return problem('unsupported-media-type', 'The body has to be application/json, in UTF-8.');
   }
-  if (text.includes('\ufffd')) return problem('malformed-request', 'The body is not UTF-8.');
+  if (text === null) return problem('malformed-request', 'The body is not UTF-8.');
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -60,27 +60,6 @@ export function createRateLimit({ countMax, windowMs, namesMax }: RateLimitOptio
   };
 }
 
-/** How many may do the same thing at once. */
-export interface Slots {
-  /** False when none is free. */
-  take(): boolean;
-  giveBack(): void;
-}
-
-export function createSlots(max: number): Slots {
-  let taken = 0;
-  return {
-    take() {
-      if (taken >= max) return false;
-      taken++;
-      return true;
-    },
-    giveBack() {
-      taken--;
-    },
-  };
-}
-
 /**
  * Connections, per address and in all.
  *
@@ -91,8 +70,8 @@ export function createSlots(max: number): Slots {
  * are not. A proxy that opens a connection per request is therefore never in the way of itself.
  */
 export interface ConnectionLimit {
-  /** False: refuse it. Every call is followed by one of `closed`, also for a refused one. */
-  opened(address: string, nowMs: number): boolean;
+  /** False: refuse it. Every call is followed by one of `closed`, also for a refused one. Null: only the total counts. */
+  opened(address: string | null, nowMs: number): boolean;
   closed(): void;
   readonly count: number;
 }
@@ -112,6 +91,7 @@ export function createConnectionLimit({ connectionsMax, perAddressMax }: Connect
     opened(address, nowMs) {
       count++;
       if (count > connectionsMax) return false;
+      if (address === null) return true;
       if (count > connectionsMax / 2 && opens.blockedUntil(address, nowMs) > 0) return false;
       opens.add(address, nowMs);
       return true;

@@ -17,7 +17,7 @@ export function validateParams(
   for (let i = 0; i < paramSchemas.length; i++) {
     const raw = params[i] as string;
     if (usualParams[i]?.(raw) === true) continue;
-    const decoded = raw.includes('%') ? decodePercent(raw) : raw;
+    const decoded = decodePercent(raw);
     const parsed = decoded === null ? null : paramSchemas[i]?.safeParse(decoded);
     if (parsed?.success !== true) {
       const message = parsed?.error?.issues[0]?.message ?? 'Not a valid percent-encoding';
@@ -28,7 +28,9 @@ export function validateParams(
   return null;
 }
 
+/** Null: it is not a percent-encoding of UTF-8. uWebSockets.js has made U+FFFD of bytes that are not. */
 function decodePercent(text: string): string | null {
+  if (text.includes('\ufffd')) return null;
   try {
     return decodeURIComponent(text);
   } catch {

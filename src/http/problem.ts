@@ -255,13 +255,15 @@ export const PROBLEMS = {
   'too-many-misses': {
     status: 429,
     title: 'Too many unknown codes',
-    about: 'Too many codes were tried that do not exist. This limit keeps codes from being found by guessing.',
+    about:
+      "This user, or this address, tried too many codes that do not exist or are not the user's. This limit keeps codes from being found by guessing. The user's own codes are served all the same.",
     remedy: 'Wait as long as `Retry-After` says.',
   },
   'too-many-sign-ins': {
     status: 429,
     title: 'Too many sign-ins',
-    about: 'There were too many attempts to sign in.',
+    about:
+      'Too many wrong passwords were tried for this email or from this address, or too many sign-ins wait for their turn. The right password is accepted all the same.',
     remedy:
       'Wait as long as `Retry-After` says. Keep a token for as long as it lives instead of signing in for each request.',
   },

@@ -16,6 +16,8 @@ export interface Head {
   otherIdempotencyKey: string;
   requestId: string;
   ifMatch: string;
+  forwarded: string;
+  forwardedFor: string;
   /** -1: not given. */
   contentLength: number;
   hasTransferEncoding: boolean;
@@ -34,6 +36,8 @@ export const head: Head = {
   otherIdempotencyKey: '',
   requestId: '',
   ifMatch: '',
+  forwarded: '',
+  forwardedFor: '',
   contentLength: -1,
   hasTransferEncoding: false,
   closes: false,
@@ -49,6 +53,8 @@ export function readHead(req: HttpRequest): void {
   head.otherIdempotencyKey = '';
   head.requestId = '';
   head.ifMatch = '';
+  head.forwarded = '';
+  head.forwardedFor = '';
   head.contentLength = -1;
   head.hasTransferEncoding = false;
   head.closes = false;
@@ -68,7 +74,10 @@ function readHeader(name: string, value: string): void {
   head.bytes += name.length + value.length + SEPARATORS_BYTES;
   switch (name.length) {
     case 8:
-      if (name === 'if-match') head.ifMatch = value;
+      if (name === 'if-match') head.ifMatch = joined(head.ifMatch, value);
+      break;
+    case 9:
+      if (name === 'forwarded') head.forwarded = joined(head.forwarded, value);
       break;
     case 10:
       if (name === 'connection' && value !== 'keep-alive') head.closes ||= CLOSE_OPTION.test(value);
@@ -90,6 +99,7 @@ function readHeader(name: string, value: string): void {
       break;
     case 15:
       if (name === 'idempotency-key') head.idempotencyKey = value === '' ? ' ' : value;
+      else if (name === 'x-forwarded-for') head.forwardedFor = joined(head.forwardedFor, value);
       break;
     case 17:
       if (name === 'x-idempotency-key') head.otherIdempotencyKey = value === '' ? ' ' : value;
@@ -105,6 +115,9 @@ function readHeader(name: string, value: string): void {
 
 /** uWebSockets.js closes for the plain value alone; `Connection` is a list. */
 const CLOSE_OPTION = /(?:^|,)\s*close\s*(?:,|$)/i;
+
+/** A list may come in several headers (RFC 9110, section 5.3). An empty one is not the same as none. */
+const joined = (before: string, value: string): string => (before === '' ? value || ' ' : `${before}, ${value}`);
 
 function readContentLength(value: string): void {
   const length = wholeNumber(value);

@@ -2,7 +2,7 @@
  * What a route is. Routing, validation, authorization and the OpenAPI description all come from one table of these;
  * a handler sees nothing that was not validated and allowed.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Role } from '../actor/engine.js';
 import { COMMON_DEADLINE_MS } from './deadlines.js';
 import type { Exchange, ExchangeRoute } from './exchange.js';
@@ -140,11 +140,25 @@ function compileQuery(schema: z.ZodObject): NonNullable<ExchangeRoute['query']> 
       // No prototype, so that no name is special; an array for a name that comes twice, which no schema here takes.
       const fields: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
       for (const [name, text] of new URLSearchParams(query)) {
+        if (text.includes('\ufffd') && !isUtf8(query)) return NOT_UTF8.safeParse(query);
         fields[name] = name in fields ? [fields[name], text] : typed(name, text);
       }
       return schema.safeParse({ ...fields });
     },
   };
+}
+
+const NOT_UTF8 = z.unknown().refine(() => false, 'The query is not UTF-8');
+
+/** URLSearchParams and uWebSockets.js make U+FFFD of what is not UTF-8. Sent as itself, it is percent-encoded as such. */
+function isUtf8(query: string): boolean {
+  if (query.includes('\ufffd')) return false;
+  try {
+    decodeURIComponent(query);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What is under `optional`, `default` and the like. */

@@ -2,10 +2,12 @@
  * The words of the API as zod schemas: what is validated is what /openapi.json shows. Objects are strict, so an unknown field is
  * an error that names it. Schemas that are worth a name in the description get one in `named`.
  *
- * Text is refused where it could not be kept: control characters (PostgreSQL has no NUL in text), lone surrogates
- * (they have no UTF-8), numbers that are not finite.
+ * Text follows one rule everywhere: text-rule.ts.
  */
 import { z } from 'zod';
+import { type Contradiction, contradictionIn } from '../domain/book.js';
+import { metadata } from './metadata.js';
+import { lineOf, mayHoldLines, USER_ID } from './text-rule.js';
 
 /** Names for the description: schema → component. */
 export const named = z.registry<{ readonly id: string }>();
@@ -35,50 +37,26 @@ export const bookId = z.uuid('Not a UUID').toLowerCase().describe('Id of a coupo
 
 export const userId = z
   .string()
-  .regex(/^[^\p{C}]{1,128}$/u, 'A user id is 1 to 128 characters, none of them a control character')
+  .regex(USER_ID, 'A user id is 1 to 128 characters, none of them a control character')
   .describe('Your id of the user; for a token of the role user, its own id');
 
 const reason = z
   .string()
-  .regex(/^[^\p{C}]{0,500}$/u, 'At most 500 characters, none of them a control character')
+  .regex(lineOf(0, 500), 'At most 500 characters, none of them a control character')
   .nullable()
   .optional();
 
-/** Seconds of a time stay exact in ISO 8601 up to the year 9999. */
+/** Only these have four digits of the year in UTC, whatever their offset, and so can be shown and sent again. */
+const TIME_FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z');
+const TIME_LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
 const time = z.iso
   .datetime({ offset: true, error: 'Not an ISO 8601 time such as 2026-11-20T08:00:00.000Z' })
-  .describe('ISO 8601 with an offset or Z');
-
-const METADATA_LENGTH_MAX = 4096;
-const METADATA_DEPTH_MAX = 8;
-
-/** Null if `value` can be kept, else why not. */
-function metadataFault(value: unknown, depth: number): string | null {
-  if (depth > METADATA_DEPTH_MAX) return `Nested deeper than ${METADATA_DEPTH_MAX} levels`;
-  if (typeof value === 'string') return textFault(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? null : 'A number is out of range';
-  if (typeof value !== 'object' || value === null) return null;
-  for (const [field, inner] of Object.entries(value)) {
-    const fault = (Array.isArray(value) ? null : textFault(field)) ?? metadataFault(inner, depth + 1);
-    if (fault !== null) return fault;
-  }
-  return null;
-}
-
-/** A NUL, or half a surrogate pair. */
-const textFault = (text: string): string | null =>
-  text.includes('\0') || /\p{Cs}/u.test(text) ? 'Text has a character that can not be kept' : null;
-
-const metadata = z
-  .record(z.string(), z.unknown())
-  .superRefine((value, context) => {
-    const fault =
-      metadataFault(value, 1) ??
-      (JSON.stringify(value).length > METADATA_LENGTH_MAX ? `Longer than ${METADATA_LENGTH_MAX} characters` : null);
-    if (fault !== null) context.addIssue({ code: 'custom', message: fault });
-  })
-  .nullable()
-  .describe(`Any JSON object of at most ${METADATA_LENGTH_MAX} characters and ${METADATA_DEPTH_MAX} levels`);
+  .refine((text) => {
+    const ms = Date.parse(text);
+    return ms >= TIME_FIRST_MS && ms <= TIME_LAST_MS;
+  }, 'Not between the years 0000 and 9999 in UTC')
+  .describe('ISO 8601 with an offset or Z, within the years 0000 to 9999 in UTC');
 
 const count = z.int().min(1).max(COUNT_MAX);
 const codePattern = z
@@ -89,12 +67,8 @@ const codePattern = z
 // -- what is sent --------------------------------------------------------------------------------------------------
 
 const settings = {
-  name: z.string().regex(/^[^\p{C}]{1,200}$/u, 'A name is 1 to 200 characters, none of them a control character'),
-  description: z
-    .string()
-    .max(4000)
-    .refine((text) => textFault(text) === null, 'Has a character that can not be kept')
-    .nullable(),
+  name: z.string().regex(lineOf(1, 200), 'A name is 1 to 200 characters, none of them a control character'),
+  description: z.string().max(4000).refine(mayHoldLines, 'Has a control character or half a surrogate pair').nullable(),
   startDate: time.nullable(),
   endDate: time.nullable(),
   isActive: z.boolean(),
@@ -126,15 +100,31 @@ const bookFields = {
   metadata: settings.metadata.optional(),
 };
 
-interface Dated {
+interface MaybeContradicting {
   readonly startDate?: string | null | undefined;
   readonly endDate?: string | null | undefined;
+  readonly allowMultipleRedemptions?: boolean | undefined;
+  readonly maxRedemptionsPerCode?: number | null | undefined;
 }
 
-function endsAfterItBegins({ startDate, endDate }: Dated): boolean {
-  return startDate == null || endDate == null || Date.parse(endDate) > Date.parse(startDate);
+const CONTRADICTIONS: Readonly<Record<Contradiction, { readonly path: string[]; readonly message: string }>> = {
+  endsBeforeItBegins: { path: ['endDate'], message: 'endDate has to come after startDate' },
+  countWithoutMultiple: {
+    path: ['maxRedemptionsPerCode'],
+    message: 'maxRedemptionsPerCode needs allowMultipleRedemptions',
+  },
+};
+
+/** The rule of the domain, as far as the body alone can break it: what a PATCH leaves out, the book may have. */
+function refuseContradiction(
+  { startDate, endDate, allowMultipleRedemptions = true, maxRedemptionsPerCode = null }: MaybeContradicting,
+  context: z.RefinementCtx,
+): void {
+  const startMs = startDate == null ? null : Date.parse(startDate);
+  const endMs = endDate == null ? null : Date.parse(endDate);
+  const found = contradictionIn({ startMs, endMs, allowMultipleRedemptions, maxRedemptionsPerCode });
+  if (found !== null) context.addIssue({ code: 'custom', ...CONTRADICTIONS[found] });
 }
-const END_RULE = { path: ['endDate'], error: 'endDate has to come after startDate' };
 
 export const bookInput = name(
   'BookInput',
@@ -148,11 +138,7 @@ export const bookInput = name(
         .optional()
         .describe('Those that any book has already are left out; `counts.total` tells how many came in'),
     })
-    .refine(endsAfterItBegins, END_RULE)
-    .refine((book) => book.maxRedemptionsPerCode == null || book.allowMultipleRedemptions, {
-      path: ['maxRedemptionsPerCode'],
-      error: 'maxRedemptionsPerCode needs allowMultipleRedemptions',
-    }),
+    .superRefine(refuseContradiction),
 );
 export type BookInput = z.output<typeof bookInput>;
 
@@ -163,7 +149,7 @@ export const bookPatch = name(
     .partial()
     .meta({ minProperties: 1 })
     .refine((patch) => Object.keys(patch).length > 0, 'At least one field is needed')
-    .refine(endsAfterItBegins, END_RULE),
+    .superRefine(refuseContradiction),
 );
 export type BookPatch = z.output<typeof bookPatch>;
 
@@ -223,7 +209,11 @@ export const pageQuery = z.strictObject(page);
 export const booksQuery = z.strictObject({
   ...page,
   isActive: z.boolean().optional(),
-  name: z.string().min(1).max(200).optional().describe('Part of the name, in any case'),
+  name: z
+    .string()
+    .regex(lineOf(1, 200), '1 to 200 characters, none of them a control character')
+    .optional()
+    .describe('Part of the name, in any case'),
 });
 export const codesQuery = z.strictObject({ ...page, status: codeStatus.optional() });
 export const exportQuery = z.strictObject({ status: codeStatus.optional() });

@@ -17,16 +17,19 @@ import {
 } from 'uWebSockets.js';
 import type { Control, Engine } from '../actor/engine.js';
 import { createTokens, type TokenOptions } from './auth.js';
+import { createClientAddresses } from './client-address.js';
 import { createCounters } from './counters.js';
 import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
 import { Exchange } from './exchange.js';
-import { createConnectionLimit, createRateLimit, createSlots } from './limits.js';
+import type { IpRange } from './ip-address.js';
+import { createConnectionLimit, createRateLimit } from './limits.js';
 import { describeApi } from './openapi.js';
 import { createRequestIds } from './request-ids.js';
 import type { Method, Route } from './route.js';
 import { NO_ROUTE, ROUTES } from './routes/table.js';
 import { readScalar } from './scalar.js';
 import type { Expiring, HttpLog, Services } from './services.js';
+import { createTurns } from './turns.js';
 
 export interface HttpOptions {
   readonly host: string;
@@ -35,6 +38,8 @@ export interface HttpOptions {
   readonly version: string;
   readonly tokens: TokenOptions;
   readonly log: HttpLog;
+  /** Proxies whose word on the client's address is believed. */
+  readonly trustedProxies: readonly IpRange[];
   /** `HTTP_COUNTERS_BYTES` long; see metrics.ts. */
   readonly counters: SharedArrayBuffer;
   readonly limits?: Partial<HttpLimits>;
@@ -56,6 +61,11 @@ export interface HttpLimits {
   readonly signInsPerAddressMax: number;
   /** Sign-ins at once: each takes tens of milliseconds of a core, on purpose. */
   readonly signInsAtOnceMax: number;
+  /** Of one address, and of one email. */
+  readonly signInsAtOncePerNameMax: number;
+  /** Sign-ins that wait for their turn. All of them have to be through within a request's time. */
+  readonly signInsWaitingMax: number;
+  readonly signInsWaitingPerAddressMax: number;
   /** How long `close` waits for what was accepted. */
   readonly drainMs: number;
 }
@@ -69,6 +79,9 @@ export const HTTP_LIMITS: HttpLimits = {
   signInsPerEmailMax: 10,
   signInsPerAddressMax: 100,
   signInsAtOnceMax: 8,
+  signInsAtOncePerNameMax: 2,
+  signInsWaitingMax: 64,
+  signInsWaitingPerAddressMax: 16,
   drainMs: 10_000,
 };
 
@@ -102,6 +115,7 @@ export async function startHttpServer({
     perAddressMax: limits.connectionsPerAddressMax,
   });
   const perMinute = (countMax: number) => createRateLimit({ countMax, windowMs: MINUTE_MS, namesMax: NAMES_MAX });
+  const clients = createClientAddresses(options.trustedProxies);
   const pool: Exchange[] = [];
   let nowMs = Date.now();
   let isDraining = false;
@@ -114,6 +128,7 @@ export async function startHttpServer({
     engine,
     control,
     counters,
+    clients,
     deadlines,
     log: options.log,
     tokens: createTokens(options.tokens),
@@ -122,7 +137,12 @@ export async function startHttpServer({
     signIns: {
       ofEmail: perMinute(limits.signInsPerEmailMax),
       ofAddress: perMinute(limits.signInsPerAddressMax),
-      slots: createSlots(limits.signInsAtOnceMax),
+      turns: createTurns({
+        atOnceMax: limits.signInsAtOnceMax,
+        atOncePerNameMax: limits.signInsAtOncePerNameMax,
+        waitingMax: limits.signInsWaitingMax,
+        waitingPerAddressMax: limits.signInsWaitingPerAddressMax,
+      }),
     },
     openApi: JSON.stringify(describeApi(ROUTES, options.version)),
     version: options.version,
@@ -139,8 +159,12 @@ export async function startHttpServer({
 
   const app = App();
   const onConnection = (res: HttpResponse, change: number): void => {
-    if (change < 0) connections.closed();
-    else if (!connections.opened(Buffer.from(res.getRemoteAddressAsText()).toString('latin1'), nowMs)) {
+    if (change < 0) {
+      connections.closed();
+      return;
+    }
+    const peer = Buffer.from(res.getRemoteAddressAsText()).toString('latin1');
+    if (!connections.opened(clients.ofConnection(peer), nowMs)) {
       counters.add('connectionsRefused', 1);
       res.close();
     }

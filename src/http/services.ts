@@ -1,9 +1,11 @@
 /** What is the same for all exchanges of an HTTP thread, and handed to each. */
 import type { Control, Engine } from '../actor/engine.js';
 import type { Tokens } from './auth.js';
+import type { ClientAddresses } from './client-address.js';
 import type { Counters } from './counters.js';
 import type { Deadlines, Watched } from './deadlines.js';
-import type { RateLimit, Slots } from './limits.js';
+import type { RateLimit } from './limits.js';
+import type { Turns } from './turns.js';
 
 /** What an exchange and its handler may use. */
 export interface Services {
@@ -13,9 +15,11 @@ export interface Services {
   readonly tokenTtlSeconds: number;
   readonly counters: Counters;
   readonly log: HttpLog;
+  readonly clients: ClientAddresses;
   /** Unknown codes that tokens of the role user asked for, per caller and per address. */
   readonly misses: { readonly ofCaller: RateLimit; readonly ofAddress: RateLimit };
-  readonly signIns: { readonly ofEmail: RateLimit; readonly ofAddress: RateLimit; readonly slots: Slots };
+  /** Wrong passwords, per email and per address, and turns at verifying one. */
+  readonly signIns: { readonly ofEmail: RateLimit; readonly ofAddress: RateLimit; readonly turns: Turns };
   /** The description, ready to send. */
   readonly openApi: string;
   readonly version: string;

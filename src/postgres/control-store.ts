@@ -145,7 +145,7 @@ function historyEntry(shard: number, code: string, row: HistoryRow): HistoryEntr
   if (event === undefined) throw new Error(`change ${shard}-${row.seq} is of unknown kind ${row.kind}`);
   const detail = {
     ...(row.lock_id === null ? {} : { lockId: Number(row.lock_id) }),
-    ...(row.until_ms === null ? {} : { untilMs: Number(row.until_ms) }),
+    ...(row.until_ms === null ? {} : { lockedUntil: new Date(Number(row.until_ms)).toISOString() }),
     ...(row.redemption_count === null ? {} : { redemptionCount: row.redemption_count }),
     ...(row.detail === null ? {} : (JSON.parse(row.detail) as Record<string, unknown>)),
   };

@@ -1,60 +1,47 @@
-/** What leaves an HTTP thread, and when. */
+/** Which way a request takes from an HTTP thread. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { test } from 'node:test';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { createDirectory } from '../../src/actor/directory.js';
-import type { CommandReply } from '../../src/actor/engine.js';
+import type { CommandReply, QueryReply } from '../../src/actor/engine.js';
 import { createRouter } from '../../src/actor/router.js';
-import { type Message, readRequests } from '../../src/actor/wire.js';
-import { asBookId } from '../../src/domain/ids.js';
+import { type Message, ReplyWriter, readRequests } from '../../src/actor/wire.js';
 
-const bookId = asBookId('01930000-0000-7000-8000-000000000001');
-const origin = { caller: 'till', requestId: 'r', idempotency: null };
+const THREADS = 2;
 
-function setUp(): { router: ReturnType<typeof createRouter>; shardThread: MessagePort; close(): void } {
-  const directory = createDirectory(async () => undefined);
-  const router = createRouter({ shardCount: 1, threadCount: 1, directory: directory.table, mailboxMax: 1000 });
-  const { port1, port2 } = new MessageChannel();
-  router.connect(0, port1);
-  return { router, shardThread: port2, close: () => port2.close() };
+/** A router whose shard threads say of every code that it is not there. */
+function open(t: { after(run: () => void): void }) {
+  const { table } = createDirectory(() => Promise.resolve());
+  const router = createRouter({ shardCount: 4, threadCount: THREADS, directory: table, mailboxMax: 100 });
+  const asked: string[] = [];
+  for (let thread = 0; thread < THREADS; thread++) {
+    const { port1, port2 } = new MessageChannel();
+    t.after(() => port1.close());
+    router.connect(thread, port1);
+    port2.on('message', (message: Message) => {
+      const writer = new ReplyWriter();
+      for (const request of readRequests(message, 0)) {
+        asked.push(request.kind);
+        assert.equal(request.shard % THREADS, thread);
+        const reply = { kind: 'refused', reason: 'codeNotFound', detail: 'None.' } as const;
+        writer.write({ to: 0, id: request.id, command: null, reply });
+      }
+      port2.postMessage(writer.message);
+    });
+  }
+  return { router, asked };
 }
 
-const usersIn = (message: Message): string[] =>
-  readRequests(message, 0).map((request) =>
-    request.kind === 'command' && request.command.kind === 'assignRandom' ? request.command.userId : '',
-  );
-
-test('a command that is withdrawn in its turn never leaves, and its place is free', async () => {
-  const { router, shardThread, close } = setUp();
-  const never = (reply: CommandReply): void => assert.fail(`a reply: ${reply.kind}`);
-  const other = (): void => undefined;
-  router.command({ kind: 'assignRandom', bookId, userId: 'ann' }, origin, never);
-  router.command({ kind: 'assignRandom', bookId, userId: 'bob' }, origin, other);
-  assert.equal(router.withdraw(never), true);
-  assert.equal(router.withdraw(never), false);
-  assert.equal(router.underWay(), 1);
-  const [message] = (await once(shardThread, 'message')) as [Message];
-  assert.deepEqual(usersIn(message), ['bob']);
-  assert.equal(router.withdraw(other), false, 'it has left');
-  close();
-});
-
-test('the newest command can be withdrawn, however many came before it in its turn', async () => {
-  for (const count of [31, 32, 33, 64]) {
-    const { router, shardThread, close } = setUp();
-    const newest = (): void => assert.fail('a reply');
-    for (let i = 1; i < count; i++) {
-      router.command({ kind: 'assignRandom', bookId, userId: `u${i}` }, origin, () => undefined);
-    }
-    router.command({ kind: 'assignRandom', bookId, userId: 'newest' }, origin, newest);
-    assert.equal(router.withdraw(newest), true, `${count} commands`);
-    const arrived: string[] = [];
-    while (arrived.length < count - 1) {
-      const [message] = (await once(shardThread, 'message')) as [Message];
-      arrived.push(...usersIn(message));
-    }
-    assert.equal(arrived.includes('newest'), false);
-    close();
+test('an unknown code takes the way of one that is there, so that its answer comes no sooner', async (t) => {
+  const { router, asked } = open(t);
+  const origin = { caller: 'ann', requestId: 'r', idempotency: null };
+  for (let n = 0; n < 8; n++) {
+    const code = `UNKNOWN-${n}`;
+    const command = { kind: 'lockCode', code, userId: 'ann', ttlMs: null } as const;
+    const locked = await new Promise<CommandReply>((resolve) => router.command(command, origin, resolve));
+    assert.equal(locked.kind === 'refused' && locked.reason, 'codeNotFound');
+    const got = await new Promise<QueryReply>((resolve) => router.query({ kind: 'getCode', code }, null, resolve));
+    assert.equal(got.kind === 'refused' && got.reason, 'codeNotFound');
   }
+  assert.deepEqual(asked, Array.from({ length: 8 }, () => ['command', 'query']).flat());
 });

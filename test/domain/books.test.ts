@@ -75,6 +75,11 @@ const tables: Record<string, readonly Row[]> = {
       expect: 'bookInvalid',
     },
     {
+      name: 'can’t bound the redemptions of a code without allowing several',
+      when: create({ maxRedemptionsPerCode: 1 }),
+      expect: 'bookInvalid',
+    },
+    {
       name: 'needs its codes staged',
       when: { ...create(), codes: { batchId: 99, size: 1, count: 1, report: {} } } as Command,
       expect: 'batchUnknown',
@@ -105,6 +110,32 @@ const tables: Record<string, readonly Row[]> = {
     },
     { name: 'needs the book', when: { ...update({}), bookId: OTHER_BOOK } as Command, expect: 'bookNotFound' },
     { name: 'of the version that was asked for is allowed', when: update({}, 1), expect: ['bookUpdated v2'] },
+    {
+      name: 'of one of the versions that were asked for is allowed',
+      when: { ...update({}), ifVersion: [0, 1] } as Command,
+      expect: ['bookUpdated v2'],
+    },
+    {
+      name: 'of none of the versions that were asked for is refused',
+      when: { ...update({}), ifVersion: [0, 2] } as Command,
+      expect: 'bookVersionMismatch',
+    },
+    {
+      name: 'when no version will do is refused',
+      when: { ...update({}), ifVersion: [] } as Command,
+      expect: 'bookVersionMismatch',
+    },
+    {
+      name: 'can’t bound the redemptions of a code where several are not allowed',
+      when: update({ maxRedemptionsPerCode: 1 }),
+      expect: 'bookInvalid',
+    },
+    {
+      name: 'can’t forbid several redemptions of a code while their count is bounded',
+      given: [update({ allowMultipleRedemptions: true, maxRedemptionsPerCode: 1 })],
+      when: update({ allowMultipleRedemptions: false }),
+      expect: 'bookInvalid',
+    },
     {
       name: 'of another version is refused',
       given: [update({ name: 'Spring' })],

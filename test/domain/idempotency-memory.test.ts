@@ -164,11 +164,104 @@ test('a clock that was set back makes no key come to life or get lost', () => {
   assert.deepEqual(memory.find('shop', BOOK, 'early', START + TTL_MS), answer(3, START + TTL_MS));
 });
 
-test('a full memory has room again as soon as its oldest key has ended', () => {
+/** Remembers keys of a caller until it may have no more; how many those were. */
+function fill(memory: IdempotencyMemory, caller: string, atMs = START): number {
+  let count = 0;
+  for (; memory.fullUntilMs(caller, atMs) === 0; count++) {
+    memory.remember(caller, BOOK, `key-${count}`, answer(count, atMs));
+  }
+  return count;
+}
+
+test('a caller has room again as soon as its oldest key has ended, and is told when', () => {
   const memory = open(1_000);
-  for (let n = 0; !memory.isFull(START); n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
-  assert.equal(memory.isFull(START + TTL_MS - 1), true);
-  assert.equal(memory.isFull(START + TTL_MS), false);
+  memory.remember('shop', BOOK, 'early', answer(0, START));
+  assert.ok(fill(memory, 'shop', START + 700) > 1);
+  assert.equal(memory.fullUntilMs('shop', START + 700), START + TTL_MS);
+  assert.equal(memory.fullUntilMs('shop', START + TTL_MS - 1), START + TTL_MS);
+  assert.equal(memory.fullUntilMs('shop', START + TTL_MS), 0);
+  memory.remember('shop', BOOK, 'late', answer(1, START + TTL_MS));
+  assert.equal(memory.fullUntilMs('shop', START + TTL_MS), START + 700 + TTL_MS, 'the next one ends much later');
+});
+
+test('a caller may have as much as is free, so that those who have many leave room for one who has few', () => {
+  const memory = open(100_000);
+  const counts = ['a', 'b', 'c'].map((caller) => fill(memory, caller));
+  const [first = 0, second = 0, third = 0] = counts;
+  assert.ok(Math.abs(first / second - 2) < 0.05 && Math.abs(second / third - 2) < 0.1, `${counts} keys`);
+  for (let n = 0; n < 80; n++) {
+    assert.equal(memory.fullUntilMs(`few-${n % 40}`, START), 0, `key ${n} of the callers who have few`);
+    memory.remember(`few-${n % 40}`, BOOK, `key-${n}`, answer(n, START));
+  }
+  assert.equal(memory.fullUntilMs('a', START), START + TTL_MS);
+});
+
+test('memories that share a tally share the room, and all of it comes back', () => {
+  const tally = { bytes: 0 };
+  const memories = [0, 1, 2].map(() => new IdempotencyMemory({ ttlMs: TTL_MS, bytesMax: 10_000, tally }));
+  const [first, second, empty] = memories;
+  assert.ok(first !== undefined && second !== undefined && empty !== undefined);
+  fill(first, 'shop');
+  const ofFirst = tally.bytes;
+  assert.equal(second.fullUntilMs('shop', START), 0);
+  fill(second, 'other');
+  assert.ok(tally.bytes > ofFirst && tally.bytes < 10_000);
+  assert.equal(empty.fullUntilMs('new', START), 0);
+  const { bytes } = tally;
+  tally.bytes = 10_000;
+  assert.equal(empty.fullUntilMs('new', START), START + 1_000, 'nothing of it is here, but it may end elsewhere');
+  tally.bytes = bytes;
+  forgetAll(first);
+  forgetAll(second);
+  assert.equal(tally.bytes, 0);
+});
+
+test('what each caller has, and when its oldest key ends, is exact, whoever comes and whatever ends', () => {
+  const bytesMax = 1e9;
+  const tally = { bytes: 0 };
+  const random = seeded(9);
+  const memory = new IdempotencyMemory({ ttlMs: TTL_MS, bytesMax, tally });
+  const alive: { caller: string; atMs: number; bytes: number }[] = [];
+  let atMs = START;
+  const isFullAt = (caller: string, bytes: number): number => {
+    const before = tally.bytes;
+    tally.bytes = bytesMax - bytes;
+    const untilMs = memory.fullUntilMs(caller, atMs);
+    tally.bytes = before;
+    return untilMs;
+  };
+  for (let n = 0; n < 20_000; n++) {
+    atMs += below(random, 3);
+    while (memory.forgetEnded(atMs));
+    while (alive[0] !== undefined && alive[0].atMs + TTL_MS <= atMs) alive.shift();
+    const caller = `caller-${below(random, 10) < 5 ? below(random, 3) : below(random, 500)}`;
+    const before = tally.bytes;
+    memory.remember(caller, BOOK, `key-${n % 700}`, answer(n, atMs));
+    alive.push({ caller, atMs, bytes: tally.bytes - before });
+    if (n % 97 !== 0) continue;
+    const had = new Map<string, { bytes: number; oldestMs: number }>();
+    for (const { caller: name, atMs: oldestMs, bytes } of alive) {
+      const known = had.get(name) ?? { bytes: 0, oldestMs };
+      had.set(name, { ...known, bytes: known.bytes + bytes });
+    }
+    for (const [name, { bytes, oldestMs }] of had) {
+      assert.equal(isFullAt(name, bytes), oldestMs + TTL_MS, `${name} has ${bytes} bytes`);
+      assert.equal(isFullAt(name, bytes + 1), 0, `${name} has ${bytes} bytes`);
+    }
+    assert.equal(isFullAt('nobody', 1), 0);
+  }
+});
+
+test('keys that have ended are forgotten without anything new, some at a time', () => {
+  const memory = open();
+  for (let n = 0; n < 2_500; n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
+  memory.remember('shop', BOOK, 'later', answer(1, START + 1));
+  assert.equal(memory.forgetEnded(START + TTL_MS - 1), false);
+  assert.equal(memory.count, 2_501);
+  const left: number[] = [];
+  while (memory.forgetEnded(START + TTL_MS)) left.push(memory.count);
+  assert.deepEqual(left, [1_501, 501]);
+  assert.equal(memory.count, 1);
 });
 
 test('an answer larger than a chunk is kept whole', () => {

@@ -200,8 +200,10 @@ function commandOf(step: Plan, shard: TestShard, model: Model): Command | null {
   }
 }
 
-function ifVersion({ number, book }: Plan, model: Model): number | null {
-  return number < 5 ? null : (model.books.get(pick(BOOKS, book))?.version ?? 1) - (number === 9 ? 1 : 0);
+function ifVersion({ number, book }: Plan, model: Model): readonly number[] | null {
+  if (number < 5) return null;
+  const version = model.books.get(pick(BOOKS, book))?.version ?? 1;
+  return number === 9 ? [version - 1] : number === 8 ? [version - 1, version] : [version];
 }
 
 function stage(shard: TestShard, model: Model, count: number): void {

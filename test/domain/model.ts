@@ -132,7 +132,7 @@ export class Model {
       case 'updateBook': {
         const book = this.books.get(command.bookId);
         if (book === undefined) return 'bookNotFound';
-        if (command.ifVersion !== null && command.ifVersion !== book.version) return 'bookVersionMismatch';
+        if (command.ifVersion !== null && !command.ifVersion.includes(book.version)) return 'bookVersionMismatch';
         if (book.archivedMs !== null) return 'bookArchived';
         const settings = { ...book.settings, ...command.patch };
         if (!isSound(settings)) return 'bookInvalid';
@@ -144,7 +144,7 @@ export class Model {
         const book = this.books.get(command.bookId);
         if (book === undefined) return 'bookNotFound';
         if (book.archivedMs !== null) return { outcome: { kind: 'archived' }, events: 0 };
-        if (command.ifVersion !== null && command.ifVersion !== book.version) return 'bookVersionMismatch';
+        if (command.ifVersion !== null && !command.ifVersion.includes(book.version)) return 'bookVersionMismatch';
         this.books.set(book.id, { ...book, version: book.version + 1, updatedMs: nowMs, archivedMs: nowMs });
         return { outcome: { kind: 'archived' }, events: 1 };
       }
@@ -393,7 +393,7 @@ function expectRefusal(verdict: Verdict, reason: RefusalReason): void {
 
 function isSound({ startMs, endMs, allowMultipleRedemptions, maxRedemptionsPerCode }: BookSettings): boolean {
   if (startMs !== null && endMs !== null && endMs <= startMs) return false;
-  return allowMultipleRedemptions || maxRedemptionsPerCode === null || maxRedemptionsPerCode <= 1;
+  return allowMultipleRedemptions || maxRedemptionsPerCode === null;
 }
 
 function notForUser(book: Book, code: ModelCode, isLocked: boolean, userId: string): RefusalReason | null {

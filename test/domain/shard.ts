@@ -198,9 +198,13 @@ export const update = (patch: Partial<BookSettings>, ifVersion: number | null = 
   kind: 'updateBook',
   bookId: BOOK,
   patch,
-  ifVersion,
+  ifVersion: ifVersion === null ? null : [ifVersion],
 });
-export const archive = (ifVersion: number | null = null): Command => ({ kind: 'archiveBook', bookId: BOOK, ifVersion });
+export const archive = (ifVersion: number | null = null): Command => ({
+  kind: 'archiveBook',
+  bookId: BOOK,
+  ifVersion: ifVersion === null ? null : [ifVersion],
+});
 
 // ─── Tables ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

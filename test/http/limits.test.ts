@@ -41,13 +41,81 @@ describe('unknown codes', () => {
       statuses.push((await post(path)).status);
     }
     statuses.push((await served.call('GET', '/api/v1/coupons/code/guess-5', { as: USER })).status);
-    served.engine.next = { kind: 'refused', reason: 'assignedToAnother', detail: 'This code is another user’s.' };
+    served.engine.next = { kind: 'refused', reason: 'assignedToAnother', detail: 'Another’s.', isOthersCode: true };
     const others = await post('assign/one');
     assert.deepEqual([others.status, others.json['type']], [404, '/problems/code-not-found']);
     assert.deepEqual(statuses, [404, 404, 404, 404, 404]);
     for (const path of ['assign/one', 'one/lock', 'one/unlock', 'one/redeem']) {
       assert.equal((await post(path)).status, 429, `${path}, after too many`);
     }
+  });
+
+  it('of a user who may not guess any more are refused, and his own codes are served on every route', async (t) => {
+    const served = await serveFor(t, { missesPerCallerMax: 2 });
+    const book = { as: ADMIN, body: { name: 'B', initialCodes: ['one', 'two'] } };
+    await served.call('POST', '/api/v1/coupon-books', book);
+    const asUser = { as: USER, body: { userId: USER.id } };
+    assert.equal((await served.call('POST', '/api/v1/coupons/assign/init-0', asUser)).status, 200);
+    for (let i = 0; i < 2; i++) await served.call('GET', `/api/v1/coupons/code/guess-${i}`, { as: USER });
+    const commands = ['assign/CODE', 'CODE/lock', 'CODE/unlock', 'CODE/redeem'];
+    const tryAll = async (code: string) => {
+      const answers = [await served.call('GET', `/api/v1/coupons/code/${code}`, { as: USER })];
+      for (const path of commands) {
+        answers.push(await served.call('POST', `/api/v1/coupons/${path.replace('CODE', code)}`, asUser));
+      }
+      return answers;
+    };
+    assert.deepEqual(
+      (await tryAll('init-0')).map(({ status }) => status),
+      [200, 200, 200, 200, 200],
+    );
+    const asked = served.engine.commands.length;
+    const others = [...(await tryAll('init-1')), ...(await tryAll('unknown'))];
+    const shown = others.map(({ status, json }) => [status, { ...json, instance: '' }]);
+    assert.equal(shown[0]?.[0], 429);
+    for (const one of shown) assert.deepEqual(one, shown[0]);
+    assert.equal(served.engine.commands.length, asked, 'nothing is asked of the engine that could take a code');
+  });
+
+  it('of one address do not keep another caller from his own code', async (t) => {
+    const served = await serveFor(t, { missesPerAddressMax: 3 });
+    await served.call('POST', '/api/v1/coupon-books', { as: ADMIN, body: { name: 'B', initialCodes: ['one'] } });
+    await served.call('POST', '/api/v1/coupons/assign/init-0', { as: ADMIN, body: { userId: USER.id } });
+    for (let i = 0; i < 5; i++) {
+      const as = { id: `u-${i}`, email: `u${i}@u.com`, role: 'user' as const };
+      assert.equal((await served.call('GET', '/api/v1/coupons/code/guess', { as })).status, i < 3 ? 404 : 429);
+    }
+    const redeem = { as: USER, body: { userId: USER.id } };
+    assert.equal((await served.call('POST', '/api/v1/coupons/init-0/redeem', redeem)).status, 200);
+    assert.equal((await served.call('GET', '/api/v1/coupons/code/guess', { as: USER })).status, 429);
+  });
+
+  it('are counted under the address that a trusted proxy names', async (t) => {
+    const served = await serve({ missesPerCallerMax: 100, missesPerAddressMax: 2 }, ['127.0.0.0/8', '10.0.0.0/8']);
+    t.after(() => served.stop());
+    const statuses = async (headers: Record<string, string>, count: number) => {
+      const got: number[] = [];
+      for (let i = 0; i < count; i++) {
+        got.push((await served.call('GET', '/api/v1/coupons/code/guess', { as: USER, headers })).status);
+      }
+      return got;
+    };
+    assert.deepEqual(await statuses({ 'x-forwarded-for': '192.0.2.1' }, 3), [404, 404, 429]);
+    assert.deepEqual(await statuses({ forwarded: 'for=192.0.2.1' }, 1), [429]);
+    assert.deepEqual(await statuses({ 'x-forwarded-for': '192.0.2.2, 10.1.1.1' }, 3), [404, 404, 429]);
+    assert.deepEqual(await statuses({ 'x-forwarded-for': '203.0.113.9, 192.0.2.2' }, 1), [429], 'what a client writes');
+    assert.deepEqual(await statuses({}, 1), [404]);
+  });
+
+  it('are counted under the peer’s address where it is no trusted proxy', async (t) => {
+    const served = await serve({ missesPerAddressMax: 2 }, ['10.0.0.0/8']);
+    t.after(() => served.stop());
+    const statuses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const headers = { 'x-forwarded-for': `192.0.2.${i}`, forwarded: `for=192.0.2.${i}` };
+      statuses.push((await served.call('GET', '/api/v1/coupons/code/guess', { as: USER, headers })).status);
+    }
+    assert.deepEqual(statuses, [404, 404, 429]);
   });
 
   it('of one address are counted together', async (t) => {
@@ -77,16 +145,32 @@ describe('sign-ins', () => {
     }
   });
 
-  it('that fail too often are refused for their email, in any case, also with the right password', async (t) => {
+  it('that fail too often are refused for their email, in any case, and the right password is accepted', async (t) => {
     const served = await serveFor(t, { signInsPerEmailMax: 3 });
     const signIn = (body: object) => served.call('POST', '/api/v1/auth/token', { body });
     for (let i = 0; i < 5; i++) assert.equal((await signIn(right)).status, 200);
     for (let i = 0; i < 3; i++) assert.equal((await signIn(wrong)).status, 401);
-    const refused = await signIn({ ...right, email: 'ADMIN@admin.com' });
-    assert.equal(refused.status, 429);
-    assert.equal(refused.json['type'], '/problems/too-many-sign-ins');
-    assert.ok(Number(refused.headers.get('retry-after')) >= 1);
-    assert.equal((await signIn({ ...right, email: 'user@user.com' })).status, 200);
+    for (const email of ['ADMIN@admin.com', 'admin@admin.com']) {
+      const refused = await signIn({ ...wrong, email });
+      assert.equal(refused.status, 429);
+      assert.equal(refused.json['type'], '/problems/too-many-sign-ins');
+      assert.ok(Number(refused.headers.get('retry-after')) >= 1);
+      assert.equal((await signIn(right)).status, 200);
+    }
+    assert.equal((await signIn({ ...wrong, email: 'user@user.com' })).status, 401);
+  });
+
+  it('that fail too often for an unknown email are refused as those of a known one', async (t) => {
+    const served = await serveFor(t, { signInsPerEmailMax: 2 });
+    const tried = async (email: string) => {
+      const statuses: number[] = [];
+      for (let i = 0; i < 4; i++) {
+        statuses.push((await served.call('POST', '/api/v1/auth/token', { body: { ...wrong, email } })).status);
+      }
+      return statuses;
+    };
+    assert.deepEqual(await tried('admin@admin.com'), [401, 401, 429, 429]);
+    assert.deepEqual(await tried('nobody@nobody.com'), [401, 401, 429, 429]);
   });
 
   it('that fail too often are refused for their address', async (t) => {
@@ -99,8 +183,8 @@ describe('sign-ins', () => {
     assert.deepEqual(statuses, [401, 401, 401, 429]);
   });
 
-  it('are refused when too many are under way', async (t) => {
-    const served = await serveFor(t, { signInsAtOnceMax: 2 });
+  it('are refused when too many are under way and wait', async (t) => {
+    const served = await serveFor(t, { signInsAtOnceMax: 2, signInsWaitingMax: 0 });
     let open = (): void => undefined;
     served.control.signInGate = new Promise((resolve) => {
       open = resolve;
@@ -142,6 +226,12 @@ describe('connections', () => {
     for (const socket of sockets) socket.destroy();
     await eventually(() => /clipbook_http_connections 0\n/.test(renderHttpMetrics([served.counters])), 'the closes');
     assert.match(await served.raw(request, 'alive'), /200 OK/);
+  });
+
+  it('of a trusted proxy are limited in all, and not by its address', () => {
+    const limit = createConnectionLimit({ connectionsMax: 10, perAddressMax: 2 });
+    for (let i = 0; i < 10; i++) assert.equal(limit.opened(null, 0), true);
+    assert.equal(limit.opened(null, 0), false);
   });
 
   it('of one address are limited only when room gets short', () => {

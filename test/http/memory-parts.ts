@@ -139,7 +139,8 @@ export function createMemoryEngine(): MemoryEngine {
       case 'updateBook': {
         const book = books.get(command.bookId);
         if (book === undefined) return refused('bookNotFound');
-        if (command.ifVersion !== null && command.ifVersion !== book.version) return refused('bookVersionMismatch');
+        if (command.ifVersion !== null && !command.ifVersion.includes(book.version))
+          return refused('bookVersionMismatch');
         const changed = { ...book, settings: { ...book.settings, ...command.patch }, version: book.version + 1 };
         books.set(book.id, changed);
         return { kind: 'book', book: changed, counts: countsOf(book.id) };
@@ -147,6 +148,8 @@ export function createMemoryEngine(): MemoryEngine {
       case 'archiveBook': {
         const book = books.get(command.bookId);
         if (book === undefined) return refused('bookNotFound');
+        if (command.ifVersion !== null && !command.ifVersion.includes(book.version))
+          return refused('bookVersionMismatch');
         books.set(book.id, { ...book, archivedMs: NOW_MS });
         return { kind: 'archived' };
       }

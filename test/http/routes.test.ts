@@ -164,7 +164,7 @@ describe('coupon books', () => {
       kind: 'updateBook',
       bookId: made.json['id'],
       patch: { name: 'New', endMs: null, lockTtlMs: 5000 },
-      ifVersion: 1,
+      ifVersion: [1],
     });
     assert.equal(answer.headers.get('etag'), '"2"');
     assert.equal(answer.json['description'], 'kept');

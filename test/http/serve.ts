@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Account } from '../../src/actor/engine.js';
 import { createTokens, type TokenOptions } from '../../src/http/auth.js';
+import { parseRange } from '../../src/http/ip-address.js';
 import { HTTP_COUNTERS_BYTES } from '../../src/http/metrics.js';
 import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/http/server.js';
 import { createMemoryControl, createMemoryEngine, type MemoryControl, type MemoryEngine } from './memory-parts.js';
@@ -42,9 +43,15 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-export async function serve(limits: Partial<HttpLimits> = {}): Promise<Served> {
+/** `proxies` are addresses and ranges, as in TRUSTED_PROXIES. */
+export async function serve(limits: Partial<HttpLimits> = {}, proxies: readonly string[] = []): Promise<Served> {
   const engine = createMemoryEngine();
   const control = createMemoryControl();
+  const trustedProxies = proxies.map((text) => {
+    const range = parseRange(text);
+    if (range === null) throw new Error(`${text} is no range of addresses`);
+    return range;
+  });
   const counters = new SharedArrayBuffer(HTTP_COUNTERS_BYTES);
   const logged: { fields: object; message: string }[] = [];
   const note = (fields: object, message: string): void => void logged.push({ fields, message });
@@ -57,6 +64,7 @@ export async function serve(limits: Partial<HttpLimits> = {}): Promise<Served> {
       version: '0.0.0',
       tokens: TOKENS,
       counters,
+      trustedProxies,
       log: { warn: note, error: note, debug: note },
       limits: { drainMs: 1000, ...limits },
     },

@@ -197,7 +197,7 @@ describe('a role', () => {
     const unknown = await served.call('GET', '/api/v1/coupons/code/unknown', { as: USER });
     assert.equal(theirs.status, 404);
     assert.deepEqual(strip(theirs), strip(unknown));
-    served.engine.next = { kind: 'refused', reason: 'assignedToAnother', detail: 'It is another user’s.' };
+    served.engine.next = { kind: 'refused', reason: 'assignedToAnother', detail: 'Another’s.', isOthersCode: true };
     const claimed = await served.call('POST', `/api/v1/coupons/assign/${other}`, {
       as: USER,
       body: { userId: USER.id },

@@ -58,7 +58,7 @@ test('the history of a code goes back along its chain, newest first, in pages', 
     redemptionId: redemptionId(1),
     detail: { redemptionCount: 1, metadata: { cart: 7 } },
   });
-  assert.deepEqual(whole[2]?.detail, { lockId: 5, untilMs: AT_MS + 9 });
+  assert.deepEqual(whole[2]?.detail, { lockId: 5, lockedUntil: new Date(AT_MS + 9).toISOString() });
   assert.deepEqual(
     (await store.history(SHARD, 'AAA', null, 3)).map(({ seq }) => seq),
     [8, 6, 5],

@@ -315,8 +315,10 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     } else if (roll < 40) takeTurn();
     else if (roll === 40) clockOffMs += random.below(2 * CLOCK_STEP_MS) - CLOCK_STEP_MS;
     else if (roll < 66) for (const shard of shards) store.project(shard, judge.settledSeq(shard));
-    else if (roll < 68) actor.trim((shard) => asSeq(store.checkpoint(shard)));
-    else if (!schedule.step()) schedule.after(1 + random.below(20), () => {});
+    else if (roll < 68) {
+      actor.trim((shard) => asSeq(store.checkpoint(shard)));
+      actor.keys.forgetEnded();
+    } else if (!schedule.step()) schedule.after(1 + random.below(20), () => {});
     await microtasks();
     check();
     if (roll === 199) checkMemory();

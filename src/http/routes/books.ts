@@ -4,6 +4,7 @@ import type { BookSettings } from '../../domain/book.js';
 import type { StagedBatch } from '../../domain/command.js';
 import { asBookId, asShardId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
+import { versionsOf } from '../if-match.js';
 import { readCursor, sendPage } from '../paging.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
@@ -171,7 +172,8 @@ const updateBook = route({
   path: '/api/v1/coupon-books/{id}',
   tag: TAG,
   summary: 'Change settings of a coupon book',
-  description: 'What is not given stays. `If-Match` with the ETag makes it fail when somebody was faster.',
+  description:
+    'What is not given stays. `If-Match` with the ETag, or a list of them, makes it fail when somebody was faster.',
   access: SERVERS,
   change: true,
   ifMatch: true,
@@ -180,9 +182,8 @@ const updateBook = route({
   answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch'],
   handle(x, body) {
-    const ifVersion = versionAsked(x);
-    if (ifVersion === undefined) return;
     const bookId = asBookId(x.param(0));
+    const ifVersion = versionsOf(x.ifMatch);
     x.command({ kind: 'updateBook', bookId, patch: patchOf(body), ifVersion }, (x, done) => {
       const view = expectOutcome(done, 'book');
       x.changed(200, JSON.stringify(bookJson(view)), done, `\r\nETag: ${etagOf(view.book.version)}`);
@@ -203,20 +204,10 @@ const archiveBook = route({
   answers: { 204: { description: 'Archived', schema: null } },
   problems: ['book-not-found', 'book-archived', 'version-mismatch'],
   handle(x) {
-    const ifVersion = versionAsked(x);
-    if (ifVersion === undefined) return;
+    const ifVersion = versionsOf(x.ifMatch);
     x.command({ kind: 'archiveBook', bookId: asBookId(x.param(0)), ifVersion }, (x, done) => x.changed(204, '', done));
   },
 });
-
-/** Of `If-Match`; null: none, or any. Undefined when it can't match, which is answered then. */
-function versionAsked(x: Exchange): number | null | undefined {
-  if (x.ifMatch === '' || x.ifMatch === '*') return null;
-  const match = /^"(\d{1,15})"$/.exec(x.ifMatch);
-  if (match !== null) return Number(match[1]);
-  x.problem('version-mismatch', 'If-Match is not an ETag of a coupon book.');
-  return undefined;
-}
 
 const stats = route({
   id: 'getBookStats',

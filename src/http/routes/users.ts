@@ -18,33 +18,34 @@ const signIn = route({
   answers: { 200: { description: 'The token', schema: schemas.tokenOut } },
   problems: ['wrong-credentials', 'too-many-sign-ins'],
   handle(x, { email, password }) {
-    const { signIns } = x.services;
-    const nowMs = x.services.nowMs();
     // Compared without case, as the store does.
-    const name = email.toLowerCase();
-    const address = x.address();
-    const untilMs = Math.max(signIns.ofEmail.blockedUntil(name, nowMs), signIns.ofAddress.blockedUntil(address, nowMs));
-    if (untilMs > 0) return refuse(x, untilMs - nowMs);
-    if (!signIns.slots.take()) return refuse(x, 1000);
-    x.run(async () => {
-      try {
-        await answerSignIn(x, name, address, password);
-      } finally {
-        signIns.slots.giveBack();
-      }
-    });
+    x.run(() => signInAtItsTurn(x, email.toLowerCase(), x.address(), password));
   },
 });
 
+async function signInAtItsTurn(x: Exchange, email: string, address: string, password: string): Promise<void> {
+  const end = await x.services.signIns.turns.take(address, email);
+  if (end === null) return refuse(x, 1000);
+  try {
+    if (!x.isOver) await answerSignIn(x, email, address, password);
+  } finally {
+    end();
+  }
+}
+
+/** A right password is right whatever was tried before. Only wrong ones are limited, so that nobody locks others out. */
 async function answerSignIn(x: Exchange, email: string, address: string, password: string): Promise<void> {
   const { control, tokens, signIns, tokenTtlSeconds } = x.services;
+  const nowMs = x.services.nowMs();
+  const untilMs = Math.max(signIns.ofEmail.blockedUntil(email, nowMs), signIns.ofAddress.blockedUntil(address, nowMs));
   // Counted before it is known, so that tries at once don't get past the limit; a success is no try.
-  signIns.ofEmail.add(email, x.services.nowMs());
-  signIns.ofAddress.add(address, x.services.nowMs());
+  signIns.ofEmail.add(email, nowMs);
+  signIns.ofAddress.add(address, nowMs);
   const account = await control.signIn(email, password);
   if (account === null) {
+    if (untilMs > 0) return refuse(x, untilMs - x.services.nowMs());
     const headers = '\r\nWWW-Authenticate: Bearer realm="clipbook"';
-    return x.problem('wrong-credentials', 'Email and password do not belong together.', [], headers);
+    return x.problem('wrong-credentials', 'Wrong email or password.', [], headers);
   }
   signIns.ofEmail.forgive(email);
   signIns.ofAddress.forgive(address);
@@ -54,7 +55,7 @@ async function answerSignIn(x: Exchange, email: string, address: string, passwor
 
 function refuse(x: Exchange, afterMs: number): void {
   x.services.counters.add('signInsRefused', 1);
-  x.retryLater('too-many-sign-ins', 'Too many attempts to sign in.', afterMs);
+  x.retryLater('too-many-sign-ins', 'Too many wrong passwords, or too many sign-ins at once.', afterMs);
 }
 
 const createUser = route({
