@@ -221,7 +221,7 @@ export abstract class Answering {
         this.retryLater('too-many-uploads', error.message, 5000);
         return;
       }
-      this.retryLater('unavailable', error.message, 2000);
+      this.retryLater(error.reason === 'outcomeUnknown' ? 'outcome-unknown' : 'unavailable', error.message, 2000);
       return;
     }
     this.services.log.error({ err: error, requestId: this.requestId, route: this.routeId }, 'a handler broke');
