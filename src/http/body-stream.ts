@@ -63,7 +63,8 @@ export function createBodyStream({ pause, resume }: BodyStreamOptions): BodyStre
       if (state !== 'open') return;
       queue.push(new Uint8Array(chunk));
       if (isLast) state = 'ended';
-      else if (!isPaused && queue.length >= QUEUE_BYTES_MAX) {
+      else if (isPaused || queue.length >= QUEUE_BYTES_MAX) {
+        // Again for each chunk that still comes: it started the timeout of uWebSockets.js anew, which a pause stops.
         isPaused = true;
         pause();
       }
