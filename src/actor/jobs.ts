@@ -15,10 +15,11 @@ import { uuidv7 } from 'uuidv7';
 import type { Pattern } from '../codes/pattern.js';
 import { parsePattern } from '../codes/pattern.js';
 import { deriveKey } from '../codes/permutation.js';
+import type { Origin } from '../domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../domain/ids.js';
 import { jobHolder } from '../postgres/counters.js';
 import { CommitUnknown, type ControlStore, type CounterRange, type JobRow, type Staging } from '../postgres/store.js';
-import type { Batches } from './batches.js';
+import { ask, type Batches } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { type CommandReply, type Control, ControlError, type Engine, type GenerateResult, type Job } from './engine.js';
 import { countersOf, createFreshCodes, tooFewCodes } from './fresh-codes.js';
@@ -34,6 +35,8 @@ const SAVE_EVERY_MS = 1000;
  */
 const STRAIGHT_BITS_MIN = 60;
 const RETRY_MS = 1000;
+/** No batch has this id. */
+const NO_BATCH = 0;
 
 export interface JobsOptions {
   readonly store: ControlStore;
@@ -108,6 +111,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const fingerprint = origin.idempotency?.fingerprint ?? null;
     const known = requestKey === null ? null : await store.jobByRequestKey(requestKey);
     if (known !== null) return replay(known, fingerprint);
+    await refuseKeyOfOther(bookId, origin);
     if (running.size >= WAITING_MAX) throw new ControlError('tooMany', 'Too many jobs are waiting.');
     const counters = countersOf(bookId, pattern);
     const { caller, requestId } = origin;
@@ -138,9 +142,14 @@ export function createJobs(options: JobsOptions): Jobs {
   };
 
   function replay(row: JobRow, fingerprint: number | null): { job: Job; replayed: true } {
-    if (row.fingerprint !== fingerprint)
-      throw new ControlError('keyReused', 'This idempotency key was used for another request.');
+    if (row.fingerprint !== fingerprint) throw keyReused();
     return { job: jobOf(running.get(row.id)?.row ?? row), replayed: true };
+  }
+
+  /** A key that the book's shard remembers belongs to another request: those of jobs are remembered with the job. */
+  async function refuseKeyOfOther(bookId: BookId, { caller, idempotency }: Origin): Promise<void> {
+    if (idempotency === null) return;
+    if (await ask(engine, { kind: 'isKeyRemembered', bookId, caller, key: idempotency.key })) throw keyReused();
   }
 
   /** PostgreSQL was lost while it made the job. */
@@ -202,10 +211,11 @@ export function createJobs(options: JobsOptions): Jobs {
       const error = caught instanceof ControlError ? caught.message : 'The database could not take the codes.';
       return { status: 'failed', error };
     });
-    if (end !== null && end.status !== 'completed' && job.mayBeLive) {
+    if (end !== null && end.status !== 'completed') {
+      // Its shard is asked in any case: while another process has the shard, the job is no business of this one.
       const live = await liveBatch(job);
-      if (live !== null) end = live === 'none' ? end : { status: 'completed', batch: live, total: null };
-      else end = null;
+      if (live === null) end = null;
+      else if (live !== 'none') end = { status: 'completed', batch: live, total: null };
     }
     if (end !== null) await settle(job, end);
   }
@@ -225,20 +235,19 @@ export function createJobs(options: JobsOptions): Jobs {
 
   /** The job's batch if it is live, as its shard says; null when this process ends before that is known. */
   async function liveBatch({ plan, row }: Running): Promise<Batch | 'none' | null> {
-    const { batchId } = plan;
-    if (batchId === null) return 'none';
-    while (!closing) {
+    const batchId = plan.batchId ?? NO_BATCH;
+    for (;;) {
       try {
         if (!(await batches.isLive(asBookId(plan.bookId), batchId))) return 'none';
         const state = await store.batchState(batchId);
         if (state?.size == null || state.count === null) throw new Error(`live batch ${batchId} is not in PostgreSQL`);
         return { batchId, size: state.size, count: state.count };
       } catch (error) {
+        if (closing) return null;
         log.warn({ err: error, jobId: row.id }, 'it is not known yet whether the codes of a job are live');
         await pause(RETRY_MS);
       }
     }
-    return null;
   }
 
   /** The batch of a run that a restart cut off, if all of its codes are in; otherwise what there is of it is removed. */
@@ -395,6 +404,9 @@ export function createJobs(options: JobsOptions): Jobs {
     },
   };
 }
+
+const keyReused = (): ControlError =>
+  new ControlError('keyReused', 'This idempotency key was used for another request.');
 
 function patternOf(text: string): Pattern {
   const pattern = parsePattern(text);

@@ -98,14 +98,24 @@ export async function giveBack(client: pg.Client, holder: Holder): Promise<void>
   );
   const [held] = rows;
   if (held === undefined) return;
-  await client.query(
+  const { rows: merged } = await client.query<{ next: string; free: string }>(
     `UPDATE generated SET free = (
        SELECT coalesce(range_agg(kept), '{}') FROM (
          SELECT kept FROM unnest(free + $3::int8multirange) AS kept ORDER BY upper(kept) - lower(kept) DESC LIMIT $4
        ) AS largest
-     ) WHERE book_id = $1 AND pattern = $2`,
+     ) WHERE book_id = $1 AND pattern = $2 RETURNING next, free::text`,
     [held.bookId, held.pattern, held.ranges, FREE_RANGES_MAX],
   );
+  const free = rangesOf(merged[0]?.free ?? '');
+  const last = free.at(-1);
+  if (last === undefined || last.end !== Number(merged[0]?.next)) return;
+  // The range below `next` joins what was never taken.
+  await client.query('UPDATE generated SET next = $3, free = $4::int8multirange WHERE book_id = $1 AND pattern = $2', [
+    held.bookId,
+    held.pattern,
+    last.first,
+    textOf(free.slice(0, -1)),
+  ]);
 }
 
 /** The holder's codes are live: its counters are used for good. */

@@ -106,6 +106,20 @@ test('what is given back is taken first, and neighbours become one range', async
   assert.deepEqual(await rowsOf(sql), { next: '45', free: '{}', reserved: 2 });
 });
 
+test('what is given back last joins what was never taken', async (t) => {
+  const { sql, store } = await openStore(t);
+  for (const holder of [1, 2, 3, 4]) await take(store, holder, of(1000), 10);
+  for (const [holder, rows] of [
+    [2, { next: '40', free: '{[10,20)}', reserved: 3 }],
+    [4, { next: '30', free: '{[10,20)}', reserved: 2 }],
+    [3, { next: '10', free: '{}', reserved: 1 }],
+    [1, { next: '0', free: '{}', reserved: 0 }],
+  ] as const) {
+    await store.discardBatch(holder);
+    assert.deepEqual(await rowsOf(sql), rows);
+  }
+});
+
 test('a range that has room for all is not broken up beside one that just fits', async (t) => {
   const { sql, store } = await openStore(t);
   for (const [holder, quantity] of [10, 1, 4, 1].entries()) await take(store, holder + 1, of(1000), quantity);
@@ -128,7 +142,7 @@ test('more counters join what the holder has, as many as there are, and all of t
   assert.deepEqual(countersIn(await store.reserveMore(batchHolder(1), of(10), 9)), [6, 7, 8, 9]);
   assert.deepEqual(await store.reserveMore(batchHolder(1), of(10), 1), []);
   await store.discardBatch(1);
-  assert.deepEqual(await rowsOf(sql), { next: '10', free: '{[0,10)}', reserved: 0 });
+  assert.deepEqual(await rowsOf(sql), { next: '0', free: '{}', reserved: 0 });
 });
 
 test('a job and its counters are made together, or neither', async (t) => {
@@ -180,7 +194,7 @@ test('a job that starts anew gets as many counters as it needs, whatever it had'
   await store.reserveMore(jobHolder(JOB), of(10), 3);
   const renewed = await store.renewReservation(jobHolder(JOB), of(10), 4);
   assert.deepEqual(renewed.kind === 'reserved' && countersIn(renewed.ranges), [0, 1, 2, 3]);
-  assert.deepEqual(await rowsOf(sql), { next: '7', free: '{[4,7)}', reserved: 1 });
+  assert.deepEqual(await rowsOf(sql), { next: '4', free: '{}', reserved: 1 });
 });
 
 test('free ranges are bounded: the smallest ones are forgotten', async (t) => {
