@@ -11,7 +11,7 @@ import { batchHolder } from '../postgres/counters.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
 import { ask, type Batches } from './batches.js';
 import { type Control, ControlError, type Engine, type Generated } from './engine.js';
-import { countersOf, createFreshCodes, tooFewCodes } from './fresh-codes.js';
+import { countersOf, createFreshCodes, tooFewCodes, writeLines } from './fresh-codes.js';
 
 /** Under way at once. Each has at most 10,000 codes in memory. */
 const GENERATIONS_MAX = 64;
@@ -91,26 +91,16 @@ export function createGenerations(options: GenerationsOptions): Pick<Control, 'g
     const fresh = await createFreshCodes(options, bookId, pattern);
     if (reserved.kind === 'short') throw await fresh.tooFew(reserved.unreserved, quantity);
 
-    const write = async (codes: readonly string[]): Promise<void> => {
-      if (codes.length > 0) await staging.writeRows(Buffer.from(`${codes.join('\n')}\n`, 'latin1'), codes.length);
-    };
-    /** Others in the place of those that exist, until none is missing. */
-    const writeMore = async (missing: number): Promise<void> => {
-      for (let left = missing; left > 0; ) {
-        const ranges = await store.reserveMore(holder, counters, left);
-        if (ranges.length === 0) throw tooFewCodes(pattern, quantity - left, quantity);
-        const codes = await fresh.make(ranges);
-        await write(codes);
-        left -= codes.length;
-      }
-    };
     const codes = await fresh.make(reserved.ranges);
-    await write(codes);
-    await writeMore(quantity - codes.length);
-    return staging.finish(async (missing) => {
-      await writeMore(missing);
+    await writeLines(codes, staging.writeRows);
+    /** Others in the place of those that exist. */
+    const writeMore = async (missing: number): Promise<true> => {
+      const count = await fresh.writeMore(holder, missing, staging.writeRows, () => false);
+      if (count < missing) throw tooFewCodes(pattern, quantity - missing + count, quantity);
       return true;
-    });
+    };
+    await writeMore(quantity - codes.length);
+    return staging.finish(writeMore);
   }
 
   return { generate };

@@ -199,7 +199,10 @@ export function createJobs(options: JobsOptions): Jobs {
     } finally {
       active--;
       const [next] = waiting;
-      if (active < RUNNING_MAX) next?.wake();
+      if (next !== undefined && active < RUNNING_MAX) {
+        waiting.delete(next);
+        next.wake();
+      }
     }
   }
 
@@ -264,8 +267,6 @@ export function createJobs(options: JobsOptions): Jobs {
     const { plan, row } = job;
     const bookId = asBookId(plan.bookId);
     const pattern = patternOf(plan.pattern);
-    const counters = countersOf(bookId, pattern);
-    const holder = jobHolder(row.id);
     const ranges = job.ranges ?? (await reserveAnew(job, pattern));
     const staging = await store.stage(shardOfBook(bookId), bookId);
     job.staging = staging;
@@ -294,11 +295,10 @@ export function createJobs(options: JobsOptions): Jobs {
     await generate(ranges, null, staging.writeRows);
     if (stopped(job)) return null;
     const { size, count } = await staging.finish(async (missing) => {
-      const more = await store.reserveMore(holder, counters, missing);
-      // All others were made, and are in use.
-      if (more.length === 0) throw tooFewCodes(pattern, row.total - missing, row.total);
-      await generate(more, null, staging.writeRows);
+      const fresh = await createFreshCodes(options, bookId, pattern);
+      const more = await fresh.writeMore(jobHolder(row.id), missing, staging.writeRows, () => stopped(job));
       if (stopped(job)) throw new Error('stopped');
+      if (more < missing) throw tooFewCodes(pattern, row.total - missing + more, row.total);
       return true;
     });
     return { batchId: staging.batchId, size, count };
