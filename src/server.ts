@@ -8,9 +8,11 @@
 import { join } from 'node:path';
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import { createAccounts } from './actor/accounts.js';
+import { createBatches } from './actor/batches.js';
 import { createCodeWorkers } from './actor/code-workers.js';
 import { createControl } from './actor/control.js';
 import { serveControl } from './actor/control-link.js';
+import { createGenerations } from './actor/generations.js';
 import { createJobs } from './actor/jobs.js';
 import { createKeyMemory } from './actor/key-memory.js';
 import { shardOfBook } from './actor/router.js';
@@ -107,6 +109,8 @@ async function startParts(
   });
   stops.push(() => store.close());
   await store.checkShardCount();
+  // Before anybody can stage others.
+  const leftBatches = await store.unsettledBatches();
   const accounts = createAccounts(store);
   if (config.environment !== 'production') await accounts.seed();
 
@@ -164,14 +168,13 @@ async function startParts(
   stops.push(() => pool.destroy());
   const workers = createCodeWorkers(pool);
   const shardOf = (bookId: BookId) => shardOfBook(bookId, config.shards);
-  const jobs = createJobs({ store, workers, engine: supervisor.engine, shardOfBook: shardOf, nowMs: Date.now, log });
-  const uploads = createUploads({
-    store,
-    workers,
-    shardOfBook: shardOf,
-    mayHaveCode: supervisor.mayHaveCode,
-    nowMs: Date.now,
-  });
+  const { engine, mayHaveCode } = supervisor;
+  const batches = createBatches({ store, engine, log });
+  stops.push(async () => batches.close());
+  const common = { store, workers, engine, batches, shardOfBook: shardOf, mayHaveCode, nowMs: Date.now, log };
+  const jobs = createJobs(common);
+  const uploads = createUploads(common);
+  const generations = createGenerations(common);
   const durable = durableMarks(location);
   const keys = { ...keyMemory, bytesMax: config.idempotencyBytesMax };
   const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store, keys };
@@ -187,6 +190,8 @@ async function startParts(
     store,
     accounts,
     uploads,
+    generations,
+    batches,
     jobs,
     checkpoints,
     verification,
@@ -207,6 +212,7 @@ async function startParts(
   // The last are the first to go.
   stops.push(() => supervisor.drain());
   stops.push(() => jobs.close());
+  await batches.settleLeft(leftBatches);
   await jobs.resume();
   return { port, supervisor, durability };
 }

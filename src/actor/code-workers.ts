@@ -7,15 +7,16 @@ import type { ParseReport } from '../codes/code-sink.js';
 import { RUN_ROWS_MAX } from '../codes/copy-rows.js';
 import { type UploadFormat, UploadMalformed } from '../codes/parse.js';
 import type { CodeLines, CodeTask, GenerateTask, ParsedChunk } from '../codes/tasks.js';
+import type { CounterRange } from '../postgres/store.js';
 
 /** Of piscina, what is used here. */
 export interface TaskPool {
   run(task: CodeTask, options?: { transferList?: Transferable[] }): Promise<unknown>;
 }
 
-/** What to generate: `quantity` counters from `from` on. */
-export interface GenerateSpec extends Pick<GenerateTask, 'key' | 'pattern' | 'from'> {
-  readonly quantity: number;
+/** What to generate: the codes of these counters. */
+export interface GenerateSpec extends Pick<GenerateTask, 'key' | 'pattern'> {
+  readonly ranges: readonly CounterRange[];
   /** Null: a code a line. Else rows of that batch, in sorted runs, their ordinals from 0. */
   readonly batchId: number | null;
 }
@@ -48,21 +49,24 @@ const PIECES_AHEAD = 4;
 const CHUNKS_UNDER_WAY_MAX = 4;
 
 export function createCodeWorkers(pool: TaskPool): CodeWorkers {
-  const generate: CodeWorkers['generate'] = async ({ key, pattern, from, quantity, batchId }, take, stopped) => {
-    const end = from + quantity;
+  const generate: CodeWorkers['generate'] = async ({ key, pattern, ranges, batchId }, take, stopped) => {
     const underWay: { readonly bytes: Promise<unknown>; readonly count: number }[] = [];
-    let next = from;
+    const rest = [...ranges];
+    let firstOrdinal = 0;
     let rows = batchId === null ? PIECE_ROWS : RUN_ROWS_MIN;
     const start = (): void => {
-      if (next >= end) return;
-      const to = Math.min(next + rows, end);
-      const rowsOf = batchId === null ? null : { batchId, firstOrdinal: next - from };
+      const range = rest.shift();
+      if (range === undefined) return;
+      const from = range.first;
+      const to = Math.min(from + rows, range.end);
+      if (to < range.end) rest.unshift({ first: to, end: range.end });
+      const rowsOf = batchId === null ? null : { batchId, firstOrdinal };
       if (rowsOf !== null) rows = Math.min(2 * rows, RUN_ROWS_MAX);
-      const bytes = pool.run({ kind: 'generate', key, pattern, from: next, to, rowsOf });
+      const bytes = pool.run({ kind: 'generate', key, pattern, from, to, rowsOf });
       // Awaited in its turn; until then a failure is not an unhandled one.
       bytes.catch(() => undefined);
-      underWay.push({ bytes, count: to - next });
-      next = to;
+      underWay.push({ bytes, count: to - from });
+      firstOrdinal += to - from;
     };
     const ahead = batchId === null ? PIECES_AHEAD : 0;
     for (let i = 0; i <= ahead; i++) start();

@@ -14,7 +14,7 @@ const METHODS = {
   uploadEnd: true,
   uploadAbort: true,
   generate: true,
-  discardBatch: true,
+  settleBatch: true,
   generateJob: true,
   job: true,
   cancelJob: true,

@@ -2,6 +2,7 @@
 import type { Seq, ShardId } from '../domain/ids.js';
 import type { ControlStore } from '../postgres/store.js';
 import type { Accounts } from './accounts.js';
+import type { Batches } from './batches.js';
 import { type Control, ControlError, type Readiness } from './engine.js';
 import type { Jobs } from './jobs.js';
 import type { Uploads } from './uploads.js';
@@ -16,6 +17,8 @@ export interface ControlOptions {
   readonly store: ControlStore;
   readonly accounts: Accounts;
   readonly uploads: Uploads;
+  readonly generations: Pick<Control, 'generate'>;
+  readonly batches: Batches;
   readonly jobs: Jobs;
   readonly checkpoints: Watermarks;
   /** Tells the projector that somebody waits for it. */
@@ -30,6 +33,8 @@ export function createControl({
   store,
   accounts,
   uploads,
+  generations,
+  batches,
   jobs,
   checkpoints,
   hurryProjector,
@@ -89,8 +94,8 @@ export function createControl({
     uploadChunk: orUnavailable(uploads.uploadChunk),
     uploadEnd: orUnavailable(uploads.uploadEnd),
     uploadAbort: orUnavailable(uploads.uploadAbort),
-    generate: orUnavailable(uploads.generate),
-    discardBatch: orUnavailable(uploads.discardBatch),
+    generate: orUnavailable(generations.generate),
+    settleBatch: batches.settle,
     generateJob: orUnknown(jobs.generateJob),
     job: orUnavailable(jobs.job),
     cancelJob: orUnknown(jobs.cancelJob),

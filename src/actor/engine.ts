@@ -69,9 +69,21 @@ export interface UploadReport {
   readonly count: number;
 }
 
+/** Codes that were made and staged. `keyspaceBits` is log2 of the pattern's possibilities. */
+export interface Generated {
+  readonly batchId: number;
+  readonly size: number;
+  readonly count: number;
+  readonly keyspace: string;
+  readonly keyspaceBits: number;
+}
+
+/** What the reply to a batch's command says of it. `dropped`: it is not live and won't be, or no command was sent. */
+export type BatchFate = 'live' | 'dropped' | 'unknown';
+
 /**
  * A failure that has an answer: `unavailable` is 503 (PostgreSQL away, nothing was changed), `outcomeUnknown` 503 (the connection to
- * PostgreSQL broke during a change), `invalid` 422, `tooMany` 429, `keyReused` 422.
+ * PostgreSQL broke during a change, which may have been made), `invalid` 422, `tooMany` 429, `keyReused` 422.
  */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
@@ -100,7 +112,7 @@ export interface Job {
 
 export type { GenerateResult };
 
-export interface GenerateJob {
+export interface GenerateAsked {
   readonly bookId: BookId;
   readonly pattern: string;
   readonly quantity: number;
@@ -140,20 +152,20 @@ export interface Control {
   uploadBegin(bookId: BookId, format: UploadFormat): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** The rows are staged; the caller makes them live with an `addCodes` command or discards them. */
+  /** The rows are staged; the caller makes them live with an `addCodes` command. `settleBatch` has to follow in any case. */
   uploadEnd(uploadId: number): Promise<UploadReport>;
   uploadAbort(uploadId: number): Promise<void>;
-  /** Stages generated codes. `keyspaceBits` is log2 of the pattern's possibilities. */
-  generate(
-    bookId: BookId,
-    pattern: string,
-    quantity: number,
-  ): Promise<UploadReport & { readonly keyspace: string; readonly keyspaceBits: number }>;
-  discardBatch(batchId: number): Promise<void>;
+  /**
+   * Stages generated codes, all that were asked for; `settleBatch` has to follow in any case. Null: the idempotency key is
+   * remembered, so a command with it is answered without any codes.
+   */
+  generate(asked: GenerateAsked): Promise<Generated | null>;
+  /** Clears up what a staged batch has besides its codes. Resolves when that is done, or will be tried again. */
+  settleBatch(batchId: number, fate: BatchFate): Promise<void>;
   /** Begins to generate codes, however many. `replayed`: its idempotency key began this job before. */
-  generateJob(asked: GenerateJob): Promise<{ readonly job: Job; readonly replayed: boolean }>;
+  generateJob(asked: GenerateAsked): Promise<{ readonly job: Job; readonly replayed: boolean }>;
   job(jobId: string): Promise<Job | null>;
-  /** Resolves when it has ended: cancelled, unless it had ended before. Nothing of a cancelled job is left. */
+  /** Resolves when it has ended: cancelled, unless it ended otherwise before. Nothing of a cancelled job is left. */
   cancelJob(jobId: string): Promise<Job | null>;
   /** Begins to compare memory, journal and PostgreSQL, unless that is under way; how far it is. */
   verify(): Promise<Verification>;

@@ -1,22 +1,29 @@
 /**
  * Jobs: what takes longer than a caller should wait. There is one kind, the generating of many codes.
  *
- *     asked ─▶ counters reserved, row in `jobs` ─▶ workers ─▶ COPY, staged ─▶ addCodes ─▶ completed
- *                                └──────────── cancelled or failed: the batch is discarded ◀──┘
+ *     asked ─▶ row in `jobs`, counters reserved ─▶ waiting ─▶ workers ─▶ COPY, staged ─▶ addCodes ─▶ completed
+ *                                                     └───────────┴────────┴─ cancelled or failed: nothing is left ◀──┘
  *
  * A job survives a restart: it is taken up again. If its batch was whole by then, only the command is sent again, with the
- * job's id as its idempotency key, so that it has its effect once, whether or not it had been sent before. If not, the batch goes and
- * the same counters are generated again: they give the same codes, and none is wasted.
+ * job's id as its idempotency key, so that it has its effect once, whether or not it had been sent before. If not, the batch goes
+ * and the counters are given back and reserved anew.
+ *
+ * A job that is cancelled or fails leaves neither codes nor reserved counters, and is told to have ended only then. Once its
+ * command was sent, its codes may be live whatever was answered; then its shard is asked before anything is removed.
  */
-import { createHash } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
 import type { Pattern } from '../codes/pattern.js';
 import { parsePattern } from '../codes/pattern.js';
-import { COUNTER_MAX, deriveKey } from '../codes/permutation.js';
+import { deriveKey } from '../codes/permutation.js';
+import type { Origin } from '../domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../domain/ids.js';
-import type { ControlStore, JobRow, Staging } from '../postgres/store.js';
+import { jobHolder } from '../postgres/counters.js';
+import { CommitUnknown, type ControlStore, type CounterRange, type JobRow, type Staging } from '../postgres/store.js';
+import { ask, type Batches } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
-import { type CommandReply, type Control, ControlError, type Engine, type GenerateJob, type Job } from './engine.js';
+import { type CommandReply, type Control, ControlError, type Engine, type GenerateResult, type Job } from './engine.js';
+import { countersOf, createFreshCodes, tooFewCodes } from './fresh-codes.js';
+import { requestKeyOf } from './generations.js';
 
 /** Jobs that run at once; each holds two connections to PostgreSQL. Others wait in line. */
 const RUNNING_MAX = 2;
@@ -28,12 +35,16 @@ const SAVE_EVERY_MS = 1000;
  */
 const STRAIGHT_BITS_MIN = 60;
 const RETRY_MS = 1000;
+/** No batch has this id. */
+const NO_BATCH = 0;
 
 export interface JobsOptions {
   readonly store: ControlStore;
   readonly workers: CodeWorkers;
   readonly engine: Engine;
+  readonly batches: Batches;
   readonly shardOfBook: (bookId: BookId) => ShardId;
+  readonly mayHaveCode: (code: string) => boolean;
   readonly nowMs: () => number;
   readonly log: {
     info(fields: object, message: string): void;
@@ -53,7 +64,6 @@ interface Plan {
   readonly bookId: string;
   /** Canonical. */
   readonly pattern: string;
-  readonly from: number;
   readonly caller: string;
   readonly requestId: string;
   readonly batchId: number | null;
@@ -62,34 +72,50 @@ interface Plan {
 interface Running {
   row: JobRow;
   plan: Plan;
+  /** Its counters; null when they have to be reserved anew. */
+  ranges: readonly CounterRange[] | null;
   staging: Staging | null;
   cancelled: boolean;
-  /** Its command has been sent: it can't be cancelled any more, since its codes may be live. */
-  committing: boolean;
+  /** Its command may have been sent, here or by an earlier process: only the shard knows whether its codes are live. */
+  mayBeLive: boolean;
   savedMs: number;
+  /** Called when its turn has come, or when it need not wait any more. */
+  wake: () => void;
   ended: Promise<void>;
 }
 
+type End =
+  | { readonly status: 'completed'; readonly batch: Batch; readonly total: number | null }
+  | { readonly status: 'failed'; readonly error: string }
+  | { readonly status: 'cancelled' };
+
+interface Batch {
+  readonly batchId: number;
+  readonly size: number;
+  readonly count: number;
+}
+
 export function createJobs(options: JobsOptions): Jobs {
-  const { store, workers, engine, shardOfBook, nowMs, log } = options;
+  const { store, workers, engine, batches, shardOfBook, nowMs, log } = options;
   const running = new Map<string, Running>();
-  const waiting: (() => void)[] = [];
+  /** In the order in which they came. */
+  const waiting = new Set<Running>();
   let active = 0;
   let closing = false;
 
   const stopped = (job: Running): boolean => closing || job.cancelled;
 
   const generateJob: Control['generateJob'] = async ({ bookId, pattern: text, quantity, origin }) => {
-    const pattern = parsePattern(text);
-    if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
+    const pattern = patternOf(text);
     const requestKey = requestKeyOf(bookId, origin);
     const fingerprint = origin.idempotency?.fingerprint ?? null;
     const known = requestKey === null ? null : await store.jobByRequestKey(requestKey);
     if (known !== null) return replay(known, fingerprint);
+    await refuseKeyOfOther(bookId, origin);
     if (running.size >= WAITING_MAX) throw new ControlError('tooMany', 'Too many jobs are waiting.');
-    const from = await reserve(bookId, pattern, quantity);
+    const counters = countersOf(bookId, pattern);
     const { caller, requestId } = origin;
-    const plan: Plan = { bookId, pattern: pattern.canonical, from, caller, requestId, batchId: null };
+    const plan: Plan = { bookId, pattern: pattern.canonical, caller, requestId, batchId: null };
     const row: JobRow = {
       id: uuidv7(),
       kind: 'generate',
@@ -102,93 +128,154 @@ export function createJobs(options: JobsOptions): Jobs {
       detail: { plan },
       fingerprint,
     };
-    const earlier = await store.createJob(row, requestKey);
-    if (earlier !== null) return replay(earlier, fingerprint);
-    start(row, plan);
+    const made = await store.createJob(row, requestKey, counters).catch((error: unknown) => {
+      if (!(error instanceof CommitUnknown)) throw error;
+      void startIfMade(row, plan);
+      throw new ControlError('outcomeUnknown', 'It is not known whether the job was made.');
+    });
+    if (made.kind === 'earlier') return replay(made.job, fingerprint);
+    if (made.kind === 'short') {
+      throw await (await createFreshCodes(options, bookId, pattern)).tooFew(made.unreserved, quantity);
+    }
+    start(row, plan, made.ranges);
     return { job: jobOf(row), replayed: false };
   };
 
   function replay(row: JobRow, fingerprint: number | null): { job: Job; replayed: true } {
-    if (row.fingerprint !== fingerprint)
-      throw new ControlError('keyReused', 'This idempotency key was used for another request.');
+    if (row.fingerprint !== fingerprint) throw keyReused();
     return { job: jobOf(running.get(row.id)?.row ?? row), replayed: true };
   }
 
-  async function reserve(bookId: BookId, pattern: Pattern, quantity: number): Promise<number> {
-    const counters = Math.min(Number(pattern.keyspace), COUNTER_MAX);
-    if (counters < quantity) throw tooFew(pattern, counters, quantity);
-    const from = await store.reserveCounters(bookId, pattern.canonical, quantity);
-    if (from + quantity > counters) throw tooFew(pattern, Math.max(0, counters - from), quantity);
-    return from;
+  /** A key that the book's shard remembers belongs to another request: those of jobs are remembered with the job. */
+  async function refuseKeyOfOther(bookId: BookId, { caller, idempotency }: Origin): Promise<void> {
+    if (idempotency === null) return;
+    if (await ask(engine, { kind: 'isKeyRemembered', bookId, caller, key: idempotency.key })) throw keyReused();
+  }
+
+  /** PostgreSQL was lost while it made the job. */
+  async function startIfMade(row: JobRow, plan: Plan): Promise<void> {
+    while (!closing) {
+      await pause(RETRY_MS);
+      try {
+        if ((await store.jobById(row.id)) !== null) start(row, plan, null);
+        return;
+      } catch (error) {
+        log.warn({ err: error, jobId: row.id }, 'it is not known yet whether a job was made');
+      }
+    }
   }
 
   // ─── The run ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  function start(row: JobRow, plan: Plan): void {
+  function start(row: JobRow, plan: Plan, ranges: readonly CounterRange[] | null): void {
+    if (closing) return;
     const job: Running = {
       row,
       plan,
+      ranges,
       staging: null,
       cancelled: false,
-      committing: false,
+      mayBeLive: plan.batchId !== null,
       savedMs: nowMs(),
+      wake: () => undefined,
       ended: Promise.resolve(),
     };
     running.set(row.id, job);
-    job.ended = inTurn(() => run(job)).finally(() => running.delete(row.id));
+    job.ended = inTurn(job).finally(() => running.delete(row.id));
   }
 
-  async function inTurn(work: () => Promise<void>): Promise<void> {
-    if (active >= RUNNING_MAX) await new Promise<void>((resolve) => waiting.push(resolve));
+  /** One that is cancelled does not wait for its turn. */
+  async function inTurn(job: Running): Promise<void> {
+    while (active >= RUNNING_MAX && !stopped(job)) {
+      waiting.add(job);
+      await new Promise<void>((resolve) => {
+        job.wake = resolve;
+      });
+    }
+    waiting.delete(job);
     active++;
     try {
-      await work();
+      await run(job);
     } finally {
       active--;
-      waiting.shift()?.();
+      const [next] = waiting;
+      if (next !== undefined && active < RUNNING_MAX) {
+        waiting.delete(next);
+        next.wake();
+      }
     }
   }
 
   async function run(job: Running): Promise<void> {
-    let error: string | null = null;
-    try {
-      if (!stopped(job)) {
-        const staged = (await wholeBatch(job)) ?? (await stage(job));
-        if (staged !== null && !stopped(job) && (await addCodes(job, staged))) return;
-      }
-    } catch (caught) {
-      error = caught instanceof ControlError ? caught.message : 'The database could not take the codes.';
-      if (!stopped(job)) log.warn({ err: caught, jobId: job.row.id }, 'a job failed');
+    let end = await make(job).catch((caught: unknown): End | null => {
+      if (job.cancelled) return { status: 'cancelled' };
+      if (closing) return null;
+      log.warn({ err: caught, jobId: job.row.id }, 'a job failed');
+      const error = caught instanceof ControlError ? caught.message : 'The database could not take the codes.';
+      return { status: 'failed', error };
+    });
+    if (end !== null && end.status !== 'completed') {
+      // Its shard is asked in any case: while another process has the shard, the job is no business of this one.
+      const live = await liveBatch(job);
+      if (live === null) end = null;
+      else if (live !== 'none') end = { status: 'completed', batch: live, total: null };
     }
-    if (closing && !job.cancelled) return;
-    await discard(job);
-    await settle(job, job.cancelled ? 'cancelled' : 'failed', job.cancelled ? null : error);
+    if (end !== null) await settle(job, end);
   }
 
-  /** The batch of a run that a restart cut off, if all of its codes are in; a part of one is removed. */
-  async function wholeBatch({ plan }: Running): Promise<Batch | null> {
-    if (plan.batchId === null) return null;
-    const state = await store.batchState(plan.batchId);
-    if (state === null) return null;
-    const { size, count, live } = state;
-    if (size !== null && count !== null) return { batchId: plan.batchId, size, count, live };
-    await store.discardBatch(plan.batchId);
+  /** Null when this process ends first. */
+  async function make(job: Running): Promise<End | null> {
+    if (job.mayBeLive) {
+      const live = await liveBatch(job);
+      if (live === null) return null;
+      if (live !== 'none') return { status: 'completed', batch: live, total: null };
+      job.mayBeLive = false;
+    }
+    const batch = stopped(job) ? null : ((await wholeBatch(job)) ?? (await stage(job)));
+    if (batch !== null && !stopped(job)) return addCodes(job, batch);
+    return job.cancelled ? { status: 'cancelled' } : null;
+  }
+
+  /** The job's batch if it is live, as its shard says; null when this process ends before that is known. */
+  async function liveBatch({ plan, row }: Running): Promise<Batch | 'none' | null> {
+    const batchId = plan.batchId ?? NO_BATCH;
+    for (;;) {
+      try {
+        if (!(await batches.isLive(asBookId(plan.bookId), batchId))) return 'none';
+        const state = await store.batchState(batchId);
+        if (state?.size == null || state.count === null) throw new Error(`live batch ${batchId} is not in PostgreSQL`);
+        return { batchId, size: state.size, count: state.count };
+      } catch (error) {
+        if (closing) return null;
+        log.warn({ err: error, jobId: row.id }, 'it is not known yet whether the codes of a job are live');
+        await pause(RETRY_MS);
+      }
+    }
+  }
+
+  /** The batch of a run that a restart cut off, if all of its codes are in; otherwise what there is of it is removed. */
+  async function wholeBatch(job: Running): Promise<Batch | null> {
+    const { batchId } = job.plan;
+    if (batchId === null) return null;
+    const state = await store.batchState(batchId);
+    if (state?.size != null && state.count !== null) return { batchId, size: state.size, count: state.count };
+    if (!(await store.discardBatch(batchId))) throw new Error(`batch ${batchId} is live, but not for its shard`);
     return null;
   }
 
   async function stage(job: Running): Promise<Batch | null> {
     const { plan, row } = job;
     const bookId = asBookId(plan.bookId);
-    const pattern = parsePattern(plan.pattern);
-    if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
+    const pattern = patternOf(plan.pattern);
+    const ranges = job.ranges ?? (await reserveAnew(job, pattern));
     const staging = await store.stage(shardOfBook(bookId), bookId);
     job.staging = staging;
     job.plan = { ...plan, batchId: staging.batchId };
     await save(job, { done: 0 });
     const key = deriveKey(await store.generatorKey(), bookId, pattern.canonical);
-    const generate = (from: number, quantity: number, batchId: number | null, write: Staging['writeRows']) =>
+    const generate = (of: readonly CounterRange[], batchId: number | null, write: Staging['writeRows']) =>
       workers.generate(
-        { key, pattern: pattern.canonical, from, quantity, batchId },
+        { key, pattern: pattern.canonical, ranges: of, batchId },
         async ({ bytes, count }) => {
           await write(bytes, count);
           job.row = { ...job.row, done: Math.min(job.row.total, job.row.done + count) };
@@ -198,29 +285,39 @@ export function createJobs(options: JobsOptions): Jobs {
       );
     if (pattern.keyspaceBits >= STRAIGHT_BITS_MIN) {
       const count = await staging.copyRows(async (write) => {
-        await generate(plan.from, row.total, staging.batchId, write);
+        await generate(ranges, staging.batchId, write);
         // What was made of it so far must not pass for the whole.
         if (stopped(job)) throw new Error('stopped');
       });
-      if (count !== null) return { batchId: staging.batchId, size: count, count, live: false };
+      if (count !== null) return { batchId: staging.batchId, size: count, count };
       await save(job, { done: 0 });
     }
-    await generate(plan.from, row.total, null, staging.writeRows);
+    await generate(ranges, null, staging.writeRows);
     if (stopped(job)) return null;
     const { size, count } = await staging.finish(async (missing) => {
-      await generate(await reserve(bookId, pattern, missing), missing, null, staging.writeRows);
-      return !stopped(job);
+      const fresh = await createFreshCodes(options, bookId, pattern);
+      const more = await fresh.writeMore(jobHolder(row.id), missing, staging.writeRows, () => stopped(job));
+      if (stopped(job)) throw new Error('stopped');
+      if (more < missing) throw tooFewCodes(pattern, row.total - missing + more, row.total);
+      return true;
     });
-    return { batchId: staging.batchId, size, count, live: false };
+    return { batchId: staging.batchId, size, count };
   }
 
-  /** Makes the batch live. False when this process ends first. */
-  async function addCodes(job: Running, { batchId, size, count, live }: Batch): Promise<boolean> {
-    job.committing = true;
+  async function reserveAnew({ row, plan }: Running, pattern: Pattern): Promise<readonly CounterRange[]> {
+    const bookId = asBookId(plan.bookId);
+    const reserved = await store.renewReservation(jobHolder(row.id), countersOf(bookId, pattern), row.total);
+    if (reserved.kind === 'reserved') return reserved.ranges;
+    throw await (await createFreshCodes(options, bookId, pattern)).tooFew(reserved.unreserved, row.total);
+  }
+
+  /** Makes the batch live. Null when this process ends first. */
+  async function addCodes(job: Running, batch: Batch): Promise<End | null> {
+    job.mayBeLive = true;
     const { bookId, caller, requestId } = job.plan;
     // A space is in no key that a caller can send.
     const idempotency = { key: `job ${job.row.id}`, fingerprint: 0 };
-    const codes = { batchId, size, count, report: { added: count } };
+    const codes = { ...batch, report: { added: batch.count } };
     for (;;) {
       const reply = await new Promise<CommandReply>((resolve) =>
         engine.command(
@@ -229,25 +326,13 @@ export function createJobs(options: JobsOptions): Jobs {
           resolve,
         ),
       );
-      if (reply.kind === 'done' || (live && reply.kind === 'refused')) {
-        const total = reply.kind === 'done' && reply.outcome.kind === 'codesAdded' ? reply.outcome.total : null;
-        const result = { generatedCodes: count, totalCodes: total, ...keyspaceOf(job.plan.pattern) };
-        job.row = { ...job.row, detail: { ...job.row.detail, result } };
-        await settle(job, 'completed', null);
-        return true;
+      if (reply.kind === 'done') {
+        return { status: 'completed', batch, total: reply.outcome.kind === 'codesAdded' ? reply.outcome.total : null };
       }
-      if (reply.kind === 'refused') throw new ControlError('invalid', reply.detail);
-      if (closing) return false;
+      if (reply.kind === 'refused') return { status: 'failed', error: reply.detail };
+      if (job.cancelled) return { status: 'cancelled' };
+      if (closing) return null;
       await pause(reply.retryAfterMs);
-    }
-  }
-
-  async function discard({ staging, plan }: Running): Promise<void> {
-    try {
-      if (staging !== null) await staging.discard();
-      else if (plan.batchId !== null) await store.discardBatch(plan.batchId);
-    } catch (error) {
-      log.warn({ err: error, batchId: plan.batchId }, 'a staged batch could not be discarded; it will be swept');
     }
   }
 
@@ -257,16 +342,25 @@ export function createJobs(options: JobsOptions): Jobs {
     return store.saveJob(job.row);
   }
 
-  /** The end of a job is written however long PostgreSQL is away; if this process ends first, the next one finds out again. */
-  async function settle(job: Running, status: JobRow['status'], error: string | null): Promise<void> {
-    const done = status === 'completed' ? job.row.total : job.row.done;
+  /**
+   * Writes the end, and removes what must not stay, however long PostgreSQL is away. If this process ends first, the next one
+   * takes the job up again.
+   */
+  async function settle(job: Running, end: End): Promise<void> {
+    if (end.status !== 'completed') job.staging?.abandon();
+    const { row, plan } = job;
     for (;;) {
+      const detail = end.status === 'completed' ? { plan, result: resultOf(plan, end) } : { plan };
+      const done = end.status === 'completed' ? row.total : job.row.done;
+      const error = end.status === 'failed' ? end.error : null;
+      const ended: JobRow = { ...job.row, status: end.status, error, done, detail, finishedMs: nowMs() };
       try {
-        await save(job, { status, error, done, finishedMs: nowMs() });
+        if (!(await store.endJob(ended, plan.batchId))) throw new Error(`batch ${plan.batchId} is live`);
+        job.row = ended;
         return;
       } catch (caught) {
         if (closing) return;
-        log.warn({ err: caught, jobId: job.row.id }, 'the end of a job could not be written and is tried again');
+        log.warn({ err: caught, jobId: row.id }, 'the end of a job could not be written and is tried again');
         await pause(RETRY_MS);
       }
     }
@@ -281,15 +375,13 @@ export function createJobs(options: JobsOptions): Jobs {
 
   async function cancelJob(jobId: string): Promise<Job | null> {
     const under = running.get(jobId);
-    if (under !== undefined) {
-      if (!under.committing) {
-        under.cancelled = true;
-        // What waits for PostgreSQL fails at once, and `run` goes on to discard it.
-        under.staging?.abandon();
-      }
-      await under.ended;
-    }
-    return job(jobId);
+    if (under === undefined) return job(jobId);
+    under.cancelled = true;
+    // What waits for PostgreSQL fails at once. A command that was sent is waited for.
+    if (!under.mayBeLive) under.staging?.abandon();
+    under.wake();
+    await under.ended;
+    return jobOf(under.row);
   }
 
   return {
@@ -299,46 +391,37 @@ export function createJobs(options: JobsOptions): Jobs {
     async resume() {
       for (const row of await store.jobsUnderWay()) {
         log.info({ jobId: row.id }, 'a job that was cut off is taken up again');
-        start(row, row.detail.plan as Plan);
+        start(row, row.detail.plan as Plan, null);
       }
     },
     async close() {
       closing = true;
-      for (const wake of waiting.splice(0)) wake();
-      for (const { staging } of running.values()) staging?.abandon();
+      for (const { staging, wake } of running.values()) {
+        staging?.abandon();
+        wake();
+      }
       await Promise.all([...running.values()].map(({ ended }) => ended));
     },
   };
 }
 
-interface Batch {
-  readonly batchId: number;
-  readonly size: number;
-  readonly count: number;
-  readonly live: boolean;
+const keyReused = (): ControlError =>
+  new ControlError('keyReused', 'This idempotency key was used for another request.');
+
+function patternOf(text: string): Pattern {
+  const pattern = parsePattern(text);
+  if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
+  return pattern;
 }
 
-function requestKeyOf(bookId: BookId, { caller, idempotency }: GenerateJob['origin']): string | null {
-  if (idempotency === null) return null;
-  return createHash('sha256').update(`${caller}\0${bookId}\0${idempotency.key}`).digest('hex');
+function resultOf({ pattern: text }: Plan, { batch, total }: Extract<End, { status: 'completed' }>): GenerateResult {
+  const { keyspace, keyspaceBits } = patternOf(text);
+  return { generatedCodes: batch.count, totalCodes: total, keyspace: String(keyspace), keyspaceBits };
 }
 
 function jobOf({ id, kind, status, done, total, startedMs, finishedMs, error, detail }: JobRow): Job {
   const result = detail.result ?? null;
   return { jobId: id, kind, status, done, total, startedMs, finishedMs, error, result };
-}
-
-function keyspaceOf(text: string): { keyspace: string; keyspaceBits: number } {
-  const pattern = parsePattern(text);
-  if (pattern.kind === 'patternError') throw new Error(pattern.message);
-  return { keyspace: String(pattern.keyspace), keyspaceBits: pattern.keyspaceBits };
-}
-
-function tooFew(pattern: Pattern, left: number, quantity: number): ControlError {
-  return new ControlError(
-    'invalid',
-    `The pattern has ${pattern.keyspace} possibilities, of which ${left} are free, and ${quantity} were asked for.`,
-  );
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());

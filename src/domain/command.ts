@@ -88,7 +88,11 @@ export type Query =
       readonly status: CodeStatus | null;
       readonly afterIndex: number;
       readonly limit: number;
-    };
+    }
+  /** Whether a batch is live, or ever was. Its book need not be there. */
+  | { readonly kind: 'isBatchLive'; readonly bookId: BookId; readonly batchId: number }
+  /** Whether an idempotency key of this book is remembered. */
+  | { readonly kind: 'isKeyRemembered'; readonly bookId: BookId; readonly caller: string; readonly key: string };
 
 /** The whole state of one code. Times are Unix ms. */
 export interface CodeView {

@@ -41,6 +41,12 @@ export function query(state: ShardState, asked: Query, nowMs: number): QueryResu
     }
     case 'listUserCodes':
       return { kind: 'codes', page: listUserCodes(state, asked, nowMs) };
+    case 'isBatchLive':
+      return { kind: 'answer', isTrue: state.isLive(asked.batchId) };
+    case 'isKeyRemembered': {
+      const { caller, bookId, key } = asked;
+      return { kind: 'answer', isTrue: state.remembered.find(caller, bookId, key, nowMs) !== null };
+    }
   }
 }
 

@@ -29,4 +29,5 @@ export type QueryResult =
   | { readonly kind: 'books'; readonly items: readonly BookView[] }
   | { readonly kind: 'stats'; readonly stats: BookStats }
   | { readonly kind: 'code'; readonly code: CodeView }
-  | { readonly kind: 'codes'; readonly page: CodePage };
+  | { readonly kind: 'codes'; readonly page: CodePage }
+  | { readonly kind: 'answer'; readonly isTrue: boolean };

@@ -88,7 +88,8 @@ export function createBodyStream({ pause, resume, onProgress, nowMs }: BodyStrea
       progressed(chunk.byteLength, isLast);
       queue.push(new Uint8Array(chunk));
       if (isLast) state = 'ended';
-      else if (!isPaused && queue.length >= QUEUE_BYTES_MAX) {
+      else if (isPaused || queue.length >= QUEUE_BYTES_MAX) {
+        // Again for each chunk that still comes: it started the timeout of uWebSockets.js anew, which a pause stops.
         isPaused = true;
         pause();
       }

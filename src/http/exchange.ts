@@ -421,6 +421,11 @@ export class Exchange extends Answering implements Expiring {
     return new Promise((resolve) => this.services.engine.command(command, origin, resolve));
   }
 
+  /** From now on something may be changed without a command: a deadline that passes leaves the outcome unknown. */
+  beginChange(): void {
+    this.commanded = true;
+  }
+
   askQuery(query: Query, shard: ShardId | null): Promise<QueryReply> {
     return new Promise((resolve) => this.services.engine.query(query, shard, resolve));
   }

@@ -1,9 +1,9 @@
 /**
  * Codes on their way into a book: staged first, through `Control`, then made live by one command. Whatever ends in between leaves
- * nothing: a batch whose command did not happen is discarded. Only after `outcomeUnknown` it is left alone, since it may be live;
- * if it is not, it is swept with time.
+ * nothing: a batch whose command did not happen is removed, and its counters are free again, before the refusal is answered, so that
+ * whoever hears of it finds everything as it was. When the outcome is not known, the main thread finds out.
  */
-import type { Control, Done, UploadFormat, UploadReport } from '../actor/engine.js';
+import type { BatchFate, Control, Done, UploadFormat, UploadReport } from '../actor/engine.js';
 import type { Command, Origin } from '../domain/command.js';
 import type { BookId } from '../domain/ids.js';
 import type { Exchange } from './exchange.js';
@@ -35,18 +35,22 @@ export async function commitBatch(
   show: (done: Done) => void,
 ): Promise<void> {
   const { control, log } = x.services;
-  const discard = (): Promise<void> =>
-    control.discardBatch(batchId).catch((error: unknown) => {
-      log.warn({ err: error, batchId }, 'a staged batch could not be discarded; it will be swept');
+  const settle = (fate: BatchFate): Promise<void> =>
+    control.settleBatch(batchId, fate).catch((error: unknown) => {
+      log.warn({ err: error, batchId, fate }, 'what became of a batch could not be told');
     });
-  if (x.isOver) return discard();
+  if (x.isOver) return settle('dropped');
   const reply = await x.askCommand(command, origin);
-  if (reply.kind === 'done') {
+  if (reply.kind === 'done' && !reply.replayed) {
     show(reply);
-    // What is answered again went live under the batch of the first time.
-    if (reply.replayed) await discard();
-    return;
+    return settle('live');
   }
-  x.refuse(reply);
-  if (reply.kind === 'refused' || reply.reason !== 'outcomeUnknown') await discard();
+  if (reply.kind === 'unavailable' && reply.reason === 'outcomeUnknown') {
+    x.refuse(reply);
+    return settle('unknown');
+  }
+  // What is answered again went live under the batch of the first time.
+  await settle('dropped');
+  if (reply.kind === 'done') show(reply);
+  else x.refuse(reply);
 }

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { createLendingSocket } from './lending-socket.js';
+import { CommitUnknown } from './store.js';
 
 const CONNECT_MS_MAX = 5_000;
 const BULK_NICE = 10;
@@ -151,6 +152,26 @@ export function orLost<T>(client: pg.Client, work: Promise<T>): Promise<T> {
     client.once('end', onEnd);
     void work.then(resolve, reject).finally(() => client.off('end', onEnd));
   });
+}
+
+/**
+ * Runs `work` in a transaction on `client`, and rolls it back when `keeps` says so of the result. On an error the caller gives
+ * the connection up, which rolls back.
+ */
+export async function transactionIf<T>(
+  client: pg.Client,
+  keeps: (result: T) => boolean,
+  work: () => Promise<T>,
+): Promise<T> {
+  await client.query('BEGIN');
+  const result = await work();
+  if (!keeps(result)) await client.query('ROLLBACK');
+  else {
+    await client.query('COMMIT').catch((error: unknown) => {
+      throw new CommitUnknown('PostgreSQL was lost during a commit', { cause: error });
+    });
+  }
+  return result;
 }
 
 /** Runs `work` in a transaction on `client`. On an error the caller gives the connection up, which rolls back. */

@@ -6,9 +6,10 @@ import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
 import { KIND_NUMBERS } from './change-kinds.js';
 import { giveUp } from './connection.js';
+import { createCounterStore } from './counters.js';
 import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
-import { removeBatch } from './staged-batches.js';
+import { discardBatch, unsettledBatches } from './staged-batches.js';
 import { openStaging } from './staging.js';
 import type { Account, ControlStore, HistoryEntry, Role } from './store.js';
 
@@ -61,8 +62,10 @@ export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlS
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
     stage: (shard, bookId) => openStaging({ url, use, isOwn, shard, bookId }),
-    discardBatch: (batchId) => use((client) => removeBatch(client, batchId)),
+    discardBatch: (batchId) => use((client) => discardBatch(client, batchId)),
+    unsettledBatches: () => use(unsettledBatches),
     ...createJobStore(use),
+    ...createCounterStore(use),
     async history(shard, code, beforeSeq, limit) {
       const { rows } = await pool.query<HistoryRow>({
         name: 'history',
@@ -76,14 +79,11 @@ export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlS
       return asSeq(Number(rows[0]?.seq ?? 0));
     },
     generatorKey: () => generatorKey(pool),
-    async reserveCounters(bookId, pattern, quantity) {
-      const { rows } = await pool.query<{ first: string }>(
-        `INSERT INTO generated AS g (book_id, pattern, next) VALUES ($1, $2, $3)
-         ON CONFLICT (book_id, pattern) DO UPDATE SET next = g.next + excluded.next
-         RETURNING next - $3 AS first`,
-        [bookId, pattern, quantity],
-      );
-      return Number(rows[0]?.first);
+    async existingCodes(codes) {
+      const { rows } = await pool.query<{ code: string }>('SELECT code FROM codes WHERE code = ANY($1::text[])', [
+        codes,
+      ]);
+      return new Set(rows.map(({ code }) => code));
     },
     findAccount: (email) => oneAccount(pool, 'lower(email) = lower($1)', email),
     async accountById(id) {

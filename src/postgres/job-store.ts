@@ -1,6 +1,9 @@
 /** The table of jobs: what was asked for, how far it is, what became of it. */
 import type pg from 'pg';
-import type { JobRow, JobStore } from './store.js';
+import { transactionIf } from './connection.js';
+import { dropReservation, giveBack, jobHolder, reserve } from './counters.js';
+import { removeBatch } from './staged-batches.js';
+import type { JobRow, JobStore, Reserved } from './store.js';
 
 type Use = <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>;
 
@@ -28,29 +31,31 @@ export function createJobStore(use: Use): JobStore {
     });
 
   return {
-    async createJob(job, requestKey) {
-      const created = await use(async (client) => {
-        const { rowCount } = await client.query(
-          `INSERT INTO jobs (id, kind, status, done, total, started_ms, detail, request_key, fingerprint)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (request_key) DO NOTHING`,
-          [
-            job.id,
-            job.kind,
-            job.status,
-            job.done,
-            job.total,
-            job.startedMs,
-            JSON.stringify(job.detail),
-            requestKey,
-            job.fingerprint,
-          ],
-        );
-        return rowCount === 1;
-      });
-      if (created) return null;
+    async createJob(job, requestKey, counters) {
+      const created = await use((client) =>
+        transactionIf(client, isMade, async () => {
+          const { rowCount } = await client.query(
+            `INSERT INTO jobs (id, kind, status, done, total, started_ms, detail, request_key, fingerprint)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (request_key) DO NOTHING`,
+            [
+              job.id,
+              job.kind,
+              job.status,
+              job.done,
+              job.total,
+              job.startedMs,
+              JSON.stringify(job.detail),
+              requestKey,
+              job.fingerprint,
+            ],
+          );
+          return rowCount === 1 ? reserve(client, jobHolder(job.id), counters, job.total, false) : null;
+        }),
+      );
+      if (created !== null) return created;
       const [earlier] = await select('request_key = $1', [requestKey]);
       if (earlier === undefined) throw new Error('a job was there and is not');
-      return earlier;
+      return { kind: 'earlier', job: earlier };
     },
     async jobById(id) {
       const [found] = await select('id::text = $1', [id]);
@@ -61,14 +66,23 @@ export function createJobStore(use: Use): JobStore {
       return found ?? null;
     },
     jobsUnderWay: () => select(`status = 'processing' ORDER BY started_ms`, []),
-    async saveJob({ id, status, done, finishedMs, error, detail }) {
-      await use((client) =>
-        client.query(
-          'UPDATE jobs SET status = $2, done = $3, finished_ms = $4, error = $5, detail = $6 WHERE id = $1',
-          [id, status, done, finishedMs, error, JSON.stringify(detail)],
+    saveJob: (job) => use((client) => updateJob(client, job)),
+    endJob: (job, batchId) =>
+      use((client) =>
+        transactionIf(
+          client,
+          (isEnded) => isEnded,
+          async () => {
+            if (job.status === 'completed') await dropReservation(client, jobHolder(job.id));
+            else {
+              if (batchId !== null && !(await removeBatch(client, batchId))) return false;
+              await giveBack(client, jobHolder(job.id));
+            }
+            await updateJob(client, job);
+            return true;
+          },
         ),
-      );
-    },
+      ),
     batchState: (batchId) =>
       use(async (client) => {
         const { rows } = await client.query<{ size: number | null; count: number | null; live: boolean }>(
@@ -78,6 +92,15 @@ export function createJobStore(use: Use): JobStore {
         return rows[0] ?? null;
       }),
   };
+}
+
+const isMade = (reserved: Reserved | null): boolean => reserved?.kind === 'reserved';
+
+async function updateJob(client: pg.Client, { id, status, done, finishedMs, error, detail }: JobRow): Promise<void> {
+  await client.query(
+    'UPDATE jobs SET status = $2, done = $3, finished_ms = $4, error = $5, detail = $6 WHERE id = $1',
+    [id, status, done, finishedMs, error, JSON.stringify(detail)],
+  );
 }
 
 function jobOf(row: Row): JobRow {

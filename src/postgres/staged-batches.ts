@@ -1,8 +1,10 @@
 /** Batches that are not live: their row in `batches`, from its beginning to its end. */
 import type pg from 'pg';
 import type { BookId, ShardId } from '../domain/ids.js';
-import { transaction } from './connection.js';
+import { transaction, transactionIf } from './connection.js';
+import { batchHolder, giveBack } from './counters.js';
 import { blocks } from './loader.js';
+import type { UnsettledBatch } from './store.js';
 
 const UNIQUE_VIOLATION = '23505';
 /** Two batches that brought the same codes at once, not in quite the same order. */
@@ -21,32 +23,66 @@ export function isTaken(error: unknown): boolean {
   return code === UNIQUE_VIOLATION || code === DEADLOCK;
 }
 
-/** Removes batches that were staged before `stagedBeforeMs` and never became live. One that is being worked on is skipped. */
+/** The batch of a job that is under way. Its detail is JSON that we wrote. */
+const OF_A_JOB = `EXISTS (
+  SELECT FROM jobs WHERE status = 'processing' AND (detail::json #>> '{plan,batchId}')::int = b.batch_id
+)`;
+
+const HAS_COUNTERS = `EXISTS (SELECT FROM reserved_counters WHERE holder = 'batch ' || b.batch_id)`;
+
+/**
+ * Removes batches that were staged before `stagedBeforeMs` and never became live. One that is being worked on is skipped: those
+ * of jobs, and those that hold counters, whose holder finds out from the journal whether they are live.
+ */
 export async function removeStaleBatches(client: pg.Client, stagedBeforeMs: number): Promise<void> {
   const { rows } = await client.query<{ batchId: number }>(
-    `SELECT batch_id AS "batchId" FROM batches WHERE live_seq IS NULL AND staged_ms < $1`,
+    `SELECT batch_id AS "batchId" FROM batches AS b
+     WHERE live_seq IS NULL AND staged_ms < $1 AND NOT ${OF_A_JOB}
+       AND NOT ${HAS_COUNTERS}`,
     [stagedBeforeMs],
   );
-  for (const { batchId } of rows) await removeBatch(client, batchId);
+  for (const { batchId } of rows) await transaction(client, 'BEGIN', () => removeBatch(client, batchId));
 }
 
-/** Removes a batch and its codes in one transaction, unless it is live. */
-export async function removeBatch(client: pg.Client, batchId: number): Promise<void> {
-  await transaction(client, 'BEGIN', async () => {
-    const { rows } = await client.query<Span>(
-      `DELETE FROM batches WHERE batch_id = $1 AND live_seq IS NULL
-       RETURNING batch_id AS "batchId", count, first_block AS "firstBlock", last_block AS "lastBlock"`,
-      [batchId],
-    );
-    const span = rows[0];
-    if (span === undefined || !(span.count > 0)) return;
-    // A batch that never was live was never updated, so its rows are where they were put: mostly between these blocks.
-    const within = await client.query(
-      `DELETE FROM codes WHERE ${blocks(span.firstBlock, span.lastBlock)} AND batch_id = $1`,
-      [batchId],
-    );
-    if ((within.rowCount ?? 0) < span.count) await client.query('DELETE FROM codes WHERE batch_id = $1', [batchId]);
-  });
+export async function unsettledBatches(client: pg.Client): Promise<readonly UnsettledBatch[]> {
+  const { rows } = await client.query<UnsettledBatch>(
+    `SELECT batch_id AS "batchId", book_id AS "bookId", ${HAS_COUNTERS} AS "hasCounters" FROM batches AS b
+     WHERE live_seq IS NULL AND NOT ${OF_A_JOB}`,
+  );
+  return rows;
+}
+
+/** Removes a batch, if it is there, and gives back its counters. False when it is live: then nothing was changed. */
+export function discardBatch(client: pg.Client, batchId: number): Promise<boolean> {
+  return transactionIf(
+    client,
+    (isGone) => isGone,
+    async () => {
+      const isGone = await removeBatch(client, batchId);
+      if (isGone) await giveBack(client, batchHolder(batchId));
+      return isGone;
+    },
+  );
+}
+
+/** Removes a batch and its codes, if it is there. False when it is live: then nothing was changed. Within a transaction. */
+export async function removeBatch(client: pg.Client, batchId: number): Promise<boolean> {
+  const { rows } = await client.query<Span>(
+    `DELETE FROM batches WHERE batch_id = $1 AND live_seq IS NULL
+     RETURNING batch_id AS "batchId", count, first_block AS "firstBlock", last_block AS "lastBlock"`,
+    [batchId],
+  );
+  const span = rows[0];
+  if (span === undefined)
+    return (await client.query('SELECT FROM batches WHERE batch_id = $1', [batchId])).rowCount === 0;
+  if (!(span.count > 0)) return true;
+  // A batch that never was live was never updated, so its rows are where they were put: mostly between these blocks.
+  const within = await client.query(
+    `DELETE FROM codes WHERE ${blocks(span.firstBlock, span.lastBlock)} AND batch_id = $1`,
+    [batchId],
+  );
+  if ((within.rowCount ?? 0) < span.count) await client.query('DELETE FROM codes WHERE batch_id = $1', [batchId]);
+  return true;
 }
 
 export async function beginBatch(client: pg.Client, shard: ShardId, bookId: BookId): Promise<number> {

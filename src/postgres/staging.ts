@@ -26,10 +26,10 @@
  */
 import type pg from 'pg';
 import type { BookId, ShardId } from '../domain/ids.js';
-import { connectForBulk, endQuietly, giveUp, orLost, transaction } from './connection.js';
+import { connectForBulk, endQuietly, giveUp, orLost, transaction, transactionIf } from './connection.js';
 import { copyFramesIn, copyFramesOut } from './copy-frames.js';
 import { copyTextIn } from './copy-in.js';
-import { beginBatch, completeBatch, fillBatch, isTaken, removeBatch } from './staged-batches.js';
+import { beginBatch, completeBatch, discardBatch, fillBatch, isTaken } from './staged-batches.js';
 import type { Staging } from './store.js';
 import { openStraightRows, type StraightRows } from './straight-rows.js';
 
@@ -59,7 +59,7 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
   const batchId = await use((client) => beginBatch(client, shard, bookId));
   let held: Uint8Array[] = [];
   let heldBytes = 0;
-  let heldRows = 0;
+  let rowCount = 0;
   let bulk: BulkTable | null = null;
   let straight: StraightRows | null = null;
   let finishing = false;
@@ -67,10 +67,10 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
 
   async function writeRows(bytes: Uint8Array, count: number): Promise<void> {
     if (discarded) throw new Error(`batch ${batchId} takes no more codes`);
+    rowCount += count;
     if (bulk !== null) return bulk.write(bytes, count);
     held.push(bytes);
     heldBytes += bytes.length;
-    heldRows += count;
     if (heldBytes > HELD_BYTES_MAX) await spill();
   }
 
@@ -80,7 +80,7 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
     const first = held;
     held = [];
     if (discarded) opened.giveUp();
-    else if (heldRows > 0) await opened.write(Buffer.concat(first), heldRows);
+    else if (rowCount > 0) await opened.write(Buffer.concat(first), rowCount);
     return opened;
   }
 
@@ -109,16 +109,25 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
     async finish(refill) {
       if (finishing || discarded) throw new Error(`batch ${batchId} is finished already`);
       finishing = true;
-      if (bulk === null && refill === undefined) return use((client) => insertHeld(client, batchId, linesOf(held)));
-      const table: BulkTable = bulk ?? (await spill());
-      const finished = await table.moveTo(batchId, refill ?? null);
+      const wanted = rowCount;
+      let refills: Refill | null = refill ?? null;
+      for (let looksFirst = false; bulk === null; looksFirst = true) {
+        const codes = linesOf(held);
+        const countMin = refills === null ? 0 : wanted;
+        const moved = await use((client) => insertHeld(client, batchId, codes, looksFirst, countMin));
+        if (moved.count >= countMin) return moved;
+        // No connection is held meanwhile: the refill needs one.
+        if ((await refills?.(wanted - moved.count)) !== true) refills = null;
+      }
+      const table: BulkTable = bulk;
+      const finished = await table.moveTo(batchId, refills, wanted);
       await table.close();
       return finished;
     },
     abandon,
     async discard() {
       abandon();
-      await use((client) => removeBatch(client, batchId));
+      await use((client) => discardBatch(client, batchId));
     },
   };
 }
@@ -126,15 +135,30 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
 const linesOf = (held: readonly Uint8Array[]): string[] =>
   held.length === 0 ? [] : Buffer.concat(held).toString('latin1').slice(0, -1).split('\n');
 
-function insertHeld(client: pg.Client, batchId: number, codes: readonly string[]): Promise<Finished> {
-  return transaction(client, 'BEGIN', () =>
-    insertCodes(client, batchId, codes.length, 'unnest($2::text[]) AS s (code)', [codes]),
+/** Fewer than `countMin` are not kept. */
+function insertHeld(
+  client: pg.Client,
+  batchId: number,
+  codes: readonly string[],
+  looksFirst: boolean,
+  countMin: number,
+): Promise<Finished> {
+  const given = 'unnest($2::text[]) AS s (code)';
+  const source = looksFirst ? `${given} WHERE ${IS_NEW}` : given;
+  return transactionIf(
+    client,
+    ({ count }) => count >= countMin,
+    () => insertCodes(client, batchId, codes.length, source, [codes]),
   );
 }
 
+/** Of a code of `s`. */
+const IS_NEW = 'NOT EXISTS (SELECT FROM codes AS c WHERE c.code = s.code)';
+
 interface BulkTable {
   write(bytes: Uint8Array, count: number): Promise<void>;
-  moveTo(batchId: number, refill: Refill | null): Promise<Finished>;
+  /** `refill` is asked for more while there are fewer than `wanted`. */
+  moveTo(batchId: number, refill: Refill | null, wanted: number): Promise<Finished>;
   close(): Promise<void>;
   /** Ends it as it is; what is under way fails. */
   giveUp(): void;
@@ -179,9 +203,8 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
     if (broken !== null) throw broken;
   }
 
-  async function moveTo(batchId: number, refill: Refill | null): Promise<Finished> {
+  async function moveTo(batchId: number, refill: Refill | null, wanted: number): Promise<Finished> {
     await flush();
-    const wanted = rows;
     let looksFirst = false;
     let refills: Refill | null = refill;
     for (;;) {
@@ -190,7 +213,7 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
       if (moved.kind === 'short') {
         if ((await refills?.(moved.missing)) !== true) refills = null;
         await flush();
-      } else if (looksFirst) {
+      } else if (looksFirst && refills === null) {
         return transaction(client, 'BEGIN', () => insertCodes(client, batchId, rows, 'staged AS s', []));
       }
       looksFirst = true;
@@ -206,7 +229,7 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
     await client.query('ANALYZE staged');
     const writer = await connectBulk();
     clients.push(writer);
-    const fresh = looksFirst ? 'WHERE NOT EXISTS (SELECT FROM codes AS c WHERE c.code = s.code)' : '';
+    const fresh = looksFirst ? `WHERE ${IS_NEW}` : '';
     try {
       let found = 0;
       const count = await fillBatch(writer, batchId, async () => {
@@ -262,7 +285,10 @@ async function pipe(reader: pg.Client, copyOut: string, writer: pg.Client, copyI
   return into.end();
 }
 
-/** Moves codes from `source` (aliased `s`) into `codes`, leaving out those that exist, and completes the batch. */
+/**
+ * Moves codes from `source` (aliased `s`) into `codes`, leaving out those that exist, and completes the batch. `rowCount` is how
+ * many were asked for.
+ */
 async function insertCodes(
   client: pg.Client,
   batchId: number,
@@ -270,20 +296,23 @@ async function insertCodes(
   source: string,
   values: readonly unknown[],
 ): Promise<Finished> {
-  const { rows } = await client.query<{ count: number; first: string | null; last: string | null }>(
-    `WITH inserted AS (
-       INSERT INTO codes (code, batch_id, ordinal)
-       SELECT code COLLATE "C", $1, row_number() OVER (ORDER BY code COLLATE "C") - 1
-       FROM ${source} ORDER BY code COLLATE "C"
+  const { rows } = await client.query<{ size: number; count: number; first: string | null; last: string | null }>(
+    `WITH source AS MATERIALIZED (
+       SELECT code COLLATE "C" AS code, (row_number() OVER (ORDER BY code COLLATE "C") - 1)::int AS ordinal
+       FROM ${source}
+     ), inserted AS (
+       INSERT INTO codes (code, batch_id, ordinal) SELECT code, $1, ordinal FROM source ORDER BY code
        ON CONFLICT DO NOTHING
        RETURNING ctid
      )
-     SELECT count(*)::int AS count, min(ctid)::text AS first, max(ctid)::text AS last FROM inserted`,
+     SELECT (SELECT count(*)::int FROM source) AS size,
+       count(*)::int AS count, min(ctid)::text AS first, max(ctid)::text AS last
+     FROM inserted`,
     [batchId, ...values],
   );
-  const { count = 0, first = null, last = null } = rows[0] ?? {};
-  await completeBatch(client, batchId, rowCount, count, blockOf(first), blockOf(last));
-  return { size: rowCount, count, duplicates: rowCount - count };
+  const { size = 0, count = 0, first = null, last = null } = rows[0] ?? {};
+  await completeBatch(client, batchId, size, count, blockOf(first), blockOf(last));
+  return { size, count, duplicates: rowCount - count };
 }
 
 /** `(block,line)`, as PostgreSQL writes the place of a row. */

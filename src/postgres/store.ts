@@ -124,14 +124,14 @@ export interface Staging {
   /**
    * Rows are in and committed. `count` were new; `duplicates` came twice or existed, here or in any book; ordinals are below
    * `size`, which is `count` but for codes that another batch brought at the same moment. `refill` is asked for codes in
-   * the place of `missing` duplicates, writes that many and resolves with true, or with false when there are no more.
+   * the place of `missing` duplicates; it writes them with `writeRows` and resolves with true, or with false when it has none.
    */
   finish(
     refill?: (missing: number) => Promise<boolean>,
   ): Promise<{ readonly size: number; readonly count: number; readonly duplicates: number }>;
   /** Ends its connections: whatever is under way fails. What is committed stays. */
   abandon(): void;
-  /** Leaves nothing behind. Safe at any time, also after `finish`. */
+  /** Leaves nothing behind, as `ControlStore.discardBatch`. Safe at any time, also after `finish`. */
   discard(): Promise<void>;
 }
 
@@ -162,32 +162,95 @@ export interface JobRow {
   readonly fingerprint: number | null;
 }
 
+/** The counters `first .. end - 1` of a pattern. */
+export interface CounterRange {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** The counters of one book's pattern: `0 .. counterCount - 1`. */
+export interface PatternCounters {
+  readonly bookId: BookId;
+  /** Canonical. */
+  readonly pattern: string;
+  readonly counterCount: number;
+}
+
+/** `short`: there are too few, and nothing was changed; `unreserved` are those that are there. */
+export type Reserved =
+  | { readonly kind: 'reserved'; readonly ranges: readonly CounterRange[] }
+  | { readonly kind: 'short'; readonly unreserved: readonly CounterRange[] };
+
+/** A batch that is not live in PostgreSQL. Its shard may know better: the projection lags behind. */
+export interface UnsettledBatch {
+  readonly batchId: number;
+  readonly bookId: BookId;
+  /** It has reserved counters. */
+  readonly hasCounters: boolean;
+}
+
+/** PostgreSQL was lost during the commit: the change may or may not have been made. */
+export class CommitUnknown extends Error {
+  override readonly name = 'CommitUnknown';
+}
+
+/** Who holds reserved counters: see `batchHolder` and `jobHolder`. */
+export type Holder = `batch ${number}` | `job ${string}`;
+
+export interface CounterStore {
+  /** Takes `quantity` counters: all of them, or none. */
+  reserve(holder: Holder, counters: PatternCounters, quantity: number): Promise<Reserved>;
+  /** Takes up to `quantity` more counters. */
+  reserveMore(holder: Holder, counters: PatternCounters, quantity: number): Promise<readonly CounterRange[]>;
+  /** Gives back all that the holder has, and takes `quantity` counters: all of them, or none. */
+  renewReservation(holder: Holder, counters: PatternCounters, quantity: number): Promise<Reserved>;
+  /** The codes of the holder's counters are live. */
+  dropReservation(holder: Holder): Promise<void>;
+}
+
 export interface JobStore {
-  /** Null when it is new; else the job that was made for this `requestKey` before, and nothing was changed. */
-  createJob(job: JobRow, requestKey: string | null): Promise<JobRow | null>;
+  /**
+   * Makes the job and reserves its counters, both or neither. `earlier`: a job was made for this `requestKey` before, and
+   * nothing was changed. Rejects with `CommitUnknown` when it is not known whether the job was made.
+   */
+  createJob(
+    job: JobRow,
+    requestKey: string | null,
+    counters: PatternCounters,
+  ): Promise<Reserved | { readonly kind: 'earlier'; readonly job: JobRow }>;
   jobById(id: string): Promise<JobRow | null>;
   jobByRequestKey(requestKey: string): Promise<JobRow | null>;
   /** Those that are `processing`, the oldest first. */
   jobsUnderWay(): Promise<readonly JobRow[]>;
-  /** All of it that can change. */
+  /** How far it is, and its plan. */
   saveJob(job: JobRow): Promise<void>;
+  /**
+   * Writes how the job ended. Of one that is not completed nothing is left: its batch is removed and its counters are given
+   * back. False when that batch is live: then nothing was changed. May be called again after an error.
+   */
+  endJob(job: JobRow, batchId: number | null): Promise<boolean>;
   /** Null when there is no such batch. `size` is null while its codes are not all in. */
   batchState(
     batchId: number,
   ): Promise<{ readonly size: number | null; readonly count: number | null; readonly live: boolean } | null>;
 }
 
-export interface ControlStore extends JobStore {
+export interface ControlStore extends JobStore, CounterStore {
   stage(shard: ShardId, bookId: BookId): Promise<Staging>;
-  /** Removes what a staged batch left, unless it is live. */
-  discardBatch(batchId: number): Promise<void>;
+  /**
+   * Removes what a staged batch left, and gives back the counters that it had reserved. False when it is live: then nothing
+   * was changed.
+   */
+  discardBatch(batchId: number): Promise<boolean>;
+  /** All batches that are not live in PostgreSQL, but those of jobs that are under way. */
+  unsettledBatches(): Promise<readonly UnsettledBatch[]>;
   /** The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along `prevSeq`. */
   history(shard: ShardId, code: string, beforeSeq: Seq | null, limit: number): Promise<readonly HistoryEntry[]>;
   checkpoint(shard: ShardId): Promise<Seq>;
   /** 256 bits, made once per data set: what the codes of every book are generated from. */
   generatorKey(): Promise<Uint8Array>;
-  /** Takes `quantity` counters of a book's pattern, never given out before, and returns the first. */
-  reserveCounters(bookId: BookId, pattern: string, quantity: number): Promise<number>;
+  /** Those of `codes` that are in PostgreSQL, live or not. */
+  existingCodes(codes: readonly string[]): Promise<ReadonlySet<string>>;
   findAccount(email: string): Promise<(Account & { readonly passwordHash: string }) | null>;
   accountById(id: string): Promise<Account | null>;
   /** Null when the email is taken (compared without case). */

@@ -10,6 +10,7 @@ import {
   given,
   lastRedemptionId,
   lock,
+  OPTIONS,
   OTHER_BOOK,
   openShard,
   redeem,
@@ -154,6 +155,27 @@ test('a user’s codes are listed over books, in a stable order, by book and sta
   }
   assert.deepEqual(page(shard, usersCodes('ann', { bookId: OTHER_BOOK })).codes, ['B-1', 'B-2']);
   assert.deepEqual(page(shard, usersCodes('ann', { status: 'redeemed' })).codes, ['A-3']);
+});
+
+test('a batch is live from the event on that names it, and a key is remembered from its answer until its time is over', () => {
+  const shard = openShard();
+  const isTrue = (asked: Query): boolean => {
+    const result = query(shard.state, asked, shard.nowMs);
+    assert(result.kind === 'answer');
+    return result.isTrue;
+  };
+  const codes = shard.stage(['A-1']);
+  const isLive = () => isTrue({ kind: 'isBatchLive', bookId: BOOK, batchId: codes.batchId });
+  const isRemembered = (caller: string, key: string, bookId = BOOK) =>
+    isTrue({ kind: 'isKeyRemembered', bookId, caller, key });
+  assert.equal(isLive(), false, 'it is staged only, and its book is not there');
+  shard.addBook({}, []);
+  assert.equal(isRemembered('shop', 'k'), false);
+  shard.run({ kind: 'addCodes', bookId: BOOK, codes }, { caller: 'shop', key: 'k' });
+  assert.deepEqual([isLive(), isRemembered('shop', 'k')], [true, true]);
+  assert.deepEqual([isRemembered('other', 'k'), isRemembered('shop', 'k', OTHER_BOOK)], [false, false]);
+  shard.nowMs += OPTIONS.idempotencyTtlMs;
+  assert.deepEqual([isLive(), isRemembered('shop', 'k')], [true, false]);
 });
 
 test('books are listed in id order, by activity and part of the name', () => {

@@ -252,6 +252,9 @@ export function createMemoryEngine(): MemoryEngine {
         return page(asked, (code) => code.bookId === asked.bookId);
       case 'listUserCodes':
         return page(asked, (code, index) => code.userId === asked.userId && index % SHARD_COUNT === shard);
+      case 'isBatchLive':
+      case 'isKeyRemembered':
+        throw new Error('this is asked by the main thread only');
     }
   }
 
@@ -391,12 +394,13 @@ export function createMemoryControl(): MemoryControl {
       const upload = control.uploads[uploadId];
       if (upload !== undefined) upload.state = 'aborted';
     },
-    async generate(_bookId, _pattern, quantity) {
+    async generate({ quantity }) {
       check();
-      return { ...report(quantity), keyspace: String(2n ** 40n), keyspaceBits: 40 };
+      const { batchId, size, count } = report(quantity);
+      return { batchId, size, count, keyspace: String(2n ** 40n), keyspaceBits: 40 };
     },
-    async discardBatch(batchId) {
-      control.discarded.push(batchId);
+    async settleBatch(batchId, fate) {
+      if (fate === 'dropped') control.discarded.push(batchId);
     },
     async generateJob({ quantity }) {
       check();

@@ -30,6 +30,9 @@ const upload = (type: string, body: string, to = path): Promise<Answer> =>
 const headOf = async (length: string): Promise<string> =>
   `POST ${path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\nContent-Type: text/csv\r\n${length}\r\n\r\n`;
 
+/** uWebSockets.js ends a body after ten seconds, and counts in steps of four. */
+const LIBRARY_TIMEOUT_MS_MAX = 15_000;
+
 describe('an upload', () => {
   for (const [type, format, body] of [
     ['application/json', 'json', '{"codes":["AAA","BBB"]}'],
@@ -156,6 +159,39 @@ describe('an upload', () => {
     assert.ok(socket.writableLength > total / 2, `${socket.writableLength} bytes are still with the sender`);
     open();
     await eventually(() => got.includes('"received"'), 'the answer');
+    assert.match(got, new RegExp(`"received":${total / 64}`));
+    control.uploadChunk = take;
+    socket.destroy();
+  });
+
+  it('that is held back for longer than the library’s own timeout is answered', { timeout: 60_000 }, async () => {
+    const { control } = served;
+    const take = control.uploadChunk;
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    control.uploadChunk = async (id, bytes) => {
+      await gate;
+      return take(id, bytes);
+    };
+    const socket = await served.open();
+    const total = 64 * 1024 * 1024;
+    socket.write(await headOf(`Content-Length: ${total}`));
+    socket.write(Buffer.alloc(total, `${'A'.repeat(63)}\n`));
+    let got = '';
+    let isClosed = false;
+    socket.on('data', (chunk) => {
+      got += chunk.toString();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      isClosed = true;
+    });
+    await sleep(LIBRARY_TIMEOUT_MS_MAX);
+    assert.ok(!isClosed, 'it was cut off without an answer');
+    open();
+    await eventually(() => got.includes('"received"') || isClosed, 'the answer');
     assert.match(got, new RegExp(`"received":${total / 64}`));
     control.uploadChunk = take;
     socket.destroy();

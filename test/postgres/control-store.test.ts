@@ -4,7 +4,7 @@ import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { createControlStore } from '../../src/postgres/control-store.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
-import { AT_MS, BOOK, projectBook, redemptionId, SHARD } from './changes.js';
+import { AT_MS, projectBook, redemptionId, SHARD } from './changes.js';
 import { SHARDS, testServer } from './server.js';
 
 const server = testServer();
@@ -95,21 +95,13 @@ test('an email is one account, however it is written', async (t) => {
   assert.equal(await store.findAccount('bob@example.com'), null);
 });
 
-test('the generator key is made once, and counters are given out once each', async (t) => {
+test('the generator key is made once', async (t) => {
   const { url, store } = await openStore(t);
   const other = createControlStore({ url, poolMax: 1, shardCount: SHARDS, isOwn: true });
   t.after(() => other.close());
   const [key, same] = await Promise.all([store.generatorKey(), other.generatorKey()]);
   assert.equal(key.length, 32);
   assert.deepEqual([...key], [...same]);
-  const firsts = await Promise.all(
-    Array.from({ length: 10 }, (_, n) => (n % 2 === 0 ? store : other).reserveCounters(BOOK, '####', 100)),
-  );
-  assert.deepEqual(
-    firsts.toSorted((a, b) => a - b),
-    Array.from({ length: 10 }, (_, n) => n * 100),
-  );
-  assert.equal(await store.reserveCounters(BOOK, '#####', 5), 0);
 });
 
 test('another number of shards than the data was begun with is refused, naming both', async (t) => {

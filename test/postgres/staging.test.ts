@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { asBookId } from '../../src/domain/ids.js';
 import { createControlStore } from '../../src/postgres/control-store.js';
+import { batchHolder } from '../../src/postgres/counters.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import type { ControlStore } from '../../src/postgres/store.js';
 import { waitFor } from '../journal/wait-for.js';
@@ -249,3 +250,91 @@ test('a PostgreSQL that is killed while finished rows go in has none of them, an
 function pick({ count, duplicates }: { count: number; duplicates: number }): { count: number; duplicates: number } {
   return { count, duplicates };
 }
+
+for (const [size, count] of [
+  ['few', 50],
+  ['many', MANY],
+] as const) {
+  test(`${size} codes with a refill: others come in the place of those that exist, until all are there`, async (t) => {
+    const { sql, store } = await openStore(t);
+    const other = await store.stage(SHARD, BOOK);
+    await other.write(codesFrom(0, 10));
+    await other.finish();
+    const staging = await store.stage(SHARD, BOOK);
+    await staging.write(codesFrom(0, count));
+    const asked: number[] = [];
+    // The first refill brings some that exist as well.
+    let next = 5;
+    const finished = await staging.finish(async (missing) => {
+      asked.push(missing);
+      const codes = codesFrom(next === 5 ? next : count + next, missing);
+      next += missing;
+      await staging.writeRows(Buffer.from(`${codes.join('\n')}\n`), codes.length);
+      return true;
+    });
+    assert.deepEqual([asked, finished.count], [[10, 10], count]);
+    assert.equal((await rowsOf(sql)).codes, count + 10);
+    const { rows } = await sql.query('SELECT size, count FROM batches WHERE batch_id = $1', [staging.batchId]);
+    assert.deepEqual(rows[0], { size: finished.size, count });
+  });
+
+  test(`${size} codes with a refill that has no more: what is there goes in`, async (t) => {
+    const { store } = await openStore(t);
+    const other = await store.stage(SHARD, BOOK);
+    await other.write(codesFrom(0, 10));
+    await other.finish();
+    const staging = await store.stage(SHARD, BOOK);
+    await staging.write(codesFrom(0, count));
+    assert.equal((await staging.finish(async () => false)).count, count - 10);
+  });
+
+  test(`${size} codes with a refill that fails: nothing goes in`, async (t) => {
+    const { sql, store } = await openStore(t);
+    const other = await store.stage(SHARD, BOOK);
+    await other.write(codesFrom(0, 10));
+    await other.finish();
+    const staging = await store.stage(SHARD, BOOK);
+    await staging.write(codesFrom(0, count));
+    await assert.rejects(
+      staging.finish(() => Promise.reject(new Error('no counters are left'))),
+      /no counters/,
+    );
+    await staging.discard();
+    assert.deepEqual(await rowsOf(sql), { codes: 10, batches: 1 });
+  });
+}
+
+test('the sweep leaves batches alone whose holder finds out from the journal whether they are live', async (t) => {
+  const { url, sql, store } = await openStore(t);
+  const writer = createProjectionWriter({ url, shardCount: SHARDS });
+  t.after(() => writer.close());
+  const [plain, generated, ofJob] = [
+    await store.stage(SHARD, BOOK),
+    await store.stage(SHARD, BOOK),
+    await store.stage(SHARD, BOOK),
+  ];
+  await store.reserve(batchHolder(generated.batchId), { bookId: BOOK, pattern: '####', counterCount: 100 }, 5);
+  await sql.query(
+    `INSERT INTO jobs (id, kind, status, started_ms, detail) VALUES (gen_random_uuid(), 'generate', 'processing', 1, $1)`,
+    [JSON.stringify({ plan: { batchId: ofJob.batchId } })],
+  );
+  assert.deepEqual(await store.unsettledBatches(), [
+    { batchId: plain.batchId, bookId: BOOK, hasCounters: false },
+    { batchId: generated.batchId, bookId: BOOK, hasCounters: true },
+  ]);
+  await writer.sweep(0, Date.now() + 1000);
+  const { rows } = await sql.query('SELECT batch_id AS id FROM batches ORDER BY batch_id');
+  assert.deepEqual(
+    rows.map(({ id }) => id),
+    [generated.batchId, ofJob.batchId],
+  );
+});
+
+test('of codes, those that exist are told, live or not', async (t) => {
+  const { store } = await openStore(t);
+  const staging = await store.stage(SHARD, BOOK);
+  await staging.write(['AAA', 'BBB']);
+  await staging.finish();
+  assert.deepEqual([...(await store.existingCodes(['AAA', 'CCC', 'BBB']))].sort(), ['AAA', 'BBB']);
+  assert.equal((await store.existingCodes([])).size, 0);
+});

@@ -1,5 +1,6 @@
 /** The codes of a book: made, brought in, listed, taken out. Section 4 of the contract. */
-import type { UploadFormat } from '../../actor/engine.js';
+import type { Done, UploadFormat } from '../../actor/engine.js';
+import type { Origin, StagedBatch } from '../../domain/command.js';
 import { asBookId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
 import { exportCodes } from '../export-csv.js';
@@ -52,23 +53,35 @@ export function generateInto(x: Exchange, bookId: BookId, quantity: number, patt
     const bookPattern = await patternOfOpenBook(x, bookId);
     if (bookPattern === undefined) return;
     const chosen = pattern ?? bookPattern ?? DEFAULT_PATTERN;
+    const origin = x.origin();
+    const asked = { bookId, pattern: chosen, quantity, origin };
     if (quantity > schemas.GENERATE_AT_ONCE_MAX) {
-      const asked = { bookId, pattern: chosen, quantity, origin: x.origin() };
+      x.beginChange();
       const { job, replayed } = await x.services.control.generateJob(asked);
       const place = `\r\nLocation: /api/v1/jobs/${job.jobId}`;
       const body = JSON.stringify({ jobId: job.jobId, status: 'processing' });
       return x.json(202, body, replayed ? `${place}\r\nIdempotency-Replayed: true` : place);
     }
-    const staged = await x.services.control.generate(bookId, chosen, quantity);
-    const { batchId, size, count, keyspace, keyspaceBits } = staged;
-    const report = { generatedCodes: count, keyspace, guessOdds: guessOdds(keyspaceBits, count), status: 'completed' };
-    const command = { kind: 'addCodes', bookId, codes: { batchId, size, count, report } } as const;
-    await commitBatch(x, batchId, command, x.origin(), (done) => {
+    const show = (done: Done): void => {
       const { total, report } = expectOutcome(done, 'codesAdded');
       const { generatedCodes, ...others } = report;
       x.changed(201, JSON.stringify({ generatedCodes, totalCodes: total, ...others }), done);
-    });
+    };
+    const generated = await x.services.control.generate(asked);
+    if (generated === null) return answerAgain(x, bookId, origin, show);
+    const { batchId, size, count, keyspace, keyspaceBits } = generated;
+    const report = { generatedCodes: count, keyspace, guessOdds: guessOdds(keyspaceBits, count), status: 'completed' };
+    await commitBatch(x, batchId, { kind: 'addCodes', bookId, codes: { batchId, size, count, report } }, origin, show);
   });
+}
+
+/** No batch has this id: the command is answered for its idempotency key, or refused. */
+const NO_BATCH: StagedBatch = { batchId: 0, size: 0, count: 0, report: {} };
+
+async function answerAgain(x: Exchange, bookId: BookId, origin: Origin, show: (done: Done) => void): Promise<void> {
+  const reply = await x.askCommand({ kind: 'addCodes', bookId, codes: NO_BATCH }, origin);
+  if (reply.kind === 'done') show(reply);
+  else x.refuse(reply);
 }
 
 /** The book's own pattern, or null; undefined when no codes can be added, which is answered then, before any work is done. */

@@ -3,6 +3,7 @@ import type { Job } from '../../actor/engine.js';
 import type { Exchange } from '../exchange.js';
 import { guessOdds } from '../guess-odds.js';
 import { isoTime, isoTimeOrNull } from '../iso-time.js';
+import { UNAVAILABLE_DETAIL } from '../problem.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 
@@ -22,7 +23,7 @@ const getJob = route({
   answers: { 200: { description: 'The job', schema: schemas.jobOut } },
   problems: ['not-found'],
   handle(x) {
-    x.run(async () => showJob(x, await x.services.control.job(x.param(0))));
+    x.run(async () => showJob(x, await x.services.control.job(x.param(0)), 200));
   },
 });
 
@@ -32,29 +33,33 @@ const cancelJob = route({
   path: '/api/v1/jobs/{id}',
   tag: TAG,
   summary: 'Cancel a job',
-  description: 'Nothing of it is left. Cancelling again changes nothing.',
+  description:
+    'Answered when nothing of it is left: no code, and what it had reserved is free again. Cancelling again changes nothing.',
   access: SERVERS,
   params: { id: schemas.jobId },
   deadlineMs: CANCEL_MS,
-  answers: { 200: { description: 'It is cancelled', schema: schemas.jobOut } },
-  problems: ['not-found', 'job-over'],
+  answers: { 202: { description: 'It is cancelled', schema: schemas.jobOut } },
+  problems: ['not-found', 'job-over', 'draining', 'outcome-unknown'],
   handle(x) {
     x.run(async () => {
+      x.beginChange();
       const job = await x.services.control.cancelJob(x.param(0));
-      if (job === null || job.status === 'cancelled') return showJob(x, job);
-      x.problem('job-over', `The job is ${job.status}.`);
+      if (job === null || job.status === 'cancelled') return showJob(x, job, 202);
+      if (job.status !== 'processing') return x.problem('job-over', `The job is ${job.status}.`);
+      // This process ended first, or does not have the job yet. The next one takes it up, and may be asked then.
+      x.retryLater('draining', UNAVAILABLE_DETAIL.draining, 1000);
     });
   },
 });
 
-function showJob(x: Exchange, job: Job | null): void {
+function showJob(x: Exchange, job: Job | null, answer: 200 | 202): void {
   if (job === null) {
     x.problem('not-found', 'There is no such job.');
     return;
   }
   const { jobId, kind, status, done, total, startedMs, finishedMs, error, result } = job;
   x.json(
-    200,
+    answer,
     JSON.stringify({
       jobId,
       kind,

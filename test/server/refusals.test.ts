@@ -1,0 +1,426 @@
+/**
+ * A refused request leaves nothing that a later caller can observe: for every problem that the server can answer, a real server is
+ * brought to answer it, and everything is compared before and after. Then the same idempotency key does something else, and that
+ * is the next change of the shard.
+ */
+import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { connect as connectSocket } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, it, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import { PROBLEMS, type ProblemSlug } from '../../src/http/problem.js';
+import { ADMIN, type Api, connect, type Reply, rawClient } from '../support/api.js';
+import { signalPostgres } from '../support/postgres.js';
+import { until } from '../support/probe.js';
+import { ADA, pause, startWorld, type World } from '../support/refusal-world.js';
+import { startServer, temporaryDirectory, undoes } from '../support/server.js';
+
+type Answer = Pick<Reply, 'status' | 'body'>;
+
+interface Refusal {
+  readonly what: string;
+  /** Makes the request with this idempotency key, until it is refused with the problem. */
+  make(key: string): Promise<Answer>;
+  /** Makes what the refusal needs, before anything is compared. */
+  arrange?(): Promise<unknown>;
+  /** Another valid request with that key, from the same caller; changing the main book when absent. */
+  next?(key: string): Promise<Reply>;
+  /** The refused caller is gone before everything is cleared up, so nobody was told that it is. */
+  readonly leavesSoon?: true;
+}
+
+let world: World;
+let changes = 0;
+const UNKNOWN = '01900000-0000-7000-8000-0000000000ff';
+const REUSED = 'a-key-that-was-used';
+
+before(async () => {
+  world = await startWorld();
+});
+after(() => world.stop());
+
+const keyed = (key: string): Record<string, string> => ({ 'idempotency-key': key });
+const post = (path: string, body: unknown, key: string, headers = {}): Promise<Reply> =>
+  world.api.call('POST', path, body, { ...keyed(key), ...headers });
+const bookPath = (name: keyof World['books']): string => `/coupon-books/${world.books[name]}`;
+const coupon = (code: string, action: string, body: object, key: string): Promise<Reply> =>
+  post(`/coupons/${code}/${action}`, body, key);
+const csv = { 'content-type': 'text/csv' };
+const newBook = (key: string): Promise<Reply> => post('/coupon-books', { name: `book of ${key}` }, key);
+const userAssigns = (key: string): Promise<Reply> =>
+  world.user.call('POST', '/coupons/assign', { couponBookId: world.books.many, userId: world.userId }, keyed(key));
+const changeMain = (key: string): Promise<Reply> =>
+  world.api.call('PATCH', bookPath('main'), { description: `change ${++changes}` }, keyed(key));
+
+/** Sends it again, with a new key each time, until it is answered so. */
+async function repeat(slug: ProblemSlug, send: (n: number) => Promise<Answer>): Promise<Answer> {
+  for (let n = 0; n < 200; n++) {
+    const reply = await send(n);
+    if (reply.body.type === `/problems/${slug}`) return reply;
+    assert.ok(reply.status >= 400, `${slug} was wanted, and something was done: ${reply.status}`);
+  }
+  throw new Error(`${slug} was never answered`);
+}
+
+/** Where the engine refused, it may take a moment until it serves again. */
+async function whenServed(send: () => Promise<Reply>): Promise<Reply> {
+  for (let tries = 0; ; tries++) {
+    const reply = await send();
+    if (reply.status !== 503 || tries === 1000) return reply;
+    await pause();
+  }
+}
+
+const one = (what: string, make: Refusal['make'], more: Partial<Refusal> = {}): Refusal[] => [{ what, make, ...more }];
+
+const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
+  'malformed-request': one('a body that is not JSON', (key) => post('/coupons/FREE-1/lock', '{', key)),
+  validation: one('a body without its field', (key) => coupon('FREE-1', 'lock', {}, key)),
+  'bad-cursor': one('a cursor that is none', () => world.api.call('GET', `${bookPath('main')}/codes?cursor=x`)),
+  'bad-idempotency-key': one('a key with a blank', () => coupon('FREE-1', 'lock', { userId: ADA }, 'a key')),
+  'book-not-active': one('assigning from it', (key) =>
+    post('/coupons/assign', { couponBookId: world.books.inactive, userId: ADA }, key),
+  ),
+  'book-not-begun': one('assigning from it', (key) =>
+    post('/coupons/assign', { couponBookId: world.books.early, userId: ADA }, key),
+  ),
+  'book-over': one('assigning one of its codes', (key) => post('/coupons/assign/OVER-1', { userId: ADA }, key)),
+  unauthenticated: one('a token that is none', (key) =>
+    world.api.call('POST', '/coupons/FREE-1/lock', { userId: ADA }, { ...keyed(key), authorization: 'Bearer x' }),
+  ),
+  'wrong-credentials': one('a wrong password', () =>
+    world.api.call('POST', '/auth/token', { email: 'nobody@shop.com', password: 'Password2' }),
+  ),
+  forbidden: one(
+    'a user who changes a book',
+    (key) => world.user.call('PATCH', bookPath('main'), { name: 'mine' }, keyed(key)),
+    { next: userAssigns },
+  ),
+  'not-found': one('cancelling a job that is not there', (key) =>
+    world.api.call('DELETE', `/jobs/${UNKNOWN}`, undefined, keyed(key)),
+  ),
+  'book-not-found': [
+    ...one('generating', (key) => post(`/coupon-books/${UNKNOWN}/generate`, { quantity: 5 }, key)),
+    ...one('uploading', (key) => post(`/coupon-books/${UNKNOWN}/codes`, { codes: ['LOST-1'] }, key)),
+  ],
+  'code-not-found': one('locking', (key) => coupon('NOWHERE-1', 'lock', { userId: ADA }, key)),
+  'none-available': one('assigning from a book without codes', (key) =>
+    post('/coupons/assign', { couponBookId: world.books.empty, userId: ADA }, key),
+  ),
+  'redemption-not-found': one('rolling back', (key) => coupon('USED-1', 'rollback', { redemptionId: UNKNOWN }, key)),
+  'method-not-allowed': one('PUT of a book', (key) =>
+    world.api.call('PUT', bookPath('main'), { name: 'put' }, keyed(key)),
+  ),
+  'request-timeout': [
+    ...one('a body that does not come', (key) =>
+      world.half(`POST /api/v1/coupons/FREE-1/lock HTTP/1.1\r\nContent-Length: 20\r\nIdempotency-Key: ${key}`, '{"us'),
+    ),
+    ...one('an upload that stops', (key) =>
+      world.half(`${uploadHead()}\r\nContent-Length: 1000000\r\nIdempotency-Key: ${key}`, 'code\nSTOPPED-1\n'),
+    ),
+  ],
+  'assigned-to-another': one('assigning it to another', (key) =>
+    post('/coupons/assign/TAKEN-1', { userId: 'bob' }, key),
+  ),
+  'not-locked': one('unlocking', (key) => coupon('TAKEN-1', 'unlock', { userId: ADA }, key)),
+  'lock-not-held': one('redeeming with a lock that is gone', (key) =>
+    coupon('TAKEN-1', 'redeem', { userId: ADA, lockId: 1 }, key),
+  ),
+  'code-locked': one('unassigning', (key) => coupon('LOCKED-1', 'unassign', {}, key)),
+  'code-redeemed': one('unassigning', (key) => coupon('USED-1', 'unassign', {}, key)),
+  'not-assigned': one('unassigning', (key) => coupon('FREE-1', 'unassign', {}, key)),
+  'already-rolled-back': one('rolling back again', (key) =>
+    coupon('BACK-1', 'rollback', { redemptionId: world.redemptionId }, key),
+  ),
+  'already-exists': one('an account with a known email', (key) =>
+    post('/users', { email: 'user@user.com', password: 'Password3', role: 'user' }, key),
+  ),
+  'book-archived': [
+    ...one('generating', (key) => post(`${bookPath('archived')}/generate`, { quantity: 5 }, key)),
+    ...one('generating by a job', (key) => post(`${bookPath('archived')}/generate`, { quantity: 20_000 }, key)),
+    ...one('uploading', (key) => post(`${bookPath('archived')}/codes`, 'code\nLATE-1\n', key, csv)),
+    ...one('assigning one of its codes', (key) => post('/coupons/assign/ARCHIVED-1', { userId: ADA }, key)),
+  ],
+  'version-mismatch': one('If-Match of another version', (key) =>
+    world.api.call('PATCH', bookPath('main'), { name: 'stale' }, { ...keyed(key), 'if-match': '"9999"' }),
+  ),
+  'body-too-large': one('a length above the limit', (key) =>
+    world.half(`POST /api/v1/coupons/FREE-1/lock HTTP/1.1\r\nContent-Length: 100000\r\nIdempotency-Key: ${key}`, '{'),
+  ),
+  'unsupported-media-type': one('an upload that is a picture', (key) =>
+    post(`${bookPath('main')}/codes`, 'PICTURE-1', key, { 'content-type': 'image/png' }),
+  ),
+  'book-invalid': one('an end before its start', (key) =>
+    world.api.call('PATCH', bookPath('early'), { endDate: '2098-01-01T00:00:00Z' }, keyed(key)),
+  ),
+  'not-possible': [
+    ...one('more codes than are free', (key) => post(`${bookPath('small')}/generate`, { quantity: 3 }, key)),
+    ...one('more codes than a new pattern has', (key) =>
+      post(`${bookPath('small')}/generate`, { quantity: 11, codePattern: 'NEW-{NUMERIC:1}' }, key),
+    ),
+    ...one('a job that wants more than a pattern has', (key) =>
+      post(`${bookPath('small')}/generate`, { quantity: 20_000, codePattern: 'JOB-{NUMERIC:4}' }, key),
+    ),
+    ...one(
+      'more than is free beside codes that came in by hand',
+      (key) => post(`${bookPath('small')}/generate`, { quantity: 8, codePattern: 'HAND-{NUMERIC:1}' }, key),
+      { arrange: () => post(`${bookPath('small')}/codes`, { codes: ['HAND-1', 'HAND-5', 'HAND-9'] }, 'by-hand') },
+    ),
+    ...one('an upload that ends within quotes', (key) =>
+      post(`${bookPath('main')}/codes`, 'code\nWHOLE-1\n"QUOTED-1', key, csv),
+    ),
+  ],
+  'job-over': one('cancelling it', (key) => world.api.call('DELETE', `/jobs/${world.jobId}`, undefined, keyed(key))),
+  'user-codes-limit': one('assigning one more', (key) => post('/coupons/assign/LIMIT-2', { userId: ADA }, key)),
+  'user-redemptions-limit': one('redeeming once more', (key) => coupon('LIMIT-1', 'redeem', { userId: ADA }, key)),
+  'idempotency-key-reused': [
+    ...one('generating', () => post(`${bookPath('main')}/generate`, { quantity: 3 }, REUSED), {
+      arrange: () => changeMain(REUSED),
+    }),
+    ...one('a job', () => post(`${bookPath('main')}/generate`, { quantity: 20_000 }, REUSED)),
+    ...one('a book with codes', () => post('/coupon-books', { name: 'again', initialCodes: ['AGAIN-0'] }, REUSED), {
+      arrange: () => newBook(REUSED),
+    }),
+    ...one('uploading', () => post(`${bookPath('main')}/codes`, { codes: ['AGAIN-1'] }, REUSED)),
+    ...one('uploading a stream', () => post(`${bookPath('main')}/codes`, 'code\nAGAIN-2\n', REUSED, csv)),
+  ],
+  'locked-by-another': one('locking', (key) => coupon('LOCKED-1', 'lock', { userId: 'bob' }, key)),
+  'used-up': one('redeeming again', (key) => coupon('USED-1', 'redeem', { userId: ADA }, key)),
+  'too-many-misses': one(
+    'a user who guesses',
+    (key) =>
+      repeat('too-many-misses', (n) =>
+        world.user.call('POST', `/coupons/GUESS-${n}/lock`, { userId: world.userId }, keyed(key)),
+      ),
+    { next: userAssigns },
+  ),
+  'too-many-sign-ins': one('wrong passwords', () =>
+    repeat('too-many-sign-ins', () =>
+      world.api.call('POST', '/auth/token', { email: 'guess@shop.com', password: 'Password2' }),
+    ),
+  ),
+  'too-many-uploads': one('one beside as many as there may be', tooManyUploads, { leavesSoon: true }),
+  internal: one(
+    'a handler that breaks between the codes and their command',
+    (key) => {
+      writeFileSync(world.failHandler, '');
+      const codes = ['BROKEN-1', 'BROKEN-2'];
+      return post('/coupon-books', { name: 'broken', initialCodes: codes }, key).finally(() =>
+        rmSync(world.failHandler),
+      );
+    },
+    { next: newBook },
+  ),
+  overloaded: one('more at once than the mailbox holds', async (key) => {
+    // Each of them would be refused in any case, so that those that got through change nothing.
+    const replies = await Promise.all(
+      Array.from({ length: 200 }, () => coupon('TAKEN-1', 'unlock', { userId: ADA }, key)),
+    );
+    return replies.find(({ status }) => status === 503) ?? (replies[0] as Reply);
+  }),
+  unavailable: [
+    ...one('generating while PostgreSQL is away', (key) =>
+      withoutPostgres(() => post(`${bookPath('small')}/generate`, { quantity: 2 }, key)),
+    ),
+    ...one('a job while PostgreSQL is away', (key) =>
+      withoutPostgres(() => post(`${bookPath('main')}/generate`, { quantity: 20_000 }, key)),
+    ),
+    ...one('an upload while PostgreSQL is away', (key) =>
+      withoutPostgres(() => post(`${bookPath('main')}/codes`, { codes: ['AWAY-1'] }, key)),
+    ),
+    ...one('a shard thread that is not there', (key) =>
+      withoutShard(() => coupon('FREE-1', 'lock', { userId: ADA }, key)),
+    ),
+  ],
+  'no-room': [
+    ...one('generating while Redis is full', (key) =>
+      withoutRoom(() => post(`${bookPath('small')}/generate`, { quantity: 2 }, key)),
+    ),
+    ...one('uploading while Redis is full', (key) =>
+      withoutRoom(() => post(`${bookPath('main')}/codes`, 'code\nFULL-1\n', key, csv)),
+    ),
+    ...one(
+      'a book with codes while Redis is full',
+      (key) => withoutRoom(() => post('/coupon-books', { name: 'full', initialCodes: ['FULL-2'] }, key)),
+      { next: newBook },
+    ),
+    ...one('locking while Redis is full', (key) => withoutRoom(() => coupon('TAKEN-1', 'lock', { userId: ADA }, key))),
+  ],
+};
+
+/** These two can't be compared before and after: they have a test of their own below. */
+const OWN_TEST: readonly ProblemSlug[] = ['outcome-unknown', 'draining'];
+
+const uploadHead = (): string => `POST /api/v1${bookPath('main')}/codes HTTP/1.1\r\nContent-Type: text/csv`;
+
+async function tooManyUploads(key: string): Promise<Answer> {
+  const under = await Promise.all(
+    Array.from({ length: 8 }, (_, n) => world.open(`${uploadHead()}\r\nContent-Length: 1000000`, `code\nMANY-${n}\n`)),
+  );
+  try {
+    const staged = async (): Promise<number> =>
+      (await world.sql.query('SELECT count(*)::int AS n FROM batches WHERE size IS NULL')).rows[0].n;
+    await until(async () => (await staged()) === under.length, 'the uploads are under way');
+    return await post(`${bookPath('main')}/codes`, 'code\nONE-MORE-1\n', key, csv);
+  } finally {
+    for (const socket of under) socket.destroy();
+  }
+}
+
+async function withoutPostgres(send: () => Promise<Answer>): Promise<Answer> {
+  signalPostgres(world.dataDir, 'SIGSTOP');
+  signalPostgres(world.dataDir, 'SIGKILL');
+  const reply = await repeat('unavailable', send);
+  await until(
+    () =>
+      world.sql.query('SELECT 1').then(
+        () => true,
+        () => false,
+      ),
+    'PostgreSQL is back',
+  );
+  return reply;
+}
+
+async function withoutShard(send: () => Promise<Answer>): Promise<Answer> {
+  const killed = world.server.ask({ ask: 'killShardThread', thread: 0 });
+  await killed;
+  const reply = await repeat('unavailable', send);
+  await until(async () => (await world.server.ask({ ask: 'statuses' })).join() === 'serving', 'it is back');
+  return reply;
+}
+
+async function withoutRoom(send: () => Promise<Answer>): Promise<Answer> {
+  await world.redis.command('CONFIG', 'SET', 'maxmemory', '1mb');
+  try {
+    return await repeat('no-room', send);
+  } finally {
+    await world.redis.command('CONFIG', 'SET', 'maxmemory', '0');
+  }
+}
+
+const seqOf = ({ headers }: Reply): number => Number(String(headers['commit-seq']).split('-')[1]);
+
+async function leavesNothing(
+  slug: ProblemSlug,
+  { make, arrange, next = changeMain, leavesSoon }: Refusal,
+): Promise<void> {
+  await arrange?.();
+  const marked = await changeMain(`mark-${++changes}`);
+  assert.equal(marked.status, 200);
+  const before = await world.observe();
+  const key = `refused-${++changes}`;
+  const { status, body } = await make(key);
+  assert.deepEqual([status, body.type], [PROBLEMS[slug].status, `/problems/${slug}`], JSON.stringify(body));
+  if (leavesSoon === true) {
+    await until(async () => isDeepStrictEqual(await world.observe(), before), 'it is cleared up');
+  }
+  assert.deepEqual(await world.observe(), before, 'everything is as it was');
+  const after = await whenServed(() => next(key));
+  assert.ok(after.status < 300, `the key was spent: ${JSON.stringify(after.body)}`);
+  assert.equal(after.headers['idempotency-replayed'], undefined);
+  assert.equal(seqOf(after), seqOf(marked) + 1, 'the next change is the next of its shard');
+}
+
+test('every problem that the server can answer has a refusal in this file', () => {
+  const missing = Object.keys(PROBLEMS).filter(
+    (slug) => !Object.hasOwn(CASES, slug) && !OWN_TEST.includes(slug as ProblemSlug),
+  );
+  const how = `For each of ${missing.join(', ')}: add an entry to CASES in test/server/refusals.test.ts, with a request that a real server refuses with this problem.`;
+  assert.deepEqual(missing, [], how);
+});
+
+describe('a request that is refused leaves nothing that a later caller can observe', () => {
+  for (const [slug, refusals] of Object.entries(CASES)) {
+    for (const refusal of refusals) {
+      it(`${slug}: ${refusal.what}`, () => leavesNothing(slug as ProblemSlug, refusal));
+    }
+  }
+});
+
+test('outcome-unknown: a change whose outcome was not known is there once when it is sent again with its key', async () => {
+  const codes = Array.from({ length: 400 }, (_, n) => `UNKNOWN-${n}`);
+  assert.equal(
+    (await post('/coupon-books', { name: 'unknown', redeemableBy: 'bearer', initialCodes: codes }, 'unknown')).status,
+    201,
+  );
+  const lock = (code: string): Promise<Reply> => coupon(code, 'lock', { userId: ADA }, `lock-${code}`);
+  const doubtful: string[] = [];
+  while (doubtful.length === 0) {
+    const batch = codes.splice(0, 12);
+    assert.ok(batch.length > 0, 'no outcome was ever unknown');
+    const asked = batch.map((code) => lock(code).then(({ body }) => ({ code, type: body.type })));
+    // Within the turn in which they are decided, or a little later: one of the tries meets them under way.
+    await new Promise((resolve) => setTimeout(resolve, codes.length % 5));
+    await world.server.ask({ ask: 'killShardThread', thread: 0 });
+    for (const { code, type } of await Promise.all(asked))
+      if (type === '/problems/outcome-unknown') doubtful.push(code);
+    await until(async () => (await world.server.ask({ ask: 'statuses' })).join() === 'serving', 'it is back');
+  }
+  for (const code of doubtful) {
+    const reply = await whenServed(() => lock(code));
+    assert.equal(reply.status, 200);
+    const { body } = await world.api.call('GET', `/coupons/${code}/history`);
+    assert.deepEqual(
+      body.items.map(({ event }: { event: string }) => event),
+      ['coupon.locked', 'coupon.assigned'],
+    );
+  }
+});
+
+test('draining: a job that a server on its way out could not cancel goes on after the restart', async (t) => {
+  const undo = undoes(t);
+  const directory = await temporaryDirectory();
+  undo(directory.remove);
+  const dataDir = join(directory.path, 'data');
+  const first = await startServer(dataDir);
+  undo(first.kill);
+  const api = await connect(first.url);
+  undo(api.close);
+  const { body: book } = await api.call('POST', '/coupon-books', { name: 'draining' });
+  const generate = async (quantity: number): Promise<string> =>
+    (await api.call('POST', `/coupon-books/${book.id}/generate`, { quantity })).body.jobId;
+  const running = [await generate(2_000_000), await generate(2_000_000)];
+  const waiting = await generate(10_001);
+
+  const { port } = new URL(first.url);
+  const token = await tokenOf(api);
+  const open = (): ReturnType<typeof connectSocket> => {
+    const socket = connectSocket(Number(port), '127.0.0.1');
+    undo(() => socket.destroy());
+    return socket;
+  };
+  const head = `HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${token}\r\n`;
+  // An upload under way keeps the server from ending, and an idle connection is there to ask for something.
+  const [upload, idle] = [open(), open()];
+  const type = 'Content-Type: text/csv\r\nContent-Length: 1000000';
+  upload.write(`POST /api/v1/coupon-books/${book.id}/codes ${head}${type}\r\n\r\ncode\nUNDER-WAY-1\n`);
+  const watch = new Agent({ keepAlive: true, maxSockets: 1 });
+  undo(() => watch.destroy());
+  const ready = () => rawClient(first.url, watch)('GET', '/readyz', undefined, {});
+  process.kill(first.pid, 'SIGTERM');
+  await until(async () => (await ready()).body.parts.http?.detail === 'shutting down', 'it drains');
+  idle.write(`DELETE /api/v1/jobs/${waiting} ${head}\r\n`);
+  let answered = '';
+  for await (const chunk of idle) answered += String(chunk);
+  assert.match(answered, /^HTTP\/1\.1 503 .*\/problems\/draining/s);
+  assert.match(answered, /\r\nRetry-After: 1\r\n/);
+  upload.destroy();
+  await first.stop();
+
+  const second = await startServer(dataDir);
+  undo(second.kill);
+  const again = await connect(second.url);
+  undo(again.close);
+  for (const jobId of running) assert.equal((await again.call('DELETE', `/jobs/${jobId}`)).status, 202);
+  const jobOf = async () => (await again.call('GET', `/jobs/${waiting}`)).body;
+  await until(async () => (await jobOf()).status !== 'processing', 'it ends');
+  assert.equal((await jobOf()).status, 'completed');
+  assert.equal((await again.call('GET', `/coupon-books/${book.id}`)).body.counts.total, 10_001);
+});
+
+async function tokenOf(api: Api): Promise<string> {
+  return (await api.call('POST', '/auth/token', ADMIN)).body.accessToken;
+}

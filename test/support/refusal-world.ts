@@ -1,0 +1,204 @@
+/**
+ * A real server with books and codes in every state that a refusal can name, and all that a later caller can observe of it.
+ */
+import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { type RedisServer, startRedis } from '../journal/redis-server.js';
+import { ADMIN, type Api, connect, type Reply, rawClient } from './api.js';
+import { postgresUrl } from './postgres.js';
+import { PROBED_MAIN, type Server, startServer, temporaryDirectory } from './server.js';
+
+const USER = { email: 'user@user.com', password: 'Password1' };
+export const ADA = 'ada';
+const DAY_SECONDS = 86_400;
+/** Small, so that it is soon full. */
+const MAILBOX_MAX = 16;
+
+const CODES = ['FREE-1', 'TAKEN-1', 'LOCKED-1', 'USED-1', 'BACK-1', 'LIMIT-1', 'LIMIT-2', 'MINE-1'] as const;
+
+export interface World {
+  readonly dataDir: string;
+  readonly server: Server;
+  readonly redis: RedisServer;
+  readonly api: Api;
+  /** Signed in with the role user. */
+  readonly user: Api;
+  readonly userId: string;
+  readonly token: string;
+  readonly sql: pg.Pool;
+  /** While this file is there, a handler breaks. */
+  readonly failHandler: string;
+  readonly books: Readonly<Record<BookName, string>>;
+  /** Of BACK-1, and rolled back. */
+  readonly redemptionId: string;
+  /** Of a job that is completed. */
+  readonly jobId: string;
+  /** Sends a request without its body, and resolves with the status and the problem that is answered. */
+  half(head: string, part: string): Promise<Pick<Reply, 'status' | 'body'>>;
+  /** The same, and leaves it at that. */
+  open(head: string, part: string): Promise<Socket>;
+  observe(): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+export type BookName = 'main' | 'inactive' | 'early' | 'over' | 'archived' | 'empty' | 'limited' | 'many' | 'small';
+
+const SETTINGS: Readonly<Record<BookName, object>> = {
+  main: { initialCodes: ['FREE-1', 'TAKEN-1', 'LOCKED-1', 'USED-1', 'BACK-1'] },
+  inactive: { isActive: false, initialCodes: ['INACTIVE-1'] },
+  early: { startDate: '2099-01-01T00:00:00Z', initialCodes: ['EARLY-1'] },
+  over: { endDate: '2020-01-01T00:00:00Z', initialCodes: ['OVER-1'] },
+  archived: { initialCodes: ['ARCHIVED-1'] },
+  empty: {},
+  limited: {
+    maxCodesPerUser: 1,
+    maxRedemptionsPerUser: 1,
+    allowMultipleRedemptions: true,
+    initialCodes: ['LIMIT-1', 'LIMIT-2'],
+  },
+  many: { initialCodes: ['MINE-1'] },
+  small: { codePattern: 'SM-{NUMERIC:1}' },
+};
+
+/** One shard: all changes are in one order, so that none can hide in another. */
+export async function startWorld(): Promise<World> {
+  const directory = await temporaryDirectory();
+  const redis = await startRedis();
+  const dataDir = join(directory.path, 'data');
+  const failHandler = join(directory.path, 'fail-the-handler');
+  const preload = fileURLToPath(new URL('failing-handler.cjs', import.meta.url));
+  const env = {
+    REDIS_URL: redis.url,
+    SHARDS: '1',
+    SHARD_THREADS: '1',
+    MAILBOX_MAX: String(MAILBOX_MAX),
+    TEST_FAIL_HANDLER: failHandler,
+    NODE_OPTIONS: `--require ${preload}`,
+  };
+  const server = await startServer(dataDir, env, PROBED_MAIN);
+  const api = await connect(server.url);
+  const agent = new Agent({ keepAlive: true });
+  const raw = rawClient(server.url, agent);
+  const tokenOf = async (login: object): Promise<string> =>
+    (await raw('POST', '/api/v1/auth/token', login, {})).body.accessToken;
+  const [token, userToken] = [await tokenOf(ADMIN), await tokenOf(USER)];
+  const authorization = `Bearer ${userToken}`;
+  const user: Api = {
+    call: (method, path, body, headers = {}) => raw(method, `/api/v1${path}`, body, { authorization, ...headers }),
+    close: () => agent.destroy(),
+  };
+  const userId = (await user.call('GET', '/auth/me')).body.id;
+  const sql = new pg.Pool({ connectionString: postgresUrl(dataDir), max: 2 });
+  // PostgreSQL is killed by a case.
+  sql.on('error', () => undefined);
+
+  const ok = async (method: string, path: string, body?: unknown): Promise<Reply> => {
+    const reply = await api.call(method, path, body);
+    assert.ok(reply.status < 300, `${method} ${path}: ${JSON.stringify(reply.body)}`);
+    return reply;
+  };
+  const books = {} as Record<BookName, string>;
+  for (const [name, settings] of Object.entries(SETTINGS)) {
+    books[name as BookName] = (await ok('POST', '/coupon-books', { name, ...settings })).body.id;
+  }
+  await ok('DELETE', `/coupon-books/${books.archived}`);
+  for (const code of ['TAKEN-1', 'LOCKED-1', 'USED-1', 'BACK-1', 'LIMIT-1']) {
+    await ok('POST', `/coupons/assign/${code}`, { userId: ADA });
+  }
+  await ok('POST', '/coupons/assign/MINE-1', { userId });
+  await ok('POST', '/coupons/LOCKED-1/lock', { userId: ADA, ttlSeconds: DAY_SECONDS });
+  await ok('POST', '/coupons/USED-1/redeem', { userId: ADA });
+  await ok('POST', '/coupons/LIMIT-1/redeem', { userId: ADA });
+  const { redemptionId } = (await ok('POST', '/coupons/BACK-1/redeem', { userId: ADA })).body;
+  await ok('POST', '/coupons/BACK-1/rollback', { redemptionId });
+  await ok('POST', `/coupon-books/${books.small}/generate`, { quantity: 8 });
+  const { jobId } = (await ok('POST', `/coupon-books/${books.many}/generate`, { quantity: 10_001 })).body;
+  while ((await ok('GET', `/jobs/${jobId}`)).body.status === 'processing') await pause();
+
+  function open(head: string, part: string): Promise<Socket> {
+    const { port } = new URL(server.url);
+    return new Promise((resolve, reject) => {
+      const socket = connectSocket(Number(port), '127.0.0.1', () => {
+        socket.write(`${head}\r\nHost: h\r\nAuthorization: Bearer ${token}\r\n\r\n${part}`, 'latin1');
+        resolve(socket);
+      });
+      socket.once('error', reject);
+    });
+  }
+
+  async function half(head: string, part: string): Promise<Pick<Reply, 'status' | 'body'>> {
+    const socket = await open(head, part);
+    let got = '';
+    for await (const chunk of socket) got += String(chunk);
+    const [, body = ''] = got.split('\r\n\r\n');
+    return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(got)?.[1]), body: JSON.parse(body) };
+  }
+
+  /** The same at two moments, if nothing happened in between. */
+  async function observe(): Promise<unknown> {
+    const seen: Record<string, unknown> = {};
+    const see = async (path: string): Promise<void> => {
+      const { headers, body } = await ok('GET', path);
+      seen[path] = { body, etag: headers['etag'] };
+    };
+    await see('/coupon-books?limit=1000');
+    for (const id of Object.values(books)) {
+      await see(`/coupon-books/${id}`);
+      if (id !== books.many) await see(`/coupon-books/${id}/codes?limit=1000`);
+    }
+    for (const code of CODES) {
+      await see(`/coupons/code/${code}`);
+      await see(`/coupons/${code}/history`);
+    }
+    for (const id of [ADA, 'bob', userId]) await see(`/users/${id}/coupons?limit=1000`);
+    await see(`/jobs/${jobId}`);
+    seen['in PostgreSQL'] = await observePostgres(sql);
+    return seen;
+  }
+
+  return {
+    dataDir,
+    server,
+    redis,
+    api,
+    user,
+    userId,
+    token,
+    sql,
+    failHandler,
+    books,
+    redemptionId,
+    jobId,
+    half,
+    open,
+    observe,
+    async stop() {
+      api.close();
+      user.close();
+      await sql.end();
+      await server.kill();
+      await redis.destroy();
+      await directory.remove();
+    },
+  };
+}
+
+/** What shows by what can be made or brought in later: batches, their codes, counters, jobs, accounts. */
+async function observePostgres(sql: pg.Pool): Promise<unknown> {
+  const { rows } = await sql.query(`
+    SELECT
+      (SELECT count(*)::int FROM batches) AS batches,
+      (SELECT count(*)::int FROM codes) AS codes,
+      (SELECT json_agg(json_build_array(id, status) ORDER BY id) FROM jobs) AS jobs,
+      (SELECT count(*)::int FROM users) AS users,
+      (SELECT count(*)::int FROM reserved_counters) AS reserved,
+      (SELECT json_agg(json_build_array(book_id, pattern, next, free::text) ORDER BY book_id, pattern)
+       FROM generated WHERE next > 0) AS counters`);
+  return rows[0];
+}
+
+export const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
