@@ -6,6 +6,7 @@
  * (they have no UTF-8), numbers that are not finite.
  */
 import { z } from 'zod';
+import { parsePattern } from '../codes/pattern.js';
 
 /** Names for the description: schema → component. */
 export const named = z.registry<{ readonly id: string }>();
@@ -83,7 +84,11 @@ const metadata = z
 const count = z.int().min(1).max(COUNT_MAX);
 const codePattern = z
   .string()
-  .regex(/^[\x20-\x7e]{1,256}$/, 'A pattern is 1 to 256 printable ASCII characters')
+  .max(256)
+  .superRefine((text, context) => {
+    const parsed = parsePattern(text);
+    if (parsed.kind === 'patternError') context.addIssue({ code: 'custom', message: parsed.message });
+  })
   .describe('Literals, # (a random letter or digit), {RANDOM:n}, {ALPHA:n}, {NUMERIC:n}, {UUID}, {CHECK}');
 
 // -- what is sent --------------------------------------------------------------------------------------------------
