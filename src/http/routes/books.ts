@@ -4,7 +4,7 @@ import type { BookSettings } from '../../domain/book.js';
 import type { StagedBatch } from '../../domain/command.js';
 import { asBookId, asShardId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
-import { readCursor, sendPage } from '../paging.js';
+import { listOf, readCursor, sendPage } from '../paging.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { commitBatch, stageCodes } from '../staging.js';
@@ -100,8 +100,6 @@ function patchOf({ startDate, endDate, lockTtlSeconds, ...same }: schemas.BookPa
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<BookSettings>;
 }
 
-const BOOKS = 'books';
-
 const listBooks = route({
   id: 'listBooks',
   method: 'GET',
@@ -113,10 +111,11 @@ const listBooks = route({
   answers: { 200: { description: 'A page of books', schema: schemas.booksOut } },
   problems: ['bad-cursor'],
   handle(x, _body, { limit, cursor, isActive = null, name = null }) {
-    const position = readCursor(x, cursor, BOOKS, ['string']);
+    const list = listOf('books', isActive, name);
+    const position = readCursor(x, cursor, list, ['string']);
     if (position === undefined) return;
     const afterId = position === null ? null : String(position[0]);
-    x.run(() => sendBooks(x, { limit, afterId, isActive, name }));
+    x.run(() => sendBooks(x, list, { limit, afterId, isActive, name }));
   },
 });
 
@@ -128,7 +127,7 @@ interface BooksAsked {
 }
 
 /** Every shard has books in id order; the page is the first ones of all. One more than asked for tells whether there are more. */
-async function sendBooks(x: Exchange, { limit, ...filter }: BooksAsked): Promise<void> {
+async function sendBooks(x: Exchange, list: string, { limit, ...filter }: BooksAsked): Promise<void> {
   const { shardCount } = x.services.engine;
   const replies = await Promise.all(
     Array.from({ length: shardCount }, (_, shard) =>
@@ -144,7 +143,7 @@ async function sendBooks(x: Exchange, { limit, ...filter }: BooksAsked): Promise
   views.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
   const shown = views.slice(0, limit);
   const last = views.length > limit ? shown.at(-1) : undefined;
-  sendPage(x, shown.map(bookJson), BOOKS, last === undefined ? null : [last.book.id]);
+  sendPage(x, shown.map(bookJson), list, last === undefined ? null : [last.book.id]);
 }
 
 const getBook = route({

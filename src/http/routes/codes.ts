@@ -5,7 +5,7 @@ import type { Exchange } from '../exchange.js';
 import { exportCodes } from '../export-csv.js';
 import { guessOdds } from '../guess-odds.js';
 import { mediaTypeOf } from '../json-body.js';
-import { readCursor, sendPage } from '../paging.js';
+import { listOf, readCursor, sendPage } from '../paging.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { commitBatch, stageCodes } from '../staging.js';
@@ -150,8 +150,6 @@ function addUploaded(
   });
 }
 
-const CODES = 'codes';
-
 const listCodes = route({
   id: 'listCodes',
   method: 'GET',
@@ -165,13 +163,14 @@ const listCodes = route({
   answers: { 200: { description: 'A page of codes', schema: schemas.codesOut } },
   problems: ['book-not-found', 'bad-cursor'],
   handle(x, _body, { limit, cursor, status = null }) {
-    const position = readCursor(x, cursor, CODES, ['index']);
+    const list = listOf('codes', x.param(0), status);
+    const position = readCursor(x, cursor, list, ['index']);
     if (position === undefined) return;
     const afterIndex = position === null ? -1 : Number(position[0]);
     x.query({ kind: 'listCodes', bookId: asBookId(x.param(0)), status, afterIndex, limit }, (x, result) => {
       if (result.kind !== 'codes') throw new Error(`a ${result.kind} for codes`);
       const { items, nextIndex } = result.page;
-      sendPage(x, items.map(codeJson), CODES, nextIndex === null ? null : [nextIndex]);
+      sendPage(x, items.map(codeJson), list, nextIndex === null ? null : [nextIndex]);
     });
   },
 });
