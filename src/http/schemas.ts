@@ -231,7 +231,13 @@ export const booksQuery = z.strictObject({
   name: z.string().min(1).max(200).optional().describe('Part of the name, in any case'),
 });
 export const codesQuery = z.strictObject({ ...page, status: codeStatus.optional() });
-export const exportQuery = z.strictObject({ status: codeStatus.optional() });
+export const exportQuery = z.strictObject({
+  status: codeStatus.optional(),
+  for: z
+    .enum(['spreadsheet'])
+    .optional()
+    .describe('spreadsheet: nothing in the file is taken for a formula, and Excel reads it as UTF-8'),
+});
 export const userCodesQuery = z.strictObject({
   ...page,
   couponBookId: bookId.optional(),

@@ -181,14 +181,16 @@ const exportCsv = route({
   path: '/api/v1/coupon-books/{id}/codes.csv',
   tag: TAG,
   summary: 'All codes of a book as CSV, streamed',
+  description:
+    'A file that people open in Excel, LibreOffice or Google Sheets is best asked for with `for=spreadsheet`: user ids are text of strangers, and a cell that begins with = is a formula there.',
   access: SERVERS,
   params: { id: schemas.bookId },
   query: schemas.exportQuery,
   deadlineMs: STAGING_DEADLINE_MS,
   answers: { 200: { description: 'The file', schema: schemas.csvOut, type: 'text/csv' } },
   problems: ['book-not-found'],
-  handle(x, _body, { status = null }) {
-    x.run(() => exportCodes(x, asBookId(x.param(0)), status));
+  handle(x, _body, { status = null, for: reader }) {
+    x.run(() => exportCodes(x, asBookId(x.param(0)), status, reader ?? 'program'));
   },
 });
 
