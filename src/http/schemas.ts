@@ -25,12 +25,13 @@ const COUNT_MAX = 1_000_000_000;
 
 // -- pieces --------------------------------------------------------------------------------------------------------
 
-/** Upper case from here on. */
+/** Trimmed and in upper case from here on, as codes are everywhere. */
 export const code = z
   .string()
+  .trim()
   .regex(/^[A-Za-z0-9\-_.]{3,64}$/, 'A code is 3 to 64 characters of A-Z 0-9 - _ .')
   .toUpperCase()
-  .describe('3 to 64 characters of A-Z 0-9 - _ . in any case');
+  .describe('3 to 64 characters of A-Z 0-9 - _ . in any case; blanks around it are taken away');
 
 export const bookId = z.uuid('Not a UUID').toLowerCase().describe('Id of a coupon book (UUIDv7)');
 
