@@ -22,6 +22,8 @@ import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
+import { reservedWords } from './http/reserved-words.js';
+import { ROUTES } from './http/routes/table.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
@@ -151,13 +153,23 @@ async function startParts(
     idleMs: CODE_THREAD_IDLE_MS,
   });
   stops.push(() => pool.destroy());
-  const workers = createCodeWorkers(pool);
+  const reserved = reservedWords(ROUTES);
+  const workers = createCodeWorkers(pool, reserved);
   const shardOf = (bookId: BookId) => shardOfBook(bookId, config.shards);
-  const jobs = createJobs({ store, workers, engine: supervisor.engine, shardOfBook: shardOf, nowMs: Date.now, log });
+  const jobs = createJobs({
+    store,
+    workers,
+    engine: supervisor.engine,
+    shardOfBook: shardOf,
+    reserved,
+    nowMs: Date.now,
+    log,
+  });
   const uploads = createUploads({
     store,
     workers,
     shardOfBook: shardOf,
+    reserved,
     mayHaveCode: supervisor.mayHaveCode,
     nowMs: Date.now,
   });

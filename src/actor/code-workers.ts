@@ -5,7 +5,7 @@
 import { MessageChannel, type Transferable } from 'node:worker_threads';
 import type { ParseReport } from '../codes/code-sink.js';
 import { RUN_ROWS_MAX } from '../codes/copy-rows.js';
-import { type UploadFormat, UploadMalformed } from '../codes/parse.js';
+import { UploadMalformed, type UploadShape } from '../codes/parse.js';
 import type { CodeLines, CodeTask, GenerateTask, ParsedChunk } from '../codes/tasks.js';
 
 /** Of piscina, what is used here. */
@@ -34,7 +34,7 @@ export interface UploadParser {
 export interface CodeWorkers {
   /** `stopped` is asked between pieces. */
   generate(spec: GenerateSpec, take: TakeLines, stopped: () => boolean): Promise<void>;
-  parser(format: UploadFormat, take: TakeLines): UploadParser;
+  parser(shape: UploadShape, take: TakeLines): UploadParser;
 }
 
 const PIECE_ROWS = 16_384;
@@ -47,7 +47,8 @@ const RUN_ROWS_MIN = 32_768;
 const PIECES_AHEAD = 4;
 const CHUNKS_UNDER_WAY_MAX = 4;
 
-export function createCodeWorkers(pool: TaskPool): CodeWorkers {
+/** `reserved` are the words that are neither made nor taken as codes. */
+export function createCodeWorkers(pool: TaskPool, reserved: readonly string[]): CodeWorkers {
   const generate: CodeWorkers['generate'] = async ({ key, pattern, from, quantity, batchId }, take, stopped) => {
     const end = from + quantity;
     const underWay: { readonly bytes: Promise<unknown>; readonly count: number }[] = [];
@@ -58,7 +59,7 @@ export function createCodeWorkers(pool: TaskPool): CodeWorkers {
       const to = Math.min(next + rows, end);
       const rowsOf = batchId === null ? null : { batchId, firstOrdinal: next - from };
       if (rowsOf !== null) rows = Math.min(2 * rows, RUN_ROWS_MAX);
-      const bytes = pool.run({ kind: 'generate', key, pattern, from: next, to, rowsOf });
+      const bytes = pool.run({ kind: 'generate', key, pattern, reserved, from: next, to, rowsOf });
       // Awaited in its turn; until then a failure is not an unhandled one.
       bytes.catch(() => undefined);
       underWay.push({ bytes, count: to - next });
@@ -74,10 +75,15 @@ export function createCodeWorkers(pool: TaskPool): CodeWorkers {
     }
   };
 
-  return { generate, parser: (format, take) => createUploadParser(pool, format, take) };
+  return { generate, parser: (shape, take) => createUploadParser(pool, shape, reserved, take) };
 }
 
-function createUploadParser(pool: TaskPool, format: UploadFormat, take: TakeLines): UploadParser {
+function createUploadParser(
+  pool: TaskPool,
+  shape: UploadShape,
+  reserved: readonly string[],
+  take: TakeLines,
+): UploadParser {
   const { port1: port, port2 } = new MessageChannel();
   let underWay = 0;
   let taken: Promise<void> = Promise.resolve();
@@ -92,7 +98,7 @@ function createUploadParser(pool: TaskPool, format: UploadFormat, take: TakeLine
 
   function receive(message: ParsedChunk): void {
     if (message.kind === 'malformed') {
-      fail(new UploadMalformed(message.message, null));
+      fail(new UploadMalformed(message.message, null, message.fault));
       return;
     }
     taken = taken.then(async () => {
@@ -116,7 +122,7 @@ function createUploadParser(pool: TaskPool, format: UploadFormat, take: TakeLine
 
   port.on('message', receive);
   pool
-    .run({ kind: 'parse', format, port: port2 }, { transferList: [port2] })
+    .run({ kind: 'parse', shape, reserved, port: port2 }, { transferList: [port2] })
     .then(() => fail(new Error('the upload was given up')), fail);
 
   return {

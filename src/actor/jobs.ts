@@ -34,6 +34,8 @@ export interface JobsOptions {
   readonly workers: CodeWorkers;
   readonly engine: Engine;
   readonly shardOfBook: (bookId: BookId) => ShardId;
+  /** Words that are never codes. */
+  readonly reserved: readonly string[];
   readonly nowMs: () => number;
   readonly log: {
     info(fields: object, message: string): void;
@@ -71,7 +73,7 @@ interface Running {
 }
 
 export function createJobs(options: JobsOptions): Jobs {
-  const { store, workers, engine, shardOfBook, nowMs, log } = options;
+  const { store, workers, engine, shardOfBook, reserved, nowMs, log } = options;
   const running = new Map<string, Running>();
   const waiting: (() => void)[] = [];
   let active = 0;
@@ -80,7 +82,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const stopped = (job: Running): boolean => closing || job.cancelled;
 
   const generateJob: Control['generateJob'] = async ({ bookId, pattern: text, quantity, origin }) => {
-    const pattern = parsePattern(text);
+    const pattern = parsePattern(text, reserved);
     if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
     const requestKey = requestKeyOf(bookId, origin);
     const fingerprint = origin.idempotency?.fingerprint ?? null;
@@ -179,7 +181,7 @@ export function createJobs(options: JobsOptions): Jobs {
   async function stage(job: Running): Promise<Batch | null> {
     const { plan, row } = job;
     const bookId = asBookId(plan.bookId);
-    const pattern = parsePattern(plan.pattern);
+    const pattern = parsePattern(plan.pattern, reserved);
     if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
     const staging = await store.stage(shardOfBook(bookId), bookId);
     job.staging = staging;
@@ -231,7 +233,7 @@ export function createJobs(options: JobsOptions): Jobs {
       );
       if (reply.kind === 'done' || (live && reply.kind === 'refused')) {
         const total = reply.kind === 'done' && reply.outcome.kind === 'codesAdded' ? reply.outcome.total : null;
-        const result = { generatedCodes: count, totalCodes: total, ...keyspaceOf(job.plan.pattern) };
+        const result = { generatedCodes: count, totalCodes: total, ...keyspaceOf(job.plan.pattern, reserved) };
         job.row = { ...job.row, detail: { ...job.row.detail, result } };
         await settle(job, 'completed', null);
         return true;
@@ -328,8 +330,8 @@ function jobOf({ id, kind, status, done, total, startedMs, finishedMs, error, de
   return { jobId: id, kind, status, done, total, startedMs, finishedMs, error, result };
 }
 
-function keyspaceOf(text: string): { keyspace: string; keyspaceBits: number } {
-  const pattern = parsePattern(text);
+function keyspaceOf(text: string, reserved: readonly string[]): { keyspace: string; keyspaceBits: number } {
+  const pattern = parsePattern(text, reserved);
   if (pattern.kind === 'patternError') throw new Error(pattern.message);
   return { keyspace: String(pattern.keyspace), keyspaceBits: pattern.keyspaceBits };
 }

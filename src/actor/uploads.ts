@@ -12,7 +12,7 @@ import { deriveKey } from '../codes/permutation.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
 import type { CodeWorkers, UploadParser } from './code-workers.js';
-import { type Control, ControlError, type UploadFormat, type UploadReport } from './engine.js';
+import { type Control, ControlError, type UploadReport, type UploadShape } from './engine.js';
 
 /** Uploads under way at once. Each holds a connection to PostgreSQL. */
 const UPLOADS_MAX = 8;
@@ -24,6 +24,8 @@ export interface UploadsOptions {
   readonly store: ControlStore;
   readonly workers: CodeWorkers;
   readonly shardOfBook: (bookId: BookId) => ShardId;
+  /** Words that are never codes. */
+  readonly reserved: readonly string[];
   /** False when no code like this one is live anywhere. */
   readonly mayHaveCode: (code: string) => boolean;
   readonly nowMs: () => number;
@@ -40,7 +42,7 @@ export type Uploads = Pick<
   'uploadBegin' | 'uploadChunk' | 'uploadEnd' | 'uploadAbort' | 'generate' | 'discardBatch'
 > & { close(): Promise<void> };
 
-export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs }: UploadsOptions): Uploads {
+export function createUploads({ store, workers, shardOfBook, reserved, mayHaveCode, nowMs }: UploadsOptions): Uploads {
   const uploads = new Map<number, Upload>();
   /** Uploads that wait for PostgreSQL, not for their sender. */
   const ending = new Set<number>();
@@ -65,9 +67,9 @@ export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs 
     }
   }
 
-  async function uploadBegin(bookId: BookId, format: UploadFormat): Promise<number> {
+  async function uploadBegin(bookId: BookId, shape: UploadShape): Promise<number> {
     const staging = await openStaging(bookId);
-    const parser = workers.parser(format, ({ bytes, count }) => staging.writeRows(bytes, count));
+    const parser = workers.parser(shape, ({ bytes, count }) => staging.writeRows(bytes, count));
     const id = nextUploadId++;
     uploads.set(id, { staging, parser, heardMs: nowMs() });
     return id;
@@ -86,11 +88,11 @@ export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs 
   }
 
   async function finish(uploadId: number, { parser, staging }: Upload): Promise<UploadReport> {
-    const { received, invalid, errors } = await parser.end();
+    const { received, invalid, errors, column } = await parser.end();
     ending.add(uploadId);
     const { size, count, duplicates } = await staging.finish().finally(() => ending.delete(uploadId));
     uploads.delete(uploadId);
-    return { received, invalid, errors, duplicates, size, count, batchId: keep(staging) };
+    return { received, invalid, errors, column, duplicates, size, count, batchId: keep(staging) };
   }
 
   /** What fails leaves nothing behind. */
@@ -99,7 +101,7 @@ export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs 
       return await work;
     } catch (error) {
       await uploadAbort(uploadId);
-      if (error instanceof UploadMalformed) throw new ControlError('invalid', error.message);
+      if (error instanceof UploadMalformed) throw refusalOf(error);
       throw error;
     }
   }
@@ -131,7 +133,7 @@ export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs 
   }
 
   const generate: Control['generate'] = async (bookId, text, quantity) => {
-    const pattern = parsePattern(text);
+    const pattern = parsePattern(text, reserved);
     if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
     const codes = await drawCodes(bookId, pattern, quantity);
     const staging = await openStaging(bookId);
@@ -140,7 +142,7 @@ export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs 
       const { size, count, duplicates } = await staging.finish();
       const { keyspace, keyspaceBits } = pattern;
       const batchId = keep(staging);
-      const report = { received: quantity, invalid: 0, errors: [], duplicates, size, count, batchId };
+      const report = { received: quantity, invalid: 0, errors: [], column: null, duplicates, size, count, batchId };
       return { ...report, keyspace: String(keyspace), keyspaceBits };
     } catch (error) {
       await staging.discard();
@@ -179,6 +181,17 @@ export function createUploads({ store, workers, shardOfBook, mayHaveCode, nowMs 
       await Promise.all([...uploads.keys()].map(uploadAbort));
     },
   };
+}
+
+function refusalOf({ message, fault }: UploadMalformed): ControlError {
+  switch (fault.kind) {
+    case 'unreadable':
+      return new ControlError('invalid', message);
+    case 'notJson':
+      return new ControlError('malformed', message);
+    case 'badField':
+      return new ControlError('invalidField', fault.reason, fault.path);
+  }
 }
 
 function tooFew(pattern: Pattern, left: bigint, quantity: number): ControlError {

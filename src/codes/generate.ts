@@ -1,15 +1,17 @@
 /**
  * Codes by the million, as bytes; and how hard they are to guess.
  *
- * Reserved words are never made, and each counter still has one code of its own. The last counters, as many as the
- * pattern has reserved words, give no codes by themselves. Their codes, those that are no reserved words, stand in for
- * the reserved words that come up before. There are as many of the one as of the other:
+ * Reserved words are never made, and each counter still has one code of its own. The last counters,
+ * as many as the pattern has reserved words, give no codes by themselves. Those of their codes that
+ * are no reserved words stand in for the reserved words that come up before. There are as many of
+ * the one as of the other:
  *
  *     counter   0   1    2   3    4  |  5     6        with the reserved words LOCK and CODE
  *     drawn     A   LOCK B   C    D  |  CODE  E        5 and 6 are kept back
  *     given     A   E    B   C    D
  *
- * Which code stands in for which word depends on the key, the pattern and the list of reserved words alone.
+ * Which code stands in for which word depends on nothing but the key, the pattern and the list of
+ * reserved words.
  */
 import { symbolValues } from './check-system.js';
 import type { GiveWay } from './give-way.js';
@@ -21,8 +23,8 @@ export interface CodeGenerator {
   /** How many counters there are, at most 2^53 - 1: a job must not ask for more. */
   readonly counters: number;
   /**
-   * The codes of the counters `from .. to - 1` back to back, `pattern.length` bytes each. The same counter gives the
-   * same code for ever, as long as the reserved words stay the same.
+   * The codes of the counters `from .. to - 1` back to back, `pattern.length` bytes each. The same
+   * counter gives the same code for ever, as long as the reserved words stay the same.
    */
   generate(from: number, to: number, giveWay?: GiveWay): Uint8Array<ArrayBuffer>;
 }
@@ -137,8 +139,8 @@ function spellTime(seconds: number): string {
 }
 
 /**
- * Puts other codes in the place of reserved words, among the first `count` rows of `codes`; null where none can come up.
- * `last` gives the codes of the counters that are kept back.
+ * Puts other codes in the place of reserved words, among the first `count` rows of `codes`; null
+ * where none can come up. `last` gives the codes of the counters that are kept back.
  */
 function reservedReplacer(
   { avoided, length }: Pattern,

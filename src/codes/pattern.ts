@@ -53,7 +53,7 @@ export interface Pattern {
   readonly template: string;
   readonly positions: readonly Position[];
   readonly check: { readonly offset: number; readonly system: CheckSystem } | null;
-  /** Reserved words that the shape could spell; they are no codes (generate.ts replaces them). Upper case, sorted. */
+  /** Reserved words that the shape could spell, sorted. generate.ts makes other codes for them. */
   readonly avoided: readonly string[];
   /** How many different codes there are; avoided words do not count. */
   readonly keyspace: bigint;
@@ -85,8 +85,8 @@ type Piece =
   | { readonly kind: 'check' };
 
 /**
- * Reads a pattern. Checked in this order: its pieces from left to right, the check character, the code's length, and
- * that it makes anything but `reserved` words. Those are in upper case.
+ * Reads a pattern. Checked in this order: its pieces from left to right, the check character, the
+ * code's length, and that it makes anything but `reserved` words. Those are in upper case.
  */
 export function parsePattern(text: string, reserved: readonly string[] = []): Pattern | PatternError {
   if (text.length === 0) return refuse('The pattern is empty');

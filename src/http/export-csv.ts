@@ -82,8 +82,9 @@ const rowOf =
 const time = (ms: number | null): string => (ms === null ? '' : isoTime(ms));
 
 /**
- * Where a cell can begin, which is also behind what another locale takes for the delimiter or a quote, when one of the
- * characters comes that begin a formula there, in full width too (OWASP, "CSV Injection").
+ * Where a formula could begin: at the start of a cell, and behind what a spreadsheet in another
+ * locale takes for a delimiter or a quote. Characters in full width begin formulas too (OWASP, "CSV
+ * Injection").
  */
 const FORMULA = /(?<=^|[,;|\t\r\n"'])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])/g;
 

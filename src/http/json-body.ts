@@ -47,7 +47,7 @@ const problem = (slug: ProblemSlug, detail: string, errors: readonly FieldError[
 export const mediaTypeOf = (contentType: string): string => (contentType.split(';')[0] ?? '').trim().toLowerCase();
 
 /** A parameter of a Content-Type, in lower case and without quotes; null where it is not given. */
-function parameterOf(contentType: string, name: string): string | null {
+export function parameterOf(contentType: string, name: string): string | null {
   for (const parameter of contentType.split(';').slice(1)) {
     const [key = '', value = ''] = parameter.split(/=(.*)/s);
     if (key.trim().toLowerCase() === name) return value.trim().replaceAll('"', '').toLowerCase();
@@ -58,7 +58,8 @@ function parameterOf(contentType: string, name: string): string | null {
 /** ASCII is a part of UTF-8, so both are read. */
 const READABLE_CHARSETS = new Set<string | null>([null, 'utf-8', 'utf8', 'us-ascii']);
 
-const isReadableCharset = (contentType: string): boolean => READABLE_CHARSETS.has(parameterOf(contentType, 'charset'));
+export const isReadableCharset = (contentType: string): boolean =>
+  READABLE_CHARSETS.has(parameterOf(contentType, 'charset'));
 
 function isJson(contentType: string): boolean {
   const type = mediaTypeOf(contentType);

@@ -6,15 +6,18 @@ import type { Exchange } from './exchange.js';
 const SCOPE_BYTES = 9;
 
 /**
- * The list to which a cursor belongs: its kind, and of what, with which filters. Under another book, user, code or
- * filter the same position means other items, so a cursor is refused there.
+ * The list to which a cursor belongs: its kind, and of what, with which filters. Under another
+ * book, user, code or filter the same position means other items, so a cursor is refused there.
  */
 export function listOf(kind: string, ...scope: readonly (string | boolean | null)[]): string {
   const digest = createHash('sha256').update(JSON.stringify(scope)).digest();
   return `${kind}:${digest.toString('base64url', 0, SCOPE_BYTES)}`;
 }
 
-/** Where the page begins: null at the start. Undefined when the cursor was bad, which is answered then. */
+/**
+ * Where the page begins: null at the start. Undefined when the cursor was bad, which is answered
+ * then.
+ */
 export function readCursor(
   x: Exchange,
   cursor: string | undefined,

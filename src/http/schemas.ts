@@ -21,6 +21,7 @@ export const PAGE_MAX = 1000;
 /** More are made by a job. */
 export const GENERATE_AT_ONCE_MAX = 10_000;
 export const INITIAL_CODES_MAX = 1000;
+const SKIP_MAX = 100;
 const COUNT_MAX = 1_000_000_000;
 
 // -- pieces --------------------------------------------------------------------------------------------------------
@@ -178,8 +179,9 @@ const generateFields = { quantity, codePattern: codePattern.nullable().optional(
 export const generateInput = name('GenerateInput', z.strictObject(generateFields));
 export const randomCodesInput = name('RandomCodesInput', z.strictObject({ couponBookId: bookId, ...generateFields }));
 
-/** Codes that are not well-formed are counted and reported, not refused. */
-const anyCodes = z.array(z.string()).min(1);
+/** What is no code, or not even a string, is counted and reported, not refused. */
+const anyCode = z.unknown().meta({ type: 'string', description: 'What is no code, or no string, counts as invalid' });
+const anyCodes = z.array(anyCode).min(1);
 export const codesInput = name('CodesInput', z.strictObject({ codes: anyCodes }));
 export const bookCodesInput = name('BookCodesInput', z.strictObject({ couponBookId: bookId, codes: anyCodes }));
 
@@ -232,6 +234,21 @@ export const booksQuery = z.strictObject({
   name: z.string().min(1).max(200).optional().describe('Part of the name, in any case'),
 });
 export const codesQuery = z.strictObject({ ...page, status: codeStatus.optional() });
+export const uploadQuery = z.strictObject({
+  column: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('The column of a CSV file by its name or its number from 1; the field of NDJSON. `code` unless told'),
+  header: z
+    .enum(['present', 'absent'])
+    .optional()
+    .describe('Whether the first row of a CSV file is a header, where its words do not tell'),
+  skip: z.int().min(0).max(SKIP_MAX).default(0).describe('Lines of a CSV file to leave out before its first row'),
+});
+export type UploadQuery = z.output<typeof uploadQuery>;
 export const exportQuery = z.strictObject({
   status: codeStatus.optional(),
   for: z
@@ -381,6 +398,13 @@ export const uploadedOut = name(
     duplicates: z.int(),
     invalid: z.int(),
     errors: z.array(z.strictObject({ line: z.int(), message: z.string() })).describe('The first 100'),
+    column: z
+      .strictObject({
+        number: z.int().nullable().describe('From 1; null for NDJSON'),
+        name: z.string().nullable().describe('As in the header or the first object; null: there is no header'),
+      })
+      .optional()
+      .describe('Where the codes were read; not there for JSON'),
   }),
 );
 export const assignedOut = name(
@@ -477,10 +501,12 @@ export const problemOut = name(
 
 // -- what is no JSON -----------------------------------------------------------------------------------------------
 
-export const codesCsv = z.string().describe('Column `code`, else the first one');
+export const codesCsv = z
+  .string()
+  .describe('One column, or several of which one is named `code` or by `?column=`. Delimiters: , ; tab |');
 export const codesNdjson = z
   .string()
-  .describe('A line is an object with the field `code` (else its first), or a string');
+  .describe('A line is a string, or an object with a field `code`, one that `?column=` names, or a single one');
 export const csvOut = z.string().describe('code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt');
 export const textOut = z.string();
 export const openApiOut = z.record(z.string(), z.unknown());

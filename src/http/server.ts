@@ -23,6 +23,7 @@ import { Exchange } from './exchange.js';
 import { createConnectionLimit, createRateLimit, createSlots } from './limits.js';
 import { describeApi } from './openapi.js';
 import { createRequestIds } from './request-ids.js';
+import { reservedWords } from './reserved-words.js';
 import type { Method, Route } from './route.js';
 import { NO_ROUTE, ROUTES } from './routes/table.js';
 import { readScalar } from './scalar.js';
@@ -124,6 +125,7 @@ export async function startHttpServer({
       ofAddress: perMinute(limits.signInsPerAddressMax),
       slots: createSlots(limits.signInsAtOnceMax),
     },
+    reserved: reservedWords(ROUTES),
     openApi: JSON.stringify(describeApi(ROUTES, options.version)),
     version: options.version,
     scalar: readScalar(),

@@ -16,6 +16,8 @@ export interface Services {
   /** Unknown codes that tokens of the role user asked for, per caller and per address. */
   readonly misses: { readonly ofCaller: RateLimit; readonly ofAddress: RateLimit };
   readonly signIns: { readonly ofEmail: RateLimit; readonly ofAddress: RateLimit; readonly slots: Slots };
+  /** Words that no code may be, in upper case. */
+  readonly reserved: readonly string[];
   /** The description, ready to send. */
   readonly openApi: string;
   readonly version: string;

@@ -5,6 +5,7 @@ import type { StagedBatch } from '../../domain/command.js';
 import { asBookId, asShardId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
+import { isPatternUsable } from '../pattern-check.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { commitBatch, stageCodes } from '../staging.js';
@@ -36,6 +37,7 @@ const createBook = route({
   },
   problems: ['already-exists', 'book-invalid', 'not-possible', 'too-many-uploads'],
   handle(x, { initialCodes, ...input }) {
+    if (!isPatternUsable(x, input.codePattern) || !areCodesFree(x, initialCodes)) return;
     const bookId = x.services.engine.newBookId(x.idempotencyScope());
     const settings = settingsOf(input);
     if (initialCodes === undefined) {
@@ -46,6 +48,19 @@ const createBook = route({
   },
 });
 
+/** False for codes that are words of the API's paths, which is answered then. */
+function areCodesFree(x: Exchange, codes: readonly string[] = []): boolean {
+  const taken = codes.flatMap((code, index) => (x.services.reserved.includes(code) ? [{ code, index }] : []));
+  if (taken.length === 0) return true;
+  x.invalid(
+    taken.map(({ code, index }) => ({
+      path: `initialCodes.${index}`,
+      message: `${code} is a word of the API's paths under /coupons/, and reserved`,
+    })),
+  );
+  return false;
+}
+
 async function createWithCodes(
   x: Exchange,
   bookId: BookId,
@@ -53,7 +68,7 @@ async function createWithCodes(
   initialCodes: readonly string[],
 ): Promise<void> {
   const origin = x.origin();
-  const staged = await stageCodes(x.services.control, bookId, 'json', JSON.stringify({ codes: initialCodes }));
+  const staged = await stageCodes(x.services.control, bookId, initialCodes);
   const { batchId, size, count } = staged;
   const codes: StagedBatch = { batchId, size, count, report: {} };
   await commitBatch(x, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>
@@ -179,6 +194,7 @@ const updateBook = route({
   answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch'],
   handle(x, body) {
+    if (!isPatternUsable(x, body.codePattern)) return;
     const ifVersion = versionAsked(x);
     if (ifVersion === undefined) return;
     const bookId = asBookId(x.param(0));
