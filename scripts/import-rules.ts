@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/actor': ['src/domain', 'src/journal', 'src/postgres', 'src/codes'],
   'src/live': ['src/actor', 'src/domain', 'src/journal'],
   'src/cli': [],
-  'src/http': ['src/actor', 'src/domain'],
+  'src/http': ['src/actor', 'src/domain', 'src/codes'],
   src: ['src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
   workers: ['src', 'src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
   scripts: ['src'],

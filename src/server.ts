@@ -25,6 +25,8 @@ import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
+import { reservedWords } from './http/reserved-words.js';
+import { ROUTES } from './http/routes/table.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
@@ -166,12 +168,13 @@ async function startParts(
     idleMs: CODE_THREAD_IDLE_MS,
   });
   stops.push(() => pool.destroy());
-  const workers = createCodeWorkers(pool);
+  const reserved = reservedWords(ROUTES);
+  const workers = createCodeWorkers(pool, reserved);
   const shardOf = (bookId: BookId) => shardOfBook(bookId, config.shards);
   const { engine, mayHaveCode } = supervisor;
   const batches = createBatches({ store, engine, log });
   stops.push(async () => batches.close());
-  const common = { store, workers, engine, batches, shardOfBook: shardOf, mayHaveCode, nowMs: Date.now, log };
+  const common = { store, workers, engine, batches, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: Date.now, log };
   const jobs = createJobs(common);
   const uploads = createUploads(common);
   const generations = createGenerations(common);

@@ -5,7 +5,7 @@
 import { MessageChannel, type Transferable } from 'node:worker_threads';
 import type { ParseReport } from '../codes/code-sink.js';
 import { RUN_ROWS_MAX } from '../codes/copy-rows.js';
-import { type UploadFormat, UploadMalformed } from '../codes/parse.js';
+import { UploadMalformed, type UploadShape } from '../codes/parse.js';
 import type { CodeLines, CodeTask, GenerateTask, ParsedChunk } from '../codes/tasks.js';
 import type { CounterRange } from '../postgres/store.js';
 
@@ -35,7 +35,7 @@ export interface UploadParser {
 export interface CodeWorkers {
   /** `stopped` is asked between pieces. */
   generate(spec: GenerateSpec, take: TakeLines, stopped: () => boolean): Promise<void>;
-  parser(format: UploadFormat, take: TakeLines): UploadParser;
+  parser(shape: UploadShape, take: TakeLines): UploadParser;
 }
 
 const PIECE_ROWS = 16_384;
@@ -48,7 +48,8 @@ const RUN_ROWS_MIN = 32_768;
 const PIECES_AHEAD = 4;
 const CHUNKS_UNDER_WAY_MAX = 4;
 
-export function createCodeWorkers(pool: TaskPool): CodeWorkers {
+/** `reserved` are the words that are neither made nor taken as codes. */
+export function createCodeWorkers(pool: TaskPool, reserved: readonly string[]): CodeWorkers {
   const generate: CodeWorkers['generate'] = async ({ key, pattern, ranges, batchId }, take, stopped) => {
     const underWay: { readonly bytes: Promise<unknown>; readonly count: number }[] = [];
     const rest = [...ranges];
@@ -62,7 +63,7 @@ export function createCodeWorkers(pool: TaskPool): CodeWorkers {
       if (to < range.end) rest.unshift({ first: to, end: range.end });
       const rowsOf = batchId === null ? null : { batchId, firstOrdinal };
       if (rowsOf !== null) rows = Math.min(2 * rows, RUN_ROWS_MAX);
-      const bytes = pool.run({ kind: 'generate', key, pattern, from, to, rowsOf });
+      const bytes = pool.run({ kind: 'generate', key, pattern, reserved, from, to, rowsOf });
       // Awaited in its turn; until then a failure is not an unhandled one.
       bytes.catch(() => undefined);
       underWay.push({ bytes, count: to - from });
@@ -78,10 +79,15 @@ export function createCodeWorkers(pool: TaskPool): CodeWorkers {
     }
   };
 
-  return { generate, parser: (format, take) => createUploadParser(pool, format, take) };
+  return { generate, parser: (shape, take) => createUploadParser(pool, shape, reserved, take) };
 }
 
-function createUploadParser(pool: TaskPool, format: UploadFormat, take: TakeLines): UploadParser {
+function createUploadParser(
+  pool: TaskPool,
+  shape: UploadShape,
+  reserved: readonly string[],
+  take: TakeLines,
+): UploadParser {
   const { port1: port, port2 } = new MessageChannel();
   let underWay = 0;
   let taken: Promise<void> = Promise.resolve();
@@ -96,7 +102,7 @@ function createUploadParser(pool: TaskPool, format: UploadFormat, take: TakeLine
 
   function receive(message: ParsedChunk): void {
     if (message.kind === 'malformed') {
-      fail(new UploadMalformed(message.message, null));
+      fail(new UploadMalformed(message.message, null, message.fault));
       return;
     }
     taken = taken.then(async () => {
@@ -120,7 +126,7 @@ function createUploadParser(pool: TaskPool, format: UploadFormat, take: TakeLine
 
   port.on('message', receive);
   pool
-    .run({ kind: 'parse', format, port: port2 }, { transferList: [port2] })
+    .run({ kind: 'parse', shape, reserved, port: port2 }, { transferList: [port2] })
     .then(() => fail(new Error('the upload was given up')), fail);
 
   return {

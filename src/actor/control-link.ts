@@ -1,6 +1,6 @@
 /** `Control` over a message port: the HTTP threads call, the main thread does. */
 import type { MessagePort } from 'node:worker_threads';
-import { type Control, ControlError } from './engine.js';
+import { type Control, ControlError, type ControlReason } from './engine.js';
 
 type Method = keyof Control;
 
@@ -32,7 +32,13 @@ interface Call {
 
 type Answer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly reason: ControlError['reason']; readonly message: string };
+  | {
+      readonly id: number;
+      readonly ok: false;
+      readonly reason: ControlReason;
+      readonly message: string;
+      readonly path: string;
+    };
 
 interface Waiter {
   resolve(value: unknown): void;
@@ -46,7 +52,7 @@ export function createControlClient(port: MessagePort): Control {
     const waiter = waiting.get(answer.id);
     waiting.delete(answer.id);
     if (answer.ok) waiter?.resolve(answer.value);
-    else waiter?.reject(new ControlError(answer.reason, answer.message));
+    else waiter?.reject(new ControlError(answer.reason, answer.message, answer.path));
   });
   const call =
     (method: Method) =>
@@ -77,9 +83,9 @@ export function serveControl(
       (value) => answer({ id, ok: true, value }),
       (error: unknown) => {
         if (error instanceof ControlError)
-          return answer({ id, ok: false, reason: error.reason, message: error.message });
+          return answer({ id, ok: false, reason: error.reason, message: error.message, path: error.path });
         onError(error, method);
-        answer({ id, ok: false, reason: 'unavailable', message: 'This can not be done right now.' });
+        answer({ id, ok: false, reason: 'unavailable', message: 'This can not be done right now.', path: '' });
       },
     );
   });

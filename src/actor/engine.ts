@@ -3,6 +3,8 @@
  * the shard threads. `Control` is everything else, done by the main thread.
  */
 
+import type { ReadColumn } from '../codes/csv-opening.js';
+import type { UploadFormat, UploadShape } from '../codes/parse.js';
 import type { Command, Origin, Query } from '../domain/command.js';
 import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
@@ -56,7 +58,7 @@ export interface Engine {
   query(query: Query, shard: ShardId | null, reply: (reply: QueryReply) => void): void;
 }
 
-export type UploadFormat = 'json' | 'csv' | 'ndjson';
+export type { ReadColumn, UploadFormat, UploadShape };
 
 /** What became of a stream of codes. `errors` holds the first 100 with their line (1-based). */
 export interface UploadReport {
@@ -64,6 +66,8 @@ export interface UploadReport {
   readonly duplicates: number;
   readonly invalid: number;
   readonly errors: readonly { readonly line: number; readonly message: string }[];
+  /** Null for formats without columns, and for what was generated. */
+  readonly column: ReadColumn | null;
   readonly batchId: number;
   readonly size: number;
   readonly count: number;
@@ -81,16 +85,31 @@ export interface Generated {
 /** What the reply to a batch's command says of it. `dropped`: it is not live and won't be, or no command was sent. */
 export type BatchFate = 'live' | 'dropped' | 'unknown';
 
-/**
- * A failure that has an answer: `unavailable` is 503 (PostgreSQL away, nothing was changed), `outcomeUnknown` 503 (the connection to
- * PostgreSQL broke during a change, which may have been made), `invalid` 422, `tooMany` 429, `keyReused` 422.
- */
+/** Why a call of `Control` failed; each reason has a status (answering.ts). */
+export type ControlReason =
+  /** PostgreSQL is away; nothing was changed. */
+  | 'unavailable'
+  /** The connection to PostgreSQL broke during a change, which may have been made. */
+  | 'outcomeUnknown'
+  /** It can not be done as it was asked for. */
+  | 'invalid'
+  | 'tooMany'
+  | 'keyReused'
+  /** The body of an upload is no JSON. */
+  | 'malformed'
+  /** It is JSON, but the field at `path` is not what it has to be. */
+  | 'invalidField';
+
+/** A failure that has an answer. */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
-  readonly reason: 'unavailable' | 'outcomeUnknown' | 'invalid' | 'tooMany' | 'keyReused';
-  constructor(reason: ControlError['reason'], message: string) {
+  readonly reason: ControlReason;
+  /** Of `invalidField`. */
+  readonly path: string;
+  constructor(reason: ControlReason, message: string, path = '') {
     super(message);
     this.reason = reason;
+    this.path = path;
   }
 }
 
@@ -149,7 +168,7 @@ export interface Control {
     beforeSeq: Seq | null,
     limit: number,
   ): Promise<readonly HistoryEntry[]>;
-  uploadBegin(bookId: BookId, format: UploadFormat): Promise<number>;
+  uploadBegin(bookId: BookId, shape: UploadShape): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** The rows are staged; the caller makes them live with an `addCodes` command. `settleBatch` has to follow in any case. */

@@ -22,6 +22,8 @@ export interface GenerationsOptions {
   readonly engine: Engine;
   readonly shardOfBook: (bookId: BookId) => ShardId;
   readonly mayHaveCode: (code: string) => boolean;
+  /** Words that are never codes. */
+  readonly reserved: readonly string[];
 }
 
 export function createGenerations(options: GenerationsOptions): Pick<Control, 'generate'> {
@@ -31,7 +33,7 @@ export function createGenerations(options: GenerationsOptions): Pick<Control, 'g
   let making = 0;
 
   const generate: Control['generate'] = async ({ bookId, pattern: text, quantity, origin }) => {
-    const pattern = parsePattern(text);
+    const pattern = parsePattern(text, options.reserved);
     if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
     const requestKey = requestKeyOf(bookId, origin);
     if (origin.idempotency === null || requestKey === null) return make(bookId, pattern, quantity, () => undefined);

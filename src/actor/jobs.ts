@@ -45,6 +45,8 @@ export interface JobsOptions {
   readonly batches: Batches;
   readonly shardOfBook: (bookId: BookId) => ShardId;
   readonly mayHaveCode: (code: string) => boolean;
+  /** Words that are never codes. */
+  readonly reserved: readonly string[];
   readonly nowMs: () => number;
   readonly log: {
     info(fields: object, message: string): void;
@@ -96,7 +98,7 @@ interface Batch {
 }
 
 export function createJobs(options: JobsOptions): Jobs {
-  const { store, workers, engine, batches, shardOfBook, nowMs, log } = options;
+  const { store, workers, engine, batches, shardOfBook, reserved, nowMs, log } = options;
   const running = new Map<string, Running>();
   /** In the order in which they came. */
   const waiting = new Set<Running>();
@@ -106,7 +108,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const stopped = (job: Running): boolean => closing || job.cancelled;
 
   const generateJob: Control['generateJob'] = async ({ bookId, pattern: text, quantity, origin }) => {
-    const pattern = patternOf(text);
+    const pattern = patternOf(text, reserved);
     const requestKey = requestKeyOf(bookId, origin);
     const fingerprint = origin.idempotency?.fingerprint ?? null;
     const known = requestKey === null ? null : await store.jobByRequestKey(requestKey);
@@ -266,7 +268,7 @@ export function createJobs(options: JobsOptions): Jobs {
   async function stage(job: Running): Promise<Batch | null> {
     const { plan, row } = job;
     const bookId = asBookId(plan.bookId);
-    const pattern = patternOf(plan.pattern);
+    const pattern = patternOf(plan.pattern, reserved);
     const ranges = job.ranges ?? (await reserveAnew(job, pattern));
     const staging = await store.stage(shardOfBook(bookId), bookId);
     job.staging = staging;
@@ -350,7 +352,8 @@ export function createJobs(options: JobsOptions): Jobs {
     if (end.status !== 'completed') job.staging?.abandon();
     const { row, plan } = job;
     for (;;) {
-      const detail = end.status === 'completed' ? { plan, result: resultOf(plan, end) } : { plan };
+      const detail =
+        end.status === 'completed' ? { plan, result: resultOf(patternOf(plan.pattern, reserved), end) } : { plan };
       const done = end.status === 'completed' ? row.total : job.row.done;
       const error = end.status === 'failed' ? end.error : null;
       const ended: JobRow = { ...job.row, status: end.status, error, done, detail, finishedMs: nowMs() };
@@ -408,14 +411,16 @@ export function createJobs(options: JobsOptions): Jobs {
 const keyReused = (): ControlError =>
   new ControlError('keyReused', 'This idempotency key was used for another request.');
 
-function patternOf(text: string): Pattern {
-  const pattern = parsePattern(text);
+function patternOf(text: string, reserved: readonly string[]): Pattern {
+  const pattern = parsePattern(text, reserved);
   if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
   return pattern;
 }
 
-function resultOf({ pattern: text }: Plan, { batch, total }: Extract<End, { status: 'completed' }>): GenerateResult {
-  const { keyspace, keyspaceBits } = patternOf(text);
+function resultOf(
+  { keyspace, keyspaceBits }: Pattern,
+  { batch, total }: Extract<End, { status: 'completed' }>,
+): GenerateResult {
   return { generatedCodes: batch.count, totalCodes: total, keyspace: String(keyspace), keyspaceBits };
 }
 

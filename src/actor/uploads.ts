@@ -9,7 +9,7 @@ import type { BookId, ShardId } from '../domain/ids.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
 import type { Batches } from './batches.js';
 import type { CodeWorkers, UploadParser } from './code-workers.js';
-import { type Control, ControlError, type UploadFormat, type UploadReport } from './engine.js';
+import { type Control, ControlError, type UploadReport, type UploadShape } from './engine.js';
 
 /** Uploads under way at once. Each holds a connection to PostgreSQL. */
 const UPLOADS_MAX = 8;
@@ -58,9 +58,9 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
     }
   }
 
-  async function uploadBegin(bookId: BookId, format: UploadFormat): Promise<number> {
+  async function uploadBegin(bookId: BookId, shape: UploadShape): Promise<number> {
     const staging = await openStaging(bookId);
-    const parser = workers.parser(format, ({ bytes, count }) => staging.writeRows(bytes, count));
+    const parser = workers.parser(shape, ({ bytes, count }) => staging.writeRows(bytes, count));
     const id = nextUploadId++;
     uploads.set(id, { bookId, staging, parser, heardMs: nowMs() });
     return id;
@@ -79,12 +79,12 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
   }
 
   async function finish(uploadId: number, { bookId, parser, staging }: Upload): Promise<UploadReport> {
-    const { received, invalid, errors } = await parser.end();
+    const { received, invalid, errors, column } = await parser.end();
     ending.add(uploadId);
     const { size, count, duplicates } = await staging.finish().finally(() => ending.delete(uploadId));
     uploads.delete(uploadId);
     const batchId = batches.keep({ bookId, staging, hasCounters: false });
-    return { received, invalid, errors, duplicates, size, count, batchId };
+    return { received, invalid, errors, column, duplicates, size, count, batchId };
   }
 
   /** What fails leaves nothing behind. */
@@ -93,7 +93,7 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
       return await work;
     } catch (error) {
       await uploadAbort(uploadId);
-      if (error instanceof UploadMalformed) throw new ControlError('invalid', error.message);
+      if (error instanceof UploadMalformed) throw refusalOf(error);
       throw error;
     }
   }
@@ -123,4 +123,15 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
       await Promise.all([...uploads.keys()].map(uploadAbort));
     },
   };
+}
+
+function refusalOf({ message, fault }: UploadMalformed): ControlError {
+  switch (fault.kind) {
+    case 'unreadable':
+      return new ControlError('invalid', message);
+    case 'notJson':
+      return new ControlError('malformed', message);
+    case 'badField':
+      return new ControlError('invalidField', fault.reason, fault.path);
+  }
 }

@@ -17,7 +17,20 @@ const TYPES: Readonly<Record<string, string>> = {
 const POLL_MS = 200;
 const INVALID_LINES_SHOWN = 10;
 
-export async function importFile(client: Client, file: string, bookId: string, signal: AbortSignal): Promise<void> {
+/** How a file is to be read; the server says what each means. */
+export interface ImportOptions {
+  readonly column?: string;
+  readonly header?: string;
+  readonly skip?: string;
+}
+
+export async function importFile(
+  client: Client,
+  file: string,
+  bookId: string,
+  options: ImportOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const type = TYPES[extname(file).toLowerCase()];
   if (type === undefined)
     throw new CommandFailed(EXIT.usage, `${file} is none of ${Object.keys(TYPES).join(', ')}, by its name.`);
@@ -37,14 +50,16 @@ export async function importFile(client: Client, file: string, bookId: string, s
   reading.on('error', (error) => counted.destroy(error));
   try {
     const stream = { type, bytes: reading.pipe(counted) };
-    const report = await client.call({ method: 'POST', path: codesOf(bookId), stream, signal });
+    const path = `${codesOf(bookId)}${queryOf({ column: options.column, header: options.header, skip: options.skip })}`;
+    const report = await client.call({ method: 'POST', path, stream, signal });
     progress.stop();
-    const { received, added, duplicates, invalid, errors } = report;
+    const { received, added, duplicates, invalid, errors, column } = report;
     tell(
       `${String(added)} added of ${String(received)}, ${String(duplicates)} known before, ${String(invalid)} invalid`,
     );
     for (const { line, message } of (errors as { line: number; message: string }[]).slice(0, INVALID_LINES_SHOWN))
       tell(`line ${line}: ${message}`);
+    if (column !== undefined) tell(`read from ${shownColumn(column as ReadColumn)}`);
   } finally {
     progress.stop();
     reading.destroy();
@@ -97,11 +112,11 @@ export async function exportCodes(
   client: Client,
   bookId: string,
   file: string | null,
-  status: string | null,
+  { status, for: reader }: { readonly status?: string; readonly for?: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const query = status === null ? '' : `?status=${encodeURIComponent(status)}`;
-  const response = await client.open({ method: 'GET', path: `${codesOf(bookId)}.csv${query}`, signal });
+  const path = `${codesOf(bookId)}.csv${queryOf({ status, for: reader })}`;
+  const response = await client.open({ method: 'GET', path, signal });
   try {
     if (file === null) await pipeline(response, process.stdout, { end: false });
     else await pipeline(response, createWriteStream(file));
@@ -112,6 +127,23 @@ export async function exportCodes(
       `The export was cut off: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+interface ReadColumn {
+  readonly number: number | null;
+  readonly name: string | null;
+}
+
+function shownColumn({ number, name }: ReadColumn): string {
+  if (number === null) return `the field ${JSON.stringify(name)}`;
+  return name === null ? `column ${number}; there is no header` : `column ${number}, ${JSON.stringify(name)}`;
+}
+
+/** Those that are given. */
+function queryOf(fields: Readonly<Record<string, string | undefined>>): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) given.set(name, value);
+  return given.size === 0 ? '' : `?${given.toString()}`;
 }
 
 const codesOf = (bookId: string): string => `/coupon-books/${encodeURIComponent(bookId)}/codes`;

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Client, CommandFailed, createClient, EXIT } from './client.js';
-import { exportCodes, generateCodes, importFile } from './commands.js';
+import { exportCodes, generateCodes, type ImportOptions, importFile } from './commands.js';
 import { verify } from './verify.js';
 
 const QUANTITY_MAX = 10_000_000;
@@ -22,8 +22,11 @@ program.command('serve').description('Start the server. It is configured by the 
 
 speaking('import <file>', 'Bring in codes from a .csv, .ndjson or .json file.')
   .requiredOption('--book <id>', 'the coupon book')
-  .action((file: string, { book }: { book: string }, command: Command) =>
-    importFile(clientOf(command), file, book, aborting.signal),
+  .option('--column <column>', 'the column of a .csv by name or number, or the field of .ndjson; else code')
+  .addOption(new Option('--header <is>', 'whether the first row of a .csv is a header').choices(['present', 'absent']))
+  .option('--skip <lines>', 'lines of a .csv to leave out at the beginning')
+  .action((file: string, { book, ...options }: { book: string } & ImportOptions, command: Command) =>
+    importFile(clientOf(command), file, book, options, aborting.signal),
   );
 
 speaking('generate', 'Generate codes.')
@@ -38,8 +41,10 @@ speaking('export', 'Write the codes of a book as CSV, with status and times.')
   .requiredOption('--book <id>', 'the coupon book')
   .option('--out <file>', 'where to; without it, the standard output')
   .addOption(new Option('--status <status>', 'only these').choices(STATUSES))
-  .action(({ book, out, status }: { book: string; out?: string; status?: string }, command: Command) =>
-    exportCodes(clientOf(command), book, out ?? null, status ?? null, aborting.signal),
+  .addOption(new Option('--for <reader>', 'make formulas harmless, and let Excel read UTF-8').choices(['spreadsheet']))
+  .action(
+    ({ book, out, ...options }: { book: string; out?: string; status?: string; for?: string }, command: Command) =>
+      exportCodes(clientOf(command), book, out ?? null, options, aborting.signal),
   );
 
 speaking(

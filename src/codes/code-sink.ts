@@ -4,9 +4,11 @@
  * A batch is bytes, one code a line. That is the text format of COPY for a single column, so a worker can hand the
  * buffer on as it is; and where strings are wanted, one decode and one split are much cheaper than a decode per code.
  */
-
+import type { ReadColumn } from './csv-opening.js';
+import { decodeUtf8 } from './encoding.js';
 import { explainInvalidCode, normalizeBytes, normalizeCode } from './normalize.js';
 import { CODE_LENGTH_MAX } from './pattern.js';
+import { createReservedWords } from './reserved-words.js';
 
 export interface LineError {
   /** 1-based: the line of the file, or the place in the list for JSON. */
@@ -21,6 +23,8 @@ export interface ParseReport {
   readonly invalid: number;
   /** The first `ERRORS_KEPT_MAX` of the invalid rows. */
   readonly errors: readonly LineError[];
+  /** Null for formats without columns, and for a file without rows. */
+  readonly column: ReadColumn | null;
 }
 
 export const ERRORS_KEPT_MAX = 100;
@@ -37,20 +41,30 @@ export interface CodeSink {
   addBytes(bytes: Uint8Array, start: number, end: number, line: number): void;
   addText(text: string, line: number): void;
   reject(line: number, message: string): void;
+  /** The codes are read from this column. */
+  reads(column: ReadColumn): void;
   /** Hands out the last batch. */
   end(): ParseReport;
 }
 
-export function createCodeSink(onBatch: OnBatch): CodeSink {
+/** `reservedWords` are no codes; in upper case. */
+export function createCodeSink(reservedWords: readonly string[], onBatch: OnBatch): CodeSink {
+  const reserved = createReservedWords(reservedWords);
   let batch = new Uint8Array(BATCH_BYTES);
   let used = 0;
   let count = 0;
   let valid = 0;
   let invalid = 0;
+  let column: ReadColumn | null = null;
   const errors: LineError[] = [];
 
   /** The code's bytes are in the batch at `used`. */
-  function keep(length: number): void {
+  function keep(length: number, line: number): void {
+    const word = reserved.at(batch, used, length);
+    if (word !== null) {
+      reject(line, `${word} is a word of the API's paths under /coupons/, and reserved`);
+      return;
+    }
     batch[used + length] = 0x0a;
     used += length + 1;
     count++;
@@ -78,25 +92,23 @@ export function createCodeSink(onBatch: OnBatch): CodeSink {
       return;
     }
     for (let i = 0; i < code.length; i++) batch[used + i] = code.charCodeAt(i);
-    keep(code.length);
+    keep(code.length, line);
   }
 
   return {
     addBytes(bytes, start, end, line) {
       const length = normalizeBytes(bytes, start, end, batch, used);
-      if (length > 0) keep(length);
+      if (length > 0) keep(length, line);
       else addText(decodeUtf8(bytes, start, end), line);
     },
     addText,
     reject,
+    reads(read) {
+      column = read;
+    },
     end() {
       flush();
-      return { received: valid + invalid, valid, invalid, errors };
+      return { received: valid + invalid, valid, invalid, errors, column };
     },
   };
-}
-
-/** Bytes that are no UTF-8 become U+FFFD, which no code has. */
-export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
 }

@@ -1,13 +1,31 @@
-/** Codes by the million, as bytes; and how hard they are to guess. */
+/**
+ * Codes by the million, as bytes; and how hard they are to guess.
+ *
+ * Reserved words are never made, and each counter still has one code of its own. The last counters,
+ * as many as the pattern has reserved words, give no codes by themselves. Those of their codes that
+ * are no reserved words stand in for the reserved words that come up before. There are as many of
+ * the one as of the other:
+ *
+ *     counter   0   1    2   3    4  |  5     6        with the reserved words LOCK and CODE
+ *     drawn     A   LOCK B   C    D  |  CODE  E        5 and 6 are kept back
+ *     given     A   E    B   C    D
+ *
+ * Which code stands in for which word depends on nothing but the key, the pattern and the list of
+ * reserved words.
+ */
 import { symbolValues } from './check-system.js';
 import type { GiveWay } from './give-way.js';
 import type { Pattern } from './pattern.js';
 import { createPermutation, PERMUTATION_ROWS_MAX } from './permutation.js';
+import { createReservedWords } from './reserved-words.js';
 
 export interface CodeGenerator {
   /** How many counters there are, at most 2^53 - 1: a job must not ask for more. */
   readonly counters: number;
-  /** The codes of the counters `from .. to - 1` back to back, `pattern.length` bytes each. The same counter gives the same code for ever. */
+  /**
+   * The codes of the counters `from .. to - 1` back to back, `pattern.length` bytes each. The same
+   * counter gives the same code for ever, as long as the reserved words stay the same.
+   */
   generate(from: number, to: number, giveWay?: GiveWay): Uint8Array<ArrayBuffer>;
 }
 
@@ -39,13 +57,21 @@ export function createCodeGenerator(key: Uint8Array, pattern: Pattern): CodeGene
     if (writeCheck !== null) for (let row = 0; row < count; row++) writeCheck(codes, row * length);
   }
 
+  const counters = permutation.counters - pattern.avoided.length;
+  const replaceReserved = reservedReplacer(pattern, (count) => {
+    fillCodes(counters, count);
+    return codes;
+  });
+
   return {
-    counters: permutation.counters,
+    counters,
     generate(from, to, giveWay) {
+      if (to > counters) throw new Error(`the counters ${from} to ${to} are not within ${counters}`);
       const made = new Uint8Array((to - from) * length);
       for (let next = from, end = 0; next < to; next += PERMUTATION_ROWS_MAX) {
         const count = Math.min(PERMUTATION_ROWS_MAX, to - next);
         fillCodes(next, count);
+        replaceReserved?.(codes, count);
         made.set(codes.subarray(0, count * length), end);
         end += count * length;
         giveWay?.();
@@ -110,6 +136,29 @@ function spellTime(seconds: number): string {
   const [size, unit] = units.find(([length]) => seconds >= length) ?? [1, 'second'];
   const count = Math.round(seconds / size);
   return `${spellCount(count)} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+/**
+ * Puts other codes in the place of reserved words, among the first `count` rows of `codes`; null
+ * where none can come up. `last` gives the codes of the counters that are kept back.
+ */
+function reservedReplacer(
+  { avoided, length }: Pattern,
+  last: (count: number) => Uint8Array,
+): ((codes: Uint8Array, count: number) => void) | null {
+  if (avoided.length === 0) return null;
+  const text = Buffer.from(last(avoided.length)).toString('latin1', 0, avoided.length * length);
+  const kept = avoided.map((_, i) => text.slice(i * length, (i + 1) * length));
+  const standIns = kept.filter((code) => !avoided.includes(code));
+  const drawn = avoided.filter((word) => !kept.includes(word));
+  const replacements = new Map(drawn.map((word, i) => [word, Buffer.from(standIns[i] as string, 'latin1')]));
+  const reserved = createReservedWords(drawn);
+  return (codes, count) => {
+    for (let at = 0, end = count * length; at < end; at += length) {
+      const word = reserved.at(codes, at, length);
+      if (word !== null) codes.set(replacements.get(word) as Uint8Array, at);
+    }
+  };
 }
 
 /** Writes the check character of the code at `start` (check-system.ts says how), or null where there is none. */

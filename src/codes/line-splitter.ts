@@ -3,17 +3,7 @@
  * waits for the next chunk; a line that gets too long ends the upload, so that waiting is bounded.
  */
 
-/** The upload can't be read on; nothing of it may be kept. */
-export class UploadMalformed extends Error {
-  /** 1-based, where it is known. */
-  readonly line: number | null;
-
-  constructor(message: string, line: number | null) {
-    super(line === null ? message : `line ${line}: ${message}`);
-    this.name = 'UploadMalformed';
-    this.line = line;
-  }
-}
+import { UploadMalformed } from './upload-malformed.js';
 
 export const LINE_BYTES_MAX = 64 * 1024;
 
@@ -31,8 +21,8 @@ export interface LineSplitter {
 const LF = 0x0a;
 const CR = 0x0d;
 
-export function createLineSplitter(onLine: OnLine): LineSplitter {
-  let line = 1;
+export function createLineSplitter(onLine: OnLine, firstLine = 1): LineSplitter {
+  let line = firstLine;
   /** The start of a line whose end has not come yet: `carry[0, carried)`. */
   let carry = new Uint8Array(1024);
   let carried = 0;

@@ -53,7 +53,9 @@ export interface Pattern {
   readonly template: string;
   readonly positions: readonly Position[];
   readonly check: { readonly offset: number; readonly system: CheckSystem } | null;
-  /** How many different codes there are. */
+  /** Reserved words that the shape could spell, sorted. generate.ts makes other codes for them. */
+  readonly avoided: readonly string[];
+  /** How many different codes there are; avoided words do not count. */
   readonly keyspace: bigint;
   /** Its logarithm to the base of 2. */
   readonly keyspaceBits: number;
@@ -82,8 +84,11 @@ type Piece =
   | { readonly kind: 'uuid' }
   | { readonly kind: 'check' };
 
-/** Reads a pattern. Checked in this order: its pieces from left to right, the check character, the code's length. */
-export function parsePattern(text: string): Pattern | PatternError {
+/**
+ * Reads a pattern. Checked in this order: its pieces from left to right, the check character, the
+ * code's length, and that it makes anything but `reserved` words. Those are in upper case.
+ */
+export function parsePattern(text: string, reserved: readonly string[] = []): Pattern | PatternError {
   if (text.length === 0) return refuse('The pattern is empty');
   if (text.length > PATTERN_LENGTH_MAX) return refuse(`The pattern is longer than ${PATTERN_LENGTH_MAX} characters`);
   const pieces: Piece[] = [];
@@ -94,7 +99,8 @@ export function parsePattern(text: string): Pattern | PatternError {
     pushMerged(pieces, piece);
     at = end;
   }
-  return assemble(pieces);
+  const pattern = assemble(pieces);
+  return pattern.kind === 'patternError' || reserved.length === 0 ? pattern : avoid(pattern, reserved);
 }
 
 /**
@@ -150,9 +156,11 @@ function parsePiece(text: string, at: number): Piece | PatternError {
   if (token === 'CHECK') return { kind: 'check' };
   const [name = '', count] = token.split(/:(.*)/s);
   const alphabet = COUNTED.get(name);
-  if (alphabet === undefined) return refuse(`${text} is not known in a pattern; known are ${KNOWN}`);
+  if (alphabet === undefined) {
+    return refuse(`At character ${at + 1}, ${text} is not known in a pattern; known are ${KNOWN}`);
+  }
   if (count === undefined || !/^[0-9]{1,3}$/.test(count) || Number(count) < 1 || Number(count) > CODE_LENGTH_MAX) {
-    return refuse(`${text} needs a count from 1 to ${CODE_LENGTH_MAX}, as in {${name}:4}`);
+    return refuse(`At character ${at + 1}, ${text} needs a count from 1 to ${CODE_LENGTH_MAX}, as in {${name}:4}`);
   }
   return { kind: 'random', name, alphabet, count: Number(count) };
 }
@@ -209,10 +217,25 @@ function assemble(pieces: readonly Piece[]): Pattern | PatternError {
     length,
     template,
     positions,
+    avoided: [],
     check: checkOffset === -1 ? null : { offset: checkOffset, system: narrowestSystem(positions) },
     keyspace: positions.reduce((product, { alphabet }) => product * BigInt(alphabet.length), 1n),
     keyspaceBits: positions.reduce((bits, { alphabet }) => bits + Math.log2(alphabet.length), 0),
   };
+}
+
+function avoid(pattern: Pattern, reserved: readonly string[]): Pattern | PatternError {
+  const avoided = [...new Set(reserved)].filter((word) => verifyCheck(pattern, word)).sort();
+  if (avoided.length === 0) return pattern;
+  const keyspace = pattern.keyspace - BigInt(avoided.length);
+  if (keyspace > 0n) return { ...pattern, avoided, keyspace, keyspaceBits: bitsOf(keyspace) };
+  return refuse(`The pattern makes ${avoided.join(', ')} only, and words of the API's paths are no codes`);
+}
+
+/** A keyspace of more than 2^1024 is infinite as a number. */
+function bitsOf(keyspace: bigint): number {
+  const shift = Math.max(0, keyspace.toString(2).length - 53);
+  return Math.log2(Number(keyspace >> BigInt(shift))) + shift;
 }
 
 function spell(piece: Piece): string {

@@ -15,8 +15,9 @@ import type { ParseReport } from './code-sink.js';
 import { batchRows, codeLines, createRowOrder, type RowOrder } from './copy-rows.js';
 import { type CodeGenerator, createCodeGenerator } from './generate.js';
 import { giveWay } from './give-way.js';
-import { createCodeBytesParser, type UploadFormat, UploadMalformed } from './parse.js';
+import { createCodeBytesParser, UploadMalformed, type UploadShape } from './parse.js';
 import { parsePattern } from './pattern.js';
+import type { UploadFault } from './upload-malformed.js';
 
 export type CodeTask = GenerateTask | ParseTask;
 
@@ -25,6 +26,8 @@ export interface GenerateTask {
   readonly kind: 'generate';
   readonly key: Uint8Array;
   readonly pattern: string;
+  /** Words that are never made. */
+  readonly reserved: readonly string[];
   readonly from: number;
   readonly to: number;
   /** Null: a code a line. Else rows of that batch, in nearly the order of the code, at most `RUN_ROWS_MAX`. */
@@ -33,7 +36,9 @@ export interface GenerateTask {
 
 export interface ParseTask {
   readonly kind: 'parse';
-  readonly format: UploadFormat;
+  readonly shape: UploadShape;
+  /** Words that are no codes. */
+  readonly reserved: readonly string[];
   readonly port: MessagePort;
 }
 
@@ -47,7 +52,7 @@ export type ParsedChunk =
   | { readonly kind: 'parsed'; readonly lines: readonly CodeLines[] }
   | { readonly kind: 'ended'; readonly lines: readonly CodeLines[]; readonly report: ParseReport }
   /** The upload is no such file. Nothing comes after this. */
-  | { readonly kind: 'malformed'; readonly message: string };
+  | { readonly kind: 'malformed'; readonly message: string; readonly fault: UploadFault };
 
 export async function runCodeTask(task: CodeTask): Promise<unknown> {
   if (task.kind === 'generate') return generate(task);
@@ -65,17 +70,17 @@ interface Maker {
 /** Making one may cost 50 ms, and pieces of one job come in a row. */
 let last: Maker | null = null;
 
-function generate({ key, pattern, from, to, rowsOf }: GenerateTask): Uint8Array<ArrayBuffer> {
+function generate({ key, pattern, reserved, from, to, rowsOf }: GenerateTask): Uint8Array<ArrayBuffer> {
   const name = `${pattern}\0${Buffer.from(key).toString('hex')}`;
-  if (last?.name !== name) last = makerOf(name, key, pattern);
+  if (last?.name !== name) last = makerOf(name, key, pattern, reserved);
   const { generator, codeBytes, order } = last;
   const codes = generator.generate(from, to, giveWay);
   if (rowsOf === null) return codeLines(codes, codeBytes);
   return batchRows(codes, codeBytes, order(codes, giveWay), rowsOf.batchId, rowsOf.firstOrdinal, giveWay);
 }
 
-function makerOf(name: string, key: Uint8Array, text: string): Maker {
-  const pattern = parsePattern(text);
+function makerOf(name: string, key: Uint8Array, text: string, reserved: readonly string[]): Maker {
+  const pattern = parsePattern(text, reserved);
   if (pattern.kind === 'patternError') throw new Error(pattern.message);
   const { length } = pattern;
   return { name, codeBytes: length, generator: createCodeGenerator(key, pattern), order: createRowOrder(pattern) };
@@ -84,9 +89,9 @@ function makerOf(name: string, key: Uint8Array, text: string): Maker {
 /** About a millisecond's work. */
 const PARSE_BYTES = 32 * 1024;
 
-async function parse({ format, port }: ParseTask): Promise<void> {
+async function parse({ shape, reserved, port }: ParseTask): Promise<void> {
   let lines: CodeLines[] = [];
-  const parser = createCodeBytesParser(format, (bytes, count) => lines.push({ bytes, count }));
+  const parser = createCodeBytesParser(shape, reserved, (bytes, count) => lines.push({ bytes, count }));
   const send = (chunk: ParsedChunk): void => {
     port.postMessage(
       chunk,
@@ -110,7 +115,7 @@ async function parse({ format, port }: ParseTask): Promise<void> {
       lines = [];
       if (!(error instanceof UploadMalformed)) throw error;
       port.off('message', take);
-      send({ kind: 'malformed', message: error.message });
+      send({ kind: 'malformed', message: error.message, fault: error.fault });
     }
   };
   port.on('message', take);

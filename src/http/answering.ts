@@ -296,28 +296,38 @@ export abstract class Answering {
   fail(error: unknown): void {
     if (error instanceof BodyBroken) return;
     if (error instanceof ControlError) {
-      if (error.reason === 'invalid') {
-        this.problem('not-possible', error.message);
-        return;
-      }
-      if (error.reason === 'keyReused') {
-        this.problem('idempotency-key-reused', error.message);
-        return;
-      }
-      if (error.reason === 'outcomeUnknown') {
-        this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
-        return;
-      }
-      if (error.reason === 'tooMany') {
-        this.retryLater('too-many-uploads', error.message, 5000);
-        return;
-      }
-      this.retryLater('unavailable', error.message, 2000);
+      this.failWith(error);
       return;
     }
     this.services.log.error({ err: error, requestId: this.requestId, route: this.routeId }, 'a handler broke');
     if (this.mayHaveChanged) this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
     else this.problem('internal', 'Something broke that should not.');
+  }
+
+  private failWith({ reason, message, path }: ControlError): void {
+    switch (reason) {
+      case 'invalid':
+        this.problem('not-possible', message);
+        break;
+      case 'keyReused':
+        this.problem('idempotency-key-reused', message);
+        break;
+      case 'malformed':
+        this.problem('malformed-request', message);
+        break;
+      case 'invalidField':
+        this.invalid([{ path, message }]);
+        break;
+      case 'tooMany':
+        this.retryLater('too-many-uploads', message, 5000);
+        break;
+      case 'outcomeUnknown':
+        this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
+        break;
+      case 'unavailable':
+        this.retryLater('unavailable', message, 2000);
+        break;
+    }
   }
 
   /** For what makes the rest of the connection useless or unsafe. */

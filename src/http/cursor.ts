@@ -1,6 +1,7 @@
 /**
  * Cursors: where the next page begins, opaque to the caller. `base64url(JSON([1, list, …position]))`: the version lets a
- * later release refuse what it can't continue, the name of the list keeps a cursor from being used on another one.
+ * later release refuse what it can't continue, the list (`listOf`) keeps a cursor from being used on
+ * another one.
  * Nothing in it is secret and nothing is believed: every part is checked again as if it came from the query.
  */
 const VERSION = 1;

@@ -29,7 +29,7 @@ import { HEAD_BYTES_MAX } from './head-limit.js';
 import { parseJsonBody } from './json-body.js';
 import { validateParams } from './path-params.js';
 import { type ProblemSlug, UNAVAILABLE_DETAIL } from './problem.js';
-import { head, idempotencyKeyOf, isSaneRequestId, readHead } from './request-head.js';
+import { contentEncodingDetail, head, idempotencyKeyOf, isSaneRequestId, readHead } from './request-head.js';
 import type { Expiring, Services } from './services.js';
 import { fieldErrors } from './validation.js';
 
@@ -148,6 +148,10 @@ export class Exchange extends Answering implements Expiring {
     }
     if (head.contentLength > route.bodyBytesMax) {
       this.refuseUnread(res, 'body-too-large', bodySizeDetail(route));
+      return;
+    }
+    if (head.contentEncoding !== '' && (route.body !== null || route.streamed)) {
+      this.refuseUnread(res, 'unsupported-media-type', contentEncodingDetail(head));
       return;
     }
     if (route.roles !== null) this.authenticate(head.authorization);

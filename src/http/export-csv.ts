@@ -1,5 +1,6 @@
 /**
  * The codes of a book as CSV (RFC 4180), a page at a time: the next page is read when the client has taken the last one.
+ * For a spreadsheet, whatever it could take for a formula gets an apostrophe in front.
  * It is no snapshot: a code shows the state in which its page met it. If a page can't be read, the connection
  * is cut, because a file that ends early must not look complete.
  */
@@ -14,7 +15,15 @@ const PAGE = 1000;
 const PAGE_MS = 30_000;
 const HEADER = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\n';
 
-export async function exportCodes(x: Exchange, bookId: BookId, status: CodeStatus | null): Promise<void> {
+/** Who reads the file. A program gets every value as it is. */
+export type ExportReader = 'program' | 'spreadsheet';
+
+export async function exportCodes(
+  x: Exchange,
+  bookId: BookId,
+  status: CodeStatus | null,
+  reader: ExportReader,
+): Promise<void> {
   let reply = await x.askQuery({ kind: 'listCodes', bookId, status, afterIndex: -1, limit: PAGE }, null);
   if (reply.kind !== 'result') return x.refuse(reply);
   let wake: (() => void) | null = null;
@@ -27,7 +36,9 @@ export async function exportCodes(x: Exchange, bookId: BookId, status: CodeStatu
     return true;
   });
 
-  let text = HEADER;
+  const row = reader === 'program' ? rowOf(field) : rowOf((text) => field(harmless(text)));
+  // Excel takes a file without a byte order mark for the machine's old encoding.
+  let text = reader === 'program' ? HEADER : `\ufeff${HEADER}`;
   for (;;) {
     if (reply.result.kind !== 'codes') throw new Error(`a ${reply.result.kind} for codes`);
     const { items, nextIndex } = reply.result.page;
@@ -61,11 +72,22 @@ function write(res: HttpResponse, text: string): boolean {
   return isTaken;
 }
 
-function row(view: CodeView): string {
-  const used = `${time(view.assignedMs)},${time(view.lockedUntilMs)},${view.redemptionCount},${time(view.redeemedMs)}`;
-  return `${view.code},${view.status},${field(view.userId ?? '')},${used}\r\n`;
-}
+const rowOf =
+  (cell: (text: string) => string) =>
+  (view: CodeView): string => {
+    const used = `${time(view.assignedMs)},${time(view.lockedUntilMs)},${view.redemptionCount},${time(view.redeemedMs)}`;
+    return `${cell(view.code)},${view.status},${cell(view.userId ?? '')},${used}\r\n`;
+  };
 
 const time = (ms: number | null): string => (ms === null ? '' : isoTime(ms));
+
+/**
+ * Where a formula could begin: at the start of a cell, and behind what a spreadsheet in another
+ * locale takes for a delimiter or a quote. Characters in full width begin formulas too (OWASP, "CSV
+ * Injection").
+ */
+const FORMULA = /(?<=^|[,;|\t\r\n"'])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])/g;
+
+const harmless = (text: string): string => text.replace(FORMULA, "'");
 
 const field = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

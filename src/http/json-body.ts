@@ -51,11 +51,22 @@ const problem = (slug: ProblemSlug, detail: string, errors: readonly FieldError[
 /** The media type of a Content-Type, without parameters, in lower case. */
 export const mediaTypeOf = (contentType: string): string => (contentType.split(';')[0] ?? '').trim().toLowerCase();
 
+/** A parameter of a Content-Type, in lower case and without quotes; null where it is not given. */
+export function parameterOf(contentType: string, name: string): string | null {
+  for (const parameter of contentType.split(';').slice(1)) {
+    const [key = '', value = ''] = parameter.split(/=(.*)/s);
+    if (key.trim().toLowerCase() === name) return value.trim().replaceAll('"', '').toLowerCase();
+  }
+  return null;
+}
+
+/** ASCII is a part of UTF-8, so both are read. */
+const READABLE_CHARSETS = new Set<string | null>([null, 'utf-8', 'utf8', 'us-ascii']);
+
+export const isReadableCharset = (contentType: string): boolean =>
+  READABLE_CHARSETS.has(parameterOf(contentType, 'charset'));
+
 function isJson(contentType: string): boolean {
-  const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType)?.[1]?.toLowerCase();
   const type = mediaTypeOf(contentType);
-  return (
-    (type === 'application/json' || type.endsWith('+json')) &&
-    (charset === undefined || charset === 'utf-8' || charset === 'utf8')
-  );
+  return (type === 'application/json' || type.endsWith('+json')) && isReadableCharset(contentType);
 }

@@ -1,8 +1,23 @@
 /** Pages: from `limit` and `cursor` of a query to `{items, nextCursor}`. */
+import { createHash } from 'node:crypto';
 import { type CursorPart, decodeCursor, encodeCursor } from './cursor.js';
 import type { Exchange } from './exchange.js';
 
-/** Where the page begins: null at the start. Undefined when the cursor was bad, which is answered then. */
+const SCOPE_BYTES = 9;
+
+/**
+ * The list to which a cursor belongs: its kind, and of what, with which filters. Under another
+ * book, user, code or filter the same position means other items, so a cursor is refused there.
+ */
+export function listOf(kind: string, ...scope: readonly (string | boolean | null)[]): string {
+  const digest = createHash('sha256').update(JSON.stringify(scope)).digest();
+  return `${kind}:${digest.toString('base64url', 0, SCOPE_BYTES)}`;
+}
+
+/**
+ * Where the page begins: null at the start. Undefined when the cursor was bad, which is answered
+ * then.
+ */
 export function readCursor(
   x: Exchange,
   cursor: string | undefined,
@@ -12,7 +27,10 @@ export function readCursor(
   if (cursor === undefined) return null;
   const position = decodeCursor(cursor, list, kinds);
   if (position !== null) return position;
-  x.problem('bad-cursor', 'This cursor does not belong to this list.');
+  x.problem(
+    'bad-cursor',
+    'This cursor does not belong to this list with these filters; send it with the same path and query, or begin without one.',
+  );
   return undefined;
 }
 

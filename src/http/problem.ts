@@ -33,9 +33,9 @@ export const PROBLEMS = {
   'bad-cursor': {
     status: 400,
     title: 'Bad cursor',
-    about: 'The cursor was not made by this server for this list.',
+    about: 'The cursor was not made by this server for this list, or for other filters.',
     remedy:
-      'Send `nextCursor` of the previous page exactly as it came, to the list that it came from. Leave the cursor out to begin at the start.',
+      'Send `nextCursor` of the previous page exactly as it came, to the list that it came from and with the same filters. Leave the cursor out to begin at the start.',
   },
   'bad-idempotency-key': {
     status: 400,

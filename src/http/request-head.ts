@@ -12,6 +12,8 @@ export interface Head {
   /** '' where a header was not given. */
   authorization: string;
   contentType: string;
+  /** Of `Content-Encoding`, what is not `identity`; nothing else is read. */
+  contentEncoding: string;
   idempotencyKey: string;
   otherIdempotencyKey: string;
   requestId: string;
@@ -32,6 +34,7 @@ export interface Head {
 export const head: Head = {
   authorization: '',
   contentType: '',
+  contentEncoding: '',
   idempotencyKey: '',
   otherIdempotencyKey: '',
   requestId: '',
@@ -49,6 +52,7 @@ export const head: Head = {
 export function readHead(req: HttpRequest): void {
   head.authorization = '';
   head.contentType = '';
+  head.contentEncoding = '';
   head.idempotencyKey = '';
   head.otherIdempotencyKey = '';
   head.requestId = '';
@@ -101,6 +105,9 @@ function readHeader(name: string, value: string): void {
       if (name === 'idempotency-key') head.idempotencyKey = value === '' ? ' ' : value;
       else if (name === 'x-forwarded-for') head.forwardedFor = joined(head.forwardedFor, value);
       break;
+    case 16:
+      if (name === 'content-encoding' && value.toLowerCase() !== 'identity') head.contentEncoding = value;
+      break;
     case 17:
       if (name === 'x-idempotency-key') head.otherIdempotencyKey = value === '' ? ' ' : value;
       else if (name === 'transfer-encoding') {
@@ -141,6 +148,12 @@ function wholeNumber(text: string): number {
   }
   return value;
 }
+
+/** Of a header that is shown to its sender. */
+const SHOWN_LENGTH_MAX = 40;
+
+export const contentEncodingDetail = ({ contentEncoding }: Head): string =>
+  `The Content-Encoding ${contentEncoding.slice(0, SHOWN_LENGTH_MAX)} is not read; send the body uncompressed.`;
 
 /** Visible ASCII without quotes, brackets and separators: it goes back as a header, into logs and into JSON as it is. */
 const SANE_REQUEST_ID = /^[A-Za-z0-9._~:/+=@-]{1,128}$/;

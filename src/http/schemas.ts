@@ -5,6 +5,7 @@
  * Text follows one rule everywhere: text-rule.ts.
  */
 import { z } from 'zod';
+import { parsePattern } from '../codes/pattern.js';
 import { type Contradiction, contradictionIn } from '../domain/book.js';
 import { metadata } from './metadata.js';
 import { lineOf, mayHoldLines, USER_ID } from './text-rule.js';
@@ -22,16 +23,18 @@ export const PAGE_MAX = 1000;
 /** More are made by a job. */
 export const GENERATE_AT_ONCE_MAX = 10_000;
 export const INITIAL_CODES_MAX = 1000;
+const SKIP_MAX = 100;
 const COUNT_MAX = 1_000_000_000;
 
 // -- pieces --------------------------------------------------------------------------------------------------------
 
-/** Upper case from here on. */
+/** Trimmed and in upper case from here on, as codes are everywhere. */
 export const code = z
   .string()
+  .trim()
   .regex(/^[A-Za-z0-9\-_.]{3,64}$/, 'A code is 3 to 64 characters of A-Z 0-9 - _ .')
   .toUpperCase()
-  .describe('3 to 64 characters of A-Z 0-9 - _ . in any case');
+  .describe('3 to 64 characters of A-Z 0-9 - _ . in any case; blanks around it are taken away');
 
 export const bookId = z.uuid('Not a UUID').toLowerCase().describe('Id of a coupon book (UUIDv7)');
 
@@ -61,7 +64,11 @@ const time = z.iso
 const count = z.int().min(1).max(COUNT_MAX);
 const codePattern = z
   .string()
-  .regex(/^[\x20-\x7e]{1,256}$/, 'A pattern is 1 to 256 printable ASCII characters')
+  .max(256)
+  .superRefine((text, context) => {
+    const parsed = parsePattern(text);
+    if (parsed.kind === 'patternError') context.addIssue({ code: 'custom', message: parsed.message });
+  })
   .describe('Literals, # (a random letter or digit), {RANDOM:n}, {ALPHA:n}, {NUMERIC:n}, {UUID}, {CHECK}');
 
 // -- what is sent --------------------------------------------------------------------------------------------------
@@ -158,8 +165,9 @@ const generateFields = { quantity, codePattern: codePattern.nullable().optional(
 export const generateInput = name('GenerateInput', z.strictObject(generateFields));
 export const randomCodesInput = name('RandomCodesInput', z.strictObject({ couponBookId: bookId, ...generateFields }));
 
-/** Codes that are not well-formed are counted and reported, not refused. */
-const anyCodes = z.array(z.string()).min(1);
+/** What is no code, or not even a string, is counted and reported, not refused. */
+const anyCode = z.unknown().meta({ type: 'string', description: 'What is no code, or no string, counts as invalid' });
+const anyCodes = z.array(anyCode).min(1);
 export const codesInput = name('CodesInput', z.strictObject({ codes: anyCodes }));
 export const bookCodesInput = name('BookCodesInput', z.strictObject({ couponBookId: bookId, codes: anyCodes }));
 
@@ -216,7 +224,28 @@ export const booksQuery = z.strictObject({
     .describe('Part of the name, in any case'),
 });
 export const codesQuery = z.strictObject({ ...page, status: codeStatus.optional() });
-export const exportQuery = z.strictObject({ status: codeStatus.optional() });
+export const uploadQuery = z.strictObject({
+  column: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('The column of a CSV file by its name or its number from 1; the field of NDJSON. `code` unless told'),
+  header: z
+    .enum(['present', 'absent'])
+    .optional()
+    .describe('Whether the first row of a CSV file is a header, where its words do not tell'),
+  skip: z.int().min(0).max(SKIP_MAX).default(0).describe('Lines of a CSV file to leave out before its first row'),
+});
+export type UploadQuery = z.output<typeof uploadQuery>;
+export const exportQuery = z.strictObject({
+  status: codeStatus.optional(),
+  for: z
+    .enum(['spreadsheet'])
+    .optional()
+    .describe('spreadsheet: nothing in the file is taken for a formula, and Excel reads it as UTF-8'),
+});
 export const userCodesQuery = z.strictObject({
   ...page,
   couponBookId: bookId.optional(),
@@ -359,6 +388,13 @@ export const uploadedOut = name(
     duplicates: z.int(),
     invalid: z.int(),
     errors: z.array(z.strictObject({ line: z.int(), message: z.string() })).describe('The first 100'),
+    column: z
+      .strictObject({
+        number: z.int().nullable().describe('From 1; null for NDJSON'),
+        name: z.string().nullable().describe('As in the header or the first object; null: there is no header'),
+      })
+      .optional()
+      .describe('Where the codes were read; not there for JSON'),
   }),
 );
 export const assignedOut = name(
@@ -455,10 +491,12 @@ export const problemOut = name(
 
 // -- what is no JSON -----------------------------------------------------------------------------------------------
 
-export const codesCsv = z.string().describe('Column `code`, else the first one');
+export const codesCsv = z
+  .string()
+  .describe('One column, or several of which one is named `code` or by `?column=`. Delimiters: , ; tab |');
 export const codesNdjson = z
   .string()
-  .describe('A line is an object with the field `code` (else its first), or a string');
+  .describe('A line is a string, or an object with a field `code`, one that `?column=` names, or a single one');
 export const csvOut = z.string().describe('code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt');
 export const textOut = z.string();
 export const openApiOut = z.record(z.string(), z.unknown());

@@ -25,6 +25,7 @@ import type { IpRange } from './ip-address.js';
 import { createConnectionLimit, createRateLimit } from './limits.js';
 import { describeApi } from './openapi.js';
 import { createRequestIds } from './request-ids.js';
+import { reservedWords } from './reserved-words.js';
 import type { Method, Route } from './route.js';
 import { NO_ROUTE, ROUTES } from './routes/table.js';
 import { readScalar } from './scalar.js';
@@ -144,6 +145,7 @@ export async function startHttpServer({
         waitingPerAddressMax: limits.signInsWaitingPerAddressMax,
       }),
     },
+    reserved: reservedWords(ROUTES),
     openApi: JSON.stringify(describeApi(ROUTES, options.version)),
     version: options.version,
     scalar: readScalar(),

@@ -20,6 +20,8 @@ export interface Services {
   readonly misses: { readonly ofCaller: RateLimit; readonly ofAddress: RateLimit };
   /** Wrong passwords, per email and per address, and turns at verifying one. */
   readonly signIns: { readonly ofEmail: RateLimit; readonly ofAddress: RateLimit; readonly turns: Turns };
+  /** Words that no code may be, in upper case. */
+  readonly reserved: readonly string[];
   /** The description, ready to send. */
   readonly openApi: string;
   readonly version: string;

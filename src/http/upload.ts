@@ -1,16 +1,13 @@
 /**
- * The body of an upload on its way to staging. A small JSON body is validated here like any other; what is larger, and the
- * formats made for size, go chunk by chunk to the main thread, which parses them. The socket is held back by
- * what PostgreSQL takes; memory is the queue of `body-stream.ts`, however large the body is.
+ * The body of an upload on its way to staging: chunk by chunk to the main thread, which parses it.
+ * So the outcome does not depend on how a body comes, whole or in chunks, small or large. The
+ * socket is held back by what PostgreSQL takes; memory is the queue of `body-stream.ts`, however
+ * large the body is.
  */
-import type { UploadFormat, UploadReport } from '../actor/engine.js';
+import type { UploadReport, UploadShape } from '../actor/engine.js';
 import type { BookId } from '../domain/ids.js';
 import type { Exchange } from './exchange.js';
 import { createHasher } from './fingerprint.js';
-import { parseJsonBody } from './json-body.js';
-import { BODY_BYTES_MAX } from './route.js';
-import { codesInput } from './schemas.js';
-import { stageCodes } from './staging.js';
 
 /** A JSON body has to be parsed whole. */
 export const JSON_UPLOAD_BYTES_MAX = 8 * 1024 * 1024;
@@ -19,38 +16,20 @@ const FINISH_MS = 10 * 60_000;
 
 export interface Uploaded {
   readonly report: UploadReport;
-  /** Of the body's bytes; 0 where no idempotency key asks for it. */
+  /** Of the body's bytes and of how they are to be read; 0 where no idempotency key asks for it. */
   readonly fingerprint: number;
 }
 
-/** Stages the body. Null when it was refused, and answered. Rejects as `Control` does, and with `BodyBroken`. */
-export async function uploadBody(x: Exchange, bookId: BookId, format: UploadFormat): Promise<Uploaded | null> {
-  const isSmall = x.contentLength >= 0 && x.contentLength <= BODY_BYTES_MAX;
-  return format === 'json' && isSmall ? uploadSmallJson(x, bookId) : uploadStream(x, bookId, format);
-}
-
-async function uploadSmallJson(x: Exchange, bookId: BookId): Promise<Uploaded | null> {
-  const chunks: Uint8Array[] = [];
-  for (let bytes = await nextBytes(x); bytes !== null; bytes = await nextBytes(x)) chunks.push(bytes);
-  const whole = Buffer.concat(chunks);
-  const text = whole.toString('utf8');
-  const parsed = parseJsonBody(codesInput, text, x.contentType, false);
-  if (parsed.kind === 'problem') {
-    x.problem(parsed.slug, parsed.detail, parsed.errors);
-    return null;
-  }
-  x.extendDeadline(FINISH_MS);
-  const hasher = createHasher();
-  hasher.bytes(whole);
-  return { report: await stageCodes(x.services.control, bookId, 'json', text), fingerprint: hasher.digest() };
-}
-
-async function uploadStream(x: Exchange, bookId: BookId, format: UploadFormat): Promise<Uploaded | null> {
+/**
+ * Stages the body. Null when it was refused, and answered. Rejects as `Control` does, and with
+ * `BodyBroken`.
+ */
+export async function uploadBody(x: Exchange, bookId: BookId, shape: UploadShape): Promise<Uploaded | null> {
   const { control } = x.services;
   const hasher = x.idempotencyScope() === null ? null : createHasher();
-  const bytesMax = format === 'json' ? JSON_UPLOAD_BYTES_MAX : Number.POSITIVE_INFINITY;
+  const bytesMax = shape.format === 'json' ? JSON_UPLOAD_BYTES_MAX : Number.POSITIVE_INFINITY;
   let received = 0;
-  const uploadId = await control.uploadBegin(bookId, format);
+  const uploadId = await control.uploadBegin(bookId, shape);
   try {
     for (let bytes = await nextBytes(x); bytes !== null; bytes = await nextBytes(x)) {
       received += bytes.length;
@@ -65,12 +44,18 @@ async function uploadStream(x: Exchange, bookId: BookId, format: UploadFormat): 
       hasher?.bytes(bytes);
       await control.uploadChunk(uploadId, bytes);
     }
+    hasher?.text(optionsText(shape));
     x.extendDeadline(FINISH_MS);
     return { report: await control.uploadEnd(uploadId), fingerprint: hasher?.digest() ?? 0 };
   } catch (error) {
     await control.uploadAbort(uploadId).catch(() => undefined);
     throw error;
   }
+}
+
+/** Empty where nothing was said, so that such uploads keep the fingerprint that they always had. */
+function optionsText({ column, header, skip }: UploadShape): string {
+  return column === null && header === null && skip === 0 ? '' : JSON.stringify([column, header, skip]);
 }
 
 function nextBytes(x: Exchange): Promise<Uint8Array<ArrayBuffer> | null> {

@@ -43,6 +43,23 @@ describe('the command line', () => {
     const { code, out } = await run(['import', file, '--book', bookId]);
     assert.equal(code, 0);
     assert.match(out, /^2 added of 4, 1 known before, 1 invalid\nline 4: /);
+    assert.match(out, /\nread from column 2, "code"\n$/);
+  });
+
+  it('imports a file whose column, header and title it has to be told', async () => {
+    const { id } = (await api.call('POST', '/coupon-books', { name: 'untidy' })).body;
+    const file = join(directory.path, 'untidy.csv');
+    await writeFile(file, 'For Ada\nowner;serial\nada;UNTIDY-1\nbob;UNTIDY-2\n');
+    const refused = await run(['import', file, '--book', id]);
+    assert.equal(refused.code, 3);
+    assert.match(refused.told, /"For Ada".*\?skip=1/);
+    const named = await run(['import', file, '--book', id, '--skip', '1', '--column', 'serial']);
+    assert.match(named.out, /^2 added of 2, .*\nread from column 2, "serial"\n$/);
+    const numbered = await run(['import', file, '--book', id, '--skip', '2', '--column', '2', '--header', 'absent']);
+    assert.match(numbered.out, /^0 added of 2, 2 known before, .*\nread from column 2; there is no header\n$/);
+    await api.call('POST', '/coupons/assign/UNTIDY-1', { userId: '=1+1' });
+    const { out } = await run(['export', '--book', id, '--for', 'spreadsheet', '--status', 'assigned']);
+    assert.match(out, /^\ufeffcode,.*\r\nUNTIDY-1,assigned,'=1\+1,/);
   });
 
   it('generates codes, a few at once and many in a job', async () => {

@@ -57,6 +57,49 @@ describe('generated codes', () => {
   });
 });
 
+describe('reserved words', () => {
+  const KEYS = Array.from({ length: 40 }, (_, i) => new Uint8Array(32).fill(i + 1));
+
+  it('are never made, and every other code of the keyspace is, once', () => {
+    // Nearly all that the pattern could make is reserved, so they come up early, late, and among those kept back.
+    for (const reserved of [['X0-A'], ['X3-A', 'X9-A'], ['X0-A', 'X1-A', 'X2-A', 'X3-A', 'X4-A', 'X5-A', 'X6-A']]) {
+      const pattern = parsePattern('X{NUMERIC:1}-A', [...reserved, 'LOCK']);
+      if (pattern.kind === 'patternError') throw new Error(pattern.message);
+      const all = Array.from({ length: 10 }, (_, i) => `X${i}-A`).filter((code) => !reserved.includes(code));
+      for (const key of KEYS) {
+        const generator = createCodeGenerator(key, pattern);
+        assert.equal(generator.counters, all.length);
+        assert.equal(generator.counters, Number(pattern.keyspace));
+        assert.deepEqual(generate(pattern, 0, all.length, key).sort(), all);
+        assert.throws(() => generator.generate(0, all.length + 1), /not within/);
+      }
+    }
+  });
+
+  it('give way in each piece alike, however a range is cut', () => {
+    const reserved = Array.from({ length: 300 }, (_, i) => `${String(i * 31).padStart(4, '0')}`);
+    const pattern = parsePattern('{NUMERIC:4}', reserved);
+    if (pattern.kind === 'patternError') throw new Error(pattern.message);
+    const whole = generate(pattern, 0, 9700);
+    const cut = [0, 1, 2048, 2049, 5000, 9699, 9700];
+    const pieces = cut.slice(1).flatMap((to, i) => generate(pattern, cut[i] ?? 0, to));
+    assert.deepEqual(pieces, whole);
+    assert.equal(new Set(whole).size, 9700);
+    assert.deepEqual(
+      whole.filter((code) => reserved.includes(code)),
+      [],
+    );
+  });
+
+  it('leave the codes of all other counters as they are', () => {
+    const pattern = parsePattern('{NUMERIC:4}', ['1234']);
+    if (pattern.kind === 'patternError') throw new Error(pattern.message);
+    const [plain, avoiding] = [generate(parsed('{NUMERIC:4}'), 0, 9999), generate(pattern, 0, 9999)];
+    const changed = plain.filter((code, i) => code !== avoiding[i]);
+    assert.deepEqual(changed, plain.includes('1234') ? ['1234'] : []);
+  });
+});
+
 describe('the odds of a guess', () => {
   it('are what the arithmetic says', () => {
     const odds = guessOdds(parsed(DEFAULT_PATTERN_TEXT), 100_000_000);
@@ -90,8 +133,8 @@ function assertUniform(values: readonly number[], cells: number): void {
   assert.ok(statistic < bound, `chi-squared is ${statistic} of at most ${bound} for ${freedom} degrees of freedom`);
 }
 
-function generate(pattern: Pattern, from: number, to: number): string[] {
-  const text = Buffer.from(createCodeGenerator(KEY, pattern).generate(from, to)).toString('latin1');
+function generate(pattern: Pattern, from: number, to: number, key = KEY): string[] {
+  const text = Buffer.from(createCodeGenerator(key, pattern).generate(from, to)).toString('latin1');
   return Array.from({ length: to - from }, (_, i) => text.slice(i * pattern.length, (i + 1) * pattern.length));
 }
 

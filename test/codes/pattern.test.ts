@@ -51,6 +51,8 @@ describe('a pattern', () => {
     ['{ALPHA:1e1}', /count from 1 to 64/],
     ['{NUMERIC:4:4}', /count from 1 to 64/],
     ['{HEX:4}', /\{HEX:4\} is not known/],
+    ['AB-{FOO}', /^At character 4, \{FOO\} is not known in a pattern; known are \{RANDOM:n\}/],
+    ['AB-{ALPHA}', /^At character 4, \{ALPHA\} needs a count/],
     ['{UUID:4}', /not known/],
     ['{__proto__:4}', /not known/],
     ['##', /2 characters; a code has 3 to 64/],
@@ -65,6 +67,35 @@ describe('a pattern', () => {
       if (result.kind === 'patternError') assert.match(result.message, reason);
     });
   }
+});
+
+describe('reserved words', () => {
+  const WORDS = ['LOCK', 'CODE', 'RANDOM-CODES', 'UNLOCK', 'A12'];
+
+  const avoiding: [text: string, avoided: string[], keyspace: bigint][] = [
+    ['{ALPHA:4}', ['CODE', 'LOCK'], 26n ** 4n - 2n],
+    ['{RANDOM:4}', [], 32n ** 4n],
+    ['lo{ALPHA:2}', ['LOCK'], 26n ** 2n - 1n],
+    ['{ALPHA:6}-{ALPHA:5}', ['RANDOM-CODES'], 26n ** 11n - 1n],
+    ['{ALPHA:1}{NUMERIC:2}', ['A12'], 2600n - 1n],
+    [DEFAULT_PATTERN_TEXT, [], 2n ** 80n],
+  ];
+  for (const [text, avoided, keyspace] of avoiding) {
+    it(`that ${text} could make, ${avoided.join(', ') || 'none'}, take from its keyspace`, () => {
+      const pattern = parsePattern(text, WORDS);
+      if (pattern.kind === 'patternError') throw new Error(pattern.message);
+      assert.deepEqual(pattern.avoided, avoided);
+      assert.equal(pattern.keyspace, keyspace);
+      assert.ok(Math.abs(pattern.keyspaceBits - Math.log2(Number(keyspace))) < 1e-9);
+      assert.equal(pattern.canonical, parsed(text).canonical);
+    });
+  }
+
+  it('that are all that a pattern makes refuse it', () => {
+    const result = parsePattern('lock', WORDS);
+    assert.equal(result.kind, 'patternError');
+    assert.match(result.kind === 'patternError' ? result.message : '', /makes LOCK only/);
+  });
 });
 
 describe('{CHECK}', () => {

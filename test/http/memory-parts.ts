@@ -2,22 +2,27 @@
  * An `Engine` and a `Control` in memory, for tests of the HTTP layer alone: just enough rules that every route has a
  * success, and a way to make the next calls answer anything (`engine.next`, `control.fail`). The real rules are tested where they are.
  */
-import type {
-  Account,
-  CommandReply,
-  Control,
-  Engine,
-  HistoryEntry,
-  Job,
-  QueryReply,
-  QueryResult,
-  UploadReport,
-  Verification,
+import {
+  type Account,
+  type CommandReply,
+  type Control,
+  ControlError,
+  type Engine,
+  type HistoryEntry,
+  type Job,
+  type QueryReply,
+  type QueryResult,
+  type UploadReport,
+  type UploadShape,
+  type Verification,
 } from '../../src/actor/engine.js';
+import { type CodeParser, createCodeParser, UploadMalformed } from '../../src/codes/parse.js';
 import type { Book, BookCounts, BookSettings } from '../../src/domain/book.js';
 import type { CodeView, Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, asSeq, asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
 import type { Outcome, Refusal } from '../../src/domain/outcome.js';
+import { reservedWords } from '../../src/http/reserved-words.js';
+import { ROUTES } from '../../src/http/routes/table.js';
 
 export const SHARD_COUNT = 4;
 
@@ -34,10 +39,18 @@ export interface MemoryEngine extends Engine {
   readonly codes: Map<string, CodeView>;
 }
 
+export interface MemoryUpload {
+  readonly shape: UploadShape;
+  text: string;
+  /** What the parser made of it. */
+  readonly codes: string[];
+  state: 'open' | 'ended' | 'aborted';
+}
+
 export interface MemoryControl extends Control {
   /** Thrown by the next call. */
   fail: Error | null;
-  readonly uploads: { format: string; text: string; state: 'open' | 'ended' | 'aborted' }[];
+  readonly uploads: MemoryUpload[];
   readonly discarded: number[];
   readonly signIns: string[];
   /** Called before a sign-in goes on. */
@@ -301,6 +314,8 @@ export const SERVICE: Account = { id: 'a-service', email: 'service@service.com',
 export const USER: Account = { id: 'a-user', email: 'user@user.com', role: 'user' };
 const PASSWORD = 'Password1';
 
+const RESERVED = reservedWords(ROUTES);
+
 /** The one job there is. */
 export const JOB_ID = '01900000-0000-7000-8000-00000000000b';
 
@@ -329,6 +344,7 @@ export const VERIFICATION: Verification = {
 export function createMemoryControl(): MemoryControl {
   const jobs = new Map<string, Job>();
   const accounts = [ADMIN, SERVICE, USER];
+  const parsers = new Map<MemoryUpload, CodeParser>();
   let batches = 0;
 
   const check = (): void => {
@@ -370,25 +386,31 @@ export function createMemoryControl(): MemoryControl {
       }
       return entries;
     },
-    async uploadBegin(_bookId, format) {
+    async uploadBegin(_bookId, shape) {
       check();
-      return control.uploads.push({ format, text: '', state: 'open' }) - 1;
+      const codes: string[] = [];
+      const upload: MemoryUpload = { shape, text: '', codes, state: 'open' };
+      const take = (batch: readonly string[]): void => {
+        for (const code of batch) codes.push(code);
+      };
+      parsers.set(upload, createCodeParser(shape, RESERVED, take));
+      return control.uploads.push(upload) - 1;
     },
     async uploadChunk(uploadId, bytes) {
       check();
       const upload = control.uploads[uploadId];
-      if (upload !== undefined) upload.text += Buffer.from(bytes).toString();
+      if (upload === undefined) return;
+      upload.text += Buffer.from(bytes).toString();
+      parsing(() => parsers.get(upload)?.push(bytes));
     },
     async uploadEnd(uploadId) {
       check();
       const upload = control.uploads[uploadId];
-      if (upload === undefined) throw new Error('no such upload');
+      const parser = upload === undefined ? undefined : parsers.get(upload);
+      if (upload === undefined || parser === undefined) throw new Error('no such upload');
+      const { received, invalid, errors, column } = parsing(() => parser.end());
       upload.state = 'ended';
-      const lines =
-        upload.format === 'json'
-          ? (JSON.parse(upload.text) as { codes: string[] }).codes
-          : upload.text.split('\n').filter((line) => line !== '' && line !== 'code');
-      return report(lines.length);
+      return { ...report(upload.codes.length), received, invalid, errors, column };
     },
     async uploadAbort(uploadId) {
       const upload = control.uploads[uploadId];
@@ -429,9 +451,22 @@ export function createMemoryControl(): MemoryControl {
 
   function report(received: number): UploadReport {
     batches++;
-    return { received, duplicates: 0, invalid: 0, errors: [], batchId: batches, size: received, count: received };
+    const counts = { received, size: received, count: received, duplicates: 0, invalid: 0 };
+    return { ...counts, errors: [], column: null, batchId: batches };
   }
   return control;
+}
+
+/** What the real parser does, with its failures as the main thread hands them on. */
+function parsing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof UploadMalformed)) throw error;
+    const { fault, message } = error;
+    if (fault.kind === 'badField') throw new ControlError('invalidField', fault.reason, fault.path);
+    throw new ControlError(fault.kind === 'notJson' ? 'malformed' : 'invalid', message);
+  }
 }
 
 function entry(shard: ShardId, code: string, seq: number): HistoryEntry {

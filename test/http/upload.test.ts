@@ -27,6 +27,17 @@ beforeEach(() => {
 const upload = (type: string, body: string, to = path): Promise<Answer> =>
   served.call('POST', to, { as: ADMIN, headers: { 'content-type': type }, body });
 
+async function chunked(type: string, body: string, to = path): Promise<Answer> {
+  const head = `POST ${to} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\nContent-Type: ${type}\r\n`;
+  const chunks = Array.from(body, (character) => `1\r\n${character}\r\n`).join('');
+  const answer = await served.raw(
+    `${head}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunks}0\r\n\r\n`,
+    '}',
+  );
+  const [, status = '0', text = ''] = /^HTTP\/1\.1 (\d+).*?\r\n\r\n(.*)$/s.exec(answer) ?? [];
+  return { status: Number(status), headers: new Headers(), text, json: JSON.parse(text) as Answer['json'] };
+}
+
 const headOf = async (length: string): Promise<string> =>
   `POST ${path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\nContent-Type: text/csv\r\n${length}\r\n\r\n`;
 
@@ -34,17 +45,31 @@ const headOf = async (length: string): Promise<string> =>
 const LIBRARY_TIMEOUT_MS_MAX = 15_000;
 
 describe('an upload', () => {
-  for (const [type, format, body] of [
-    ['application/json', 'json', '{"codes":["AAA","BBB"]}'],
-    ['text/csv', 'csv', 'code\nAAA\nBBB\n'],
-    ['text/csv; charset=utf-8; header=present', 'csv', 'code\nAAA\nBBB\n'],
-    ['application/x-ndjson', 'ndjson', '"AAA"\n"BBB"\n'],
+  for (const [type, shape, body, column] of [
+    ['application/json', { format: 'json' }, '{"codes":["AAA","BBB"]}', {}],
+    ['text/csv', { format: 'csv' }, 'code\nAAA\nBBB\n', { column: { number: 1, name: 'code' } }],
+    [
+      'text/csv; charset=utf-8; header=present',
+      { format: 'csv', header: 'present' },
+      'serial\nAAA\nBBB\n',
+      { column: { number: 1, name: 'serial' } },
+    ],
+    [
+      'text/csv; header="absent"',
+      { format: 'csv', header: 'absent' },
+      'AAA\nBBB\n',
+      { column: { number: 1, name: null } },
+    ],
+    ['application/x-ndjson', { format: 'ndjson' }, '"AAA"\n"BBB"\n', {}],
+    ['application/x-ndjson', { format: 'ndjson' }, '{"Code":"AAA"}\n"BBB"', { column: { number: null, name: 'Code' } }],
   ] as const) {
-    it(`as ${type} is staged and made live`, async () => {
+    it(`as ${type}, ${JSON.stringify(body)}, is staged and made live`, async () => {
       const answer = await upload(type, body);
       assert.equal(answer.status, 200, answer.text);
-      assert.deepEqual(answer.json, { received: 2, added: 2, duplicates: 0, invalid: 0, errors: [] });
-      assert.deepEqual(served.control.uploads, [{ format, text: body, state: 'ended' }]);
+      assert.deepEqual(answer.json, { received: 2, added: 2, duplicates: 0, invalid: 0, errors: [], ...column });
+      const plain = { column: null, header: null, skip: 0 };
+      const codes = ['AAA', 'BBB'];
+      assert.deepEqual(served.control.uploads, [{ shape: { ...plain, ...shape }, text: body, codes, state: 'ended' }]);
       assert.match(answer.headers.get('commit-seq') ?? '', /^\d+-\d+$/);
     });
   }
@@ -68,13 +93,106 @@ describe('an upload', () => {
     await eventually(() => served.control.uploads[0]?.state === 'aborted', 'the abort');
   });
 
-  it('of small JSON that is wrong says what is', async () => {
-    assert.equal((await upload('application/json', '{')).json['type'], '/problems/malformed-request');
-    const unknown = await upload('application/json', '{"codes":["AAA"],"more":1}');
-    assert.deepEqual(unknown.json['errors'], [{ path: 'more', message: 'Unknown field' }]);
-    assert.equal((await upload('application/json', '{"codes":[1]}')).status, 400);
-    assert.equal((await upload('application/json', '{"codes":[]}')).status, 400);
+  /** As it is, too large to be read at once, and in chunks. */
+  const framings: [name: string, send: (type: string, body: string, to?: string) => Promise<Answer>][] = [
+    ['whole', upload],
+    ['large', (type, body, to) => upload(type, `${body}${'\n'.repeat(70_000)}`, to)],
+    ['in chunks', chunked],
+  ];
+  for (const [name, send] of framings) {
+    it(`of JSON, ${name}, has one outcome: what is wrong with a code counts, what is wrong with the body is refused`, async () => {
+      const mixed = await send('application/json', '{"codes":["XQZ-5",7]}');
+      assert.deepEqual(mixed.json, {
+        received: 2,
+        added: 1,
+        duplicates: 0,
+        invalid: 1,
+        errors: [{ line: 2, message: 'the code is not a string' }],
+      });
+      served.control.uploads.length = 0;
+      const malformed = await send('application/json', '{');
+      assert.deepEqual([malformed.status, malformed.json['type']], [400, '/problems/malformed-request']);
+      const unknown = await send('application/json', '{"codes":["AAA"],"more":1}');
+      assert.deepEqual([unknown.status, unknown.json['type']], [400, '/problems/validation']);
+      assert.deepEqual(unknown.json['errors'], [{ path: 'more', message: 'Unknown field' }]);
+      for (const body of ['{"codes":[]}', '{"codes":"AAA"}', '{}', '["AAA"]', 'null']) {
+        const answer = await send('application/json', body);
+        assert.deepEqual([answer.status, answer.json['type']], [400, '/problems/validation'], body);
+      }
+      assert.ok(served.control.uploads.every(({ state, codes }) => state === 'aborted' && codes.length === 0));
+    });
+
+    it(`of CSV, ${name}, without a column that can be told is refused as a whole`, async () => {
+      const answer = await send('text/csv', 'coupon;enddate\nXQZ-2;x\n');
+      assert.deepEqual([answer.status, answer.json['type']], [422, '/problems/not-possible']);
+      assert.match(String(answer.json['detail']), /"coupon", "enddate".*\?column=.*\?header=/);
+      assert.ok(served.control.uploads.every(({ state, codes }) => state === 'aborted' && codes.length === 0));
+      const told = await send('text/csv', 'coupon;enddate\nXQZ-2;x\n', `${path}?column=coupon`);
+      assert.deepEqual(told.json['column'], { number: 1, name: 'coupon' });
+      assert.deepEqual(served.control.uploads.at(-1)?.codes, ['XQZ-2']);
+    });
+  }
+
+  it('is read as its query says', async () => {
+    const body = 'Made for Ada\nowner;serial\nada;XQZ-1\n';
+    const answer = await upload('text/csv', body, `${path}?skip=1&column=2&header=present`);
+    assert.deepEqual(answer.json['column'], { number: 2, name: 'serial' });
+    const { shape, codes } = served.control.uploads[0] ?? {};
+    assert.deepEqual(shape, { format: 'csv', column: '2', header: 'present', skip: 1 });
+    assert.deepEqual(codes, ['XQZ-1']);
+    const field = await upload('application/x-ndjson', '{"x":"no!","Voucher":"XQZ-2"}\n', `${path}?column=voucher`);
+    assert.deepEqual(field.json['column'], { number: null, name: 'Voucher' });
+    assert.deepEqual(served.control.uploads[1]?.codes, ['XQZ-2']);
+  });
+
+  it('with a query that means nothing for its format, or that is none, is refused', async () => {
+    for (const [type, query, name] of [
+      ['application/json', 'column=x', 'column'],
+      ['application/json', 'skip=1', 'skip'],
+      ['application/x-ndjson', 'header=present', 'header'],
+      ['text/csv', 'header=maybe', 'header'],
+      ['text/csv', 'skip=101', 'skip'],
+      ['text/csv', 'skip=-1', 'skip'],
+      ['text/csv', 'column=', 'column'],
+      ['text/csv', 'delimiter=;', 'delimiter'],
+    ] as const) {
+      const answer = await upload(type, 'code\nAAA\n', `${path}?${query}`);
+      assert.deepEqual([answer.status, answer.json['type']], [400, '/problems/validation'], query);
+      assert.equal((answer.json['errors'] as { path: string }[])[0]?.path, name);
+    }
     assert.deepEqual(served.control.uploads, []);
+  });
+
+  it('with the same idempotency key, read in another way, is another request', async () => {
+    const send = (query: string): Promise<Answer> => {
+      const headers = { 'content-type': 'text/csv', 'idempotency-key': 'columns' };
+      return served.call('POST', `${path}${query}`, { as: ADMIN, headers, body: 'x,y\nAAA,BBB\n' });
+    };
+    assert.equal((await send('?column=x')).status, 200);
+    const again = await send('?column=x');
+    assert.deepEqual([again.status, again.headers.get('idempotency-replayed')], [200, 'true']);
+    assert.equal((await send('?column=y')).status, 422);
+  });
+
+  it('in an encoding or a charset that is not read is 415, and nothing of it is staged', async () => {
+    for (const headers of [
+      { 'content-encoding': 'gzip' },
+      { 'content-encoding': 'identity, br' },
+      { 'content-type': 'text/csv; charset=utf-16le' },
+      { 'content-type': 'text/csv; header=present; charset="ISO-8859-1"' },
+      { 'content-type': 'application/x-ndjson; charset=latin1' },
+      { 'content-type': 'application/json; charset=utf-16' },
+    ]) {
+      const sent = { 'content-type': 'text/csv', ...headers };
+      const answer = await served.call('POST', path, { as: ADMIN, headers: sent, body: 'code\nAAA\n' });
+      assert.deepEqual([answer.status, answer.json['type']], [415, '/problems/unsupported-media-type']);
+    }
+    assert.deepEqual(served.control.uploads, []);
+    for (const charset of ['utf-8', 'UTF8', '"us-ascii"']) {
+      assert.equal((await upload(`text/csv; charset=${charset}`, 'code\nAAA\n')).status, 200, charset);
+    }
+    const headers = { 'content-type': 'text/csv', 'content-encoding': 'Identity' };
+    assert.equal((await served.call('POST', path, { as: ADMIN, headers, body: 'code\nAAA\n' })).status, 200);
   });
 
   it('of another type is refused', async () => {
@@ -272,6 +390,13 @@ describe('a body stream', () => {
 });
 
 describe('an export', () => {
+  /** `Response.text` would take a byte order mark away. */
+  const bytesOf = async (to: string): Promise<string> => {
+    const headers = { authorization: `Bearer ${await served.tokenOf(ADMIN)}` };
+    const response = await fetch(`http://127.0.0.1:${served.server.port}${to}`, { headers });
+    return Buffer.from(await response.arrayBuffer()).toString();
+  };
+
   const exportPath = (): string => `/api/v1/coupon-books/${bookId}/codes.csv`;
 
   it('has a header, and every field as CSV wants it', async () => {
@@ -297,9 +422,44 @@ describe('an export', () => {
     );
   });
 
+  it('for a spreadsheet has no cell that is a formula there, and begins with a byte order mark', async () => {
+    served.engine.codes.clear();
+    const cells: [userId: string, cell: string][] = [
+      ['=1+1', "'=1+1"],
+      ['+1', "'+1"],
+      ['-1', "'-1"],
+      ['@SUM(A1)', "'@SUM(A1)"],
+      ['\t=1', "'\t'=1"],
+      ['\r=1', `"'\r'=1"`],
+      [' =1', "' =1"],
+      ['＝1', "'＝1"],
+      ['x;=1', "x;'=1"],
+      ['a"=1', `"a""'=1"`],
+      ['a,-1', `"a,'-1"`],
+      ['a-1=2', 'a-1=2'],
+      ['Smith, "Al"', '"Smith, ""Al"""'],
+    ];
+    cells.forEach(([userId], i) => {
+      const code = `${'-_A'.charAt(i % 3)}451-${i}`;
+      served.engine.codes.set(code, {
+        ...{ code, bookId: asBookId(bookId), status: 'assigned', userId, assignedMs: null, lockId: null },
+        ...{ lockedUntilMs: null, redemptionCount: 0, redeemedMs: null, remaining: 1, lastSeq: asSeq(1) },
+      });
+    });
+    const [plain, spreadsheet] = await Promise.all(
+      ['', '?for=spreadsheet'].map((query) => bytesOf(`${exportPath()}${query}`)),
+    );
+    const head = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\n';
+    const rows = cells.map(([, cell], i) => `${["'-", '_', 'A'][i % 3]}451-${i},assigned,${cell},,,0,\r\n`);
+    assert.equal(spreadsheet, `\ufeff${head}${rows.join('')}`);
+    assert.ok(plain?.startsWith(`${head}-451-0,assigned,=1+1,,,0,\r\n`));
+    const answer = await served.call('GET', `${exportPath()}?for=excel`, { as: ADMIN });
+    assert.equal((answer.json['errors'] as { path: string }[])[0]?.path, 'for');
+  });
+
   it('of many pages is whole, also for a client that reads slowly', async () => {
     served.engine.codes.clear();
-    await upload('text/csv', `code\n${Array.from({ length: 30_000 }, (_, i) => `C${i}`).join('\n')}\n`);
+    await upload('text/csv', `code\n${Array.from({ length: 30_000 }, (_, i) => `C-${i}`).join('\n')}\n`);
     const fast = await served.call('GET', exportPath(), { as: ADMIN });
     assert.equal(fast.text.split('\r\n').length, 30_002);
     const socket = await served.open();

@@ -183,7 +183,14 @@ describe('a streamed upload', () => {
     assert.equal(status, 200);
     assert.deepEqual(
       { ...body, errors: (body['errors'] as { line: number }[]).map(({ line }) => line) },
-      { received: 52_001, added: 50_000, duplicates: 2_000, invalid: 1, errors: [51_002] },
+      {
+        received: 52_001,
+        added: 50_000,
+        duplicates: 2_000,
+        invalid: 1,
+        errors: [51_002],
+        column: { number: 1, name: 'code' },
+      },
     );
     assert.equal(await totalOf(bookId), 50_000);
   });

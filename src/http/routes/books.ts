@@ -5,7 +5,8 @@ import type { StagedBatch } from '../../domain/command.js';
 import { asBookId, asShardId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
 import { versionsOf } from '../if-match.js';
-import { readCursor, sendPage } from '../paging.js';
+import { listOf, readCursor, sendPage } from '../paging.js';
+import { isPatternUsable } from '../pattern-check.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { commitBatch, stageCodes } from '../staging.js';
@@ -37,6 +38,7 @@ const createBook = route({
   },
   problems: ['already-exists', 'book-invalid', 'not-possible', 'too-many-uploads'],
   handle(x, { initialCodes, ...input }) {
+    if (!isPatternUsable(x, input.codePattern) || !areCodesFree(x, initialCodes)) return;
     const bookId = x.services.engine.newBookId(x.idempotencyScope());
     const settings = settingsOf(input);
     if (initialCodes === undefined) {
@@ -47,6 +49,19 @@ const createBook = route({
   },
 });
 
+/** False for codes that are words of the API's paths, which is answered then. */
+function areCodesFree(x: Exchange, codes: readonly string[] = []): boolean {
+  const taken = codes.flatMap((code, index) => (x.services.reserved.includes(code) ? [{ code, index }] : []));
+  if (taken.length === 0) return true;
+  x.invalid(
+    taken.map(({ code, index }) => ({
+      path: `initialCodes.${index}`,
+      message: `${code} is a word of the API's paths under /coupons/, and reserved`,
+    })),
+  );
+  return false;
+}
+
 async function createWithCodes(
   x: Exchange,
   bookId: BookId,
@@ -54,7 +69,7 @@ async function createWithCodes(
   initialCodes: readonly string[],
 ): Promise<void> {
   const origin = x.origin();
-  const staged = await stageCodes(x.services.control, bookId, 'json', JSON.stringify({ codes: initialCodes }));
+  const staged = await stageCodes(x.services.control, bookId, initialCodes);
   const { batchId, size, count } = staged;
   const codes: StagedBatch = { batchId, size, count, report: {} };
   await commitBatch(x, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>
@@ -101,8 +116,6 @@ function patchOf({ startDate, endDate, lockTtlSeconds, ...same }: schemas.BookPa
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<BookSettings>;
 }
 
-const BOOKS = 'books';
-
 const listBooks = route({
   id: 'listBooks',
   method: 'GET',
@@ -114,10 +127,11 @@ const listBooks = route({
   answers: { 200: { description: 'A page of books', schema: schemas.booksOut } },
   problems: ['bad-cursor'],
   handle(x, _body, { limit, cursor, isActive = null, name = null }) {
-    const position = readCursor(x, cursor, BOOKS, ['string']);
+    const list = listOf('books', isActive, name);
+    const position = readCursor(x, cursor, list, ['string']);
     if (position === undefined) return;
     const afterId = position === null ? null : String(position[0]);
-    x.run(() => sendBooks(x, { limit, afterId, isActive, name }));
+    x.run(() => sendBooks(x, list, { limit, afterId, isActive, name }));
   },
 });
 
@@ -129,7 +143,7 @@ interface BooksAsked {
 }
 
 /** Every shard has books in id order; the page is the first ones of all. One more than asked for tells whether there are more. */
-async function sendBooks(x: Exchange, { limit, ...filter }: BooksAsked): Promise<void> {
+async function sendBooks(x: Exchange, list: string, { limit, ...filter }: BooksAsked): Promise<void> {
   const { shardCount } = x.services.engine;
   const replies = await Promise.all(
     Array.from({ length: shardCount }, (_, shard) =>
@@ -145,7 +159,7 @@ async function sendBooks(x: Exchange, { limit, ...filter }: BooksAsked): Promise
   views.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
   const shown = views.slice(0, limit);
   const last = views.length > limit ? shown.at(-1) : undefined;
-  sendPage(x, shown.map(bookJson), BOOKS, last === undefined ? null : [last.book.id]);
+  sendPage(x, shown.map(bookJson), list, last === undefined ? null : [last.book.id]);
 }
 
 const getBook = route({
@@ -182,6 +196,7 @@ const updateBook = route({
   answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch'],
   handle(x, body) {
+    if (!isPatternUsable(x, body.codePattern)) return;
     const bookId = asBookId(x.param(0));
     const ifVersion = versionsOf(x.ifMatch);
     x.command({ kind: 'updateBook', bookId, patch: patchOf(body), ifVersion }, (x, done) => {

@@ -1,12 +1,13 @@
 /** The codes of a book: made, brought in, listed, taken out. Section 4 of the contract. */
-import type { Done, UploadFormat } from '../../actor/engine.js';
+import type { Done, UploadFormat, UploadReport, UploadShape } from '../../actor/engine.js';
 import type { Origin, StagedBatch } from '../../domain/command.js';
 import { asBookId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
 import { exportCodes } from '../export-csv.js';
 import { guessOdds } from '../guess-odds.js';
-import { mediaTypeOf } from '../json-body.js';
-import { readCursor, sendPage } from '../paging.js';
+import { isReadableCharset, mediaTypeOf, parameterOf } from '../json-body.js';
+import { listOf, readCursor, sendPage } from '../paging.js';
+import { isPatternUsable } from '../pattern-check.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { commitBatch, stageCodes } from '../staging.js';
@@ -49,6 +50,7 @@ const generate = route({
 
 /** Answers for both the path and its alias. */
 export function generateInto(x: Exchange, bookId: BookId, quantity: number, pattern: string | null): void {
+  if (!isPatternUsable(x, pattern)) return;
   x.run(async () => {
     const bookPattern = await patternOfOpenBook(x, bookId);
     if (bookPattern === undefined) return;
@@ -112,10 +114,12 @@ const upload = route({
   tag: TAG,
   summary: 'Bring in codes',
   description:
-    'JSON up to 8 MiB; CSV and NDJSON of any size, streamed. All that are valid and new go in, or, if the stream breaks, none.',
+    'JSON up to 8 MiB; CSV and NDJSON of any size, streamed. All that are valid and new go in, or, if the stream breaks, none. ' +
+    'A CSV file with several columns needs one named `code`, or `column`. A file whose columns or header are not clear is refused as a whole, with what was seen.',
   access: SERVERS,
   change: true,
   params: { id: schemas.bookId },
+  query: schemas.uploadQuery,
   body: {
     streamed: true,
     types: {
@@ -127,25 +131,55 @@ const upload = route({
   deadlineMs: UPLOAD_SILENCE_MS,
   answers: { 200: { description: 'What became of them', schema: schemas.uploadedOut } },
   problems: [...STAGING_PROBLEMS, 'validation', 'malformed-request', 'unsupported-media-type'],
-  handle(x) {
-    const format = FORMATS[mediaTypeOf(x.contentType)];
-    if (format === undefined) {
-      return x.problem('unsupported-media-type', 'Codes come as application/json, text/csv or application/x-ndjson.');
-    }
+  handle(x, _body, query) {
+    const shape = shapeOf(x, query);
+    if (shape === null) return;
     const bookId = asBookId(x.param(0));
     x.run(async () => {
       if ((await patternOfOpenBook(x, bookId)) === undefined) return;
-      const uploaded = await uploadBody(x, bookId, format);
+      const uploaded = await uploadBody(x, bookId, shape);
       if (uploaded !== null) await addUploaded(x, bookId, uploaded.report, x.originOf(uploaded.fingerprint));
     });
   },
 });
 
+/** How the body is to be read. Null when it can't be, which is answered then. */
+function shapeOf(x: Exchange, { column, header, skip }: schemas.UploadQuery): UploadShape | null {
+  const format = FORMATS[mediaTypeOf(x.contentType)];
+  if (format === undefined) {
+    x.problem('unsupported-media-type', 'Codes come as application/json, text/csv or application/x-ndjson.');
+    return null;
+  }
+  if (!isReadableCharset(x.contentType)) {
+    x.problem(
+      'unsupported-media-type',
+      'Codes come in UTF-8 (charset=utf-8); save the file as UTF-8 and send it again.',
+    );
+    return null;
+  }
+  const misplaced = [
+    ...(format === 'json' && column !== undefined ? ['column'] : []),
+    ...(format !== 'csv' && header !== undefined ? ['header'] : []),
+    ...(format !== 'csv' && skip > 0 ? ['skip'] : []),
+  ];
+  if (misplaced.length > 0) {
+    x.invalid(misplaced.map((path) => ({ path, message: `Means nothing for ${format}` })));
+    return null;
+  }
+  return { format, column: column ?? null, header: header ?? headerOfType(x.contentType), skip };
+}
+
+/** `text/csv; header=absent` is how RFC 4180 says it. */
+function headerOfType(contentType: string): UploadShape['header'] {
+  const header = parameterOf(contentType, 'header');
+  return header === 'present' || header === 'absent' ? header : null;
+}
+
 /** Codes that came in a body of the ordinary size. */
-export function addCodes(x: Exchange, bookId: BookId, codes: readonly string[]): void {
+export function addCodes(x: Exchange, bookId: BookId, codes: readonly unknown[]): void {
   x.run(async () => {
     if ((await patternOfOpenBook(x, bookId)) === undefined) return;
-    const report = await stageCodes(x.services.control, bookId, 'json', JSON.stringify({ codes }));
+    const report = await stageCodes(x.services.control, bookId, codes);
     await addUploaded(x, bookId, report, x.origin());
   });
 }
@@ -153,17 +187,16 @@ export function addCodes(x: Exchange, bookId: BookId, codes: readonly string[]):
 function addUploaded(
   x: Exchange,
   bookId: BookId,
-  { batchId, size, count, received, duplicates, invalid, errors }: Awaited<ReturnType<typeof stageCodes>>,
+  { batchId, size, count, received, duplicates, invalid, errors, column }: UploadReport,
   origin: ReturnType<Exchange['origin']>,
 ): Promise<void> {
-  const report = { received, added: count, duplicates, invalid, errors };
+  const counts = { received, added: count, duplicates, invalid, errors };
+  const report = column === null ? counts : { ...counts, column };
   const command = { kind: 'addCodes', bookId, codes: { batchId, size, count, report } } as const;
   return commitBatch(x, batchId, command, origin, (done) => {
     x.changed(200, JSON.stringify(expectOutcome(done, 'codesAdded').report), done);
   });
 }
-
-const CODES = 'codes';
 
 const listCodes = route({
   id: 'listCodes',
@@ -178,13 +211,14 @@ const listCodes = route({
   answers: { 200: { description: 'A page of codes', schema: schemas.codesOut } },
   problems: ['book-not-found', 'bad-cursor'],
   handle(x, _body, { limit, cursor, status = null }) {
-    const position = readCursor(x, cursor, CODES, ['index']);
+    const list = listOf('codes', x.param(0), status);
+    const position = readCursor(x, cursor, list, ['index']);
     if (position === undefined) return;
     const afterIndex = position === null ? -1 : Number(position[0]);
     x.query({ kind: 'listCodes', bookId: asBookId(x.param(0)), status, afterIndex, limit }, (x, result) => {
       if (result.kind !== 'codes') throw new Error(`a ${result.kind} for codes`);
       const { items, nextIndex } = result.page;
-      sendPage(x, items.map(codeJson), CODES, nextIndex === null ? null : [nextIndex]);
+      sendPage(x, items.map(codeJson), list, nextIndex === null ? null : [nextIndex]);
     });
   },
 });
@@ -195,14 +229,16 @@ const exportCsv = route({
   path: '/api/v1/coupon-books/{id}/codes.csv',
   tag: TAG,
   summary: 'All codes of a book as CSV, streamed',
+  description:
+    'A file that people open in Excel, LibreOffice or Google Sheets is best asked for with `for=spreadsheet`: user ids are text of strangers, and a cell that begins with = is a formula there.',
   access: SERVERS,
   params: { id: schemas.bookId },
   query: schemas.exportQuery,
   deadlineMs: STAGING_DEADLINE_MS,
   answers: { 200: { description: 'The file', schema: schemas.csvOut, type: 'text/csv' } },
   problems: ['book-not-found'],
-  handle(x, _body, { status = null }) {
-    x.run(() => exportCodes(x, asBookId(x.param(0)), status));
+  handle(x, _body, { status = null, for: reader }) {
+    x.run(() => exportCodes(x, asBookId(x.param(0)), status, reader ?? 'program'));
   },
 });
 

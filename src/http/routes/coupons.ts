@@ -3,7 +3,7 @@ import type { QueryReply } from '../../actor/engine.js';
 import type { CodeView } from '../../domain/command.js';
 import { asBookId, asSeq } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
-import { readCursor, sendPage } from '../paging.js';
+import { listOf, readCursor, sendPage } from '../paging.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { collectUserCodes } from '../user-codes.js';
@@ -189,8 +189,6 @@ const getCode = route({
   },
 });
 
-const HISTORY = 'history';
-
 const history = route({
   id: 'getCodeHistory',
   method: 'GET',
@@ -203,13 +201,14 @@ const history = route({
   answers: { 200: { description: 'A page of entries, newest first', schema: schemas.historyOut } },
   problems: ['code-not-found', 'bad-cursor'],
   handle(x, _body, { limit, cursor }) {
-    const position = readCursor(x, cursor, HISTORY, ['index']);
+    const list = listOf('history', x.param(0));
+    const position = readCursor(x, cursor, list, ['index']);
     if (position === undefined) return;
-    x.run(() => sendHistory(x, limit, position === null ? null : Number(position[0])));
+    x.run(() => sendHistory(x, list, limit, position === null ? null : Number(position[0])));
   },
 });
 
-async function sendHistory(x: Exchange, limit: number, before: number | null): Promise<void> {
+async function sendHistory(x: Exchange, list: string, limit: number, before: number | null): Promise<void> {
   const reply = await x.askQuery({ kind: 'getCode', code: x.param(0) }, null);
   if (reply.kind !== 'result') return x.refuse(reply);
   const { code, lastSeq } = codeOf(reply);
@@ -218,15 +217,13 @@ async function sendHistory(x: Exchange, limit: number, before: number | null): P
   const entries = await x.services.control.history(reply.shard, code, lastSeq, beforeSeq, limit + 1);
   const shown = entries.slice(0, limit);
   const last = entries.length > limit ? shown.at(-1) : undefined;
-  sendPage(x, shown.map(historyJson), HISTORY, last === undefined ? null : [last.seq]);
+  sendPage(x, shown.map(historyJson), list, last === undefined ? null : [last.seq]);
 }
 
 function codeOf(reply: Extract<QueryReply, { readonly kind: 'result' }>): CodeView {
   if (reply.result.kind !== 'code') throw new Error(`a ${reply.result.kind} for a code`);
   return reply.result.code;
 }
-
-const USER_CODES = 'userCodes';
 
 const userCodes = route({
   id: 'listUserCodes',
@@ -242,7 +239,8 @@ const userCodes = route({
   answers: { 200: { description: 'A page of codes', schema: schemas.codesOut } },
   problems: ['bad-cursor'],
   handle(x, _body, { limit, cursor, couponBookId, status = null }) {
-    const position = readCursor(x, cursor, USER_CODES, ['index', 'index']);
+    const list = listOf('userCodes', x.param(0), couponBookId ?? null, status);
+    const position = readCursor(x, cursor, list, ['index', 'index']);
     if (position === undefined) return;
     const [shard, index] = position ?? [0, 0];
     const start = { shard: Number(shard), afterIndex: Number(index) - 1 };
@@ -252,7 +250,7 @@ const userCodes = route({
       if ('kind' in page) return x.refuse(page);
       // The cursor holds the index plus one, so that it is never negative.
       const next = page.next === null ? null : [page.next.shard, page.next.afterIndex + 1];
-      sendPage(x, page.items.map(codeJson), USER_CODES, next);
+      sendPage(x, page.items.map(codeJson), list, next);
     });
   },
 });

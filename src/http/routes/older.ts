@@ -30,7 +30,7 @@ const ALIASES: readonly (readonly [id: string, Method, path: string, of: string]
 
 const withBookInBody = [
   route({
-    ...specOf('uploadCodes'),
+    ...withoutQuery(specOf('uploadCodes')),
     id: 'olderCodes',
     replacedBy: 'uploadCodes',
     path: '/coupons/codes',
@@ -59,6 +59,11 @@ export const olderRoutes: readonly RouteSpec<unknown, unknown>[] = [
   }),
   ...withBookInBody,
 ];
+
+/** The body is read here, so there is nothing to say of how. */
+function withoutQuery({ query: _, ...spec }: RouteSpec<unknown, unknown>): RouteSpec<unknown, unknown> {
+  return spec;
+}
 
 function specOf(id: string): RouteSpec<unknown, unknown> {
   const all = [...bookRoutes, ...codeRoutes, ...couponRoutes, ...userRoutes];

@@ -1,0 +1,137 @@
+/**
+ * What becomes a code, through the real server: files as people have them, and words that are none.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { ADMIN, type Api, connect } from '../support/api.js';
+import { type Server, startServer, temporaryDirectory } from '../support/server.js';
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let server: Server;
+let api: Api;
+let token: string;
+
+before(async () => {
+  directory = await temporaryDirectory();
+  server = await startServer(join(directory.path, 'data'));
+  api = await connect(server.url);
+  token = (await api.call('POST', '/auth/token', ADMIN)).body.accessToken;
+});
+
+after(async () => {
+  api.close();
+  await server.stop();
+  await directory.remove();
+});
+
+async function newBook(settings: object = {}): Promise<string> {
+  const { status, body } = await api.call('POST', '/coupon-books', { name: 'codes', ...settings });
+  assert.equal(status, 201);
+  return body.id;
+}
+
+async function codesOf(bookId: string): Promise<string[]> {
+  const { body } = await api.call('GET', `/coupon-books/${bookId}/codes?limit=1000`);
+  return (body.items as { code: string }[]).map(({ code }) => code);
+}
+
+async function upload(bookId: string, file: string | Buffer, query = '', type = 'text/csv') {
+  const response = await fetch(`${server.url}/api/v1/coupon-books/${bookId}/codes${query}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': type },
+    body: file,
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+describe('a file', () => {
+  it('with sep= adds the codes of its column and nothing else', async () => {
+    const bookId = await newBook();
+    const { status, body } = await upload(bookId, 'sep=;\nowner;code\nada;XQZ-1\n');
+    assert.deepEqual([status, body['added'], body['column']], [200, 1, { number: 2, name: 'code' }]);
+    assert.deepEqual(await codesOf(bookId), ['XQZ-1']);
+  });
+
+  it('that does not say which column has the codes adds nothing, and says what was seen', async () => {
+    const bookId = await newBook();
+    for (const [file, says] of [
+      ['coupon;enddate\nXQZ-2;x\n', /"coupon", "enddate".*\?column=/],
+      ['Summer codes\n\nowner;code\nada;XQZ-2\n', /"Summer codes".*\?skip=2/],
+      [Buffer.from('\ufeffowner\tcode\r\nada\tXQZ-2\r\n', 'utf16le'), /UTF-16/],
+    ] as const) {
+      const { status, body } = await upload(bookId, typeof file === 'string' ? file : Buffer.from(file));
+      assert.equal(status, 422);
+      assert.match(String(body['detail']), says);
+    }
+    assert.deepEqual(await codesOf(bookId), []);
+    const told = await upload(bookId, 'Summer codes\n\nowner;code\nada;XQZ-2\n', '?skip=2');
+    assert.deepEqual([told.status, await codesOf(bookId)], [200, ['XQZ-2']]);
+  });
+
+  it('with stray quotes spoils no more than the cell they are in', async () => {
+    const bookId = await newBook();
+    const { body } = await upload(bookId, 'code,note\nXQZ-3,"5" pipe"\nXQZ-4,ok\n');
+    assert.deepEqual([body['added'], body['invalid']], [2, 0]);
+    assert.deepEqual((await codesOf(bookId)).sort(), ['XQZ-3', 'XQZ-4']);
+  });
+
+  it('of JSON is refused by its field however large it is', async () => {
+    const bookId = await newBook();
+    for (const padding of ['', ' '.repeat(70_000)]) {
+      const { status, body } = await upload(bookId, `{"codes":["XQZ-5"],"more":1}${padding}`, '', 'application/json');
+      assert.deepEqual([status, body['errors']], [400, [{ path: 'more', message: 'Unknown field' }]]);
+    }
+    assert.deepEqual(await codesOf(bookId), []);
+  });
+});
+
+describe('a reserved word', () => {
+  it('is invalid in an upload, and no initial code', async () => {
+    const bookId = await newBook();
+    const { body } = await upload(bookId, 'code\nLOCK\nabc1\nAssign\n');
+    assert.deepEqual([body['added'], body['invalid']], [1, 2]);
+    assert.deepEqual(await codesOf(bookId), ['ABC1']);
+    const { status } = await api.call('POST', '/coupon-books', { name: 'no', initialCodes: ['abc2', 'lock'] });
+    assert.equal(status, 400);
+    assert.equal((await api.call('GET', '/coupons/code/abc2')).status, 404);
+  });
+
+  it('is never generated, and all else that the pattern can make is', async () => {
+    const bookId = await newBook({ codePattern: 'loc{ALPHA:1}' });
+    const tooMany = await api.call('POST', `/coupon-books/${bookId}/generate`, { quantity: 26 });
+    assert.equal(tooMany.status, 422);
+    assert.match(tooMany.body.detail, /25 possibilities/);
+    const all = await api.call('POST', `/coupon-books/${bookId}/generate`, { quantity: 25 });
+    assert.deepEqual([all.status, all.body.generatedCodes, all.body.keyspace], [201, 25, '25']);
+    const expected = [...'ABCDEFGHIJLMNOPQRSTUVWXYZ'].map((letter) => `LOC${letter}`);
+    assert.deepEqual((await codesOf(bookId)).sort(), expected);
+  });
+
+  it('is never generated by a job either, which makes as many codes as it was asked for', async () => {
+    const bookId = await newBook({ codePattern: 'C{ALPHA:3}' });
+    // Of 26^3 codes, CODE is none.
+    const asked = await api.call('POST', `/coupon-books/${bookId}/generate`, { quantity: 26 ** 3 - 1 });
+    assert.equal(asked.status, 202);
+    for (;;) {
+      const { body } = await api.call('GET', `/jobs/${asked.body.jobId}`);
+      if (body.status === 'processing') continue;
+      assert.deepEqual([body.status, body.result.generatedCodes, body.result.keyspace], ['completed', 17_575, '17575']);
+      break;
+    }
+    assert.equal((await api.call('GET', `/coupon-books/${bookId}`)).body.counts.total, 17_575);
+    assert.equal((await api.call('GET', '/coupons/code/CODE')).status, 404);
+    assert.equal((await api.call('GET', '/coupons/code/CODA')).status, 200);
+  });
+});
+
+it('a bad pattern is refused when a book is made or changed, and leaves its version', async () => {
+  const bookId = await newBook();
+  const made = await api.call('POST', '/coupon-books', { name: 'x', codePattern: 'A-{FOO}' });
+  const changed = await api.call('PATCH', `/coupon-books/${bookId}`, { codePattern: 'A-{FOO}' });
+  for (const { status, body } of [made, changed]) {
+    assert.equal(status, 400);
+    assert.match(body.detail, /^codePattern: At character 3, \{FOO\} is not known/);
+  }
+  assert.equal((await api.call('GET', `/coupon-books/${bookId}`)).body.version, 1);
+});
