@@ -7,12 +7,14 @@
  */
 import { join } from 'node:path';
 import { MessageChannel, type Worker } from 'node:worker_threads';
+import { startAccountWatch } from './actor/account-watch.js';
 import { createAccounts } from './actor/accounts.js';
 import { createCodeWorkers } from './actor/code-workers.js';
 import { createControl } from './actor/control.js';
 import { serveControl } from './actor/control-link.js';
 import { createJobs } from './actor/jobs.js';
 import { shardOfBook } from './actor/router.js';
+import { SEEDED_EMAILS } from './actor/seeded-logins.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
@@ -24,6 +26,7 @@ import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
 import { freePort, takePort } from './port-check.js';
+import { openEndedTokens } from './postgres/account-store.js';
 import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
@@ -104,8 +107,9 @@ async function startParts(
   });
   stops.push(() => store.close());
   await store.checkShardCount();
-  const accounts = createAccounts(store);
-  if (config.environment !== 'production') await accounts.seed();
+  const isProduction = config.environment === 'production';
+  const accounts = createAccounts(store, { isProduction });
+  if (!isProduction) await accounts.seed();
 
   const checkpoints = createWatermarks();
   const journal = await openJournal(location, log);
@@ -132,7 +136,14 @@ async function startParts(
       serveControl(port1, control, (error, method) => log.error({ err: error, method }, 'a control call broke'));
       const worker = startWorker(
         'http',
-        httpData(config, { index, port, directory, control: port2, counters: countersOf(index) }),
+        httpData(config, {
+          index,
+          port,
+          directory,
+          control: port2,
+          counters: countersOf(index),
+          endedTokens: accountWatch.current(),
+        }),
         {
           name: `http-${index}`,
           transferList: [port2],
@@ -182,6 +193,15 @@ async function startParts(
     log,
   });
 
+  const endedTokens = openEndedTokens(databaseUrl, isProduction ? SEEDED_EMAILS : []);
+  stops.push(() => endedTokens.close());
+  const accountWatch = await startAccountWatch({
+    read: endedTokens.read,
+    tell: (ended) => supervisor.endTokens(ended),
+    log,
+  });
+  stops.push(() => accountWatch.close());
+
   stops.push(() => uploads.close());
   stops.push(() => supervisor.close());
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
@@ -229,10 +249,15 @@ function shardData(
 
 function httpData(
   config: Config,
-  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters'>,
+  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters' | 'endedTokens'>,
 ): HttpThreadData {
   const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, logLevel } = config;
-  const jwt = { secret: jwtSecretOf(config), issuer: jwtIssuer, audience: jwtAudience };
+  const jwt = {
+    secret: jwtSecretOf(config),
+    issuer: jwtIssuer,
+    audience: jwtAudience,
+    refusesSeeded: config.environment === 'production',
+  };
   return { ...data, host, shardCount: shards, threadCount: shardThreads, mailboxMax, jwt, logLevel, version: VERSION };
 }
 

@@ -5,7 +5,7 @@ import { createLogger } from '../src/log.js';
 import type { HttpThreadData } from '../src/threads.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
-const { index, host, port, version, jwt, counters, logLevel, ...routing } = workerData as HttpThreadData;
+const { index, host, port, version, jwt, endedTokens, counters, logLevel, ...routing } = workerData as HttpThreadData;
 
 await runHttpThread({
   ...routing,
@@ -16,6 +16,7 @@ await runHttpThread({
     version,
     counters,
     tokens: { ...jwt, ttlSeconds: 3600 },
+    endedTokens,
     log: createLogger({ level: logLevel, thread: `http-${index}` }),
   },
 });

@@ -13,7 +13,7 @@ import {
   us_listen_socket_close,
   us_socket_local_port,
 } from 'uWebSockets.js';
-import type { Control, Engine } from '../actor/engine.js';
+import type { Control, EndedTokens, Engine } from '../actor/engine.js';
 import { createTokens, type TokenOptions } from './auth.js';
 import { createCounters } from './counters.js';
 import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
@@ -31,6 +31,8 @@ export interface HttpOptions {
   readonly port: number;
   readonly version: string;
   readonly tokens: TokenOptions;
+  /** Tokens that are not valid when it starts. */
+  readonly endedTokens: readonly EndedTokens[];
   readonly log: HttpLog;
   /** `HTTP_COUNTERS_BYTES` long; see metrics.ts. */
   readonly counters: SharedArrayBuffer;
@@ -71,6 +73,8 @@ export const HTTP_LIMITS: HttpLimits = {
 
 export interface HttpServer {
   readonly port: number;
+  /** Replaces the list of tokens that are not valid any more. */
+  endTokens(ended: readonly EndedTokens[]): void;
   stopAccepting(): void;
   /** Resolves when everything is closed. */
   close(): Promise<void>;
@@ -102,6 +106,8 @@ export async function startHttpServer({
   const pool: Exchange[] = [];
   let nowMs = Date.now();
   let isDraining = false;
+  const tokens = createTokens(options.tokens);
+  tokens.end(options.endedTokens);
   const deadlines = createDeadlines<Expiring>({
     commonMs: COMMON_DEADLINE_MS,
     nowMs: () => nowMs,
@@ -113,7 +119,7 @@ export async function startHttpServer({
     counters,
     deadlines,
     log: options.log,
-    tokens: createTokens(options.tokens),
+    tokens,
     tokenTtlSeconds: options.tokens.ttlSeconds,
     misses: { ofCaller: perMinute(limits.missesPerCallerMax), ofAddress: perMinute(limits.missesPerAddressMax) },
     signIns: {
@@ -169,6 +175,7 @@ export async function startHttpServer({
   };
   return {
     port: us_socket_local_port(socket),
+    endTokens: tokens.end,
     stopAccepting,
     async close() {
       stopAccepting();

@@ -11,6 +11,7 @@ export const TOKENS: TokenOptions = {
   issuer: 'clipbook',
   audience: 'clipbook',
   ttlSeconds: 3600,
+  refusesSeeded: false,
 };
 
 export interface Answer {
@@ -56,6 +57,7 @@ export async function serve(limits: Partial<HttpLimits> = {}): Promise<Served> {
       port: 0,
       version: '0.0.0',
       tokens: TOKENS,
+      endedTokens: [],
       counters,
       log: { warn: note, error: note, debug: note },
       limits: { drainMs: 1000, ...limits },
