@@ -6,6 +6,7 @@
  * (they have no UTF-8), numbers that are not finite.
  */
 import { z } from 'zod';
+import { accountEmail, PASSWORD_LENGTH_MAX, ROLES } from '../actor/account-rules.js';
 
 /** Names for the description: schema → component. */
 export const named = z.registry<{ readonly id: string }>();
@@ -197,12 +198,15 @@ export const unassignInput = name('UnassignInput', z.strictObject({ reason }));
 
 export const jobId = z.uuid('Not a UUID').toLowerCase().describe('Id of a job');
 
-const email = z.email().max(254);
-export const credentials = name('Credentials', z.strictObject({ email, password: z.string().min(1).max(128) }));
-const role = z.enum(['admin', 'service', 'user']);
+const email = accountEmail;
+export const credentials = name(
+  'Credentials',
+  z.strictObject({ email, password: z.string().min(1).max(PASSWORD_LENGTH_MAX) }),
+);
+const role = z.enum(ROLES);
 export const accountInput = name(
   'AccountInput',
-  z.strictObject({ email, password: z.string().min(8).max(128), role: role.default('user') }),
+  z.strictObject({ email, password: z.string().min(8).max(PASSWORD_LENGTH_MAX), role: role.default('user') }),
 );
 
 const page = {
