@@ -3,7 +3,7 @@
  * makes in a folder, with the commit that is checked out here. It needs root, debootstrap and a network.
  *
  *     npm run production:walk                          all of it, in a new Debian 13
- *     npm run production:walk -- --debian <folder>     in the one that an earlier walk left there with --keep
+ *     npm run production:walk -- --debian <folder>     in the one that is there; it stays
  *     npm run production:walk -- --keep                leaves the Debian behind and says where
  *     npm run production:walk -- --short               up to the first redemption, in a folder, as in the tests
  */
@@ -15,6 +15,12 @@ import { parseArgs } from 'node:util';
 import { freePort } from '../src/port-check.js';
 import { PAGE, PASSWORD, ROOT, run, walkInFolder } from './walk/in-folder.js';
 import { blocksOf, type Ports, portsMoved, wholeScript } from './walk/walk.js';
+
+/** What the page's files say of ports is moved as soon as they are there. */
+const SETUP = `
+git() { command git "$@"; if [ "$1" = clone ] || [ "$1" = checkout ]; then move; fi; }
+move() { sed -i 's/127.0.0.1:3000/127.0.0.1:'"$WALK_HTTP"'/; s/listen \\(\\[::\\]:\\)\\?443/listen \\1'"$WALK_TLS"'/; s/listen \\(\\[::\\]:\\)\\?80;/listen \\1'"$WALK_PLAIN"';/' /opt/clipbook/deploy/nginx-tls.conf; }
+`;
 
 const { values: options } = parseArgs({
   options: { debian: { type: 'string' }, keep: { type: 'boolean' }, short: { type: 'boolean' } },
@@ -44,7 +50,7 @@ async function walkInDebian(): Promise<{ code: number | null }> {
     const args = ['--mount', '--pid', '--fork', '--kill-child', 'chroot', debian, 'bash', '-c', inside];
     return await run('unshare', args, env, show);
   } finally {
-    if (options.keep === true) show(`\nthe Debian is in ${debian}\n`);
+    if (options.keep === true || options.debian !== undefined) show(`\nthe Debian is in ${debian}\n`);
     else rmSync(debian, { recursive: true, force: true });
   }
 }
@@ -63,14 +69,8 @@ function prepare(debian: string): void {
   if (authorities !== undefined) cpSync(authorities, join(debian, 'root/authorities.pem'));
   const blocks = blocksOf(readFileSync(join(ROOT, PAGE), 'utf8'));
   // Beside other servers of this machine, whose network it shares.
-  writeFileSync(join(debian, 'root/walk.sh'), portsMoved(ports, `${SETUP}${wholeScript(blocks)}`));
+  writeFileSync(join(debian, 'root/walk.sh'), SETUP + portsMoved(ports, wholeScript(blocks)));
 }
-
-/** What the page's files say of ports is moved as soon as they are there. */
-const SETUP = `
-git() { command git "$@"; if [ "$1" = clone ] || [ "$1" = checkout ]; then move; fi; }
-move() { sed -i 's/127.0.0.1:3000/127.0.0.1:'"$WALK_HTTP"'/; s/listen \\(\\[::\\]:\\)\\?443/listen \\1'"$WALK_TLS"'/; s/listen \\(\\[::\\]:\\)\\?80;/listen \\1'"$WALK_PLAIN"';/' /opt/clipbook/deploy/nginx-tls.conf; }
-`;
 
 function walkEnvironment(): Record<string, string> {
   const authorities =
