@@ -18,7 +18,10 @@ interface Need {
   readonly brewPackage: string;
 }
 
-const NEEDS: readonly Need[] = [{ program: 'redis-server', aptPackage: 'redis-server', brewPackage: 'redis' }];
+const NEEDS: readonly Need[] = [
+  { program: 'redis-server', aptPackage: 'redis-server', brewPackage: 'redis' },
+  { program: 'nginx', aptPackage: 'nginx', brewPackage: 'nginx' },
+];
 
 /** Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only slow each other down. */
 const FILES_AT_ONCE_MAX = 4;

@@ -1,6 +1,16 @@
 /** Walks through docs/production.md up to the first redemption, in a folder, with the source as it is here. */
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,7 +65,7 @@ function writeCommands(root: string, move: (text: string) => string): void {
     'install',
     `args=()
 while [ $# -gt 0 ]; do case $1 in -o | -g) shift 2 ;; *) args+=("$1"); shift ;; esac; done
-exec /usr/bin/install "\${args[@]}"`,
+exec "${pathOf('install')}" "\${args[@]}"`,
   );
   // The source as it is, with what this checkout has installed.
   command('git', ':');
@@ -63,7 +73,7 @@ exec /usr/bin/install "\${args[@]}"`,
     'npm',
     `if [ "$1" = run ]; then exec "${process.execPath}" node_modules/typescript/bin/tsc -p tsconfig.build.json --noCheck; fi`,
   );
-  command('nginx', `exec /usr/sbin/nginx -e "${root}/nginx.log" -c "${root}/nginx.conf" "$@"`);
+  command('nginx', `exec "${pathOf('nginx')}" -e "${root}/nginx.log" -c "${root}/nginx.conf" "$@"`);
   writeFileSync(
     join(root, 'nginx.conf'),
     `pid ${root}/nginx.pid;
@@ -103,6 +113,13 @@ http {
   }
 }
 
+function pathOf(program: string): string {
+  const folders = (process.env['PATH'] ?? '').split(':');
+  const folder = folders.find((each) => existsSync(join(each, program)));
+  if (folder === undefined) throw new Error(`${program} is not installed`);
+  return join(folder, program);
+}
+
 export function run(
   program: string,
   args: readonly string[],
@@ -110,6 +127,8 @@ export function run(
   onOutput: (text: string) => void,
 ): Promise<Walked> {
   const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  // `unshare` ends what it started only when it is killed.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill('SIGKILL'));
   // Every question of the page is for this password.
   child.stdin.on('error', () => undefined);
   child.stdin.write(`${PASSWORD}\n`.repeat(1000));
