@@ -8,7 +8,7 @@
  *     npm run production:walk -- --short               up to the first redemption, in a folder, as in the tests
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -42,6 +42,8 @@ async function walkInDebian(): Promise<{ code: number | null }> {
     if (made.error !== undefined) throw new Error(`debootstrap can not be run (${made.error.message}); install it`);
     if (made.status !== 0) throw new Error('debootstrap failed');
   }
+  // It is `/` to every user in there.
+  chmodSync(debian, 0o755);
   try {
     prepare(debian);
     // Mounts and processes end with it.
