@@ -22,6 +22,7 @@ interface Need {
 
 const NEEDS: readonly Need[] = [
   { program: 'redis-server', others: [], aptPackage: 'redis-server', brewPackage: ['redis'] },
+  { program: 'nginx', others: [], aptPackage: 'nginx', brewPackage: ['nginx'] },
   {
     program: 'chromium',
     others: ['chromium-browser', 'google-chrome'],

@@ -4,6 +4,9 @@
  * A declaration carries its schema together with the sentence that tells what is allowed, so that the error line,
  * the table in docs/configuration.md and the check can't drift apart. An empty variable counts as one that is not
  * given, because that is what a compose file passes for a value that was left out.
+ *
+ * A variable that is `secret` may also be given as a file: `JWT_SECRET_FILE` names a file that holds `JWT_SECRET`.
+ * Passwords and signing secrets never show in an error line, wherever they came from.
  */
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -59,29 +62,23 @@ export class ConfigError extends Error {
  * Reads the configuration from an environment. Unknown variables are ignored.
  * Throws `ConfigError` for the first bad value, in the order of the table.
  */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const read = <T>(name: VariableName, variable: Variable<T>): T | null => {
-    const given = env[name];
-    if (given === undefined || given === '') return null;
-    const parsed = variable.schema.safeParse(given);
-    if (!parsed.success) throw refusal(name, given, variable.allowed);
-    return parsed.data;
-  };
-
+export function parseConfig(env: Environment): Config {
+  const read = createReader(env);
   const host = read('HOST', VARIABLES.HOST) ?? '127.0.0.1';
   const port = read('PORT', VARIABLES.PORT) ?? 3000;
-  const dataDir = resolve(read('DATA_DIR', VARIABLES.DATA_DIR) ?? './data');
-  const databaseUrl = read('DATABASE_URL', VARIABLES.DATABASE_URL);
+  const { dataDir, databaseUrl } = readStore(read);
   const redisUrl = read('REDIS_URL', VARIABLES.REDIS_URL);
   const shards = read('SHARDS', VARIABLES.SHARDS) ?? 16;
   const givenShardThreads = read('SHARD_THREADS', VARIABLES.SHARD_THREADS);
   if (givenShardThreads !== null && givenShardThreads > shards)
     throw refusal('SHARD_THREADS', String(givenShardThreads), `at most SHARDS, which is ${shards}`);
   const httpThreads = read('HTTP_THREADS', VARIABLES.HTTP_THREADS) ?? 1;
-  const environment = read('NODE_ENV', VARIABLES.NODE_ENV) ?? 'development';
+  const environment = readEnvironment(read);
   const jwtSecret = read('JWT_SECRET', VARIABLES.JWT_SECRET);
   if (jwtSecret === null && environment === 'production')
     throw refusal('JWT_SECRET', '', `${VARIABLES.JWT_SECRET.allowed}; production needs one`);
+  if (jwtSecret !== null && environment === 'production' && isGuessableSecret(jwtSecret))
+    throw refusal('JWT_SECRET', jwtSecret, 'one that nobody can guess, such as the output of: openssl rand -hex 32');
 
   return {
     host,
@@ -106,6 +103,29 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
   };
 }
+
+/** What repairing accounts needs: it asks for no secret of the server. */
+export type AccountConfig = Pick<Config, 'dataDir' | 'databaseUrl' | 'environment'> & {
+  /** Of `clipbook user create` and `passwd`; `null`: asked for. */
+  readonly password: string | null;
+};
+
+/** Throws as `parseConfig` does. */
+export function parseAccountConfig(env: Environment): AccountConfig {
+  const read = createReader(env);
+  return {
+    ...readStore(read),
+    environment: readEnvironment(read),
+    password: read('CLIPBOOK_PASSWORD', VARIABLES.CLIPBOOK_PASSWORD),
+  };
+}
+
+function readStore(read: Read): Pick<Config, 'dataDir' | 'databaseUrl'> {
+  const dataDir = resolve(read('DATA_DIR', VARIABLES.DATA_DIR) ?? './data');
+  return { dataDir, databaseUrl: read('DATABASE_URL', VARIABLES.DATABASE_URL) };
+}
+
+const readEnvironment = (read: Read): Config['environment'] => read('NODE_ENV', VARIABLES.NODE_ENV) ?? 'development';
 
 /**
  * The secret that signs tokens: the one that was given, else the one that is kept in `DATA_DIR/jwt-secret`, readable
@@ -132,14 +152,17 @@ export function jwtSecretOf(config: Config): string {
 
 /** The variables as rows of a Markdown table, for docs/configuration.md. */
 export function configurationTable(): string {
-  const rows = Object.entries(VARIABLES).map(
-    ([name, { about, allowed, byDefault }]) => `| \`${name}\` | ${about} | ${allowed} | ${byDefault} |`,
-  );
+  const rows = Object.entries<Variable<unknown>>(VARIABLES).flatMap(([name, { about, allowed, byDefault, secret }]) => [
+    `| \`${name}\` | ${about} | ${allowed} | ${byDefault} |`,
+    ...(secret === true ? [`| \`${fileVariable(name)}\` | a file that holds \`${name}\` | a path | |`] : []),
+  ]);
   return ['| variable | what | allowed | default |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Variable<T> {
   readonly schema: z.ZodType<T, string>;
@@ -147,6 +170,8 @@ interface Variable<T> {
   readonly allowed: string;
   readonly about: string;
   readonly byDefault: string;
+  /** It may also be given as a file, and what lets someone in never shows. */
+  readonly secret?: true;
 }
 
 const JWT_SECRET_BYTES_MIN = 32;
@@ -169,11 +194,13 @@ const VARIABLES = {
     ...url(['postgres:', 'postgresql:']),
     about: 'your PostgreSQL',
     byDefault: 'an embedded one, under `DATA_DIR`',
+    secret: true,
   },
   REDIS_URL: {
     ...url(['redis:', 'rediss:']),
     about: 'your Redis, for the journal',
     byDefault: 'a journal in files, under `DATA_DIR`',
+    secret: true,
   },
   REDIS_WAIT_REPLICAS: {
     ...whole(0, 16),
@@ -194,7 +221,7 @@ const VARIABLES = {
   HTTP_THREADS: { ...whole(1, 64), about: 'threads that speak HTTP', byDefault: '`1`' },
   NODE_ENV: {
     ...oneOf(['development', 'production', 'test']),
-    about: '`production` has no seeded logins and asks for `JWT_SECRET`',
+    about: '`production` refuses the seeded logins and needs a `JWT_SECRET`',
     byDefault: '`development`',
   },
   JWT_SECRET: {
@@ -202,6 +229,7 @@ const VARIABLES = {
     allowed: `a text of at least ${JWT_SECRET_BYTES_MIN} bytes`,
     about: 'signs tokens (HS256)',
     byDefault: 'made and kept under `DATA_DIR`; none in production',
+    secret: true,
   },
   JWT_ISSUER: { ...shortText(), about: '`iss` of tokens', byDefault: '`clipbook`' },
   JWT_AUDIENCE: { ...shortText(), about: '`aud` of tokens', byDefault: '`clipbook`' },
@@ -236,23 +264,87 @@ const VARIABLES = {
     byDefault: 'none',
   },
   LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'least level that is logged', byDefault: '`info`' },
+  CLIPBOOK_PASSWORD: {
+    schema: z.string(),
+    allowed: 'a password',
+    about: 'the password for `clipbook user create` and `clipbook user passwd`; the server does not read it',
+    byDefault: 'asked for',
+    secret: true,
+  },
 } satisfies Record<string, Variable<unknown>>;
 
 type VariableName = keyof typeof VARIABLES;
 
-/** Names whose values never show. */
-const SECRETS: ReadonlySet<VariableName> = new Set(['JWT_SECRET']);
+type Read = <T>(name: VariableName, variable: Variable<T>) => T | null;
+
+/** Reads one variable, or the file that it is given as; null: not given. */
+function createReader(env: Environment): Read {
+  return (name, variable) => {
+    const given = env[name] ?? '';
+    const file = variable.secret === true ? (env[fileVariable(name)] ?? '') : '';
+    if (given !== '' && file !== '')
+      throw new ConfigError(`${name} and ${fileVariable(name)} are both set; set one of them`);
+    if (given === '' && file === '') return null;
+    const value = file === '' ? given : readSecretFile(fileVariable(name), file);
+    const parsed = variable.schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    if (file === '') throw refusal(name, given, variable.allowed);
+    const held = `a file that holds a text of ${Buffer.byteLength(value)} bytes`;
+    throw new ConfigError(`${fileVariable(name)} names ${held}; allowed is ${variable.allowed}`);
+  };
+}
+
+const fileVariable = (name: string): string => `${name}_FILE`;
+
+const SECRET_FILE_BYTES_MAX = 65_536;
+
+/** Without the newline at its end, which editors and `echo` add. */
+function readSecretFile(variable: string, path: string): string {
+  const refused = (why: string): ConfigError => new ConfigError(`${variable} is ${JSON.stringify(path)}; ${why}`);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw refused(`that file can not be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+  }
+  const value = text.replace(/\r?\n$/, '');
+  if (value === '') throw refused('that file is empty');
+  if (value.length > SECRET_FILE_BYTES_MAX) throw refused(`that file has more than ${SECRET_FILE_BYTES_MAX} bytes`);
+  return value;
+}
+
+/** Of examples that are copied: jwt.io, and common tutorials. */
+const KNOWN_SECRETS: ReadonlySet<string> = new Set([
+  'a-string-secret-at-least-256-bits-long',
+  'a-very-long-secret-at-least-32-characters',
+  'this-is-a-very-long-secret-at-least-32-characters',
+  'your-super-secret-jwt-token-with-at-least-32-characters-long',
+]);
+const SECRET_DISTINCT_MIN = 8;
+/** Of the whole, up to where a text counts as a repeated one: twice, with a separator. */
+const REPEATED_SHARE_MAX = 0.6;
+
+/** One from an example, one of few different characters, or a short text that was repeated until it was long enough. */
+function isGuessableSecret(secret: string): boolean {
+  if (KNOWN_SECRETS.has(secret) || new Set(secret).size < SECRET_DISTINCT_MIN) return true;
+  for (let period = 1; period < secret.length * REPEATED_SHARE_MAX; period++) {
+    if (secret.startsWith(secret.slice(period))) return true;
+  }
+  return false;
+}
 
 function refusal(name: VariableName, given: string, allowed: string): ConfigError {
   return new ConfigError(`${name} is ${shown(name, given)}; allowed is ${allowed}`);
 }
 
+/** Of these nothing shows; of the URLs among the secrets, all but user and password. */
+const HIDDEN: ReadonlySet<VariableName> = new Set(['JWT_SECRET', 'CLIPBOOK_PASSWORD']);
 const SHOWN_LENGTH_MAX = 100;
 
 /** A value as the operator may see it: quoted, on one line, of bounded length, without passwords. */
 function shown(name: VariableName, given: string): string {
   if (given === '') return 'not set';
-  if (SECRETS.has(name)) return `a text of ${Buffer.byteLength(given)} bytes`;
+  if (HIDDEN.has(name)) return `a text of ${Buffer.byteLength(given)} bytes`;
   const masked = given.replace(/\/\/.*@/s, '//***@');
   return JSON.stringify(masked.length > SHOWN_LENGTH_MAX ? `${masked.slice(0, SHOWN_LENGTH_MAX)}…` : masked);
 }

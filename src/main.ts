@@ -1,5 +1,5 @@
 /** `npm start`: reads the configuration, starts Clipbook, says that it serves, and ends it when it is told to. */
-import { SEEDED_LOGINS } from './actor/accounts.js';
+import { SEEDED_LOGINS } from './actor/seeded-logins.js';
 import { type Config, ConfigError, parseConfig } from './config.js';
 import { createLogger, type Logger } from './log.js';
 import { type Clipbook, startClipbook } from './server.js';

@@ -7,6 +7,7 @@
  */
 import { join } from 'node:path';
 import { MessageChannel, type Worker } from 'node:worker_threads';
+import { startAccountWatch } from './actor/account-watch.js';
 import { createAccounts } from './actor/accounts.js';
 import { createBatches } from './actor/batches.js';
 import { createCodeWorkers } from './actor/code-workers.js';
@@ -16,6 +17,7 @@ import { createGenerations } from './actor/generations.js';
 import { createJobs } from './actor/jobs.js';
 import { createKeyMemory } from './actor/key-memory.js';
 import { shardOfBook } from './actor/router.js';
+import { SEEDED_EMAILS } from './actor/seeded-logins.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
@@ -31,6 +33,7 @@ import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
 import { freePort, takePort } from './port-check.js';
+import { openEndedTokens } from './postgres/account-store.js';
 import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { migrate } from './postgres/migrate.js';
@@ -113,8 +116,9 @@ async function startParts(
   await store.checkShardCount();
   // Before anybody can stage others.
   const leftBatches = await store.unsettledBatches();
-  const accounts = createAccounts(store);
-  if (config.environment !== 'production') await accounts.seed();
+  const isProduction = config.environment === 'production';
+  const accounts = createAccounts(store, { isProduction });
+  if (!isProduction) await accounts.seed();
 
   const checkpoints = createWatermarks();
   const keyMemory = createKeyMemory();
@@ -151,7 +155,14 @@ async function startParts(
       serveControl(port1, control, (error, method) => log.error({ err: error, method }, 'a control call broke'));
       const worker = startWorker(
         'http',
-        httpData(config, { index, port, directory, control: port2, counters: countersOf(index) }),
+        httpData(config, {
+          index,
+          port,
+          directory,
+          control: port2,
+          counters: countersOf(index),
+          endedTokens: accountWatch.current(),
+        }),
         {
           name: `http-${index}`,
           transferList: [port2],
@@ -204,6 +215,15 @@ async function startParts(
     log,
   });
 
+  const endedTokens = openEndedTokens(databaseUrl, isProduction ? SEEDED_EMAILS : []);
+  stops.push(() => endedTokens.close());
+  const accountWatch = await startAccountWatch({
+    read: endedTokens.read,
+    tell: (ended) => supervisor.endTokens(ended),
+    log,
+  });
+  stops.push(() => accountWatch.close());
+
   stops.push(() => uploads.close());
   stops.push(() => supervisor.close());
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
@@ -252,10 +272,15 @@ function shardData(
 
 function httpData(
   config: Config,
-  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters'>,
+  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters' | 'endedTokens'>,
 ): HttpThreadData {
   const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, logLevel } = config;
-  const jwt = { secret: jwtSecretOf(config), issuer: jwtIssuer, audience: jwtAudience };
+  const jwt = {
+    secret: jwtSecretOf(config),
+    issuer: jwtIssuer,
+    audience: jwtAudience,
+    refusesSeeded: config.environment === 'production',
+  };
   const routing = { shardCount: shards, threadCount: shardThreads, mailboxMax };
   return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: VERSION };
 }

@@ -1,5 +1,6 @@
 /** What each worker thread is given at its start. */
 import type { MessagePort } from 'node:worker_threads';
+import type { EndedTokens } from './actor/engine.js';
 import type { LogLevel } from './config.js';
 import type { ShardId } from './domain/ids.js';
 import type { StateOptions } from './domain/state.js';
@@ -55,6 +56,13 @@ export interface HttpThreadData {
   /** Of Clipbook. */
   readonly version: string;
   readonly trustedProxies: readonly IpRange[];
-  readonly jwt: { readonly secret: string; readonly issuer: string; readonly audience: string };
+  readonly jwt: {
+    readonly secret: string;
+    readonly issuer: string;
+    readonly audience: string;
+    readonly refusesSeeded: boolean;
+  };
+  /** Tokens that are not valid when it starts. */
+  readonly endedTokens: readonly EndedTokens[];
   readonly logLevel: LogLevel;
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { test } from 'node:test';
-import { ConfigError, configurationTable, jwtSecretOf, parseConfig } from '../src/config.js';
+import { after, describe, it, test } from 'node:test';
+import { ConfigError, configurationTable, jwtSecretOf, parseAccountConfig, parseConfig } from '../src/config.js';
 
 const SECRET = 'a-secret-of-thirty-two-bytes-or-more';
 
@@ -132,6 +133,82 @@ test('what is secret does not show in the error line', () => {
     () => parseConfig({ DATABASE_URL: 'mysql://root:hun/ter2@db/x' }),
     /^ConfigError: DATABASE_URL is "mysql:\/\/\*\*\*@db\/x"; allowed/,
   );
+});
+
+describe('a secret in a file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'clipbook-secrets-'));
+  after(() => rmSync(directory, { recursive: true }));
+  const file = (text: string): string => {
+    const path = join(directory, String(readdirSync(directory).length));
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+
+  it('counts as the variable, without the newline at its end', () => {
+    const config = parseConfig({
+      DATABASE_URL_FILE: file('postgres://u:p@db/clipbook\n'),
+      REDIS_URL_FILE: file('redis://:pw@cache:6379\r\n'),
+      JWT_SECRET_FILE: file(`${SECRET}\n`),
+    });
+    assert.equal(config.databaseUrl, 'postgres://u:p@db/clipbook');
+    assert.equal(config.redisUrl, 'redis://:pw@cache:6379');
+    assert.equal(config.jwtSecret, SECRET);
+    assert.equal(parseAccountConfig({ CLIPBOOK_PASSWORD_FILE: file('long enough 1\n') }).password, 'long enough 1');
+  });
+
+  it('and the variable itself are one too many, unless one of them is empty', () => {
+    for (const name of ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET']) {
+      const both = { [name]: 'x', [`${name}_FILE`]: '/x' };
+      assert.throws(() => parseConfig(both), new ConfigError(`${name} and ${name}_FILE are both set; set one of them`));
+    }
+    assert.equal(parseConfig({ JWT_SECRET: SECRET, JWT_SECRET_FILE: '' }).jwtSecret, SECRET);
+    assert.equal(parseConfig({ JWT_SECRET: '', JWT_SECRET_FILE: file(SECRET) }).jwtSecret, SECRET);
+  });
+
+  it('that is not there, is empty, or holds something else stops the start with one line that shows nothing of it', () => {
+    const missing = join(directory, 'missing');
+    const empty = file('\n');
+    const refused: readonly (readonly [Record<string, string>, string])[] = [
+      [{ JWT_SECRET_FILE: missing }, `JWT_SECRET_FILE is "${missing}"; that file can not be read (ENOENT)`],
+      [{ JWT_SECRET_FILE: directory }, `JWT_SECRET_FILE is "${directory}"; that file can not be read (EISDIR)`],
+      [{ REDIS_URL_FILE: empty }, `REDIS_URL_FILE is "${empty}"; that file is empty`],
+      [
+        { JWT_SECRET_FILE: file('hunter2') },
+        'JWT_SECRET_FILE names a file that holds a text of 7 bytes; allowed is a text of at least 32 bytes',
+      ],
+      [
+        { DATABASE_URL_FILE: file('hunter2') },
+        'DATABASE_URL_FILE names a file that holds a text of 7 bytes; allowed is a URL that begins with postgres:// or postgresql://',
+      ],
+    ];
+    for (const [env, line] of refused) assert.throws(() => parseConfig(env), new ConfigError(line));
+  });
+});
+
+test('production refuses a signing secret that can be guessed, and development takes it', () => {
+  const guessable = [
+    'a-string-secret-at-least-256-bits-long',
+    'x'.repeat(64),
+    'changeme'.repeat(8),
+    'your-256-bit-secret-your-256-bit-secret',
+    '0101010101010101010101010101010101010101',
+  ];
+  for (const secret of guessable) {
+    assert.throws(
+      () => parseConfig({ NODE_ENV: 'production', JWT_SECRET: secret }),
+      /^ConfigError: JWT_SECRET is a text of \d+ bytes; allowed is one that nobody can guess, such as the output of: openssl rand -hex 32$/,
+    );
+    assert.equal(parseConfig({ JWT_SECRET: secret }).jwtSecret, secret);
+  }
+  for (let n = 0; n < 1000; n++) {
+    const secret = randomBytes(32).toString('hex');
+    assert.equal(parseConfig({ NODE_ENV: 'production', JWT_SECRET: secret }).jwtSecret, secret);
+  }
+});
+
+test('repairing accounts needs no secret of the server', () => {
+  const { databaseUrl, environment } = parseAccountConfig({ NODE_ENV: 'production', PORT: 'is not looked at' });
+  assert.deepEqual([databaseUrl, environment], [null, 'production']);
 });
 
 test('the signing secret is made once, kept for its owner alone, and read again', (t) => {

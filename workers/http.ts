@@ -5,7 +5,7 @@ import { createLogger } from '../src/log.js';
 import type { HttpThreadData } from '../src/threads.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
-const { index, host, port, version, jwt, counters, trustedProxies, logLevel, ...routing } =
+const { index, host, port, version, jwt, endedTokens, counters, trustedProxies, logLevel, ...routing } =
   workerData as HttpThreadData;
 
 await runHttpThread({
@@ -18,6 +18,7 @@ await runHttpThread({
     counters,
     trustedProxies,
     tokens: { ...jwt, ttlSeconds: 3600 },
+    endedTokens,
     log: createLogger({ level: logLevel, thread: `http-${index}` }),
   },
 });

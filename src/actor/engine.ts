@@ -9,7 +9,7 @@ import type { Command, Origin, Query } from '../domain/command.js';
 import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
 import type { BookStats, BookView, CodePage, QueryResult } from '../domain/view.js';
-import type { Account, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
+import type { Account, EndedTokens, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
 import type { ShardVerdict } from './verifier.js';
 
 /** The engine can't say yes or no now. Nothing was changed, except where `reason` is `outcomeUnknown`. */
@@ -32,7 +32,7 @@ export interface Done {
 export type CommandReply = Done | Refusal | Unavailable;
 
 // What an HTTP thread sees of accounts, views and history, named here so that it needs nothing from below.
-export type { Account, BookStats, BookView, CodePage, HistoryEntry, QueryResult, Role };
+export type { Account, BookStats, BookView, CodePage, EndedTokens, HistoryEntry, QueryResult, Role };
 
 /** `durableSeq` is the sequence that the answer depends on. */
 export type QueryReply =

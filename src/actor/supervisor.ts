@@ -8,7 +8,7 @@ import type { Fact } from '../domain/facts.js';
 import { asShardId, type ShardId } from '../domain/ids.js';
 import type { ActorStatus } from './actor.js';
 import { createDirectory } from './directory.js';
-import type { Engine } from './engine.js';
+import type { EndedTokens, Engine } from './engine.js';
 import { createRouter, threadOfShard } from './router.js';
 import type { FromShardThread, ToShardThread } from './shard-thread.js';
 
@@ -17,6 +17,8 @@ export type ToHttpThread =
   | { readonly type: 'connect'; readonly thread: number; readonly port: MessagePort }
   | { readonly type: 'disconnect'; readonly thread: number }
   | { readonly type: 'directory'; readonly id: number; readonly table: SharedArrayBuffer }
+  /** All tokens that are not valid any more. */
+  | { readonly type: 'endTokens'; readonly ended: readonly EndedTokens[] }
   /** Stop accepting, finish what was accepted, say `drained`. */
   | { readonly type: 'drain' };
 
@@ -51,6 +53,8 @@ export interface Supervisor {
   /** Resolves when all shards serve. Rejects when one can't be recovered. */
   startShards(): Promise<void>;
   statuses(): readonly ActorStatus[];
+  /** Tells every HTTP thread which tokens are not valid any more. */
+  endTokens(ended: readonly EndedTokens[]): void;
   /** For commands of the main thread's own. */
   readonly engine: Engine;
   readonly codeCount: number;
@@ -306,6 +310,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     startShards,
     engine: router,
     statuses: () => shardThreads.map(({ status }) => status),
+    endTokens(ended) {
+      for (const worker of httpThreads) tell(worker, { type: 'endTokens', ended });
+    },
     get codeCount() {
       return directory.count;
     },

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-/** `clipbook`: the server, and what one does with it from a terminal. Everything but `serve` speaks the HTTP API. */
+/** `clipbook`: the server, and what one does with it from a terminal. Everything but `serve` and `user` speaks the HTTP API. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Client, CommandFailed, createClient, EXIT } from './client.js';
 import { exportCodes, generateCodes, type ImportOptions, importFile } from './commands.js';
+import { addUserCommands } from './user.js';
 import { verify } from './verify.js';
 
 const QUANTITY_MAX = 10_000_000;
@@ -19,6 +20,8 @@ process.once('SIGTERM', () => aborting.abort());
 const program = new Command('clipbook').description('A self-hosted coupon engine.').exitOverride();
 
 program.command('serve').description('Start the server. It is configured by the environment.').action(serve);
+
+addUserCommands(program, aborting.signal);
 
 speaking('import <file>', 'Bring in codes from a .csv, .ndjson or .json file.')
   .requiredOption('--book <id>', 'the coupon book')

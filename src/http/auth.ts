@@ -5,9 +5,13 @@
  * a good one for at most a minute or until the token ends, a bad one for ten seconds, in a map of its own, so that a flood of
  * bad tokens can't push the good ones out. Requests that come while their token is being verified wait for
  * the same verification. A full map forgets its oldest entry; that costs a verification, nothing else.
+ *
+ * A repair of an account ends the tokens that were issued before it (`end`): remembered verdicts on them are forgotten at
+ * once, and they are refused from then on. A request whose token was judged before that goes on.
  */
 import { jwtVerify, SignJWT } from 'jose';
-import type { Account, Role } from '../actor/engine.js';
+import type { Account, EndedTokens, Role } from '../actor/engine.js';
+import { isSeededEmail } from '../actor/seeded-logins.js';
 import { USER_ID } from './text-rule.js';
 
 export interface TokenOptions {
@@ -16,6 +20,8 @@ export interface TokenOptions {
   readonly issuer: string;
   readonly audience: string;
   readonly ttlSeconds: number;
+  /** Tokens of the seeded logins are refused by name, whichever database issued them. */
+  readonly refusesSeeded: boolean;
 }
 
 /** What a header is worth. `untilMs` is when it has to be looked at again. */
@@ -29,6 +35,8 @@ export interface Tokens {
   remembered(authorization: string, nowMs: number): Verdict | null;
   /** Never throws. Calls back later, never before this returns; with null when too many are waiting. */
   verify(authorization: string, nowMs: number, reply: (verdict: Verdict | null) => void): void;
+  /** Replaces the list of tokens that are not valid any more. */
+  end(ended: readonly EndedTokens[]): void;
 }
 
 const ALGORITHM = 'HS256';
@@ -41,13 +49,16 @@ const GOOD_MAX = 10_000;
 const BAD_MAX = 1_000;
 const WAITING_MAX = 4_096;
 const HEADER_LENGTH_MAX = 4_000;
+const NOT_ANY_MORE = 'The access token is not valid, or not any more.';
 const ROLES: ReadonlySet<unknown> = new Set<Role>(['admin', 'service', 'user']);
 
-export function createTokens({ secret, issuer, audience, ttlSeconds }: TokenOptions): Tokens {
+export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeeded }: TokenOptions): Tokens {
   const key = new TextEncoder().encode(secret);
   const good = new Map<string, Verdict>();
   const bad = new Map<string, Verdict>();
   const waiting = new Map<string, ((verdict: Verdict | null) => void)[]>();
+  /** By account: tokens of an earlier generation are not valid. */
+  let endedBefore: ReadonlyMap<string, number> = new Map();
   let waitingCount = 0;
   let last: Verdict | null = null;
   let lastAuthorization = '';
@@ -79,17 +90,20 @@ export function createTokens({ secret, issuer, audience, ttlSeconds }: TokenOpti
       if (typeof sub !== 'string' || !USER_ID.test(sub) || !ROLES.has(role)) {
         return refused('The access token does not name a subject and a role.');
       }
+      const isEnded = generationOf(payload) < (endedBefore.get(sub) ?? 0);
+      if (isEnded || (refusesSeeded && isSeededEmail(String(payload['email'] ?? '')))) return refused(NOT_ANY_MORE);
       const endsMs = ((exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1000;
       return { ok: true, caller: sub, role: role as Role, untilMs: Math.min(nowMs + GOOD_FOR_MS, endsMs) };
     } catch {
-      return refused('The access token is not valid, or not any more.');
+      return refused(NOT_ANY_MORE);
     }
   }
 
   return {
     sign(account, nowMs) {
       const issuedSeconds = Math.floor(nowMs / 1000);
-      return new SignJWT({ role: account.role, email: account.email })
+      const { role, email, generation = 0 } = account;
+      return new SignJWT({ role, email, gen: generation })
         .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
         .setSubject(account.id)
         .setIssuer(issuer)
@@ -134,5 +148,20 @@ export function createTokens({ secret, issuer, audience, ttlSeconds }: TokenOpti
         for (const each of replies) each(verdict);
       });
     },
+
+    end(ended) {
+      endedBefore = new Map(ended.map(({ accountId, before }) => [accountId, before ?? Number.POSITIVE_INFINITY]));
+      for (const [authorization, verdict] of good) {
+        if (verdict.ok && endedBefore.has(verdict.caller)) good.delete(authorization);
+      }
+      // Of an account that was enabled again, a new token may have been refused by the list before.
+      bad.clear();
+      last = null;
+    },
   };
+}
+
+/** Tokens that were signed before accounts had generations name none. */
+function generationOf({ gen }: { readonly [claim: string]: unknown }): number {
+  return typeof gen === 'number' ? gen : 0;
 }

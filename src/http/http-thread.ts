@@ -31,6 +31,8 @@ export async function runHttpThread(options: HttpThreadOptions): Promise<void> {
         case 'directory':
           router.replaceDirectory(message.table);
           return toMain({ type: 'directoryTaken', id: message.id });
+        case 'endTokens':
+          return server.endTokens(message.ended);
         case 'drain':
           return void server.close().then(() => toMain({ type: 'drained' }));
       }

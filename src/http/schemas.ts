@@ -5,6 +5,7 @@
  * Text follows one rule everywhere: text-rule.ts.
  */
 import { z } from 'zod';
+import { accountEmail, PASSWORD_LENGTH_MAX, ROLES } from '../actor/account-rules.js';
 import { parsePattern } from '../codes/pattern.js';
 import { type Contradiction, contradictionIn } from '../domain/book.js';
 import { metadata } from './metadata.js';
@@ -192,20 +193,15 @@ export const unassignInput = name('UnassignInput', z.strictObject({ reason }));
 
 export const jobId = z.uuid('Not a UUID').toLowerCase().describe('Id of a job');
 
-/** As zod's own, but for names of hosts: a part of one has at most 63 characters and ends with a letter or a digit. */
-const EMAIL =
-  /^[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$/;
-/** RFC 5321, section 4.5.3.1: 64 characters before the @, and 254 in all that a mail server takes. */
-const email = z
-  .email({ pattern: EMAIL })
-  .max(254)
-  .regex(/^[^@]{1,64}@/, 'At most 64 characters before the @')
-  .meta({ format: 'email' });
-export const credentials = name('Credentials', z.strictObject({ email, password: z.string().min(1).max(128) }));
-const role = z.enum(['admin', 'service', 'user']);
+const email = accountEmail;
+export const credentials = name(
+  'Credentials',
+  z.strictObject({ email, password: z.string().min(1).max(PASSWORD_LENGTH_MAX) }),
+);
+const role = z.enum(ROLES);
 export const accountInput = name(
   'AccountInput',
-  z.strictObject({ email, password: z.string().min(8).max(128), role: role.default('user') }),
+  z.strictObject({ email, password: z.string().min(8).max(PASSWORD_LENGTH_MAX), role: role.default('user') }),
 );
 
 const page = {

@@ -15,7 +15,7 @@ import {
   us_listen_socket_close,
   us_socket_local_port,
 } from 'uWebSockets.js';
-import type { Control, Engine } from '../actor/engine.js';
+import type { Control, EndedTokens, Engine } from '../actor/engine.js';
 import { createTokens, type TokenOptions } from './auth.js';
 import { createClientAddresses } from './client-address.js';
 import { createCounters } from './counters.js';
@@ -38,6 +38,8 @@ export interface HttpOptions {
   readonly port: number;
   readonly version: string;
   readonly tokens: TokenOptions;
+  /** Tokens that are not valid when it starts. */
+  readonly endedTokens: readonly EndedTokens[];
   readonly log: HttpLog;
   /** Proxies whose word on the client's address is believed. */
   readonly trustedProxies: readonly IpRange[];
@@ -88,6 +90,8 @@ export const HTTP_LIMITS: HttpLimits = {
 
 export interface HttpServer {
   readonly port: number;
+  /** Replaces the list of tokens that are not valid any more. */
+  endTokens(ended: readonly EndedTokens[]): void;
   stopAccepting(): void;
   /** Resolves when everything is closed. */
   close(): Promise<void>;
@@ -120,6 +124,8 @@ export async function startHttpServer({
   const pool: Exchange[] = [];
   let nowMs = Date.now();
   let isDraining = false;
+  const tokens = createTokens(options.tokens);
+  tokens.end(options.endedTokens);
   const deadlines = createDeadlines<Expiring>({
     commonMs: COMMON_DEADLINE_MS,
     nowMs: () => nowMs,
@@ -132,7 +138,7 @@ export async function startHttpServer({
     clients,
     deadlines,
     log: options.log,
-    tokens: createTokens(options.tokens),
+    tokens,
     tokenTtlSeconds: options.tokens.ttlSeconds,
     misses: { ofCaller: perMinute(limits.missesPerCallerMax), ofAddress: perMinute(limits.missesPerAddressMax) },
     signIns: {
@@ -198,6 +204,7 @@ export async function startHttpServer({
   };
   return {
     port: us_socket_local_port(socket),
+    endTokens: tokens.end,
     stopAccepting,
     async close() {
       stopAccepting();

@@ -1,9 +1,9 @@
 /** What the main thread asks of PostgreSQL: staging, history, accounts. Nothing of it is in a request's way. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { uuidv7 } from 'uuidv7';
 import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
+import { createAccountStore } from './account-store.js';
 import { KIND_NUMBERS } from './change-kinds.js';
 import { giveUp } from './connection.js';
 import { createCounterStore } from './counters.js';
@@ -11,7 +11,7 @@ import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
 import { discardBatch, unsettledBatches } from './staged-batches.js';
 import { openStaging } from './staging.js';
-import type { Account, ControlStore, HistoryEntry, Role } from './store.js';
+import type { ControlStore, HistoryEntry } from './store.js';
 
 export interface ControlStoreOptions {
   readonly url: string;
@@ -85,20 +85,7 @@ export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlS
       ]);
       return new Set(rows.map(({ code }) => code));
     },
-    findAccount: (email) => oneAccount(pool, 'lower(email) = lower($1)', email),
-    async accountById(id) {
-      const found = await oneAccount(pool, 'id::text = $1', id);
-      return found === null ? null : { id: found.id, email: found.email, role: found.role };
-    },
-    async createAccount(email, role, passwordHash) {
-      const account: Account = { id: uuidv7(), email, role };
-      const { rowCount } = await pool.query(
-        `INSERT INTO users (id, email, role, password_hash, created_ms) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (lower(email)) DO NOTHING`,
-        [account.id, email, role, passwordHash, Date.now()],
-      );
-      return rowCount === 1 ? account : null;
-    },
+    ...createAccountStore(pool),
     close: () => pool.end(),
   };
 }
@@ -169,16 +156,4 @@ async function generatorKey(pool: pg.Pool): Promise<Uint8Array> {
   ]);
   const { rows } = await pool.query<{ value: string }>(`SELECT value FROM settings WHERE name = 'generator_key'`);
   return Buffer.from(rows[0]?.value ?? '', 'hex');
-}
-
-async function oneAccount(
-  pool: pg.Pool,
-  condition: string,
-  value: string,
-): Promise<(Account & { readonly passwordHash: string }) | null> {
-  const { rows } = await pool.query<{ id: string; email: string; role: Role; passwordHash: string }>(
-    `SELECT id, email, role, password_hash AS "passwordHash" FROM users WHERE ${condition}`,
-    [value],
-  );
-  return rows[0] ?? null;
 }

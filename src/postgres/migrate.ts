@@ -1,5 +1,5 @@
 /** Brings a database to the schema of this version, and holds it to the number of shards that it was begun with. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
@@ -20,6 +20,23 @@ export async function migrate(url: string): Promise<void> {
       advisoryLockMode: 'wait',
       logger: { info: () => undefined, warn: console.warn, error: console.error },
     });
+  } finally {
+    await client.end();
+  }
+}
+
+/** Names of the migrations that this database lacks, and whether it is empty. */
+export async function missingMigrations(url: string): Promise<{ missing: readonly string[]; isEmpty: boolean }> {
+  const known = readdirSync(migrationsDirectory())
+    .filter((name) => name.endsWith('.sql'))
+    .map((name) => name.slice(0, -'.sql'.length));
+  const client = await connect(url);
+  try {
+    const { rows } = await client.query<{ there: boolean }>(`SELECT to_regclass('migrations') IS NOT NULL AS there`);
+    if (rows[0]?.there !== true) return { missing: known, isEmpty: true };
+    const ran = await client.query<{ name: string }>('SELECT name FROM migrations');
+    const names = new Set(ran.rows.map(({ name }) => name));
+    return { missing: known.filter((name) => !names.has(name)), isEmpty: names.size === 0 };
   } finally {
     await client.end();
   }

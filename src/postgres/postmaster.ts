@@ -24,13 +24,17 @@ export function takeOwnership(home: string): () => void {
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
     }
-    const text = readText(file) ?? '';
-    const pid = Number.parseInt(text, 10);
-    if (pid > 0 && text === `${pid} ${startTimeOf(pid) ?? 'gone'}`) {
-      throw new Error(`${home} is in use by another Clipbook, process ${pid}`);
-    }
+    const pid = ownerOf(home);
+    if (pid !== null) throw new Error(`${home} is in use by another Clipbook, process ${pid}`);
     fs.rmSync(file, { force: true });
   }
+}
+
+/** The living process that runs the cluster of this directory; null when there is none. */
+export function ownerOf(home: string): number | null {
+  const text = readText(path.join(home, 'owner')) ?? '';
+  const pid = Number.parseInt(text, 10);
+  return pid > 0 && text === `${pid} ${startTimeOf(pid) ?? 'gone'}` ? pid : null;
 }
 
 /** When the process started, in whatever unit the system tells it; null when there is no such process. */

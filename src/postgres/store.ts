@@ -93,6 +93,37 @@ export interface Account {
   readonly id: string;
   readonly email: string;
   readonly role: Role;
+  /** Raised by each repair of the account. Its tokens name it. Absent: 0. */
+  readonly generation?: number;
+}
+
+export interface AccountRow extends Account {
+  readonly generation: number;
+  readonly passwordHash: string;
+  readonly createdMs: number;
+  readonly isDisabled: boolean;
+  /** This database takes its email for one of the seeded ones. */
+  readonly isSeeded: boolean;
+}
+
+/** Tokens that are not valid any more: those of an account that name a generation before this one; null: all of them. */
+export interface EndedTokens {
+  readonly accountId: string;
+  readonly before: number | null;
+}
+
+export interface AccountStore {
+  /** Emails are compared without case, as the database does. */
+  findAccount(email: string, seededEmails?: readonly string[]): Promise<AccountRow | null>;
+  accountById(id: string): Promise<Account | null>;
+  /** The oldest first. */
+  listAccounts(seededEmails: readonly string[]): Promise<readonly AccountRow[]>;
+  /** Null when the email is taken. */
+  createAccount(email: string, role: Role, passwordHash: string): Promise<Account | null>;
+  /** These are repairs: each ends the tokens that were issued before it. */
+  setPassword(id: string, passwordHash: string): Promise<void>;
+  setRole(id: string, role: Role): Promise<void>;
+  setDisabled(id: string, isDisabled: boolean): Promise<void>;
 }
 
 export interface HistoryEntry {
@@ -235,7 +266,7 @@ export interface JobStore {
   ): Promise<{ readonly size: number | null; readonly count: number | null; readonly live: boolean } | null>;
 }
 
-export interface ControlStore extends JobStore, CounterStore {
+export interface ControlStore extends JobStore, CounterStore, AccountStore {
   stage(shard: ShardId, bookId: BookId): Promise<Staging>;
   /**
    * Removes what a staged batch left, and gives back the counters that it had reserved. False when it is live: then nothing
@@ -251,9 +282,5 @@ export interface ControlStore extends JobStore, CounterStore {
   generatorKey(): Promise<Uint8Array>;
   /** Those of `codes` that are in PostgreSQL, live or not. */
   existingCodes(codes: readonly string[]): Promise<ReadonlySet<string>>;
-  findAccount(email: string): Promise<(Account & { readonly passwordHash: string }) | null>;
-  accountById(id: string): Promise<Account | null>;
-  /** Null when the email is taken (compared without case). */
-  createAccount(email: string, role: Role, passwordHash: string): Promise<Account | null>;
   close(): Promise<void>;
 }

@@ -40,7 +40,7 @@ async function cuttingRelay(to: URL): Promise<{ readonly relay: Server; readonly
 const controlOf = (store: ControlOptions['store']) => {
   // Nothing of the other parts is asked.
   const parts = { uploads: {}, jobs: {} } as unknown as ControlOptions;
-  return createControl({ ...parts, store, accounts: createAccounts(store), log: silent });
+  return createControl({ ...parts, store, accounts: createAccounts(store, { isProduction: false }), log: silent });
 };
 
 const reasonOf = async (work: Promise<unknown>): Promise<string> => {

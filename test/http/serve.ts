@@ -12,6 +12,7 @@ export const TOKENS: TokenOptions = {
   issuer: 'clipbook',
   audience: 'clipbook',
   ttlSeconds: 3600,
+  refusesSeeded: false,
 };
 
 export interface Answer {
@@ -63,6 +64,7 @@ export async function serve(limits: Partial<HttpLimits> = {}, proxies: readonly 
       port: 0,
       version: '0.0.0',
       tokens: TOKENS,
+      endedTokens: [],
       counters,
       trustedProxies,
       log: { warn: note, error: note, debug: note },

@@ -67,7 +67,7 @@ const createUser = route({
   access: ['admin'],
   body: schemas.accountInput,
   answers: { 201: { description: 'The account', schema: schemas.accountOut } },
-  problems: ['already-exists'],
+  problems: ['already-exists', 'not-possible'],
   handle(x, { email, password, role }) {
     x.run(async () => {
       const account = await x.services.control.createUser(email, password, role);

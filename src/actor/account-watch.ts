@@ -1,0 +1,59 @@
+/**
+ * Tells the HTTP threads which tokens are not valid any more, within a second of the repair of an account in PostgreSQL.
+ *
+ * While PostgreSQL is away, the list that was read last stays in force: nothing can be repaired there meanwhile. What was
+ * repaired while only this server could not reach it is told as soon as it can.
+ */
+import type { EndedTokens } from '../postgres/store.js';
+
+export interface AccountWatchOptions {
+  readonly read: () => Promise<readonly EndedTokens[]>;
+  /** Called with the whole list when it has changed. */
+  readonly tell: (ended: readonly EndedTokens[]) => void;
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+export interface AccountWatch {
+  current(): readonly EndedTokens[];
+  /** Resolves when no question is under way. */
+  close(): Promise<void>;
+}
+
+/** Twice this, and the time of two questions, is less than a second. */
+const ASK_EVERY_MS = 400;
+
+/** Rejects when the first question fails: nobody is let in before it is known who is not to be. */
+export async function startAccountWatch({ read, tell, log }: AccountWatchOptions): Promise<AccountWatch> {
+  let ended = await read();
+  let isAway = false;
+  let asking: Promise<void> = Promise.resolve();
+  let timer = setTimeout(askAgain, ASK_EVERY_MS);
+
+  function askAgain(): void {
+    asking = ask().then(() => {
+      timer = setTimeout(askAgain, ASK_EVERY_MS);
+    });
+  }
+
+  async function ask(): Promise<void> {
+    try {
+      const now = await read();
+      if (isAway) log.info({}, 'repairs of accounts are seen again');
+      isAway = false;
+      if (JSON.stringify(now) === JSON.stringify(ended)) return;
+      ended = now;
+      tell(ended);
+    } catch (error) {
+      if (!isAway) log.warn({ err: error }, 'repairs of accounts are not seen while PostgreSQL is away');
+      isAway = true;
+    }
+  }
+
+  return {
+    current: () => ended,
+    async close() {
+      await asking;
+      clearTimeout(timer);
+    },
+  };
+}
