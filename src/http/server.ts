@@ -7,6 +7,7 @@
  */
 // Before the library is loaded.
 import './head-limit.js';
+import type { Control, Engine } from '../actor/engine.js';
 import {
   App,
   type HttpRequest,
@@ -14,8 +15,7 @@ import {
   type TemplatedApp,
   us_listen_socket_close,
   us_socket_local_port,
-} from 'uWebSockets.js';
-import type { Control, Engine } from '../actor/engine.js';
+} from '../platform/uws.js';
 import { createTokens, type TokenOptions } from './auth.js';
 import { createCounters } from './counters.js';
 import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
