@@ -28,6 +28,7 @@ import { createMetrics, createReadiness } from './metrics.js';
 import { freePort, takePort } from './port-check.js';
 import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
+import { endEmbeddedNow } from './postgres/embedded-children.js';
 import { migrate } from './postgres/migrate.js';
 import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
@@ -61,19 +62,23 @@ export interface ThreadLimits {
   readonly shardHeapMb?: number;
 }
 
+/** What has to be done before the process may exit at once, in the middle of a start too. */
+export type QuickEnds = (() => Promise<void>)[];
+
 /** Rejects with one readable line when it can't start; nothing is left running then. */
 export async function startClipbook(
   config: Config,
   log: Logger,
   onFatal: (message: string) => void,
   limits: ThreadLimits = {},
+  quickEnds: QuickEnds = [],
 ): Promise<Clipbook> {
   const stops: Stops = [];
   const stop = async (): Promise<void> => {
     for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
   try {
-    const { port, supervisor, durability } = await startParts(config, log, onFatal, limits, stops);
+    const { port, supervisor, durability } = await startParts({ config, log, onFatal, limits, stops, quickEnds });
     return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
@@ -81,13 +86,22 @@ export async function startClipbook(
   }
 }
 
-async function startParts(
-  config: Config,
-  log: Logger,
-  onFatal: (message: string) => void,
-  { shardHeapMb }: ThreadLimits,
-  stops: Stops,
-): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
+async function startParts({
+  config,
+  log,
+  onFatal,
+  limits: { shardHeapMb },
+  stops,
+  quickEnds,
+}: {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly onFatal: (message: string) => void;
+  readonly limits: ThreadLimits;
+  readonly stops: Stops;
+  readonly quickEnds: QuickEnds;
+}): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
+  quickEnds.push(endEmbeddedNow);
   const ownPort = await takePort(config.host, config.port);
   const { location, durability, release } = await prepareJournal(
     { ...config, directory: join(config.dataDir, 'journal') },
@@ -186,6 +200,7 @@ async function startParts(
 
   stops.push(() => uploads.close());
   stops.push(() => supervisor.close());
+  quickEnds.push(() => supervisor.closeHttpNow());
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
   await supervisor.startShards();
   const started = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
@@ -200,7 +215,8 @@ async function startParts(
 }
 
 async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<EmbeddedPostgres> {
-  const embedded = await startEmbedded({ dataDir: join(config.dataDir, 'postgres'), freePort, log });
+  const { dataDir, embeddedPostgresBytes: memoryBytes } = config;
+  const embedded = await startEmbedded({ dataDir: join(dataDir, 'postgres'), freePort, memoryBytes, log });
   stops.push(() => embedded.stop());
   return embedded;
 }

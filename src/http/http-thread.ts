@@ -33,6 +33,9 @@ export async function runHttpThread(options: HttpThreadOptions): Promise<void> {
           return toMain({ type: 'directoryTaken', id: message.id });
         case 'drain':
           return void server.close().then(() => toMain({ type: 'drained' }));
+        case 'close':
+          server.closeNow();
+          return toMain({ type: 'drained' });
       }
     });
     toMain({ type: 'listening', port: server.port });

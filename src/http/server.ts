@@ -77,6 +77,8 @@ export interface HttpServer {
   stopAccepting(): void;
   /** Resolves when everything is closed. */
   close(): Promise<void>;
+  /** Closes everything as it is, in the middle of requests too. */
+  closeNow(): void;
 }
 
 const TICK_MS = 100;
@@ -165,10 +167,18 @@ export async function startHttpServer({
     counters.set('inFlight', deadlines.count);
   }, TICK_MS);
 
+  let isClosed = false;
   const stopAccepting = (): void => {
     if (isDraining) return;
     isDraining = true;
     us_listen_socket_close(socket);
+  };
+  const closeNow = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    stopAccepting();
+    clearInterval(ticker);
+    app.close();
   };
   return {
     port: us_socket_local_port(socket),
@@ -181,9 +191,9 @@ export async function startHttpServer({
       for (const x of deadlines.all()) x.giveUp();
       // Last answers are written on `setImmediate`.
       await new Promise((resolve) => setTimeout(resolve, 10));
-      clearInterval(ticker);
-      app.close();
+      closeNow();
     },
+    closeNow,
   };
 }
 
