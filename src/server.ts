@@ -18,10 +18,12 @@ import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
+import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
+import { JournalLocked } from './journal/file/lock.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
@@ -29,7 +31,8 @@ import { freePort, takePort } from './port-check.js';
 import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { endEmbeddedNow } from './postgres/embedded-children.js';
-import { migrate } from './postgres/migrate.js';
+import { postgresFailure } from './postgres/failure.js';
+import { migrate, WrongShardCount } from './postgres/migrate.js';
 import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
 import { startPool, startWorker } from './thread.js';
@@ -82,7 +85,9 @@ export async function startClipbook(
     return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
-    throw error;
+    throw error instanceof JournalLocked
+      ? inDataDir(config.dataDir, error.message)
+      : dataDirFailure(config.dataDir, error);
   }
 }
 
@@ -102,6 +107,7 @@ async function startParts({
   readonly quickEnds: QuickEnds;
 }): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
   quickEnds.push(endEmbeddedNow);
+  prepareDataDir(config.dataDir);
   const ownPort = await takePort(config.host, config.port);
   const { location, durability, release } = await prepareJournal(
     { ...config, directory: join(config.dataDir, 'journal') },
@@ -110,7 +116,7 @@ async function startParts({
   stops.push(release);
   const embedded = config.databaseUrl === null ? await openEmbedded(config, log, stops) : null;
   const databaseUrl = embedded?.url ?? String(config.databaseUrl);
-  await migrate(databaseUrl);
+  await namingDatabase(config, databaseUrl, () => migrate(databaseUrl));
   if (embedded !== null) stops.push(keepWriting(embedded, log));
   const store = createControlStore({
     url: databaseUrl,
@@ -119,9 +125,9 @@ async function startParts({
     isOwn: config.databaseUrl === null,
   });
   stops.push(() => store.close());
-  await store.checkShardCount();
+  await namingDatabase(config, databaseUrl, () => store.checkShardCount());
   const accounts = createAccounts(store);
-  if (config.environment !== 'production') await accounts.seed();
+  if (config.environment !== 'production') await namingDatabase(config, databaseUrl, () => accounts.seed());
 
   const checkpoints = createWatermarks();
   const journal = await openJournal(location, log);
@@ -216,9 +222,28 @@ async function startParts({
 
 async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<EmbeddedPostgres> {
   const { dataDir, embeddedPostgresBytes: memoryBytes } = config;
-  const embedded = await startEmbedded({ dataDir: join(dataDir, 'postgres'), freePort, memoryBytes, log });
-  stops.push(() => embedded.stop());
-  return embedded;
+  try {
+    const embedded = await startEmbedded({ dataDir: join(dataDir, 'postgres'), freePort, memoryBytes, log });
+    stops.push(() => embedded.stop());
+    return embedded;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== undefined) throw error;
+    throw message.includes('shared memory:')
+      ? new Error(`EMBEDDED_POSTGRES_MEMORY is more than this machine gives: ${message}`)
+      : inDataDir(dataDir, message);
+  }
+}
+
+/** Rejects with one line that names the variable which says where the database is. */
+async function namingDatabase(config: Config, url: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof WrongShardCount) throw error;
+    const failure = postgresFailure(url, error);
+    throw config.databaseUrl === null ? inDataDir(config.dataDir, failure) : new Error(`DATABASE_URL: ${failure}`);
+  }
 }
 
 function keepWriting({ url, cluster, startAnew }: EmbeddedPostgres, log: Logger): () => Promise<void> {

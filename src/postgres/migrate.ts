@@ -1,32 +1,57 @@
 /** Brings a database to the schema of this version, and holds it to the number of shards that it was begun with. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
+import type pg from 'pg';
 import { connect } from './connection.js';
+import { DatabaseUnfit } from './failure.js';
+
+/** The database was begun with another number of shards. */
+export class WrongShardCount extends Error {
+  override readonly name = 'WrongShardCount';
+}
 
 /**
  * Runs the migrations in `sql/` that have not run yet, in one transaction. Safe to call from several
- * processes at once: an advisory lock lets one go first, and the others find nothing left to do.
+ * processes at once: an advisory lock lets one go first, and the others find nothing left to do. Rejects with
+ * `DatabaseUnfit` when others have run there that this version does not have.
  */
 export async function migrate(url: string): Promise<void> {
   const client = await connect(url);
   try {
+    const directory = migrationsDirectory();
+    await refuseUnknown(client, directory);
     await runner({
       dbClient: client,
-      dir: migrationsDirectory(),
+      dir: directory,
       migrationsTable: 'migrations',
       direction: 'up',
       advisoryLockMode: 'wait',
-      logger: { info: () => undefined, warn: console.warn, error: console.error },
+      // An error is thrown as well.
+      logger: { info: () => undefined, warn: console.warn, error: () => undefined },
     });
   } finally {
     await client.end();
   }
 }
 
+async function refuseUnknown(client: pg.Client, directory: string): Promise<void> {
+  const known = new Set(readdirSync(directory).map((file) => path.parse(file).name));
+  const { rows: tables } = await client.query<{ found: boolean }>(
+    `SELECT to_regclass('migrations') IS NOT NULL AS found`,
+  );
+  if (tables[0]?.found !== true) return;
+  const { rows } = await client.query<{ name: string }>('SELECT name FROM migrations ORDER BY id');
+  const unknown = rows.find(({ name }) => !known.has(name));
+  if (unknown === undefined) return;
+  throw new DatabaseUnfit(
+    `its migration "${unknown.name}" is unknown to this version: run the newer Clipbook that made it, or use another database`,
+  );
+}
+
 /**
- * The number of shards decides where a book's data is, so it is kept with the data. Throws when the database was begun
+ * The number of shards decides where a book's data is, so it is kept with the data. Throws `WrongShardCount` when the database was begun
  * with another number; otherwise notes it and gives each shard its checkpoint.
  */
 export async function agreeOnShards(url: string, shardCount: number): Promise<void> {
@@ -36,7 +61,7 @@ export async function agreeOnShards(url: string, shardCount: number): Promise<vo
     const { rows } = await client.query<{ value: string }>(`SELECT value FROM settings WHERE name = 'shards'`);
     const begun = Number(rows[0]?.value);
     if (begun !== shardCount) {
-      throw new Error(
+      throw new WrongShardCount(
         `SHARDS is ${shardCount}, but this database was begun with ${begun}; set SHARDS=${begun} or use an empty database`,
       );
     }

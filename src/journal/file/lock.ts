@@ -80,7 +80,8 @@ function tryLink(draft: string, path: string): boolean {
 async function removeStale(path: string, aside: string): Promise<void> {
   const text = readText(path);
   if (text === null) return;
-  if (await isAlive(path, text)) throw new JournalLocked(`${path} is held by a living process: ${text}`);
+  if (await isAlive(path, text))
+    throw new JournalLocked(`${path} is held by another Clipbook, process ${parseHolder(text)?.pid ?? 'unknown'}`);
   // Taken aside first: of two that judged the same stale lock, the slower would otherwise delete the faster one's.
   try {
     fs.renameSync(path, aside);
