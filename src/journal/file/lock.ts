@@ -124,10 +124,14 @@ function processExists(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat; the second one is the name, in parentheses, and may hold anything. */
+/**
+ * Field 22 of /proc/<pid>/stat; the second one is the name, in parentheses, and may hold anything. Null for a zombie: it has
+ * ended, and holds nothing any more.
+ */
 function beganAt(pid: number): string | null {
   const stat = readText(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  return fields[0] === 'Z' ? null : (fields[19] ?? null);
 }
 
 function placeOfPids(): string | null {
