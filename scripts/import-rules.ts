@@ -8,18 +8,19 @@ import { blankOut, importsOf, lineAt } from './source-text.js';
 
 /** What a folder may import besides itself. Files that lie directly in `src/` are the part `src`. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'src/platform': [],
   'src/domain': [],
   'src/codes': [],
   'src/journal': ['src/domain'],
   'src/postgres': ['src/domain'],
   'src/actor': ['src/domain', 'src/journal', 'src/postgres', 'src/codes'],
   'src/live': ['src/actor', 'src/domain', 'src/journal'],
-  'src/cli': ['src', 'src/actor', 'src/postgres'],
-  'src/http': ['src/actor', 'src/domain', 'src/codes'],
-  src: ['src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
+  'src/cli': ['src', 'src/actor', 'src/postgres', 'src/platform'],
+  'src/http': ['src/actor', 'src/domain', 'src/codes', 'src/platform'],
+  src: ['src/platform', 'src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
   workers: ['src', 'src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
-  scripts: ['src'],
-  load: [],
+  scripts: ['src', 'src/platform'],
+  load: ['src/platform'],
   web: [],
 };
 
@@ -124,7 +125,7 @@ function unreached(graph: ReadonlyMap<string, ReadonlyMap<string, number>>): str
 function isEntry(path: string): boolean {
   return (
     path === 'src/main.ts' ||
-    path === 'src/cli/main.ts' ||
+    path === 'src/cli/bin.ts' ||
     /^(?:workers|scripts|load|load\/scenarios)\/[^/]+$/.test(path) ||
     /^(?:test|web)\//.test(path)
   );

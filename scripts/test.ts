@@ -8,6 +8,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bindingRefusalHere } from '../src/platform/uws-binding.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -34,14 +35,12 @@ const NEEDS: readonly Need[] = [
 /** Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only slow each other down. */
 const FILES_AT_ONCE_MAX = 4;
 
-const NODE_MAJORS = ['20', '22'];
-
 main();
 
 function main(): void {
-  const nodeMajor = process.versions.node.split('.')[0] ?? '';
-  if (!NODE_MAJORS.includes(nodeMajor)) {
-    console.error(`Node ${process.versions.node} is not supported: install Node 20 or 22 (https://nodejs.org)`);
+  const refusal = bindingRefusalHere();
+  if (refusal !== null) {
+    console.error(refusal);
     process.exit(1);
   }
   const asked = process.argv.slice(2);

@@ -25,6 +25,8 @@ export interface Config {
   readonly dataDir: string;
   /** `null`: the embedded PostgreSQL, under `dataDir`. */
   readonly databaseUrl: string | null;
+  /** What the embedded PostgreSQL may take for its cache of pages. */
+  readonly embeddedPostgresBytes: number;
   /** `null`: the file journal, under `dataDir`. */
   readonly redisUrl: string | null;
   /** Replicas of Redis that must have a commit before it is answered; 0: none. */
@@ -85,6 +87,8 @@ export function parseConfig(env: Environment): Config {
     port,
     dataDir,
     databaseUrl,
+    embeddedPostgresBytes:
+      read('EMBEDDED_POSTGRES_MEMORY', VARIABLES.EMBEDDED_POSTGRES_MEMORY) ?? EMBEDDED_POSTGRES_BYTES_DEFAULT,
     redisUrl,
     redisWaitReplicas: read('REDIS_WAIT_REPLICAS', VARIABLES.REDIS_WAIT_REPLICAS) ?? 0,
     redisWaitMs: read('REDIS_WAIT_MS', VARIABLES.REDIS_WAIT_MS) ?? 1000,
@@ -175,6 +179,8 @@ interface Variable<T> {
 }
 
 const JWT_SECRET_BYTES_MIN = 32;
+const MEMORY_UNITS = { MB: 2 ** 20, GB: 2 ** 30 } as const;
+const EMBEDDED_POSTGRES_BYTES_DEFAULT = 256 * 2 ** 20;
 
 const VARIABLES = {
   HOST: {
@@ -196,8 +202,13 @@ const VARIABLES = {
     byDefault: 'an embedded one, under `DATA_DIR`',
     secret: true,
   },
+  EMBEDDED_POSTGRES_MEMORY: {
+    ...memory(64 * 2 ** 20, 2 ** 40),
+    about: 'cache of the embedded PostgreSQL; a quarter of the machine for many codes',
+    byDefault: '`256MB`',
+  },
   REDIS_URL: {
-    ...url(['redis:', 'rediss:']),
+    ...redisUrl(),
     about: 'your Redis, for the journal',
     byDefault: 'a journal in files, under `DATA_DIR`',
     secret: true,
@@ -368,6 +379,29 @@ function url(protocols: readonly string[]): Pick<Variable<string>, 'schema' | 'a
   return {
     schema: z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol)),
     allowed: `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  };
+}
+
+/** The path of a Redis URL is the number of a database. */
+function redisUrl(): Pick<Variable<string>, 'schema' | 'allowed'> {
+  const { schema, allowed } = url(['redis:', 'rediss:']);
+  return {
+    schema: schema.refine((text) => /^\/?\d{0,5}$/.test(new URL(text).pathname)),
+    allowed: `${allowed}, with no path or the number of a database, as /0`,
+  };
+}
+
+/** Bytes, from a whole number and a unit as PostgreSQL writes them. */
+function memory(bytesMin: number, bytesMax: number): Pick<Variable<number>, 'schema' | 'allowed'> {
+  return {
+    schema: z
+      .string()
+      .regex(/^\d{1,7} ?(?:MB|GB)$/i)
+      .transform(
+        (text) => Number.parseInt(text, 10) * MEMORY_UNITS[text.slice(-2).toUpperCase() as keyof typeof MEMORY_UNITS],
+      )
+      .refine((bytes) => bytes >= bytesMin && bytes <= bytesMax),
+    allowed: `a whole number of MB or GB from ${bytesMin / MEMORY_UNITS.MB}MB to ${bytesMax / MEMORY_UNITS.GB}GB, as 256MB or 4GB`,
   };
 }
 

@@ -20,9 +20,25 @@ export async function takePort(host: string, port: number): Promise<number> {
     await probe(host, port);
     return port;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? 'someone listens there already' : message;
-    throw new Error(`can not listen on ${host}:${port}: ${why}`);
+    throw new Error(refusal(host, port, error as NodeJS.ErrnoException));
+  }
+}
+
+/** Names the variable that has to change. */
+function refusal(host: string, port: number, { code, message }: NodeJS.ErrnoException): string {
+  const where = `can not listen on ${host}:${port}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `PORT is ${port}: ${where}: someone listens there already`;
+    case 'EACCES':
+      return `PORT is ${port}: ${where}: ports below 1024 need a privilege (CAP_NET_BIND_SERVICE); choose another PORT`;
+    case 'EADDRNOTAVAIL':
+      return `HOST is ${host}: ${where}: this machine does not have that address (${code})`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `HOST is ${host}: ${where}: no such host (${code})`;
+    default:
+      return `HOST is ${host}, PORT is ${port}: ${where}: ${message}`;
   }
 }
 

@@ -23,12 +23,14 @@ import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
+import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { reservedWords } from './http/reserved-words.js';
 import { ROUTES } from './http/routes/table.js';
+import { JournalLocked } from './journal/file/lock.js';
 import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness } from './metrics.js';
@@ -36,7 +38,9 @@ import { freePort, takePort } from './port-check.js';
 import { openEndedTokens } from './postgres/account-store.js';
 import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
-import { migrate } from './postgres/migrate.js';
+import { endEmbeddedNow } from './postgres/embedded-children.js';
+import { postgresFailure } from './postgres/failure.js';
+import { migrate, WrongShardCount } from './postgres/migrate.js';
 import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
 import { startPool, startWorker } from './thread.js';
@@ -69,33 +73,49 @@ export interface ThreadLimits {
   readonly shardHeapMb?: number;
 }
 
+/** What has to be done before the process may exit at once, in the middle of a start too. */
+export type QuickEnds = (() => Promise<void>)[];
+
 /** Rejects with one readable line when it can't start; nothing is left running then. */
 export async function startClipbook(
   config: Config,
   log: Logger,
   onFatal: (message: string) => void,
   limits: ThreadLimits = {},
+  quickEnds: QuickEnds = [],
 ): Promise<Clipbook> {
   const stops: Stops = [];
   const stop = async (): Promise<void> => {
     for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
   try {
-    const { port, supervisor, durability } = await startParts(config, log, onFatal, limits, stops);
+    const { port, supervisor, durability } = await startParts({ config, log, onFatal, limits, stops, quickEnds });
     return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
-    throw error;
+    throw error instanceof JournalLocked
+      ? inDataDir(config.dataDir, error.message)
+      : dataDirFailure(config.dataDir, error);
   }
 }
 
-async function startParts(
-  config: Config,
-  log: Logger,
-  onFatal: (message: string) => void,
-  { shardHeapMb }: ThreadLimits,
-  stops: Stops,
-): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
+async function startParts({
+  config,
+  log,
+  onFatal,
+  limits: { shardHeapMb },
+  stops,
+  quickEnds,
+}: {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly onFatal: (message: string) => void;
+  readonly limits: ThreadLimits;
+  readonly stops: Stops;
+  readonly quickEnds: QuickEnds;
+}): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
+  quickEnds.push(endEmbeddedNow);
+  prepareDataDir(config.dataDir);
   const ownPort = await takePort(config.host, config.port);
   const { location, durability, release } = await prepareJournal(
     { ...config, directory: join(config.dataDir, 'journal') },
@@ -104,7 +124,7 @@ async function startParts(
   stops.push(release);
   const embedded = config.databaseUrl === null ? await openEmbedded(config, log, stops) : null;
   const databaseUrl = embedded?.url ?? String(config.databaseUrl);
-  await migrate(databaseUrl);
+  await namingDatabase(config, databaseUrl, () => migrate(databaseUrl));
   if (embedded !== null) stops.push(keepWriting(embedded, log));
   const store = createControlStore({
     url: databaseUrl,
@@ -113,12 +133,12 @@ async function startParts(
     isOwn: config.databaseUrl === null,
   });
   stops.push(() => store.close());
-  await store.checkShardCount();
+  await namingDatabase(config, databaseUrl, () => store.checkShardCount());
   // Before anybody can stage others.
   const leftBatches = await store.unsettledBatches();
   const isProduction = config.environment === 'production';
   const accounts = createAccounts(store, { isProduction });
-  if (!isProduction) await accounts.seed();
+  if (!isProduction) await namingDatabase(config, databaseUrl, () => accounts.seed());
 
   const checkpoints = createWatermarks();
   const keyMemory = createKeyMemory();
@@ -226,6 +246,7 @@ async function startParts(
 
   stops.push(() => uploads.close());
   stops.push(() => supervisor.close());
+  quickEnds.push(() => supervisor.closeHttpNow());
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
   await supervisor.startShards();
   const started = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
@@ -241,9 +262,29 @@ async function startParts(
 }
 
 async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<EmbeddedPostgres> {
-  const embedded = await startEmbedded({ dataDir: join(config.dataDir, 'postgres'), freePort, log });
-  stops.push(() => embedded.stop());
-  return embedded;
+  const { dataDir, embeddedPostgresBytes: memoryBytes } = config;
+  try {
+    const embedded = await startEmbedded({ dataDir: join(dataDir, 'postgres'), freePort, memoryBytes, log });
+    stops.push(() => embedded.stop());
+    return embedded;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== undefined) throw error;
+    throw message.includes('shared memory:')
+      ? new Error(`EMBEDDED_POSTGRES_MEMORY is more than this machine gives: ${message}`)
+      : inDataDir(dataDir, message);
+  }
+}
+
+/** Rejects with one line that names the variable which says where the database is. */
+async function namingDatabase(config: Config, url: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof WrongShardCount) throw error;
+    const failure = postgresFailure(url, error);
+    throw config.databaseUrl === null ? inDataDir(config.dataDir, failure) : new Error(`DATABASE_URL: ${failure}`);
+  }
 }
 
 function keepWriting({ url, cluster, startAnew }: EmbeddedPostgres, log: Logger): () => Promise<void> {

@@ -14,6 +14,7 @@ test('an empty environment gives the documented defaults', () => {
     port: 3000,
     dataDir: resolve('data'),
     databaseUrl: null,
+    embeddedPostgresBytes: 268_435_456,
     redisUrl: null,
     redisWaitReplicas: 0,
     redisWaitMs: 1000,
@@ -40,6 +41,7 @@ test('every variable is read', () => {
       PORT: '0',
       DATA_DIR: '/var/lib/clipbook',
       DATABASE_URL: 'postgres://u:p@db/clipbook',
+      EMBEDDED_POSTGRES_MEMORY: '4GB',
       REDIS_URL: 'redis://cache:6379',
       REDIS_WAIT_REPLICAS: '1',
       REDIS_WAIT_MS: '500',
@@ -63,6 +65,7 @@ test('every variable is read', () => {
       port: 0,
       dataDir: '/var/lib/clipbook',
       databaseUrl: 'postgres://u:p@db/clipbook',
+      embeddedPostgresBytes: 4_294_967_296,
       redisUrl: 'redis://cache:6379',
       redisWaitReplicas: 1,
       redisWaitMs: 500,
@@ -104,8 +107,19 @@ const REFUSED: readonly (readonly [env: Record<string, string>, line: string])[]
   [{ LOCK_TTL_SECONDS: '86401' }, 'LOCK_TTL_SECONDS is "86401"; allowed is a whole number from 1 to 86400'],
   [
     { REDIS_URL: 'localhost:6379' },
-    'REDIS_URL is "localhost:6379"; allowed is a URL that begins with redis:// or rediss://',
+    'REDIS_URL is "localhost:6379"; allowed is a URL that begins with redis:// or rediss://, with no path or the number of a database, as /0',
   ],
+  [
+    { REDIS_URL: 'redis://user:pw@cache/name' },
+    'REDIS_URL is "redis://***@cache/name"; allowed is a URL that begins with redis:// or rediss://, with no path or the number of a database, as /0',
+  ],
+  ...['1', '63MB', '1025GB', '0.5GB', '256', '256kB', '-1GB', 'GB', '9999999GB'].map(
+    (given) =>
+      [
+        { EMBEDDED_POSTGRES_MEMORY: given },
+        `EMBEDDED_POSTGRES_MEMORY is "${given}"; allowed is a whole number of MB or GB from 64MB to 1024GB, as 256MB or 4GB`,
+      ] as const,
+  ),
   [{ LOG_LEVEL: 'a\nb' }, 'LOG_LEVEL is "a\\nb"; allowed is one of trace, debug, info, warn, error, fatal, silent'],
   ...['localhost', '10.0.0.1/8', '10.0.0.0/33', '::1/129', '10.0.0.0/8,', '10.0.0.0/8 ::1', 'fe80::1%eth0'].map(
     (text): [Record<string, string>, string] => [

@@ -1,6 +1,7 @@
 /** Clipbook, seen through its HTTP API alone; and its processes, through /proc. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { largePostgresMemory } from '../large-memory.js';
 import { startNode } from './child.js';
 import { type CodeRange, codesIn } from './codes.js';
 import { mergeCpu, nameYoungest, nodeCpu, postgresCpu, processCpu, residentBytes } from './cpu.js';
@@ -29,6 +30,7 @@ export async function startClipbook(options: ClipbookOptions): Promise<Subject> 
   const shardThreads = options.shardThreads ?? 1;
   const redis = journal === 'redis' ? await startRedis(directory) : null;
   const server = await startNode('src/main.js', {
+    ...largePostgresMemory(),
     LOG_LEVEL: 'warn',
     DATA_DIR: dataDir,
     HTTP_THREADS: String(httpThreads),

@@ -20,7 +20,9 @@ export type ToHttpThread =
   /** All tokens that are not valid any more. */
   | { readonly type: 'endTokens'; readonly ended: readonly EndedTokens[] }
   /** Stop accepting, finish what was accepted, say `drained`. */
-  | { readonly type: 'drain' };
+  | { readonly type: 'drain' }
+  /** Close everything as it is, say `drained`. */
+  | { readonly type: 'close' };
 
 /** From an HTTP thread. */
 export type FromHttpThread =
@@ -71,6 +73,11 @@ export interface Supervisor {
   drain(): Promise<void>;
   /** Ends every thread as it is. */
   close(): Promise<void>;
+  /**
+   * Closes the sockets of all HTTP threads as they are, so that the process may exit at once: Node aborts when a thread
+   * ends with handles of uWebSockets.js open. A thread that is still loading answers when it has loaded.
+   */
+  closeHttpNow(): Promise<void>;
 }
 
 /** How shard threads name the main thread, among the HTTP threads that ask them. */
@@ -325,9 +332,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await shardThreads[thread]?.worker.terminate();
     },
     drain,
+    async closeHttpNow() {
+      draining = true;
+      const running = httpThreads.filter(({ threadId }) => threadId !== -1);
+      await Promise.all(running.map((worker) => until(worker, 'drained', { type: 'close' })));
+    },
     async close() {
       draining = true;
-      // An HTTP thread has to close its sockets itself: Node aborts when a thread ends with handles of uWebSockets.js open.
+      // As `closeHttpNow` says.
       await Promise.all(runningHttp().map((worker) => until(worker, 'drained', { type: 'drain' })));
       await Promise.all(
         [...httpThreads, ...shardThreads.map(({ worker }) => worker)].map((worker) => worker.terminate()),

@@ -20,10 +20,11 @@
  * A base class, against the habit of the house: both halves live and end with the same `res`, and a handler has one thing in its hand. As an
  * object of its own, this would need the exchange's `bodyDone`, caller and end, the exchange its `res` and `closes`.
  */
-import type { HttpResponse } from 'uWebSockets.js';
+
 import type { CommandReply, Done, QueryReply, Role } from '../actor/engine.js';
 import { ControlError } from '../actor/engine.js';
 import type { Refusal } from '../domain/outcome.js';
+import type { HttpResponse } from '../platform/uws.js';
 import { AnswerBytes } from './answer-bytes.js';
 import { BodyBroken } from './body-stream.js';
 import {

@@ -11,12 +11,13 @@
  *
  * This half is the request's way to its handler and the exchange's end; what is answered, and how, is in answering.ts.
  */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+
 // The global of this name is a getter, which is called each time.
 import { performance } from 'node:perf_hooks';
 import type { CommandReply, Done, QueryReply, QueryResult } from '../actor/engine.js';
 import type { Command, Origin, Query } from '../domain/command.js';
 import type { ShardId } from '../domain/ids.js';
+import type { HttpRequest, HttpResponse } from '../platform/uws.js';
 import { Answering, JSON_TYPE } from './answering.js';
 import type { Verdict } from './auth.js';
 import { type BodyStream, createBodyStream, STREAM_WINDOW_MS } from './body-stream.js';

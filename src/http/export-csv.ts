@@ -4,9 +4,10 @@
  * It is no snapshot: a code shows the state in which its page met it. If a page can't be read, the connection
  * is cut, because a file that ends early must not look complete.
  */
-import type { HttpResponse } from 'uWebSockets.js';
+
 import type { CodeStatus, CodeView } from '../domain/command.js';
 import type { BookId } from '../domain/ids.js';
+import type { HttpResponse } from '../platform/uws.js';
 import type { Exchange } from './exchange.js';
 import { isoTime } from './iso-time.js';
 

@@ -35,6 +35,9 @@ export async function runHttpThread(options: HttpThreadOptions): Promise<void> {
           return server.endTokens(message.ended);
         case 'drain':
           return void server.close().then(() => toMain({ type: 'drained' }));
+        case 'close':
+          server.closeNow();
+          return toMain({ type: 'drained' });
       }
     });
     toMain({ type: 'listening', port: server.port });

@@ -6,7 +6,7 @@
  *
  * There is one `head` per thread, filled anew for each request: nothing may keep a reference to it.
  */
-import type { HttpRequest } from 'uWebSockets.js';
+import type { HttpRequest } from '../platform/uws.js';
 
 export interface Head {
   /** '' where a header was not given. */

@@ -7,6 +7,7 @@
  */
 // Before the library is loaded.
 import './head-limit.js';
+import type { Control, EndedTokens, Engine } from '../actor/engine.js';
 import {
   App,
   type HttpRequest,
@@ -14,8 +15,7 @@ import {
   type TemplatedApp,
   us_listen_socket_close,
   us_socket_local_port,
-} from 'uWebSockets.js';
-import type { Control, EndedTokens, Engine } from '../actor/engine.js';
+} from '../platform/uws.js';
 import { createTokens, type TokenOptions } from './auth.js';
 import { createClientAddresses } from './client-address.js';
 import { createCounters } from './counters.js';
@@ -95,6 +95,8 @@ export interface HttpServer {
   stopAccepting(): void;
   /** Resolves when everything is closed. */
   close(): Promise<void>;
+  /** Closes everything as it is, in the middle of requests too. */
+  closeNow(): void;
 }
 
 const TICK_MS = 100;
@@ -197,10 +199,18 @@ export async function startHttpServer({
     counters.set('inFlight', deadlines.count);
   }, TICK_MS);
 
+  let isClosed = false;
   const stopAccepting = (): void => {
     if (isDraining) return;
     isDraining = true;
     us_listen_socket_close(socket);
+  };
+  const closeNow = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    stopAccepting();
+    clearInterval(ticker);
+    app.close();
   };
   return {
     port: us_socket_local_port(socket),
@@ -214,9 +224,9 @@ export async function startHttpServer({
       for (const x of deadlines.all()) x.giveUp();
       // Last answers are written on `setImmediate`.
       await new Promise((resolve) => setTimeout(resolve, 10));
-      clearInterval(ticker);
-      app.close();
+      closeNow();
     },
+    closeNow,
   };
 }
 

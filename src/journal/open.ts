@@ -39,6 +39,9 @@ export interface PreparedJournal {
   release(): Promise<void>;
 }
 
+/** An operator who gave a wrong address is to hear of it soon. */
+const FIRST_OPEN_MS_MAX = 2_000;
+
 /** Once per process, before any thread opens the journal. Rejects when it must not be used. */
 export async function prepareJournal(choice: JournalChoice, log: JournalLog): Promise<PreparedJournal> {
   const { redisUrl, redisWaitReplicas, redisWaitMs, directory } = choice;
@@ -59,7 +62,11 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   } as const;
   // Opened once to see that it may be used, and what it is worth.
   const { openRedisJournal } = await import('./redis/redis-journal.js');
-  const journal = await openRedisJournal({ ...location, durable: location.marks, log });
+  const options = { ...location, durable: location.marks, openMsMax: FIRST_OPEN_MS_MAX, log };
+  const journal = await openRedisJournal(options).catch(async (error: unknown) => {
+    const { redisFailure } = await import('./redis/failure.js');
+    throw new Error(`REDIS_URL: ${redisFailure(redisUrl, error)}`);
+  });
   await journal.close();
   return { location, durability: journal.durability, release: async () => {} };
 }

@@ -1,6 +1,7 @@
 /** Where embedded PostgreSQL runs and as whom; `embedded.ts` tells why. */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -54,13 +55,13 @@ export async function placeFor(home: string, account: Account | null, log: Log):
   hydrate(native);
   const bin = (directory: string) => path.join(directory, 'bin');
   if (account === null) return { bin: bin(native), home, account, homeFd: null, close: () => undefined };
-  const nativeReached = canEnter(native, account) ? native : copyNative(native, log);
+  const nativeReached = canEnter(native, account) ? native : await copyNative(native, log);
   if (canEnter(path.dirname(home), account)) {
     return { bin: bin(nativeReached), home, account, homeFd: null, close: () => undefined };
   }
   if (process.platform !== 'linux') {
     throw new Error(
-      `PostgreSQL runs as user ${account.uid}, who cannot enter ${path.dirname(home)}; choose another DATA_DIR`,
+      `PostgreSQL runs as user ${account.uid}, who cannot enter ${path.dirname(home)}; choose another directory`,
     );
   }
   const homeFd = fs.openSync(home, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
@@ -109,7 +110,7 @@ function hydrate(native: string): void {
 }
 
 /** Copies the binaries to where another user can reach them. The name holds the version; a copy is made whole or not at all. */
-function copyNative(native: string, log: Log): string {
+async function copyNative(native: string, log: Log): Promise<string> {
   const { version } = JSON.parse(fs.readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as {
     readonly version: string;
   };
@@ -117,7 +118,8 @@ function copyNative(native: string, log: Log): string {
   if (!fs.existsSync(target)) {
     log.info({}, `copying PostgreSQL's binaries to ${target}, where the user it runs as can reach them`);
     const partial = fs.mkdtempSync(`${target}-`);
-    fs.cpSync(native, partial, { recursive: true, verbatimSymlinks: true });
+    // Not `cpSync`: a signal is to be heard meanwhile.
+    await cp(native, partial, { recursive: true, verbatimSymlinks: true });
     fs.chmodSync(partial, 0o755);
     try {
       fs.renameSync(partial, target);

@@ -3,16 +3,30 @@
  * process that answers callers on the same cores and syncs a journal on the same disk.
  */
 import { statfsSync } from 'node:fs';
-import { totalmem } from 'node:os';
 
 const MEBIBYTE = 1024 * 1024;
-const SHARED_BUFFERS_MB_MIN = 128;
-const SHARED_BUFFERS_MB_MAX = 8192;
+/** Enough to try Clipbook, and modest beside what else runs on that machine. */
+export const MEMORY_BYTES_DEFAULT = 256 * MEBIBYTE;
 const WAL_MB_MIN = 1024;
 const WAL_MB_MAX = 16_384;
 
-/** Arguments for the postmaster whose cluster is on the disk of `home`. */
-export function settingsFor(port: number, home: string): readonly string[] {
+/**
+ * Arguments for the postmaster.
+ *
+ * `memoryBytes` becomes `shared_buffers`, and is taken as it is used. The projection touches pages of `codes` at random: where
+ * the table doesn't fit, nearly each is written out and read again per batch, and the journal's syncs wait behind those
+ * writes. For many codes PostgreSQL's manual advises a quarter of the machine's memory.
+ */
+export function settingsFor({
+  port,
+  cluster,
+  memoryBytes,
+}: {
+  readonly port: number;
+  /** PGDATA; the log may take a part of its disk. */
+  readonly cluster: string;
+  readonly memoryBytes: number;
+}): readonly string[] {
   const values: Readonly<Record<string, string | number>> = {
     listen_addresses: '127.0.0.1',
     port,
@@ -22,7 +36,7 @@ export function settingsFor(port: number, home: string): readonly string[] {
     fsync: 'on',
     synchronous_commit: 'on',
     full_page_writes: 'on',
-    shared_buffers: `${sharedBuffersMb()}MB`,
+    shared_buffers: `${Math.round(memoryBytes / MEBIBYTE)}MB`,
     work_mem: '64MB',
     maintenance_work_mem: '128MB',
     wal_level: 'minimal',
@@ -31,7 +45,7 @@ export function settingsFor(port: number, home: string): readonly string[] {
     // Else what a bulk COPY has logged in 200 ms goes to the disk at once.
     wal_writer_delay: '10ms',
     min_wal_size: '512MB',
-    max_wal_size: `${walMb(home)}MB`,
+    max_wal_size: `${walMb(cluster)}MB`,
     checkpoint_timeout: '15min',
     checkpoint_completion_target: 0.9,
     // Bulk COPY writes its pages out by itself. Without this they lie in the system's cache until it writes all of them at once, and
@@ -51,22 +65,11 @@ export function settingsFor(port: number, home: string): readonly string[] {
 }
 
 /**
- * A quarter of the memory that this process may use, as PostgreSQL's manual advises. The projection touches pages of `codes` at
- * random: where the table doesn't fit, nearly each is written out and read again per batch, and the journal's syncs wait behind
- * those writes. It is taken as it is used.
- */
-function sharedBuffersMb(): number {
-  const limit = process.constrainedMemory();
-  const bytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  return within(bytes / 4 / MEBIBYTE, SHARED_BUFFERS_MB_MIN, SHARED_BUFFERS_MB_MAX);
-}
-
-/**
  * A tenth of the disk's room. Each checkpoint makes PostgreSQL log every page whole when it is next touched, so under a load that
  * lasts the log is mostly pages, unless checkpoints are rare.
  */
-function walMb(home: string): number {
-  const { bavail, bsize } = statfsSync(home);
+function walMb(cluster: string): number {
+  const { bavail, bsize } = statfsSync(cluster);
   return within((bavail * bsize) / 10 / MEBIBYTE, WAL_MB_MIN, WAL_MB_MAX);
 }
 

@@ -14,9 +14,10 @@
  *
  * - **Two Clipbooks on one directory.** `owner` names the process in charge with its start time (a pid alone may be
  *   reused); while that process lives, a second start is refused.
- * - **kill -9 of us.** The postmaster lives on. The next start finds it by `postmaster.pid` in our own directory, checks
- *   that the process is a postgres working in that directory, and shuts it down (SIGINT, then SIGQUIT) before it starts
- *   its own. Reusing it would save a second, but then nobody would be its parent and see it die.
+ * - **kill -9 of us.** A watcher ends the postmaster within seconds (embedded-children.ts). A start that comes earlier finds it
+ *   by `postmaster.pid` in our own directory, checks that the process is a postgres working in that directory, and
+ *   shuts it down (SIGINT, then SIGQUIT) before it starts its own. Reusing it would save a second, but then nobody would
+ *   be its parent and see it die.
  * - **Death of PostgreSQL.** It is started again on the same port, with a growing pause, until `stop()`. The URL stays
  *   valid; clients reconnect.
  * - **Root.** PostgreSQL refuses to run as root, so as root it runs as the owner of an existing cluster, else as the
@@ -30,13 +31,14 @@
  * - **Access.** TCP on 127.0.0.1 with SCRAM and a 256-bit password. A unix socket with trust in a private directory
  *   would do too, but its path may be no longer than 107 bytes, and it cannot be reached through `/proc/self/fd`.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import pg from 'pg';
+import { isEnding, startChild } from './embedded-children.js';
 import { accountFor, type Place, placeFor } from './embedded-place.js';
-import { settingsFor } from './embedded-settings.js';
+import { MEMORY_BYTES_DEFAULT, settingsFor } from './embedded-settings.js';
 import { isPostgresOn, type Log, shutDown, signalQuietly, stopLeftover, takeOwnership } from './postmaster.js';
 import { readText } from './read-text.js';
 
@@ -58,6 +60,8 @@ export interface EmbeddedOptions {
   readonly dataDir: string;
   /** A port of the host that nobody has, nor gets before PostgreSQL listens on it. */
   readonly freePort: (host: string) => Promise<number>;
+  /** For PostgreSQL's own cache of pages (`shared_buffers`); `MEMORY_BYTES_DEFAULT` when absent. */
+  readonly memoryBytes?: number;
   /** Gets what deserves attention, PostgreSQL's own warnings and errors among it. */
   readonly log: Log;
 }
@@ -67,9 +71,16 @@ const USER = 'clipbook';
 const DATABASE = 'clipbook';
 const RESTART_PAUSE_MS_MAX = 5_000;
 const START_ATTEMPTS_MAX = 20;
+/** What an earlier postmaster, or another process on the same port, leaves behind for a moment. All else stays as it is. */
+const PASSING = /lock file|shared memory block|bind|could not create any TCP\/IP sockets|Address already in use/;
 
 /** Starts PostgreSQL on `dataDir`, making the cluster on the first start. Rejects with one readable line. */
-export async function startEmbedded({ dataDir, log, freePort }: EmbeddedOptions): Promise<EmbeddedPostgres> {
+export async function startEmbedded({
+  dataDir,
+  log,
+  freePort,
+  memoryBytes = MEMORY_BYTES_DEFAULT,
+}: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const home = path.resolve(dataDir);
   fs.mkdirSync(home, { recursive: true, mode: 0o700 });
   const release = takeOwnership(home);
@@ -87,7 +98,8 @@ export async function startEmbedded({ dataDir, log, freePort }: EmbeddedOptions)
 
     const port = await freePort(HOST);
     const url = `postgres://${USER}:${password}@${HOST}:${port}/${DATABASE}`;
-    const server = superviseServer(place, port, path.join(home, 'cluster'), log);
+    const cluster = path.join(home, 'cluster');
+    const server = superviseServer({ place, cluster, settings: settingsFor({ port, cluster, memoryBytes }), log });
     undo = () => {
       server.killNow();
       place.close();
@@ -101,7 +113,7 @@ export async function startEmbedded({ dataDir, log, freePort }: EmbeddedOptions)
     let stopping: Promise<void> | null = null;
     return {
       url,
-      cluster: path.join(home, 'cluster'),
+      cluster,
       pid: server.pid,
       startAnew() {
         const pid = server.pid();
@@ -133,26 +145,16 @@ function passwordOf(home: string): string {
 
 // --- running it ----------------------------------------------------------------------------------------------------
 
-function spawnIn(place: Place, program: string, args: readonly string[]): ChildProcess {
-  return spawn(path.join(place.bin, program), args, {
-    ...(place.account ?? {}),
-    cwd: '/',
-    detached: true,
-    // The child's messages are parsed: they must not be translated.
-    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
-    stdio: ['ignore', 'pipe', 'pipe', place.homeFd ?? 'ignore'],
-  });
-}
-
 /** Runs initdb. A cluster that was broken off halfway is made anew: it has no PG_VERSION, or no finished control file. */
 async function initialise(home: string, place: Place, password: string): Promise<void> {
   const making = path.join(home, 'cluster.new');
-  fs.rmSync(making, { recursive: true, force: true });
+  // An initdb that was killed may be at its last writes.
+  fs.rmSync(making, { recursive: true, force: true, maxRetries: 10 });
   const passwordFile = path.join(home, 'password.initdb');
   fs.writeFileSync(passwordFile, password, { mode: 0o600 });
   try {
     if (place.account !== null) fs.chownSync(passwordFile, place.account.uid, place.account.gid);
-    const child = spawnIn(place, 'initdb', [
+    const child = startChild(place, 'initdb', [
       `--pgdata=${place.home}/cluster.new`,
       `--username=${USER}`,
       `--pwfile=${place.home}/password.initdb`,
@@ -190,7 +192,17 @@ interface Server {
  *                        ▼
  *                      failed                      stop() from anywhere ─▶ stopped
  */
-function superviseServer(place: Place, port: number, cluster: string, log: Log): Server {
+function superviseServer({
+  place,
+  cluster,
+  settings,
+  log,
+}: {
+  readonly place: Place;
+  readonly cluster: string;
+  readonly settings: readonly string[];
+  readonly log: Log;
+}): Server {
   let child: ChildProcess | null = null;
   let stopped = false;
   let everReady = false;
@@ -201,22 +213,23 @@ function superviseServer(place: Place, port: number, cluster: string, log: Log):
   const launch = () => {
     restart = null;
     attempts += 1;
-    const launched = spawnIn(place, 'postgres', ['-D', `${place.home}/cluster`, ...settingsFor(port, cluster)]);
+    const launched = startChild(place, 'postgres', ['-D', `${place.home}/cluster`, ...settings]);
     child = launched;
+    /** Why it ended: its last complaint, or what it said last. */
+    let complaint = '';
     let lastLine = '';
     const onLine = (line: string) => {
+      if (line !== '') lastLine = line;
       if (line.includes('database system is ready to accept connections')) {
         everReady = true;
         attempts = 0;
         ready.resolve();
       }
       const failure = /(?:FATAL|PANIC): .*/.exec(line)?.[0];
-      if (failure === undefined) return;
-      lastLine = failure;
       // Clients that come too early, or are cut off, are told so themselves.
-      if (everReady && !/the database system is|terminating connection/.test(failure)) {
-        log.warn({}, `PostgreSQL: ${failure}`);
-      }
+      if (failure === undefined || /the database system is|terminating connection/.test(failure)) return;
+      complaint = failure;
+      if (everReady) log.warn({}, `PostgreSQL: ${failure}`);
     };
     launched.stdout?.resume();
     if (launched.stderr !== null) eachLine(launched.stderr, onLine);
@@ -224,16 +237,23 @@ function superviseServer(place: Place, port: number, cluster: string, log: Log):
       stopped = true;
       ready.reject(error);
     });
-    launched.on('exit', (code, signal) => {
-      child = null;
-      if (stopped) return;
-      if (!everReady && attempts >= START_ATTEMPTS_MAX) {
+    const restartOrFail = (how: NodeJS.Signals | number | null): void => {
+      if (stopped || isEnding()) return;
+      const words = complaint || lastLine;
+      const isLasting = typeof how === 'number' && !PASSING.test(words);
+      if (!everReady && (isLasting || attempts >= START_ATTEMPTS_MAX)) {
         stopped = true;
-        ready.reject(new Error(`PostgreSQL does not start: ${lastLine || `exit ${signal ?? code}`}`));
+        ready.reject(new Error(`PostgreSQL does not start: ${words || `exit ${how}`}`));
         return;
       }
-      if (everReady && attempts === 0) log.warn({}, `PostgreSQL ended (${signal ?? code}); starting it again`);
+      if (everReady && attempts === 0) log.warn({}, `PostgreSQL ended (${how}); starting it again`);
       restart = setTimeout(launch, Math.min(100 * 2 ** attempts, everReady ? RESTART_PAUSE_MS_MAX : 500));
+    };
+    launched.on('exit', (code, signal) => {
+      child = null;
+      // Before the first start its last words are needed, and they are read when its pipes are closed.
+      if (everReady) restartOrFail(signal ?? code);
+      else launched.once('close', () => restartOrFail(signal ?? code));
     });
   };
   launch();

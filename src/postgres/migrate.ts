@@ -3,47 +3,76 @@ import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
+import type pg from 'pg';
 import { connect } from './connection.js';
+import { DatabaseUnfit } from './failure.js';
+
+/** The database was begun with another number of shards. */
+export class WrongShardCount extends Error {
+  override readonly name = 'WrongShardCount';
+}
 
 /**
  * Runs the migrations in `sql/` that have not run yet, in one transaction. Safe to call from several
- * processes at once: an advisory lock lets one go first, and the others find nothing left to do.
+ * processes at once: an advisory lock lets one go first, and the others find nothing left to do. Rejects with
+ * `DatabaseUnfit` when others have run there that this version does not have.
  */
 export async function migrate(url: string): Promise<void> {
   const client = await connect(url);
   try {
+    await refuseUnknown(client);
     await runner({
       dbClient: client,
       dir: migrationsDirectory(),
       migrationsTable: 'migrations',
       direction: 'up',
       advisoryLockMode: 'wait',
-      logger: { info: () => undefined, warn: console.warn, error: console.error },
+      // An error is thrown as well.
+      logger: { info: () => undefined, warn: console.warn, error: () => undefined },
     });
   } finally {
     await client.end();
   }
 }
 
+/** Rejects with `DatabaseUnfit` when a newer version has migrated this database. */
+async function refuseUnknown(client: pg.Client): Promise<void> {
+  const known = new Set(knownMigrations());
+  const unknown = (await ranMigrations(client)).find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  throw new DatabaseUnfit(
+    `its migration "${unknown}" is unknown to this version: run the newer Clipbook that made it, or use another database`,
+  );
+}
+
 /** Names of the migrations that this database lacks, and whether it is empty. */
 export async function missingMigrations(url: string): Promise<{ missing: readonly string[]; isEmpty: boolean }> {
-  const known = readdirSync(migrationsDirectory())
-    .filter((name) => name.endsWith('.sql'))
-    .map((name) => name.slice(0, -'.sql'.length));
   const client = await connect(url);
   try {
-    const { rows } = await client.query<{ there: boolean }>(`SELECT to_regclass('migrations') IS NOT NULL AS there`);
-    if (rows[0]?.there !== true) return { missing: known, isEmpty: true };
-    const ran = await client.query<{ name: string }>('SELECT name FROM migrations');
-    const names = new Set(ran.rows.map(({ name }) => name));
-    return { missing: known.filter((name) => !names.has(name)), isEmpty: names.size === 0 };
+    const ran = await ranMigrations(client);
+    return { missing: knownMigrations().filter((name) => !ran.includes(name)), isEmpty: ran.length === 0 };
   } finally {
     await client.end();
   }
 }
 
+/** Names of the migrations in `sql/`. */
+function knownMigrations(): string[] {
+  return readdirSync(migrationsDirectory()).map((file) => path.parse(file).name);
+}
+
+/** Names of the migrations that have run in this database, in their order. */
+async function ranMigrations(client: pg.Client): Promise<string[]> {
+  const { rows: tables } = await client.query<{ found: boolean }>(
+    `SELECT to_regclass('migrations') IS NOT NULL AS found`,
+  );
+  if (tables[0]?.found !== true) return [];
+  const { rows } = await client.query<{ name: string }>('SELECT name FROM migrations ORDER BY id');
+  return rows.map(({ name }) => name);
+}
+
 /**
- * The number of shards decides where a book's data is, so it is kept with the data. Throws when the database was begun
+ * The number of shards decides where a book's data is, so it is kept with the data. Throws `WrongShardCount` when the database was begun
  * with another number; otherwise notes it and gives each shard its checkpoint.
  */
 export async function agreeOnShards(url: string, shardCount: number): Promise<void> {
@@ -53,7 +82,7 @@ export async function agreeOnShards(url: string, shardCount: number): Promise<vo
     const { rows } = await client.query<{ value: string }>(`SELECT value FROM settings WHERE name = 'shards'`);
     const begun = Number(rows[0]?.value);
     if (begun !== shardCount) {
-      throw new Error(
+      throw new WrongShardCount(
         `SHARDS is ${shardCount}, but this database was begun with ${begun}; set SHARDS=${begun} or use an empty database`,
       );
     }

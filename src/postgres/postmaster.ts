@@ -42,7 +42,9 @@ function startTimeOf(pid: number): string | null {
   if (process.platform === 'linux') {
     const stat = readText(`/proc/${pid}/stat`);
     // Field 22, counted after the command's name, which may itself hold spaces and parentheses.
-    return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+    // A zombie has ended, and holds nothing any more.
+    return fields[0] === 'Z' ? null : (fields[19] ?? null);
   }
   const told = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim();
   return told === undefined || told === '' ? null : told;

@@ -39,7 +39,7 @@ async function cuttingRelay(to: URL): Promise<{ readonly relay: Server; readonly
 
 const controlOf = (store: ControlOptions['store']) => {
   // Nothing of the other parts is asked.
-  const parts = { uploads: {}, jobs: {} } as unknown as ControlOptions;
+  const parts = { uploads: {}, jobs: {}, generations: {}, batches: {} } as unknown as ControlOptions;
   return createControl({ ...parts, store, accounts: createAccounts(store, { isProduction: false }), log: silent });
 };
 

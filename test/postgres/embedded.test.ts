@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -10,6 +10,7 @@ import pg from 'pg';
 import { freePort } from '../../src/port-check.js';
 import { startEmbedded } from '../../src/postgres/embedded.js';
 import { waitFor } from '../journal/wait-for.js';
+import { watcherOf } from '../support/process.js';
 import { silent } from './server.js';
 
 /** As mkdtemp makes it, nobody else can enter: the case of a clone in a private directory. */
@@ -113,6 +114,11 @@ test('after a kill -9 of Clipbook its PostgreSQL is found, stopped and replaced'
   const [line] = (await once(run.stdout, 'data')) as [Buffer];
   const left = JSON.parse(line.toString()) as { readonly url: string; readonly pid: number };
   await query(left.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  const watcher = watcherOf(left.pid);
+  assert.ok(watcher !== null);
+  // Without its watcher the postmaster outlives us.
+  process.kill(watcher, 'SIGKILL');
+  await waitFor(() => watcherOf(left.pid) === null, 'the watcher to be gone');
   run.kill('SIGKILL');
   await once(run, 'exit');
   assert.equal(isAlive(left.pid), true, 'the postmaster outlives its parent');
@@ -124,6 +130,64 @@ test('after a kill -9 of Clipbook its PostgreSQL is found, stopped and replaced'
   await waitFor(() => !isAlive(left.pid), 'the old postmaster to be gone');
   assert.match(messages.join('\n'), new RegExp(`killed run left behind \\(process ${left.pid}\\)`));
   assert.deepEqual(await query(postgres.url, 'SELECT answer FROM kept'), [{ answer: 42 }]);
+});
+
+test('after a kill -9 of Clipbook its PostgreSQL ends within seconds, and the next start has what was written', async (t) => {
+  const dataDir = dataDirectory();
+  const run = spawn(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('embedded-run.ts', import.meta.url)), dataDir],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [line] = (await once(run.stdout, 'data')) as [Buffer];
+  const left = JSON.parse(line.toString()) as { readonly url: string; readonly pid: number };
+  await query(left.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  const killedMs = performance.now();
+  run.kill('SIGKILL');
+  await waitFor(() => !isAlive(left.pid), 'the postmaster to end');
+  t.diagnostic(`${Math.round(performance.now() - killedMs)} ms after the kill`);
+  await waitFor(() => watcherOf(left.pid) === null, 'its watcher to end');
+  const postgres = await startEmbedded({ dataDir, freePort, log: silent });
+  t.after(() => postgres.stop());
+  assert.deepEqual(await query(postgres.url, 'SELECT answer FROM kept'), [{ answer: 42 }]);
+});
+
+test('after a kill -9 of Clipbook while initdb runs, initdb ends, and the next start makes the cluster anew', async (t) => {
+  const dataDir = dataDirectory();
+  const run = spawn(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('embedded-run.ts', import.meta.url)), dataDir],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  await waitFor(() => existsSync(join(dataDir, 'cluster.new', 'PG_VERSION')), 'initdb to run');
+  run.kill('SIGKILL');
+  await once(run, 'exit');
+  // At once: initdb may still be at work.
+  const postgres = await startEmbedded({ dataDir, freePort, log: silent });
+  t.after(() => postgres.stop());
+  assert.deepEqual(await query(postgres.url, 'SELECT 42 AS answer'), [{ answer: 42 }]);
+});
+
+test('its memory is what it was told, and modest when it was told nothing', async () => {
+  const dataDir = dataDirectory();
+  const shared = async (memoryBytes?: number): Promise<unknown> => {
+    const postgres = await startEmbedded({
+      dataDir,
+      freePort,
+      log: silent,
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    });
+    try {
+      return (await query(postgres.url, 'SHOW shared_buffers'))[0]?.['shared_buffers'];
+    } finally {
+      await postgres.stop();
+    }
+  };
+  assert.equal(await shared(), '256MB');
+  assert.equal(await shared(64 * 2 ** 20), '64MB');
+  const more = 2 ** 50;
+  await assert.rejects(shared(more), /PostgreSQL does not start: FATAL: /);
+  assert.equal(await shared(), '256MB');
 });
 
 test('a process that ends without stopping it takes PostgreSQL with it', async () => {

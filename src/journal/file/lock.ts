@@ -80,7 +80,8 @@ function tryLink(draft: string, path: string): boolean {
 async function removeStale(path: string, aside: string): Promise<void> {
   const text = readText(path);
   if (text === null) return;
-  if (await isAlive(path, text)) throw new JournalLocked(`${path} is held by a living process: ${text}`);
+  if (await isAlive(path, text))
+    throw new JournalLocked(`${path} is held by another Clipbook, process ${parseHolder(text)?.pid ?? 'unknown'}`);
   // Taken aside first: of two that judged the same stale lock, the slower would otherwise delete the faster one's.
   try {
     fs.renameSync(path, aside);
@@ -123,10 +124,14 @@ function processExists(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat; the second one is the name, in parentheses, and may hold anything. */
+/**
+ * Field 22 of /proc/<pid>/stat; the second one is the name, in parentheses, and may hold anything. Null for a zombie: it has
+ * ended, and holds nothing any more.
+ */
 function beganAt(pid: number): string | null {
   const stat = readText(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  return fields[0] === 'Z' ? null : (fields[19] ?? null);
 }
 
 function placeOfPids(): string | null {

@@ -68,6 +68,8 @@ async function connect(options: LinkOptions, opened: { disconnect(): void }[]): 
     throw lost.cause ?? error;
   });
   const facts = await readFacts(redis);
+  // A database number that the server does not have is such an error. The client would go on in database 0.
+  if (lost.cause !== null) throw lost.cause;
   if (!facts.isCluster) {
     await loadScripts(redis);
     return {

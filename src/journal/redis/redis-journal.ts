@@ -36,7 +36,7 @@ export interface RedisJournalOptions {
   readonly waitMsMax?: number;
   /** A commit without an answer for this long is given up. Above the pauses that are to be sat out, below the caller's patience. */
   readonly appendMsMax?: number;
-  /** How long the first connection may be tried: a server may just be starting, or reading its AOF. */
+  /** How long the first connection may be tried: a server may just be starting. */
   readonly openMsMax?: number;
   readonly inFlightMax?: number;
 }
@@ -52,6 +52,8 @@ const IN_FLIGHT_MAX = 3;
 const APPEND_MS_MAX = 3000;
 const WAIT_MS_MAX = 1000;
 const OPEN_MS_MAX = 10_000;
+/** A server that reads its AOF answers, so it is waited for longer than one that does not. */
+const LOADING_MS_MAX = 60_000;
 /** One try at connecting: short, because whoever needs it tries again. */
 const CONNECT_MS_MAX = 1000;
 const READ_MS_MAX = 5000;
@@ -124,14 +126,16 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
 }
 
 async function firstFacts(linkOptions: LinkOptions, msMax: number): Promise<RedisFacts> {
-  const untilMs = performance.now() + msMax;
+  const beganMs = performance.now();
   for (;;) {
     try {
       const link = await openLink(linkOptions);
       link.close();
       return link.facts;
     } catch (error) {
-      if (isFinal(error) || performance.now() > untilMs) throw error;
+      const isLoading = error instanceof Error && error.message.startsWith('LOADING');
+      const tried = performance.now() - beganMs;
+      if (isFinal(error) || tried > (isLoading ? Math.max(msMax, LOADING_MS_MAX) : msMax)) throw error;
       await sleep(100);
     }
   }
@@ -139,5 +143,7 @@ async function firstFacts(linkOptions: LinkOptions, msMax: number): Promise<Redi
 
 /** What waiting doesn't mend: a server that is unfit, or does not let us in. */
 function isFinal(error: unknown): boolean {
-  return error instanceof RedisUnfit || (error instanceof Error && /^(WRONGPASS|NOAUTH|NOPERM)/.test(error.message));
+  return (
+    error instanceof RedisUnfit || (error instanceof Error && /^(WRONGPASS|NOAUTH|NOPERM|ERR) /.test(error.message))
+  );
 }
