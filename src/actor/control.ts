@@ -56,7 +56,7 @@ export function createControl({
       }
     };
 
-  /** The same for a change. Where the connection broke after the change was sent, it may have been made. */
+  /** The same for a change, which may have been made where the connection broke after it was sent. */
   const orUnknown =
     <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
     (...args: Args): Promise<T> =>
@@ -106,7 +106,7 @@ export function createControl({
   };
 }
 
-/** As `pg` says it. A connection that was never made (ECONNREFUSED, a timeout of the pool) is none that was lost. */
+/** As `pg` says it. A connection that was never made (ECONNREFUSED) was not lost. */
 function isConnectionLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as NodeJS.ErrnoException;

@@ -48,8 +48,9 @@ export interface Engine {
   /** Routed by the command's book or code. An unknown code goes to any shard. `reply` is called exactly once, never before this returns. */
   command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
   /**
-   * Takes back the command that was given with this `reply`, if it has not left this thread. A command leaves no earlier than
-   * `setImmediate` after `command` was called. True: it will not happen, and `reply` is never called.
+   * Takes back the command that was given with this `reply`, if it has not left this thread. The
+   * newest command leaves no earlier than `setImmediate` after `command` was called. True: it will
+   * not happen, and `reply` is never called.
    */
   withdraw(reply: (reply: CommandReply) => void): boolean;
   /** True while any request would be refused for want of room, so that it need not be read. */

@@ -8,8 +8,9 @@
  * that is over, for 13 % more requests a second at 256 connections on two cores. A thread that has `mailboxMax` requests
  * under way gets no more: the caller is refused at once, which costs less than an answer that comes too late.
  *
- * The newest command always waits for the next command or for the end of the turn. Until then its caller can withdraw it:
- * an HTTP parser that finds garbage behind a request closes the connection while that request is still in this thread.
+ * The newest command always waits for the next command or for the end of the turn. Until then its
+ * caller can withdraw it: an HTTP parser that finds garbage behind a request closes the connection
+ * while that request is still in this thread.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { uuidv7 } from 'uuidv7';
@@ -100,7 +101,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     link.port?.postMessage(link.outgoing.take());
   }
 
-  /** Makes room for one more request. Called before it is written, so that the newest one is never posted with its own turn. */
+  /** Called before a request is written, so that the newest one always waits. */
   function makeRoom(link: ThreadLink): void {
     if (link.outgoing.count >= MESSAGE_REQUESTS) post(link);
   }
@@ -148,7 +149,7 @@ export function createRouter({ shardCount, threadCount, directory, mailboxMax }:
     else tryLater(shards, asked, origin, reply);
   }
 
-  /** The shards are asked one after the other, each with a reply of its own, which `withdraw` could not find: so not yet. */
+  /** Not yet, because `withdraw` could not find the replies of the single shards. */
   function tryLater(
     shards: readonly ShardId[],
     asked: Command,

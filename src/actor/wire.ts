@@ -60,8 +60,8 @@ export class RequestWriter {
   }
 
   /**
-   * Withdraws the newest request whose id `isMeant`, and returns its id; null when there is none. Its fields stay, because
-   * `SAME` in a later request may refer to them; the reader skips it.
+   * Withdraws the newest request whose id `isMeant`, and returns its id; null when there is none.
+   * Its fields stay, because `SAME` in a later request may refer to them; the reader skips it.
    */
   withdraw(isMeant: (id: number) => boolean): number | null {
     for (let i = this.#count - 1; i >= 0; i--) {

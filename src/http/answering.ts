@@ -1,8 +1,9 @@
 /**
- * The answering half of an exchange: all that is ever said to a caller goes through `send`, a stream excepted.
+ * The answering half of an exchange: all that is ever said to a caller goes through `send`, a
+ * stream excepted.
  *
- * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do: an answer that comes
- * too late is dropped here, in one place.
+ * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do:
+ * an answer that comes too late is dropped here, in one place.
  *
  * How a connection goes on after an answer:
  *
@@ -17,8 +18,9 @@
  *
  * In the last three cases `ending` holds the response from the answer to the close.
  *
- * A base class, against the habit of the house: both halves live and end with the same `res`, and a handler has one thing in its hand. As an
- * object of its own, this would need the exchange's `bodyDone`, caller and end, the exchange its `res` and `closes`.
+ * A base class, against the habit of the house: both halves live and end with the same `res`, and a
+ * handler has one thing in its hand. As an object of its own, this would need the exchange's
+ * `bodyDone`, caller and end, the exchange its `res` and `closes`.
  */
 
 import type { CommandReply, Done, QueryReply, Role } from '../actor/engine.js';
@@ -88,7 +90,10 @@ export abstract class Answering {
 
   /** The answer is out. */
   protected abstract finish(): void;
-  /** An answer is on its way out, or the rest of a body on its way in; `endNow` is called when that takes too long. */
+  /**
+   * An answer is on its way out, or the rest of a body on its way in; `endNow` is called when that
+   * takes too long.
+   */
   protected abstract watchEnd(): void;
   /** True where the caller's change may have been made, whatever goes wrong from here on. */
   protected abstract get mayHaveChanged(): boolean;
@@ -201,7 +206,8 @@ export abstract class Answering {
   }
 
   private closeWith(res: HttpResponse, head: string | Uint8Array, body: string | Uint8Array): void {
-    // The connection broke, perhaps by the library, because of what followed the request. This may serve another one now.
+    // The connection broke, perhaps by the library, because of what followed the request. This may
+    // serve another one now.
     if (this.ending !== res) return;
     if (this.isHead || this.status === 204) {
       const shape: RawShape = this.isHead ? 'headOnly' : 'noContent';
@@ -217,7 +223,10 @@ export abstract class Answering {
     this.finish();
   }
 
-  /** Closes the connection, and with it the exchange. Not within `onData`: the library would go on with a closed socket. */
+  /**
+   * Closes the connection, and with it the exchange. Not within `onData`: the library would go on
+   * with a closed socket.
+   */
   protected endNow(): void {
     const res = this.ending;
     if (res === null) return;

@@ -1,15 +1,20 @@
 /**
- * A body too large to keep, handed on chunk by chunk. uWebSockets.js pushes, the reader pulls; between them is a queue.
- * When it holds enough the socket is paused, and TCP holds the sender back. A pause works from the next turn on: what the
- * kernel has of the connection still comes (its receive buffer, 6 or 32 MB at most), and that is the bound of the queue.
+ * A body too large to keep, handed on chunk by chunk. uWebSockets.js pushes, the reader pulls;
+ * between them is a queue. When it holds enough the socket is paused, and TCP holds the sender
+ * back. A pause works from the next turn on: what the kernel has of the connection still comes (its
+ * receive buffer, 6 or 32 MB at most), and that is the bound of the queue.
  *
- * uWebSockets.js ends a body that is slower than 16 kB/s after ten seconds, without an answer. A pause followed by `resume` starts
- * its timeout anew, so a slow sender is served as long as it makes progress: `onProgress` moves our own deadline.
+ * uWebSockets.js ends a body that is slower than 16 kB/s after ten seconds, without an answer. A
+ * pause followed by `resume` starts its timeout anew, so a slow sender is served as long as it
+ * makes progress: `onProgress` moves our own deadline.
  */
 import { ByteQueue } from './byte-queue.js';
 
 const QUEUE_BYTES_MAX = 1024 * 1024;
-/** A sender has this long for the next `PROGRESS_BYTES_MIN`: 1 kB/s. Less than the library's ten seconds. */
+/**
+ * A sender has this long for the next `PROGRESS_BYTES_MIN`: 1 kB/s. Less than the library's ten
+ * seconds.
+ */
 export const STREAM_WINDOW_MS = 6_000;
 const PROGRESS_BYTES_MIN = 6_000;
 const REARM_MS = 3_000;
@@ -89,7 +94,8 @@ export function createBodyStream({ pause, resume, onProgress, nowMs }: BodyStrea
       queue.push(new Uint8Array(chunk));
       if (isLast) state = 'ended';
       else if (isPaused || queue.length >= QUEUE_BYTES_MAX) {
-        // Again for each chunk that still comes: it started the timeout of uWebSockets.js anew, which a pause stops.
+        // Again for each chunk that still comes: it started the timeout of uWebSockets.js anew,
+        // which a pause stops.
         isPaused = true;
         pause();
       }

@@ -1,16 +1,24 @@
-/** A body that is small enough to be kept, as text. The usual one comes in one piece and is copied only once, into the text. */
+/**
+ * A body that is small enough to be kept, as text. The usual one comes in one piece and is copied
+ * only once, into the text.
+ */
 import { isUtf8 } from 'node:buffer';
 
 // Half as expensive as a Buffer that is made for it. A byte order mark stays, and is then no JSON.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export class BodyText {
-  /** Of the whole body, when its last chunk was added and it was not too large; null: it is not UTF-8. */
+  /**
+   * Of the whole body, when its last chunk was added and it was not too large; null: it is not
+   * UTF-8.
+   */
   text: string | null = '';
   #bytes = 0;
   #chunks: Buffer[] | null = null;
 
-  /** `chunk` is valid during the call only. What comes past `bytesMax` is not kept; `bytes` tells. */
+  /**
+   * `chunk` is valid during the call only. What comes past `bytesMax` is not kept; `bytes` tells.
+   */
   add(chunk: ArrayBuffer, isLast: boolean, bytesMax: number): void {
     this.#bytes += chunk.byteLength;
     if (this.#bytes > bytesMax) return;
@@ -41,7 +49,9 @@ export class BodyText {
   }
 }
 
-/** Null: the bytes are not UTF-8. Those have become U+FFFD, which may also have been sent as itself. */
+/**
+ * Null: the bytes are not UTF-8. Those have become U+FFFD, which may also have been sent as itself.
+ */
 function decodeUtf8(bytes: ArrayBuffer | Buffer): string | null {
   const text = decoder.decode(bytes);
   return text.includes('\ufffd') && !isUtf8(bytes) ? null : text;

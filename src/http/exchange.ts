@@ -36,7 +36,7 @@ import { fieldErrors } from './validation.js';
 
 /** Counted for a request whose connection broke; nobody reads it. */
 const CLIENT_GONE = 499;
-/** How long the rest of a body is read and dropped after the answer, so that the client can read the answer. */
+/** How long the rest of a body is dropped after the answer, so that the client can read it. */
 const LINGER_MS = 5_000;
 
 export type ExchangeRoute = HandledRoute<Exchange>;
@@ -129,7 +129,7 @@ export class Exchange extends Answering implements Expiring {
       this.refuseUnread(res, 'head-too-large', `The headers may have ${HEAD_BYTES_MAX} bytes at most.`);
       return;
     }
-    // The library takes trailers for requests. A change waits until the segment is parsed; others don't need the body.
+    // The library takes trailers for requests. Only a change waits until they are parsed.
     if (this.isChunked && !route.changes) {
       this.after = 'cut';
       if (this.url !== '') this.advance();
@@ -167,7 +167,7 @@ export class Exchange extends Answering implements Expiring {
     res.onData(this.onChunk);
   }
 
-  /** Refuses by the head alone. The client may be sending the body already, and has to be able to read the answer. */
+  /** Refuses by the head alone, so that the client can read it while it sends the body. */
   private refuseUnread(res: HttpResponse, slug: ProblemSlug, detail: string): void {
     this.awaitBody(res);
     this.refuseAndClose(slug, detail);
@@ -228,7 +228,7 @@ export class Exchange extends Answering implements Expiring {
     });
   }
 
-  /** What comes next on the connection is not parsed until `resume`, or never when the connection ends with the answer. */
+  /** What comes next on the connection is not parsed before `resume`. */
   private pause(res: HttpResponse): void {
     this.isPaused = true;
     res.pause();
@@ -259,7 +259,7 @@ export class Exchange extends Answering implements Expiring {
       return;
     }
     this.res = null;
-    // The parser may have found something behind this request that ends the connection: the command must not happen then.
+    // What follows this request may have ended the connection. Then the command must not happen.
     if (this.commanded && this.services.engine.withdraw(this.onCommandReply)) this.held--;
     this.status = CLIENT_GONE;
     this.services.counters.add('aborted', 1);

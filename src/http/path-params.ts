@@ -5,7 +5,10 @@ import type { FieldError } from './problem.js';
 export interface ParamsRoute {
   readonly paramNames: readonly string[];
   readonly paramSchemas: readonly z.ZodType<string>[];
-  /** By parameter: whether its schema would leave the text as it is; null where only the schema knows. */
+  /**
+   * By parameter: whether its schema would leave the text as it is; null where only the schema
+   * knows.
+   */
   readonly usualParams: readonly (((text: string) => boolean) | null)[];
 }
 
@@ -28,7 +31,10 @@ export function validateParams(
   return null;
 }
 
-/** Null: it is not a percent-encoding of UTF-8. uWebSockets.js has made U+FFFD of bytes that are not. */
+/**
+ * Null: it is not a percent-encoding of UTF-8. uWebSockets.js has made U+FFFD of bytes that are
+ * not.
+ */
 function decodePercent(text: string): string | null {
   if (text.includes('\ufffd')) return null;
   try {

@@ -123,7 +123,9 @@ function readHeader(name: string, value: string): void {
 /** uWebSockets.js closes for the plain value alone; `Connection` is a list. */
 const CLOSE_OPTION = /(?:^|,)\s*close\s*(?:,|$)/i;
 
-/** A list may come in several headers (RFC 9110, section 5.3). An empty one is not the same as none. */
+/**
+ * A list may come in several headers (RFC 9110, section 5.3). An empty one is not the same as none.
+ */
 const joined = (before: string, value: string): string => (before === '' ? value || ' ' : `${before}, ${value}`);
 
 function readContentLength(value: string): void {

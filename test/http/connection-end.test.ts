@@ -1,4 +1,7 @@
-/** How connections go on, and end, after an answer; and that nothing is done for a caller who gets none. */
+/**
+ * How connections go on, and end, after an answer; and that nothing is done for a caller who gets
+ * none.
+ */
 import assert from 'node:assert/strict';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** Sends oddities through a front, one after the other, and compares what is answered with what is done. */
+/**
+ * Sends oddities through a front, one after the other, and compares what is answered with what is
+ * done.
+ */
 import { type FrontName, findFront, startFront } from './front-servers.js';
 import { contradiction, isRedeemed } from './judge.js';
 import { ODDITIES, type Oddity } from './oddities.js';

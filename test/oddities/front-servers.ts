@@ -29,7 +29,10 @@ export function findFront(name: FrontName): string | null {
 export const howToGet = (name: FrontName): string =>
   `missing: ${name}. To get it: sudo apt-get install --yes ${name} (or brew install ${name})`;
 
-/** `clipbookPort`: where the front finds Clipbook. Rejects with what the front printed when it does not start. */
+/**
+ * `clipbookPort`: where the front finds Clipbook. Rejects with what the front printed when it does
+ * not start.
+ */
 export async function startFront(name: FrontName, program: string, clipbookPort: number): Promise<Front> {
   const directory = await mkdtemp(join(tmpdir(), `clipbook-${name}-`));
   const port = await freePort();

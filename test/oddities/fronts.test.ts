@@ -1,4 +1,7 @@
-/** The short form of `npm run fronts`: what fronts are known to trip over. Runs where nginx and haproxy are installed. */
+/**
+ * The short form of `npm run fronts`: what fronts are known to trip over. Runs where nginx and
+ * haproxy are installed.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { runFront } from './front-run.js';

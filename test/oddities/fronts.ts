@@ -1,7 +1,8 @@
 /**
- * npm run fronts: starts Clipbook, and nginx and HAProxy as configured in `deploy/`, sends all oddities through each, and prints
- * what arrives at Clipbook and what the client is answered. Ends with 1 when an answer differs from the effect, when
- * hidden bytes were executed, or when anything got 502.
+ * npm run fronts: starts Clipbook, and nginx and HAProxy as configured in `deploy/`, sends all
+ * oddities through each, and prints what arrives at Clipbook and what the client is answered. Ends
+ * with 1 when an answer differs from the effect, when hidden bytes were executed, or when anything
+ * got 502.
  */
 import { type FrontReport, runFront } from './front-run.js';
 import { FRONT_NAMES, findFront, howToGet } from './front-servers.js';

@@ -1,6 +1,7 @@
 /**
- * Random conversations: requests of many kinds on one connection, cut into random segments, with random flaws. Whatever
- * comes of them, the answers and the effects agree (judge.ts), and the server goes on.
+ * Random conversations: requests of many kinds on one connection, cut into random segments, with
+ * random flaws. Whatever comes of them, the answers and the effects agree (judge.ts), and the
+ * server goes on.
  */
 import fc from 'fast-check';
 import { contradiction, isRedeemed } from './judge.js';
@@ -21,7 +22,10 @@ const FLAWS = [
   'extension',
   'bareLineFeeds',
 ] as const;
-/** How a request follows the one before. `early`: in a segment of its own, without waiting for an answer. */
+/**
+ * How a request follows the one before. `early`: in a segment of its own, without waiting for an
+ * answer.
+ */
 const FOLLOWS = ['afterAnswer', 'sameSegment', 'early'] as const;
 
 interface Step {

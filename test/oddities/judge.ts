@@ -1,14 +1,16 @@
 /**
- * The one rule: an answer never denies a change that was made. A 2xx means done. Any other answer but `outcome-unknown` means not
- * done, and so does a connection that ends without an answer. What is no request is never executed.
+ * The one rule: an answer never denies a change that was made. A 2xx means done. Any other answer
+ * but `outcome-unknown` means not done, and so does a connection that ends without an answer. What
+ * is no request is never executed.
  */
 import type { Api } from '../support/api.js';
 import type { Told } from './oddities.js';
 import type { RawAnswer } from './raw-client.js';
 
 /**
- * Null: the answer and the effect agree. `isUnsure`: the client has cut the connection, or has sent more before this answer
- * came, so that the library has ended the connection. Then the outcome is not known.
+ * Null: the answer and the effect agree. `isUnsure`: the client has cut the connection, or has sent
+ * more before this answer came, so that the library has ended the connection. Then the outcome is
+ * not known.
  */
 export function contradiction(
   told: Told,

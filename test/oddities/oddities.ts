@@ -1,6 +1,7 @@
 /**
- * Unusual, broken and hostile HTTP, each with a real redemption inside. A row says what is sent, what Clipbook answers, and which
- * answer belongs to which redemption, so that any server or front can be judged by one rule: see judge.ts.
+ * Unusual, broken and hostile HTTP, each with a real redemption inside. A row says what is sent,
+ * what Clipbook answers, and which answer belongs to which redemption, so that any server or front
+ * can be judged by one rule: see judge.ts.
  */
 import type { Script } from './raw-client.js';
 
@@ -13,13 +14,19 @@ export interface Names {
   readonly other: string;
 }
 
-/** Which answer tells about a redemption: its place, or `hidden` for bytes that are no request and must never be executed. */
+/**
+ * Which answer tells about a redemption: its place, or `hidden` for bytes that are no request and
+ * must never be executed.
+ */
 export type Told = number | 'hidden';
 
 export interface Oddity {
   readonly what: string;
   readonly script: (names: Names) => Script;
-  /** What Clipbook itself answers, one list for each allowed outcome. Empty: the connection ends without an answer. */
+  /**
+   * What Clipbook itself answers, one list for each allowed outcome. Empty: the connection ends
+   * without an answer.
+   */
   readonly answers: readonly (readonly number[])[];
   readonly end: 'open' | 'ends';
   readonly code: Told;
@@ -274,7 +281,10 @@ const AMBIGUOUS: readonly (readonly [what: string, headers: readonly string[]])[
   ['chunked twice', [CHUNKED, CHUNKED]],
 ];
 
-/** Heads that Clipbook refuses, though all parsers agree on where the next request begins. A front may mend them. */
+/**
+ * Heads that Clipbook refuses, though all parsers agree on where the next request begins. A front
+ * may mend them.
+ */
 const REFUSED: readonly (readonly [what: string, headers: readonly string[]])[] = [
   ['a list of equal lengths', ['Content-Length: 14, 14']],
   ['two different tokens', ['Content-Length: 14', 'Authorization: Bearer x']],

@@ -1,4 +1,7 @@
-/** A client that writes exactly the bytes that a test wants, and reads whatever comes back as HTTP answers. */
+/**
+ * A client that writes exactly the bytes that a test wants, and reads whatever comes back as HTTP
+ * answers.
+ */
 import { connect, type Socket } from 'node:net';
 
 export interface RawAnswer {
@@ -29,7 +32,10 @@ export interface Script {
   readonly answers: number;
   /** Answers to HEAD, by their place: they have no body. */
   readonly heads?: readonly number[];
-  /** By segment: how many answers it waits for. Without a number, it waits until the server has read the segment before. */
+  /**
+   * By segment: how many answers it waits for. Without a number, it waits until the server has read
+   * the segment before.
+   */
   readonly after?: readonly number[];
   /** The client cuts the connection after its last segment. */
   readonly cut?: boolean;

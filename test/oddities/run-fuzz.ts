@@ -1,4 +1,7 @@
-/** npm run fuzz:http -- RUNS SEED: the long form of fuzz.test.ts. A failure prints the conversation and the seed. */
+/**
+ * npm run fuzz:http -- RUNS SEED: the long form of fuzz.test.ts. A failure prints the conversation
+ * and the seed.
+ */
 import fc from 'fast-check';
 import { haveTalks, talks } from './fuzz.js';
 import { openStage } from './stage.js';

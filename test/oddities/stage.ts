@@ -1,4 +1,7 @@
-/** The real server with a book of codes that anybody may redeem, and a way to run one script against it. */
+/**
+ * The real server with a book of codes that anybody may redeem, and a way to run one script against
+ * it.
+ */
 import { Agent } from 'node:http';
 import { ADMIN, type Api, rawClient } from '../support/api.js';
 import { startServer, temporaryDirectory } from '../support/server.js';
@@ -21,7 +24,8 @@ const CODES_AT_ONCE = 200;
 export async function openStage(env: Readonly<Record<string, string>> = {}): Promise<Stage> {
   const directory = await temporaryDirectory();
   const server = await startServer(directory.path, { HTTP_THREADS: '1', ...env });
-  // No kept-alive connections: the server ends them after ten idle seconds, and here some seconds are idle.
+  // No kept-alive connections: the server ends them after ten idle seconds, and here some seconds
+  // are idle.
   const client = rawClient(server.url, new Agent({ keepAlive: false }));
   const port = Number(new URL(server.url).port);
   const signedIn = await client('POST', '/api/v1/auth/token', ADMIN, {});

@@ -49,7 +49,10 @@ export async function openTap(to: number): Promise<Tap> {
 
 const METHOD_LINE = /^([A-Za-z]+) (\S+) HTTP\/1\.[01]\r\n([\s\S]*?\r\n)\r\n/;
 
-/** `POST …/redeem, 14 bytes; GET /livez`. Bodies are skipped by their framing, so nothing hidden in them is taken for a request. */
+/**
+ * `POST …/redeem, 14 bytes; GET /livez`. Bodies are skipped by their framing, so nothing hidden in
+ * them is taken for a request.
+ */
 export function summaryOf(text: string): string {
   const requests: string[] = [];
   let rest = text;
