@@ -35,7 +35,10 @@ export const code = z
   .trim()
   .regex(/^[A-Za-z0-9\-_.]{3,64}$/, 'A code is 3 to 64 characters of A-Z 0-9 - _ .')
   .toUpperCase()
-  .describe('3 to 64 characters of A-Z 0-9 - _ . in any case; blanks around it are taken away');
+  .meta({
+    description: '3 to 64 characters of A-Z 0-9 - _ . in any case; blanks around it are taken away',
+    pattern: '^[\\t-\\r ]*[A-Za-z0-9._-]{3,64}[\\t-\\r ]*$',
+  });
 
 export const bookId = z.uuid('Not a UUID').toLowerCase().describe('Id of a coupon book (UUIDv7)');
 
@@ -70,7 +73,11 @@ const codePattern = z
     const parsed = parsePattern(text);
     if (parsed.kind === 'patternError') context.addIssue({ code: 'custom', message: parsed.message });
   })
-  .describe('Literals, # (a random letter or digit), {RANDOM:n}, {ALPHA:n}, {NUMERIC:n}, {UUID}, {CHECK}');
+  .meta({
+    description: 'Literals, # (a random letter or digit), {RANDOM:n}, {ALPHA:n}, {NUMERIC:n}, {UUID}, {CHECK}',
+    // parsePattern judges; this says what it takes, but for the lengths that add up.
+    pattern: '^([A-Za-z0-9._#-]|\\{(RANDOM|ALPHA|NUMERIC):([1-9]|[1-5][0-9]|6[0-4])\\}|\\{UUID\\}|\\{CHECK\\})+$',
+  });
 
 // -- what is sent --------------------------------------------------------------------------------------------------
 
@@ -167,7 +174,7 @@ export const generateInput = name('GenerateInput', z.strictObject(generateFields
 export const randomCodesInput = name('RandomCodesInput', z.strictObject({ couponBookId: bookId, ...generateFields }));
 
 /** What is no code, or not even a string, is counted and reported, not refused. */
-const anyCode = z.unknown().meta({ type: 'string', description: 'What is no code, or no string, counts as invalid' });
+const anyCode = z.unknown().describe('A code. What is none, or not even a string, counts as invalid');
 const anyCodes = z.array(anyCode).min(1);
 export const codesInput = name('CodesInput', z.strictObject({ codes: anyCodes }));
 export const bookCodesInput = name('BookCodesInput', z.strictObject({ couponBookId: bookId, codes: anyCodes }));
