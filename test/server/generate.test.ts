@@ -271,7 +271,7 @@ describe('a job that fails', () => {
 
   it('since its book is archived under it leaves nothing', async () => {
     const bookId = await newBook();
-    const { body } = await generate(bookId, 1_000_000);
+    const { body } = await generate(bookId, 300_000);
     assert.equal((await api.call('DELETE', `/coupon-books/${bookId}`)).status, 204);
     const job = await ended(body.jobId);
     assert.deepEqual([job.status, job.error], ['failed', 'This book is archived and takes no more changes.']);
@@ -283,9 +283,9 @@ describe('a job that fails', () => {
 describe('a server that is killed', () => {
   it('while codes are generated gives back what did not become live, whatever it was doing', async () => {
     const bookId = await newBook();
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       const under = Array.from({ length: 12 }, () => generate(bookId, 9, 'KILL{NUMERIC:3}').catch(() => null));
-      await new Promise((resolve) => setTimeout(resolve, round * 7));
+      await new Promise((resolve) => setTimeout(resolve, round * 10));
       await restart();
       await Promise.all(under);
     }

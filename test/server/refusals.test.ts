@@ -4,6 +4,7 @@
  * is the next change of the shard.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { connect as connectSocket } from 'node:net';
@@ -386,27 +387,42 @@ test('draining: a job that a server on its way out could not cancel goes on afte
   const waiting = await generate(10_001);
 
   const { port } = new URL(first.url);
-  const token = await tokenOf(api);
-  const open = (): ReturnType<typeof connectSocket> => {
+  const open = async (): Promise<ReturnType<typeof connectSocket>> => {
     const socket = connectSocket(Number(port), '127.0.0.1');
     undo(() => socket.destroy());
+    await once(socket, 'connect');
     return socket;
   };
-  const head = `HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${token}\r\n`;
-  // An upload under way keeps the server from ending, and an idle connection is there to ask for something.
-  const [upload, idle] = [open(), open()];
+  const head = `HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await tokenOf(api)}\r\n`;
+  // An upload under way keeps the server from ending.
+  const upload = await open();
   const type = 'Content-Type: text/csv\r\nContent-Length: 1000000';
-  upload.write(`POST /api/v1/coupon-books/${book.id}/codes ${head}${type}\r\n\r\ncode\nUNDER-WAY-1\n`);
+  upload.write(`POST /api/v1/coupon-books/${book.id}/codes ${head}${type}\r\n\r\ncode\n`);
+  const feeding = setInterval(() => upload.write('UNDER-WAY\n'.repeat(800)), 500);
+  undo(() => clearInterval(feeding));
   const watch = new Agent({ keepAlive: true, maxSockets: 1 });
   undo(() => watch.destroy());
-  const ready = () => rawClient(first.url, watch)('GET', '/readyz', undefined, {});
+  const isDraining = async (): Promise<boolean> => {
+    const { body } = await rawClient(first.url, watch)('GET', '/readyz', undefined, {});
+    return body.parts.http?.detail === 'shutting down';
+  };
+  // It accepts no connection any more when it drains, and ends idle ones: the one that was opened before the last look is taken.
+  let idle = await open();
+  let newer = await open();
   process.kill(first.pid, 'SIGTERM');
-  await until(async () => (await ready()).body.parts.http?.detail === 'shutting down', 'it drains');
+  await until(async () => {
+    if (await isDraining()) return true;
+    idle.destroy();
+    idle = newer;
+    newer = await open();
+    return false;
+  }, 'it drains');
   idle.write(`DELETE /api/v1/jobs/${waiting} ${head}\r\n`);
   let answered = '';
   for await (const chunk of idle) answered += String(chunk);
   assert.match(answered, /^HTTP\/1\.1 503 .*\/problems\/draining/s);
   assert.match(answered, /\r\nRetry-After: 1\r\n/);
+  clearInterval(feeding);
   upload.destroy();
   await first.stop();
 
