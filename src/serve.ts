@@ -30,14 +30,14 @@ async function serve(): Promise<void> {
   const log = createLogger({ level: config.logLevel, thread: 'main' });
   const onFatal = (message: string): void => {
     log.fatal({}, message);
-    void endNow(1);
+    void endNow(1, log);
   };
-  onSignal((exitCode) => void endNow(exitCode));
+  onSignal((exitCode) => void endNow(exitCode, log));
   try {
     const clipbook = await startClipbook(config, log, onFatal, {}, quickEnds);
     if (isEnding) return;
     onSignal(() => {
-      onSignal((exitCode) => void endNow(exitCode));
+      onSignal((exitCode) => void endNow(exitCode, log));
       void drain(clipbook, log);
     });
     announce(config, clipbook);
@@ -96,13 +96,15 @@ async function drain(clipbook: Clipbook, log: Logger): Promise<void> {
   } catch (error) {
     if (isEnding) return;
     log.fatal({ err: error }, 'the stop went wrong');
-    await endNow(1);
+    await endNow(1, log);
   }
 }
 
-async function endNow(exitCode: number): Promise<void> {
+async function endNow(exitCode: number, log: Logger): Promise<void> {
   if (isEnding) return;
   isEnding = true;
+  // What fails from here on fails because it is ended.
+  log.level = 'silent';
   const ended = Promise.all(quickEnds.map((end) => end())).then(() => true);
   const isOrderly = await Promise.race([ended, sleep(END_MS_MAX).then(() => false)]);
   // An HTTP thread that did not answer may make the exit an abort. A signal's own effect is as good, and never one.
