@@ -135,7 +135,7 @@ async function startParts({
   stops.push(() => store.close());
   await namingDatabase(config, databaseUrl, () => store.checkShardCount());
   // Before anybody can stage others.
-  const leftBatches = await store.unsettledBatches();
+  const leftBatches = await namingDatabase(config, databaseUrl, () => store.unsettledBatches());
   const isProduction = config.environment === 'production';
   const accounts = createAccounts(store, { isProduction });
   if (!isProduction) await namingDatabase(config, databaseUrl, () => accounts.seed());
@@ -237,11 +237,9 @@ async function startParts({
 
   const endedTokens = openEndedTokens(databaseUrl, isProduction ? SEEDED_EMAILS : []);
   stops.push(() => endedTokens.close());
-  const accountWatch = await startAccountWatch({
-    read: endedTokens.read,
-    tell: (ended) => supervisor.endTokens(ended),
-    log,
-  });
+  const accountWatch = await namingDatabase(config, databaseUrl, () =>
+    startAccountWatch({ read: endedTokens.read, tell: (ended) => supervisor.endTokens(ended), log }),
+  );
   stops.push(() => accountWatch.close());
 
   stops.push(() => uploads.close());
@@ -277,9 +275,9 @@ async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<
 }
 
 /** Rejects with one line that names the variable which says where the database is. */
-async function namingDatabase(config: Config, url: string, work: () => Promise<void>): Promise<void> {
+async function namingDatabase<T>(config: Config, url: string, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     if (error instanceof WrongShardCount) throw error;
     const failure = postgresFailure(url, error);

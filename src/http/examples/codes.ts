@@ -143,7 +143,7 @@ export const codeExamples: ExampleTable = {
   cancelJob: {
     parameters: { id: JOB_ID },
     answers: {
-      200: {
+      202: {
         cancelled: {
           summary: 'Cancelled, with nothing left of it',
           value: {
