@@ -4,7 +4,7 @@
  */
 import type { ReadStream } from 'node:tty';
 import { PASSWORD_LENGTH_MAX } from '../actor/account-rules.js';
-import { CommandFailed, EXIT } from './client.js';
+import { CommandFailed, EXIT } from './failure.js';
 
 /** More than the API asks for: these accounts are mostly administrators. */
 export const PASSWORD_LENGTH_MIN = 12;
