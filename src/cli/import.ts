@@ -191,6 +191,7 @@ function watchSending({ type, bytes, open }: Source, progress: Progress): Sendin
     counted.on('close', () => from.destroy());
     counted.on('end', () => {
       isSent = true;
+      progress.update({ ...LOADING, done: 0, total: null });
     });
     return from.pipe(counted);
   };

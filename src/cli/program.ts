@@ -33,7 +33,7 @@ export function createProgram(signal: AbortSignal): Command {
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .configureOutput({ outputError: (text, write) => write(text) })
-    .addHelpText('after', `\nVariables:\n${table(VARIABLES)}\n\nExit codes:\n${table(exitCodes())}`)
+    .addHelpText('after', `\nVariables:\n${table(VARIABLES)}\n\nExit codes:\n${table(EXIT_CODES)}`)
     .exitOverride();
 
   program
@@ -98,15 +98,16 @@ export function createProgram(signal: AbortSignal): Command {
   speaking(program, 'token', 'Sign in with an email and a password, and print an access token.', {
     hasJson: false,
   }).action(async (_options: object, command: Command) => {
-    const { client, terminal } = session(command);
+    // Not a token that is known already: this is how one gets a new one.
+    const { client, terminal } = session(command, { ...process.env, CLIPBOOK_TOKEN: undefined });
     const token = await client.token();
     terminal.resultLine(token);
   });
 
-  function session(command: Command): Session {
+  function session(command: Command, environment: NodeJS.ProcessEnv = process.env): Session {
     const { url, email, passwordStdin, quiet, json } = command.opts<SpeakingFlags>();
     const terminal = createTerminal({ isQuiet: quiet === true, isJson: json === true });
-    const signIn = signInOf({ email, passwordStdin: passwordStdin === true }, process.env, signal);
+    const signIn = signInOf({ email, passwordStdin: passwordStdin === true }, environment, signal);
     return { client: createClient({ url, signIn, signal, note: terminal.note }), terminal };
   }
 
@@ -212,7 +213,7 @@ function parseKey(text: string): string {
   throw new InvalidArgumentError('Allowed are 1 to 255 visible ASCII characters.');
 }
 
-const VARIABLES: readonly (readonly [string, string])[] = [
+export const VARIABLES: readonly (readonly [string, string])[] = [
   ['CLIPBOOK_URL', 'the server, where --url does not name it'],
   ['CLIPBOOK_TOKEN', 'an access token'],
   ['CLIPBOOK_EMAIL', 'sign in as this account, where neither --email nor CLIPBOOK_TOKEN is given'],
@@ -220,9 +221,10 @@ const VARIABLES: readonly (readonly [string, string])[] = [
   ['CLIPBOOK_DEBUG', '1: show the stack of an unexpected error'],
 ];
 
-function exitCodes(): (readonly [string, string])[] {
-  return Object.entries(EXIT).map(([name, code]) => [String(code), EXIT_MEANINGS[name as keyof typeof EXIT]]);
-}
+export const EXIT_CODES: readonly (readonly [string, string])[] = Object.entries(EXIT).map(([name, code]) => [
+  String(code),
+  EXIT_MEANINGS[name as keyof typeof EXIT],
+]);
 
 function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));

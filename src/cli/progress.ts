@@ -115,7 +115,7 @@ function startTracker(show: (percent: number | null, text: string) => void) {
 }
 
 function percentOf({ done, total, before, share }: Step): number | null {
-  if (total === null) return null;
+  if (total === null) return before === 0 ? null : Math.floor(100 * before);
   const part = total === 0 ? 1 : Math.min(1, done / total);
   return Math.min(99, Math.floor(100 * (before + share * part)));
 }
@@ -129,7 +129,7 @@ function rateOf(samples: readonly { readonly ms: number; readonly done: number }
 function stepText({ name, done, total, unit }: Step, perSecond: number): string {
   const amount =
     total === null ? amountText(done, unit) : `${numberText(done, unit, total)} of ${amountText(total, unit)}`;
-  const parts = [`${name} ${amount}`];
+  const parts = [done === 0 && total === null ? name : `${name} ${amount}`];
   if (perSecond > 0) {
     parts.push(`${amountText(perSecond, unit)}/s`);
     if (total !== null) parts.push(`${durationText((total - done) / perSecond)} left`);
@@ -147,11 +147,10 @@ function barLine(what: string, percent: number | null, text: string, columns: nu
   return `${head}[${'#'.repeat(filled)}${'.'.repeat(width - filled)}]${tail}`;
 }
 
-/** `12.3 MB`, `5,000,000 codes`. */
+/** `12.3 MB`, `5,000,000 codes`, `1 code`. */
 export function amountText(amount: number, unit: Step['unit']): string {
-  return unit === 'bytes'
-    ? `${numberText(amount, unit, amount)} ${byteUnit(amount).name}`
-    : `${numberText(amount, unit)} codes`;
+  if (unit === 'bytes') return `${numberText(amount, unit)} ${byteUnit(amount).name}`;
+  return `${numberText(amount, unit)} ${Math.round(amount) === 1 ? 'code' : 'codes'}`;
 }
 
 /** Without the unit. Bytes are counted in the unit that fits `scale`. */

@@ -110,7 +110,10 @@ describe('the command line', () => {
   it('cancels the job at Ctrl-C, and nothing of it is left', async () => {
     const before = await total();
     // A line of progress comes when the job is under way.
-    const { code, told } = await interrupt(['generate', '--book', bookId, '--quantity', '5000000'], 'of 5,000,000 codes');
+    const { code, told } = await interrupt(
+      ['generate', '--book', bookId, '--quantity', '5000000'],
+      'of 5,000,000 codes',
+    );
     assert.equal(code, 130);
     assert.match(told, /Cancelled; nothing was added\./);
     assert.equal(await total(), before);
