@@ -2,18 +2,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { CommandFailed, EXIT } from './failure.js';
+import { EXIT } from './failure.js';
 
-/** Signals go on to the server. Its exit code becomes ours. */
+/** Signals go on to the server. Its end becomes ours. */
 export async function serve(signal: AbortSignal): Promise<void> {
   const entry = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url));
   const child = spawn(process.execPath, [...process.execArgv, entry], { stdio: 'inherit' });
-  signal.addEventListener('abort', () => {
-    // A terminal sends Ctrl-C to both.
-    const hasHeard = signal.reason === 'SIGINT' && process.stdin.isTTY;
-    if (!hasHeard) child.kill('SIGTERM');
-  });
-  const [code, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  if (killedBy !== null) throw new CommandFailed(EXIT.failed, `The server was ended by ${killedBy}.`);
-  process.exitCode = code ?? EXIT.failed;
+  // After Ctrl-C the server gets it twice, from the terminal and from here. It takes both for one.
+  signal.addEventListener('abort', () => child.kill(signal.reason as NodeJS.Signals));
+  const [code, endedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  process.exitCode = code ?? exitCodeOf(endedBy);
+}
+
+function exitCodeOf(signal: NodeJS.Signals | null): number {
+  if (signal === 'SIGINT') return EXIT.cancelled;
+  return signal === 'SIGTERM' ? EXIT.terminated : EXIT.failed;
 }
