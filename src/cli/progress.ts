@@ -31,7 +31,7 @@ export interface Progress {
 
 const SAMPLE_EVERY_MS = 200;
 /** The rate is taken over this many samples. */
-const SAMPLES_MAX = 25;
+const SAMPLES_MAX = 75;
 const FIRST_LINE_MS = 1000;
 const LINE_EVERY_MS_MIN = 5000;
 const LINE_EVERY_MS_MAX = 60_000;
