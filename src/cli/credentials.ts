@@ -2,9 +2,10 @@
  * How a command signs in: with a token from `CLIPBOOK_TOKEN`, or with an email and a password. Neither a token nor a
  * password is taken as an argument, because arguments are shown to every user of the machine.
  */
-import { openSync } from 'node:fs';
-import { ReadStream, WriteStream } from 'node:tty';
-import { CommandFailed, EXIT, HOW_TO_SIGN_IN } from './failure.js';
+import { openSync, readFileSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
+import { CommandFailed, EXIT, HOW_TO_SIGN_IN, messageOf } from './failure.js';
+import { openTerminal } from './question.js';
 
 export type SignIn =
   | { readonly kind: 'token'; readonly token: string }
@@ -17,14 +18,14 @@ export interface Given {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `--email` goes before `CLIPBOOK_TOKEN`, which goes before `CLIPBOOK_EMAIL`. An empty variable counts as not set. */
+/** `--email` goes before `CLIPBOOK_TOKEN`, which goes before `CLIPBOOK_EMAIL`. */
 export function signInOf({ email, passwordStdin }: Given, environment: Environment, signal: AbortSignal): SignIn {
-  const { CLIPBOOK_TOKEN: token, CLIPBOOK_EMAIL: emailVariable } = environment;
-  if (email === undefined && token) {
+  const token = email === undefined ? secretOf('CLIPBOOK_TOKEN', environment) : null;
+  if (token !== null) {
     if (passwordStdin) throw new CommandFailed(EXIT.usage, 'With --password-stdin, give --email as well.');
     return { kind: 'token', token };
   }
-  const chosen = email ?? emailVariable;
+  const chosen = email ?? environment['CLIPBOOK_EMAIL'];
   if (!chosen) throw new CommandFailed(EXIT.usage, 'No credentials are given.', [HOW_TO_SIGN_IN]);
   let asked: Promise<string> | null = null;
   return {
@@ -38,16 +39,31 @@ export function signInOf({ email, passwordStdin }: Given, environment: Environme
 }
 
 /** From the standard input if asked for, else from `CLIPBOOK_PASSWORD`, else from the terminal. */
-export async function passwordOf(
+async function passwordOf(
   prompt: string,
   fromStdin: boolean,
   environment: Environment,
   signal: AbortSignal,
 ): Promise<string> {
-  const { CLIPBOOK_PASSWORD: variable } = environment;
   if (fromStdin) return firstLineOf(process.stdin);
-  if (variable) return variable;
-  return askTerminal(prompt, signal);
+  return secretOf('CLIPBOOK_PASSWORD', environment) ?? askTerminal(prompt, signal);
+}
+
+/** From the variable, or from the file that `<name>_FILE` names. An empty variable counts as not set. */
+function secretOf(name: string, environment: Environment): string | null {
+  const [value, file] = [environment[name], environment[`${name}_FILE`]];
+  if (value && file)
+    throw new CommandFailed(EXIT.usage, `${name} and ${name}_FILE are both set; one of them is enough.`);
+  if (value) return value;
+  if (!file) return null;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new CommandFailed(EXIT.usage, `${name}_FILE: '${file}' cannot be read: ${messageOf(error)}.`);
+  }
+  if (text === '') throw new CommandFailed(EXIT.usage, `${name}_FILE: '${file}' is empty.`);
+  return text;
 }
 
 async function firstLineOf(input: NodeJS.ReadableStream): Promise<string> {
@@ -62,51 +78,25 @@ async function firstLineOf(input: NodeJS.ReadableStream): Promise<string> {
   return line;
 }
 
-/** Asks the terminal itself, so that it works while the standard input and output are pipes. Shows nothing of the answer. */
-function askTerminal(prompt: string, signal: AbortSignal): Promise<string> {
-  const terminal = openTerminal();
-  if (terminal === null) {
+/** Asks the terminal itself, so that it works while the standard input is a pipe. */
+async function askTerminal(prompt: string, signal: AbortSignal): Promise<string> {
+  const input = process.stdin.isTTY ? process.stdin : openControllingTerminal();
+  if (input === null) {
     const hint = 'Set CLIPBOOK_PASSWORD, or use --password-stdin.';
     throw new CommandFailed(EXIT.usage, 'There is no terminal to ask for the password.', [hint]);
   }
-  const { input, output } = terminal;
-  output.write(prompt);
-  input.setRawMode(true);
-  input.setEncoding('utf8');
-  return new Promise((resolve, reject) => {
-    let line = '';
-    const end = (): void => {
-      signal.removeEventListener('abort', onAbort);
-      input.setRawMode(false);
-      input.destroy();
-      output.write('\n');
-      output.destroy();
-    };
-    const onAbort = (): void => {
-      end();
-      reject(new CommandFailed(EXIT.cancelled, 'Cancelled.'));
-    };
-    signal.addEventListener('abort', onAbort);
-    input.on('data', (text: string) => {
-      for (const character of text) {
-        if (character === '\r' || character === '\n') {
-          end();
-          resolve(line);
-          return;
-        }
-        // In this mode Ctrl-C and Ctrl-D are characters.
-        if (character === '\x03' || character === '\x04') return onAbort();
-        if (character === '\x7f' || character === '\b') line = [...line].slice(0, -1).join('');
-        else if (character === '\x15') line = '';
-        else if (character >= ' ') line += character;
-      }
-    });
-  });
+  const terminal = openTerminal(input, signal);
+  try {
+    return await terminal.ask(prompt);
+  } finally {
+    terminal.close();
+    if (input !== process.stdin) input.destroy();
+  }
 }
 
-function openTerminal(): { readonly input: ReadStream; readonly output: WriteStream } | null {
+function openControllingTerminal(): ReadStream | null {
   try {
-    return { input: new ReadStream(openSync('/dev/tty', 'r')), output: new WriteStream(openSync('/dev/tty', 'w')) };
+    return new ReadStream(openSync('/dev/tty', 'r'));
   } catch {
     return null;
   }

@@ -99,7 +99,11 @@ export function createProgram(signal: AbortSignal): Command {
     hasJson: false,
   }).action(async (_options: object, command: Command) => {
     // Not a token that is known already: this is how one gets a new one.
-    const { client, terminal } = session(command, { ...process.env, CLIPBOOK_TOKEN: undefined });
+    const { client, terminal } = session(command, {
+      ...process.env,
+      CLIPBOOK_TOKEN: undefined,
+      CLIPBOOK_TOKEN_FILE: undefined,
+    });
     const token = await client.token();
     terminal.resultLine(token);
   });
@@ -215,9 +219,9 @@ function parseKey(text: string): string {
 
 export const VARIABLES: readonly (readonly [string, string])[] = [
   ['CLIPBOOK_URL', 'the server, where --url does not name it'],
-  ['CLIPBOOK_TOKEN', 'an access token'],
+  ['CLIPBOOK_TOKEN', 'an access token; CLIPBOOK_TOKEN_FILE names a file with one'],
   ['CLIPBOOK_EMAIL', 'sign in as this account, where neither --email nor CLIPBOOK_TOKEN is given'],
-  ['CLIPBOOK_PASSWORD', 'its password; without it the terminal is asked'],
+  ['CLIPBOOK_PASSWORD', 'its password; CLIPBOOK_PASSWORD_FILE names a file with it; else the terminal is asked'],
   ['CLIPBOOK_DEBUG', '1: show the stack of an unexpected error'],
 ];
 

@@ -1,15 +1,12 @@
 /** The reference of docs/cli.md, made from the table of commands. */
+import type { Command } from 'commander';
 import { createProgram, EXIT_CODES, VARIABLES } from './program.js';
 
 const HELP_WIDTH = 98;
 
 export function cliReference(): string {
   const program = createProgram(new AbortController().signal);
-  program.configureOutput({ getOutHelpWidth: () => HELP_WIDTH });
-  const commands = program.commands.map((command) => {
-    command.configureOutput({ getOutHelpWidth: () => HELP_WIDTH });
-    return `### clipbook ${command.name()}\n\n\`\`\`text\n${command.helpInformation()}\`\`\``;
-  });
+  const commands = program.commands.flatMap((command) => [command, ...command.commands]).map(section);
   return [
     ...commands,
     '### Variables',
@@ -20,6 +17,12 @@ export function cliReference(): string {
     '### Exit codes',
     table(['code', 'what'], EXIT_CODES),
   ].join('\n\n');
+}
+
+function section(command: Command): string {
+  command.configureOutput({ getOutHelpWidth: () => HELP_WIDTH });
+  const name = command.parent?.name() === 'clipbook' ? command.name() : `${command.parent?.name()} ${command.name()}`;
+  return `### clipbook ${name}\n\n\`\`\`text\n${command.helpInformation()}\`\`\``;
 }
 
 function table(head: readonly [string, string], rows: readonly (readonly [string, string])[]): string {

@@ -203,6 +203,12 @@ describe('an error', () => {
         /^error: option '--token' is not accepted.+\n {2}Use CLIPBOOK_TOKEN instead\.\n$/,
       ],
       [['verify'], /^error: No credentials are given\.\n {2}Sign in with/, { CLIPBOOK_TOKEN: '' }],
+      [
+        ['verify'],
+        /^error: CLIPBOOK_TOKEN_FILE: '\/nowhere' cannot be read: ENOENT/,
+        { CLIPBOOK_TOKEN: '', CLIPBOOK_TOKEN_FILE: '/nowhere' },
+      ],
+      [['import', '-', '--book', uuid, '--skip', 'two'], /'--skip <lines>' argument 'two' .+ whole number from 0\.\n$/],
       [['import', '-', '--book', uuid, '--email', 'a@b.c', '--password-stdin'], /cannot hold both/],
     ];
     const answers = await Promise.all(cases.map(([args, , env]) => run(args, env)));

@@ -176,6 +176,15 @@ describe('in a pipe', () => {
     assert.match(metrics, /^clipbook_http_aborted_total [1-9]/m);
   });
 
+  it('a password comes from a file', async () => {
+    const file = join(directory.path, 'password');
+    await writeFile(file, `${ADMIN.password}\n`);
+    const env = { CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '', CLIPBOOK_PASSWORD_FILE: file };
+    const { code, out, told } = await ended(startCli(['token', '--email', ADMIN.email], env));
+    assert.equal(code, 0, told);
+    assert.match(out, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  });
+
   it('a password comes from the first line of the standard input', async () => {
     const env = { CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '' };
     const child = startCli(['token', '--email', ADMIN.email, '--password-stdin'], env);
