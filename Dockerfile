@@ -30,6 +30,8 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/sql ./sql
 COPY --from=build /app/web ./web
 COPY --from=build /app/dist ./dist
+COPY --from=build /app/bin ./bin
+RUN ln -s /app/bin/clipbook.js /usr/local/bin/clipbook
 # The user `node`, by number, so that a host can tell that it is not root.
 USER 1000:1000
 VOLUME /data

@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/http': ['src/actor', 'src/domain', 'src/codes', 'src/platform'],
   src: ['src/platform', 'src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
   workers: ['src', 'src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
-  scripts: ['src', 'src/platform'],
+  scripts: ['src', 'src/cli', 'src/platform'],
   load: ['src/platform'],
   web: [],
 };

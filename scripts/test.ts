@@ -30,6 +30,7 @@ const NEEDS: readonly Need[] = [
     aptPackage: 'chromium',
     brewPackage: ['--cask', 'chromium'],
   },
+  { program: 'python3', others: [], aptPackage: 'python3', brewPackage: ['python3'] },
 ];
 
 /** Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only slow each other down. */

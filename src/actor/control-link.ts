@@ -13,6 +13,7 @@ const METHODS = {
   uploadChunk: true,
   uploadEnd: true,
   uploadAbort: true,
+  uploadProgress: true,
   generate: true,
   settleBatch: true,
   generateJob: true,

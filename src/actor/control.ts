@@ -94,6 +94,7 @@ export function createControl({
     uploadChunk: orUnavailable(uploads.uploadChunk),
     uploadEnd: orUnavailable(uploads.uploadEnd),
     uploadAbort: orUnavailable(uploads.uploadAbort),
+    uploadProgress: uploads.uploadProgress,
     generate: orUnavailable(generations.generate),
     settleBatch: batches.settle,
     generateJob: orUnknown(jobs.generateJob),

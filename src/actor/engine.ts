@@ -74,6 +74,21 @@ export interface UploadReport {
   readonly count: number;
 }
 
+/** Whose upload it is, and the id of its request, by which it is found while it is under way. */
+export interface UploadSender {
+  readonly caller: string;
+  readonly requestId: string;
+}
+
+/** How far an upload is. `received` and `loaded` are codes; `loaded` may start again at 0 when codes exist already. */
+export interface UploadProgress {
+  readonly bookId: BookId;
+  readonly phase: 'receiving' | 'loading';
+  readonly received: number;
+  readonly loaded: number;
+  readonly startedMs: number;
+}
+
 /** Codes that were made and staged. `keyspaceBits` is log2 of the pattern's possibilities. */
 export interface Generated {
   readonly batchId: number;
@@ -169,12 +184,14 @@ export interface Control {
     beforeSeq: Seq | null,
     limit: number,
   ): Promise<readonly HistoryEntry[]>;
-  uploadBegin(bookId: BookId, shape: UploadShape): Promise<number>;
+  uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** The rows are staged; the caller makes them live with an `addCodes` command. `settleBatch` has to follow in any case. */
   uploadEnd(uploadId: number): Promise<UploadReport>;
   uploadAbort(uploadId: number): Promise<void>;
+  /** Null: no upload of this sender is under way. Of several with one request id, the one that began last. */
+  uploadProgress(sender: UploadSender): Promise<UploadProgress | null>;
   /**
    * Stages generated codes, all that were asked for; `settleBatch` has to follow in any case. Null: the idempotency key is
    * remembered, so a command with it is answered without any codes.

@@ -9,7 +9,14 @@ import type { BookId, ShardId } from '../domain/ids.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
 import type { Batches } from './batches.js';
 import type { CodeWorkers, UploadParser } from './code-workers.js';
-import { type Control, ControlError, type UploadReport, type UploadShape } from './engine.js';
+import {
+  type Control,
+  ControlError,
+  type UploadProgress,
+  type UploadReport,
+  type UploadSender,
+  type UploadShape,
+} from './engine.js';
 
 /** Uploads under way at once. Each holds a connection to PostgreSQL. */
 const UPLOADS_MAX = 8;
@@ -28,10 +35,14 @@ interface Upload {
   readonly bookId: BookId;
   readonly staging: Staging;
   readonly parser: UploadParser;
+  readonly sender: UploadSender;
+  readonly startedMs: number;
+  /** Codes that were parsed and are valid. */
+  received: number;
   heardMs: number;
 }
 
-export type Uploads = Pick<Control, 'uploadBegin' | 'uploadChunk' | 'uploadEnd' | 'uploadAbort'> & {
+export type Uploads = Pick<Control, 'uploadBegin' | 'uploadChunk' | 'uploadEnd' | 'uploadAbort' | 'uploadProgress'> & {
   close(): Promise<void>;
 };
 
@@ -58,12 +69,28 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
     }
   }
 
-  async function uploadBegin(bookId: BookId, shape: UploadShape): Promise<number> {
+  async function uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number> {
     const staging = await openStaging(bookId);
-    const parser = workers.parser(shape, ({ bytes, count }) => staging.writeRows(bytes, count));
+    const parser = workers.parser(shape, ({ bytes, count }) => {
+      upload.received += count;
+      return staging.writeRows(bytes, count);
+    });
+    const startedMs = nowMs();
+    const upload: Upload = { bookId, staging, parser, sender, startedMs, received: 0, heardMs: startedMs };
     const id = nextUploadId++;
-    uploads.set(id, { bookId, staging, parser, heardMs: nowMs() });
+    uploads.set(id, upload);
     return id;
+  }
+
+  async function uploadProgress({ caller, requestId }: UploadSender): Promise<UploadProgress | null> {
+    const ofSender = [...uploads].filter(
+      ([, { sender }]) => sender.caller === caller && sender.requestId === requestId,
+    );
+    const [id, upload] = ofSender.at(-1) ?? [];
+    if (id === undefined || upload === undefined) return null;
+    const { bookId, staging, received, startedMs } = upload;
+    const loaded = Math.min(received, staging.loaded());
+    return { bookId, phase: ending.has(id) ? 'loading' : 'receiving', received, loaded, startedMs };
   }
 
   async function uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -118,6 +145,7 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
     uploadChunk,
     uploadEnd,
     uploadAbort,
+    uploadProgress,
     async close() {
       clearInterval(idleTimer);
       await Promise.all([...uploads.keys()].map(uploadAbort));

@@ -10,7 +10,7 @@ import { connect, endQuietly } from '../postgres/connection.js';
 import { migrate, missingMigrations } from '../postgres/migrate.js';
 import type { AccountRow, AccountStore, Role } from '../postgres/store.js';
 import { visitEmbedded } from '../postgres/visit.js';
-import { CommandFailed, EXIT } from './client.js';
+import { CommandFailed, EXIT } from './failure.js';
 import { newPassword } from './password.js';
 
 export type AccountCommand =

@@ -1,5 +1,8 @@
 /** `clipbook verify`: a line per shard, and the first difference where there is one. */
-import { type Client, CommandFailed, EXIT } from './client.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from './client.js';
+import { CommandFailed, EXIT } from './failure.js';
+import type { Terminal } from './terminal.js';
 
 interface Shard {
   readonly shard: number;
@@ -13,28 +16,29 @@ interface Shard {
 const POLL_MS = 200;
 
 /** Rejects with `EXIT.failed` when something differs, or when it could not be found out. */
-export async function verify(client: Client, signal: AbortSignal): Promise<void> {
+export async function verify(client: Client, terminal: Terminal, signal: AbortSignal): Promise<void> {
   let verification = await client.call({ method: 'POST', path: '/verifications' });
   const shown: Shard[] = [];
   for (;;) {
     const shards = verification['shards'] as readonly Shard[];
     for (const shard of shards.slice(shown.length)) {
       shown.push(shard);
-      tell(lineOf(shard));
+      terminal.resultLine(lineOf(shard));
     }
     if (verification['status'] !== 'processing') break;
-    // It goes on in the server, which is the only one that it costs.
-    if (signal.aborted) throw new CommandFailed(EXIT.cancelled, 'Not waited for.');
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+    // The server finishes it by itself.
+    if (signal.aborted) throw new CommandFailed(EXIT.cancelled, 'Cancelled; the server finishes the verification.');
     verification = await client.call({ method: 'GET', path: `/verifications/${String(verification['id'])}` });
   }
   if (verification['status'] === 'failed')
     throw new CommandFailed(EXIT.failed, `It could not be verified: ${String(verification['error'])}`);
   const differing = shown.filter(({ difference }) => difference !== null);
-  if (differing.length > 0)
-    throw new CommandFailed(EXIT.failed, `${differing.length} of ${shown.length} shards differ.`);
   const codes = shown.reduce((sum, shard) => sum + shard.codes, 0);
-  tell(`${shown.length} shards with ${codes} codes agree.`);
+  const json = { shards: shown, codes, differing: differing.length };
+  if (differing.length === 0) return terminal.result(`${shown.length} shards with ${codes} codes agree.`, json);
+  terminal.resultJson(json);
+  throw new CommandFailed(EXIT.failed, `${differing.length} of ${shown.length} shards differ.`);
 }
 
 function lineOf({ shard, seq, codes, digest, fromNothing, difference }: Shard): string {
@@ -44,8 +48,4 @@ function lineOf({ shard, seq, codes, digest, fromNothing, difference }: Shard): 
     ? 'PostgreSQL = journal from nothing = memory'
     : 'PostgreSQL with the journal after it = memory';
   return `${what}: ${compared}, ${digest}`;
-}
-
-function tell(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

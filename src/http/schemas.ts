@@ -400,6 +400,25 @@ export const uploadedOut = name(
       .describe('Where the codes were read; not there for JSON'),
   }),
 );
+export const uploadRequestId = z
+  .string()
+  .regex(/^[A-Za-z0-9._~:/+=@-]{1,128}$/, 'Not the form of a request id')
+  .describe('The `X-Request-Id` that the upload was sent with');
+export const uploadOut = name(
+  'Upload',
+  z.strictObject({
+    requestId: z.string(),
+    couponBookId: z.string(),
+    phase: z
+      .enum(['receiving', 'loading'])
+      .describe('`receiving` while the body arrives, `loading` while its codes are moved into the book'),
+    received: z.int().describe('Valid codes that have arrived'),
+    loaded: z
+      .int()
+      .describe('How many of them were moved; starts again at 0 when some of the codes turn out to exist already'),
+    startedAt: timeOut,
+  }),
+);
 export const assignedOut = name(
   'Assigned',
   z.strictObject({ couponBookId: z.string(), code: z.string(), userId: z.string(), assignedAt: timeOut }),

@@ -3,15 +3,17 @@
  * nothing: a batch whose command did not happen is removed, and its counters are free again, before the refusal is answered, so that
  * whoever hears of it finds everything as it was. When the outcome is not known, the main thread finds out.
  */
-import type { BatchFate, Control, Done, UploadReport } from '../actor/engine.js';
+import type { BatchFate, Done, UploadReport } from '../actor/engine.js';
 import { plainUpload } from '../codes/parse.js';
 import type { Command, Origin } from '../domain/command.js';
 import type { BookId } from '../domain/ids.js';
 import type { Exchange } from './exchange.js';
 
 /** Stages codes that are at hand as a whole. */
-export async function stageCodes(control: Control, bookId: BookId, codes: readonly unknown[]): Promise<UploadReport> {
-  const uploadId = await control.uploadBegin(bookId, plainUpload('json'));
+export async function stageCodes(x: Exchange, bookId: BookId, codes: readonly unknown[]): Promise<UploadReport> {
+  const { caller, requestId } = x;
+  const { control } = x.services;
+  const uploadId = await control.uploadBegin(bookId, plainUpload('json'), { caller, requestId });
   try {
     // A buffer of its own: it is handed over to another thread.
     await control.uploadChunk(uploadId, new TextEncoder().encode(JSON.stringify({ codes })));

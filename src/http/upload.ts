@@ -29,7 +29,8 @@ export async function uploadBody(x: Exchange, bookId: BookId, shape: UploadShape
   const hasher = x.idempotencyScope() === null ? null : createHasher();
   const bytesMax = shape.format === 'json' ? JSON_UPLOAD_BYTES_MAX : Number.POSITIVE_INFINITY;
   let received = 0;
-  const uploadId = await control.uploadBegin(bookId, shape);
+  const { caller, requestId } = x;
+  const uploadId = await control.uploadBegin(bookId, shape, { caller, requestId });
   try {
     for (let bytes = await nextBytes(x); bytes !== null; bytes = await nextBytes(x)) {
       received += bytes.length;

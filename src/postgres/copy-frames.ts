@@ -18,8 +18,16 @@ const COPY_DATA = 0x64;
 /** CopyOutResponse, CopyDone, and what may come at any time: ParameterStatus, NoticeResponse. */
 const SKIPPED = new Set([...'HcSN'].map((type) => type.charCodeAt(0)));
 
-/** Gets whole CopyData messages, heads included. They are lent until the promise resolves; nothing more is read before. */
-export type TakeFrames = (frames: Buffer) => Promise<void> | undefined;
+/**
+ * Gets whole CopyData messages, heads included, and how many they are: one per row, and in the binary format one more at
+ * the end. They are lent until the promise resolves; nothing more is read before.
+ */
+export type TakeFrames = (frames: Buffer, count: number) => Promise<void> | undefined;
+
+interface Stretch {
+  readonly frames: Buffer;
+  readonly count: number;
+}
 
 type DataListener = (chunk: Buffer) => void;
 
@@ -34,11 +42,11 @@ export function copyFramesOut(client: pg.Client, copy: string, take: TakeFrames)
     let failure: Error | null = null;
     let rows = 0;
 
-    async function takeAll(stretches: readonly Buffer[]): Promise<void> {
-      for (const frames of stretches) {
+    async function takeAll(stretches: readonly Stretch[]): Promise<void> {
+      for (const { frames, count } of stretches) {
         if (failure !== null) return;
         try {
-          await take(frames);
+          await take(frames, count);
         } catch (error) {
           failure = error instanceof Error ? error : new Error(String(error));
         }
@@ -102,13 +110,14 @@ const isLending = (stream: Duplex): stream is LendingSocket => 'lendTo' in strea
 
 /** The stretches of CopyData in `bytes`, where the last whole message ends, and whether another kind of answer begins there. */
 function splitFrames(bytes: Buffer): {
-  readonly stretches: readonly Buffer[];
+  readonly stretches: readonly Stretch[];
   readonly end: number;
   readonly isOver: boolean;
 } {
-  const stretches: Buffer[] = [];
+  const stretches: Stretch[] = [];
   let start = 0;
   let at = 0;
+  let count = 0;
   let isOver = false;
   while (at + FRAME_HEAD_BYTES <= bytes.length) {
     const isData = bytes[at] === COPY_DATA;
@@ -119,13 +128,16 @@ function splitFrames(bytes: Buffer): {
       break;
     }
     if (end > bytes.length) break;
-    if (!isData) {
-      if (at > start) stretches.push(bytes.subarray(start, at));
+    if (isData) {
+      count++;
+    } else {
+      if (at > start) stretches.push({ frames: bytes.subarray(start, at), count });
       start = end;
+      count = 0;
     }
     at = end;
   }
-  if (at > start) stretches.push(bytes.subarray(start, at));
+  if (at > start) stretches.push({ frames: bytes.subarray(start, at), count });
   return { stretches, end: at, isOver };
 }
 

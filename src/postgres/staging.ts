@@ -124,6 +124,7 @@ export async function openStaging({ url, use, isOwn, shard, bookId }: StagingOpt
       await table.close();
       return finished;
     },
+    loaded: () => bulk?.loaded() ?? 0,
     abandon,
     async discard() {
       abandon();
@@ -159,6 +160,8 @@ interface BulkTable {
   write(bytes: Uint8Array, count: number): Promise<void>;
   /** `refill` is asked for more while there are fewer than `wanted`. */
   moveTo(batchId: number, refill: Refill | null, wanted: number): Promise<Finished>;
+  /** Rows that the present try of `moveTo` has passed on. */
+  loaded(): number;
   close(): Promise<void>;
   /** Ends it as it is; what is under way fails. */
   giveUp(): void;
@@ -172,6 +175,7 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
   let pieceBytes = 0;
   let pieceRows = 0;
   let rows = 0;
+  let moved = 0;
   let sent: Promise<void> = Promise.resolve();
   let broken: Error | null = null;
   client.once('end', () => {
@@ -208,10 +212,10 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
     let looksFirst = false;
     let refills: Refill | null = refill;
     for (;;) {
-      const moved = await copySorted(batchId, looksFirst, refills === null ? 0 : wanted);
-      if (moved.kind === 'moved') return { size: moved.count, count: moved.count, duplicates: rows - moved.count };
-      if (moved.kind === 'short') {
-        if ((await refills?.(moved.missing)) !== true) refills = null;
+      const copied = await copySorted(batchId, looksFirst, refills === null ? 0 : wanted);
+      if (copied.kind === 'moved') return { size: copied.count, count: copied.count, duplicates: rows - copied.count };
+      if (copied.kind === 'short') {
+        if ((await refills?.(copied.missing)) !== true) refills = null;
         await flush();
       } else if (looksFirst && refills === null) {
         return transaction(client, 'BEGIN', () => insertCodes(client, batchId, rows, 'staged AS s', []));
@@ -229,6 +233,7 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
     await client.query('ANALYZE staged');
     const writer = await connectBulk();
     clients.push(writer);
+    moved = 0;
     const fresh = looksFirst ? `WHERE ${IS_NEW}` : '';
     try {
       let found = 0;
@@ -242,6 +247,9 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
            ) TO STDOUT (FORMAT binary)`,
           writer,
           'COPY codes (code, batch_id, ordinal) FROM STDIN (FORMAT binary)',
+          (count) => {
+            moved += count;
+          },
         );
         found = await orLost(client, orLost(writer, copied));
         return found < countMin ? null : found;
@@ -273,15 +281,25 @@ async function openBulkTable(connectBulk: () => Promise<pg.Client>): Promise<Bul
       if (pieceBytes >= PIECE_BYTES) await send();
     },
     moveTo,
+    loaded: () => moved,
     close: () => endQuietly(client),
     giveUp: () => clients.forEach(giveUp),
   };
 }
 
 /** The rows of one COPY into another. Resolves with their number when PostgreSQL has taken them all. */
-async function pipe(reader: pg.Client, copyOut: string, writer: pg.Client, copyIn: string): Promise<number> {
+async function pipe(
+  reader: pg.Client,
+  copyOut: string,
+  writer: pg.Client,
+  copyIn: string,
+  onWritten: (count: number) => void,
+): Promise<number> {
   const into = await copyFramesIn(writer, copyIn);
-  await copyFramesOut(reader, copyOut, into.writeLent);
+  await copyFramesOut(reader, copyOut, async (frames, count) => {
+    await into.writeLent(frames);
+    onWritten(count);
+  });
   return into.end();
 }
 

@@ -160,6 +160,8 @@ export interface Staging {
   finish(
     refill?: (missing: number) => Promise<boolean>,
   ): Promise<{ readonly size: number; readonly count: number; readonly duplicates: number }>;
+  /** How many rows `finish` has moved to their place so far. Starts again at 0 when it has to try another way. */
+  loaded(): number;
   /** Ends its connections: whatever is under way fails. What is committed stays. */
   abandon(): void;
   /** Leaves nothing behind, as `ControlStore.discardBatch`. Safe at any time, also after `finish`. */

@@ -85,8 +85,8 @@ describe('the command line', () => {
   });
 
   it('prints a token for an email and a password', async () => {
-    const signIn = ['token', '--email', ADMIN.email, '--password', ADMIN.password];
-    const { code, out } = await run(signIn, { CLIPBOOK_TOKEN: '' });
+    const signIn = ['token', '--email', ADMIN.email];
+    const { code, out } = await run(signIn, { CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: ADMIN.password });
     assert.equal(code, 0);
     assert.match(out, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
   });
@@ -109,8 +109,11 @@ describe('the command line', () => {
 
   it('cancels the job at Ctrl-C, and nothing of it is left', async () => {
     const before = await total();
-    // The first line of progress comes when the job is under way.
-    const { code, told } = await interrupt(['generate', '--book', bookId, '--quantity', '5000000'], 'of 5000000 codes');
+    // A line of progress comes when the job is under way.
+    const { code, told } = await interrupt(
+      ['generate', '--book', bookId, '--quantity', '5000000'],
+      'of 5,000,000 codes',
+    );
     assert.equal(code, 130);
     assert.match(told, /Cancelled; nothing was added\./);
     assert.equal(await total(), before);
@@ -118,11 +121,11 @@ describe('the command line', () => {
 
   it('aborts the upload at Ctrl-C, and nothing of it is left', async () => {
     const before = await total();
-    const file = join(directory.path, 'many.csv');
-    await writeFile(file, Array.from({ length: 1_500_000 }, (_, n) => `MANY-${n}-${n * 7919}\n`).join(''));
-    const { code, told } = await interrupt(['import', file, '--book', bookId], 'bytes');
+    // The standard input stays open, so the upload can't be over before the signal.
+    const many = Array.from({ length: 1_500_000 }, (_, n) => `MANY-${n}-${n * 7919}\n`).join('');
+    const { code, told } = await interrupt(['import', '-', '--book', bookId], 'sending', many);
     assert.equal(code, 130);
-    assert.match(told, /Cancelled\./);
+    assert.match(told, /Cancelled; nothing was added\./);
     // What was staged of it is gone too: the same codes are new.
     const few = join(directory.path, 'few.csv');
     await writeFile(few, 'MANY-0-0\nMANY-1-7919\n');
@@ -133,8 +136,13 @@ describe('the command line', () => {
 });
 
 /** Sends SIGINT when the command first says so on stderr. */
-async function interrupt(args: readonly string[], says: string): Promise<{ code: number | null; told: string }> {
+async function interrupt(
+  args: readonly string[],
+  says: string,
+  input = '',
+): Promise<{ code: number | null; told: string }> {
   const child = start(args);
+  child.stdin?.on('error', () => undefined).write(input);
   const closed = once(child, 'close');
   let told = '';
   let interrupted = false;

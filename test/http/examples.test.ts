@@ -3,6 +3,7 @@
  * the story that they tell, and each answer is compared with what the description says of it.
  */
 import assert from 'node:assert/strict';
+import { type ClientRequest, request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as story from '../../src/http/examples/story.js';
@@ -96,6 +97,7 @@ const REPLAY: readonly (readonly [id: string, example: string, status: number])[
   ['uploadCodes', 'json', 200],
   ['uploadCodes', 'csv', 200],
   ['uploadCodes', 'ndjson', 200],
+  ['getUpload', '', 200],
   ['generateCodes', 'few', 201],
   ['generateCodes', 'pattern', 201],
   ['generateCodes', 'many', 202],
@@ -199,9 +201,27 @@ describe('the examples against a real server', () => {
     if (jobId !== undefined) given.set(story.JOB_ID, jobId);
   }
 
+  /** An upload that stays under way until it is destroyed. */
+  async function holdUpload(): Promise<ClientRequest> {
+    const upload = request(`${server.url}/api/v1/coupon-books/${String(real(story.BOOK_ID))}/codes`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'text/csv',
+        'x-request-id': story.UPLOAD_REQUEST_ID,
+      },
+    });
+    upload.on('error', () => undefined);
+    upload.write('HELD-0001\n');
+    while ((await send('getUpload', '')).status !== 200) await new Promise(setImmediate);
+    return upload;
+  }
+
   it('are answered as declared, with the status that they promise', async () => {
     for (const [id, example, status] of REPLAY) {
+      const held = id === 'getUpload' ? await holdUpload() : null;
       const answered = await send(id, example);
+      held?.destroy();
       assert.equal(answered.status, status, `${id} ${example}: ${JSON.stringify(answered.json)}`);
       assert.deepEqual(differences(api, routeOf(id), answered), [], `${id} ${example}`);
       remember(id, answered.json);

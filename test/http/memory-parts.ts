@@ -13,6 +13,7 @@ import {
   type QueryReply,
   type QueryResult,
   type UploadReport,
+  type UploadSender,
   type UploadShape,
   type Verification,
 } from '../../src/actor/engine.js';
@@ -345,6 +346,7 @@ export function createMemoryControl(): MemoryControl {
   const jobs = new Map<string, Job>();
   const accounts = [ADMIN, SERVICE, USER];
   const parsers = new Map<MemoryUpload, CodeParser>();
+  const senders = new Map<MemoryUpload, UploadSender & { readonly bookId: BookId }>();
   let batches = 0;
 
   const check = (): void => {
@@ -386,7 +388,7 @@ export function createMemoryControl(): MemoryControl {
       }
       return entries;
     },
-    async uploadBegin(_bookId, shape) {
+    async uploadBegin(bookId, shape, sender) {
       check();
       const codes: string[] = [];
       const upload: MemoryUpload = { shape, text: '', codes, state: 'open' };
@@ -394,6 +396,7 @@ export function createMemoryControl(): MemoryControl {
         for (const code of batch) codes.push(code);
       };
       parsers.set(upload, createCodeParser(shape, RESERVED, take));
+      senders.set(upload, { ...sender, bookId });
       return control.uploads.push(upload) - 1;
     },
     async uploadChunk(uploadId, bytes) {
@@ -415,6 +418,15 @@ export function createMemoryControl(): MemoryControl {
     async uploadAbort(uploadId) {
       const upload = control.uploads[uploadId];
       if (upload !== undefined) upload.state = 'aborted';
+    },
+    async uploadProgress({ caller, requestId }) {
+      for (const upload of control.uploads) {
+        const sender = senders.get(upload);
+        if (upload.state !== 'open' || sender?.caller !== caller || sender.requestId !== requestId) continue;
+        const received = upload.text.split('\n').length - 1;
+        return { bookId: sender.bookId, phase: 'receiving', received, loaded: 0, startedMs: 0 };
+      }
+      return null;
     },
     async generate({ quantity }) {
       check();

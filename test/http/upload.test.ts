@@ -5,7 +5,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asBookId, asSeq } from '../../src/domain/ids.js';
 import { BodyBroken, createBodyStream } from '../../src/http/body-stream.js';
-import { ADMIN } from './memory-parts.js';
+import { ADMIN, SERVICE } from './memory-parts.js';
 import { type Answer, eventually, type Served, serve } from './serve.js';
 
 let served: Served;
@@ -240,6 +240,22 @@ describe('an upload', () => {
     socket.destroy();
     await eventually(() => served.control.uploads[0]?.state === 'aborted', 'the abort');
     assert.equal((await served.call('GET', '/livez')).status, 200);
+  });
+
+  it('that is under way is shown to its sender, by its request id', async () => {
+    const head = (await headOf('Content-Length: 1000000')).replace('\r\n\r\n', '\r\nX-Request-Id: my/upload+1\r\n\r\n');
+    const socket = await served.open();
+    socket.write(`${head}AAA\n`);
+    await eventually(() => served.control.uploads[0]?.text === 'AAA\n', 'the first chunk');
+    const place = `/api/v1/uploads/${encodeURIComponent('my/upload+1')}`;
+    const answer = await served.call('GET', place, { as: ADMIN });
+    assert.equal(answer.status, 200, answer.text);
+    const progress = { requestId: 'my/upload+1', couponBookId: bookId, phase: 'receiving', received: 1, loaded: 0 };
+    assert.deepEqual(answer.json, { ...progress, startedAt: '1970-01-01T00:00:00.000Z' });
+    assert.equal((await served.call('GET', place, { as: SERVICE })).status, 404, 'it is another caller');
+    socket.destroy();
+    await eventually(() => served.control.uploads[0]?.state === 'aborted', 'the abort');
+    assert.equal((await served.call('GET', place, { as: ADMIN })).status, 404);
   });
 
   it('whose sender falls silent is given up', { timeout: 20_000 }, async () => {

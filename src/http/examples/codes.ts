@@ -1,6 +1,6 @@
 import type { ExampleTable } from './example.js';
 import { json } from './example.js';
-import { BOOK_ID, CODE, JOB_ID, OTHER_CODE, USER } from './story.js';
+import { BOOK_ID, CODE, JOB_ID, OTHER_CODE, UPLOAD_REQUEST_ID, USER } from './story.js';
 
 const available = {
   code: OTHER_CODE,
@@ -75,6 +75,24 @@ export const codeExamples: ExampleTable = {
             duplicates: 1,
             invalid: 1,
             errors: [{ line: 3, message: 'A code is 3 to 64 characters of A-Z 0-9 - _ .' }],
+          },
+        },
+      },
+    },
+  },
+  getUpload: {
+    parameters: { requestId: UPLOAD_REQUEST_ID },
+    answers: {
+      200: {
+        loading: {
+          summary: 'All codes have arrived, and a third is in its place',
+          value: {
+            requestId: UPLOAD_REQUEST_ID,
+            couponBookId: BOOK_ID,
+            phase: 'loading',
+            received: 1_500_000,
+            loaded: 500_000,
+            startedAt: '2026-06-08T07:00:00.000Z',
           },
         },
       },

@@ -13,6 +13,8 @@ export const OTHER_CODE = 'VIP-0001';
 export const DRAWN_CODE = 'K7QM-2XWD-9TRH-4VNB';
 export const USER = 'ada';
 export const LOCK_ID = 12;
+/** Of an upload of many codes. */
+export const UPLOAD_REQUEST_ID = 'summer-drop-codes-1';
 
 /** The cursor of a page has no meaning to a caller; this one has the right form. */
 export const CURSOR = 'WzEsImhpc3RvcnkiLDEwNDFd';

@@ -69,7 +69,7 @@ async function createWithCodes(
   initialCodes: readonly string[],
 ): Promise<void> {
   const origin = x.origin();
-  const staged = await stageCodes(x.services.control, bookId, initialCodes);
+  const staged = await stageCodes(x, bookId, initialCodes);
   const { batchId, size, count } = staged;
   const codes: StagedBatch = { batchId, size, count, report: {} };
   await commitBatch(x, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>

@@ -5,6 +5,7 @@ import { asBookId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
 import { exportCodes } from '../export-csv.js';
 import { guessOdds } from '../guess-odds.js';
+import { isoTime } from '../iso-time.js';
 import { isReadableCharset, mediaTypeOf, parameterOf } from '../json-body.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
 import { isPatternUsable } from '../pattern-check.js';
@@ -175,11 +176,34 @@ function headerOfType(contentType: string): UploadShape['header'] {
   return header === 'present' || header === 'absent' ? header : null;
 }
 
+const getUpload = route({
+  id: 'getUpload',
+  method: 'GET',
+  path: '/api/v1/uploads/{requestId}',
+  tag: TAG,
+  summary: 'How far an upload is',
+  description:
+    'Of an upload that the same caller has under way, named by its `X-Request-Id`. An upload that is over is not found: its result is the answer to its own request.',
+  access: SERVERS,
+  params: { requestId: schemas.uploadRequestId },
+  answers: { 200: { description: 'How far it is', schema: schemas.uploadOut } },
+  problems: ['not-found'],
+  handle(x) {
+    x.run(async () => {
+      const requestId = x.param(0);
+      const upload = await x.services.control.uploadProgress({ caller: x.caller, requestId });
+      if (upload === null) return x.problem('not-found', 'No upload with this request id is under way.');
+      const { bookId: couponBookId, phase, received, loaded, startedMs } = upload;
+      x.json(200, JSON.stringify({ requestId, couponBookId, phase, received, loaded, startedAt: isoTime(startedMs) }));
+    });
+  },
+});
+
 /** Codes that came in a body of the ordinary size. */
 export function addCodes(x: Exchange, bookId: BookId, codes: readonly unknown[]): void {
   x.run(async () => {
     if ((await patternOfOpenBook(x, bookId)) === undefined) return;
-    const report = await stageCodes(x.services.control, bookId, codes);
+    const report = await stageCodes(x, bookId, codes);
     await addUploaded(x, bookId, report, x.origin());
   });
 }
@@ -242,4 +266,4 @@ const exportCsv = route({
   },
 });
 
-export const codeRoutes: readonly RouteSpec<unknown, unknown>[] = [generate, upload, listCodes, exportCsv];
+export const codeRoutes: readonly RouteSpec<unknown, unknown>[] = [generate, upload, getUpload, listCodes, exportCsv];
