@@ -20,6 +20,9 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const PAGE = 'docs/production.md';
 export const PASSWORD = 'correct horse battery';
 
+/** The page waits for a server without end, as a person would. */
+const IN_FOLDER_MS_MAX = 240_000;
+
 export interface Walked {
   readonly code: number | null;
   /** What it printed, on both streams. */
@@ -47,7 +50,7 @@ export async function walkInFolder(ports: Ports, onOutput: (text: string) => voi
     CLIPBOOK_PASSWORD: PASSWORD,
   };
   try {
-    return await run('bash', [join(root, 'walk.sh')], env, onOutput);
+    return await run('bash', [join(root, 'walk.sh')], env, onOutput, IN_FOLDER_MS_MAX);
   } finally {
     for (const unit of ['nginx', 'clipbook']) spawnSync('systemctl', ['stop', unit], { env, stdio: 'ignore' });
     rmSync(root, { recursive: true, force: true, maxRetries: 5 });
@@ -94,10 +97,12 @@ http {
   const clone = join(root, 'opt/clipbook');
   for (const path of [
     'src',
+    'bin',
     'workers',
     'scripts',
     'load',
     'sql',
+    'web',
     'deploy',
     'package.json',
     'tsconfig.json',
@@ -125,8 +130,14 @@ export function run(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   onOutput: (text: string) => void,
+  msMax?: number,
 ): Promise<Walked> {
-  const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    env,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    killSignal: 'SIGKILL',
+    ...(msMax === undefined ? {} : { timeout: msMax }),
+  });
   // `unshare` ends what it started only when it is killed.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill('SIGKILL'));
   // Every question of the page is for this password.
