@@ -153,6 +153,12 @@ const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
   'unsupported-media-type': one('an upload that is a picture', (key) =>
     post(`${bookPath('main')}/codes`, 'PICTURE-1', key, { 'content-type': 'image/png' }),
   ),
+  'head-too-large': one('a lock with large cookies', (key) =>
+    world.half(
+      `POST /api/v1/coupons/FREE-1/lock HTTP/1.1\r\nContent-Length: 16\r\nIdempotency-Key: ${key}\r\nCookie: ${'c'.repeat(17_000)}`,
+      '{"userId":"ada"}',
+    ),
+  ),
   'book-invalid': one('an end before its start', (key) =>
     world.api.call('PATCH', bookPath('early'), { endDate: '2098-01-01T00:00:00Z' }, keyed(key)),
   ),
