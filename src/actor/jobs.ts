@@ -353,7 +353,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const { row, plan } = job;
     for (;;) {
       const detail =
-        end.status === 'completed' ? { plan, result: resultOf(patternOf(plan.pattern, reserved), end) } : { plan };
+        end.status === 'completed' ? { plan, result: resultOf(madePatternOf(plan.pattern), end) } : { plan };
       const done = end.status === 'completed' ? row.total : job.row.done;
       const error = end.status === 'failed' ? end.error : null;
       const ended: JobRow = { ...job.row, status: end.status, error, done, detail, finishedMs: nowMs() };
@@ -367,6 +367,12 @@ export function createJobs(options: JobsOptions): Jobs {
         await pause(RETRY_MS);
       }
     }
+  }
+
+  /** Of codes that are live. An upgrade may have reserved the only words that the pattern makes. */
+  function madePatternOf(text: string): Pattern {
+    const pattern = parsePattern(text, reserved);
+    return pattern.kind === 'patternError' ? patternOf(text, []) : pattern;
   }
 
   // ─── Asking ────────────────────────────────────────────────────────────────────────────────────────────────

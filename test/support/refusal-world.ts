@@ -132,8 +132,11 @@ export async function startWorld(): Promise<World> {
 
   async function half(head: string, part: string): Promise<Pick<Reply, 'status' | 'body'>> {
     const socket = await open(head, part);
+    // The server ends idle connections, and the next request must not meet that.
+    const keptAlive = setInterval(() => void api.call('GET', '/auth/me').catch(() => undefined), 1000);
     let got = '';
     for await (const chunk of socket) got += String(chunk);
+    clearInterval(keptAlive);
     const [, body = ''] = got.split('\r\n\r\n');
     return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(got)?.[1]), body: JSON.parse(body) };
   }
