@@ -41,7 +41,7 @@ test('the examples of docs/cli.md run as written', async (t) => {
   assert.equal(code, 0, `${out}\n${told}`);
   assert.match(
     out,
-    /^1000 generated\n200000 generated\n2 added of 2, .*\n\{"received":2,"added":2,.*\n201004 written to /m,
+    /^1000 generated\n200000 generated\n2 added of 2, .*\nread from column 1, "code"\n\{"received":2,"added":2,.*\n201004 written to /m,
   );
   assert.equal(out.match(/^\d+ shards with \d+ codes agree\.$/gm)?.length, 3);
   const exported = await readFile(join(folder, 'codes-of-summer.csv'), 'utf8');

@@ -54,7 +54,7 @@ describe('a lost or late answer', () => {
     proxy.order({ on: `POST /api/v1/coupon-books/${book}/codes`, times: 1, how: 'lose' });
     const { code, out, told } = await run(['import', file, '--book', book]);
     assert.equal(code, 0, told);
-    assert.equal(out, '2 added of 2, 0 known before, 0 invalid\n');
+    assert.match(out, /^2 added of 2, 0 known before, 0 invalid\n/);
     assert.match(told, /^The connection to http:\/\/127\.0\.0\.1:\d+ was lost: .+\. Trying again in 0\.3 s\.\n$/);
     assert.equal(await total(), before + 2);
   });
@@ -78,7 +78,7 @@ describe('a lost or late answer', () => {
       lost.told,
     )?.[1];
     const again = await run(['import', '-', '--book', book, '--idempotency-key', String(key)], {}, 'ONCE-1\n');
-    assert.equal(again.out, '1 added of 1, 0 known before, 0 invalid\n');
+    assert.match(again.out, /^1 added of 1, 0 known before, 0 invalid\n/);
     assert.equal(await total(), before + 1);
   });
 
@@ -231,7 +231,7 @@ describe('an error', () => {
   it('of validation lists the fields, one per line', async () => {
     const { code, told } = await run(['generate', '--book', book, '--quantity', '1', '--pattern', 'x'.repeat(300)]);
     assert.equal(code, 3);
-    assert.match(told, /^error: Validation failed: .+ \(400, request \S+\)\n {2}codePattern: .+\n$/);
+    assert.match(told, /^error: Validation failed: .+ \(400, request \S+\)\n(?: {2}codePattern: .+\n)+$/);
   });
 
   it('of a token says how to sign in, and ends with 3', async () => {

@@ -69,12 +69,12 @@ describe('clipbook user', () => {
 
   it('names what is wrong with a password in one line, without showing it', async () => {
     const refused: readonly (readonly [string, RegExp])[] = [
-      ['', /^There is no password; nothing was changed\.\n$/],
-      ['elevenchars', /^The password has fewer than 12 characters; nothing was changed\.\n$/],
-      ['x'.repeat(129), /^The password has more than 128 characters; nothing was changed\.\n$/],
+      ['', /^error: There is no password; nothing was changed\.\n$/],
+      ['elevenchars', /^error: The password has fewer than 12 characters; nothing was changed\.\n$/],
+      ['x'.repeat(129), /^error: The password has more than 128 characters; nothing was changed\.\n$/],
       [
         'two lines of\npassword',
-        /^The password is more than one line, or holds a control character; nothing was changed\.\n$/,
+        /^error: The password is more than one line, or holds a control character; nothing was changed\.\n$/,
       ],
     ];
     for (const [password, line] of refused) {
@@ -85,7 +85,7 @@ describe('clipbook user', () => {
     const both = await user(['list'], '', { CLIPBOOK_PASSWORD: PASSWORD, CLIPBOOK_PASSWORD_FILE: '/x' });
     assert.deepEqual(
       [both.code, both.told],
-      [2, 'CLIPBOOK_PASSWORD and CLIPBOOK_PASSWORD_FILE are both set; set one of them\n'],
+      [2, 'error: CLIPBOOK_PASSWORD and CLIPBOOK_PASSWORD_FILE are both set; set one of them\n'],
     );
     assert.equal((await query(`SELECT FROM users WHERE email = 'bob@shop.example'`)).length, 0);
   });
@@ -97,10 +97,18 @@ describe('clipbook user', () => {
 
   it('ends with a code that tells why, and one line', async () => {
     const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
-      [['create', 'Ada@shop.example'], 3, /^An account Ada@shop\.example exists already; use passwd, role or enable/],
-      [['create', 'ADMIN@Admin.com'], 3, /^ADMIN@Admin\.com is a seeded login, which never signs in in production/],
-      [['passwd', 'user@user.com'], 3, /^user@user\.com is a seeded login/],
-      [['disable', 'nobody@shop.example'], 3, /^There is no account nobody@shop\.example\.\n$/],
+      [
+        ['create', 'Ada@shop.example'],
+        3,
+        /^error: An account Ada@shop\.example exists already; use passwd, role or enable/,
+      ],
+      [
+        ['create', 'ADMIN@Admin.com'],
+        3,
+        /^error: ADMIN@Admin\.com is a seeded login, which never signs in in production/,
+      ],
+      [['passwd', 'user@user.com'], 3, /^error: user@user\.com is a seeded login/],
+      [['disable', 'nobody@shop.example'], 3, /^error: There is no account nobody@shop\.example\.\n$/],
       [['create', 'no address'], 2, /email/],
       [['role', 'ada@shop.example', 'root'], 2, /root/],
       [['create'], 2, /email/],
@@ -112,7 +120,10 @@ describe('clipbook user', () => {
     }
     const away = await user(['list'], '', { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' });
     assert.equal(away.code, 4);
-    assert.match(away.told, /^PostgreSQL at 127\.0\.0\.1:1 \(DATABASE_URL\) can not be used: .*ECONNREFUSED.*\n$/);
+    assert.match(
+      away.told,
+      /^error: PostgreSQL at 127\.0\.0\.1:1 \(DATABASE_URL\) can not be used: .*ECONNREFUSED.*\n$/,
+    );
     assert.doesNotMatch(away.told, /hunter2/);
     const { code, out } = await user(['--help']);
     assert.equal(code, 0);
@@ -145,7 +156,7 @@ describe('clipbook user', () => {
     const undo = `ALTER TABLE users DROP COLUMN disabled_ms, DROP COLUMN generation, DROP COLUMN repaired_ms`;
     await query(`${undo}; DELETE FROM migrations WHERE name LIKE '0006%'`);
     const { code, told } = await user(['list']);
-    assert.deepEqual([code, told.startsWith('This database is of an older version of Clipbook')], [3, true]);
+    assert.deepEqual([code, told.startsWith('error: This database is of an older version of Clipbook')], [3, true]);
     const columns = `SELECT FROM information_schema.columns WHERE table_name = 'users' AND column_name = 'generation'`;
     assert.equal((await query(columns)).length, 0);
   });

@@ -71,7 +71,10 @@ test('the version is checked before anything is compiled or loaded', () => {
   };
   for (const name of ['start', 'dev', 'test'])
     assert.match(scripts[name] ?? '', /^node src\/platform\/node-version\.cjs && /, name);
-  assert.deepEqual(bin, { clipbook: 'dist/src/cli/bin.js' });
+  assert.deepEqual(bin, { clipbook: 'bin/clipbook.js' });
+  const text = readFileSync(`${ROOT}/bin/clipbook.js`, 'utf8');
+  const [asks, compiles] = [text.indexOf('exitUnlessSupported()'), text.indexOf('build();')];
+  assert.ok(asks > 0 && asks < compiles);
 });
 
 test('`npm start` hands its place to the server, so that signals reach it', () => {
