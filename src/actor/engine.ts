@@ -80,10 +80,14 @@ export interface UploadSender {
   readonly requestId: string;
 }
 
-/** How far an upload is. `received` and `loaded` are codes; `loaded` may start again at 0 when codes exist already. */
+/**
+ * How far an upload is. `bytes` of its body were read. `received` and `loaded` are codes; `loaded` may start again at 0
+ * when codes exist already.
+ */
 export interface UploadProgress {
   readonly bookId: BookId;
   readonly phase: 'receiving' | 'loading';
+  readonly bytes: number;
   readonly received: number;
   readonly loaded: number;
   readonly startedMs: number;

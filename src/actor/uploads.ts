@@ -37,6 +37,8 @@ interface Upload {
   readonly parser: UploadParser;
   readonly sender: UploadSender;
   readonly startedMs: number;
+  /** Of the body, parsed. */
+  bytes: number;
   /** Codes that were parsed and are valid. */
   received: number;
   heardMs: number;
@@ -76,7 +78,7 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
       return staging.writeRows(bytes, count);
     });
     const startedMs = nowMs();
-    const upload: Upload = { bookId, staging, parser, sender, startedMs, received: 0, heardMs: startedMs };
+    const upload: Upload = { bookId, staging, parser, sender, startedMs, bytes: 0, received: 0, heardMs: startedMs };
     const id = nextUploadId++;
     uploads.set(id, upload);
     return id;
@@ -88,15 +90,18 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
     );
     const [id, upload] = ofSender.at(-1) ?? [];
     if (id === undefined || upload === undefined) return null;
-    const { bookId, staging, received, startedMs } = upload;
+    const { bookId, staging, bytes, received, startedMs } = upload;
     const loaded = Math.min(received, staging.loaded());
-    return { bookId, phase: ending.has(id) ? 'loading' : 'receiving', received, loaded, startedMs };
+    return { bookId, phase: ending.has(id) ? 'loading' : 'receiving', bytes, received, loaded, startedMs };
   }
 
   async function uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const upload = uploadOf(uploadId);
+    // The buffer is handed over, and has no length afterwards.
+    const { length } = bytes;
     upload.heardMs = nowMs();
     await orAbort(uploadId, upload.parser.push(bytes));
+    upload.bytes += length;
     upload.heardMs = nowMs();
   }
 

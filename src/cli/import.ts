@@ -1,9 +1,10 @@
 /**
  * `clipbook import`: a file of codes into a book.
  *
- *     sending ─▶ loading ─▶ answered
+ *     sending ─▶ receiving ─▶ loading ─▶ answered
  *
- * Sending is counted here, in bytes. Loading is what the server does with the rest: its progress comes from
+ * Sending is counted here, in bytes. Buffers on the way may take much more than the server has read, so receiving counts
+ * what it has read of what was sent. Loading counts the codes that it has moved into the book. Both come from
  * `GET /uploads/{requestId}`. The answer comes when the codes can be assigned, and only then the progress is at 100 %.
  */
 import { randomUUID } from 'node:crypto';
@@ -158,25 +159,20 @@ interface Sending {
   readonly body: Body;
   /** All bytes of the present try have been handed to the connection. */
   isSent(): boolean;
+  sentBytes(): number;
 }
 
-const SENDING: Pick<Step, 'name' | 'unit' | 'before' | 'share'> = {
-  name: 'sending',
-  unit: 'bytes',
-  before: 0,
-  share: 0.5,
-};
-const LOADING: Pick<Step, 'name' | 'unit' | 'before' | 'share'> = {
-  name: 'loading',
-  unit: 'codes',
-  before: 0.5,
-  share: 0.5,
-};
+type Stage = Pick<Step, 'name' | 'unit' | 'before' | 'share'>;
+
+const SENDING: Stage = { name: 'sending', unit: 'bytes', before: 0, share: 0.3 };
+const RECEIVING: Stage = { name: 'receiving', unit: 'bytes', before: 0.3, share: 0.2 };
+const LOADING: Stage = { name: 'loading', unit: 'codes', before: 0.5, share: 0.5 };
 
 function watchSending({ type, bytes, open }: Source, progress: Progress): Sending {
   let isSent = false;
+  let sent = 0;
   const openCounted = (): Readable => {
-    let sent = 0;
+    sent = 0;
     isSent = false;
     progress.update({ ...SENDING, done: 0, total: bytes });
     const counted = new Transform({
@@ -191,11 +187,15 @@ function watchSending({ type, bytes, open }: Source, progress: Progress): Sendin
     counted.on('close', () => from.destroy());
     counted.on('end', () => {
       isSent = true;
-      progress.update({ ...LOADING, done: 0, total: null });
+      progress.update({ ...RECEIVING, done: 0, total: null });
     });
     return from.pipe(counted);
   };
-  return { body: { type, bytes, isRepeatable: bytes !== null, open: openCounted }, isSent: () => isSent };
+  return {
+    body: { type, bytes, isRepeatable: bytes !== null, open: openCounted },
+    isSent: () => isSent,
+    sentBytes: () => sent,
+  };
 }
 
 /** Asks the server how far it is while everything is sent and nothing is answered. */
@@ -212,9 +212,10 @@ async function watchLoading(
     if (answered.aborted) return;
     if (!sending.isSent()) continue;
     try {
-      const { received, loaded } = await client.call({ method: 'GET', path, once: true });
+      const { phase, bytes, received, loaded } = await client.call({ method: 'GET', path, once: true });
       if (answered.aborted || !sending.isSent()) continue;
-      progress.update({ ...LOADING, done: Number(loaded), total: Number(received) });
+      if (phase === 'loading') progress.update({ ...LOADING, done: Number(loaded), total: Number(received) });
+      else progress.update({ ...RECEIVING, done: Number(bytes), total: sending.sentBytes() });
     } catch {
       // It is about to be answered, or the upload itself will tell what is wrong.
     }

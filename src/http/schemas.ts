@@ -412,7 +412,8 @@ export const uploadOut = name(
     phase: z
       .enum(['receiving', 'loading'])
       .describe('`receiving` while the body arrives, `loading` while its codes are moved into the book'),
-    received: z.int().describe('Valid codes that have arrived'),
+    bytes: z.int().describe('How much of the body was read'),
+    received: z.int().describe('Valid codes that were read'),
     loaded: z
       .int()
       .describe('How many of them were moved; starts again at 0 when some of the codes turn out to exist already'),

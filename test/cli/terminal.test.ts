@@ -6,20 +6,23 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ADMIN, type Api, connect } from '../support/api.js';
 import { ended, startCli } from '../support/cli.js';
+import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.js';
 import { startOnTerminal } from '../support/pty.js';
 import { type Server, startServer, temporaryDirectory } from '../support/server.js';
 
-/** So many that sending and loading take a second or two each. */
+/** So many that loading takes a second or two. */
 const MANY = 600_000;
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let server: Server;
+let proxy: FaultyProxy;
 let api: Api;
 let environment: Readonly<Record<string, string>>;
 
 before(async () => {
   directory = await temporaryDirectory();
   server = await startServer(join(directory.path, 'data'));
+  proxy = await startFaultyProxy(server.url);
   api = await connect(server.url);
   const { accessToken } = (await api.call('POST', '/auth/token', ADMIN)).body;
   environment = { CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: accessToken };
@@ -27,6 +30,7 @@ before(async () => {
 
 after(async () => {
   api.close();
+  proxy.stop();
   await server.stop();
   await directory.remove();
 });
@@ -48,7 +52,9 @@ describe('on a terminal', () => {
   it('an import draws sending and loading, and 100 % only when the codes can be assigned', async () => {
     const book = await newBook();
     const file = await codesFile('TTY', MANY);
-    const terminal = startOnTerminal(['import', file, '--book', book], environment);
+    proxy.order({ on: `POST /api/v1/coupon-books/${book}/codes`, times: 1, how: { bytesPerSecond: 5e6 } });
+    const through = { ...environment, CLIPBOOK_URL: proxy.url };
+    const terminal = startOnTerminal(['import', file, '--book', book], through);
     await terminal.shows('100 %');
     const assigned = await api.call('POST', '/coupons/assign/TTY-7-55433', { userId: 'ada' });
     assert.equal(assigned.status, 200);
@@ -135,7 +141,7 @@ describe('in a pipe', () => {
     const { code, out, told } = await ended(startCli(args, environment));
     const seconds = (performance.now() - startedMs) / 1000;
     assert.equal(code, 0, told);
-    assert.equal(out, '600000 added of 600000, 0 known before, 0 invalid\n');
+    assert.match(out, /^600000 added of 600000, 0 known before, 0 invalid\nread from column 1; .+\n$/);
     const lines = told.split('\n');
     assert.equal(lines.pop(), '');
     for (const line of lines) assert.match(line, /^import: (?:\d+ %, )[ -~]+$/);

@@ -424,7 +424,8 @@ export function createMemoryControl(): MemoryControl {
         const sender = senders.get(upload);
         if (upload.state !== 'open' || sender?.caller !== caller || sender.requestId !== requestId) continue;
         const received = upload.text.split('\n').length - 1;
-        return { bookId: sender.bookId, phase: 'receiving', received, loaded: 0, startedMs: 0 };
+        const bytes = upload.text.length;
+        return { bookId: sender.bookId, phase: 'receiving', bytes, received, loaded: 0, startedMs: 0 };
       }
       return null;
     },

@@ -250,7 +250,14 @@ describe('an upload', () => {
     const place = `/api/v1/uploads/${encodeURIComponent('my/upload+1')}`;
     const answer = await served.call('GET', place, { as: ADMIN });
     assert.equal(answer.status, 200, answer.text);
-    const progress = { requestId: 'my/upload+1', couponBookId: bookId, phase: 'receiving', received: 1, loaded: 0 };
+    const progress = {
+      requestId: 'my/upload+1',
+      couponBookId: bookId,
+      phase: 'receiving',
+      bytes: 4,
+      received: 1,
+      loaded: 0,
+    };
     assert.deepEqual(answer.json, { ...progress, startedAt: '1970-01-01T00:00:00.000Z' });
     assert.equal((await served.call('GET', place, { as: SERVICE })).status, 404, 'it is another caller');
     socket.destroy();

@@ -7,8 +7,15 @@ export interface Fault {
   readonly on: string;
   /** How many of them. */
   times: number;
-  /** `lose`: the answer's first bytes are not passed on, and the connection is cut. `cut`: after so many bytes. Else: this is answered. */
-  readonly how: 'lose' | { readonly cutAfterBytes: number } | { readonly answer: string };
+  /**
+   * `lose`: the answer's first bytes are not passed on, and the connection is cut. `cutAfterBytes`: it is cut after so many
+   * bytes of the answer. `answer`: this is answered. `bytesPerSecond`: the request is passed on no faster.
+   */
+  readonly how:
+    | 'lose'
+    | { readonly cutAfterBytes: number }
+    | { readonly answer: string }
+    | { readonly bytesPerSecond: number };
 }
 
 export interface FaultyProxy {
@@ -35,13 +42,21 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
         fault = ordered;
         fault.times--;
       }
-      if (fault !== null && typeof fault.how === 'object' && 'answer' in fault.how) client.end(fault.how.answer);
-      else upstream.write(chunk);
+      if (fault !== null && typeof fault.how === 'object' && 'answer' in fault.how) {
+        client.end(fault.how.answer);
+        return;
+      }
+      upstream.write(chunk);
+      if (fault !== null && typeof fault.how === 'object' && 'bytesPerSecond' in fault.how) {
+        client.pause();
+        setTimeout(() => client.resume(), (chunk.length * 1000) / fault.how.bytesPerSecond);
+      }
     });
     upstream.on('data', (chunk) => {
       if (fault === null) return void client.write(chunk);
       if (fault.how === 'lose') return end();
       if ('answer' in fault.how) return;
+      if ('bytesPerSecond' in fault.how) return void client.write(chunk);
       const left = fault.how.cutAfterBytes - passed;
       passed += chunk.length;
       if (chunk.length < left) client.write(chunk);

@@ -90,6 +90,7 @@ export const codeExamples: ExampleTable = {
             requestId: UPLOAD_REQUEST_ID,
             couponBookId: BOOK_ID,
             phase: 'loading',
+            bytes: 30_000_000,
             received: 1_500_000,
             loaded: 500_000,
             startedAt: '2026-06-08T07:00:00.000Z',

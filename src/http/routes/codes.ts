@@ -193,8 +193,8 @@ const getUpload = route({
       const requestId = x.param(0);
       const upload = await x.services.control.uploadProgress({ caller: x.caller, requestId });
       if (upload === null) return x.problem('not-found', 'No upload with this request id is under way.');
-      const { bookId: couponBookId, phase, received, loaded, startedMs } = upload;
-      x.json(200, JSON.stringify({ requestId, couponBookId, phase, received, loaded, startedAt: isoTime(startedMs) }));
+      const { bookId: couponBookId, startedMs, ...progress } = upload;
+      x.json(200, JSON.stringify({ requestId, couponBookId, ...progress, startedAt: isoTime(startedMs) }));
     });
   },
 });
