@@ -413,7 +413,7 @@ test('draining: a job that a server on its way out could not cancel goes on afte
   undo(() => watch.destroy());
   const isDraining = async (): Promise<boolean> => {
     const { body } = await rawClient(first.url, watch)('GET', '/readyz', undefined, {});
-    return body.parts.http?.detail === 'shutting down';
+    return body.parts?.http?.detail === 'shutting down';
   };
   // It accepts no connection any more when it drains, and ends idle ones: the one that was opened before the last look is taken.
   let idle = await open();
