@@ -414,9 +414,7 @@ export const uploadOut = name(
       .describe('`receiving` while the body arrives, `loading` while its codes are moved into the book'),
     bytes: z.int().describe('How much of the body was read'),
     received: z.int().describe('Valid codes that were read'),
-    loaded: z
-      .int()
-      .describe('How many of them were moved; starts again at 0 when some of the codes turn out to exist already'),
+    loaded: z.int().describe('How many of them were moved; back to 0 when some turn out to exist already'),
     startedAt: timeOut,
   }),
 );
