@@ -10,6 +10,9 @@ const UNIQUE_VIOLATION = '23505';
 /** Two batches that brought the same codes at once, not in quite the same order. */
 const DEADLOCK = '40P01';
 
+/** Ten million rows take minutes; and who gives up early begins from the start the next time. */
+const REMOVE_MS_MAX = 30 * 60_000;
+
 interface Span {
   readonly batchId: number;
   readonly count: number;
@@ -77,11 +80,16 @@ export async function removeBatch(client: pg.Client, batchId: number): Promise<b
     return (await client.query('SELECT FROM batches WHERE batch_id = $1', [batchId])).rowCount === 0;
   if (!(span.count > 0)) return true;
   // A batch that never was live was never updated, so its rows are where they were put: mostly between these blocks.
-  const within = await client.query(
-    `DELETE FROM codes WHERE ${blocks(span.firstBlock, span.lastBlock)} AND batch_id = $1`,
-    [batchId],
-  );
-  if ((within.rowCount ?? 0) < span.count) await client.query('DELETE FROM codes WHERE batch_id = $1', [batchId]);
+  const remove = (where: string): Promise<pg.QueryResult> => {
+    const patient: pg.QueryConfig & { query_timeout: number } = {
+      text: `DELETE FROM codes WHERE ${where} batch_id = $1`,
+      values: [batchId],
+      query_timeout: REMOVE_MS_MAX,
+    };
+    return client.query(patient);
+  };
+  const within = await remove(`${blocks(span.firstBlock, span.lastBlock)} AND`);
+  if ((within.rowCount ?? 0) < span.count) await remove('');
   return true;
 }
 
