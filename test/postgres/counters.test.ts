@@ -219,7 +219,8 @@ test('free ranges are bounded: the smallest ones are forgotten', async (t) => {
 test('the counters of jobs that an older version left under way are theirs after the migration', async (t) => {
   const { url, sql } = await server.database();
   await sql.query('DROP TABLE reserved_counters; ALTER TABLE generated DROP COLUMN free');
-  await sql.query(`DELETE FROM migrations WHERE name = '0005_counters'`);
+  await sql.query('ALTER TABLE users DROP COLUMN disabled_ms, DROP COLUMN generation, DROP COLUMN repaired_ms');
+  await sql.query(`DELETE FROM migrations WHERE name IN ('0005_counters', '0006_account_repairs')`);
   const plan = { bookId: BOOK, pattern: 'X{NUMERIC:5}', from: 40, caller: 'a', requestId: 'r', batchId: null };
   await sql.query(
     `INSERT INTO jobs (id, kind, status, total, started_ms, detail)
