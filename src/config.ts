@@ -198,7 +198,7 @@ const VARIABLES = {
   },
   DATABASE_URL: {
     ...url(['postgres:', 'postgresql:']),
-    about: 'your PostgreSQL',
+    about: 'your PostgreSQL, version 14 or newer',
     byDefault: 'an embedded one, under `DATA_DIR`',
     secret: true,
   },
