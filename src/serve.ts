@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SEEDED_LOGINS } from './actor/seeded-logins.js';
 import { type Config, ConfigError, parseConfig } from './config.js';
 import { createLogger, type Logger } from './log.js';
+import { EXIT_CODES, type ExitCause, exitCauseOf } from './platform/exit-codes.js';
 import { dieOfSignal, onSignal } from './platform/signals.js';
 import { bindingRefusalHere } from './platform/uws-binding.js';
 import { type Clipbook, type QuickEnds, startClipbook } from './server.js';
@@ -28,9 +29,9 @@ async function serve(): Promise<void> {
   const config = readConfig();
   if (config === null) return;
   const log = createLogger({ level: config.logLevel, thread: 'main' });
-  const onFatal = (message: string): void => {
+  const onFatal = (message: string, cause: ExitCause): void => {
     log.fatal({}, message);
-    void endNow(1, log);
+    void endNow(EXIT_CODES[cause], log);
   };
   onSignal((exitCode) => void endNow(exitCode, log));
   try {
@@ -45,7 +46,7 @@ async function serve(): Promise<void> {
     // What is ended in the middle fails, and that is no news.
     if (isEnding) return;
     refuse(`clipbook can not start: ${firstLine(error)}`);
-    process.exit(1);
+    process.exit(EXIT_CODES[exitCauseOf(error)]);
   }
 }
 
@@ -67,7 +68,7 @@ function readConfig(): Config | null {
 
 function refuse(line: string): void {
   process.stderr.write(`${line}\n`);
-  process.exitCode = 1;
+  process.exitCode = EXIT_CODES.failed;
 }
 
 function firstLine(error: unknown): string {
@@ -96,7 +97,7 @@ async function drain(clipbook: Clipbook, log: Logger): Promise<void> {
   } catch (error) {
     if (isEnding) return;
     log.fatal({ err: error }, 'the stop went wrong');
-    await endNow(1, log);
+    await endNow(EXIT_CODES.failed, log);
   }
 }
 

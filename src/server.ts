@@ -25,6 +25,7 @@ import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
 import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
+import type { ExitCause } from './platform/exit-codes.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
@@ -80,7 +81,7 @@ export type QuickEnds = (() => Promise<void>)[];
 export async function startClipbook(
   config: Config,
   log: Logger,
-  onFatal: (message: string) => void,
+  onFatal: (message: string, cause: ExitCause) => void,
   limits: ThreadLimits = {},
   quickEnds: QuickEnds = [],
 ): Promise<Clipbook> {
@@ -109,7 +110,7 @@ async function startParts({
 }: {
   readonly config: Config;
   readonly log: Logger;
-  readonly onFatal: (message: string) => void;
+  readonly onFatal: (message: string, cause: ExitCause) => void;
   readonly limits: ThreadLimits;
   readonly stops: Stops;
   readonly quickEnds: QuickEnds;
@@ -249,7 +250,7 @@ async function startParts({
   await supervisor.startShards();
   const started = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
   projector = started;
-  started.on('error', (error) => onFatal(`the projector broke: ${error.message}`));
+  started.on('error', (error) => onFatal(`the projector broke: ${error.message}`, 'failed'));
   stops.push(() => stopProjector(started));
   // The last are the first to go.
   stops.push(() => supervisor.drain());

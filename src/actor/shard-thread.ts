@@ -6,6 +6,7 @@ import type { Fact } from '../domain/facts.js';
 import { asSeq, type ShardId } from '../domain/ids.js';
 import type { Random } from '../domain/random.js';
 import type { Journal } from '../journal/journal.js';
+import { type ExitCause, exitCauseOf } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import { type Actor, type ActorOptions, type ActorStatus, createActor } from './actor.js';
 import type { CodeHashes } from './directory.js';
@@ -29,7 +30,8 @@ export type FromShardThread =
   /** To `digest` and `facts`. */
   | { readonly type: 'told'; readonly id: number; readonly value: DigestReport | readonly Fact[] }
   | { readonly type: 'notTold'; readonly id: number; readonly message: string }
-  | { readonly type: 'failed'; readonly message: string }
+  /** The shards can't be recovered. */
+  | { readonly type: 'failed'; readonly message: string; readonly cause: ExitCause }
   | { readonly type: 'stopped' };
 
 export interface ShardThreadOptions {
@@ -117,7 +119,8 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
   try {
     await actor.start();
   } catch (error) {
-    toMain({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+    const message = error instanceof Error ? error.message : String(error);
+    toMain({ type: 'failed', message, cause: exitCauseOf(error) });
   }
 }
 

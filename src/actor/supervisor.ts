@@ -6,6 +6,7 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import type { DigestPart, DigestReport } from '../domain/digest.js';
 import type { Fact } from '../domain/facts.js';
 import { asShardId, type ShardId } from '../domain/ids.js';
+import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { ActorStatus } from './actor.js';
 import { createDirectory } from './directory.js';
 import type { EndedTokens, Engine } from './engine.js';
@@ -44,7 +45,7 @@ export interface SupervisorOptions {
     error(fields: object, message: string): void;
   };
   /** Something broke that can't be mended by starting a thread anew. */
-  readonly onFatal: (message: string) => void;
+  readonly onFatal: (message: string, cause: ExitCause) => void;
 }
 
 export type Inspection = Extract<FromShardThread, { type: 'inspected' }>['shards'];
@@ -154,7 +155,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (message.type === 'status' && message.status === 'serving') resolve();
         if (message.type === 'status' && message.status === 'stopped')
           reject(new Error(`shard thread ${thread} stopped`));
-        if (message.type === 'failed') reject(new Error(message.message));
+        if (message.type === 'failed') reject(new ProcessEnd(message.cause, message.message));
       });
       worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread broke'));
       worker.on('exit', () => {
@@ -208,7 +209,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (draining || entry.ended) return;
     const failures = entry.failures + 1;
     if (failures > RESTARTS_MAX) {
-      options.onFatal(`shard thread ${thread} died ${failures} times in a row`);
+      options.onFatal(`shard thread ${thread} died ${failures} times in a row`, 'failed');
       return;
     }
     log.warn({ thread }, 'a shard thread ended; it is started again and recovers');
@@ -249,7 +250,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       worker.on('exit', () => {
         listening.delete(worker);
         reject(new Error('an HTTP thread ended before it listened'));
-        if (!draining) options.onFatal(`HTTP thread ${index} ended`);
+        if (!draining) options.onFatal(`HTTP thread ${index} ended`, 'failed');
       });
     });
   }

@@ -2,11 +2,13 @@
  * The real server as `src/main.ts` starts it, with a line to the test: the test may end a shard thread, look into the
  * shards, and give shard threads a small heap (`TEST_SHARD_HEAP_MB`). `TEST_BUILD` names a build to run, in place of the sources.
  */
+
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Inspection } from '../../src/actor/supervisor.js';
 import { parseConfig } from '../../src/config.js';
 import { createLogger } from '../../src/log.js';
+import { EXIT_CODES, type ExitCause } from '../../src/platform/exit-codes.js';
 import type { Clipbook } from '../../src/server.js';
 
 export interface Answers {
@@ -35,9 +37,9 @@ async function main(): Promise<void> {
   const server = built === undefined ? '../../src/server.js' : pathToFileURL(join(built, 'dist/src/server.js')).href;
   const { startClipbook } = (await import(server)) as typeof import('../../src/server.js');
   const heap = process.env['TEST_SHARD_HEAP_MB'];
-  const onFatal = (message: string): void => {
+  const onFatal = (message: string, cause: ExitCause): void => {
     process.stderr.write(`fatal: ${message}\n`);
-    process.exit(1);
+    process.exit(EXIT_CODES[cause]);
   };
   const clipbook = await startClipbook(config, log, onFatal, heap === undefined ? {} : { shardHeapMb: Number(heap) });
   process.on('message', (question: Question & { readonly id: number }) => {
