@@ -118,11 +118,12 @@ async function startParts({
   quickEnds.push(endEmbeddedNow);
   prepareDataDir(config.dataDir);
   const ownPort = await takePort(config.host, config.port);
-  const { location, durability, release } = await prepareJournal(
+  const { location, durability, lock, release } = await prepareJournal(
     { ...config, directory: join(config.dataDir, 'journal') },
     log,
   );
   stops.push(release);
+  lock?.onLost((error) => onFatal(error.message, 'fenced'));
   const embedded = config.databaseUrl === null ? await openEmbedded(config, log, stops) : null;
   const databaseUrl = embedded?.url ?? String(config.databaseUrl);
   await namingDatabase(config, databaseUrl, () => migrate(databaseUrl));

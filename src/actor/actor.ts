@@ -134,8 +134,11 @@ export function createActor(options: ActorOptions): Actor {
   function deliver(requests: readonly ActorRequest[]): void {
     const now = nowMs();
     if (requests.length > 1 && status === 'serving') prefetchFor(requests);
+    // A refusal, a replay and a read tell what is in memory, without the journal's word that it still counts. Asked
+    // once: these requests were all made before now, so a takeover after it is one after their answers.
+    const isOwner = writer?.ownership?.isSure() !== false;
     for (const request of requests) {
-      const refusal = refuseNow(request);
+      const refusal = isOwner ? refuseNow(request) : unavailable('recovering', 1000);
       if (refusal !== null) {
         send([refused(request, refusal)]);
         continue;
@@ -160,8 +163,6 @@ export function createActor(options: ActorOptions): Actor {
     if (status === 'stopped') return unavailable('draining', 1000);
     if (status === 'recovering' || writer === null) return unavailable('recovering', 1000);
     if (request.kind === 'command' && !writer.hasRoom()) return unavailable('noRoom', 2000);
-    // A refusal, a replay and a read tell what is in memory, without the journal's word that it still counts.
-    if (writer.ownership?.isSure() === false) return unavailable('recovering', 1000);
     return null;
   }
 

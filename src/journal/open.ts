@@ -1,14 +1,20 @@
 /** Which journal: files under the data directory, or Redis Streams. A location can be handed to other threads. */
 import type { Seq, ShardId } from '../domain/ids.js';
 import { openFileJournal } from './file/file-journal.js';
-import { lockDirectory } from './file/lock.js';
+import { type DirectoryLock, lockDirectory } from './file/lock.js';
+import type { LockFile } from './file/lock-check.js';
 import { createJournalMarksBuffer, journalMarks } from './file/watermarks.js';
 import type { Journal } from './journal.js';
 import { createDurableBuffer, durableSeqs } from './redis/durable.js';
 
 /** `marks` is what the threads of this process share of the journal. */
 export type JournalLocation =
-  | { readonly kind: 'file'; readonly directory: string; readonly marks: SharedArrayBuffer }
+  | {
+      readonly kind: 'file';
+      readonly directory: string;
+      readonly lock: LockFile;
+      readonly marks: SharedArrayBuffer;
+    }
   | {
       readonly kind: 'redis';
       readonly url: string;
@@ -35,6 +41,8 @@ export interface PreparedJournal {
   readonly location: JournalLocation;
   /** What an answered operation survives, in one line. */
   readonly durability: string;
+  /** The lock of the directory; null for a journal in Redis. */
+  readonly lock: Pick<DirectoryLock, 'id' | 'removed' | 'onLost'> | null;
   /** When the last thread has closed it. */
   release(): Promise<void>;
 }
@@ -48,8 +56,9 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   if (redisUrl === null) {
     const lock = await lockDirectory(directory);
     return {
-      location: { kind: 'file', directory, marks: createJournalMarksBuffer() },
+      location: { kind: 'file', directory, lock: lock.file, marks: createJournalMarksBuffer() },
       durability: `files in ${directory}: every answered operation is synced to disk`,
+      lock,
       release: async () => lock.release(),
     };
   }
@@ -68,12 +77,15 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
     throw new Error(`REDIS_URL: ${redisFailure(redisUrl, error)}`);
   });
   await journal.close();
-  return { location, durability: journal.durability, release: async () => {} };
+  return { location, durability: journal.durability, lock: null, release: async () => {} };
 }
 
 /** Once per thread. */
 export async function openJournal(location: JournalLocation, log: JournalLog): Promise<Journal> {
-  if (location.kind === 'file') return openFileJournal({ directory: location.directory, shared: location.marks });
+  if (location.kind === 'file') {
+    const { directory, lock, marks } = location;
+    return openFileJournal({ directory, lock, shared: marks });
+  }
   // Its client takes 80 ms to load, in every thread, and most installations have no Redis.
   const { openRedisJournal } = await import('./redis/redis-journal.js');
   const { url, waitReplicas, waitMsMax, marks } = location;

@@ -20,6 +20,7 @@ import type { Journal, JournalReader } from '../journal.js';
 import { JournalRolledBack } from '../journal.js';
 import { type FileOps, isErrorCode, realFileOps, writeFully } from './file-ops.js';
 import { epochPath, segmentPath, takeEpoch } from './layout.js';
+import { createLockCheck, type LockFile } from './lock-check.js';
 import { createFileReader } from './reader.js';
 import { CHAIN_BYTES } from './record.js';
 import { type OldEpoch, scanEpochs } from './scan.js';
@@ -30,6 +31,8 @@ import { createFileWriter, type FileWriter } from './writer.js';
 export interface FileJournalOptions {
   /** It exists, and this process has locked it (`lockDirectory`). */
   readonly directory: string;
+  /** The lock. Absent where nothing but this process can reach the directory: then nothing is checked. */
+  readonly lock?: LockFile;
   /** What the threads of one process share about this directory; the first one makes it and hands it on. */
   readonly shared?: SharedArrayBuffer;
   /** The size that segments grow to. */
@@ -58,6 +61,7 @@ const RETRY_MS = 200;
  */
 export function openFileJournal({
   directory,
+  lock,
   shared = createJournalMarksBuffer(),
   segmentBytes = SEGMENT_BYTES,
   retryMs = RETRY_MS,
@@ -73,6 +77,8 @@ export function openFileJournal({
     goOnAfter: ReadonlyMap<ShardId, Seq> = new Map(),
   ): Promise<FileWriter> {
     await fenceEarlier(shards);
+    const lockCheck = lock === undefined ? null : createLockCheck(ops, lock);
+    lockCheck?.check();
     const epoch = takeEpoch(ops, directory, 1 + Math.max(0, ...shards.map((shard) => marks.owner.get(shard))));
     for (const shard of shards) marks.owner.raise(shard, epoch);
     try {
@@ -91,7 +97,14 @@ export function openFileJournal({
       }
       const isUnknown = (shard: ShardId) => shards.includes(shard) && !startAfter.has(shard);
       for (const old of scan.epochs) if (old.shards.some(isUnknown)) settleTail(ops, old);
-      const writer = createFileWriter({ ops, directory, marks, epoch, shards, scan, segmentBytes, retryMs });
+      const writer = createFileWriter({ ops, directory, lockCheck, marks, epoch, shards, scan, segmentBytes, retryMs });
+      // A process that took the directory over before the start record was written has not seen it.
+      try {
+        lockCheck?.check();
+      } catch (error) {
+        await writer.fence();
+        throw error;
+      }
       for (const shard of shards) {
         marks.opened.raise(shard, epoch);
         marks.durable.raise(shard, (scan.lastSeqs[shard] ?? 0) as Seq);

@@ -30,6 +30,8 @@ export interface FileOps {
   /** The bytes that this process may still use on the file system of a path. */
   freeBytesLater(path: string): Promise<number>;
   sizeLater(path: string): Promise<number>;
+  /** Which file is under a path; null when there is none. */
+  fileId(path: string): { readonly dev: bigint; readonly ino: bigint } | null;
 }
 
 export const realFileOps: FileOps = {
@@ -65,7 +67,11 @@ export const realFileOps: FileOps = {
     return bavail * bsize;
   },
   sizeLater: async (path) => (await fs.promises.stat(path)).size,
+  fileId: (path) => fs.statSync(path, BIGINT_OR_NOTHING) ?? null,
 };
+
+/** Inodes have 64 bits, and not every file system keeps them small enough for a double. */
+const BIGINT_OR_NOTHING = { bigint: true, throwIfNoEntry: false } as const;
 
 /** Writes all of the bytes, or throws. A short write that is followed by nothing at all counts as an error. */
 export function writeFully(ops: FileOps, fd: number, bytes: Uint8Array, position: number): void {

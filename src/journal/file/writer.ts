@@ -18,6 +18,10 @@
  *
  * After an error of write or fdatasync nobody can say what is on the medium, and another fdatasync would only hide it.
  * So the writer is dead; the next opening takes a new epoch, whose start record says what counts.
+ *
+ * Between the sync and the acknowledgement the writer looks at the directory's lock (lock-check.ts). The order matters.
+ * A process that took the directory over before the look is noticed. One that takes it over after the look reads the
+ * record that was synced, so the acknowledged commit is part of its history.
  */
 import { randomBytes } from 'node:crypto';
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
@@ -25,6 +29,7 @@ import type { Entry, JournalWriter } from '../journal.js';
 import { JournalFenced } from '../journal.js';
 import { type FileOps, writeFully } from './file-ops.js';
 import { epochPath, preparedPath, segmentPath } from './layout.js';
+import type { LockCheck } from './lock-check.js';
 import {
   CHAIN_BYTES,
   commitBytes,
@@ -53,6 +58,8 @@ export interface FileWriter extends JournalWriter {
 export interface FileWriterOptions {
   readonly ops: FileOps;
   readonly directory: string;
+  /** Null: nobody else can reach the directory. */
+  readonly lockCheck: LockCheck | null;
   readonly marks: JournalMarks;
   readonly epoch: number;
   readonly shards: readonly ShardId[];
@@ -72,7 +79,7 @@ interface OpenSegment extends OldSegment {
 
 /** Begins the epoch: its start record is durable when this returns. Throws what the disk said. */
 export function createFileWriter(options: FileWriterOptions): FileWriter {
-  const { ops, directory, marks, epoch, shards, scan, segmentBytes, retryMs } = options;
+  const { ops, directory, lockCheck, marks, epoch, shards, scan, segmentBytes, retryMs } = options;
   const roomBytes = Math.min(ROOM_BYTES, Math.floor(segmentBytes / 4));
   const salt = randomBytes(4).readUInt32LE();
   const appended = Float64Array.from(scan.lastSeqs);
@@ -94,6 +101,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   let isClosed = false;
   let whenIdle: (() => void)[] = [];
   let syncMs = 0;
+  let tellEnd: (error: Error) => void = () => undefined;
 
   const done: OldSegment[] = [];
   /** The segment before the open one, until the start record of that is durable: an epoch must never be without one. */
@@ -154,19 +162,46 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
       writeFully(ops, segment.fd, scratch.subarray(0, bytes), segment.offset);
       segment.offset += bytes;
       if (syncMs > SYNC_IN_THREAD_MS_MAX) {
-        ops.syncLater(segment.fd, (error) => {
-          if (!error) noteDurable(entries, startMs);
-          land(error ?? null, whenDone);
+        ops.syncLater(segment.fd, (syncError) => {
+          const error = syncError ?? lockFailure();
+          if (error === null) noteDurable(entries, startMs);
+          land(error, whenDone);
         });
         return;
       }
       ops.sync(segment.fd);
+      const lost = lockFailure();
+      if (lost !== null) throw lost;
       noteDurable(entries, startMs);
       queueMicrotask(() => land(null, whenDone));
     } catch (error) {
       failed = asError(error);
       queueMicrotask(() => land(asError(error), whenDone));
     }
+  }
+
+  /**
+   * Why nothing may be acknowledged any more, or null. It is asked after the sync: a process that takes the directory
+   * over after that reads what was synced, and counts it.
+   */
+  function lockFailure(): Error | null {
+    try {
+      lockCheck?.check();
+      return null;
+    } catch (error) {
+      return asError(error);
+    }
+  }
+
+  /** Without a commit that would find out, the lock is looked at once per `SURE_MS`. */
+  function isSure(): boolean {
+    if (failed !== null) return false;
+    if (lockCheck === null || lockCheck.isFresh()) return true;
+    failed = lockFailure();
+    if (failed === null) return true;
+    const error = failed;
+    queueMicrotask(() => tellEnd(error));
+    return false;
   }
 
   /** The commit in flight has come to an end. */
@@ -272,6 +307,12 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     inFlightMax: 1,
     append,
     hasRoom: () => failed === null && (preparer.isReady() || segment.bytes - segment.offset >= roomBytes),
+    ownership: {
+      isSure,
+      onEnd: (listener) => {
+        tellEnd = listener;
+      },
+    },
     trim: (shard, throughSeq) => {
       marks.trimmed.raise(shard, throughSeq);
       trimmer.request();
