@@ -3,6 +3,7 @@ import type { Seq, ShardId } from '../domain/ids.js';
 import { openFileJournal } from './file/file-journal.js';
 import { type DirectoryLock, lockDirectory } from './file/lock.js';
 import type { LockFile } from './file/lock-check.js';
+import type { Cut } from './file/scan.js';
 import { createJournalMarksBuffer, journalMarks } from './file/watermarks.js';
 import type { Journal } from './journal.js';
 import { createDurableBuffer, durableSeqs } from './redis/durable.js';
@@ -55,6 +56,7 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   const { redisUrl, redisWaitReplicas, redisWaitMs, directory } = choice;
   if (redisUrl === null) {
     const lock = await lockDirectory(directory);
+    for (const cut of lock.cuts) logCut(log, cut);
     return {
       location: { kind: 'file', directory, lock: lock.file, marks: createJournalMarksBuffer() },
       durability: `files in ${directory}: every answered operation is synced to disk`,
@@ -84,12 +86,16 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
 export async function openJournal(location: JournalLocation, log: JournalLog): Promise<Journal> {
   if (location.kind === 'file') {
     const { directory, lock, marks } = location;
-    return openFileJournal({ directory, lock, shared: marks });
+    return openFileJournal({ directory, lock, shared: marks, onCut: (cut) => logCut(log, cut) });
   }
   // Its client takes 80 ms to load, in every thread, and most installations have no Redis.
   const { openRedisJournal } = await import('./redis/redis-journal.js');
   const { url, waitReplicas, waitMsMax, marks } = location;
   return openRedisJournal({ url, waitReplicas, waitMsMax, durable: marks, log });
+}
+
+function logCut(log: JournalLog, cut: Cut): void {
+  log.warn(cut, 'a crash tore the last record of a file: these bytes were never acknowledged and are cut');
 }
 
 /** How far each shard is durable. */

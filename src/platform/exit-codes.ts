@@ -23,7 +23,7 @@ export type ExitCause = keyof typeof EXIT_CODES;
 
 /** An end of the process with a cause of its own. The message is one line for the operator. */
 export class ProcessEnd extends Error {
-  override readonly name = 'ProcessEnd';
+  override readonly name: string = 'ProcessEnd';
   constructor(
     readonly exitCause: ExitCause,
     message: string,

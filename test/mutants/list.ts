@@ -71,18 +71,23 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: WRITER,
-        find: '          if (!error) noteDurable(entries, startMs);',
-        put: '          noteDurable(entries, startMs);',
+        find: '          const error = syncError ?? lockFailure();',
+        put: '          const error = lockFailure(); void syncError;',
       },
-      { file: WRITER, find: 'land(error ?? null, whenDone);', put: 'land(null, whenDone); void error;' },
     ],
     caughtBy: [test('test/journal/file-faults.test.ts')],
   },
   {
     id: 'M6',
     bug: 'no fdatasync after a commit',
-    edits: [{ file: WRITER, find: '      ops.sync(segment.fd);\n      noteDurable', put: '      noteDurable' }],
+    edits: [{ file: WRITER, find: '      ops.sync(segment.fd);\n      const lost', put: '      const lost' }],
     caughtBy: [test('test/journal/file-faults.test.ts'), test('test/power-cuts/power-cuts.test.ts')],
+  },
+  {
+    id: 'M9',
+    bug: 'the lock file is not checked before acknowledging',
+    edits: [{ file: WRITER, find: '      lockCheck?.check();\n      return null;', put: '      return null;' }],
+    caughtBy: [test('test/journal/file-lock.test.ts')],
   },
   {
     id: 'M11',

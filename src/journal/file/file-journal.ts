@@ -7,10 +7,11 @@
  *                             prepared.tmp            the next segment, ready ahead of need: segment.ts
  *
  * An epoch belongs to one writer and is never written again after it. Its start record names its shards and, for each,
- * the sequence at which it begins; what older epochs have from there on is void. That one rule does three things. It
- * fences: an older writer can go on writing to its own files, and nobody will believe it. It makes a failed fdatasync
- * final: whatever of the unacknowledged commit reaches the disk later is void. And it lets shards move between threads:
- * a restart with another number of them reads all epochs and goes on in new ones.
+ * the sequence at which it begins; what older epochs have from there on is void. It also states up to where it read each
+ * older epoch; bytes behind that are void too (epochs.ts). These rules do three things. They fence: an older writer can
+ * go on writing to its own files, and nobody will believe it. They make a failed fdatasync final: whatever of the
+ * unacknowledged commit reaches the disk later is void. And they let shards move between threads: a restart with
+ * another number of them reads all epochs and goes on in new ones.
  *
  * What lost: one file per shard (16 fdatasyncs where one is enough), and truncating the torn tail in place (a write to
  * the file whose state is in doubt, and nothing that stops the older writer).
@@ -23,7 +24,7 @@ import { epochPath, segmentPath, takeEpoch } from './layout.js';
 import { createLockCheck, type LockFile } from './lock-check.js';
 import { createFileReader } from './reader.js';
 import { CHAIN_BYTES } from './record.js';
-import { type OldEpoch, scanEpochs } from './scan.js';
+import { type Cut, type OldEpoch, scanEpochs } from './scan.js';
 import { deleteFile } from './segment.js';
 import { createJournalMarksBuffer, journalMarks } from './watermarks.js';
 import { createFileWriter, type FileWriter } from './writer.js';
@@ -39,6 +40,8 @@ export interface FileJournalOptions {
   readonly segmentBytes?: number;
   /** How long after a failure the next segment is tried again. */
   readonly retryMs?: number;
+  /** Told what a writer's opening found behind the last whole record of an epoch, and left out. */
+  readonly onCut?: (cut: Cut) => void;
   readonly ops?: FileOps;
 }
 
@@ -65,6 +68,7 @@ export function openFileJournal({
   shared = createJournalMarksBuffer(),
   segmentBytes = SEGMENT_BYTES,
   retryMs = RETRY_MS,
+  onCut = () => undefined,
   ops = realFileOps,
 }: FileJournalOptions): FileJournal {
   const marks = journalMarks(shared);
@@ -84,6 +88,7 @@ export function openFileJournal({
     try {
       const voidAfter = voidAfterOf(shards, startAfter);
       const scan = scanEpochs({ ops, directory, shards, voidAfter, beforeEpoch: epoch });
+      for (const cut of scan.cuts) onCut(cut);
       for (const shard of shards) {
         const lastSeq = scan.lastSeqs[shard] ?? 0;
         const known = Math.max(voidAfter.get(shard) ?? 0, marks.durable.get(shard));
@@ -97,7 +102,18 @@ export function openFileJournal({
       }
       const isUnknown = (shard: ShardId) => shards.includes(shard) && !startAfter.has(shard);
       for (const old of scan.epochs) if (old.shards.some(isUnknown)) settleTail(ops, old);
-      const writer = createFileWriter({ ops, directory, lockCheck, marks, epoch, shards, scan, segmentBytes, retryMs });
+      const writer = createFileWriter({
+        ops,
+        directory,
+        lockCheck,
+        marks,
+        epoch,
+        shards,
+        scan,
+        lockNumber: lock?.number ?? 0,
+        segmentBytes,
+        retryMs,
+      });
       // A process that took the directory over before the start record was written has not seen it.
       try {
         lockCheck?.check();

@@ -19,6 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrorCode, realFileOps } from './file-ops.js';
 import { listEpochs } from './layout.js';
 import { holdsLock, type LockFile, lockLost } from './lock-check.js';
+import type { Cut } from './scan.js';
 import { sweepDirectory } from './sweep.js';
 
 const HEARTBEAT_MS = 2_000;
@@ -44,6 +45,8 @@ export interface DirectoryLock {
   readonly file: LockFile;
   /** The lock that had to be removed for this one; null where there was none. */
   readonly removed: RemovedLock | null;
+  /** Bytes that a crash left in epochs whose opening never finished. They are deleted. */
+  readonly cuts: readonly Cut[];
   /** `listener` hears, at most once, that another process took the directory over. It hears it within about 2 s. */
   onLost(listener: (error: Error) => void): void;
   /** Gives it back. It is also given back by the end of the process, however that comes. */
@@ -68,6 +71,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     do {
       if (fd !== -1) {
         fs.closeSync(fd);
+        fd = -1;
         const stale = await removeStale(path, `${draft}.stale`);
         removed = stale?.removed ?? removed;
         number = Math.max(number, stale?.number ?? 0);
@@ -84,7 +88,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   }
   const { dev, ino } = fs.fstatSync(fd, { bigint: true });
   const file: LockFile = { path, dev, ino, number };
-  sweepDirectory(directory);
+  const cuts = sweepDirectory(directory);
   let tellLost: ((error: Error) => void) | null = null;
   const heartbeat = setInterval(() => {
     if (holdsLock(realFileOps, file)) return touch(fd);
@@ -96,6 +100,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     id,
     file,
     removed,
+    cuts,
     onLost: (listener) => {
       tellLost = listener;
     },

@@ -146,7 +146,7 @@ export async function deleteFile(ops: FileOps, path: string): Promise<boolean> {
   }
 }
 
-function syncLater(ops: FileOps, fd: number): Promise<void> {
+export function syncLater(ops: FileOps, fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     ops.syncLater(fd, (error) => (error === null || error === undefined ? resolve() : reject(error)));
   });

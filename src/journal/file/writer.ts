@@ -12,12 +12,17 @@
  * threads to wake, 8 to 12. `O_DSYNC` in place of the two calls was not measurably different here, and is not a flush of the
  * drive's cache everywhere.
  *
- *      open ──▶ idle ◀──▶ in flight
+ *      open ──▶ idle ◀──▶ in flight     a commit, or a mark
  *                 │           │
- *                 └──▶ failed ◀┘      an error, a newer epoch, or close: there is no way back
+ *                 └──▶ failed ◀┘        an error, a newer epoch, a lost lock, or close: there is no way back
  *
  * After an error of write or fdatasync nobody can say what is on the medium, and another fdatasync would only hide it.
  * So the writer is dead; the next opening takes a new epoch, whose start record says what counts.
+ *
+ * A mark is a commit without entries. The writer appends one behind a commit when none followed it for `MARK_AFTER_MS`,
+ * and when it closes. With a whole record behind it, a bad one can't be torn: that is how a later opening knows that an
+ * acknowledged commit was damaged (tail.ts). A mark is synced by libuv. A commit that comes meanwhile waits for it, so
+ * that there is never more than one record that may not be durable; it would wait in the kernel anyway.
  *
  * Between the sync and the acknowledgement the writer looks at the directory's lock (lock-check.ts). The order matters.
  * A process that took the directory over before the look is noticed. One that takes it over after the look reads the
@@ -33,6 +38,7 @@ import type { LockCheck } from './lock-check.js';
 import {
   CHAIN_BYTES,
   commitBytes,
+  EMPTY_COMMIT_BYTES,
   RECORD_BYTES_MAX,
   type StartShard,
   startBytes,
@@ -40,7 +46,7 @@ import {
   writeStart,
 } from './record.js';
 import type { OldSegment, Scan } from './scan.js';
-import { createPreparer, createSegment, segmentBytesOf } from './segment.js';
+import { createPreparer, createSegment, segmentBytesOf, syncLater } from './segment.js';
 import { createTrimmer } from './trimmer.js';
 import type { JournalMarks } from './watermarks.js';
 
@@ -48,6 +54,8 @@ import type { JournalMarks } from './watermarks.js';
 export const ROOM_BYTES = 1024 * 1024;
 const SYNC_IN_THREAD_MS_MAX = 8;
 const SCRATCH_BYTES = 256 * 1024;
+const MARK_AFTER_MS = 100;
+const MARK_EVERY_MS = 1000;
 
 export interface FileWriter extends JournalWriter {
   readonly shards: readonly ShardId[];
@@ -64,8 +72,16 @@ export interface FileWriterOptions {
   readonly epoch: number;
   readonly shards: readonly ShardId[];
   readonly scan: Scan;
+  /** `LockFile.number`. */
+  readonly lockNumber: number;
   readonly segmentBytes: number;
   readonly retryMs: number;
+}
+
+interface HeldCommit {
+  readonly entries: readonly Entry[];
+  readonly recordBytes: number;
+  readonly whenDone: (error: Error | null) => void;
 }
 
 /** The segment that is written to. */
@@ -79,7 +95,7 @@ interface OpenSegment extends OldSegment {
 
 /** Begins the epoch: its start record is durable when this returns. Throws what the disk said. */
 export function createFileWriter(options: FileWriterOptions): FileWriter {
-  const { ops, directory, lockCheck, marks, epoch, shards, scan, segmentBytes, retryMs } = options;
+  const { ops, directory, lockCheck, marks, epoch, shards, scan, lockNumber, segmentBytes, retryMs } = options;
   const roomBytes = Math.min(ROOM_BYTES, Math.floor(segmentBytes / 4));
   const salt = randomBytes(4).readUInt32LE();
   const appended = Float64Array.from(scan.lastSeqs);
@@ -94,18 +110,27 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   let chain: Buffer = Buffer.alloc(CHAIN_BYTES);
   let ordinal = 0;
   let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  const headBytes = startBytes(shards.length, scan.ends.length);
   let segmentsMade = 0;
   let segment = openFirstSegment();
   let failed: Error | null = null;
   let isInFlight = false;
+  /** Why there are no appends any more, while the last mark is made. */
+  let ending: Error | null = null;
   let isClosed = false;
   let whenIdle: (() => void)[] = [];
   let syncMs = 0;
   let tellEnd: (error: Error) => void = () => undefined;
 
+  /** Commits so far, when the last mark was made. */
+  let markedCommits = 0;
+  let markedMs = Number.NEGATIVE_INFINITY;
+  let markTimer: NodeJS.Timeout | null = null;
+  let isMarking = false;
+  /** The commit that came while a mark was in flight. */
+  let held: HeldCommit | null = null;
+
   const done: OldSegment[] = [];
-  /** The segment before the open one, until the start record of that is durable: an epoch must never be without one. */
-  let leaving: OldSegment | null = null;
   const preparer = createPreparer({ ops, path: preparedPath(directory, epoch), directory, retryMs });
   preparer.prepare(segmentBytesOf(segmentsMade, segmentBytes));
   const trimmer = createTrimmer({
@@ -117,50 +142,57 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   });
 
   function openFirstSegment(): OpenSegment {
-    const bytes = startBytes(shards.length);
-    const opened = makeSegment(0, bytes);
+    const opened = makeSegment(0, headBytes);
     try {
-      putStart(0, opened.number);
-      writeFully(ops, opened.fd, scratch.subarray(0, bytes), 0);
-      ops.sync(opened.fd);
+      writeStartOf(opened);
     } catch (error) {
       ops.close(opened.fd);
       throw error;
     }
-    opened.offset = bytes;
     return opened;
   }
 
+  /** Synced by itself: when it is bad and something follows, the medium is damaged. */
+  function writeStartOf(opened: OpenSegment): void {
+    ensureScratch(headBytes);
+    putStart(opened.number);
+    writeFully(ops, opened.fd, scratch.subarray(0, headBytes), 0);
+    ops.sync(opened.fd);
+    opened.offset = headBytes;
+  }
+
   function append(entries: readonly Entry[], whenDone: (error: Error | null) => void): void {
-    if (failed === null) {
+    const refused = failed ?? ending;
+    if (refused === null) {
       checkEntries(entries);
       if (entries.some(({ shard }) => marks.owner.get(shard) !== epoch)) {
         failed = new JournalFenced(`epoch ${epoch} was taken over`);
       }
     }
-    if (failed !== null) {
-      const error = failed;
+    const error = failed ?? refused;
+    if (error !== null) {
       queueMicrotask(() => whenDone(error));
       return;
     }
     const recordBytes = commitBytes(entries);
     if (recordBytes > RECORD_BYTES_MAX) throw new RangeError(`a commit of ${recordBytes} bytes is too large`);
     isInFlight = true;
+    if (isMarking) held = { entries, recordBytes, whenDone };
+    else write(entries, recordBytes, whenDone);
+  }
+
+  function write(entries: readonly Entry[], recordBytes: number, whenDone: (error: Error | null) => void): void {
     try {
-      const headBytes = segment.offset + recordBytes <= segment.bytes ? 0 : nextSegment(recordBytes);
-      const bytes = headBytes + recordBytes;
-      ensureScratch(bytes);
-      if (headBytes > 0) putStart(0, segment.number);
-      chain = writeCommit(scratch, headBytes, { epoch, segment: segment.number, ordinal }, entries, chain, salt);
-      ordinal += 1;
+      if (segment.offset + recordBytes > segment.bytes) nextSegment(recordBytes);
+      putCommit(entries, recordBytes);
       for (const { shard, lastSeq } of entries) {
         appended[shard] = lastSeq;
         links[shard] = chain;
         segment.lastSeqs[shard] = lastSeq;
       }
       const startMs = performance.now();
-      writeFully(ops, segment.fd, scratch.subarray(0, bytes), segment.offset);
-      segment.offset += bytes;
+      writeFully(ops, segment.fd, scratch.subarray(0, recordBytes), segment.offset);
+      segment.offset += recordBytes;
       if (syncMs > SYNC_IN_THREAD_MS_MAX) {
         ops.syncLater(segment.fd, (syncError) => {
           const error = syncError ?? lockFailure();
@@ -208,21 +240,72 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   function land(error: Error | null, whenDone: (error: Error | null) => void): void {
     if (error !== null) failed ??= error;
     isInFlight = false;
+    if (markTimer === null) markLater(MARK_AFTER_MS);
     if (scratch.length > SCRATCH_BYTES) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    becomeIdle();
+    whenDone(error);
+  }
+
+  function becomeIdle(): void {
     const waiting = whenIdle;
     whenIdle = [];
     for (const resolve of waiting) resolve();
-    whenDone(error);
   }
 
   function noteDurable(entries: readonly Entry[], startMs: number): void {
     syncMs += (performance.now() - startMs - syncMs) / 8;
     for (const { shard, lastSeq } of entries) marks.durable.raise(shard, lastSeq);
-    if (leaving === null) return;
-    done.push({ path: leaving.path, lastSeqs: leaving.lastSeqs });
-    leaving = null;
-    trimmer.request();
   }
+
+  // ─── Marks ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  function markLater(delayMs: number): void {
+    if (isClosed) return;
+    const seen = commits;
+    markTimer = setTimeout(() => {
+      markTimer = null;
+      if (commits !== seen || isInFlight) markLater(MARK_AFTER_MS);
+      else void mark();
+    }, delayMs);
+    markTimer.unref();
+  }
+
+  /** Resolves when the mark is durable, or is not to be had. It takes no room from a commit that was promised some. */
+  async function mark(): Promise<void> {
+    if (failed !== null || isMarking || commits === markedCommits) return;
+    if (segment.bytes - segment.offset - EMPTY_COMMIT_BYTES < (preparer.isReady() ? 0 : roomBytes)) return;
+    const dueMs = markedMs + MARK_EVERY_MS - performance.now();
+    if (dueMs > 0 && ending === null) {
+      markLater(dueMs);
+      return;
+    }
+    isMarking = true;
+    markedCommits = commits;
+    markedMs = performance.now();
+    try {
+      lockCheck?.check();
+      putCommit([], EMPTY_COMMIT_BYTES);
+      writeFully(ops, segment.fd, scratch.subarray(0, EMPTY_COMMIT_BYTES), segment.offset);
+      segment.offset += EMPTY_COMMIT_BYTES;
+      await syncLater(ops, segment.fd);
+    } catch (error) {
+      failed ??= asError(error);
+    }
+    isMarking = false;
+    goOnAfterMark();
+  }
+
+  function goOnAfterMark(): void {
+    const commit = held;
+    held = null;
+    if (commit === null) {
+      becomeIdle();
+      if (failed !== null && ending === null) tellEnd(failed);
+    } else if (failed === null) write(commit.entries, commit.recordBytes, commit.whenDone);
+    else land(failed, commit.whenDone);
+  }
+
+  // ─── What a commit is made of ──────────────────────────────────────────────────────────────────────────────
 
   /** What may be appended is decided by the caller; that it decided right is checked here. */
   function checkEntries(entries: readonly Entry[]): void {
@@ -240,14 +323,14 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     }
   }
 
-  /** Goes on in another segment, and returns how long its start record will be. */
-  function nextSegment(recordBytes: number): number {
-    const headBytes = startBytes(shards.length);
-    const previous = segment;
-    segment = makeSegment(previous.number + 1, headBytes + recordBytes);
-    ops.close(previous.fd);
-    leaving = previous;
-    return headBytes;
+  /** Goes on in another segment. The one before it may go only now: an epoch must never be without a start record. */
+  function nextSegment(recordBytes: number): void {
+    const { fd, path, lastSeqs, number } = segment;
+    segment = makeSegment(number + 1, headBytes + recordBytes);
+    ops.close(fd);
+    writeStartOf(segment);
+    done.push({ path, lastSeqs });
+    trimmer.request();
   }
 
   /** The prepared segment where there is one that is large enough, else one that is made now. */
@@ -269,7 +352,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     return { path, number, fd, bytes, offset: 0, lastSeqs: new Float64Array(SHARDS_MAX) };
   }
 
-  function putStart(offset: number, number: number): void {
+  function putStart(number: number): void {
     const starts = shards.map(
       (shard): StartShard => ({
         shard,
@@ -278,8 +361,14 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
         link: links[shard] ?? Buffer.alloc(CHAIN_BYTES),
       }),
     );
-    const start = { chainBefore: chain, salt, shards: starts };
-    chain = writeStart(scratch, offset, { epoch, segment: number, ordinal }, start);
+    const start = { chainBefore: chain, salt, lockNumber, shards: starts, earlier: scan.ends };
+    chain = writeStart(scratch, 0, { epoch, segment: number, ordinal }, start);
+    ordinal += 1;
+  }
+
+  function putCommit(entries: readonly Entry[], recordBytes: number): void {
+    ensureScratch(recordBytes);
+    chain = writeCommit(scratch, 0, { epoch, segment: segment.number, ordinal }, entries, chain, salt);
     ordinal += 1;
   }
 
@@ -288,8 +377,12 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   }
 
   async function end(reason: Error): Promise<void> {
+    ending ??= reason;
+    if (markTimer !== null) clearTimeout(markTimer);
+    const isIdle = (): boolean => !isInFlight && !isMarking;
+    while (!isIdle()) await new Promise<void>((resolve) => whenIdle.push(resolve));
+    await mark();
     failed ??= reason;
-    if (isInFlight) await new Promise<void>((resolve) => whenIdle.push(resolve));
     if (isClosed) return;
     isClosed = true;
     await Promise.all([preparer.close(), trimmer.close()]);
@@ -306,7 +399,8 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     lastSeqs: new Map(shards.map((shard) => [shard, (scan.lastSeqs[shard] ?? 0) as Seq])),
     inFlightMax: 1,
     append,
-    hasRoom: () => failed === null && (preparer.isReady() || segment.bytes - segment.offset >= roomBytes),
+    hasRoom: () =>
+      failed === null && ending === null && (preparer.isReady() || segment.bytes - segment.offset >= roomBytes),
     ownership: {
       isSure,
       onEnd: (listener) => {
