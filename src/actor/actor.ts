@@ -33,6 +33,7 @@ import {
   JournalTrimmed,
   type JournalWriter,
 } from '../journal/journal.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
 import { encodeEntries } from './entries.js';
@@ -54,11 +55,14 @@ export interface ActorOptions {
   /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
   readonly defer: (work: () => void) => void;
   readonly after: RecoveryOptions['after'];
+  readonly acceptedLosses?: RecoveryOptions['acceptedLosses'];
   /** Frees what nothing refers to any more. By itself it may stay for hours (domain/memory.ts). */
   readonly collect: () => void;
   readonly log: RecoveryOptions['log'];
   /** Told of every change of what the actor can do. */
   readonly onStatus: (status: ActorStatus) => void;
+  /** Told, at most once, that the shards can't be recovered. The actor has stopped by then. */
+  readonly onEnd: (end: ProcessEnd) => void;
 }
 
 export type ActorStatus = 'recovering' | 'serving' | 'stopped';
@@ -95,6 +99,8 @@ export interface Actor {
   inspect(): readonly { shard: ShardId; seq: Seq; bytes: number; codes: number; digest: string }[];
   /** The digest of this moment, taken in steps while others are served. One at a time; rejects when the shard is rebuilt meanwhile. */
   digestOf(shard: ShardId): Promise<DigestReport>;
+  /** Another process has taken the shards over, or has the right to: nothing more is acknowledged. */
+  yield(reason: string): void;
   /** As they are now. */
   factsOf(shard: ShardId, part: DigestPart): readonly Fact[];
   readonly keys: KeyKeeper;
@@ -353,9 +359,10 @@ export function createActor(options: ActorOptions): Actor {
 
   /** Another process has taken the shards over. To take them back would only make the two fight. */
   function yieldShards(error: JournalFenced): void {
-    log.error({ err: error }, 'another process has taken these shards over; this one answers for them no more');
     setStatus('stopped');
     giveUpUnresolved();
+    const line = `another process has taken over: ${error.message}; this one ends`;
+    options.onEnd(new ProcessEnd('fenced', line, { cause: error }));
   }
 
   /** Nobody here will learn any more what became of these. */
@@ -394,7 +401,7 @@ export function createActor(options: ActorOptions): Actor {
     } catch (error) {
       if (isStopped()) return;
       // Damage has to be looked at by someone, and who came after us is to stay; what is away comes back.
-      if (error instanceof JournalDamaged || error instanceof JournalFenced) throw error;
+      if (error instanceof JournalDamaged || error instanceof JournalFenced || error instanceof ProcessEnd) throw error;
       if (error instanceof JournalTrimmed) {
         throw new Error(
           `the journal begins after what PostgreSQL has (${error.message}): do the two belong together, or was PostgreSQL restored from an older backup?`,
@@ -506,6 +513,9 @@ export function createActor(options: ActorOptions): Actor {
     keys,
     digestOf,
     factsOf: (shard, part) => factsOf(stateOf(shard), part),
+    yield(reason) {
+      if (!isStopped()) fail(new JournalFenced(reason));
+    },
     async stop() {
       if (status !== 'stopped' && isBusy()) {
         await new Promise<void>((done) => {

@@ -14,7 +14,9 @@
 import type { Change } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
 import { decodeChanges } from '../journal/codec.js';
+import { differingEntries, hashOfEntry, isSameEntry } from '../journal/entry-hash.js';
 import type { Entry, JournalReader } from '../journal/journal.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
 import type { ProjectionWriter } from '../postgres/store.js';
 import type { Watermarks } from './watermarks.js';
 
@@ -28,6 +30,8 @@ export interface ProjectorOptions {
   readonly durable: { get(shard: ShardId): Seq };
   readonly nowMs: () => number;
   readonly idempotencyTtlMs: number;
+  /** Told, at most once, that nothing may be projected any more. `run` has ended by then. */
+  readonly onEnd: (end: ProcessEnd) => void;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -82,7 +86,10 @@ export function createProjector(options: ProjectorOptions): Projector {
     for (;;) {
       try {
         if (!known) {
-          for (const [shard, seq] of await writer.checkpoints()) checkpoints.set(shard, seq);
+          for (const [shard, { seq, entryHash }] of await writer.checkpoints()) {
+            await assertFollows(shard, seq, entryHash);
+            checkpoints.set(shard, seq);
+          }
           known = true;
         }
         const beganMs = performance.now();
@@ -93,6 +100,7 @@ export function createProjector(options: ProjectorOptions): Projector {
         if (projected === 0) await sweep();
         if (!stopping) await rest(projected, performance.now() - beganMs);
       } catch (error) {
+        if (error instanceof ProcessEnd) return options.onEnd(error);
         if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection is held up and will be tried again');
         // After an error of unknown outcome the checkpoints tell what was written.
         known = false;
@@ -103,10 +111,20 @@ export function createProjector(options: ProjectorOptions): Projector {
     }
   }
 
+  /**
+   * What is projected next must follow what PostgreSQL has. A sequence number does not tell: under the same number, another
+   * process or an older copy of a store may have other changes.
+   */
+  async function assertFollows(shard: ShardId, seq: Seq, entryHash: Uint8Array | null): Promise<void> {
+    if (entryHash === null || !shards.includes(shard)) return;
+    if ((await isSameEntry(reader, shard, seq, entryHash)) === false) throw differingEntries(shard, seq);
+  }
+
   /** Returns how many events it projected. */
   async function projectBatch(): Promise<number> {
     const batch = new Map<ShardId, Iterable<Change>>();
     const reached = new Map<ShardId, Seq>();
+    const entryHashes = new Map<ShardId, Uint8Array>();
     let bytes = 0;
     let events = 0;
     // Each batch begins with the shard after the last one of the batch before: one that has a backlog must not hold up the others.
@@ -121,10 +139,11 @@ export function createProjector(options: ProjectorOptions): Projector {
       for (const { payload } of entries) bytes += payload.length;
       batch.set(shard, { [Symbol.iterator]: () => changesAfter(entries, checkpoint) });
       reached.set(shard, last.lastSeq);
+      entryHashes.set(shard, hashOfEntry(last));
       events += last.lastSeq - checkpoint;
     }
     if (batch.size === 0) return 0;
-    await writer.write(batch);
+    await writer.write(batch, entryHashes);
     for (const [shard, seq] of reached) checkpoints.set(shard, seq);
     return events;
   }

@@ -20,6 +20,7 @@ import {
 } from '../domain/load.js';
 import { type BookState, ShardState, type StateOptions } from '../domain/state.js';
 import { decodeChanges } from '../journal/codec.js';
+import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
 import {
   type Journal,
   JournalDamaged,
@@ -28,6 +29,7 @@ import {
   JournalTrimmed,
   type JournalWriter,
 } from '../journal/journal.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
 import type { SnapshotLoader, SnapshotSink } from '../postgres/store.js';
 import { type CodeHashes, collectHashes } from './directory.js';
 
@@ -40,6 +42,8 @@ export interface RecoveryOptions {
   readonly clock: { now(): number; notBefore(ms: number): void };
   readonly publishCodes: (shard: ShardId, hashes: CodeHashes) => Promise<void>;
   readonly after: (delayMs: number, work: () => void) => void;
+  /** Shards that go on at the first start although their journal ends before the snapshot. */
+  readonly acceptedLosses?: ReadonlySet<ShardId> | undefined;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -57,9 +61,11 @@ const OPEN_DELAY_MS_MAX = 400;
 /** `durable`: what this thread has acknowledged so far; empty at the first start. Waits while the journal is away. */
 export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
   for (let tries = 1; ; tries++) {
-    const states = await loadSnapshot(options);
+    const entryHashes = new Map<ShardId, Uint8Array>();
+    const states = await loadSnapshot(options, entryHashes);
     const writer = await openWriter(options, states, durable);
     try {
+      await compareEntries(options, states, entryHashes);
       for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
       return { states, writer };
     } catch (error) {
@@ -69,9 +75,28 @@ export async function recover(options: RecoveryOptions, durable: ReadonlyMap<Sha
   }
 }
 
+/** A shard goes on only from the very change that its snapshot ends with. */
+async function compareEntries(
+  { journal }: RecoveryOptions,
+  states: ReadonlyMap<ShardId, ShardState>,
+  entryHashes: ReadonlyMap<ShardId, Uint8Array>,
+): Promise<void> {
+  if (entryHashes.size === 0) return;
+  const reader = await journal.openReader();
+  try {
+    for (const [shard, hash] of entryHashes) {
+      const seq = states.get(shard)?.seq ?? asSeq(0);
+      if ((await isSameEntry(reader, shard, seq, hash)) === false) throw differingEntries(shard, seq);
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
 /**
- * A journal that lost entries says so, or is found to end before the snapshot. Then the loss is named in the log,
- * loudly, and the shard goes on after what is left of it: a shop that stays closed helps nobody.
+ * A journal that lost entries says so, or is found to end before the snapshot. At a start that is refused, unless the loss
+ * was accepted: the wrong journal may have been given. While the process runs, it knows that the journal is the right one;
+ * then the loss is named in the log, loudly, and the shard goes on after what is left.
  */
 async function openWriter(
   options: RecoveryOptions,
@@ -80,6 +105,7 @@ async function openWriter(
 ): Promise<JournalWriter> {
   const { journal, shards, log } = options;
   const goOnAfter = new Map<ShardId, Seq>();
+  const mustBeWhole = (shard: ShardId): boolean => durable.size === 0 && options.acceptedLosses?.has(shard) !== true;
   const goOn = (shard: ShardId, lostFrom: number, lostThrough: number): void => {
     const snapshot = states.get(shard)?.seq ?? asSeq(0);
     goOnAfter.set(shard, snapshot);
@@ -90,14 +116,21 @@ async function openWriter(
       const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter);
       const behind = [...states.values()].filter(({ seq, options: { shard } }) => lastSeqOf(writer, shard) < seq);
       if (behind.length === 0) return writer;
+      const refused = behind.filter(({ options: { shard } }) => mustBeWhole(shard));
+      if (refused.length > 0) {
+        await writer.close();
+        throw aheadOfJournal(refused.map(({ seq, options: { shard } }) => [shard, lastSeqOf(writer, shard), seq]));
+      }
       for (const { seq, options: of } of behind) goOn(of.shard, lastSeqOf(writer, of.shard) + 1, seq);
       await writer.close();
     } catch (error) {
       if (error instanceof JournalRolledBack && !goOnAfter.has(error.shard)) {
+        if (mustBeWhole(error.shard))
+          throw new ProcessEnd('loss', `${error.message}; ${HOW_TO_ACCEPT}`, { cause: error });
         goOn(error.shard, error.lostFrom, error.lostThrough);
         continue;
       }
-      if (error instanceof JournalDamaged || error instanceof JournalFenced) throw error;
+      if (error instanceof JournalDamaged || error instanceof JournalFenced || error instanceof ProcessEnd) throw error;
       if (delayMs === OPEN_DELAY_MS) log.error({ err: error }, 'the journal can not be opened and is tried again');
       await new Promise<void>((resolve) => options.after(delayMs, resolve));
       delayMs = Math.min(delayMs * 2, OPEN_DELAY_MS_MAX);
@@ -105,12 +138,22 @@ async function openWriter(
   }
 }
 
+const HOW_TO_ACCEPT = 'see what is lost with: clipbook restore';
+
+function aheadOfJournal(shards: readonly (readonly [ShardId, Seq, Seq])[]): ProcessEnd {
+  const named = shards.map(([shard, end, seq]) => `shard ${shard} is at ${seq}, its journal ends at ${end}`);
+  return new ProcessEnd('loss', `the database is ahead of the journal: ${named.join(', ')}; ${HOW_TO_ACCEPT}`);
+}
+
 function lastSeqOf(writer: JournalWriter, shard: ShardId): Seq {
   return writer.lastSeqs.get(shard) ?? asSeq(0);
 }
 
-/** The rows of PostgreSQL, each shard at its checkpoint. */
-export async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardId, ShardState>> {
+/** The rows of PostgreSQL, each shard at its checkpoint. Puts the hashes of the entries that they end with into `entryHashes`. */
+export async function loadSnapshot(
+  options: RecoveryOptions,
+  entryHashes = new Map<ShardId, Uint8Array>(),
+): Promise<Map<ShardId, ShardState>> {
   const idempotencyTally = { bytes: 0 };
   const states = new Map(
     options.shards.map((shard) => [shard, new ShardState({ ...options.state, idempotencyTally, shard })]),
@@ -119,7 +162,7 @@ export async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardI
   const hashes = collectHashes((shard, full) => publishing.push(options.publishCodes(shard, full)));
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
   // What was decided before the restart must not be in the future of what is decided after it.
-  const sink = createSink(states, hashes.add, (atMs) => options.clock.notBefore(atMs));
+  const sink = createSink(states, hashes.add, entryHashes, (atMs) => options.clock.notBefore(atMs));
   await options.loader.load(options.shards, afterMs, sink);
   hashes.flush();
   await Promise.all(publishing);
@@ -131,6 +174,7 @@ type AddHash = (shard: ShardId, bytes: Uint8Array, start: number, end: number) =
 function createSink(
   states: ReadonlyMap<ShardId, ShardState>,
   addHash: AddHash,
+  entryHashes: Map<ShardId, Uint8Array>,
   decided: (atMs: number) => void,
 ): SnapshotSink {
   const stateOf = (shard: ShardId): ShardState => {
@@ -152,8 +196,9 @@ function createSink(
     throw new Error(`code ${index} of shard ${state.options.shard} is in no live batch`);
   };
   return {
-    checkpoint(shard, seq, atMs) {
+    checkpoint(shard, seq, atMs, entryHash) {
       loadCheckpoint(stateOf(shard), seq);
+      if (entryHash !== null) entryHashes.set(shard, entryHash);
       if (atMs !== null) decided(atMs);
     },
     book: (shard, book) => loadBook(stateOf(shard), book),

@@ -20,6 +20,8 @@ export type ToShardThread =
   | { readonly type: 'inspect'; readonly id: number }
   | { readonly type: 'digest'; readonly id: number; readonly shard: ShardId }
   | { readonly type: 'facts'; readonly id: number; readonly shard: ShardId; readonly part: DigestPart }
+  /** The process was replaced: acknowledge nothing more. */
+  | { readonly type: 'yield'; readonly reason: string }
   | { readonly type: 'stop' };
 
 /** To the main thread. */
@@ -42,6 +44,7 @@ export interface ShardThreadOptions {
   readonly state: ActorOptions['state'];
   readonly clock: ActorOptions['clock'];
   readonly collect: ActorOptions['collect'];
+  readonly acceptedLosses: NonNullable<ActorOptions['acceptedLosses']>;
   readonly log: ActorOptions['log'];
   /** The projector's checkpoints by shard, shared by all threads. */
   readonly checkpoint: (shard: ShardId) => number;
@@ -66,6 +69,7 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
     defer: setImmediate,
     after: (delayMs, work) => setTimeout(work, delayMs).unref(),
     onStatus: (status) => toMain({ type: 'status', status }),
+    onEnd: ({ message, exitCause: cause }) => toMain({ type: 'failed', message, cause }),
   });
   const trimTimer = setInterval(() => actor.trim((shard) => asSeq(options.checkpoint(shard))), TRIM_EVERY_MS).unref();
 
@@ -92,6 +96,8 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
         return void tell(message.id, () => actor.digestOf(message.shard));
       case 'facts':
         return void tell(message.id, async () => actor.factsOf(message.shard, message.part));
+      case 'yield':
+        return actor.yield(message.reason);
       case 'stop':
         clearInterval(trimTimer);
         clearInterval(forgetTimer);

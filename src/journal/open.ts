@@ -19,6 +19,8 @@ export type JournalLocation =
   | {
       readonly kind: 'redis';
       readonly url: string;
+      /** Whose streams they have to be; '' until that is known. */
+      readonly installation: string;
       readonly waitReplicas: number;
       readonly waitMsMax: number;
       readonly marks: SharedArrayBuffer;
@@ -67,6 +69,7 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   const location = {
     kind: 'redis',
     url: redisUrl,
+    installation: '',
     waitReplicas: redisWaitReplicas,
     waitMsMax: redisWaitMs,
     marks: createDurableBuffer(),
@@ -82,6 +85,11 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   return { location, durability: journal.durability, lock: null, release: async () => {} };
 }
 
+/** The location for the threads: they take over nothing of another installation. Files are held by their lock. */
+export function locationOf(location: JournalLocation, installation: string): JournalLocation {
+  return location.kind === 'redis' ? { ...location, installation } : location;
+}
+
 /** Once per thread. */
 export async function openJournal(location: JournalLocation, log: JournalLog): Promise<Journal> {
   if (location.kind === 'file') {
@@ -90,8 +98,8 @@ export async function openJournal(location: JournalLocation, log: JournalLog): P
   }
   // Its client takes 80 ms to load, in every thread, and most installations have no Redis.
   const { openRedisJournal } = await import('./redis/redis-journal.js');
-  const { url, waitReplicas, waitMsMax, marks } = location;
-  return openRedisJournal({ url, waitReplicas, waitMsMax, durable: marks, log });
+  const { url, installation, waitReplicas, waitMsMax, marks } = location;
+  return openRedisJournal({ url, installation, waitReplicas, waitMsMax, durable: marks, log });
 }
 
 function logCut(log: JournalLog, cut: Cut): void {

@@ -12,7 +12,7 @@
  * `reserve`, `giveBack` and `dropReservation` have to be called within a transaction.
  */
 import type pg from 'pg';
-import { transactionIf } from './connection.js';
+import { transaction, transactionIf } from './connection.js';
 import type { CounterRange, CounterStore, Holder, PatternCounters, Reserved } from './store.js';
 
 /**
@@ -46,7 +46,7 @@ export function createCounterStore(use: Use): CounterStore {
           return reserve(client, holder, counters, quantity, false);
         }),
       ),
-    dropReservation: (holder) => use((client) => dropReservation(client, holder)),
+    dropReservation: (holder) => use((client) => transaction(client, 'BEGIN', () => dropReservation(client, holder))),
   };
 }
 

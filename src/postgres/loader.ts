@@ -97,13 +97,14 @@ async function load(
 }
 
 async function loadCheckpoints(client: pg.Client, shards: readonly ShardId[], sink: SnapshotSink): Promise<void> {
-  const { rows } = await client.query<{ shard: number; seq: string; atMs: string | null }>(
-    'SELECT shard, seq, at_ms AS "atMs" FROM checkpoints LEFT JOIN changes USING (shard, seq)',
+  const { rows } = await client.query<{ shard: number; seq: string; atMs: string | null; entryHash: Buffer | null }>(
+    `SELECT shard, seq, at_ms AS "atMs", entry_hash AS "entryHash"
+     FROM checkpoints LEFT JOIN changes USING (shard, seq)`,
   );
   const checkpoints = new Map(rows.map((row) => [row.shard, row]));
   for (const shard of shards) {
-    const { seq = 0, atMs = null } = checkpoints.get(shard) ?? {};
-    sink.checkpoint(shard, asSeq(Number(seq)), atMs === null ? null : Number(atMs));
+    const { seq = 0, atMs = null, entryHash = null } = checkpoints.get(shard) ?? {};
+    sink.checkpoint(shard, asSeq(Number(seq)), atMs === null ? null : Number(atMs), entryHash);
   }
 }
 

@@ -21,6 +21,7 @@ import type { Change } from '../domain/event.js';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
 import { createLink, transaction } from './connection.js';
 import { copyIn } from './copy-in.js';
+import type { Claim } from './fence.js';
 import {
   COLUMNS,
   type CopyTarget,
@@ -38,6 +39,8 @@ import type { ProjectionWriter } from './store.js';
 export interface ProjectionWriterOptions {
   readonly url: string;
   readonly shardCount: number;
+  /** Checked by each transaction. Absent where no other process can have the database. */
+  readonly claim?: Claim;
 }
 
 const SET = `
@@ -70,17 +73,22 @@ const UPDATE_MISPLACED = {
 };
 
 /** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
-export function createProjectionWriter({ url, shardCount }: ProjectionWriterOptions): ProjectionWriter {
+export function createProjectionWriter({ url, shardCount, claim }: ProjectionWriterOptions): ProjectionWriter {
   const partitions = new Set<number>();
   const places = new RowPlaces();
   const batch = new ProjectionBatch(places);
-  const link = createLink(url, (client) => {
+  const prepareAnew = (client: pg.Client): Promise<void> => {
     partitions.clear();
     places.forgetAll();
     return prepare(client);
-  });
+  };
+  const link = createLink(url, prepareAnew, claim);
 
-  async function writeBatch(client: pg.Client, changes: ReadonlyMap<ShardId, Iterable<Change>>): Promise<void> {
+  async function writeBatch(
+    client: pg.Client,
+    changes: ReadonlyMap<ShardId, Iterable<Change>>,
+    entryHashes: ReadonlyMap<ShardId, Uint8Array>,
+  ): Promise<void> {
     const shards = [...changes.keys()];
     const checkpoints = await lockCheckpoints(client, shards);
     await places.prepare(client);
@@ -104,8 +112,14 @@ export function createProjectionWriter({ url, shardCount }: ProjectionWriterOpti
     if (rows.code_updates.rows > 0) await updateCodes(client);
     await client.query({
       name: 'advance-checkpoints',
-      text: 'UPDATE checkpoints AS c SET seq = r.seq FROM unnest($1::smallint[], $2::bigint[]) AS r (shard, seq) WHERE c.shard = r.shard',
-      values: [[...batch.reached.keys()], [...batch.reached.values()]],
+      text: `
+        UPDATE checkpoints AS c SET seq = r.seq, entry_hash = r.entry_hash
+        FROM unnest($1::smallint[], $2::bigint[], $3::bytea[]) AS r (shard, seq, entry_hash) WHERE c.shard = r.shard`,
+      values: [
+        [...batch.reached.keys()],
+        [...batch.reached.values()],
+        [...batch.reached.keys()].map((shard) => entryHashes.get(shard) ?? null),
+      ],
     });
   }
 
@@ -138,16 +152,23 @@ export function createProjectionWriter({ url, shardCount }: ProjectionWriterOpti
   return {
     checkpoints: () =>
       link.use(async (client) => {
-        const { rows } = await client.query<CheckpointRow>('SELECT shard, seq FROM checkpoints');
-        const seqs = new Map(rows.map((row) => [asShardId(row.shard), asSeq(Number(row.seq))]));
+        const { rows } = await client.query<CheckpointRow & { entryHash: Buffer | null }>(
+          'SELECT shard, seq, entry_hash AS "entryHash" FROM checkpoints',
+        );
+        const found = new Map(
+          rows.map(({ shard, seq, entryHash }) => [asShardId(shard), { seq: asSeq(Number(seq)), entryHash }]),
+        );
         for (let shard = 0; shard < shardCount; shard++) {
-          if (!seqs.has(asShardId(shard))) throw new Error(`there is no shard ${shard} in this database`);
+          if (!found.has(asShardId(shard))) throw new Error(`there is no shard ${shard} in this database`);
         }
-        return seqs;
+        return found;
       }),
-    write: (changes) => link.use((client) => transaction(client, 'BEGIN', () => writeBatch(client, changes))),
+    write: (changes, entryHashes = new Map()) =>
+      link.use((client) => transaction(client, 'BEGIN', () => writeBatch(client, changes, entryHashes))),
     sweep: (rememberedBeforeMs, stagedBeforeMs) =>
       link.use(async (client) => {
+        // Only sees that this process may still change anything.
+        await transaction(client, 'BEGIN', () => Promise.resolve());
         await dropOldPartitions(client, rememberedBeforeMs, partitions);
         await removeStaleBatches(client, stagedBeforeMs);
       }),

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { BookId, ShardId } from '../domain/ids.js';
 import { transaction, transactionIf } from './connection.js';
 import { batchHolder, giveBack } from './counters.js';
+import { beginFenced } from './fence.js';
 import { blocks } from './loader.js';
 import type { UnsettledBatch } from './store.js';
 
@@ -111,7 +112,7 @@ export async function fillBatch(
   batchId: number,
   insert: () => Promise<number | null>,
 ): Promise<number | null> {
-  await client.query('BEGIN');
+  await beginFenced(client, 'BEGIN');
   await client.query('SELECT FROM batches WHERE batch_id = $1 FOR UPDATE', [batchId]);
   const blocksBefore = await blockCount(client);
   const count = await insert();

@@ -10,9 +10,11 @@ import type { Outcome } from '../domain/outcome.js';
 
 /** Rows come in this order per load: checkpoints, books, batches, codes, redemptions, remembered keys. */
 export interface SnapshotSink {
-  /** Called for every shard asked for; `seq` is 0 where nothing was projected yet. */
-  /** `atMs`: when the change at `seq` was decided; null where there is none yet. */
-  checkpoint(shard: ShardId, seq: Seq, atMs: number | null): void;
+  /**
+   * Called for every shard asked for; `seq` is 0 where nothing was projected yet. `atMs`: when the change at `seq` was
+   * decided; null where there is none yet. `entryHash`: of the journal's entry that ends at `seq`; null where it is not known.
+   */
+  checkpoint(shard: ShardId, seq: Seq, atMs: number | null, entryHash: Uint8Array | null): void;
   book(shard: ShardId, book: Book): void;
   /** Live batches only, in `firstIndex` order. */
   batch(shard: ShardId, batch: BatchRow): void;
@@ -74,14 +76,21 @@ export interface SnapshotLoader {
   close(): Promise<void>;
 }
 
+export interface Checkpoint {
+  readonly seq: Seq;
+  /** Of the journal's entry that ends there (`hashOfEntry`); null where it is not known. */
+  readonly entryHash: Uint8Array | null;
+}
+
 export interface ProjectionWriter {
   /** The checkpoint of each shard: everything through this sequence is in PostgreSQL. */
-  checkpoints(): Promise<ReadonlyMap<ShardId, Seq>>;
+  checkpoints(): Promise<ReadonlyMap<ShardId, Checkpoint>>;
   /**
    * One transaction: the changes of one or more shards, in order, and the shards' new checkpoints. Changes at or
-   * before a checkpoint are skipped, so a batch may be repeated after an error of unknown outcome.
+   * before a checkpoint are skipped, so a batch may be repeated after an error of unknown outcome. `entryHashes`: of the
+   * journal's entry that each shard's changes end with; not known where absent.
    */
-  write(changes: ReadonlyMap<ShardId, Iterable<Change>>): Promise<void>;
+  write(changes: ReadonlyMap<ShardId, Iterable<Change>>, entryHashes?: ReadonlyMap<ShardId, Uint8Array>): Promise<void>;
   /** Deletes remembered keys older than this and batches that never became live. */
   sweep(rememberedBeforeMs: number, stagedBeforeMs: number): Promise<void>;
   close(): Promise<void>;

@@ -47,6 +47,7 @@ async function rig(t: TestContext, url: string): Promise<Rig> {
     durable: journalMarks(shared).durable,
     nowMs: Date.now,
     idempotencyTtlMs: 86_400_000,
+    onEnd: ({ message }) => assert.fail(message),
     log: silent,
   });
   let ran: Promise<void> | null = null;

@@ -61,7 +61,7 @@ export function createSimStore(
 }
 
 function loadShard(shard: ShardId, fold: Fold, rememberedAfterMs: number, sink: SnapshotSink): void {
-  sink.checkpoint(shard, fold.seq, fold.seq === 0 ? null : fold.atMs);
+  sink.checkpoint(shard, fold.seq, fold.seq === 0 ? null : fold.atMs, null);
   for (const book of fold.books.values()) sink.book(shard, book);
   for (const batch of fold.batches) sink.batch(shard, batch);
   for (const [text, code] of fold.codes) {

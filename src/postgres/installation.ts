@@ -1,0 +1,230 @@
+/**
+ * The row that says to which installation a database belongs and which process serves it: reading it, taking it over, and
+ * keeping the lease.
+ *
+ *     free, or its lease is over ──claim──▶ ours ──renew every 2 s──▶ ours ──giveBack──▶ free
+ *                                            │
+ *                                            └── another claims ──▶ fenced: the next renewal or transaction says so
+ *
+ * All times are PostgreSQL's, so the clocks of two hosts need not agree. A process that can't reach PostgreSQL goes on
+ * serving from its journal, and learns at the next renewal whether it was replaced.
+ */
+import type pg from 'pg';
+import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
+import type { ProcessEnd } from '../platform/exit-codes.js';
+import { connect, createLink, endQuietly, giveUp } from './connection.js';
+import { type Claim, claimOver } from './fence.js';
+
+export const LEASE_MS = 10_000;
+const RENEW_MS = 2_000;
+const RENEW_MS_MAX = 5_000;
+/** A predecessor that stands still in the middle of a transaction is waited for this long, then its connection is ended. */
+const LOCK_MS_MAX = 2_000;
+const LOCK_TRIES_MAX = 5;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+export interface InstallationRow {
+  readonly id: string;
+  readonly epoch: number;
+  readonly holder: string | null;
+  /** Host and process of the holder, or of the last one. */
+  readonly place: string;
+  readonly isAlive: boolean;
+  /** When it was renewed last; for comparing only. */
+  readonly seenAt: string;
+  /** Where the id stands besides; null: it has not been written there yet. */
+  readonly journal: string | null;
+  readonly isDrained: boolean;
+}
+
+export interface DatabaseFacts {
+  readonly installation: InstallationRow | null;
+  /** Null: no server of any version has started on it. */
+  readonly shardCount: number | null;
+  /** Checkpoints of the shards that have one above 0. */
+  readonly seqs: ReadonlyMap<ShardId, Seq>;
+  readonly acceptedLosses: ReadonlySet<ShardId>;
+}
+
+/** Also of a database that has no tables yet, or those of an older version. */
+export async function readDatabase(url: string): Promise<DatabaseFacts> {
+  const client = await connect(url);
+  try {
+    const { rows } = await client.query<{ isOurs: boolean; isNamed: boolean }>(
+      `SELECT to_regclass('checkpoints') IS NOT NULL AS "isOurs", to_regclass('installation') IS NOT NULL AS "isNamed"`,
+    );
+    const { isOurs = false, isNamed = false } = rows[0] ?? {};
+    const checkpoints = isOurs ? await readCheckpoints(client) : [];
+    return {
+      installation: isNamed ? await readRow(client, '') : null,
+      // Every version gives each of its shards a checkpoint.
+      shardCount: checkpoints.length === 0 ? null : checkpoints.length,
+      seqs: new Map(checkpoints.filter(([, seq]) => seq > 0)),
+      acceptedLosses: new Set(isNamed ? await acceptedShards(client) : []),
+    };
+  } finally {
+    await endQuietly(client);
+  }
+}
+
+async function readCheckpoints(client: pg.Client): Promise<[ShardId, Seq][]> {
+  const { rows } = await client.query<{ shard: number; seq: string }>(
+    'SELECT shard, seq FROM checkpoints ORDER BY shard',
+  );
+  return rows.map(({ shard, seq }) => [asShardId(shard), asSeq(Number(seq))]);
+}
+
+async function acceptedShards(client: pg.Client): Promise<ShardId[]> {
+  const { rows } = await client.query<{ shard: number }>('SELECT shard FROM accepted_losses WHERE used_at IS NULL');
+  return rows.map(({ shard }) => asShardId(shard));
+}
+
+async function readRow(client: pg.Client, lock: '' | 'FOR UPDATE'): Promise<InstallationRow | null> {
+  const { rows } = await client.query<Omit<InstallationRow, 'epoch'> & { epoch: string }>(
+    `SELECT id, epoch, holder, place, journal, is_drained AS "isDrained", seen_at::text AS "seenAt",
+       holder IS NOT NULL AND seen_at > clock_timestamp() - interval '${LEASE_MS} ms' AS "isAlive"
+     FROM installation ${lock}`,
+  );
+  const [row] = rows;
+  return row === undefined ? null : { ...row, epoch: Number(row.epoch) };
+}
+
+export interface Claimant {
+  readonly holder: string;
+  /** Host and process, for people. */
+  readonly place: string;
+}
+
+/**
+ * Takes the database over for the installation `id`, in one transaction; a database of none becomes its. Resolves with null,
+ * and changes nothing, where the row is not what is expected any more; null stands for no row.
+ */
+export async function claim(
+  url: string,
+  id: string,
+  claimant: Claimant,
+  isExpected: (found: InstallationRow | null) => boolean,
+): Promise<Claim | null> {
+  for (let tries = 1; ; tries++) {
+    const client = await connect(url);
+    try {
+      const result = await claimOnce(client, id, claimant, isExpected);
+      await endQuietly(client);
+      return result;
+    } catch (error) {
+      giveUp(client);
+      if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE || tries === LOCK_TRIES_MAX) throw error;
+      await endHolders(url);
+    }
+  }
+}
+
+async function claimOnce(
+  client: pg.Client,
+  id: string,
+  { holder, place }: Claimant,
+  isExpected: (found: InstallationRow | null) => boolean,
+): Promise<Claim | null> {
+  await client.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_MS_MAX}ms'`);
+  // Whoever makes the row holds it until its end, so a second one waits here and then finds it.
+  const inserted = await client.query(
+    `INSERT INTO installation (id, epoch, place, taken_at, seen_at, is_drained)
+     VALUES ($1, 0, '', now(), now(), false) ON CONFLICT DO NOTHING`,
+    [id],
+  );
+  const found = inserted.rowCount === 1 ? null : await readRow(client, 'FOR UPDATE');
+  if (!isExpected(found)) {
+    await client.query('ROLLBACK');
+    return null;
+  }
+  const { rows } = await client.query<{ epoch: string }>(
+    `UPDATE installation SET epoch = epoch + 1, holder = $1, place = $2, taken_at = clock_timestamp(),
+       seen_at = clock_timestamp(), is_drained = false RETURNING epoch`,
+    [holder, place],
+  );
+  await client.query('COMMIT');
+  return { epoch: Number(rows[0]?.epoch), holder };
+}
+
+/** Ends the connections whose transactions hold the row: those of a process that stands still would hold it for ever. */
+async function endHolders(url: string): Promise<void> {
+  const client = await connect(url);
+  try {
+    await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks
+       WHERE locktype = 'relation' AND relation = 'installation'::regclass AND mode = 'RowShareLock' AND granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()`,
+    );
+  } finally {
+    await endQuietly(client);
+  }
+}
+
+export interface Lease {
+  /** Notes where the id stands besides. */
+  noteJournal(journal: string): Promise<void>;
+  /** Notes that the shards have gone on without what was accepted as lost. */
+  noteLosses(): Promise<void>;
+  /** Ends the renewals and gives the row back. `isDrained`: everything in the journal is in PostgreSQL. */
+  giveBack(isDrained: boolean): Promise<void>;
+}
+
+/** Renews the claim until it is given back, or over; then `onLost` is told. */
+export function keepLease(url: string, { epoch, holder }: Claim, onLost: (error: ProcessEnd) => void): Lease {
+  const link = createLink(url, (client) => client.query(`SET statement_timeout = ${RENEW_MS_MAX}`));
+  let isEnded = false;
+
+  /** False: the claim is over. */
+  const change = (set: string, values: readonly unknown[] = []): Promise<boolean> =>
+    link.use(async (client) => {
+      const text = `UPDATE installation SET ${set} WHERE epoch = $1 AND holder = $2`;
+      const question = { text, values: [epoch, holder, ...values], query_timeout: RENEW_MS_MAX };
+      const { rowCount } = await client.query(question);
+      return rowCount === 1;
+    });
+
+  function lose(error: ProcessEnd): void {
+    if (isEnded) return;
+    end();
+    onLost(error);
+  }
+
+  function end(): void {
+    isEnded = true;
+    clearInterval(timer);
+  }
+
+  let isRenewing = false;
+  const timer = setInterval(() => {
+    if (isRenewing) return;
+    isRenewing = true;
+    change('seen_at = clock_timestamp()')
+      .then(
+        (isOurs) => {
+          if (!isOurs) lose(claimOver());
+        },
+        // PostgreSQL is away. The projector says so, and the lease is renewed when it is back.
+        () => undefined,
+      )
+      .finally(() => {
+        isRenewing = false;
+      });
+  }, RENEW_MS);
+  timer.unref();
+
+  return {
+    async noteJournal(journal) {
+      if (!(await change('journal = $3', [journal]))) throw claimOver();
+    },
+    noteLosses: () =>
+      link.use(async (client) => {
+        await client.query('UPDATE accepted_losses SET used_at = now() WHERE used_at IS NULL');
+      }),
+    async giveBack(isDrained) {
+      end();
+      // Where PostgreSQL is away the lease just ends.
+      await change('holder = NULL, is_drained = $3', [isDrained]).catch(() => undefined);
+      await link.close();
+    },
+  };
+}
