@@ -115,6 +115,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const asked = new Map<number, Asked>();
   let nextInspection = 1;
   let draining = false;
+  const endProcess = ({ message, exitCause }: ProcessEnd): void => options.onFatal(message, exitCause);
+  /** Called when shards can't be recovered. During the start, the caller of `startShards` is told. */
+  let onEnd: (end: ProcessEnd) => void = endProcess;
 
   const directory = createDirectory(async (table) => {
     router.replaceDirectory(table);
@@ -132,9 +135,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   // ─── Shard threads ─────────────────────────────────────────────────────────────────────────────────────────
 
   async function startShards(): Promise<void> {
+    const ended = new Promise<never>((_, reject) => {
+      onEnd = reject;
+    });
     const starting: Promise<void>[] = [];
     for (let thread = 0; thread < threadCount; thread++) starting.push(startShardThread(thread, 0));
-    await Promise.all(starting);
+    await Promise.race([ended, Promise.all(starting)]);
+    onEnd = endProcess;
   }
 
   /** Resolves when it serves. */
@@ -151,11 +158,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     router.connect(thread, port2);
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromShardThread) => {
-        onShardMessage(thread, entry, message);
+        onShardMessage(entry, message);
         if (message.type === 'status' && message.status === 'serving') resolve();
         if (message.type === 'status' && message.status === 'stopped')
           reject(new Error(`shard thread ${thread} stopped`));
-        if (message.type === 'failed') reject(new ProcessEnd(message.cause, message.message));
       });
       worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread broke'));
       worker.on('exit', () => {
@@ -165,7 +171,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     });
   }
 
-  function onShardMessage(thread: number, entry: ShardThread, message: FromShardThread): void {
+  function onShardMessage(entry: ShardThread, message: FromShardThread): void {
     switch (message.type) {
       case 'status':
         entry.status = message.status;
@@ -190,7 +196,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         asked.delete(message.id);
         return;
       case 'failed':
-        log.error({ thread }, message.message);
+        if (!draining) onEnd(new ProcessEnd(message.cause, message.message));
         return;
       case 'stopped':
         entry.ended = true;

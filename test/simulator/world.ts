@@ -106,6 +106,9 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
         isClear = false;
         judge.served();
       },
+      onEnd: (end) => {
+        throw end;
+      },
     });
     void started.start();
     return started;

@@ -91,7 +91,8 @@ export function openFileJournal({
       }
       const isUnknown = (shard: ShardId) => shards.includes(shard) && !startAfter.has(shard);
       for (const old of scan.epochs) if (old.shards.some(isUnknown)) settleTail(ops, old);
-      const writer = createFileWriter({ ops, directory, marks, epoch, shards, scan, segmentBytes, retryMs });
+      const abandon = (): Promise<void> => abandonEpoch(ops, directory, epoch);
+      const writer = createFileWriter({ ops, directory, marks, epoch, shards, scan, segmentBytes, retryMs, abandon });
       for (const shard of shards) {
         marks.opened.raise(shard, epoch);
         marks.durable.raise(shard, (scan.lastSeqs[shard] ?? 0) as Seq);
@@ -157,7 +158,7 @@ function settleTail(ops: FileOps, { tail }: OldEpoch): void {
   }
 }
 
-/** An opening that failed leaves nothing behind, where that can be had. What stays has no entries and is ignored. */
+/** An opening that failed, or that nothing came of, leaves nothing behind, where that can be had. What stays has no entries and is ignored. */
 async function abandonEpoch(ops: FileOps, directory: string, epoch: number): Promise<void> {
   await deleteFile(ops, segmentPath(directory, epoch, 0));
   try {

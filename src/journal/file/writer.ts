@@ -59,6 +59,8 @@ export interface FileWriterOptions {
   readonly scan: Scan;
   readonly segmentBytes: number;
   readonly retryMs: number;
+  /** Removes the epoch, which has one segment. */
+  readonly abandon: () => Promise<void>;
 }
 
 /** The segment that is written to. */
@@ -277,6 +279,10 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
       trimmer.request();
     },
     close: () => end(new Error('the journal writer is closed')),
+    discard: async () => {
+      await end(new Error('the journal writer is closed'));
+      if (commits === 0) await options.abandon();
+    },
     fence: () => end(new JournalFenced(`epoch ${epoch} was taken over`)),
   };
 }
