@@ -18,12 +18,14 @@ import { createJobs } from './actor/jobs.js';
 import { createKeyMemory } from './actor/key-memory.js';
 import { shardOfBook } from './actor/router.js';
 import { SEEDED_EMAILS } from './actor/seeded-logins.js';
+import { createStuckShards } from './actor/stuck-shards.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
 import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
+import { createDiskSpace } from './disk-space.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 import type { ExitCause } from './platform/exit-codes.js';
 // The HTTP threads load the library whose limit this sets.
@@ -212,7 +214,9 @@ async function startParts({
   const generations = createGenerations(common);
   const durable = durableMarks(location);
   const keys = { ...keyMemory, bytesMax: config.idempotencyBytesMax };
-  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store, keys };
+  const stuck = createStuckShards();
+  const disk = createDiskSpace(config.dataDir);
+  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, stuck, disk, reader, store, keys };
   const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
   const verification = createVerifications({
     shardCount: config.shards,
@@ -248,7 +252,10 @@ async function startParts({
   quickEnds.push(() => supervisor.closeHttpNow());
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
   await supervisor.startShards();
-  const started = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
+  const started = startWorker(
+    'projector',
+    projectorData(config, { location, databaseUrl, checkpoints: checkpoints.shared, stuck: stuck.shared }),
+  );
   projector = started;
   started.on('error', (error) => onFatal(`the projector broke: ${error.message}`, 'failed'));
   stops.push(() => stopProjector(started));
@@ -335,13 +342,13 @@ function verifyData(
 }
 
 function projectorData(
-  config: Config,
-  journal: ProjectorThreadData['journal'],
-  databaseUrl: string,
-  checkpoints: SharedArrayBuffer,
+  { shards: shardCount, idempotencyTtlMs, logLevel }: Config,
+  {
+    location: journal,
+    ...data
+  }: Pick<ProjectorThreadData, 'databaseUrl' | 'checkpoints' | 'stuck'> & { location: ProjectorThreadData['journal'] },
 ): ProjectorThreadData {
-  const { shards, idempotencyTtlMs, logLevel } = config;
-  return { shardCount: shards, journal, databaseUrl, checkpoints, idempotencyTtlMs, logLevel };
+  return { ...data, shardCount, journal, idempotencyTtlMs, logLevel };
 }
 
 function stopProjector(projector: Worker): Promise<void> {
