@@ -18,12 +18,14 @@ import { createJobs } from './actor/jobs.js';
 import { createKeyMemory } from './actor/key-memory.js';
 import { shardOfBook } from './actor/router.js';
 import { SEEDED_EMAILS } from './actor/seeded-logins.js';
+import { createStuckShards } from './actor/stuck-shards.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
 import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
+import { createDiskSpace } from './disk-space.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
@@ -42,7 +44,6 @@ import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { endEmbeddedNow } from './postgres/embedded-children.js';
 import { postgresFailure } from './postgres/failure.js';
-import type { Claim } from './postgres/fence.js';
 import { migrate, WrongShardCount } from './postgres/migrate.js';
 import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
@@ -248,7 +249,9 @@ async function startParts({
   const uploads = createUploads(common);
   const generations = createGenerations(common);
   const keys = { ...keyMemory, bytesMax: config.idempotencyBytesMax };
-  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store, keys };
+  const stuck = createStuckShards();
+  const disk = createDiskSpace(config.dataDir);
+  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, stuck, disk, reader, store, keys };
   const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
   const verification = createVerifications({
     shardCount: config.shards,
@@ -289,7 +292,10 @@ async function startParts({
   await supervisor.startShards();
   hasServed = true;
   await inDatabase(() => lease.noteLosses());
-  const started = startWorker('projector', projectorData(config, claim, location, databaseUrl, checkpoints.shared));
+  const started = startWorker(
+    'projector',
+    projectorData(config, { claim, location, databaseUrl, checkpoints: checkpoints.shared, stuck: stuck.shared }),
+  );
   projector = started;
   started.on('message', ({ message, cause }: FromProjector) => end(message, cause));
   started.on('error', (error) => end(`the projector broke: ${error.message}`, 'failed'));
@@ -377,14 +383,15 @@ function verifyData(
 }
 
 function projectorData(
-  config: Config,
-  claim: Claim,
-  journal: ProjectorThreadData['journal'],
-  databaseUrl: string,
-  checkpoints: SharedArrayBuffer,
+  { shards: shardCount, idempotencyTtlMs, logLevel }: Config,
+  {
+    location: journal,
+    ...data
+  }: Pick<ProjectorThreadData, 'claim' | 'databaseUrl' | 'checkpoints' | 'stuck'> & {
+    location: ProjectorThreadData['journal'];
+  },
 ): ProjectorThreadData {
-  const { shards, idempotencyTtlMs, logLevel } = config;
-  return { shardCount: shards, claim, journal, databaseUrl, checkpoints, idempotencyTtlMs, logLevel };
+  return { ...data, shardCount, journal, idempotencyTtlMs, logLevel };
 }
 
 function stopProjector(projector: Worker): Promise<void> {

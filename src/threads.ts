@@ -42,6 +42,8 @@ export interface ProjectorThreadData {
   readonly journal: JournalLocation;
   readonly databaseUrl: string;
   readonly checkpoints: SharedArrayBuffer;
+  /** Of `createStuckShards`. */
+  readonly stuck: SharedArrayBuffer;
   readonly idempotencyTtlMs: number;
   readonly logLevel: LogLevel;
 }

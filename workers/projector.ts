@@ -1,6 +1,7 @@
 /** The projector's thread. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createProjector } from '../src/actor/projector.js';
+import { createStuckShards } from '../src/actor/stuck-shards.js';
 import { createWatermarks } from '../src/actor/watermarks.js';
 import { asShardId } from '../src/domain/ids.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
@@ -18,6 +19,7 @@ const projector = createProjector({
   reader: await journal.openReader(),
   writer: createProjectionWriter({ url: data.databaseUrl, shardCount: data.shardCount, claim: data.claim }),
   checkpoints: createWatermarks(data.checkpoints),
+  stuck: createStuckShards(data.stuck),
   durable: durableMarks(data.journal),
   nowMs: Date.now,
   idempotencyTtlMs: data.idempotencyTtlMs,

@@ -25,20 +25,14 @@ import { Prefetch } from '../domain/prefetch.js';
 import { query } from '../domain/query.js';
 import type { Random } from '../domain/random.js';
 import type { ShardState } from '../domain/state.js';
-import {
-  type Entry,
-  type Journal,
-  JournalDamaged,
-  JournalFenced,
-  JournalTrimmed,
-  type JournalWriter,
-} from '../journal/journal.js';
+import { type Entry, type Journal, JournalFenced, type JournalWriter } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
 import { encodeEntries } from './entries.js';
 import { createKeyKeeper, type KeyKeeper } from './key-memory.js';
 import { type RecoveryOptions, recover, stageBatch } from './recovery.js';
+import { tryUntilDone } from './recovery-failure.js';
 import { type ActorReply, type ActorRequest, batchOf, refused, unavailable } from './requests.js';
 
 export interface ActorOptions {
@@ -67,9 +61,6 @@ export interface ActorOptions {
 
 export type ActorStatus = 'recovering' | 'serving' | 'stopped';
 
-/** Commits that failed are tried again after this long, doubling up to the maximum. */
-const RECOVER_DELAY_MS = 50;
-const RECOVER_DELAY_MS_MAX = 1000;
 const LEASE_TIMER_MS_MAX = 1000;
 /** How long a stop waits for commits under way, and for a recovery that has callers waiting. */
 const DRAIN_MS_MAX = 5000;
@@ -91,7 +82,7 @@ interface Commit {
 }
 
 export interface Actor {
-  /** Takes over the shards and serves. Rejects when the first recovery can't succeed (a damaged journal). */
+  /** Takes over the shards and serves. Resolves when it does, or when it has ended (`ActorOptions.onEnd`). */
   start(): Promise<void>;
   deliver(requests: readonly ActorRequest[]): void;
   /** Entries through the checkpoint are in the snapshot. */
@@ -353,7 +344,7 @@ export function createActor(options: ActorOptions): Actor {
     else {
       log.error({ err: error }, 'the journal failed; the shards are rebuilt from what is durable');
       setStatus('recovering');
-      void recoverUntilDone(RECOVER_DELAY_MS);
+      void recoverUntilDone();
     }
   }
 
@@ -376,41 +367,22 @@ export function createActor(options: ActorOptions): Actor {
     if (waiting.length > 0) send(waiting.map(({ message }) => refused(message, reply)));
   }
 
-  async function recoverUntilDone(delayMs: number): Promise<void> {
-    try {
+  async function recoverUntilDone(): Promise<void> {
+    const attempt = async (): Promise<void> => {
       await recoverOnce();
       resolve();
       release();
-    } catch (error) {
-      if (error instanceof JournalFenced) {
-        yieldShards(error);
-        return;
-      }
-      if (isStopped()) return;
-      log.error({ err: error }, 'recovery failed and is tried again');
-      const next = Math.min(delayMs * 2, RECOVER_DELAY_MS_MAX);
-      options.after(delayMs, () => {
-        if (status === 'recovering') void recoverUntilDone(next);
-      });
-    }
+    };
+    const error = await tryUntilDone({ attempt, isOver: isStopped, after: options.after, log });
+    if (error === null || isStopped()) return;
+    if (error.cause instanceof JournalFenced && durable.size > 0) yieldShards(error.cause);
+    else giveUp(error);
   }
 
-  async function start(): Promise<void> {
-    try {
-      await recoverOnce();
-    } catch (error) {
-      if (isStopped()) return;
-      // Damage has to be looked at by someone, and who came after us is to stay; what is away comes back.
-      if (error instanceof JournalDamaged || error instanceof JournalFenced || error instanceof ProcessEnd) throw error;
-      if (error instanceof JournalTrimmed) {
-        throw new Error(
-          `the journal begins after what PostgreSQL has (${error.message}): do the two belong together, or was PostgreSQL restored from an older backup?`,
-          { cause: error },
-        );
-      }
-      log.error({ err: error }, 'recovery failed and is tried again');
-      await recoverUntilDone(RECOVER_DELAY_MS);
-    }
+  function giveUp(end: ProcessEnd): void {
+    options.onEnd(end);
+    setStatus('stopped');
+    giveUpUnresolved();
   }
 
   // As a call, since the compiler takes it that nothing changes `status` meanwhile.
@@ -497,7 +469,7 @@ export function createActor(options: ActorOptions): Actor {
 
   return {
     deliver,
-    start,
+    start: recoverUntilDone,
     trim(checkpoints) {
       for (const shard of options.shards) writer?.trim(shard, checkpoints(shard));
     },

@@ -21,17 +21,11 @@ import {
 import { type BookState, ShardState, type StateOptions } from '../domain/state.js';
 import { decodeChanges } from '../journal/codec.js';
 import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
-import {
-  type Journal,
-  JournalDamaged,
-  JournalFenced,
-  JournalRolledBack,
-  JournalTrimmed,
-  type JournalWriter,
-} from '../journal/journal.js';
+import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
-import type { SnapshotLoader, SnapshotSink } from '../postgres/store.js';
+import { type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
 import { type CodeHashes, collectHashes } from './directory.js';
+import { meaningOf, ReplayFailed } from './recovery-failure.js';
 
 export interface RecoveryOptions {
   readonly shards: readonly ShardId[];
@@ -60,18 +54,24 @@ const OPEN_DELAY_MS_MAX = 400;
 
 /** `durable`: what this thread has acknowledged so far; empty at the first start. Waits while the journal is away. */
 export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
-  for (let tries = 1; ; tries++) {
-    const entryHashes = new Map<ShardId, Uint8Array>();
-    const states = await loadSnapshot(options, entryHashes);
-    const writer = await openWriter(options, states, durable);
-    try {
-      await compareEntries(options, states, entryHashes);
-      for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
-      return { states, writer };
-    } catch (error) {
-      await writer.close();
-      if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
+  let writer: JournalWriter | null = null;
+  try {
+    for (let tries = 1; ; tries++) {
+      const entryHashes = new Map<ShardId, Uint8Array>();
+      const states = await loadSnapshot(options, entryHashes);
+      writer ??= await openWriter(options, states, durable);
+      try {
+        await compareEntries(options, states, entryHashes);
+        for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
+        return { states, writer };
+      } catch (error) {
+        if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
+      }
     }
+  } catch (error) {
+    // A recovery that is tried again and again, by this process or by a supervisor, must not fill the disk.
+    await (writer?.discard?.() ?? writer?.close());
+    throw error;
   }
 }
 
@@ -130,7 +130,7 @@ async function openWriter(
         goOn(error.shard, error.lostFrom, error.lostThrough);
         continue;
       }
-      if (error instanceof JournalDamaged || error instanceof JournalFenced || error instanceof ProcessEnd) throw error;
+      if (meaningOf(error).kind === 'end') throw error;
       if (delayMs === OPEN_DELAY_MS) log.error({ err: error }, 'the journal can not be opened and is tried again');
       await new Promise<void>((resolve) => options.after(delayMs, resolve));
       delayMs = Math.min(delayMs * 2, OPEN_DELAY_MS_MAX);
@@ -179,7 +179,8 @@ function createSink(
 ): SnapshotSink {
   const stateOf = (shard: ShardId): ShardState => {
     const state = states.get(shard);
-    if (state === undefined) throw new Error(`the snapshot has a row of shard ${shard}, which was not asked for`);
+    if (state === undefined)
+      throw new SnapshotUnfit(`the snapshot has a row of shard ${shard}, which was not asked for`);
     return state;
   };
   // Codes of one batch mostly come together: the book of the last one is the first guess.
@@ -193,7 +194,7 @@ function createSink(
         return book;
       }
     }
-    throw new Error(`code ${index} of shard ${state.options.shard} is in no live batch`);
+    throw new SnapshotUnfit(`code ${index} of shard ${state.options.shard} is in no live batch`);
   };
   return {
     checkpoint(shard, seq, atMs, entryHash) {
@@ -225,16 +226,24 @@ export async function replay(options: RecoveryOptions, state: ShardState, throug
       if (entries.length === 0)
         throw new JournalTrimmed(`shard ${shard} has nothing after ${state.seq}, but ends at ${through}`);
       for (const entry of entries) {
-        for (const change of decodeChanges(entry.payload)) {
+        for (const change of orUnfit(shard, entry.firstSeq, () => decodeChanges(entry.payload))) {
           if (change.firstSeq <= state.seq || change.firstSeq > through) continue;
           for (const event of change.events) if (event.kind === 'codesAdded') await restage(options, state, event);
-          apply(state, change);
+          orUnfit(shard, change.firstSeq, () => apply(state, change));
           options.clock.notBefore(change.atMs);
         }
       }
     }
   } finally {
     await reader.close();
+  }
+}
+
+function orUnfit<T>(shard: ShardId, seq: Seq, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new ReplayFailed(shard, seq, error);
   }
 }
 

@@ -6,7 +6,7 @@ import type { Fact } from '../domain/facts.js';
 import { asSeq, type ShardId } from '../domain/ids.js';
 import type { Random } from '../domain/random.js';
 import type { Journal } from '../journal/journal.js';
-import { type ExitCause, exitCauseOf } from '../platform/exit-codes.js';
+import type { ExitCause } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import { type Actor, type ActorOptions, type ActorStatus, createActor } from './actor.js';
 import type { CodeHashes } from './directory.js';
@@ -122,12 +122,7 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
     main.close();
   }
 
-  try {
-    await actor.start();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    toMain({ type: 'failed', message, cause: exitCauseOf(error) });
-  }
+  await actor.start();
 }
 
 function sendReplies(ports: ReadonlyMap<number, MessagePort>, replies: readonly ActorReply[]): void {

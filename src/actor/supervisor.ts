@@ -121,8 +121,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const inspections = new Map<number, (shards: Inspection) => void>();
   const asked = new Map<number, Asked>();
   let nextInspection = 1;
-  let isStarted = false;
   let draining = false;
+  const endProcess = ({ message, exitCause }: ProcessEnd): void => options.onFatal(message, exitCause);
+  /** Called when shards can't be recovered. During the start, the caller of `startShards` is told. */
+  let onEnd: (end: ProcessEnd) => void = endProcess;
 
   const directory = createDirectory(async (table) => {
     router.replaceDirectory(table);
@@ -140,10 +142,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   // ─── Shard threads ─────────────────────────────────────────────────────────────────────────────────────────
 
   async function startShards(): Promise<void> {
+    const ended = new Promise<never>((_, reject) => {
+      onEnd = reject;
+    });
     const starting: Promise<void>[] = [];
     for (let thread = 0; thread < threadCount; thread++) starting.push(startShardThread(thread, 0));
-    await Promise.all(starting);
-    isStarted = true;
+    await Promise.race([ended, Promise.all(starting)]);
+    onEnd = endProcess;
   }
 
   /** Resolves when it serves. */
@@ -164,7 +169,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (message.type === 'status' && message.status === 'serving') resolve();
         if (message.type === 'status' && message.status === 'stopped' && draining)
           reject(new Error(`shard thread ${thread} stopped`));
-        if (message.type === 'failed') reject(new ProcessEnd(message.cause, message.message));
       });
       worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread broke'));
       worker.on('exit', () => {
@@ -199,8 +203,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         asked.delete(message.id);
         return;
       case 'failed':
-        // During the start, whoever waits for the thread is told.
-        if (isStarted && !draining) options.onFatal(message.message, message.cause);
+        if (!draining) onEnd(new ProcessEnd(message.cause, message.message));
         return;
       case 'stopped':
         entry.ended = true;

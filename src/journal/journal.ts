@@ -75,6 +75,12 @@ export interface JournalWriter {
 
   /** Waits for what is in flight. */
   close(): Promise<void>;
+
+  /**
+   * Closes a writer that nothing was appended to, and removes what its opening left on the medium. Absent where an
+   * opening leaves nothing that adds up.
+   */
+  discard?(): Promise<void>;
 }
 
 /** What a writer knows, between its appends, of still being the one. */

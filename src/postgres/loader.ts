@@ -12,7 +12,7 @@ import { asBookId, asSeq, asShardId, type ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import { createLink, stepBack, transaction } from './connection.js';
 import { copyOut } from './copy-out.js';
-import type { SnapshotLoader, SnapshotSink } from './store.js';
+import { type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from './store.js';
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const LARGE_BATCH = 50_000;
@@ -196,7 +196,7 @@ async function loadBatch(
     [batchId],
   );
   const batch = rows[0];
-  if (batch === undefined) throw new Error(`there is no batch ${batchId}`);
+  if (batch === undefined) throw new SnapshotUnfit(`there is no batch ${batchId}`);
   const seen = new Uint8Array(batch.size);
   let found = 0;
   const read = (where: string) =>
@@ -209,7 +209,7 @@ async function loadBatch(
     });
   if (batch.count > 0) await read(blocks(batch.first, batch.last));
   if (found < batch.count) await read('true');
-  if (found !== batch.count) throw new Error(`batch ${batchId} has ${found} of its ${batch.count} codes`);
+  if (found !== batch.count) throw new SnapshotUnfit(`batch ${batchId} has ${found} of its ${batch.count} codes`);
 }
 
 /** A condition that reads only the blocks from `first` to `last`. */

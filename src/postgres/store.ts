@@ -236,6 +236,11 @@ export class CommitUnknown extends Error {
   override readonly name = 'CommitUnknown';
 }
 
+/** PostgreSQL has rows that do not belong together, or lacks rows that its checkpoints promise. */
+export class SnapshotUnfit extends Error {
+  override readonly name = 'SnapshotUnfit';
+}
+
 /** Who holds reserved counters: see `batchHolder` and `jobHolder`. */
 export type Holder = `batch ${number}` | `job ${string}`;
 

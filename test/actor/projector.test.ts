@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createProjector, type Projector } from '../../src/actor/projector.js';
+import { createStuckShards } from '../../src/actor/stuck-shards.js';
 import { createWatermarks, type Watermarks } from '../../src/actor/watermarks.js';
 import { type Change, lastSeqOf } from '../../src/domain/event.js';
 import { asSeq, asShardId, type ShardId } from '../../src/domain/ids.js';
@@ -44,6 +45,7 @@ async function rig(t: TestContext, url: string): Promise<Rig> {
     reader: await journal.openReader(),
     writer: createProjectionWriter({ url, shardCount: SHARDS }),
     checkpoints,
+    stuck: createStuckShards(),
     durable: journalMarks(shared).durable,
     nowMs: Date.now,
     idempotencyTtlMs: 86_400_000,

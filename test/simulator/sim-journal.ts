@@ -19,6 +19,7 @@ import {
   JournalTrimmed,
   type JournalWriter,
 } from '../../src/journal/journal.js';
+import { away } from './away.js';
 import type { Schedule } from './schedule.js';
 import type { SeededRandom } from './seeded-random.js';
 
@@ -129,7 +130,7 @@ export function createMedium(random: SeededRandom, schedule: Schedule, faults: n
     return {
       name: 'file',
       async openWriter(owned, startAfter) {
-        if (life !== lives || random.chance(faultRate)) throw new Error('the medium is away');
+        if (life !== lives || random.chance(faultRate)) throw away('the medium is away');
         return openWriter(owned, startAfter);
       },
       async openReader() {

@@ -3,6 +3,7 @@ import type { ShardId } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';
 import { decodeChanges } from '../../src/journal/codec.js';
 import type { SnapshotLoader, SnapshotSink } from '../../src/postgres/store.js';
+import { away } from './away.js';
 import { type CodesOfBatch, type Fold, foldChange, newFold } from './fold.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { Medium } from './sim-journal.js';
@@ -30,7 +31,7 @@ export function createSimStore(
     return fold;
   };
   const mayFail = (): void => {
-    if (random.chance(options.faults())) throw new Error('the store is away');
+    if (random.chance(options.faults())) throw away('the store is away');
   };
 
   return {

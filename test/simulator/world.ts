@@ -106,8 +106,8 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
         isClear = false;
         judge.served();
       },
-      onEnd: ({ message }) => {
-        throw new Error(message);
+      onEnd: (end) => {
+        throw end;
       },
     });
     void started.start();

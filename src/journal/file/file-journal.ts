@@ -113,6 +113,7 @@ export function openFileJournal({
         lockNumber: lock?.number ?? 0,
         segmentBytes,
         retryMs,
+        abandon: () => abandonEpoch(ops, directory, epoch),
       });
       // A process that took the directory over before the start record was written has not seen it.
       try {
@@ -186,7 +187,7 @@ function settleTail(ops: FileOps, { tail }: OldEpoch): void {
   }
 }
 
-/** An opening that failed leaves nothing behind, where that can be had. What stays has no entries and is ignored. */
+/** An opening that failed, or that nothing came of, leaves nothing behind, where that can be had. What stays has no entries and is ignored. */
 async function abandonEpoch(ops: FileOps, directory: string, epoch: number): Promise<void> {
   await deleteFile(ops, segmentPath(directory, epoch, 0));
   try {

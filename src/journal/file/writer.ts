@@ -76,6 +76,8 @@ export interface FileWriterOptions {
   readonly lockNumber: number;
   readonly segmentBytes: number;
   readonly retryMs: number;
+  /** Removes the epoch, which has one segment. */
+  readonly abandon: () => Promise<void>;
 }
 
 interface HeldCommit {
@@ -412,6 +414,10 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
       trimmer.request();
     },
     close: () => end(new Error('the journal writer is closed')),
+    discard: async () => {
+      await end(new Error('the journal writer is closed'));
+      if (commits === 0) await options.abandon();
+    },
     fence: () => end(new JournalFenced(`epoch ${epoch} was taken over`)),
   };
 }
