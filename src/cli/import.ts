@@ -15,7 +15,7 @@ import { type Readable, Transform } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Body, Client, Json } from './client.js';
 import { CommandFailed, EXIT, messageOf } from './failure.js';
-import { amountText, durationText, type Progress, type Step } from './progress.js';
+import { doneText, type Progress, type Step } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export const IMPORT_FORMATS = ['csv', 'ndjson', 'json'] as const;
@@ -80,9 +80,7 @@ export async function importCodes(
       idempotencyKey: key,
       requestId,
     });
-    const received = Number(report['received']);
-    const seconds = (performance.now() - beganMs) / 1000;
-    progress.finish(`${amountText(received, 'codes')} in ${durationText(seconds)}`);
+    progress.finish(doneText(Number(report['received']), beganMs));
     terminal.result(reportText(report), report);
   } catch (error) {
     progress.stop();
