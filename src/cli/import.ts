@@ -244,6 +244,10 @@ function reportText({ received, added, duplicates, invalid, errors, column }: Js
   ].join('\n');
 }
 
+/** Of the API, in the server's words. */
+const PARAMETERS = /\?(?:column|header|skip)=/;
+const OPTIONS = 'Here these are options: --column, --header and --skip.';
+
 /** What a failure means for the codes. */
 function explained(error: unknown, key: string, isSent: boolean, signal: AbortSignal): unknown {
   if (!(error instanceof CommandFailed)) return error;
@@ -255,6 +259,8 @@ function explained(error: unknown, key: string, isSent: boolean, signal: AbortSi
         ])
       : new CommandFailed(error.exitCode, 'Cancelled; nothing was added.');
   }
+  if (PARAMETERS.test(error.message))
+    return new CommandFailed(error.exitCode, error.message, [...error.hints, OPTIONS]);
   if (error.exitCode !== EXIT.unreachable) return error;
   return new CommandFailed(error.exitCode, error.message, [
     ...error.hints,
