@@ -1,4 +1,5 @@
 /** What `clipbook user` does, in the database that the environment names. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { hashPassword } from '../actor/accounts.js';
@@ -24,6 +25,7 @@ export async function runAccountCommand(command: AccountCommand, signal: AbortSi
   const config = readConfig();
   const isProduction = config.environment === 'production';
   refuseSeeded(command, isProduction);
+  refuseMissingDatabase(command, config);
   // Asked for before anything is opened: an embedded PostgreSQL that waits for somebody to type would keep a server out.
   const needsPassword = command.kind === 'create' || command.kind === 'passwd';
   const passwordHash = needsPassword ? await hashPassword(await newPassword(config.password, signal)) : '';
@@ -47,6 +49,26 @@ function refuseSeeded(command: AccountCommand, isProduction: boolean): void {
       EXIT.refused,
       `${command.email} is a seeded login, which never signs in in production; choose another address.`,
     );
+}
+
+/** Only `create` makes a database: another command that finds none was started with a wrong DATA_DIR. */
+function refuseMissingDatabase(command: AccountCommand, { databaseUrl, dataDir }: AccountConfig): void {
+  if (command.kind === 'create' || databaseUrl !== null) return;
+  const home = join(dataDir, 'postgres');
+  if (!isMissing(home)) return;
+  throw new CommandFailed(
+    EXIT.usage,
+    `There is no database in ${home}; nothing was changed. Set DATA_DIR or DATABASE_URL as for the server.`,
+  );
+}
+
+function isMissing(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    // It may be there for the user that it belongs to.
+    return false;
+  }
 }
 
 interface Choice {

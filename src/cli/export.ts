@@ -11,7 +11,7 @@ import { Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from './client.js';
 import { CommandFailed, codeOf, EXIT, messageOf } from './failure.js';
-import { amountText, durationText, type Progress } from './progress.js';
+import { doneText, type Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export interface ExportOptions {
@@ -49,7 +49,7 @@ export async function exportCodes(
       throw new CommandFailed(EXIT.usage, `option '--out <file>': '${out}' cannot be written: ${messageOf(error)}.`);
     });
     const codes = await writeTo(target, response, { progress, total }, signal);
-    progress.finish(`${amountText(codes, 'codes')} in ${durationText((performance.now() - beganMs) / 1000)}`);
+    progress.finish(doneText(codes, beganMs));
     terminal.result(`${codes} written to ${out}`, { codes, file: out });
   } finally {
     progress.stop();

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Json } from './client.js';
 import { CommandFailed, EXIT } from './failure.js';
-import { amountText, durationText, type Progress } from './progress.js';
+import { doneText, type Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export interface GenerateOptions {
@@ -32,7 +32,7 @@ export async function generateCodes(
     const { jobId } = asked;
     const result = jobId === undefined ? asked : await watchJob(client, String(jobId), progress, terminal, signal);
     const generated = Number(result['generatedCodes']);
-    progress.finish(`${amountText(generated, 'codes')} in ${durationText((performance.now() - beganMs) / 1000)}`);
+    progress.finish(doneText(generated, beganMs));
     terminal.result(`${generated} generated`, result);
   } finally {
     progress.stop();

@@ -15,7 +15,7 @@ import { type Readable, Transform } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Body, Client, Json } from './client.js';
 import { CommandFailed, EXIT, messageOf } from './failure.js';
-import { amountText, durationText, type Progress, type Step } from './progress.js';
+import { doneText, type Progress, type Step } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export const IMPORT_FORMATS = ['csv', 'ndjson', 'json'] as const;
@@ -80,9 +80,7 @@ export async function importCodes(
       idempotencyKey: key,
       requestId,
     });
-    const received = Number(report['received']);
-    const seconds = (performance.now() - beganMs) / 1000;
-    progress.finish(`${amountText(received, 'codes')} in ${durationText(seconds)}`);
+    progress.finish(doneText(Number(report['received']), beganMs));
     terminal.result(reportText(report), report);
   } catch (error) {
     progress.stop();
@@ -246,6 +244,10 @@ function reportText({ received, added, duplicates, invalid, errors, column }: Js
   ].join('\n');
 }
 
+/** Of the API, in the server's words. */
+const PARAMETERS = /\?(?:column|header|skip)=/;
+const OPTIONS = 'Here these are options: --column, --header and --skip.';
+
 /** What a failure means for the codes. */
 function explained(error: unknown, key: string, isSent: boolean, signal: AbortSignal): unknown {
   if (!(error instanceof CommandFailed)) return error;
@@ -257,6 +259,8 @@ function explained(error: unknown, key: string, isSent: boolean, signal: AbortSi
         ])
       : new CommandFailed(error.exitCode, 'Cancelled; nothing was added.');
   }
+  if (PARAMETERS.test(error.message))
+    return new CommandFailed(error.exitCode, error.message, [...error.hints, OPTIONS]);
   if (error.exitCode !== EXIT.unreachable) return error;
   return new CommandFailed(error.exitCode, error.message, [
     ...error.hints,

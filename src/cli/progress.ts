@@ -148,7 +148,7 @@ function barLine(what: string, percent: number | null, text: string, columns: nu
 }
 
 /** `12.3 MB`, `5,000,000 codes`, `1 code`. */
-export function amountText(amount: number, unit: Step['unit']): string {
+function amountText(amount: number, unit: Step['unit']): string {
   if (unit === 'bytes') return `${numberText(amount, unit)} ${byteUnit(amount).name}`;
   return `${numberText(amount, unit)} ${Math.round(amount) === 1 ? 'code' : 'codes'}`;
 }
@@ -167,8 +167,12 @@ function byteUnit(scale: number): { readonly name: string; readonly bytes: numbe
   return { name: 'bytes', bytes: 1 };
 }
 
+/** What `finish` shows. The start is by the monotonic clock. */
+export const doneText = (codes: number, beganMs: number): string =>
+  `${amountText(codes, 'codes')} in ${durationText((performance.now() - beganMs) / 1000)}`;
+
 /** `3 s`, `2 min 05 s`, `1 h 12 min`. */
-export function durationText(seconds: number): string {
+function durationText(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];

@@ -274,7 +274,7 @@ export class Exchange extends Answering implements Expiring {
     if (route === null || this.res === null || this.judging || (!this.bodyDone && !route.streamed)) return;
     if (!this.isAllowed(route) || !this.areParamsValid(route)) return;
     if (this.idempotencyKey === null) {
-      this.problem('bad-idempotency-key', 'The Idempotency-Key is not 1 to 255 visible ASCII characters.');
+      this.problem('bad-idempotency-key', BAD_KEY_DETAIL);
       return;
     }
     let query: unknown;
@@ -535,5 +535,7 @@ export class Exchange extends Answering implements Expiring {
 }
 
 function nothing(): void {}
+
+const BAD_KEY_DETAIL = 'An Idempotency-Key is 1 to 255 visible ASCII characters, and a request has only one.';
 
 const bodySizeDetail = ({ bodyBytesMax }: ExchangeRoute): string => `The body may have ${bodyBytesMax} bytes at most.`;

@@ -91,7 +91,7 @@ function replacementText(replacedBy: string | undefined): string | undefined {
 function accessText({ roles, ownUser }: Route): string {
   if (roles === null) return 'Needs no token.';
   const own = ownUser !== null && roles.includes('user') ? ' A user acts for its own userId only.' : '';
-  return `For the roles ${roles.join(', ')}.${own}`;
+  return `For the role${roles.length === 1 ? '' : 's'} ${roles.join(', ')}.${own}`;
 }
 
 function parametersOf(route: Route): Json[] {

@@ -41,7 +41,7 @@ export const PROBLEMS = {
     status: 400,
     title: 'Bad idempotency key',
     about:
-      'An `Idempotency-Key` is 1 to 255 visible ASCII characters. If both `Idempotency-Key` and `X-Idempotency-Key` are sent, they must be equal.',
+      'An `Idempotency-Key` is 1 to 255 visible ASCII characters. A request has only one: where the header comes several times, or `X-Idempotency-Key` comes as well, all must be equal.',
     remedy: 'Send one key for each change. A UUID does well.',
   },
   'book-not-active': {

@@ -102,14 +102,14 @@ function readHeader(name: string, value: string): void {
       if (name === 'content-length') readContentLength(value);
       break;
     case 15:
-      if (name === 'idempotency-key') head.idempotencyKey = value === '' ? ' ' : value;
+      if (name === 'idempotency-key') head.idempotencyKey = theOnly(head.idempotencyKey, value);
       else if (name === 'x-forwarded-for') head.forwardedFor = joined(head.forwardedFor, value);
       break;
     case 16:
       if (name === 'content-encoding' && value.toLowerCase() !== 'identity') head.contentEncoding = value;
       break;
     case 17:
-      if (name === 'x-idempotency-key') head.otherIdempotencyKey = value === '' ? ' ' : value;
+      if (name === 'x-idempotency-key') head.otherIdempotencyKey = theOnly(head.otherIdempotencyKey, value);
       else if (name === 'transfer-encoding') {
         if (head.hasTransferEncoding || value.toLowerCase() !== 'chunked') {
           head.refusal = 'The only Transfer-Encoding that is taken is chunked, once.';
@@ -127,6 +127,10 @@ const CLOSE_OPTION = /(?:^|,)\s*close\s*(?:,|$)/i;
  * A list may come in several headers (RFC 9110, section 5.3). An empty one is not the same as none.
  */
 const joined = (before: string, value: string): string => (before === '' ? value || ' ' : `${before}, ${value}`);
+
+/** A key that is not allowed where it was given empty, or twice with two values. */
+const theOnly = (before: string, value: string): string =>
+  value === '' || (before !== '' && before !== value) ? ' ' : value;
 
 function readContentLength(value: string): void {
   const length = wholeNumber(value);

@@ -33,7 +33,7 @@ const COUNT_MAX = 1_000_000_000;
 export const code = z
   .string()
   .trim()
-  .regex(/^[A-Za-z0-9\-_.]{3,64}$/, 'A code is 3 to 64 characters of A-Z 0-9 - _ .')
+  .regex(/^[A-Za-z0-9\-_.]{3,64}$/, 'A code is 3 to 64 letters (A to Z), digits, hyphens, underscores or dots')
   .toUpperCase()
   .meta({
     description: '3 to 64 characters of A-Z 0-9 - _ . in any case; blanks around it are taken away',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -220,6 +220,18 @@ test('a file in the way of DATA_DIR, or of the path to it, is named', async (t) 
     assert.ok(line.startsWith(`clipbook can not start: DATA_DIR is "${dataDir}": ${file}`), line);
     assert.match(line, /can not be made, because a file is in the way \((EEXIST|ENOTDIR)\)$/);
   }
+});
+
+test('a DATA_DIR where no directory can be made is named at once', async (t) => {
+  if (!existsSync('/proc/self')) {
+    t.diagnostic('there is no /proc');
+    return;
+  }
+  const line = await refusal(t, { env: { DATA_DIR: '/proc/clipbook/data' } });
+  assert.equal(
+    line,
+    'clipbook can not start: DATA_DIR is "/proc/clipbook/data": /proc/clipbook can not be made there (ENOENT)',
+  );
 });
 
 test('a DATA_DIR that can not be written or entered is named with its owner', async (t) => {
