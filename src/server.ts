@@ -26,6 +26,7 @@ import { type Config, jwtSecretOf } from './config.js';
 import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 import type { ExitCause } from './platform/exit-codes.js';
+import { packageVersion } from './platform/version.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
@@ -54,7 +55,6 @@ const CONTROL_CONNECTIONS_MAX = 12;
 const CODE_THREADS_MAX = 4;
 const CODE_TASKS_PER_THREAD = 16;
 const CODE_THREAD_IDLE_MS = 10_000;
-const VERSION = '0.1.0';
 
 export interface Clipbook {
   readonly port: number;
@@ -322,7 +322,7 @@ function httpData(
     refusesSeeded: config.environment === 'production',
   };
   const routing = { shardCount: shards, threadCount: shardThreads, mailboxMax };
-  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: VERSION };
+  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: packageVersion() };
 }
 
 function verifyData(
