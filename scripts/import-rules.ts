@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/http',
   ],
   scripts: ['src', 'src/cli', 'src/platform'],
-  load: ['src/platform'],
+  load: ['scripts', 'src/platform'],
   web: [],
 };
 

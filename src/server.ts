@@ -38,6 +38,7 @@ import { durableMarks, locationOf, openJournal, prepareJournal } from './journal
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness, lagEvents } from './metrics.js';
 import { type ExitCause, ProcessEnd } from './platform/exit-codes.js';
+import { packageVersion } from './platform/version.js';
 import { freePort, takePort } from './port-check.js';
 import { openEndedTokens } from './postgres/account-store.js';
 import { createControlStore } from './postgres/control-store.js';
@@ -64,7 +65,6 @@ const CONTROL_CONNECTIONS_MAX = 12;
 const CODE_THREADS_MAX = 4;
 const CODE_TASKS_PER_THREAD = 16;
 const CODE_THREAD_IDLE_MS = 10_000;
-const VERSION = '0.1.0';
 
 export interface Clipbook {
   readonly port: number;
@@ -370,7 +370,7 @@ function httpData(
     refusesSeeded: config.environment === 'production',
   };
   const routing = { shardCount: shards, threadCount: shardThreads, mailboxMax };
-  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: VERSION };
+  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: packageVersion() };
 }
 
 function verifyData(

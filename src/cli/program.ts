@@ -4,8 +4,8 @@
  * A command that speaks to a server is declared with `speaking`, which gives it the options of the connection. A command
  * that works without one is declared on `program` directly. Both throw `CommandFailed`.
  */
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { packageVersion } from '../platform/version.js';
 import { type Client, createClient } from './client.js';
 import { signInOf } from './credentials.js';
 import { exportCodes } from './export.js';
@@ -30,7 +30,7 @@ interface Session {
 export function createProgram(signal: AbortSignal): Command {
   const program = new Command('clipbook')
     .description('A self-hosted coupon engine: the server, and commands that work on a running one.')
-    .version(version(), '--version', 'print the version')
+    .version(packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .configureOutput({ outputError: (text, write) => write(text) })
     .addHelpText('after', `\nVariables:\n${table(VARIABLES)}\n\nExit codes:\n${table(EXIT_CODES)}`)
@@ -233,11 +233,4 @@ export const EXIT_CODES: readonly (readonly [string, string])[] = Object.entries
 function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`).join('\n');
-}
-
-/** Of the package, which lies above `src` and above `dist/src`. */
-function version(): string {
-  const place = import.meta.url.endsWith('.ts') ? '../../package.json' : '../../../package.json';
-  const { version } = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string };
-  return version;
 }
