@@ -124,6 +124,23 @@ export function parseAccountConfig(env: Environment): AccountConfig {
   };
 }
 
+/** What `clipbook move-database` needs. */
+export interface MoveConfig {
+  readonly dataDir: string;
+  readonly target: string;
+}
+
+/** Throws as `parseConfig` does. */
+export function parseMoveConfig(env: Environment): MoveConfig {
+  const read = createReader(env);
+  const { dataDir, databaseUrl } = readStore(read);
+  if (databaseUrl !== null)
+    throw new ConfigError('DATABASE_URL is set; a database of your own is moved with pg_dump and pg_restore');
+  const target = read('TARGET_DATABASE_URL', VARIABLES.TARGET_DATABASE_URL);
+  if (target === null) throw refusal('TARGET_DATABASE_URL', '', VARIABLES.TARGET_DATABASE_URL.allowed);
+  return { dataDir, target };
+}
+
 function readStore(read: Read): Pick<Config, 'dataDir' | 'databaseUrl'> {
   const dataDir = resolve(read('DATA_DIR', VARIABLES.DATA_DIR) ?? './data');
   return { dataDir, databaseUrl: read('DATABASE_URL', VARIABLES.DATABASE_URL) };
@@ -280,6 +297,12 @@ const VARIABLES = {
     allowed: 'a password',
     about: 'the password for `clipbook user create` and `clipbook user passwd`; the server does not read it',
     byDefault: 'asked for',
+    secret: true,
+  },
+  TARGET_DATABASE_URL: {
+    ...url(['postgres:', 'postgresql:']),
+    about: 'the empty PostgreSQL that `clipbook move-database` fills; the server does not read it',
+    byDefault: 'none',
     secret: true,
   },
 } satisfies Record<string, Variable<unknown>>;

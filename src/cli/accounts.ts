@@ -5,13 +5,12 @@ import pg from 'pg';
 import { hashPassword } from '../actor/accounts.js';
 import { isSeededEmail, SEEDED_EMAILS } from '../actor/seeded-logins.js';
 import { type AccountConfig, ConfigError, parseAccountConfig } from '../config.js';
-import { freePort } from '../port-check.js';
 import { createAccountStore } from '../postgres/account-store.js';
 import { connect, endQuietly } from '../postgres/connection.js';
 import { migrate, missingMigrations } from '../postgres/migrate.js';
 import type { AccountRow, AccountStore, Role } from '../postgres/store.js';
-import { visitEmbedded } from '../postgres/visit.js';
 import { CommandFailed, EXIT } from './failure.js';
+import { unreachable, visitOwnDatabase } from './own-database.js';
 import { newPassword } from './password.js';
 
 export type AccountCommand =
@@ -154,7 +153,7 @@ const TRIES_MAX = 5;
 
 async function inDatabase(config: AccountConfig, work: (store: AccountStore) => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const visit = config.databaseUrl === null ? await visitOwn(config.dataDir) : null;
+    const visit = config.databaseUrl === null ? await visitOwnDatabase(config.dataDir) : null;
     const url = visit?.url ?? String(config.databaseUrl);
     try {
       await bringUp(url, visit?.isOurs === true);
@@ -175,15 +174,6 @@ async function inDatabase(config: AccountConfig, work: (store: AccountStore) => 
   }
 }
 
-async function visitOwn(dataDir: string): Promise<Awaited<ReturnType<typeof visitEmbedded>>> {
-  const warn = (_fields: object, message: string): void => note(message);
-  try {
-    return await visitEmbedded({ dataDir: join(dataDir, 'postgres'), freePort, log: { info: () => undefined, warn } });
-  } catch (error) {
-    throw unreachable(`The database under DATA_DIR (${dataDir})`, error);
-  }
-}
-
 /** A database that a server may be using is only made, never changed: that server may be of another version. */
 async function bringUp(url: string, isOurs: boolean): Promise<void> {
   const { missing, isEmpty } = await missingMigrations(url);
@@ -194,11 +184,6 @@ async function bringUp(url: string, isOurs: boolean): Promise<void> {
       'This database is of an older version of Clipbook; start the server of this version once, which updates it.',
     );
   await migrate(url);
-}
-
-function unreachable(what: string, error: unknown): CommandFailed {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return new CommandFailed(EXIT.unreachable, `${what} can not be used: ${message || (code ?? String(error))}`);
 }
 
 const tell = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -21,6 +21,12 @@ const QUANTITY_MAX = 10_000_000;
 const STATUSES = ['available', 'assigned', 'locked', 'redeemed'];
 const URL_DEFAULT = 'http://127.0.0.1:3000';
 
+const MOVE_HELP = `
+It reads the embedded database under DATA_DIR and fills the empty database that TARGET_DATABASE_URL (or
+TARGET_DATABASE_URL_FILE) names, in one transaction. The embedded one stays as it is. The journal under DATA_DIR goes on
+with the new database: docs/production.md.
+`;
+
 interface Session {
   readonly client: Client;
   readonly terminal: Terminal;
@@ -42,6 +48,16 @@ export function createProgram(signal: AbortSignal): Command {
     .action(() => serve(signal));
 
   addUserCommands(program, signal);
+
+  program
+    .command('move-database')
+    .description('Copy the embedded database into your own PostgreSQL. The server must be stopped.')
+    .addHelpText('after', MOVE_HELP)
+    .action(async () => {
+      // What talks to PostgreSQL takes a moment to load, and few commands need it.
+      const { moveDatabase } = await import('./move-database.js');
+      await moveDatabase(signal);
+    });
 
   speaking(program, 'import', 'Add codes to a book, from a file or the standard input.', { hasJson: true })
     .argument('<file>', 'a .csv, .txt, .ndjson, .jsonl or .json file, or - for the standard input')
