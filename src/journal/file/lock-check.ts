@@ -45,7 +45,11 @@ export function lockLost({ path }: LockFile): JournalFenced {
  * Both clocks count, because each of them misses a kind of pause: the monotonic clock stands still while the machine
  * is suspended, and the wall clock may be set back.
  */
-export function createLockCheck(ops: FileOps, lock: LockFile, clock = { wallMs: Date.now, monotonicMs }): LockCheck {
+export function createLockCheck(
+  ops: FileOps,
+  lock: LockFile,
+  clock: Pick<FileOps, 'wallMs' | 'monotonicMs'> = ops,
+): LockCheck {
   let wallMs = Number.NEGATIVE_INFINITY;
   let steadyMs = Number.NEGATIVE_INFINITY;
   return {
@@ -59,8 +63,4 @@ export function createLockCheck(ops: FileOps, lock: LockFile, clock = { wallMs: 
     },
     isFresh: () => Math.abs(clock.wallMs() - wallMs) < SURE_MS && Math.abs(clock.monotonicMs() - steadyMs) < SURE_MS,
   };
-}
-
-function monotonicMs(): number {
-  return performance.now();
 }

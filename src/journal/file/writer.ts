@@ -127,7 +127,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   /** Commits so far, when the last mark was made. */
   let markedCommits = 0;
   let markedMs = Number.NEGATIVE_INFINITY;
-  let markTimer: NodeJS.Timeout | null = null;
+  let cancelMark: (() => void) | null = null;
   let isMarking = false;
   /** The commit that came while a mark was in flight. */
   let held: HeldCommit | null = null;
@@ -192,7 +192,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
         links[shard] = chain;
         segment.lastSeqs[shard] = lastSeq;
       }
-      const startMs = performance.now();
+      const startMs = ops.monotonicMs();
       writeFully(ops, segment.fd, scratch.subarray(0, recordBytes), segment.offset);
       segment.offset += recordBytes;
       if (syncMs > SYNC_IN_THREAD_MS_MAX) {
@@ -242,7 +242,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   function land(error: Error | null, whenDone: (error: Error | null) => void): void {
     if (error !== null) failed ??= error;
     isInFlight = false;
-    if (markTimer === null) markLater(MARK_AFTER_MS);
+    if (cancelMark === null) markLater(MARK_AFTER_MS);
     if (scratch.length > SCRATCH_BYTES) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
     becomeIdle();
     whenDone(error);
@@ -255,7 +255,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   }
 
   function noteDurable(entries: readonly Entry[], startMs: number): void {
-    syncMs += (performance.now() - startMs - syncMs) / 8;
+    syncMs += (ops.monotonicMs() - startMs - syncMs) / 8;
     for (const { shard, lastSeq } of entries) marks.durable.raise(shard, lastSeq);
   }
 
@@ -264,26 +264,25 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   function markLater(delayMs: number): void {
     if (isClosed) return;
     const seen = commits;
-    markTimer = setTimeout(() => {
-      markTimer = null;
+    cancelMark = ops.after(delayMs, () => {
+      cancelMark = null;
       if (commits !== seen || isInFlight) markLater(MARK_AFTER_MS);
       else void mark();
-    }, delayMs);
-    markTimer.unref();
+    });
   }
 
   /** Resolves when the mark is durable, or is not to be had. It takes no room from a commit that was promised some. */
   async function mark(): Promise<void> {
     if (failed !== null || isMarking || commits === markedCommits) return;
     if (segment.bytes - segment.offset - EMPTY_COMMIT_BYTES < (preparer.isReady() ? 0 : roomBytes)) return;
-    const dueMs = markedMs + MARK_EVERY_MS - performance.now();
+    const dueMs = markedMs + MARK_EVERY_MS - ops.monotonicMs();
     if (dueMs > 0 && ending === null) {
       markLater(dueMs);
       return;
     }
     isMarking = true;
     markedCommits = commits;
-    markedMs = performance.now();
+    markedMs = ops.monotonicMs();
     try {
       lockCheck?.check();
       putCommit([], EMPTY_COMMIT_BYTES);
@@ -380,7 +379,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
 
   async function end(reason: Error): Promise<void> {
     ending ??= reason;
-    if (markTimer !== null) clearTimeout(markTimer);
+    cancelMark?.();
     const isIdle = (): boolean => !isInFlight && !isMarking;
     while (!isIdle()) await new Promise<void>((resolve) => whenIdle.push(resolve));
     await mark();
