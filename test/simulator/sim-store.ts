@@ -1,27 +1,36 @@
-/** The snapshot side: a fold per shard that lags behind the journal and now and then can't be reached. */
+/**
+ * The snapshot side: a fold per shard that lags behind the journal and now and then can't be reached. One process at a
+ * time may write to it, as PostgreSQL's lease and the check in each checkpoint's transaction have it.
+ */
 import type { ShardId } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';
-import { decodeChanges } from '../../src/journal/codec.js';
+import type { JournalReader } from '../../src/journal/journal.js';
 import type { SnapshotLoader, SnapshotSink } from '../../src/postgres/store.js';
 import { away } from './away.js';
 import { type CodesOfBatch, type Fold, foldChange, newFold } from './fold.js';
+import type { Host } from './host.js';
 import type { SeededRandom } from './seeded-random.js';
-import type { Medium } from './sim-journal.js';
+import type { Truth } from './truth.js';
 
 export interface SimStore {
-  readonly loader: SnapshotLoader;
+  loaderFor(host: Host): SnapshotLoader;
   checkpoint(shard: ShardId): number;
-  /** Projects some of what is settled. */
-  project(shard: ShardId, settledSeq: number): void;
+  /** This process writes from now on, and no earlier one. */
+  take(host: Host): void;
+  /** Projects some of what the process's journal shows. False: another process writes by now. */
+  project(host: Host, reader: JournalReader, shard: ShardId): Promise<boolean>;
 }
+
+const READ_BYTES = 1 << 20;
 
 export function createSimStore(
   random: SeededRandom,
-  medium: Medium,
+  truth: Truth,
   codesOf: CodesOfBatch,
   options: { readonly keyTtlMs: number; readonly faults: () => number },
 ): SimStore {
   const folds = new Map<ShardId, Fold>();
+  let writer: Host | null = null;
   const foldOf = (shard: ShardId): Fold => {
     let fold = folds.get(shard);
     if (fold === undefined) {
@@ -36,20 +45,29 @@ export function createSimStore(
 
   return {
     checkpoint: (shard) => foldOf(shard).seq,
-    project(shard, settledSeq) {
-      const fold = foldOf(shard);
-      for (const entry of medium.entriesOf(shard)) {
-        if (entry.lastSeq <= fold.seq) continue;
-        if (entry.lastSeq > settledSeq || random.chance(0.2)) return;
-        for (const change of decodeChanges(entry.payload)) foldChange(fold, change, codesOf, options.keyTtlMs);
-      }
+    take(host) {
+      writer = host;
     },
-    loader: {
+    async project(host, reader, shard) {
+      const fold = foldOf(shard);
+      host.noteAsync();
+      const read = await reader.read(shard, fold.seq, READ_BYTES);
+      if (writer !== host) return false;
+      // What was read is what the truth has (truth.ts), and there it is decoded already.
+      for (const { changes } of truth.entriesAfter(shard, fold.seq).slice(0, read.length)) {
+        if (random.chance(0.2)) break;
+        for (const change of changes) foldChange(fold, change, codesOf, options.keyTtlMs);
+      }
+      return true;
+    },
+    loaderFor: (host) => ({
       async load(shards, rememberedAfterMs, sink) {
+        host.noteAsync();
         mayFail();
         for (const shard of shards) loadShard(shard, foldOf(shard), rememberedAfterMs, sink);
       },
       async loadBatch({ batchId }, code) {
+        host.noteAsync();
         mayFail();
         for (const [ordinal, text] of codesOf(batchId).entries()) {
           const bytes = Buffer.from(text);
@@ -57,7 +75,7 @@ export function createSimStore(
         }
       },
       async close() {},
-    },
+    }),
   };
 }
 
