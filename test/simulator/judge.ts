@@ -15,7 +15,7 @@ import type { Done, QueryReply } from '../../src/actor/engine.js';
 import type { ActorReply } from '../../src/actor/requests.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asSeq, type Seq, type ShardId } from '../../src/domain/ids.js';
-import type { Refusal } from '../../src/domain/outcome.js';
+import type { Outcome, Refusal } from '../../src/domain/outcome.js';
 import { type CodesOfBatch, codesOfBook, type Fold, foldChange, isLocked, newFold } from './fold.js';
 import type { Truth } from './truth.js';
 
@@ -88,6 +88,8 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
   const lastTold = new Map<ShardId, Seq>();
   const neverHappened = new Set<string>();
   const repeatable: AskedCommand[] = [];
+  /** What was answered to a key, in the order of the journal: after its time, a key may be used anew. */
+  const firstAnswers = new Map<string, Outcome[]>();
   const tally: Tally = { done: 0, refused: 0, unavailable: 0, reads: 0, judged: 0 };
   const refusals = new Map<number, { asked: AskedCommand; reply: Refusal; heldSeq: Seq }>();
   let unchecked: { readonly asked: AskedCommand; readonly reply: Done }[] = [];
@@ -167,11 +169,10 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
 
   function checkDone(fold: Fold, { origin }: AskedCommand, reply: Done): void {
     if (reply.replayed) {
-      const answers = [...fold.keys.values()].filter(
-        ({ key, caller }) => key === origin.idempotency?.key && caller === origin.caller,
-      );
+      const first =
+        origin.idempotency === null ? [] : (firstAnswers.get(nameOf(origin.caller, origin.idempotency)) ?? []);
       assert.ok(
-        answers.some(({ outcome }) => same(outcome, reply.outcome)),
+        first.some((outcome) => same(outcome, reply.outcome)),
         'a replay is the first answer (I6)',
       );
     } else if (fold.requests.has(origin.requestId)) {
@@ -188,9 +189,16 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
       for (const change of changes) {
         if (change.firstSeq <= fold.seq || change.firstSeq > through) continue;
         foldChange(fold, change, codesOf, keyTtlMs);
+        if (change.remembered !== null) noteAnswer(nameOf(change.caller, change.remembered), change.remembered.outcome);
         assert.ok(!neverHappened.has(change.requestId), `${change.requestId} was answered as not done (I7)`);
       }
     }
+  }
+
+  function noteAnswer(name: string, outcome: Outcome): void {
+    const answers = firstAnswers.get(name);
+    if (answers === undefined) firstAnswers.set(name, [outcome]);
+    else answers.push(outcome);
   }
 
   function foldOf(shard: ShardId): Fold {
@@ -281,6 +289,10 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     default:
       return true;
   }
+}
+
+function nameOf(caller: string, { key }: { readonly key: string }): string {
+  return `${caller} ${key}`;
 }
 
 function same(a: unknown, b: unknown): boolean {

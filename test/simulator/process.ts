@@ -4,9 +4,11 @@ import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { createClock } from '../../src/clock.js';
 import { asSeq, type ShardId } from '../../src/domain/ids.js';
 import type { StateOptions } from '../../src/domain/state.js';
-import type { JournalReader } from '../../src/journal/journal.js';
+import { JournalFenced, type JournalReader } from '../../src/journal/journal.js';
+import { judgeStores } from '../../src/judge-stores.js';
+import { type ExitCause, ProcessEnd } from '../../src/platform/exit-codes.js';
 import { createHost } from './host.js';
-import type { Medium } from './medium.js';
+import type { Lock, Medium } from './medium.js';
 import type { Schedule } from './schedule.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { SimStore } from './sim-store.js';
@@ -45,18 +47,37 @@ export interface SimProcessOptions {
   readonly onReplies: (replies: readonly ActorReply[]) => void;
   /** It serves, for the first time or again. `isClear`: nothing was left of the memory before. */
   readonly onServing: (isClear: boolean) => void;
-  /** It has ended by itself; the error says why. */
-  readonly onEnd: (error: unknown) => void;
+  /** It has ended by itself. */
+  readonly onEnd: (error: ProcessEnd) => void;
 }
 
-/** Null: another process holds the journal, so that this one ended at once. */
-export function startProcess(options: SimProcessOptions): SimProcess | null {
+/** Of the lock and of the lease in PostgreSQL. */
+const HEARTBEAT_MS = 2_000;
+
+export type Start =
+  | { readonly kind: 'started'; readonly process: SimProcess }
+  /** Nothing was taken over. */
+  | { readonly kind: 'refused'; readonly cause: ExitCause };
+
+/** Starts as the server does (src/installation.ts). */
+export function startProcess(options: SimProcessOptions): Start {
   const { shards, random, medium, truth, store } = options;
   const host = createHost(options.schedule, options.noteAsync);
-  const opened = medium.open(host);
-  if (opened === null) return null;
-  store.take(host);
-  const journal = truth.watch(opened);
+  const lock = medium.lock(host);
+  if (lock === null) return { kind: 'refused', cause: 'inUse' };
+  const database = store.facts();
+  const verdict = judgeStores({ journal: medium.facts(), database, endedHolder: lock.ended });
+  if (verdict.kind === 'refuse') {
+    host.kill();
+    medium.left(host, true);
+    return { kind: 'refused', cause: verdict.cause };
+  }
+  const id = verdict.kind === 'takeOver' ? verdict.id : 'this installation';
+  store.claim(host, id, lock.id);
+  medium.stamp(id);
+  store.noteJournal(medium.name);
+  const journal = truth.watch(medium.open(host, lock), host);
+  beat(lock);
   const clock = createClock(host.wallMs, host.monotonicMs);
   let isServing = false;
   let isStopping = false;
@@ -81,34 +102,42 @@ export function startProcess(options: SimProcessOptions): SimProcess | null {
     defer: (work) => host.after(0, work),
     after: host.after,
     log: { info() {}, error() {} },
+    onEnd: end,
     onStatus: (status) => {
       if (!host.isAlive()) return;
       isServing = status === 'serving';
-      if (status === 'stopped' && !isStopping) end(new Error('the actor gave its shards up'));
       if (!isServing) return;
       options.onServing(isClear);
       isClear = false;
     },
   });
   host.noteAsync();
-  actor.start().catch(end);
+  actor.start().catch((error: unknown) => end(endOf(error)));
 
   /** As the server does when it is fenced or finds damage. What it was about to answer first still leaves. */
-  function end(error: unknown): void {
+  function end(error: ProcessEnd): void {
     if (!host.isAlive() || isStopping) return;
     isStopping = true;
     isServing = false;
     host.after(0, () => {
       if (!host.isAlive()) return;
-      leave();
+      leave(false);
       options.onEnd(error);
     });
   }
 
-  function leave(): void {
+  function leave(isClean: boolean): void {
     isServing = false;
     host.kill();
-    medium.left(host);
+    medium.left(host, isClean);
+    if (isClean) store.giveBack(host);
+  }
+
+  function beat(held: Lock): void {
+    host.after(HEARTBEAT_MS, () => {
+      if (held.beat() && store.renew(host)) beat(held);
+      else actor.yield('another process has the lock or the lease');
+    });
   }
 
   async function projectAll(): Promise<void> {
@@ -116,13 +145,13 @@ export function startProcess(options: SimProcessOptions): SimProcess | null {
     for (const shard of shards) {
       if (!host.isAlive()) return;
       if (!(await store.project(host, reader, shard))) {
-        end(new Error('another process writes to the store'));
+        actor.yield('another process writes to the store');
         return;
       }
     }
   }
 
-  return {
+  const process: SimProcess = {
     actor,
     nowMs: () => clock.now(),
     isAlive: host.isAlive,
@@ -136,12 +165,12 @@ export function startProcess(options: SimProcessOptions): SimProcess | null {
     pause: host.pause,
     resume: host.resume,
     stepClock: host.stepClock,
-    kill: leave,
+    kill: () => leave(false),
     async stop() {
       isStopping = true;
       host.noteAsync();
       await actor.stop();
-      leave();
+      leave(true);
     },
     project() {
       if (!isServing || isProjecting || host.isPaused()) return;
@@ -158,4 +187,12 @@ export function startProcess(options: SimProcessOptions): SimProcess | null {
       actor.keys.forgetEnded();
     },
   };
+  return { kind: 'started', process };
+}
+
+function endOf(error: unknown): ProcessEnd {
+  if (error instanceof ProcessEnd) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof JournalFenced) return new ProcessEnd('fenced', message, { cause: error });
+  return new ProcessEnd('damaged', message, { cause: error });
 }

@@ -17,7 +17,8 @@ export interface SimDisk {
   opsFor(host: Host): FileOps;
   /** Makes a file in place of the one under the path, as `link` does after the old one was taken aside. */
   replace(path: string): FileId;
-  fileId(path: string): FileId | null;
+  /** The names in a directory. */
+  list(path: string): string[];
   /** The processes that use the disk are dead by then. */
   powerCut(): void;
   fillFor(ms: number): void;
@@ -251,10 +252,12 @@ export function createSimDisk(random: SeededRandom, nowMs: () => number, faultRa
         setName(directory, name, undefined);
         directory.pending.push(() => directories.set(path, removed));
       },
-      list: (path) => [...directoryAt(path).names.keys()],
+      list,
       size: (fd) => inodeOf(fd).size,
       freeBytesLater: () => later(() => (isFull() ? 0 : ROOM_BYTES)),
       sizeLater: (path) => later(() => inodeAt(path).size),
+      fileId,
+      wallMs: host.wallMs,
       monotonicMs: host.monotonicMs,
       after: host.cancellable,
     };
@@ -281,11 +284,7 @@ export function createSimDisk(random: SeededRandom, nowMs: () => number, faultRa
       directory.names.set(name, inode);
       return { dev: 1n, ino: inode.ino };
     },
-    fileId(path) {
-      const { directory, name } = split(path);
-      const inode = directory.names.get(name);
-      return inode === undefined || inode === null ? null : { dev: 1n, ino: inode.ino };
-    },
+    list,
     powerCut() {
       const before = faults;
       faults = 0;
@@ -317,6 +316,16 @@ export function createSimDisk(random: SeededRandom, nowMs: () => number, faultRa
       fullUntilMs = Number.NEGATIVE_INFINITY;
     },
   };
+
+  function list(path: string): string[] {
+    return [...directoryAt(path).names.keys()];
+  }
+
+  function fileId(path: string): FileId | null {
+    const { directory, name } = split(path);
+    const inode = directory.names.get(name);
+    return inode === undefined || inode === null ? null : { dev: 1n, ino: inode.ino };
+  }
 
   function isThere(path: string): boolean {
     const { directory, name } = split(path);

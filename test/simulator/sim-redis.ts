@@ -41,6 +41,8 @@ export function createSimRedis(random: SeededRandom, schedule: Schedule, faults:
   let fullUntilMs = 0;
   /** What was sent and not carried out, in order. */
   let sent: Commit[] = [];
+  let installation: string | null = null;
+  let locks = 0;
 
   const entriesOf = (shard: ShardId): Entry[] => {
     let entries = streams.get(shard);
@@ -171,6 +173,19 @@ export function createSimRedis(random: SeededRandom, schedule: Schedule, faults:
 
   return {
     name: 'redis',
+    // Nothing is locked: whoever takes the shards fences the older process.
+    lock: () => ({ id: `process ${++locks}`, ended: null, number: 0, beat: () => true }),
+    facts: () => ({
+      kind: 'redis',
+      place: 'Redis',
+      installations: installation === null ? [] : [installation],
+      lacksId: installation === null,
+      isEmpty: [...streams.values()].every((entries) => entries.length === 0),
+      ends: new Map([...streams.keys()].map((shard) => [shard, lastOf(shard)])),
+    }),
+    stamp(id) {
+      installation = id;
+    },
     open,
     left(host) {
       const last = sent.filter((commit) => commit.host === host);

@@ -1,22 +1,30 @@
 /**
  * The snapshot side: a fold per shard that lags behind the journal and now and then can't be reached. One process at a
- * time may write to it, as PostgreSQL's lease and the check in each checkpoint's transaction have it.
+ * time may write to it, as the row of `installation` and the fence of each transaction have it (src/postgres/fence.ts).
  */
 import type { ShardId } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';
+import { hashOfEntry } from '../../src/journal/entry-hash.js';
 import type { JournalReader } from '../../src/journal/journal.js';
+import { type DatabaseFacts, LEASE_MS } from '../../src/postgres/installation.js';
 import type { SnapshotLoader, SnapshotSink } from '../../src/postgres/store.js';
-import { away } from './away.js';
 import { type CodesOfBatch, type Fold, foldChange, newFold } from './fold.js';
 import type { Host } from './host.js';
 import type { SeededRandom } from './seeded-random.js';
-import type { Truth } from './truth.js';
+import type { TrueEntry, Truth } from './truth.js';
 
 export interface SimStore {
   loaderFor(host: Host): SnapshotLoader;
   checkpoint(shard: ShardId): number;
+  /** What a start reads of the installation. */
+  facts(): DatabaseFacts;
   /** This process writes from now on, and no earlier one. */
-  take(host: Host): void;
+  claim(host: Host, installation: string, holder: string): void;
+  /** The installation's id stands in the journal too. */
+  noteJournal(place: string): void;
+  /** False: the lease is another's by now. */
+  renew(host: Host): boolean;
+  giveBack(host: Host): void;
   /** Projects some of what the process's journal shows. False: another process writes by now. */
   project(host: Host, reader: JournalReader, shard: ShardId): Promise<boolean>;
 }
@@ -27,10 +35,16 @@ export function createSimStore(
   random: SeededRandom,
   truth: Truth,
   codesOf: CodesOfBatch,
-  options: { readonly keyTtlMs: number; readonly faults: () => number },
+  options: { readonly nowMs: () => number; readonly keyTtlMs: number; readonly faults: () => number },
 ): SimStore {
+  const { nowMs, keyTtlMs, faults } = options;
   const folds = new Map<ShardId, Fold>();
-  let writer: Host | null = null;
+  /** The last entry of each shard that was projected. */
+  const lastEntries = new Map<ShardId, TrueEntry>();
+  let installation: { readonly id: string; journal: string | null } | null = null;
+  let epoch = 0;
+  let writer: { readonly host: Host; readonly holder: string; seenMs: number } | null = null;
+  let shardCount: number | null = null;
   const foldOf = (shard: ShardId): Fold => {
     let fold = folds.get(shard);
     if (fold === undefined) {
@@ -40,23 +54,55 @@ export function createSimStore(
     return fold;
   };
   const mayFail = (): void => {
-    if (random.chance(options.faults())) throw away('the store is away');
+    if (random.chance(faults())) throw new Error('the store is away');
   };
 
   return {
     checkpoint: (shard) => foldOf(shard).seq,
-    take(host) {
-      writer = host;
+    facts: () => ({
+      installation:
+        installation === null
+          ? null
+          : {
+              ...installation,
+              epoch,
+              holder: writer?.holder ?? null,
+              place: 'a process',
+              isAlive: writer !== null && nowMs() - writer.seenMs < LEASE_MS,
+              seenAt: String(writer?.seenMs),
+              isDrained: false,
+            },
+      shardCount,
+      seqs: new Map([...folds].map(([shard, { seq }]) => [shard, seq] as const).filter(([, seq]) => seq > 0)),
+      acceptedLosses: new Set(),
+    }),
+    claim(host, id, holder) {
+      installation ??= { id, journal: null };
+      shardCount = 1;
+      epoch++;
+      writer = { host, holder, seenMs: nowMs() };
+    },
+    noteJournal(place) {
+      if (installation !== null) installation.journal = place;
+    },
+    renew(host) {
+      if (writer?.host !== host) return false;
+      writer.seenMs = nowMs();
+      return true;
+    },
+    giveBack(host) {
+      if (writer?.host === host) writer = null;
     },
     async project(host, reader, shard) {
       const fold = foldOf(shard);
       host.noteAsync();
       const read = await reader.read(shard, fold.seq, READ_BYTES);
-      if (writer !== host) return false;
+      if (writer?.host !== host) return false;
       // What was read is what the truth has (truth.ts), and there it is decoded already.
-      for (const { changes } of truth.entriesAfter(shard, fold.seq).slice(0, read.length)) {
+      for (const entry of truth.entriesAfter(shard, fold.seq).slice(0, read.length)) {
         if (random.chance(0.2)) break;
-        for (const change of changes) foldChange(fold, change, codesOf, options.keyTtlMs);
+        lastEntries.set(shard, entry);
+        for (const change of entry.changes) foldChange(fold, change, codesOf, keyTtlMs);
       }
       return true;
     },
@@ -64,7 +110,16 @@ export function createSimStore(
       async load(shards, rememberedAfterMs, sink) {
         host.noteAsync();
         mayFail();
-        for (const shard of shards) loadShard(shard, foldOf(shard), rememberedAfterMs, sink);
+        for (const shard of shards) {
+          const last = lastEntries.get(shard);
+          sink.checkpoint(
+            shard,
+            foldOf(shard).seq,
+            last === undefined ? null : foldOf(shard).atMs,
+            last === undefined ? null : hashOfEntry(last),
+          );
+          loadShard(shard, foldOf(shard), rememberedAfterMs, sink);
+        }
       },
       async loadBatch({ batchId }, code) {
         host.noteAsync();
@@ -80,7 +135,6 @@ export function createSimStore(
 }
 
 function loadShard(shard: ShardId, fold: Fold, rememberedAfterMs: number, sink: SnapshotSink): void {
-  sink.checkpoint(shard, fold.seq, fold.seq === 0 ? null : fold.atMs, null);
   for (const book of fold.books.values()) sink.book(shard, book);
   for (const batch of fold.batches) sink.batch(shard, batch);
   for (const [text, code] of fold.codes) {

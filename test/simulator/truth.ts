@@ -14,6 +14,7 @@ import type { Change } from '../../src/domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../../src/domain/ids.js';
 import { decodeChanges } from '../../src/journal/codec.js';
 import type { Entry, Journal, JournalReader, JournalWriter } from '../../src/journal/journal.js';
+import type { Host } from './host.js';
 import type { Verdict } from './verdict.js';
 
 export interface TrueEntry extends Entry {
@@ -25,7 +26,7 @@ export interface Truth {
   /** The entries that hold sequences after this one, in order. */
   entriesAfter(shard: ShardId, seq: Seq): readonly TrueEntry[];
   /** The journal of one process. */
-  watch(journal: Journal): Journal;
+  watch(journal: Journal, host: Host): Journal;
 }
 
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
@@ -142,14 +143,15 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
   return {
     lastSeq,
     entriesAfter,
-    watch: (journal) => ({
+    watch: (journal, host) => ({
       ...journal,
       async openWriter(owned, startAfter, goOnAfter) {
         opening++;
         try {
           const writer = await journal.openWriter(owned, startAfter, goOnAfter);
           const mine = ++openings;
-          await verdict.ofAsync(() => adopt(journal, writer));
+          // A process that dies meanwhile goes on after nothing: the next opening finds it.
+          await verdict.ofAsync(() => adopt(journal, writer).catch((error: unknown) => failIfAlive(host, error)));
           return watchWriter(writer, mine);
         } finally {
           opening--;
@@ -158,4 +160,8 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
       openReader: async () => watchReader(await journal.openReader()),
     }),
   };
+}
+
+function failIfAlive(host: Host, error: unknown): void {
+  if (host.isAlive()) throw error;
 }

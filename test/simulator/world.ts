@@ -11,13 +11,14 @@ import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { asShardId } from '../../src/domain/ids.js';
 import { createCallers, type Line } from './callers.js';
 import { type Asked, createJudge } from './judge.js';
+import type { Medium } from './medium.js';
 import { createMirror } from './mirror.js';
-import { type SimProcess, startProcess } from './process.js';
+import { type SimProcess, type Start, startProcess } from './process.js';
 import { createSchedule } from './schedule.js';
 import { seededRandom } from './seeded-random.js';
 import { createSimFiles } from './sim-files.js';
 import { createSimRedis } from './sim-redis.js';
-import { createSimStore } from './sim-store.js';
+import { createSimStore, type SimStore } from './sim-store.js';
 import { createTruth } from './truth.js';
 import { createVerdict } from './verdict.js';
 
@@ -58,6 +59,8 @@ const FULL_MS_MAX = 120;
 const MIRROR_RATE = 1 / 400;
 /** Around what anyone may trust for how long: 1 s and 10 s. */
 const PAUSES_MS = [30, 900, 1_100, 9_000, 11_000, 40_000] as const;
+/** A start that was refused is tried again after so long, at most. */
+const RESTART_MS_MAX = 5_000;
 /** A paused process is left alone for so many steps, at most. */
 const ASIDE_STEPS_MAX = 40;
 
@@ -66,14 +69,15 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   const schedule = createSchedule(random, START_MS);
   const verdict = createVerdict();
   let faults = random.pick([0, 0.02, 0.1, 0.3]);
-  const medium = random.chance(0.5)
-    ? createSimRedis(random, schedule, faults)
-    : createSimFiles(random, schedule.now, faults);
+  const medium = createMedium();
   const shards = Array.from({ length: 1 + random.below(3) }, (_, index) => asShardId(index));
   const batches = new Map<number, string[]>();
   const codesOf = (batchId: number): readonly string[] => batches.get(batchId) ?? [];
   const truth = createTruth(shards, verdict);
-  const store = createSimStore(random, truth, codesOf, { keyTtlMs: KEY_TTL_MS, faults: () => faults });
+  const store = createStore();
+  /** The journal of another installation, and an empty database. */
+  const strangeMedium = createMedium();
+  strangeMedium.stamp('another installation');
   const mayReadStale = medium.name === 'redis';
   const judge = createJudge({ truth, shards, codesOf, keyTtlMs: KEY_TTL_MS, mayReadStale });
   const callers = createCallers({ random, shards, judge, nowMs: schedule.now, batches });
@@ -93,17 +97,36 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   let resumeAt = Number.POSITIVE_INFINITY;
   let pausedMs = 0;
 
+  function createMedium(): Medium {
+    return random.chance(0.5) ? createSimRedis(random, schedule, faults) : createSimFiles(random, schedule.now, faults);
+  }
+
+  function createStore(): SimStore {
+    return createSimStore(random, truth, codesOf, {
+      nowMs: schedule.now,
+      keyTtlMs: KEY_TTL_MS,
+      faults: () => faults,
+    });
+  }
+
   // ─── Processes ─────────────────────────────────────────────────────────────────────────────────────────────
 
   function start(): void {
     const before = processes.length;
-    const started = startProcess({
+    const started = startOn(medium, store);
+    if (started.kind === 'refused') return;
+    if (before > 0) tally.takeovers++;
+    processes.push(started.process);
+  }
+
+  function startOn(onMedium: Medium, onStore: SimStore): Start {
+    return startProcess({
       shards,
       schedule,
       random,
-      medium,
+      medium: onMedium,
       truth,
-      store,
+      store: onStore,
       state: STATE,
       noteAsync,
       onReplies: (replies) => verdict.of(() => replies.forEach(onReply)),
@@ -111,17 +134,26 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
         tally.recoveries++;
         verdict.of(() => assert.ok(isClear, 'a state is rebuilt when the one before is gone'));
       },
-      onEnd() {
+      onEnd(error) {
         tally.ends++;
+        verdict.of(() => assert.equal(error.exitCause, 'fenced', error.message));
         drop();
       },
-      onEnd: (end) => {
-        throw end;
-      },
     });
-    if (started === null) return;
-    if (before > 0) tally.takeovers++;
-    processes.push(started);
+  }
+
+  /** Somebody gives a start the wrong directory, the wrong Redis or the wrong database. */
+  function startWrongly(): void {
+    const started = random.chance(0.5) ? startOn(strangeMedium, store) : startOn(medium, createStore());
+    const cause = started.kind === 'refused' ? started.cause : 'started';
+    const mayBeInUse = processes.length > 0;
+    assert.ok(cause === 'foreign' || (mayBeInUse && cause === 'inUse'), `stores of two installations: ${cause}`);
+  }
+
+  /** As a supervisor does. Until a lease is over, the start is refused. */
+  function startAgain(): void {
+    start();
+    if (processes.length === 0) schedule.pass(random.below(RESTART_MS_MAX));
   }
 
   /** Takes note of who died: their callers hear nothing any more. */
@@ -258,6 +290,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     else if (roll === 2) return stopOne();
     else if (roll < 5) pauseOne(at);
     else if (roll === 5) medium.fillFor(random.below(FULL_MS_MAX));
+    else if (roll === 6) startWrongly();
     else processes.at(-1)?.stepClock(random.below(2 * CLOCK_STEP_MS) - CLOCK_STEP_MS);
     return null;
   }
@@ -268,7 +301,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     if (stopping !== null) await stopping;
     if (isAsync) await quiet();
     check();
-    if (processes.length === 0) start();
+    if (processes.length === 0) startAgain();
     if (random.chance(MIRROR_RATE)) for (const process of processes) mirror.check(process);
   }
 
@@ -277,7 +310,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   resumePaused();
   for (let calm = 0; calm < 5000 && (waiting.size > 0 || calm < 50); calm++) {
     await step();
-    if (processes.length === 0) start();
+    if (processes.length === 0) startAgain();
   }
   assert.equal(waiting.size, 0, 'everyone is answered once the medium is well');
   for (const process of processes) mirror.check(process);
