@@ -83,7 +83,9 @@ export function openFileJournal({
     await fenceEarlier(shards);
     const lockCheck = lock === undefined ? null : createLockCheck(ops, lock);
     lockCheck?.check();
-    const epoch = takeEpoch(ops, directory, 1 + Math.max(0, ...shards.map((shard) => marks.owner.get(shard))));
+    // No lower than the number of the lock: the next lock's number is above every epoch, and so above every lock's.
+    const owners = shards.map((shard) => marks.owner.get(shard));
+    const epoch = takeEpoch(ops, directory, Math.max(lock?.number ?? 0, 1 + Math.max(0, ...owners)));
     for (const shard of shards) marks.owner.raise(shard, epoch);
     try {
       const voidAfter = voidAfterOf(shards, startAfter);
