@@ -183,8 +183,11 @@ export function readHead(ops: FileOps, directory: string, epoch: number): FoundH
   if (first > 0 || mentionsRecord(bytes, 1)) {
     throw new JournalDamaged(path, 0, 'the start record is bad, and records follow');
   }
-  const count = writtenBytes(bytes, 0);
-  return { kind: 'unfinished', cut: count === 0 ? null : { file: path, offset: 0, bytes: count } };
+  const tail = judgeTail(bytes, 0, { epoch, segment: first, salt: 0 });
+  if (tail?.kind === 'rotten') {
+    throw new JournalDamaged(path, 0, `a start record of ${tail.bytes} bytes was changed after it was written`);
+  }
+  return { kind: 'unfinished', cut: tail === null ? null : { file: path, offset: 0, bytes: tail.bytes } };
 }
 
 /** The start record of a segment, or null when it is not whole. */
