@@ -306,7 +306,7 @@ export function createSimDisk(random: SeededRandom, nowMs: () => number, faultRa
       const place = at + random.below(bytes);
       const bit = 1 << random.below(8);
       const flip = (): void => {
-        inode.bytes[place] = (inode.bytes[place] ?? 0) ^ bit;
+        for (const bytes of [inode.bytes, inode.durable]) bytes[place] = (bytes[place] ?? 0) ^ bit;
       };
       flip();
       return flip;

@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict';
 import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { asShardId } from '../../src/domain/ids.js';
+import type { ProcessEnd } from '../../src/platform/exit-codes.js';
 import { createCallers, type Line } from './callers.js';
 import { type Asked, createJudge } from './judge.js';
 import type { Medium } from './medium.js';
@@ -40,8 +41,11 @@ export interface RunReport {
   readonly pauses: number;
   /** Processes that were started while another one lived, and took over. */
   readonly takeovers: number;
-  /** Processes that ended by themselves: replaced, or damage was found. */
+  /** Processes that ended by themselves because they were replaced. */
   readonly ends: number;
+  /** Bits that were flipped, and how many of them a start refused as damage. */
+  readonly flips: number;
+  readonly damages: number;
 }
 
 const START_MS = 1_700_000_000_000;
@@ -84,7 +88,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   const mirror = createMirror({ truth, codesOf, judge, state: STATE });
 
   const waiting = new Map<number, { readonly asked: Asked; readonly from: SimProcess }>();
-  const tally = { crashes: 0, stops: 0, recoveries: 0, pauses: 0, takeovers: 0, ends: 0 };
+  const tally = { crashes: 0, stops: 0, recoveries: 0, pauses: 0, takeovers: 0, ends: 0, flips: 0, damages: 0 };
   let nextId = 1;
   /** Something settled a promise: what follows from that has to be waited for. */
   let isAsync = false;
@@ -96,6 +100,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   /** The step at which the paused process goes on. */
   let resumeAt = Number.POSITIVE_INFINITY;
   let pausedMs = 0;
+  let undoFlip: (() => void) | null = null;
 
   function createMedium(): Medium {
     return random.chance(0.5) ? createSimRedis(random, schedule, faults) : createSimFiles(random, schedule.now, faults);
@@ -120,6 +125,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   }
 
   function startOn(onMedium: Medium, onStore: SimStore): Start {
+    const isFlipped = undoFlip !== null;
     return startProcess({
       shards,
       schedule,
@@ -132,22 +138,41 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
       onReplies: (replies) => verdict.of(() => replies.forEach(onReply)),
       onServing(isClear) {
         tally.recoveries++;
+        // What was found bad was torn, or did not count.
+        undoFlip = null;
         verdict.of(() => assert.ok(isClear, 'a state is rebuilt when the one before is gone'));
       },
-      onEnd(error) {
-        tally.ends++;
-        verdict.of(() => assert.equal(error.exitCause, 'fenced', error.message));
-        drop();
-      },
+      onEnd: (error) => onEnd(error, isFlipped),
     });
+  }
+
+  function onEnd(error: ProcessEnd, isFlipped: boolean): void {
+    drop();
+    if (isFlipped && error.exitCause === 'damaged') {
+      tally.damages++;
+      // As whoever restores the file from a copy.
+      undoFlip?.();
+      undoFlip = null;
+      return;
+    }
+    tally.ends++;
+    verdict.of(() => assert.equal(error.exitCause, 'fenced', error.message));
+  }
+
+  /** A bit of what was written last is flipped while nobody runs. */
+  function flipBit(): void {
+    if (undoFlip !== null) return;
+    for (const process of processes) process.kill();
+    drop();
+    undoFlip = medium.flipBit();
+    if (undoFlip !== null) tally.flips++;
   }
 
   /** Somebody gives a start the wrong directory, the wrong Redis or the wrong database. */
   function startWrongly(): void {
     const started = random.chance(0.5) ? startOn(strangeMedium, store) : startOn(medium, createStore());
     const cause = started.kind === 'refused' ? started.cause : 'started';
-    const mayBeInUse = processes.length > 0;
-    assert.ok(cause === 'foreign' || (mayBeInUse && cause === 'inUse'), `stores of two installations: ${cause}`);
+    assert.ok(cause === 'foreign' || cause === 'inUse', `stores of two installations: ${cause}`);
   }
 
   /** As a supervisor does. Until a lease is over, the start is refused. */
@@ -284,13 +309,14 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     if (roll >= 160) pass();
     else if (roll >= 62) takeTurn();
     else if (roll >= 14) for (const process of processes) process.project();
-    else if (roll >= 8) for (const process of processes) process.sweep();
+    else if (roll >= 9) for (const process of processes) process.sweep();
     else if (roll === 0) killOne();
     else if (roll === 1) cutPower();
     else if (roll === 2) return stopOne();
     else if (roll < 5) pauseOne(at);
     else if (roll === 5) medium.fillFor(random.below(FULL_MS_MAX));
     else if (roll === 6) startWrongly();
+    else if (roll === 7) flipBit();
     else processes.at(-1)?.stepClock(random.below(2 * CLOCK_STEP_MS) - CLOCK_STEP_MS);
     return null;
   }
