@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShardId } from './domain/ids.js';
 import type { JournalFacts } from './journal/identity.js';
 import { stampJournal, surveyJournal } from './journal/survey.js';
-import { judgeStores, type StoreFacts, type Verdict } from './judge-stores.js';
+import { inUse, judgeStores, type StoreFacts, type Verdict } from './judge-stores.js';
 import type { Logger } from './log.js';
 import { ProcessEnd } from './platform/exit-codes.js';
 import type { Claim } from './postgres/fence.js';
@@ -60,8 +60,8 @@ export async function takeInstallation(options: TakeOptions): Promise<TakenInsta
   const { databaseUrl, lock, inDatabase, log } = options;
   const claimant = { holder: lock?.id ?? randomUUID(), place: `process ${process.pid} on ${hostname()}` };
   for (let tries = 1; tries <= TRIES_MAX; tries++) {
-    const facts = await readFacts(options);
-    const verdict = await patiently(options, facts);
+    const facts = await (options.redisUrl === null ? awaitLease(() => readFacts(options)) : readFacts(options));
+    const verdict = judgeStores(facts);
     if (verdict.kind === 'refuse') throw new ProcessEnd(verdict.cause, verdict.message);
     await options.prepareDatabase();
     const id = verdict.kind === 'takeOver' ? verdict.id : randomUUID();
@@ -93,7 +93,7 @@ export async function refuseForeign(stores: Stores, inDatabase: TakeOptions['inD
   if (verdict.kind === 'refuse' && verdict.cause === 'foreign') throw new ProcessEnd('foreign', verdict.message);
 }
 
-async function readFacts(stores: Stores & Pick<TakeOptions, 'lock' | 'inDatabase'>): Promise<StoreFacts> {
+export async function readFacts(stores: Stores & Pick<TakeOptions, 'lock' | 'inDatabase'>): Promise<StoreFacts> {
   const { databaseUrl, shardCount, lock, inDatabase } = stores;
   const database = await inDatabase(() => readDatabase(databaseUrl));
   if (database.shardCount !== null) assertShardCount(database.shardCount, shardCount);
@@ -102,18 +102,21 @@ async function readFacts(stores: Stores & Pick<TakeOptions, 'lock' | 'inDatabase
   return { journal, database, endedHolder: removed?.judgedBy === 'pid' ? removed.lock : null };
 }
 
-/** The verdict; in use only when the lease is renewed, which takes as long as a lease to find out. */
-async function patiently(options: TakeOptions, facts: StoreFacts): Promise<Verdict> {
-  const first = facts.database.installation;
-  let verdict = judgeStores(facts);
-  while (verdict.kind === 'refuse' && verdict.cause === 'inUse') {
+/**
+ * Resolves with what `read` found when no lease is alive, or the holder is known to have ended. Rejects with `ProcessEnd`
+ * when the lease is renewed meanwhile; to find that out may take as long as a lease.
+ */
+export async function awaitLease(read: () => Promise<StoreFacts>): Promise<StoreFacts> {
+  const first = await read();
+  for (let facts = first; ; facts = await read()) {
+    const { installation } = facts.database;
+    if (installation === null || !installation.isAlive || installation.holder === facts.endedHolder) return facts;
+    const before = first.database.installation;
+    if (before?.seenAt !== installation.seenAt || before.epoch !== installation.epoch) {
+      throw new ProcessEnd('inUse', inUse(installation));
+    }
     await sleep(LOOK_EVERY_MS);
-    const now = await readFacts(options);
-    const { installation } = now.database;
-    if (installation?.seenAt !== first?.seenAt || installation?.epoch !== first?.epoch) return judgeStores(now);
-    verdict = judgeStores(now);
   }
-  return verdict;
 }
 
 function isSame(found: InstallationRow | null, before: InstallationRow | null): boolean {

@@ -50,10 +50,7 @@ export function judgeStores(facts: StoreFacts): Verdict {
     const ids = `the journal in ${journal.place} belongs to installation ${journalId}, and the database to ${installation.id}`;
     return refuse('foreign', `${ids}; correct DATABASE_URL, REDIS_URL or DATA_DIR`);
   }
-  if (isInUse(facts, installation)) {
-    const owner = `${installation.place} serves installation ${installation.id}, and its lease is alive`;
-    return refuse('inUse', `${owner}; stop that process first`);
-  }
+  if (isInUse(facts, installation)) return refuse('inUse', inUse(installation));
   return judgeOwn(facts, installation, journalId);
 }
 
@@ -105,6 +102,9 @@ function isInUse({ journal, endedHolder }: StoreFacts, { isAlive, holder }: Inst
   // In Redis, whoever takes the shards fences the older process in one step. In files there is no such step.
   return isAlive && journal.kind === 'file' && holder !== endedHolder;
 }
+
+export const inUse = ({ id, place }: InstallationRow): string =>
+  `${place} serves installation ${id}, and its lease is alive; stop that process first`;
 
 /** Shards of which PostgreSQL has more than the journal, as far as the journal told where it ends. */
 function shardsBehind({ journal: { ends }, database: { seqs, acceptedLosses } }: StoreFacts): string[] {

@@ -13,6 +13,7 @@ import { CommandFailed, EXIT, EXIT_MEANINGS } from './failure.js';
 import { generateCodes } from './generate.js';
 import { IMPORT_FORMATS, type ImportFormat, importCodes } from './import.js';
 import { serve } from './serve.js';
+import type { StoresCommand } from './stores.js';
 import { createTerminal, type Terminal } from './terminal.js';
 import { addUserCommands } from './user.js';
 import { verify } from './verify.js';
@@ -48,6 +49,7 @@ export function createProgram(signal: AbortSignal): Command {
     .action(() => serve(signal));
 
   addUserCommands(program, signal);
+  addStoresCommands(program);
 
   program
     .command('move-database')
@@ -132,6 +134,36 @@ export function createProgram(signal: AbortSignal): Command {
   }
 
   return program;
+}
+
+const OFFLINE_HELP = `
+It works on the stores that the environment names, as the server's (docs/configuration.md), and only while no server has
+them. Run it as the user that runs the server, or as root.
+`;
+
+function addStoresCommands(program: Command): void {
+  program
+    .command('restore')
+    .description('Compare the journal with PostgreSQL, shard by shard, and settle what does not fit.')
+    .addOption(new Option('--accept-loss', 'go on at the next start without what does not fit').conflicts('asNew'))
+    .option('--as-new', 'give all stores a new id, after they were copied together')
+    .addHelpText('after', OFFLINE_HELP)
+    .action(({ acceptLoss, asNew }: { acceptLoss?: boolean; asNew?: boolean }) =>
+      runStores({ kind: acceptLoss === true ? 'acceptLoss' : asNew === true ? 'asNew' : 'report' }),
+    );
+  program
+    .command('init')
+    .description('Remove an earlier installation from the journal, for an empty database.')
+    .requiredOption('--new-installation', 'say that a new installation is wanted')
+    .option('--replace <id>', 'the installation that goes; without it, its id is shown and nothing changes')
+    .addHelpText('after', OFFLINE_HELP)
+    .action(({ replace }: { replace?: string }) => runStores({ kind: 'newInstallation', replace: replace ?? null }));
+}
+
+/** What talks to the stores takes a moment to load, and no other command needs it. */
+async function runStores(command: StoresCommand): Promise<void> {
+  const { runStoresCommand } = await import('./stores.js');
+  await runStoresCommand(command);
 }
 
 interface SpeakingFlags {

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Seq, ShardId } from '../domain/ids.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
-import { type Entry, type JournalReader, JournalTrimmed } from './journal.js';
+import { type Entry, JournalDamaged, type JournalReader, JournalTrimmed } from './journal.js';
 
 /** SHA-256 over first and last sequence, as little-endian doubles, and the payload. */
 export function hashOfEntry({ firstSeq, lastSeq, payload }: Entry): Buffer {
@@ -31,7 +31,8 @@ export async function isSameEntry(
     if (entry === undefined || entry.firstSeq > seq) return null;
     return hashOfEntry(entry).equals(hash);
   } catch (error) {
-    if (error instanceof JournalTrimmed) return null;
+    // Damage is told by whoever needs the entry. Files also call one damaged that is missing after a loss.
+    if (error instanceof JournalTrimmed || error instanceof JournalDamaged) return null;
     throw error;
   }
 }

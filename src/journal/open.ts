@@ -110,3 +110,8 @@ function logCut(log: JournalLog, cut: Cut): void {
 export function durableMarks({ kind, marks }: JournalLocation): { get(shard: ShardId): Seq } {
   return kind === 'file' ? journalMarks(marks).durable : durableSeqs(marks);
 }
+
+/** Lets readers of this process see a shard up to `seq` without a writer. For a journal that nobody writes. */
+export function presumeDurable({ kind, marks }: JournalLocation, shard: ShardId, seq: Seq): void {
+  if (kind === 'redis') durableSeqs(marks).set(shard, seq);
+}

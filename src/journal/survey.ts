@@ -2,8 +2,10 @@
  * What a journal says of itself before anything of it is taken over: to which installation it belongs, and whether it
  * holds anything. And the writing of the id into a journal that has none yet.
  */
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { realFileOps } from './file/file-ops.js';
-import { readInstallation, writeInstallation } from './file/installation.js';
+import { readInstallation, removeInstallation, writeInstallation } from './file/installation.js';
 import { listEpochs } from './file/layout.js';
 import { belongsToAnother, type JournalFacts } from './identity.js';
 
@@ -53,4 +55,36 @@ export async function stampJournal(
   if (found === id) return;
   if (found !== null) throw belongsToAnother(directory, found, id);
   writeInstallation(directory, id);
+}
+
+/** Removes the id, so that the next start writes the one of the database. */
+export async function eraseId({ redisUrl, directory }: JournalPlace, shardCount: number): Promise<void> {
+  if (redisUrl !== null) {
+    const { eraseRedisId } = await import('./redis/installation.js');
+    return eraseRedisId(redisUrl, shardCount);
+  }
+  removeInstallation(directory);
+}
+
+/** Removes all entries, and the id of the installation `id`. Files are only put aside, beside their directory. */
+export async function eraseJournal(
+  { redisUrl, directory }: JournalPlace,
+  shardCount: number,
+  id: string,
+): Promise<void> {
+  if (redisUrl !== null) {
+    const { eraseRedis } = await import('./redis/installation.js');
+    return eraseRedis(redisUrl, shardCount);
+  }
+  putAside(directory, `${directory}-of-${id}`);
+}
+
+/** Everything but the lock, which this process holds. */
+function putAside(directory: string, aside: string): void {
+  mkdirSync(aside, { recursive: true, mode: 0o750 });
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith('journal.lock')) renameSync(join(directory, name), join(aside, name));
+  }
+  realFileOps.syncDirectory(aside);
+  realFileOps.syncDirectory(directory);
 }

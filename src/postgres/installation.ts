@@ -12,8 +12,10 @@
 import type pg from 'pg';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
 import type { ProcessEnd } from '../platform/exit-codes.js';
-import { connect, createLink, endQuietly, giveUp } from './connection.js';
+import { connect, createLink, endQuietly, giveUp, transaction } from './connection.js';
 import { type Claim, claimOver } from './fence.js';
+import { refuseUnknown } from './migrate.js';
+import type { Checkpoint } from './store.js';
 
 export const LEASE_MS = 10_000;
 const RENEW_MS = 2_000;
@@ -46,10 +48,11 @@ export interface DatabaseFacts {
   readonly acceptedLosses: ReadonlySet<ShardId>;
 }
 
-/** Also of a database that has no tables yet, or those of an older version. */
+/** Also of a database that has no tables yet, or those of an older version. Rejects with `DatabaseUnfit` for a newer one. */
 export async function readDatabase(url: string): Promise<DatabaseFacts> {
   const client = await connect(url);
   try {
+    await refuseUnknown(client);
     const { rows } = await client.query<{ isOurs: boolean; isNamed: boolean }>(
       `SELECT to_regclass('checkpoints') IS NOT NULL AS "isOurs", to_regclass('installation') IS NOT NULL AS "isNamed"`,
     );
@@ -87,6 +90,73 @@ async function readRow(client: pg.Client, lock: '' | 'FOR UPDATE'): Promise<Inst
   );
   const [row] = rows;
   return row === undefined ? null : { ...row, epoch: Number(row.epoch) };
+}
+
+/** The checkpoints with the hashes that go with them, also of an older version's database. */
+export async function readCheckpointsOf(url: string): Promise<ReadonlyMap<ShardId, Checkpoint>> {
+  const client = await connect(url);
+  try {
+    const { rows } = await client.query<{ row: { shard: number; seq: number; entry_hash?: string | null } }>(
+      'SELECT to_jsonb(c) AS row FROM checkpoints AS c',
+    );
+    return new Map(
+      rows.map(({ row: { shard, seq, entry_hash: hash } }) => [
+        asShardId(shard),
+        { seq: asSeq(seq), entryHash: typeof hash === 'string' ? Buffer.from(hash.slice(2), 'hex') : null },
+      ]),
+    );
+  } finally {
+    await endQuietly(client);
+  }
+}
+
+export interface AcceptedLoss {
+  readonly shard: ShardId;
+  /** What is lost begins after this. */
+  readonly afterSeq: number;
+  /** The shard goes on after this. */
+  readonly goesOn: number;
+}
+
+/**
+ * Notes what the next start goes on without, and gives the database the id if it has none. A checkpoint that is behind the
+ * journal goes forward to its end: what is between the two is lost.
+ */
+export function acceptLosses(url: string, id: string, losses: readonly AcceptedLoss[]): Promise<void> {
+  return change(url, async (client) => {
+    await client.query(
+      `INSERT INTO installation (id, epoch, place, taken_at, seen_at, is_drained)
+       VALUES ($1, 0, '', now(), now(), false) ON CONFLICT DO NOTHING`,
+      [id],
+    );
+    // The next start writes the id into the journal, whatever is there.
+    await client.query('UPDATE installation SET journal = NULL');
+    await client.query('DELETE FROM accepted_losses WHERE used_at IS NULL');
+    for (const { shard, afterSeq, goesOn } of losses) {
+      await client.query('INSERT INTO accepted_losses (shard, after_seq, goes_on) VALUES ($1, $2, $3)', [
+        shard,
+        afterSeq,
+        goesOn,
+      ]);
+      await client.query('UPDATE checkpoints SET seq = $2, entry_hash = NULL WHERE shard = $1', [shard, goesOn]);
+    }
+  });
+}
+
+/** The next start writes the id into the journal, whatever is there. */
+export const forgetJournal = (url: string): Promise<void> =>
+  change(url, (client) => client.query('UPDATE installation SET journal = NULL'));
+
+export const renameInstallation = (url: string, id: string): Promise<void> =>
+  change(url, (client) => client.query('UPDATE installation SET id = $1, holder = NULL', [id]));
+
+async function change(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = await connect(url);
+  try {
+    await transaction(client, 'BEGIN', () => work(client));
+  } finally {
+    await endQuietly(client);
+  }
 }
 
 export interface Claimant {

@@ -36,7 +36,7 @@ export async function migrate(url: string): Promise<void> {
 }
 
 /** Rejects with `DatabaseUnfit` when a newer version has migrated this database. */
-async function refuseUnknown(client: pg.Client): Promise<void> {
+export async function refuseUnknown(client: pg.Client): Promise<void> {
   const known = new Set(knownMigrations());
   const unknown = (await ranMigrations(client)).find((name) => !known.has(name));
   if (unknown === undefined) return;

@@ -6,14 +6,21 @@ import assert from 'node:assert/strict';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import pg from 'pg';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { claim } from '../../src/postgres/installation.js';
 import { waitFor } from '../journal/wait-for.js';
 import { testServer } from '../postgres/server.js';
-import { type Api, connect } from '../support/api.js';
 import { type Build, build } from '../support/build.js';
-import { dataDirectory, launch, listening, type Started } from '../support/process.js';
+import { dataDirectory } from '../support/process.js';
+import {
+  assign,
+  bookOf,
+  createDatabase,
+  refusedStart,
+  type Stage,
+  start,
+  startServing,
+} from '../support/two-servers.js';
 
 const postgres = testServer();
 let built: Build;
@@ -23,60 +30,15 @@ before(() => {
 after(() => built.remove());
 
 type Context = Parameters<typeof dataDirectory>[0];
-type Environment = Readonly<Record<string, string>>;
-
-/** An empty database, as an operator makes one. */
-async function emptyDatabase(t: Context): Promise<{ url: string; sql: pg.Pool }> {
-  const name = `empty_${Math.random().toString(36).slice(2)}`;
-  const admin = new pg.Client(postgres.postgres().url);
-  await admin.connect();
-  await admin.query(`CREATE DATABASE ${name}`);
-  await admin.end();
-  const address = new URL(postgres.postgres().url);
-  address.pathname = `/${name}`;
-  const sql = new pg.Pool({ connectionString: address.href });
-  sql.on('error', () => undefined);
-  t.after(() => sql.end());
-  return { url: address.href, sql };
-}
-
-interface Serving extends Started {
-  readonly api: Api;
-}
-
-async function serving(t: Context, env: Environment): Promise<Serving> {
-  const started = launch(built, { env: { SHARDS: '4', SHARD_THREADS: '2', ...env } });
-  await listening(started);
-  const api = await connect(/clipbook listening on (\S+)/.exec(started.output())?.[1] ?? '');
-  t.after(async () => api.close());
-  return { ...started, api };
-}
-
-/** The line and the exit code of a server that must not serve. */
-async function refused(env: Environment): Promise<{ code: number | null; line: string }> {
-  const started = launch(built, { env: { SHARDS: '4', SHARD_THREADS: '2', ...env } });
-  const { code, lines } = await started.ended();
-  assert.equal(lines.length, 1, started.output());
-  return { code, line: lines[0] ?? '' };
-}
-
-async function bookOf(api: Api, prefix: string, count: number): Promise<{ id: string; codes: string[] }> {
-  const codes = Array.from({ length: count }, (_, n) => `${prefix}-${n}`);
-  const { status, body } = await api.call('POST', '/coupon-books', { name: prefix, initialCodes: codes });
-  assert.equal(status, 201, JSON.stringify(body));
-  return { id: body.id, codes };
-}
-
-const assign = async (api: Api, code: string, userId: string): Promise<number> =>
-  (await api.call('POST', `/coupons/assign/${code}`, { userId })).status;
+const stage = (t: Context): Stage => ({ t, built, postgresUrl: postgres.postgres().url });
 
 test('of two servers on one database with directories of their own, the second one ends with a code of its own', async (t) => {
   const directory = dataDirectory(t);
-  const { url, sql } = await emptyDatabase(t);
-  const first = await serving(t, { DATA_DIR: join(directory, 'first'), DATABASE_URL: url });
+  const { url, sql } = await createDatabase(stage(t));
+  const first = await startServing(stage(t), { DATA_DIR: join(directory, 'first'), DATABASE_URL: url });
   const { codes } = await bookOf(first.api, 'TWICE', 20);
   const second = { DATA_DIR: join(directory, 'second'), DATABASE_URL: url };
-  const { code, line } = await refused(second);
+  const { code, line } = await refusedStart(stage(t), second);
   assert.equal(code, EXIT_CODES.inUse, line);
   assert.match(
     line,
@@ -88,23 +50,21 @@ test('of two servers on one database with directories of their own, the second o
   const { rows } = await sql.query('SELECT holder, is_drained FROM installation');
   assert.deepEqual(rows, [{ holder: null, is_drained: true }], 'the lease was given back');
 
-  const late = await refused(second);
+  const late = await refusedStart(stage(t), second);
   assert.equal(late.code, EXIT_CODES.loss, late.line);
   assert.match(
     late.line,
     /second\/journal is empty, and the database holds installation .*first\/journal; .*clipbook restore --accept-loss$/,
   );
-  const again = await serving(t, { DATA_DIR: join(directory, 'first'), DATABASE_URL: url });
+  const again = await startServing(stage(t), { DATA_DIR: join(directory, 'first'), DATABASE_URL: url });
   for (const name of codes) assert.notEqual(await assign(again.api, name, 'bob'), 200, `${name} is assigned once`);
   assert.equal((await again.ended('SIGTERM')).code, 0);
 });
 
 test('of two servers that start on one empty database at once, one serves', async (t) => {
   const directory = dataDirectory(t);
-  const { url } = await emptyDatabase(t);
-  const both = ['one', 'other'].map((name) =>
-    launch(built, { env: { SHARDS: '4', SHARD_THREADS: '1', DATA_DIR: join(directory, name), DATABASE_URL: url } }),
-  );
+  const { url } = await createDatabase(stage(t));
+  const both = ['one', 'other'].map((name) => start(stage(t), { DATA_DIR: join(directory, name), DATABASE_URL: url }));
   const served = await Promise.all(
     both.map(async (started) => {
       await waitFor(
@@ -121,8 +81,8 @@ test('of two servers that start on one empty database at once, one serves', asyn
 
 test('a server whose database was taken over ends with code 20 and one line', async (t) => {
   const directory = dataDirectory(t);
-  const { url, sql } = await emptyDatabase(t);
-  const first = await serving(t, { DATA_DIR: join(directory, 'first'), DATABASE_URL: url });
+  const { url, sql } = await createDatabase(stage(t));
+  const first = await startServing(stage(t), { DATA_DIR: join(directory, 'first'), DATABASE_URL: url });
   const { codes } = await bookOf(first.api, 'OVER', 4);
   assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
   const { rows } = await sql.query('SELECT id, epoch FROM installation');
@@ -140,18 +100,18 @@ test('a server whose database was taken over ends with code 20 and one line', as
 
 test('after kill -9 the same directory starts at once, and without its lock file when the lease is over', async (t) => {
   const directory = dataDirectory(t);
-  const { url } = await emptyDatabase(t);
+  const { url } = await createDatabase(stage(t));
   const env = { DATA_DIR: join(directory, 'data'), DATABASE_URL: url };
-  const first = await serving(t, env);
+  const first = await startServing(stage(t), env);
   const { codes } = await bookOf(first.api, 'KILL', 2);
   await first.ended('SIGKILL');
   const startedMs = performance.now();
-  const second = await serving(t, env);
+  const second = await startServing(stage(t), env);
   assert.ok(performance.now() - startedMs < 8000, 'no lease was waited for');
   assert.equal(await assign(second.api, String(codes[0]), 'ada'), 200);
   await second.ended('SIGKILL');
   rmSync(join(directory, 'data', 'journal', 'journal.lock'));
-  const third = await serving(t, env);
+  const third = await startServing(stage(t), env);
   assert.equal(await assign(third.api, String(codes[1]), 'ada'), 200);
   assert.notEqual(await assign(third.api, String(codes[0]), 'bob'), 200);
   assert.equal((await third.ended('SIGTERM')).code, 0);
@@ -159,12 +119,12 @@ test('after kill -9 the same directory starts at once, and without its lock file
 
 test('a copy of the journal on the same database is refused while the owner serves', async (t) => {
   const directory = dataDirectory(t);
-  const { url } = await emptyDatabase(t);
-  const first = await serving(t, { DATA_DIR: join(directory, 'first'), DATABASE_URL: url });
+  const { url } = await createDatabase(stage(t));
+  const first = await startServing(stage(t), { DATA_DIR: join(directory, 'first'), DATABASE_URL: url });
   await bookOf(first.api, 'COPY', 2);
   cpSync(join(directory, 'first'), join(directory, 'copy'), { recursive: true });
   rmSync(join(directory, 'copy', 'journal', 'journal.lock'));
-  const { code, line } = await refused({ DATA_DIR: join(directory, 'copy'), DATABASE_URL: url });
+  const { code, line } = await refusedStart(stage(t), { DATA_DIR: join(directory, 'copy'), DATABASE_URL: url });
   assert.equal(code, EXIT_CODES.inUse, line);
   assert.equal((await first.ended('SIGTERM')).code, 0);
 });

@@ -47,6 +47,12 @@ export function writeInstallation(directory: string, installation: string): void
   realFileOps.syncDirectory(directory);
 }
 
+/** Durable when it returns. */
+export function removeInstallation(directory: string): void {
+  fs.rmSync(join(directory, NAME), { force: true });
+  realFileOps.syncDirectory(directory);
+}
+
 function parse(text: string): { readonly format?: unknown; readonly installation?: unknown } {
   try {
     const value: unknown = JSON.parse(text);

@@ -2,7 +2,8 @@
  * Which installation the streams of a Redis belong to. Each shard has a key of its own with the id, in the slot of its
  * stream, so that taking the shard over compares it in the same step (scripts.ts).
  */
-import { asShardId, type Seq, type ShardId } from '../../domain/ids.js';
+import { asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
+import { ProcessEnd } from '../../platform/exit-codes.js';
 import { belongsToAnother, type JournalFacts } from '../identity.js';
 import { type Link, openLink, placeOf } from './connection.js';
 import { decodeEntry, epochKey, installationKey, streamKey } from './entry.js';
@@ -62,17 +63,40 @@ export function stampRedis(url: string, shardCount: number, id: string): Promise
   });
 }
 
-/** Removes every key of the shards `0 .. shardCount - 1`. Returns how many there were. */
-export function clearRedis(url: string, shardCount: number): Promise<number> {
+/** Removes the ids alone. */
+export function eraseRedisId(url: string, shardCount: number): Promise<void> {
   return withLink(url, async (link) => {
-    let removed = 0;
-    for (let index = 0; index < shardCount; index++) {
-      const shard = asShardId(index);
-      const keys = [streamKey(shard), epochKey(shard), installationKey(shard)];
-      removed += Number(await link.send('DEL', keys));
-    }
-    return removed;
+    for (let index = 0; index < shardCount; index++) await link.send('DEL', [installationKey(asShardId(index))]);
   });
+}
+
+/**
+ * Removes everything of every shard that there may be. Rejects with `ProcessEnd` while a server is connected: an empty
+ * database knows nothing of the lease of the installation that it replaces.
+ */
+export function eraseRedis(url: string, shardCount: number): Promise<void> {
+  return withLink(url, async (link) => {
+    if (await hasWriter(link)) {
+      throw new ProcessEnd('inUse', `a server is connected to Redis at ${placeOf(url)}; stop it first`);
+    }
+    // The installation may have had more shards than this one is to have.
+    for (let index = 0; index <= SHARDS_MAX; index++) {
+      const shard = asShardId(index);
+      const removed = await link.send('DEL', [streamKey(shard), epochKey(shard), installationKey(shard)]);
+      if (Number(removed) === 0 && index >= shardCount) return;
+    }
+  });
+}
+
+/** False also where the server does not tell. */
+async function hasWriter(link: Link): Promise<boolean> {
+  try {
+    const lists = await link.sendToAll('CLIENT', ['LIST']);
+    return lists.some((list) => String(list).includes('name=clipbook-writer'));
+  } catch (error) {
+    if (error instanceof Error && /^(NOPERM|ERR unknown)/.test(error.message)) return false;
+    throw error;
+  }
 }
 
 async function withLink<T>(url: string, work: (link: Link) => Promise<T>): Promise<T> {
