@@ -16,6 +16,7 @@ import { serveControl } from './actor/control-link.js';
 import { createGenerations } from './actor/generations.js';
 import { createJobs } from './actor/jobs.js';
 import { createKeyMemory } from './actor/key-memory.js';
+import { createKeyTurns } from './actor/key-turns.js';
 import { shardOfBook } from './actor/router.js';
 import { SEEDED_EMAILS } from './actor/seeded-logins.js';
 import { createStuckShards } from './actor/stuck-shards.js';
@@ -174,6 +175,7 @@ async function startParts({
   stops.push(() => store.close());
   await inDatabase(() => store.checkShardCount());
   // Before anybody can stage others.
+  await inDatabase(() => store.giveBackOfRequests());
   const leftBatches = await inDatabase(() => store.unsettledBatches());
   const isProduction = config.environment === 'production';
   const accounts = createAccounts(store, { isProduction });
@@ -242,9 +244,19 @@ async function startParts({
   const workers = createCodeWorkers(pool, reserved);
   const shardOf = (bookId: BookId) => shardOfBook(bookId, config.shards);
   const { engine, mayHaveCode } = supervisor;
-  const batches = createBatches({ store, engine, log });
+  const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
+  const batches = createBatches({
+    store,
+    engine,
+    shards: allShards,
+    shardOfBook: shardOf,
+    nowMs: Date.now,
+    keyTtlMs: config.idempotencyTtlMs,
+    log,
+  });
   stops.push(async () => batches.close());
-  const common = { store, workers, engine, batches, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: Date.now, log };
+  const made = { store, workers, engine, batches, turns: createKeyTurns() };
+  const common = { ...made, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: Date.now, log };
   const jobs = createJobs(common);
   const uploads = createUploads(common);
   const generations = createGenerations(common);
@@ -252,7 +264,6 @@ async function startParts({
   const stuck = createStuckShards();
   const disk = createDiskSpace(config.dataDir);
   const observed = { shardCount: config.shards, supervisor, checkpoints, durable, stuck, disk, reader, store, keys };
-  const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
   const verification = createVerifications({
     shardCount: config.shards,
     memory: supervisor,
@@ -352,9 +363,10 @@ function shardData(
     location: ShardThreadData['journal'];
   },
 ): ShardThreadData {
-  const { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shardThreads, logLevel } = config;
+  const { shards: shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shardThreads, logLevel } = config;
   const isOwnDatabase = config.databaseUrl === null;
-  const state = { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: Math.floor(idempotencyBytesMax / shardThreads) };
+  const bytesMax = Math.floor(idempotencyBytesMax / shardThreads);
+  const state = { shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: bytesMax };
   return { ...data, isOwnDatabase, journal: location, state, logLevel };
 }
 
@@ -374,12 +386,13 @@ function httpData(
 }
 
 function verifyData(
-  { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, logLevel }: Config,
+  { shards: shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, logLevel }: Config,
   shards: readonly ShardId[],
   journal: VerifyThreadData['journal'],
   databaseUrl: string,
 ): VerifyThreadData {
-  return { shards, journal, databaseUrl, state: { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax }, logLevel };
+  const state = { shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax };
+  return { shards, journal, databaseUrl, state, logLevel };
 }
 
 function projectorData(

@@ -178,7 +178,7 @@ export function createActor(options: ActorOptions): Actor {
       case 'refused': {
         if (verdict.reason === 'idempotencyMemoryFull') keys.noteRefusal();
         const batch = batchOf(command);
-        if (batch !== null && verdict.reason === 'batchUnknown' && !state.isLive(batch.batchId)) {
+        if (batch !== null && verdict.reason === 'batchUnknown' && state.openBatches.has(batch.batchId)) {
           stageThenRun(batch, request);
           return;
         }

@@ -75,8 +75,6 @@ const RETRY_MS_MAX = 2000;
 /** How often a shard that is stuck is tried again. */
 const RETRY_STUCK_MS = 5000;
 const SWEEP_EVERY_MS = 60_000;
-/** A batch that was staged this long ago and is not live never will be: an upload has to end within it. */
-const STAGED_MS_MAX = 24 * 3_600_000;
 
 /** What is written of one shard. */
 interface Part {
@@ -266,7 +264,7 @@ export function createProjector(options: ProjectorOptions): Projector {
     const now = nowMs();
     if (now - sweptMs < SWEEP_EVERY_MS) return;
     sweptMs = now;
-    await writer.sweep(now - options.idempotencyTtlMs, now - STAGED_MS_MAX);
+    await writer.sweep(now - options.idempotencyTtlMs);
   }
 
   function pause(ms: number): Promise<void> {

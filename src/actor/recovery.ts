@@ -15,6 +15,7 @@ import {
   loadCheckpoint,
   loadCode,
   loadCodeState,
+  loadOpenBatch,
   loadRedemption,
   loadRemembered,
 } from '../domain/load.js';
@@ -197,12 +198,13 @@ function createSink(
     throw new SnapshotUnfit(`code ${index} of shard ${state.options.shard} is in no live batch`);
   };
   return {
-    checkpoint(shard, seq, atMs, entryHash) {
-      loadCheckpoint(stateOf(shard), seq);
+    checkpoint(shard, { seq, atMs, entryHash, batchCounter }) {
+      loadCheckpoint(stateOf(shard), seq, batchCounter);
       if (entryHash !== null) entryHashes.set(shard, entryHash);
       if (atMs !== null) decided(atMs);
     },
     book: (shard, book) => loadBook(stateOf(shard), book),
+    openBatch: (shard, batch) => loadOpenBatch(stateOf(shard), batch),
     batch: (shard, batch) => loadBatch(stateOf(shard), batch),
     code(shard, index, bytes, start, end) {
       const state = stateOf(shard);

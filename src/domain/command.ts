@@ -1,4 +1,6 @@
 /** Commands and queries: what a caller asks of one shard. Verbs; validated and authorized before they get here. */
+
+import type { BatchContent } from './batch.js';
 import type { BookSettings } from './book.js';
 import type { BookId, Seq } from './ids.js';
 
@@ -17,6 +19,20 @@ export type Command =
     }
   | { readonly kind: 'archiveBook'; readonly bookId: BookId; readonly ifVersion: IfVersion }
   | { readonly kind: 'addCodes'; readonly bookId: BookId; readonly codes: StagedBatch }
+  /**
+   * The intent to add codes; the shard chooses the batch's id. A batch that the same caller opened with the same key, and that is
+   * open still, is the answer where there is one. The key is not the command's own: it stays with the batch.
+   */
+  | {
+      readonly kind: 'openBatch';
+      readonly bookId: BookId;
+      readonly caller: string;
+      readonly key: string | null;
+      readonly fingerprint: number | null;
+      readonly content: BatchContent;
+    }
+  /** A batch that is live stays live. */
+  | { readonly kind: 'giveUpBatch'; readonly bookId: BookId; readonly batchId: number }
   | { readonly kind: 'assignRandom'; readonly bookId: BookId; readonly userId: string }
   | { readonly kind: 'assignCode'; readonly code: string; readonly userId: string }
   | { readonly kind: 'lockCode'; readonly code: string; readonly userId: string; readonly ttlMs: number | null }
@@ -89,10 +105,18 @@ export type Query =
       readonly afterIndex: number;
       readonly limit: number;
     }
-  /** Whether a batch is live, or ever was. Its book need not be there. */
-  | { readonly kind: 'isBatchLive'; readonly bookId: BookId; readonly batchId: number }
-  /** Whether an idempotency key of this book is remembered. */
-  | { readonly kind: 'isKeyRemembered'; readonly bookId: BookId; readonly caller: string; readonly key: string };
+  /** What has become of a batch. Its book need not be there. */
+  | { readonly kind: 'batchFate'; readonly bookId: BookId; readonly batchId: number }
+  /** All open batches of this shard. */
+  | { readonly kind: 'listOpenBatches' }
+  /** Whether an idempotency key is remembered: of this book, or of a creation in its shard. */
+  | {
+      readonly kind: 'isKeyRemembered';
+      readonly bookId: BookId;
+      readonly isCreation: boolean;
+      readonly caller: string;
+      readonly key: string;
+    };
 
 /** The whole state of one code. Times are Unix ms. */
 export interface CodeView {

@@ -4,6 +4,7 @@
  *
  * One accepted command makes one `Change`: all of its events become durable together or not at all.
  */
+import type { OpenBatch } from './batch.js';
 import type { Book } from './book.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
@@ -25,6 +26,9 @@ export type DomainEvent =
   | { readonly kind: 'bookUpdated'; readonly book: Book }
   | { readonly kind: 'bookArchived'; readonly book: Book }
   | CodesAdded
+  | BatchOpened
+  /** An open batch will never be live: its rows may go, and its codes may come again. */
+  | { readonly kind: 'batchGivenUp'; readonly bookId: BookId; readonly batchId: number }
   /** Nothing changed, but the success has to be remembered for its idempotency key. */
   | { readonly kind: 'noted'; readonly bookId: BookId }
   | ({ readonly kind: 'codeAssigned'; readonly atMs: number } & OfCode)
@@ -48,6 +52,14 @@ export type DomainEvent =
       readonly redemptionCount: number;
       readonly reason: string | null;
     } & OfCode);
+
+/**
+ * The intent to add codes. It is journaled before any row of the batch is committed, so the journal of the book's shard
+ * alone decides what a row belongs to: a batch that is open, live or given up. The book need not be there yet.
+ */
+export interface BatchOpened extends OpenBatch {
+  readonly kind: 'batchOpened';
+}
 
 /**
  * A batch of codes goes live. Its rows are in the store already, under `batchId`, each with an

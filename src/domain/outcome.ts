@@ -2,6 +2,8 @@
  * What a command or a query comes to: an outcome (2xx) or a refusal. Refusals are values; the order in
  * which a command checks for them is the order in which `decide` names them, and it is documented there.
  */
+
+import type { OpenBatch } from './batch.js';
 import type { Book, BookCounts } from './book.js';
 import type { BookId } from './ids.js';
 
@@ -42,7 +44,13 @@ export type Outcome =
       readonly redemptionCount: number;
       readonly remaining: number | null;
     }
-  | { readonly kind: 'unassigned'; readonly bookId: BookId; readonly code: string };
+  | { readonly kind: 'unassigned'; readonly bookId: BookId; readonly code: string }
+  /** `isNew`: this command opened it; otherwise it was open already, for the same caller and key. */
+  | { readonly kind: 'batchOpened'; readonly batch: OpenBatch; readonly isNew: boolean }
+  | { readonly kind: 'batchSettled'; readonly fate: Exclude<BatchFate, 'open'> };
+
+/** As the journal of its shard tells it. An id that was never opened counts as given up. */
+export type BatchFate = 'open' | 'live' | 'givenUp';
 
 export type RefusalReason =
   | 'bookNotFound'
@@ -69,7 +77,9 @@ export type RefusalReason =
   | 'alreadyRolledBack'
   | 'idempotencyKeyReused'
   | 'idempotencyMemoryFull'
-  | 'batchUnknown';
+  /** It is given up; or it is open, and its codes are not loaded into memory. */
+  | 'batchUnknown'
+  | 'batchesFull';
 
 /** `detail` is a full sentence for the caller; it never names another user. */
 export interface Refusal {

@@ -337,6 +337,10 @@ export abstract class Answering {
       case 'unavailable':
         this.retryLater('unavailable', message, 2000);
         break;
+      case 'noRoom':
+      case 'draining':
+        this.retryLater(slugOfUnavailable(reason), message, 2000);
+        break;
     }
   }
 

@@ -350,8 +350,9 @@ const OF_REFUSAL = {
   alreadyRolledBack: 'already-rolled-back',
   idempotencyKeyReused: 'idempotency-key-reused',
   idempotencyMemoryFull: 'overloaded',
-  // The batch was swept before its command came: staging took too long. Nothing was changed; trying again helps.
+  // The batch was given up before its command came. Nothing was changed; trying again helps.
   batchUnknown: 'unavailable',
+  batchesFull: 'overloaded',
 } as const satisfies Record<RefusalReason, ProblemSlug>;
 
 const OF_UNAVAILABLE = {

@@ -17,6 +17,7 @@
  * written by a newer version or by a bug: stop, never guess.
  */
 import { Packr } from 'msgpackr';
+import type { BatchContent, CounterRange, OpenBatch } from '../domain/batch.js';
 import type { Book, BookSettings } from '../domain/book.js';
 import type { Change, DomainEvent, Remembered } from '../domain/event.js';
 import type { BookId, Seq } from '../domain/ids.js';
@@ -40,6 +41,8 @@ const eventKinds = [
   'leaseExpired',
   'codeRedeemed',
   'redemptionRolledBack',
+  'batchOpened',
+  'batchGivenUp',
 ] as const satisfies readonly DomainEvent['kind'][];
 
 const outcomeKinds = [
@@ -52,6 +55,8 @@ const outcomeKinds = [
   'redeemed',
   'rolledBack',
   'unassigned',
+  'batchOpened',
+  'batchSettled',
 ] as const satisfies readonly Outcome['kind'][];
 
 const eventKindIndex = indexOfKinds(eventKinds);
@@ -172,6 +177,13 @@ function encodeEvent(out: FieldWriter, event: DomainEvent, atMs: number): void {
       out.number(event.redemptionCount);
       out.textOrNull(event.reason);
       return;
+    case 'batchOpened':
+      encodeOpenBatch(out, event, atMs);
+      return;
+    case 'batchGivenUp':
+      out.name(event.bookId);
+      out.number(event.batchId);
+      return;
   }
 }
 
@@ -193,6 +205,10 @@ function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
       };
     case 'noted':
       return { kind, bookId: from.name() as BookId };
+    case 'batchOpened':
+      return { kind, ...decodeOpenBatch(from, atMs) };
+    case 'batchGivenUp':
+      return { kind, bookId: from.name() as BookId, batchId: from.integer() };
     case undefined:
       throw new Error('journal payload: unknown kind of event');
     default:
@@ -252,6 +268,56 @@ function encodeOfCode(out: FieldWriter, event: Extract<DomainEvent, { readonly c
   out.code(event.code);
   out.user(event.userId);
   out.number(event.prevSeq);
+}
+
+function encodeOpenBatch(out: FieldWriter, batch: OpenBatch, atMs: number): void {
+  out.number(batch.batchId);
+  out.name(batch.bookId);
+  out.name(batch.caller);
+  out.textOrNull(batch.key);
+  out.numberOrNull(batch.fingerprint);
+  out.time(batch.openedMs, atMs);
+  encodeContent(out, batch.content);
+}
+
+function decodeOpenBatch(from: FieldReader, atMs: number): OpenBatch {
+  return {
+    batchId: from.integer(),
+    bookId: from.name() as BookId,
+    caller: from.name(),
+    key: from.textOrNull(),
+    fingerprint: from.integerOrNull(),
+    openedMs: from.time(atMs),
+    content: decodeContent(from),
+  };
+}
+
+/** An upload has null in the place of the pattern. */
+function encodeContent(out: FieldWriter, content: BatchContent): void {
+  if (content.kind === 'uploaded') {
+    out.null();
+    out.number(content.count);
+    out.text(content.sha256);
+    return;
+  }
+  out.text(content.pattern);
+  out.number(content.keyId);
+  out.boolean(content.order === 'inRuns');
+  out.number(content.ranges.length);
+  for (const { first, end } of content.ranges) {
+    out.number(first);
+    out.number(end);
+  }
+}
+
+function decodeContent(from: FieldReader): BatchContent {
+  const pattern = from.textOrNull();
+  if (pattern === null) return { kind: 'uploaded', count: from.integer(), sha256: from.text() };
+  const keyId = from.integer();
+  const order = from.boolean() ? 'inRuns' : 'byCode';
+  const ranges: CounterRange[] = [];
+  for (let left = from.integer(); left > 0; left--) ranges.push({ first: from.integer(), end: from.integer() });
+  return { kind: 'generated', pattern, keyId, ranges, order };
 }
 
 function encodeRemembered(out: FieldWriter, remembered: Remembered | null, atMs: number): void {
@@ -323,6 +389,13 @@ function encodeOutcome(out: FieldWriter, outcome: Outcome, atMs: number): void {
       out.name(outcome.bookId);
       out.code(outcome.code);
       return;
+    case 'batchOpened':
+      out.boolean(outcome.isNew);
+      encodeOpenBatch(out, outcome.batch, atMs);
+      return;
+    case 'batchSettled':
+      out.boolean(outcome.fate === 'live');
+      return;
   }
 }
 
@@ -384,6 +457,10 @@ function decodeOutcome(from: FieldReader, atMs: number): Outcome {
       };
     case 'unassigned':
       return { kind, bookId: from.name() as BookId, code: from.name() };
+    case 'batchOpened':
+      return { kind, isNew: from.boolean(), batch: decodeOpenBatch(from, atMs) };
+    case 'batchSettled':
+      return { kind, fate: from.boolean() ? 'live' : 'givenUp' };
     default:
       throw new Error('journal payload: unknown kind of outcome');
   }

@@ -14,4 +14,6 @@ export const KIND_NUMBERS: Readonly<Record<DomainEvent['kind'], number>> = {
   leaseExpired: 10,
   codeRedeemed: 11,
   redemptionRolledBack: 12,
+  batchOpened: 13,
+  batchGivenUp: 14,
 };

@@ -12,7 +12,7 @@ import { type Claim, fenceClient } from './fence.js';
 import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
 import { discardBatch, unsettledBatches } from './staged-batches.js';
-import { openStaging } from './staging.js';
+import { createStaging } from './staging.js';
 import type { ControlStore, HistoryEntry } from './store.js';
 
 export interface ControlStoreOptions {
@@ -78,7 +78,7 @@ export function createControlStore({
 
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
-    stage: (shard, bookId) => openStaging({ url, use, isOwn, shard, bookId }),
+    stage: (shard, bookId) => createStaging({ url, use, isOwn, shard, bookId }),
     discardBatch: (batchId) => use((client) => discardBatch(client, batchId)),
     unsettledBatches: () => use(unsettledBatches),
     ...createJobStore(use),

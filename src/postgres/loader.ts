@@ -7,6 +7,7 @@
  * PostgreSQL's hash join would.
  */
 import type pg from 'pg';
+import type { BatchContent } from '../domain/batch.js';
 import type { BookSettings } from '../domain/book.js';
 import { asBookId, asSeq, asShardId, type ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
@@ -61,6 +62,7 @@ async function load(
   if (asked === '') return;
   await loadCheckpoints(client, shards, sink);
   await loadBooks(client, asked, sink);
+  await loadOpenBatches(client, asked, sink);
   const live = await loadBatches(client, asked, sink);
   if (live.size > 0) await loadCodes(client, live, sink);
   await copyOut(
@@ -97,14 +99,25 @@ async function load(
 }
 
 async function loadCheckpoints(client: pg.Client, shards: readonly ShardId[], sink: SnapshotSink): Promise<void> {
-  const { rows } = await client.query<{ shard: number; seq: string; atMs: string | null; entryHash: Buffer | null }>(
-    `SELECT shard, seq, at_ms AS "atMs", entry_hash AS "entryHash"
+  const { rows } = await client.query<{
+    shard: number;
+    seq: string;
+    atMs: string | null;
+    entryHash: Buffer | null;
+    batchCounter: string;
+  }>(
+    `SELECT shard, seq, at_ms AS "atMs", entry_hash AS "entryHash", batch_counter AS "batchCounter"
      FROM checkpoints LEFT JOIN changes USING (shard, seq)`,
   );
   const checkpoints = new Map(rows.map((row) => [row.shard, row]));
   for (const shard of shards) {
-    const { seq = 0, atMs = null, entryHash = null } = checkpoints.get(shard) ?? {};
-    sink.checkpoint(shard, asSeq(Number(seq)), atMs === null ? null : Number(atMs), entryHash);
+    const { seq = 0, atMs = null, entryHash = null, batchCounter = 0 } = checkpoints.get(shard) ?? {};
+    sink.checkpoint(shard, {
+      seq: asSeq(Number(seq)),
+      atMs: atMs === null ? null : Number(atMs),
+      entryHash,
+      batchCounter: Number(batchCounter),
+    });
   }
 }
 
@@ -122,6 +135,25 @@ async function loadBooks(client: pg.Client, asked: string, sink: SnapshotSink): 
         createdMs: row.int8(4),
         updatedMs: row.int8(5),
         archivedMs: row.isNull(6) ? null : row.int8(6),
+      }),
+  );
+}
+
+async function loadOpenBatches(client: pg.Client, asked: string, sink: SnapshotSink): Promise<void> {
+  await copyOut(
+    client,
+    `SELECT shard, batch_id, book_id, caller, key, fingerprint, opened_ms, content FROM open_batches
+     WHERE shard IN (${asked}) ORDER BY batch_id`,
+    8,
+    (row) =>
+      sink.openBatch(asShardId(row.int2(0)), {
+        batchId: row.int4(1),
+        bookId: asBookId(row.uuid(2)),
+        caller: row.text(3),
+        key: row.isNull(4) ? null : row.text(4),
+        fingerprint: row.isNull(5) ? null : row.int8(5),
+        openedMs: row.int8(6),
+        content: JSON.parse(row.text(7)) as BatchContent,
       }),
   );
 }

@@ -10,6 +10,8 @@
  *     count    redemption_count                codeRedeemed, redemptionRolledBack
  *              seq                             every event
  */
+
+import type { OpenBatch } from '../domain/batch.js';
 import type { Book } from '../domain/book.js';
 import { type Change, type CodeEvent, type CodesAdded, type DomainEvent, lastSeqOf } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
@@ -66,6 +68,12 @@ export class ProjectionBatch {
   /** The last state of each book that changed. */
   readonly books = new Map<string, { readonly shard: ShardId; readonly book: Book }>();
   readonly wentLive: WentLive[] = [];
+  /** Those that are open after these changes and were not before. */
+  readonly opened = new Map<number, { readonly shard: ShardId; readonly batch: OpenBatch }>();
+  /** Those that were open before these changes and are not after them. */
+  readonly closed = new Set<number>();
+  /** The largest id of a batch that was opened. */
+  readonly lastBatchIds = new Map<ShardId, number>();
   readonly reached = new Map<ShardId, Seq>();
   /** The span of `at_ms` of the remembered keys; empty while `first > last`. */
   rememberedFirstMs = Number.POSITIVE_INFINITY;
@@ -81,6 +89,9 @@ export class ProjectionBatch {
     for (const rows of Object.values(this.rows)) rows.clear();
     this.books.clear();
     this.wentLive.length = 0;
+    this.opened.clear();
+    this.closed.clear();
+    this.lastBatchIds.clear();
     this.reached.clear();
     this.rememberedFirstMs = Number.POSITIVE_INFINITY;
     this.rememberedLastMs = Number.NEGATIVE_INFINITY;
@@ -145,6 +156,15 @@ export class ProjectionBatch {
         return;
       case 'codesAdded':
         this.wentLive.push({ shard, seq, event });
+        this.#close(event.batchId);
+        return;
+      case 'batchOpened':
+        this.opened.set(event.batchId, { shard, batch: event });
+        // Ids of a shard grow.
+        this.lastBatchIds.set(shard, event.batchId);
+        return;
+      case 'batchGivenUp':
+        this.#close(event.batchId);
         return;
       case 'codeRedeemed': {
         const rows = this.rows.redemptions;
@@ -167,6 +187,10 @@ export class ProjectionBatch {
       }
       default:
     }
+  }
+
+  #close(batchId: number): void {
+    if (!this.opened.delete(batchId)) this.closed.add(batchId);
   }
 
   #addRemembered(shard: ShardId, seq: number, change: Change, remembered: NonNullable<Change['remembered']>): void {
@@ -267,6 +291,10 @@ function detailOf(event: DomainEvent): string | null {
       return JSON.stringify({ version: event.book.version, settings: event.book.settings });
     case 'codesAdded':
       return JSON.stringify({ batchId: event.batchId, size: event.size, count: event.count });
+    case 'batchOpened':
+      return JSON.stringify({ batchId: event.batchId, content: event.content });
+    case 'batchGivenUp':
+      return JSON.stringify({ batchId: event.batchId });
     case 'codeUnassigned':
     case 'redemptionRolledBack':
       return event.reason === null ? null : JSON.stringify({ reason: event.reason });

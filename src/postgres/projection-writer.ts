@@ -5,7 +5,7 @@
  *     BEGIN
  *     lock the checkpoints            a second writer, or the remains of a lost connection, waits here
  *     COPY changes, redemptions, rollbacks, remembered_keys
- *     books upserted · batches made live
+ *     books upserted · batches opened, closed, made live
  *     COPY code_updates and placed_updates (temporary), UPDATE codes FROM both
  *     checkpoints
  *     COMMIT
@@ -19,6 +19,7 @@
 import type pg from 'pg';
 import type { Change } from '../domain/event.js';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
+import { counterOf } from '../domain/open-batches.js';
 import { createLink, transaction } from './connection.js';
 import { copyIn } from './copy-in.js';
 import type { Claim } from './fence.js';
@@ -33,7 +34,6 @@ import {
 } from './projection-batch.js';
 import { dropOldPartitions, ensurePartitions } from './remembered-partitions.js';
 import { RowPlaces } from './row-places.js';
-import { removeStaleBatches } from './staged-batches.js';
 import type { ProjectionWriter } from './store.js';
 
 export interface ProjectionWriterOptions {
@@ -106,6 +106,7 @@ export function createProjectionWriter({ url, shardCount, claim }: ProjectionWri
     for (const target of ['changes', 'redemptions', 'rollbacks', 'remembered_keys'] as const)
       await copy(client, target);
     await writeBooks(client, batch);
+    await writeOpenBatches(client, batch, shardCount);
     for (const wentLive of batch.wentLive) await makeLive(client, wentLive);
     if (batch.wentLive.length > 0) places.refresh();
     if (rows.placed_updates.rows > 0) await updatePlaced(client);
@@ -165,12 +166,11 @@ export function createProjectionWriter({ url, shardCount, claim }: ProjectionWri
       }),
     write: (changes, entryHashes = new Map()) =>
       link.use((client) => transaction(client, 'BEGIN', () => writeBatch(client, changes, entryHashes))),
-    sweep: (rememberedBeforeMs, stagedBeforeMs) =>
+    sweep: (rememberedBeforeMs) =>
       link.use(async (client) => {
         // Only sees that this process may still change anything.
         await transaction(client, 'BEGIN', () => Promise.resolve());
         await dropOldPartitions(client, rememberedBeforeMs, partitions);
-        await removeStaleBatches(client, stagedBeforeMs);
       }),
     close: () => link.close(),
   };
@@ -232,6 +232,50 @@ async function writeBooks(client: pg.Client, { books }: ProjectionBatch): Promis
       list.map(({ book }) => JSON.stringify(book.settings)),
     ],
   });
+}
+
+async function writeOpenBatches(
+  client: pg.Client,
+  { opened, closed, lastBatchIds }: ProjectionBatch,
+  shardCount: number,
+): Promise<void> {
+  if (opened.size > 0) {
+    const list = [...opened.values()];
+    await client.query({
+      name: 'open-batches',
+      text: `
+        INSERT INTO open_batches (batch_id, shard, book_id, caller, key, fingerprint, opened_ms, content)
+        SELECT * FROM unnest(
+          $1::int[], $2::smallint[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[]
+        )`,
+      values: [
+        list.map(({ batch }) => batch.batchId),
+        list.map(({ shard }) => shard),
+        list.map(({ batch }) => batch.bookId),
+        list.map(({ batch }) => batch.caller),
+        list.map(({ batch }) => batch.key),
+        list.map(({ batch }) => batch.fingerprint),
+        list.map(({ batch }) => batch.openedMs),
+        list.map(({ batch }) => JSON.stringify(batch.content)),
+      ],
+    });
+  }
+  if (closed.size > 0) {
+    await client.query({
+      name: 'close-batches',
+      text: 'DELETE FROM open_batches WHERE batch_id = ANY($1::int[])',
+      values: [[...closed]],
+    });
+  }
+  if (lastBatchIds.size > 0) {
+    await client.query({
+      name: 'count-batches',
+      text: `
+        UPDATE checkpoints AS c SET batch_counter = u.counter
+        FROM unnest($1::smallint[], $2::bigint[]) AS u (shard, counter) WHERE c.shard = u.shard`,
+      values: [[...lastBatchIds.keys()], [...lastBatchIds.values()].map((id) => counterOf(id, shardCount))],
+    });
+  }
 }
 
 /** The batch must be there, whole and not live: otherwise its codes are lost, and going on would hide that. */

@@ -15,7 +15,8 @@ import { createJournalMarksBuffer, journalMarks } from '../../src/journal/file/w
 import type { JournalWriter } from '../../src/journal/journal.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
-import { AT_MS, BOOK, changeLog, projectBook, SHARD } from '../postgres/changes.js';
+import { AT_MS, BOOK, changeLog, SHARD } from '../postgres/changes.js';
+import { projectBook } from '../postgres/project-book.js';
 import { SHARDS, silent, testServer } from '../postgres/server.js';
 
 const EVENTS_PER_SECOND = 50_000;

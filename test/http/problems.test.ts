@@ -65,6 +65,7 @@ describe('refusals of the engine', () => {
     idempotencyKeyReused: [422, 'idempotency-key-reused'],
     idempotencyMemoryFull: [503, 'overloaded'],
     batchUnknown: [503, 'unavailable'],
+    batchesFull: [503, 'overloaded'],
   };
   for (const [reason, [status, slug]] of Object.entries(expected)) {
     it(`${reason} is ${status} ${slug}`, async () => {
@@ -115,6 +116,8 @@ describe('an engine or a control plane that can not answer', () => {
 
   for (const [reason, status, slug] of [
     ['unavailable', 503, 'unavailable'],
+    ['noRoom', 503, 'no-room'],
+    ['draining', 503, 'draining'],
     ['invalid', 422, 'not-possible'],
     ['tooMany', 429, 'too-many-uploads'],
   ] as const) {

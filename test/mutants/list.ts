@@ -84,6 +84,23 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: [test('test/journal/file-faults.test.ts'), test('test/power-cuts/power-cuts.test.ts')],
   },
   {
+    id: 'M7',
+    bug: 'a staged batch is deleted because PostgreSQL does not have its live_seq yet',
+    edits: [
+      {
+        file: 'src/actor/batches.ts',
+        find: "let fate: BatchFate = end === 'live' ? 'live' : await fateOf(batch);",
+        put: "let fate: BatchFate = end === 'live' ? 'live' : 'givenUp';",
+      },
+      {
+        file: 'src/actor/jobs.ts',
+        find: "if (fate !== 'live') return fate;",
+        put: "if (fate !== 'live' || true) return 'givenUp';",
+      },
+    ],
+    caughtBy: [test('test/server/batches.test.ts')],
+  },
+  {
     id: 'M9',
     bug: 'the lock file is not checked before acknowledging',
     edits: [{ file: WRITER, find: '      lockCheck?.check();\n      return null;', put: '      return null;' }],
@@ -207,5 +224,17 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [test('test/actor/projector.test.ts')],
+  },
+  {
+    id: 'M20',
+    bug: 'a retried upload adopts a batch of another body',
+    edits: [
+      {
+        file: 'src/actor/batches.ts',
+        find: 'fingerprint === request.fingerprint ? await store.stagedBatch(batchId) : null',
+        put: 'fingerprint !== 0 ? await store.stagedBatch(batchId) : null',
+      },
+    ],
+    caughtBy: [test('test/server/batches.test.ts')],
   },
 ];

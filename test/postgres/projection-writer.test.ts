@@ -4,7 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
-import { AT_MS, BOOK, changeLog, projectBook, redemptionId, SHARD } from './changes.js';
+import { AT_MS, BOOK, changeLog, redemptionId, SHARD } from './changes.js';
+import { projectBook } from './project-book.js';
 import { SHARDS, testServer } from './server.js';
 
 const server = testServer();
@@ -163,7 +164,7 @@ test('remembered keys go into partitions by the hour, and sweeping drops those t
   await writer.write(new Map([[SHARD, log.changes]]));
   const hours = async () => (await sql.query(`SELECT DISTINCT tableoid::regclass::text FROM remembered_keys`)).rowCount;
   assert.equal(await hours(), 3);
-  await writer.sweep(AT_MS + 2 * hourMs, 0);
+  await writer.sweep(AT_MS + 2 * hourMs);
   assert.equal(await hours(), 1);
   const { rows } = await sql.query('SELECT key, fingerprint FROM remembered_keys');
   assert.deepEqual(rows, [{ key: 'k5', fingerprint: String(2 ** 52 + 1) }]);
@@ -178,11 +179,11 @@ test('a load in progress does not hold up the sweeping of remembered keys', asyn
   await writer.write(new Map([[SHARD, log.changes]]));
   const reader = await sql.connect();
   await reader.query('BEGIN; SELECT * FROM remembered_keys');
-  await writer.sweep(AT_MS * 2, 0);
+  await writer.sweep(AT_MS * 2);
   assert.equal((await reader.query('SELECT FROM remembered_keys')).rowCount, 1);
   await reader.query('COMMIT');
   reader.release();
-  await writer.sweep(AT_MS * 2, 0);
+  await writer.sweep(AT_MS * 2);
   assert.equal((await sql.query('SELECT FROM remembered_keys')).rowCount, 0);
 });
 

@@ -1,5 +1,7 @@
 /** What callers do: they make books, add codes, compete for them, read, and send again what they heard nothing of. */
 
+import type { Done } from '../../src/actor/engine.js';
+import type { OpenBatch } from '../../src/domain/batch.js';
 import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../../src/domain/ids.js';
@@ -10,6 +12,7 @@ import type { SeededRandom } from './seeded-random.js';
 export interface Callers {
   /** The requests of one turn: callers who compete are decided about in one go. */
   takeTurn(line: Line): void;
+  heard(reply: Done): void;
 }
 
 /** The connection to a process. Each call gives the id of the request. */
@@ -37,6 +40,8 @@ interface ABook {
 
 export function createCallers({ random, shards, judge, nowMs, batches }: CallersOptions): Callers {
   const books: ABook[] = [];
+  /** Staged, and perhaps not added. */
+  const open: { readonly shard: ShardId; readonly batchId: number; readonly bookId: BookId }[] = [];
   let names = 0;
 
   function act(line: Line): void {
@@ -80,12 +85,28 @@ export function createCallers({ random, shards, judge, nowMs, batches }: Callers
   }
 
   function addCodes(line: Line): void {
-    const { id, shard } = random.pick(books);
-    const batchId = ++names;
-    const codes = Array.from({ length: 1 + random.below(5) }, (_, ordinal) => `C${batchId}-${ordinal}`);
-    batches.set(batchId, codes);
-    const size = codes.length;
-    ask(line, shard, { kind: 'addCodes', bookId: id, codes: { batchId, size, count: size, report: {} } }, newOrigin());
+    const staged = random.chance(0.5) ? open.pop() : undefined;
+    if (staged === undefined) {
+      const { id: bookId, shard } = random.pick(books);
+      const key = random.chance(0.3) ? `k${random.below(40)}` : null;
+      const content = { kind: 'uploaded', count: 1, sha256: '' } as const;
+      const command = { kind: 'openBatch', bookId, caller: 'c0', key, fingerprint: null, content } as const;
+      ask(line, shard, command, { ...newOrigin(), idempotency: null });
+      return;
+    }
+    const { shard, batchId, bookId } = staged;
+    if (random.chance(0.1)) ask(line, shard, { kind: 'giveUpBatch', bookId, batchId }, newOrigin());
+    const size = batches.get(batchId)?.length ?? 0;
+    ask(line, shard, { kind: 'addCodes', bookId, codes: { batchId, size, count: size, report: {} } }, newOrigin());
+  }
+
+  /** An id that a shard has told is durable, so nobody else gets it: its codes are staged. */
+  function stage(shard: ShardId, { batchId, bookId }: OpenBatch): void {
+    if (!batches.has(batchId)) {
+      const codes = Array.from({ length: 1 + random.below(5) }, (_, ordinal) => `C${batchId}-${ordinal}`);
+      batches.set(batchId, codes);
+    }
+    open.push({ shard, batchId, bookId });
   }
 
   function updateBook(line: Line): void {
@@ -167,6 +188,9 @@ export function createCallers({ random, shards, judge, nowMs, batches }: Callers
   }
 
   return {
+    heard({ outcome, shard }) {
+      if (outcome.kind === 'batchOpened') stage(shard, outcome.batch);
+    },
     takeTurn(line) {
       for (let left = 1 + random.below(TURN_MAX); left > 0; left--) act(line);
     },

@@ -5,6 +5,7 @@
  * It is also the simulator's store: a snapshot is a fold that stopped at the checkpoint.
  */
 import assert from 'node:assert/strict';
+import type { OpenBatch } from '../../src/domain/batch.js';
 import type { Book } from '../../src/domain/book.js';
 import type { Change, DomainEvent } from '../../src/domain/event.js';
 import type { BookId, Seq } from '../../src/domain/ids.js';
@@ -27,6 +28,8 @@ export interface Fold {
   /** Of the last change. */
   atMs: number;
   readonly books: Map<BookId, Book>;
+  readonly open: Map<number, OpenBatch>;
+  batchCounter: number;
   readonly batches: { batchId: number; bookId: BookId; firstIndex: number; size: number; count: number }[];
   readonly codes: Map<string, FoldedCode>;
   readonly codesByBook: Map<BookId, FoldedCode[]>;
@@ -47,6 +50,9 @@ export interface Fold {
   readonly requests: Map<string, Seq>;
 }
 
+/** Ids of batches are dealt out among so many shards, whether or not a run has all of them. */
+export const SHARD_COUNT = 3;
+
 export type CodesOfBatch = (batchId: number) => readonly string[];
 
 export function newFold(): Fold {
@@ -54,6 +60,8 @@ export function newFold(): Fold {
     seq: asSeq(0),
     atMs: 0,
     books: new Map(),
+    open: new Map(),
+    batchCounter: 0,
     batches: [],
     codes: new Map(),
     codesByBook: new Map(),
@@ -97,7 +105,19 @@ function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: Codes
       return;
     case 'noted':
       return;
+    case 'batchOpened': {
+      const { kind: _, ...batch } = event;
+      const counter = Math.floor(batch.batchId / SHARD_COUNT);
+      assert.equal(counter, fold.batchCounter + 1, 'no id of a batch is given out twice');
+      fold.batchCounter = counter;
+      fold.open.set(batch.batchId, batch);
+      return;
+    }
+    case 'batchGivenUp':
+      assert.ok(fold.open.delete(event.batchId), 'only an open batch is given up');
+      return;
     case 'codesAdded': {
+      assert.ok(fold.open.delete(event.batchId), 'only an open batch goes live');
       fold.batches.push(event);
       for (const [ordinal, code] of codesOf(event.batchId).entries()) {
         assert.ok(!fold.codes.has(code), 'a code is in one book only');

@@ -112,12 +112,13 @@ export function createSimStore(
         mayFail();
         for (const shard of shards) {
           const last = lastEntries.get(shard);
-          sink.checkpoint(
-            shard,
-            foldOf(shard).seq,
-            last === undefined ? null : foldOf(shard).atMs,
-            last === undefined ? null : hashOfEntry(last),
-          );
+          const { seq, atMs, batchCounter } = foldOf(shard);
+          sink.checkpoint(shard, {
+            seq,
+            atMs: last === undefined ? null : atMs,
+            entryHash: last === undefined ? null : hashOfEntry(last),
+            batchCounter,
+          });
           loadShard(shard, foldOf(shard), rememberedAfterMs, sink);
         }
       },
@@ -136,6 +137,7 @@ export function createSimStore(
 
 function loadShard(shard: ShardId, fold: Fold, rememberedAfterMs: number, sink: SnapshotSink): void {
   for (const book of fold.books.values()) sink.book(shard, book);
+  for (const batch of fold.open.values()) sink.openBatch(shard, batch);
   for (const batch of fold.batches) sink.batch(shard, batch);
   for (const [text, code] of fold.codes) {
     const bytes = Buffer.from(text);

@@ -11,6 +11,7 @@ import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { asShardId } from '../../src/domain/ids.js';
 import type { ProcessEnd } from '../../src/platform/exit-codes.js';
 import { createCallers, type Line } from './callers.js';
+import { SHARD_COUNT } from './fold.js';
 import { type Asked, createJudge } from './judge.js';
 import type { Medium } from './medium.js';
 import { createMirror } from './mirror.js';
@@ -50,7 +51,7 @@ export interface RunReport {
 
 const START_MS = 1_700_000_000_000;
 const KEY_TTL_MS = 400;
-const STATE = { lockTtlMs: 40, idempotencyTtlMs: KEY_TTL_MS, idempotencyBytesMax: 1 << 20 };
+const STATE = { shardCount: SHARD_COUNT, lockTtlMs: 40, idempotencyTtlMs: KEY_TTL_MS, idempotencyBytesMax: 1 << 20 };
 
 /** Within so many steps a stop has passed its deadline. */
 const STOP_STEPS_MAX = 4_000;
@@ -74,7 +75,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   const verdict = createVerdict();
   let faults = random.pick([0, 0.02, 0.1, 0.3]);
   const medium = createMedium();
-  const shards = Array.from({ length: 1 + random.below(3) }, (_, index) => asShardId(index));
+  const shards = Array.from({ length: 1 + random.below(SHARD_COUNT) }, (_, index) => asShardId(index));
   const batches = new Map<number, string[]>();
   const codesOf = (batchId: number): readonly string[] => batches.get(batchId) ?? [];
   const truth = createTruth(shards, verdict);
@@ -275,6 +276,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     const request = waiting.get(id);
     assert.ok(request !== undefined, 'a request is answered once');
     waiting.delete(id);
+    if (reply.kind === 'done') callers.heard(reply);
     judge.told(request.asked, reply);
   }
 
