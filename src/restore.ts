@@ -28,7 +28,7 @@ import {
   prepareJournal,
   presumeDurable,
 } from './journal/open.js';
-import { eraseId, eraseJournal } from './journal/survey.js';
+import { eraseId, eraseJournal, putAside, surveyJournal } from './journal/survey.js';
 import { ProcessEnd } from './platform/exit-codes.js';
 import { freePort } from './port-check.js';
 import {
@@ -169,6 +169,17 @@ async function isThere(reader: JournalReader, shard: ShardId, seq: Seq): Promise
     if (error instanceof JournalTrimmed) return false;
     throw error;
   }
+}
+
+/**
+ * Puts a damaged journal in files aside, beside its directory, and resolves with the stores as they are then. Everything after
+ * the checkpoints is lost, so this is for an operator who has accepted that. Null for a journal in Redis.
+ */
+export async function putDamagedAside(stores: OfflineStores): Promise<{ stores: OfflineStores; aside: string } | null> {
+  if (stores.redisUrl !== null) return null;
+  const aside = `${stores.directory}-damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+  putAside(stores.directory, aside);
+  return { stores: { ...stores, journal: await surveyJournal(stores, stores.shardCount) }, aside };
 }
 
 // ─── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────

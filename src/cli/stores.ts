@@ -6,6 +6,7 @@ import {
   acceptLoss,
   giveNewId,
   type OfflineStores,
+  putDamagedAside,
   replaceInstallation,
   reportShards,
   type ShardReport,
@@ -53,9 +54,9 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
     }
     case 'acceptLoss': {
       tellPlaces(stores);
-      const reports = await reportShards(stores, log);
+      const { whole, reports } = await reportOrPutAside(stores);
       const unfit = tellShards(reports);
-      await acceptLoss(stores, reports);
+      await acceptLoss(whole, reports);
       tell(
         unfit === 0
           ? 'Nothing is lost; the next start goes on.'
@@ -73,6 +74,23 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
       return beginAnew(stores, command.replace);
   }
 }
+
+/** A damaged journal is put aside: then its shards end before their checkpoints, and that is what is accepted. */
+async function reportOrPutAside(
+  stores: OfflineStores,
+): Promise<{ whole: OfflineStores; reports: readonly ShardReport[] }> {
+  try {
+    return { whole: stores, reports: await reportShards(stores, log) };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    const put = await putDamagedAside(stores);
+    if (put === null) throw error;
+    tell(`${messageOf(error)}; the journal was put aside: ${put.aside}`);
+    return { whole: put.stores, reports: await reportShards(put.stores, log) };
+  }
+}
+
+const isDamage = (error: unknown): boolean => error instanceof Error && error.name === 'JournalDamaged';
 
 async function beginAnew(stores: OfflineStores, replace: string | null): Promise<void> {
   const [found = null] = stores.journal.installations;
@@ -120,6 +138,7 @@ function lineOf({ shard, database, journal, fit }: ShardReport): string {
 }
 
 function exitOf(error: unknown): number {
+  if (isDamage(error)) return EXIT.failed;
   return error instanceof ProcessEnd ? EXITS[error.exitCause] : EXIT.unreachable;
 }
 
@@ -135,8 +154,7 @@ const EXITS: Readonly<Record<ExitCause, number>> = {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const hintsOf = (error: unknown): readonly string[] =>
-  error instanceof Error && error.name === 'JournalDamaged' ? ['See docs/guarantees.md#damage.'] : [];
+const hintsOf = (error: unknown): readonly string[] => (isDamage(error) ? ['See docs/guarantees.md#damage.'] : []);
 
 const tell = (line: string): void => void process.stdout.write(`${line}\n`);
 const note = (_fields: object, message: string): void => void process.stderr.write(`${message}\n`);

@@ -79,8 +79,8 @@ export async function eraseJournal(
   putAside(directory, `${directory}-of-${id}`);
 }
 
-/** Everything but the lock, which this process holds. */
-function putAside(directory: string, aside: string): void {
+/** Moves the files of a journal, but for the lock, which this process holds. */
+export function putAside(directory: string, aside: string): void {
   mkdirSync(aside, { recursive: true, mode: 0o750 });
   for (const name of readdirSync(directory)) {
     if (!name.startsWith('journal.lock')) renameSync(join(directory, name), join(aside, name));

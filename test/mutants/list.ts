@@ -107,6 +107,18 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: [test('test/journal/file-lock.test.ts')],
   },
   {
+    id: 'M10',
+    bug: 'the installation id is not compared',
+    edits: [
+      {
+        file: 'src/judge-stores.ts',
+        find: 'if (journalId !== undefined && journalId !== installation.id) {',
+        put: 'if (journalId !== undefined && installation.id === null) {',
+      },
+    ],
+    caughtBy: [test('test/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
+  },
+  {
     id: 'M11',
     bug: 'a success is released before it is durable',
     edits: [

@@ -1,6 +1,6 @@
 /** `clipbook restore` and `clipbook init`, each with the servers before and after it. */
 import assert from 'node:assert/strict';
-import { renameSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
@@ -86,6 +86,36 @@ test('stores that hold different changes under the same number are refused, and 
   assert.equal((await cli(env, 'restore', '--accept-loss')).code, 0);
   const second = await startServing(stage(t), env);
   assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200);
+  assert.equal(await assign(second.api, String(codes[1]), 'bob'), 200);
+  assert.equal((await second.ended('SIGTERM')).code, 0);
+});
+
+test('a damaged journal ends the start with file and offset, and can be put aside', async (t) => {
+  const directory = dataDirectory(t);
+  const { url } = await createDatabase(stage(t));
+  const env = { DATA_DIR: directory, DATABASE_URL: url };
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'ROT', 4);
+  assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+  assert.equal((await first.ended('SIGTERM')).code, 0);
+  const journal = join(directory, 'journal');
+  for (const name of readdirSync(journal, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('00000000.seg')) continue;
+    const bytes = readFileSync(join(journal, name));
+    bytes.writeUInt8(bytes.readUInt8(40) ^ 1, 40);
+    writeFileSync(join(journal, name), bytes);
+  }
+  const refused = await refusedStart(stage(t), env);
+  assert.equal(refused.code, EXIT_CODES.damaged, refused.line);
+  assert.match(refused.line, /\.seg at offset \d+/);
+  const report = await cli(env, 'restore');
+  assert.equal(report.code, 1, report.told);
+  assert.match(report.told, /\.seg at offset \d+/);
+  const accepted = await cli(env, 'restore', '--accept-loss');
+  assert.equal(accepted.code, 0, accepted.told);
+  assert.match(accepted.out, /put aside: \S+journal-damaged-/);
+  const second = await startServing(stage(t), env);
+  assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200, 'what PostgreSQL had is there');
   assert.equal(await assign(second.api, String(codes[1]), 'bob'), 200);
   assert.equal((await second.ended('SIGTERM')).code, 0);
 });

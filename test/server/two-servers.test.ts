@@ -128,3 +128,29 @@ test('a copy of the journal on the same database is refused while the owner serv
   assert.equal(code, EXIT_CODES.inUse, line);
   assert.equal((await first.ended('SIGTERM')).code, 0);
 });
+
+test('stores of two installations are refused with both ids, and both go on by themselves', async (t) => {
+  const directory = dataDirectory(t);
+  const ids: string[] = [];
+  const shops: { DATA_DIR: string; DATABASE_URL: string }[] = [];
+  for (const name of ['one', 'other']) {
+    const { url, sql } = await createDatabase(stage(t));
+    const env = { DATA_DIR: join(directory, name), DATABASE_URL: url };
+    const server = await startServing(stage(t), env);
+    await bookOf(server.api, name.toUpperCase(), 2);
+    assert.equal((await server.ended('SIGTERM')).code, 0);
+    ids.push((await sql.query('SELECT id FROM installation')).rows[0].id);
+    shops.push(env);
+  }
+  const [one, other] = shops as [(typeof shops)[0], (typeof shops)[0]];
+  const { code, line } = await refusedStart(stage(t), { ...one, DATABASE_URL: other.DATABASE_URL });
+  assert.equal(code, EXIT_CODES.foreign, line);
+  assert.match(
+    line,
+    new RegExp(`belongs to installation ${ids[0]}, and the database to ${ids[1]}; correct DATABASE_URL`),
+  );
+  for (const env of shops) {
+    const server = await startServing(stage(t), env);
+    assert.equal((await server.ended('SIGTERM')).code, 0);
+  }
+});
