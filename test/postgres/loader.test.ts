@@ -157,7 +157,7 @@ test('a load is of one moment, whatever is written meanwhile', async (t) => {
   let states = 0;
   await loader.load([SHARD], 0, {
     ...ignoring,
-    checkpoint: (_, seq) => {
+    checkpoint: (_, { seq }) => {
       assert.equal(seq, before);
       meanwhile = write(writer, shard.changes);
     },

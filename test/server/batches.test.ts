@@ -14,7 +14,7 @@ import { type Server, startServer, temporaryDirectory } from '../support/server.
 
 const MANY = 150_000;
 const JOB_CODES = 200_000;
-const KEY_TTL_SECONDS = 15;
+const KEY_TTL_SECONDS = 30;
 /** So long a commit of new rows is put off, and can be met by the test. */
 const COMMIT_SLEEP_SECONDS = 1;
 
