@@ -97,12 +97,15 @@ test('a damaged journal ends the start with file and offset, and can be put asid
   const first = await startServing(stage(t), env);
   const { codes } = await bookOf(first.api, 'ROT', 4);
   assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+  assert.equal(await assign(first.api, String(codes[2]), 'cleo'), 200);
   assert.equal((await first.ended('SIGTERM')).code, 0);
   const journal = join(directory, 'journal');
   for (const name of readdirSync(journal, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('00000000.seg')) continue;
+    if (!name.endsWith('.seg')) continue;
     const bytes = readFileSync(join(journal, name));
-    bytes.writeUInt8(bytes.readUInt8(40) ^ 1, 40);
+    const at = bytes.indexOf('ada');
+    if (at === -1) continue;
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
     writeFileSync(join(journal, name), bytes);
   }
   const refused = await refusedStart(stage(t), env);
