@@ -25,7 +25,8 @@ export async function runAccountCommand(command: AccountCommand, signal: AbortSi
   const isProduction = config.environment === 'production';
   refuseSeeded(command, isProduction);
   refuseMissingDatabase(command, config);
-  // Asked for before anything is opened: an embedded PostgreSQL that waits for somebody to type would keep a server out.
+  // Asked for before anything is opened: an embedded PostgreSQL that waits for somebody to type
+  // would keep a server out.
   const needsPassword = command.kind === 'create' || command.kind === 'passwd';
   const passwordHash = needsPassword ? await hashPassword(await newPassword(config.password, signal)) : '';
   await inDatabase(config, (store) => run(store, command, { passwordHash, isProduction }));
@@ -40,7 +41,10 @@ function readConfig(): AccountConfig {
   }
 }
 
-/** A known password makes a seeded login no account of anybody; in production it could not be used anyway. */
+/**
+ * A known password makes a seeded login no account of anybody; in production it could not be used
+ * anyway.
+ */
 function refuseSeeded(command: AccountCommand, isProduction: boolean): void {
   if (command.kind === 'list' || !isSeededEmail(command.email)) return;
   if (command.kind === 'create' || (isProduction && command.kind !== 'disable'))
@@ -50,7 +54,10 @@ function refuseSeeded(command: AccountCommand, isProduction: boolean): void {
     );
 }
 
-/** Only `create` makes a database: another command that finds none was started with a wrong DATA_DIR. */
+/**
+ * Only `create` makes a database: another command that finds none was started with a wrong
+ * DATA_DIR.
+ */
 function refuseMissingDatabase(command: AccountCommand, { databaseUrl, dataDir }: AccountConfig): void {
   if (command.kind === 'create' || databaseUrl !== null) return;
   const home = join(dataDir, 'postgres');
@@ -146,7 +153,7 @@ async function noteAdminless(store: AccountStore, isProduction: boolean): Promis
   if (!accounts.some(canAdminister)) note('No admin is left that can sign in.');
 }
 
-// --- the database --------------------------------------------------------------------------------------------------
+// --- the database --------------------------------------------------------------------------------
 
 /** Of an embedded PostgreSQL that another process stops while it is used here. */
 const TRIES_MAX = 5;
@@ -174,7 +181,10 @@ async function inDatabase(config: AccountConfig, work: (store: AccountStore) => 
   }
 }
 
-/** A database that a server may be using is only made, never changed: that server may be of another version. */
+/**
+ * A database that a server may be using is only made, never changed: that server may be of another
+ * version.
+ */
 async function bringUp(url: string, isOurs: boolean): Promise<void> {
   const { missing, isEmpty } = await missingMigrations(url);
   if (missing.length === 0) return;

@@ -1,8 +1,9 @@
 /**
  * `clipbook export`: the codes of a book as CSV.
  *
- * A file is written under a temporary name beside it and renamed when it is whole, so a broken export never passes for a
- * whole one. What is no regular file, such as a pipe or /dev/null, is written as it is.
+ * A file is written under a temporary name beside it and renamed when it is whole, so a broken
+ * export never passes for a whole one. What is no regular file, such as a pipe or /dev/null, is
+ * written as it is.
  */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';

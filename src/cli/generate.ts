@@ -1,4 +1,7 @@
-/** `clipbook generate`: new codes for a book. Many are made by a job of the server, which is watched to its end. */
+/**
+ * `clipbook generate`: new codes for a book. Many are made by a job of the server, which is watched
+ * to its end.
+ */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Json } from './client.js';
@@ -27,7 +30,8 @@ export async function generateCodes(
   const progress = terminal.progress('generate');
   const beganMs = performance.now();
   try {
-    // Its answer is waited for even after Ctrl-C: the job can be cancelled only when its id is known.
+    // Its answer is waited for even after Ctrl-C: the job can be cancelled only when its id is
+    // known.
     const asked = await client.call({ method: 'POST', path, json, idempotencyKey: key, onCancel: 'finish' });
     const { jobId } = asked;
     const result = jobId === undefined ? asked : await watchJob(client, String(jobId), progress, terminal, signal);

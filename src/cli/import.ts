@@ -3,9 +3,10 @@
  *
  *     sending ─▶ receiving ─▶ loading ─▶ answered
  *
- * Sending is counted here, in bytes. Buffers on the way may take much more than the server has read, so receiving counts
- * what it has read of what was sent. Loading counts the codes that it has moved into the book. Both come from
- * `GET /uploads/{requestId}`. The answer comes when the codes can be assigned, and only then the progress is at 100 %.
+ * Sending is counted here, in bytes. Buffers on the way may take much more than the server has
+ * read, so receiving counts what it has read of what was sent. Loading counts the codes that it has
+ * moved into the book. Both come from `GET /uploads/{requestId}`. The answer comes when the codes
+ * can be assigned, and only then the progress is at 100 %.
  */
 import { randomUUID } from 'node:crypto';
 import { createReadStream, type ReadStream, type Stats } from 'node:fs';
@@ -91,7 +92,7 @@ export async function importCodes(
   }
 }
 
-// ─── What is sent ────────────────────────────────────────────────────────────────────────────────────────────
+// ─── What is sent ────────────────────────────────────────────────────────────────────────────────
 
 interface Source {
   readonly type: string;
@@ -151,7 +152,7 @@ function piped(from: ReadStream, to: Transform, file: string): Transform {
 const unreadable = (file: string, error: unknown): CommandFailed =>
   new CommandFailed(EXIT.usage, `argument '<file>': '${file}' cannot be read: ${messageOf(error)}.`);
 
-// ─── How far it is ───────────────────────────────────────────────────────────────────────────────────────────
+// ─── How far it is ───────────────────────────────────────────────────────────────────────────────
 
 interface Sending {
   readonly body: Body;
@@ -220,7 +221,7 @@ async function watchLoading(
   }
 }
 
-// ─── What is told ────────────────────────────────────────────────────────────────────────────────────────────
+// ─── What is told ────────────────────────────────────────────────────────────────────────────────
 
 interface ReadColumn {
   readonly number: number | null;

@@ -1,8 +1,10 @@
 /**
- * The table of commands: what can be typed, and what is run. Building it has no effect, so docs/cli.md is made from it.
+ * The table of commands: what can be typed, and what is run. Building it has no effect, so
+ * docs/cli.md is made from it.
  *
- * A command that speaks to a server is declared with `speaking`, which gives it the options of the connection. A command
- * that works without one is declared on `program` directly. Both throw `CommandFailed`.
+ * A command that speaks to a server is declared with `speaking`, which gives it the options of the
+ * connection. A command that works without one is declared on `program` directly. Both throw
+ * `CommandFailed`.
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../platform/version.js';

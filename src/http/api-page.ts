@@ -1,6 +1,7 @@
 /**
- * The page at `/api-docs`: Scalar's API reference over `/openapi.json`, with a bar on top to sign in. Everything comes from this
- * server. Scalar writes its style into the page, so this page alone allows inline styles.
+ * The page at `/api-docs`: Scalar's API reference over `/openapi.json`, with a bar on top to sign
+ * in. Everything comes from this server. Scalar writes its style into the page, so this page alone
+ * allows inline styles.
  */
 import { SCALAR_VERSION } from './scalar.js';
 

@@ -1,6 +1,7 @@
 /**
- * What an exchange asks of the engine, and how long that holds it: commands and queries with callbacks for the hot path, the
- * same as promises for the rest. The request's way to its handler is in exchange.ts.
+ * What an exchange asks of the engine, and how long that holds it: commands and queries with
+ * callbacks for the hot path, the same as promises for the rest. The request's way to its handler
+ * is in exchange.ts.
  */
 import type { CommandReply, Done, QueryReply, QueryResult } from '../actor/engine.js';
 import type { Command, Origin, Query } from '../domain/command.js';
@@ -107,7 +108,10 @@ export abstract class Asking extends Answering {
     return new Promise((resolve) => this.services.engine.command(command, origin, resolve));
   }
 
-  /** From now on something may be changed without a command: a deadline that passes leaves the outcome unknown. */
+  /**
+   * From now on something may be changed without a command: a deadline that passes leaves the
+   * outcome unknown.
+   */
   beginChange(): void {
     this.commanded = true;
   }
@@ -117,8 +121,9 @@ export abstract class Asking extends Answering {
   }
 
   /**
-   * Async work whose failure is answered, and during which the exchange stays this one. It begins when all of the segment is
-   * parsed: what follows the request in it may end the connection, and then the work must not be done.
+   * Async work whose failure is answered, and during which the exchange stays this one. It begins
+   * when all of the segment is parsed: what follows the request in it may end the connection, and
+   * then the work must not be done.
    */
   run(work: () => Promise<void>): void {
     this.held++;

@@ -4,13 +4,14 @@
  *     begin ─▶ head ─▶ body complete? ─┐
  *                └──▶ token known? ────┴─▶ role ▸ parameters ▸ query ▸ body ▸ own userId ─▶ handler ─▶ answer
  *
- * Exchanges are pooled, and their callbacks are bound once: a request on the hot path makes a command, its origin and a few
- * strings, no promise and no closure. The price is that an exchange must not be used again while anybody may
- * still call it: it goes back to its pool only when it is answered (or aborted), its body has ended, and no
- * engine reply, token verdict or async work is under way (`held`). One that is answered before its body came is never reused.
+ * Exchanges are pooled, and their callbacks are bound once: a request on the hot path makes a
+ * command, its origin and a few strings, no promise and no closure. The price is that an exchange
+ * must not be used again while anybody may still call it: it goes back to its pool only when it is
+ * answered (or aborted), its body has ended, and no engine reply, token verdict or async work is
+ * under way (`held`). One that is answered before its body came is never reused.
  *
- * This part is the request's way to its handler and the exchange's end. What it asks of the engine is in asking.ts; what is
- * answered, and how, is in answering.ts.
+ * This part is the request's way to its handler and the exchange's end. What it asks of the engine
+ * is in asking.ts; what is answered, and how, is in answering.ts.
  */
 
 // The global of this name is a getter, which is called each time.
@@ -81,7 +82,7 @@ export class Exchange extends Asking implements Expiring {
     return this.route?.changes === true;
   }
 
-  // -- the request -------------------------------------------------------------------------------------------------
+  // -- the request --------------------------------------------------------------------------------
 
   /** The whole of a uWebSockets.js handler. Never throws. */
   begin(res: HttpResponse, req: HttpRequest, route: ExchangeRoute, isHead: boolean): void {
@@ -341,7 +342,7 @@ export class Exchange extends Asking implements Expiring {
     this.problem('unauthenticated', detail, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
   }
 
-  // -- the end -----------------------------------------------------------------------------------------------------
+  // -- the end ------------------------------------------------------------------------------------
 
   /** From now on it may take this long. */
   extendDeadline(ms: number): void {
@@ -352,7 +353,9 @@ export class Exchange extends Asking implements Expiring {
     this.services.deadlines.watchFor(this, LINGER_MS);
   }
 
-  /** The server stops. Answers a change whose outcome is not known; the others see a cut connection. */
+  /**
+   * The server stops. Answers a change whose outcome is not known; the others see a cut connection.
+   */
   giveUp(): void {
     if (this.bodyDone && this.mayHaveChanged) this.expire();
   }

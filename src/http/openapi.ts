@@ -1,6 +1,6 @@
 /**
- * The OpenAPI 3.1 description, made from the route table, its schemas and the examples: what is described is what is
- * validated and answered. Tests compare the answers of a real server with it.
+ * The OpenAPI 3.1 description, made from the route table, its schemas and the examples: what is
+ * described is what is validated and answered. Tests compare the answers of a real server with it.
  */
 import { z } from 'zod';
 import type { Example, Examples } from './examples/example.js';

@@ -1,7 +1,7 @@
 /**
- * Everything that the API can answer besides a success, in one table: status, title and the paragraphs that
- * `/problems/<slug>` shows. Refusals of the engine and its `Unavailable`s map onto it by name, so a new reason that nobody
- * gave an answer does not compile.
+ * Everything that the API can answer besides a success, in one table: status, title and the
+ * paragraphs that `/problems/<slug>` shows. Refusals of the engine and its `Unavailable`s map onto
+ * it by name, so a new reason that nobody gave an answer does not compile.
  */
 import type { Unavailable } from '../actor/engine.js';
 import type { RefusalReason } from '../domain/outcome.js';
@@ -9,7 +9,10 @@ import type { RefusalReason } from '../domain/outcome.js';
 export interface ProblemKind {
   readonly status: number;
   readonly title: string;
-  /** For people: what it means. One paragraph, in which `code` and [links](/path) are the only marks. */
+  /**
+   * For people: what it means. One paragraph, in which `code` and [links](/path) are the only
+   * marks.
+   */
   readonly about: string;
   /** What the reader can do, in the same form. */
   readonly remedy: string;

@@ -1,8 +1,8 @@
 /**
- * The headers of a request, read in one pass: `HttpRequest` is dead once the handler returns, and one `forEach` is cheaper
- * than a `getHeader` for each. The pass also counts what must not come twice: this release of uWebSockets.js accepts
- * two different Content-Length headers and takes the first, which is how requests are smuggled past a proxy that takes
- * the last.
+ * The headers of a request, read in one pass: `HttpRequest` is dead once the handler returns, and
+ * one `forEach` is cheaper than a `getHeader` for each. The pass also counts what must not come
+ * twice: this release of uWebSockets.js accepts two different Content-Length headers and takes the
+ * first, which is how requests are smuggled past a proxy that takes the last.
  *
  * There is one `head` per thread, filled anew for each request: nothing may keep a reference to it.
  */
@@ -27,7 +27,10 @@ export interface Head {
   closes: boolean;
   /** Of names and values, with their separators. */
   bytes: number;
-  /** What makes it unsafe to read on, as a sentence; '' if nothing. The connection is to be closed then. */
+  /**
+   * What makes it unsafe to read on, as a sentence; '' if nothing. The connection is to be closed
+   * then.
+   */
   refusal: string;
 }
 
@@ -161,7 +164,10 @@ const SHOWN_LENGTH_MAX = 40;
 export const contentEncodingDetail = ({ contentEncoding }: Head): string =>
   `The Content-Encoding ${contentEncoding.slice(0, SHOWN_LENGTH_MAX)} is not read; send the body uncompressed.`;
 
-/** Visible ASCII without quotes, brackets and separators: it goes back as a header, into logs and into JSON as it is. */
+/**
+ * Visible ASCII without quotes, brackets and separators: it goes back as a header, into logs and
+ * into JSON as it is.
+ */
 const SANE_REQUEST_ID = /^[A-Za-z0-9._~:/+=@-]{1,128}$/;
 
 export const isSaneRequestId = (text: string): boolean => SANE_REQUEST_ID.test(text);

@@ -1,7 +1,8 @@
 /**
- * Codes on their way into a book: staged first, through `Control`, then made live by one command. Whatever ends in between leaves
- * nothing: a batch whose command did not happen is removed, and its counters are free again, before the refusal is answered, so that
- * whoever hears of it finds everything as it was. When the outcome is not known, the main thread finds out.
+ * Codes on their way into a book: staged first, through `Control`, then made live by one command.
+ * Whatever ends in between leaves nothing: a batch whose command did not happen is removed, and its
+ * counters are free again, before the refusal is answered, so that whoever hears of it finds
+ * everything as it was. When the outcome is not known, the main thread finds out.
  */
 import type { BatchEnd, Done, UploadClaim, UploadReport } from '../actor/engine.js';
 import { plainUpload } from '../codes/parse.js';

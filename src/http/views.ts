@@ -1,6 +1,6 @@
 /**
- * What the engine answers, in the words of the API. What is hot is written by hand: every text in it but the user's id is
- * made of characters that need no escape in JSON (codes, ids, times).
+ * What the engine answers, in the words of the API. What is hot is written by hand: every text in
+ * it but the user's id is made of characters that need no escape in JSON (codes, ids, times).
  */
 import type { BookStats, BookView, Done, HistoryEntry } from '../actor/engine.js';
 import type { CodeView } from '../domain/command.js';

@@ -142,7 +142,10 @@ interface BooksAsked {
   readonly name: string | null;
 }
 
-/** Every shard has books in id order; the page is the first ones of all. One more than asked for tells whether there are more. */
+/**
+ * Every shard has books in id order; the page is the first ones of all. One more than asked for
+ * tells whether there are more.
+ */
 async function sendBooks(x: Exchange, list: string, { limit, ...filter }: BooksAsked): Promise<void> {
   const { shardCount } = x.services.engine;
   const replies = await Promise.all(

@@ -87,7 +87,10 @@ async function answerAgain(x: Exchange, bookId: BookId, origin: Origin, show: (d
   else x.refuse(reply);
 }
 
-/** The book's own pattern, or null; undefined when no codes can be added, which is answered then, before any work is done. */
+/**
+ * The book's own pattern, or null; undefined when no codes can be added, which is answered then,
+ * before any work is done.
+ */
 async function patternOfOpenBook(x: Exchange, bookId: BookId): Promise<string | null | undefined> {
   const reply = await x.askQuery({ kind: 'getBook', bookId }, null);
   if (reply.kind !== 'result') {
