@@ -32,8 +32,8 @@ test('the walk runs every block of the page that is one of commands, and ends at
     '# A\n```sh\nfalse\n```\n<!-- walk: the full form goes on from here -->\n```json\n{}\n```\n<!-- walk: fresh -->\n```sh\na\nb\n```\n',
   );
   assert.deepEqual(blocks, [
-    { line: 3, text: 'false\n', isFresh: false, isShort: true },
-    { line: 11, text: 'a\nb\n', isFresh: true, isShort: false },
+    { line: 3, text: 'false\n', begins: null, isShort: true },
+    { line: 11, text: 'a\nb\n', begins: 'fresh', isShort: false },
   ]);
   assert.match(wholeScript(blocks), /^set -euo pipefail\necho '== line 3'\nfalse\n/);
   assert.throws(() => blocksOf('```sh\nno end\n'), /a block that begins in line 2 does not end/);
