@@ -18,6 +18,8 @@ export interface ShardThreadData {
   readonly checkpoints: SharedArrayBuffer;
   /** Of `createKeyMemory`. */
   readonly keyMemory: SharedArrayBuffer;
+  /** Of the process's `ClockKeeper`. */
+  readonly clock: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 
@@ -31,6 +33,7 @@ export interface ProjectorThreadData {
   readonly checkpoints: SharedArrayBuffer;
   /** Of `createStuckShards`. */
   readonly stuck: SharedArrayBuffer;
+  readonly clock: SharedArrayBuffer;
   readonly idempotencyTtlMs: number;
   readonly logLevel: LogLevel;
 }
@@ -40,6 +43,7 @@ export interface VerifyThreadData {
   readonly journal: JournalLocation;
   readonly databaseUrl: string;
   readonly state: Omit<StateOptions, 'shard'>;
+  readonly clock: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 
@@ -55,6 +59,7 @@ export interface HttpThreadData {
   readonly control: MessagePort;
   /** What it counts, for `renderCounters`. */
   readonly counters: SharedArrayBuffer;
+  readonly clock: SharedArrayBuffer;
   /** Of Clipbook. */
   readonly version: string;
   readonly trustedProxies: readonly IpRange[];

@@ -5,6 +5,7 @@ import { lockDirectory } from './file/lock.js';
 import { createJournalMarksBuffer, journalMarks } from './file/watermarks.js';
 import type { Journal } from './journal.js';
 import { createDurableBuffer, durableSeqs } from './redis/durable.js';
+import type { RedisFacts } from './redis/facts.js';
 
 /** `marks` is what the threads of this process share of the journal. */
 export type JournalLocation =
@@ -35,6 +36,10 @@ export interface PreparedJournal {
   readonly location: JournalLocation;
   /** What an answered operation survives, in one line. */
   readonly durability: string;
+  /** The same, read again. */
+  rereadDurability(): Promise<string>;
+  /** How far the clock of its server is ahead of ours, give or take; null where it has none of its own. */
+  readonly clock: { readonly aheadMs: number; readonly toleranceMs: number } | null;
   /** When the last thread has closed it. */
   release(): Promise<void>;
 }
@@ -47,9 +52,12 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   const { redisUrl, redisWaitReplicas, redisWaitMs, directory } = choice;
   if (redisUrl === null) {
     const lock = await lockDirectory(directory);
+    const durability = `files in ${directory}: every answered operation is synced to disk`;
     return {
       location: { kind: 'file', directory, marks: createJournalMarksBuffer() },
-      durability: `files in ${directory}: every answered operation is synced to disk`,
+      durability,
+      rereadDurability: async () => durability,
+      clock: null,
       release: async () => lock.release(),
     };
   }
@@ -63,12 +71,22 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   // Opened once to see that it may be used, and what it is worth.
   const { openRedisJournal } = await import('./redis/redis-journal.js');
   const options = { ...location, durable: location.marks, openMsMax: FIRST_OPEN_MS_MAX, log };
-  const journal = await openRedisJournal(options).catch(async (error: unknown) => {
+  const examine = async (): Promise<{ durability: string; facts: RedisFacts }> => {
+    const journal = await openRedisJournal(options);
+    await journal.close();
+    return journal;
+  };
+  const { durability, facts } = await examine().catch(async (error: unknown) => {
     const { redisFailure } = await import('./redis/failure.js');
     throw new Error(`REDIS_URL: ${redisFailure(redisUrl, error)}`);
   });
-  await journal.close();
-  return { location, durability: journal.durability, release: async () => {} };
+  return {
+    location,
+    durability,
+    rereadDurability: async () => (await examine()).durability,
+    clock: { aheadMs: facts.clockAheadMs, toleranceMs: facts.roundTripMs / 2 },
+    release: async () => {},
+  };
 }
 
 /** Once per thread. */

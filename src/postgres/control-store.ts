@@ -5,7 +5,7 @@ import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
 import { createAccountStore } from './account-store.js';
 import { KIND_NUMBERS } from './change-kinds.js';
-import { giveUp } from './connection.js';
+import { commitDurably, giveUp } from './connection.js';
 import { createCounterStore } from './counters.js';
 import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
@@ -29,6 +29,9 @@ const QUERY_MS_MAX = 60_000;
 export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlStoreOptions): ControlStore & {
   /** Throws when this database was begun with another number of shards; notes it in a new one. */
   checkShardCount(): Promise<void>;
+  /** Times in the journal that an operator accepted although the clock was far behind them: up to this one. 0: none. */
+  acceptedClockMs(): Promise<number>;
+  acceptClock(throughMs: number): Promise<void>;
 } {
   const pool = new pg.Pool({
     connectionString: url,
@@ -37,6 +40,8 @@ export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlS
     connectionTimeoutMillis: CONNECT_MS_MAX,
     query_timeout: QUERY_MS_MAX,
     keepAlive: true,
+    // Runs once per connection, before anybody gets it.
+    verify: (client, done) => void commitDurably(client).then(() => done(), done),
     // The process may end while connections rest here.
     allowExitOnIdle: true,
   });
@@ -61,6 +66,19 @@ export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlS
 
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
+    async acceptedClockMs() {
+      const { rows } = await pool.query<{ value: string }>(
+        `SELECT value FROM settings WHERE name = 'accepted_clock_ms'`,
+      );
+      return Number(rows[0]?.value ?? 0);
+    },
+    async acceptClock(throughMs) {
+      await pool.query(
+        `INSERT INTO settings (name, value) VALUES ('accepted_clock_ms', $1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+        [String(throughMs)],
+      );
+    },
     stage: (shard, bookId) => openStaging({ url, use, isOwn, shard, bookId }),
     discardBatch: (batchId) => use((client) => discardBatch(client, batchId)),
     unsettledBatches: () => use(unsettledBatches),
