@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'M9',
     bug: 'the lock file is not checked before acknowledging',
     edits: [{ file: WRITER, find: '      lockCheck?.check();\n      return null;', put: '      return null;' }],
-    caughtBy: [test('test/journal/file-lock.test.ts')],
+    caughtBy: [SIMULATOR, test('test/journal/file-lock.test.ts')],
   },
   {
     id: 'M10',
@@ -116,7 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
         put: 'if (journalId !== undefined && installation.id === null) {',
       },
     ],
-    caughtBy: [test('test/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
+    caughtBy: [SIMULATOR, test('test/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
   },
   {
     id: 'M11',
@@ -183,8 +183,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/actor/recovery.ts',
-        find: '          apply(state, change);',
-        put: '          apply(state, { ...change, remembered: null });',
+        find: '() => apply(state, change));',
+        put: '() => apply(state, { ...change, remembered: null }));',
       },
     ],
     caughtBy: [SIMULATOR],
@@ -231,8 +231,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/actor/projector.ts',
-        find: '    await writer.write(batch);\n    for (const [shard, seq] of reached) checkpoints.set(shard, seq);\n',
-        put: '    for (const [shard, seq] of reached) checkpoints.set(shard, seq);\n    await writer.write(batch);\n',
+        find: '    await writer.write(batch, entryHashes);\n    let events = 0;\n',
+        put: '    for (const [shard, { last }] of parts) checkpoints.set(shard, last.lastSeq);\n    await writer.write(batch, entryHashes);\n    let events = 0;\n',
       },
     ],
     caughtBy: [test('test/actor/projector.test.ts')],
