@@ -24,6 +24,7 @@ import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
+import { type ClockKeeper, startClock } from './clock.js';
 import { type Config, jwtSecretOf } from './config.js';
 import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
 import { createDiskSpace } from './disk-space.js';
@@ -45,10 +46,13 @@ import { openEndedTokens } from './postgres/account-store.js';
 import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { endEmbeddedNow } from './postgres/embedded-children.js';
+import { describePostgres, isSafe, type PostgresFacts, readPostgresFacts } from './postgres/facts.js';
 import { postgresFailure } from './postgres/failure.js';
 import { migrate, WrongShardCount } from './postgres/migrate.js';
 import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
+import { assertSameTime } from './store-clocks.js';
+import { type StoreDurability, watchDurability } from './store-durability.js';
 import { startPool, startWorker } from './thread.js';
 import type {
   FromProjector,
@@ -70,8 +74,8 @@ const CODE_THREAD_IDLE_MS = 10_000;
 export interface Clipbook {
   readonly port: number;
   readonly codeCount: number;
-  /** What an answered operation survives, in one line. */
-  readonly durability: string;
+  /** What a power cut of each store can lose, a line for each. */
+  readonly durability: readonly StoreDurability[];
   /** For those who want to see a shard thread die. */
   readonly supervisor: Supervisor;
   /** Drains: finishes what was accepted, flushes, and ends every part. */
@@ -80,9 +84,11 @@ export interface Clipbook {
 
 type Stops = (() => Promise<void>)[];
 
-export interface ThreadLimits {
+export interface StartOptions {
   /** Heap of a shard thread in MiB; V8's own choice when absent. Codes are kept outside of it. */
   readonly shardHeapMb?: number;
+  /** Times in the journal that this machine's clock is far behind are accepted, and remembered as accepted. */
+  readonly acceptsClock?: boolean;
 }
 
 /** What has to be done before the process may exit at once, in the middle of a start too. */
@@ -93,7 +99,7 @@ export async function startClipbook(
   config: Config,
   log: Logger,
   onFatal: (message: string, cause: ExitCause) => void,
-  limits: ThreadLimits = {},
+  options: StartOptions = {},
   quickEnds: QuickEnds = [],
 ): Promise<Clipbook> {
   const stops: Stops = [];
@@ -101,7 +107,7 @@ export async function startClipbook(
     for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
   try {
-    const { port, supervisor, durability } = await startParts({ config, log, onFatal, limits, stops, quickEnds });
+    const { port, supervisor, durability } = await startParts({ config, log, onFatal, options, stops, quickEnds });
     return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
@@ -115,17 +121,17 @@ async function startParts({
   config,
   log,
   onFatal,
-  limits: { shardHeapMb },
+  options: { shardHeapMb, acceptsClock = false },
   stops,
   quickEnds,
 }: {
   readonly config: Config;
   readonly log: Logger;
   readonly onFatal: (message: string, cause: ExitCause) => void;
-  readonly limits: ThreadLimits;
+  readonly options: StartOptions;
   readonly stops: Stops;
   readonly quickEnds: QuickEnds;
-}): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
+}): Promise<Pick<Clipbook, 'port' | 'supervisor' | 'durability'>> {
   quickEnds.push(endEmbeddedNow);
   let endedBy: ExitCause | null = null;
   const end = (message: string, cause: ExitCause): void => {
@@ -133,6 +139,10 @@ async function startParts({
     endedBy = cause;
     onFatal(message, cause);
   };
+  const clock = startClock((aheadMs) =>
+    log.error({ aheadMs: Math.round(aheadMs) }, "the system's clock was set too far to be right; it is not followed"),
+  );
+  stops.push(async () => clock.close());
   const checkpoints = createWatermarks();
   prepareDataDir(config.dataDir);
   const ownPort = await takePort(config.host, config.port);
@@ -143,11 +153,24 @@ async function startParts({
     await refuseForeign({ ...stores, databaseUrl }, (work) => namingDatabase(config, databaseUrl, work));
   }
   const prepared = await prepareJournal({ ...config, directory }, log);
-  const { durability, lock, release } = prepared;
-  stops.push(release);
+  const { lock } = prepared;
+  stops.push(prepared.release);
+  if (prepared.clock !== null) {
+    const { aheadMs, toleranceMs } = prepared.clock;
+    assertSameTime('Redis', String(config.redisUrl), aheadMs, toleranceMs);
+  }
   const embedded = config.databaseUrl === null ? await openEmbedded(config, log, stops) : null;
   const databaseUrl = embedded?.url ?? String(config.databaseUrl);
   const inDatabase = <T>(work: () => Promise<T>): Promise<T> => namingDatabase(config, databaseUrl, work);
+  const examine = (): Promise<PostgresFacts> => readPostgresFacts(databaseUrl, clock.now);
+  const facts = await inDatabase(examine);
+  assertSameTime('PostgreSQL', databaseUrl, facts.clockAheadMs, facts.roundTripMs / 2);
+  const durability = watchDurability({
+    first: durabilityOf(databaseUrl, prepared.durability, facts),
+    read: async () => durabilityOf(databaseUrl, await prepared.rereadDurability(), await examine()),
+    log,
+  });
+  stops.push(async () => durability.close());
   let hasServed = false;
   const onLost = (error: ProcessEnd): void => end(error.message, error.exitCause);
   lock?.onLost((error) => end(error.message, 'fenced'));
@@ -208,6 +231,7 @@ async function startParts({
           acceptedLosses,
           checkpoints: checkpoints.shared,
           keyMemory: keyMemory.shared,
+          clock: clock.shared,
         }),
       ),
     onShardsServe: shardThreads.prepare,
@@ -222,6 +246,7 @@ async function startParts({
           directory,
           control: port2,
           counters: countersOf(index),
+          clock: clock.shared,
           endedTokens: accountWatch.current(),
         }),
         {
@@ -250,24 +275,36 @@ async function startParts({
     engine,
     shards: allShards,
     shardOfBook: shardOf,
-    nowMs: Date.now,
+    nowMs: clock.now,
     keyTtlMs: config.idempotencyTtlMs,
     log,
   });
   stops.push(async () => batches.close());
   const made = { store, workers, engine, batches, turns: createKeyTurns() };
-  const common = { ...made, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: Date.now, log };
+  const common = { ...made, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: clock.now, log };
   const jobs = createJobs(common);
   const uploads = createUploads(common);
   const generations = createGenerations(common);
   const keys = { ...keyMemory, bytesMax: config.idempotencyBytesMax };
   const stuck = createStuckShards();
   const disk = createDiskSpace(config.dataDir);
-  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, stuck, disk, reader, store, keys };
+  const observed = {
+    shardCount: config.shards,
+    supervisor,
+    checkpoints,
+    durable,
+    stuck,
+    clock,
+    durability,
+    disk,
+    reader,
+    store,
+    keys,
+  };
   const verification = createVerifications({
     shardCount: config.shards,
     memory: supervisor,
-    startThread: () => startWorker('verify', verifyData(config, allShards, location, databaseUrl)),
+    startThread: () => startWorker('verify', verifyData(config, allShards, location, databaseUrl, clock.shared)),
   });
   stops.push(() => verification.close());
   let projector: Worker | null = null;
@@ -300,12 +337,22 @@ async function startParts({
     await supervisor.closeHttpNow();
   });
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
+  const acceptedClockMs = await inDatabase(() => store.acceptedClockMs());
+  clock.accept(acceptsClock ? Number.MAX_SAFE_INTEGER : acceptedClockMs);
   await supervisor.startShards();
   hasServed = true;
+  await inDatabase(() => noteAcceptedClock(clock, acceptedClockMs, store, log));
   await inDatabase(() => lease.noteLosses());
   const started = startWorker(
     'projector',
-    projectorData(config, { claim, location, databaseUrl, checkpoints: checkpoints.shared, stuck: stuck.shared }),
+    projectorData(config, {
+      claim,
+      location,
+      databaseUrl,
+      checkpoints: checkpoints.shared,
+      stuck: stuck.shared,
+      clock: clock.shared,
+    }),
   );
   projector = started;
   started.on('message', ({ message, cause }: FromProjector) => end(message, cause));
@@ -316,7 +363,14 @@ async function startParts({
   stops.push(() => jobs.close());
   await batches.settleLeft(leftBatches);
   await jobs.resume();
-  return { port, supervisor, durability };
+  return { port, supervisor, durability: durability.current() };
+}
+
+function durabilityOf(databaseUrl: string, journal: string, facts: PostgresFacts): readonly StoreDurability[] {
+  return [
+    { store: 'journal', line: journal, isSafe: true },
+    { store: 'postgres', line: describePostgres(databaseUrl, facts), isSafe: isSafe(facts) },
+  ];
 }
 
 async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<EmbeddedPostgres> {
@@ -345,6 +399,24 @@ async function namingDatabase<T>(config: Config, url: string, work: () => Promis
   }
 }
 
+/** What is accepted once is accepted for good, but no later time is. */
+async function noteAcceptedClock(
+  clock: ClockKeeper,
+  knownMs: number,
+  store: { acceptClock(throughMs: number): Promise<void> },
+  log: Logger,
+): Promise<void> {
+  const throughMs = Math.max(knownMs, clock.acceptedMs());
+  clock.accept(throughMs);
+  if (throughMs === knownMs) return;
+  await store.acceptClock(throughMs);
+  const through = new Date(throughMs).toISOString();
+  log.warn(
+    { through },
+    'the journal has times ahead of the clock, which were accepted; leases of then end when they say',
+  );
+}
+
 function keepWriting({ url, cluster, startAnew }: EmbeddedPostgres, log: Logger): () => Promise<void> {
   const onFailure = (error: Error): void => {
     log.error({ err: error }, 'a write of PostgreSQL failed; it begins again from its log');
@@ -359,7 +431,10 @@ function shardData(
   {
     location,
     ...data
-  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'acceptedLosses' | 'checkpoints' | 'keyMemory'> & {
+  }: Pick<
+    ShardThreadData,
+    'thread' | 'shards' | 'databaseUrl' | 'acceptedLosses' | 'checkpoints' | 'keyMemory' | 'clock'
+  > & {
     location: ShardThreadData['journal'];
   },
 ): ShardThreadData {
@@ -372,7 +447,7 @@ function shardData(
 
 function httpData(
   config: Config,
-  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters' | 'endedTokens'>,
+  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters' | 'clock' | 'endedTokens'>,
 ): HttpThreadData {
   const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, logLevel } = config;
   const jwt = {
@@ -390,9 +465,10 @@ function verifyData(
   shards: readonly ShardId[],
   journal: VerifyThreadData['journal'],
   databaseUrl: string,
+  clock: SharedArrayBuffer,
 ): VerifyThreadData {
   const state = { shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax };
-  return { shards, journal, databaseUrl, state, logLevel };
+  return { shards, journal, databaseUrl, clock, state, logLevel };
 }
 
 function projectorData(
@@ -400,7 +476,7 @@ function projectorData(
   {
     location: journal,
     ...data
-  }: Pick<ProjectorThreadData, 'claim' | 'databaseUrl' | 'checkpoints' | 'stuck'> & {
+  }: Pick<ProjectorThreadData, 'claim' | 'databaseUrl' | 'checkpoints' | 'stuck' | 'clock'> & {
     location: ProjectorThreadData['journal'];
   },
 ): ProjectorThreadData {

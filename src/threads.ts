@@ -22,6 +22,8 @@ export interface ShardThreadData {
   readonly checkpoints: SharedArrayBuffer;
   /** Of `createKeyMemory`. */
   readonly keyMemory: SharedArrayBuffer;
+  /** Of the process's `ClockKeeper`. */
+  readonly clock: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 
@@ -44,6 +46,7 @@ export interface ProjectorThreadData {
   readonly checkpoints: SharedArrayBuffer;
   /** Of `createStuckShards`. */
   readonly stuck: SharedArrayBuffer;
+  readonly clock: SharedArrayBuffer;
   readonly idempotencyTtlMs: number;
   readonly logLevel: LogLevel;
 }
@@ -53,6 +56,7 @@ export interface VerifyThreadData {
   readonly journal: JournalLocation;
   readonly databaseUrl: string;
   readonly state: Omit<StateOptions, 'shard'>;
+  readonly clock: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 
@@ -68,6 +72,7 @@ export interface HttpThreadData {
   readonly control: MessagePort;
   /** What it counts, for `renderCounters`. */
   readonly counters: SharedArrayBuffer;
+  readonly clock: SharedArrayBuffer;
   /** Of Clipbook. */
   readonly version: string;
   readonly trustedProxies: readonly IpRange[];

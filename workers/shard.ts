@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createKeyMemory } from '../src/actor/key-memory.js';
 import { runShardThread } from '../src/actor/shard-thread.js';
 import { createWatermarks } from '../src/actor/watermarks.js';
-import { createClock } from '../src/clock.js';
+import { openClock } from '../src/clock.js';
 import { createCollector } from '../src/collector.js';
 import { openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
@@ -15,7 +15,7 @@ if (parentPort === null) throw new Error('this is a worker thread');
 const data = await awaitBegin<ShardThreadData>(workerData);
 const checkpoints = createWatermarks(data.checkpoints);
 const keyMemory = createKeyMemory(data.keyMemory);
-const clock = createClock();
+const clock = openClock(data.clock);
 const log = createLogger({ level: data.logLevel, thread: `shard-${data.thread}` });
 
 await runShardThread({
@@ -29,5 +29,5 @@ await runShardThread({
   collect: createCollector(),
   log,
   checkpoint: (shard) => checkpoints.get(shard),
-  reportKeys: (bytes, refused) => keyMemory.report(data.thread, bytes, refused, Date.now()),
+  reportKeys: (bytes, refused) => keyMemory.report(data.thread, bytes, refused, clock.now()),
 });

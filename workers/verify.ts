@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromVerifyThread, ToVerifyThread } from '../src/actor/verifications.js';
 import { type VerifierOptions, verifyShard } from '../src/actor/verifier.js';
+import { openClock } from '../src/clock.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
 import { createSnapshotLoader } from '../src/postgres/loader.js';
@@ -37,6 +38,7 @@ const options: VerifierOptions = {
   durable: durableMarks(data.journal),
   loader,
   state: data.state,
+  nowMs: openClock(data.clock).now,
   memory: {
     digestOf: (shard) => ask((id) => ({ type: 'digest', id, shard })),
     factsOf: (shard, part) => ask((id) => ({ type: 'facts', id, shard, part })),

@@ -33,6 +33,7 @@ export interface ShardVerdict {
 export interface VerifierOptions extends Omit<RecoveryOptions, 'shards' | 'journal' | 'clock' | 'publishCodes'> {
   readonly openReader: () => Promise<JournalReader>;
   readonly durable: { get(shard: ShardId): Seq };
+  readonly nowMs: () => number;
   readonly memory: {
     digestOf(shard: ShardId): Promise<DigestReport>;
     factsOf(shard: ShardId, part: DigestPart): Promise<readonly Fact[]>;
@@ -182,7 +183,7 @@ function foldingOptions(options: VerifierOptions, shard: ShardId): RecoveryOptio
     },
     loader: options.loader,
     state: options.state,
-    clock: { now: Date.now, notBefore: () => undefined },
+    clock: { now: options.nowMs, notBefore: () => undefined },
     publishCodes: async () => undefined,
     after: options.after,
     log: options.log,

@@ -7,6 +7,7 @@ import type { Cut } from './file/scan.js';
 import { createJournalMarksBuffer, journalMarks } from './file/watermarks.js';
 import type { Journal } from './journal.js';
 import { createDurableBuffer, durableSeqs } from './redis/durable.js';
+import type { RedisFacts } from './redis/facts.js';
 
 /** `marks` is what the threads of this process share of the journal. */
 export type JournalLocation =
@@ -46,6 +47,10 @@ export interface PreparedJournal {
   readonly durability: string;
   /** The lock of the directory; null for a journal in Redis. */
   readonly lock: Pick<DirectoryLock, 'id' | 'removed' | 'onLost'> | null;
+  /** The same, read again. */
+  rereadDurability(): Promise<string>;
+  /** How far the clock of its server is ahead of ours, give or take; null where it has none of its own. */
+  readonly clock: { readonly aheadMs: number; readonly toleranceMs: number } | null;
   /** When the last thread has closed it. */
   release(): Promise<void>;
 }
@@ -59,9 +64,12 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   if (redisUrl === null) {
     const lock = await lockDirectory(directory);
     for (const cut of lock.cuts) logCut(log, cut);
+    const durability = `files in ${directory}: every answered operation is synced to disk`;
     return {
       location: { kind: 'file', directory, lock: lock.file, marks: createJournalMarksBuffer() },
-      durability: `files in ${directory}: every answered operation is synced to disk`,
+      durability,
+      rereadDurability: async () => durability,
+      clock: null,
       lock,
       release: async () => lock.release(),
     };
@@ -77,12 +85,23 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   // Opened once to see that it may be used, and what it is worth.
   const { openRedisJournal } = await import('./redis/redis-journal.js');
   const options = { ...location, durable: location.marks, openMsMax: FIRST_OPEN_MS_MAX, log };
-  const journal = await openRedisJournal(options).catch(async (error: unknown) => {
+  const examine = async (): Promise<{ durability: string; facts: RedisFacts }> => {
+    const journal = await openRedisJournal(options);
+    await journal.close();
+    return journal;
+  };
+  const { durability, facts } = await examine().catch(async (error: unknown) => {
     const { redisFailure } = await import('./redis/failure.js');
     throw new Error(`REDIS_URL: ${redisFailure(redisUrl, error)}`);
   });
-  await journal.close();
-  return { location, durability: journal.durability, lock: null, release: async () => {} };
+  return {
+    location,
+    durability,
+    rereadDurability: async () => (await examine()).durability,
+    clock: { aheadMs: facts.clockAheadMs, toleranceMs: facts.roundTripMs / 2 },
+    lock: null,
+    release: async () => {},
+  };
 }
 
 /** The location for the threads: they take over nothing of another installation. Files are held by their lock. */

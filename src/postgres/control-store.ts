@@ -6,7 +6,7 @@ import { asSeq, asShardId } from '../domain/ids.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { createAccountStore } from './account-store.js';
 import { KIND_NUMBERS } from './change-kinds.js';
-import { giveUp } from './connection.js';
+import { commitDurably, giveUp } from './connection.js';
 import { createCounterStore } from './counters.js';
 import { type Claim, fenceClient } from './fence.js';
 import { createJobStore } from './job-store.js';
@@ -42,6 +42,9 @@ export function createControlStore({
 }: ControlStoreOptions): ControlStore & {
   /** Throws when this database was begun with another number of shards; notes it in a new one. */
   checkShardCount(): Promise<void>;
+  /** Times in the journal that an operator accepted although the clock was far behind them: up to this one. 0: none. */
+  acceptedClockMs(): Promise<number>;
+  acceptClock(throughMs: number): Promise<void>;
 } {
   const pool = new pg.Pool({
     connectionString: url,
@@ -50,6 +53,8 @@ export function createControlStore({
     connectionTimeoutMillis: CONNECT_MS_MAX,
     query_timeout: QUERY_MS_MAX,
     keepAlive: true,
+    // Runs once per connection, before anybody gets it.
+    verify: (client, done) => void commitDurably(client).then(() => done(), done),
     // The process may end while connections rest here.
     allowExitOnIdle: true,
   });
@@ -78,6 +83,19 @@ export function createControlStore({
 
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
+    async acceptedClockMs() {
+      const { rows } = await pool.query<{ value: string }>(
+        `SELECT value FROM settings WHERE name = 'accepted_clock_ms'`,
+      );
+      return Number(rows[0]?.value ?? 0);
+    },
+    async acceptClock(throughMs) {
+      await pool.query(
+        `INSERT INTO settings (name, value) VALUES ('accepted_clock_ms', $1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+        [String(throughMs)],
+      );
+    },
     stage: (shard, bookId) => createStaging({ url, use, isOwn, shard, bookId }),
     discardBatch: (batchId) => use((client) => discardBatch(client, batchId)),
     unsettledBatches: () => use(unsettledBatches),

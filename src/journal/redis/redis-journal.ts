@@ -47,6 +47,7 @@ export interface RedisJournal extends Journal {
   readonly name: 'redis';
   /** One line for the operator: what an answered operation survives. */
   readonly durability: string;
+  readonly facts: RedisFacts;
 }
 
 /** What keeps the fsync busy is (round trip + fsync) / fsync; more only makes commits smaller and fsyncs more. */
@@ -112,6 +113,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
   return {
     name: 'redis',
     durability: `${placeOf(url)}: ${describeDurability(facts, waitReplicas)}`,
+    facts,
     async openWriter(...asked) {
       const link = await openLink(writerLink);
       try {
