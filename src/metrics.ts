@@ -52,7 +52,10 @@ export function createReadiness({
   keys,
 }: Observed): () => Promise<Readiness> {
   const askDatabase = oneAtATime(() => store.checkpoint(asShardId(0)).then(answers));
-  const askJournal = oneAtATime(() => reader.size().then(answers));
+  const askJournal = oneAtATime(async () => {
+    await reader.size();
+    return { ok: true, detail: `answers; keeps ${spanText(await retainedSeconds(reader))}` };
+  });
   const askDisk = oneAtATime(() => disk().then(diskPart));
   return async () => {
     const statuses = supervisor.statuses();
@@ -105,6 +108,18 @@ function durabilityPart(stores: readonly StoreDurability[]): Part {
   const unsafe = stores.filter(({ isSafe }) => !isSafe);
   if (unsafe.length === 0) return { ok: true, detail: 'no store runs without fsync' };
   return { ok: false, detail: unsafe.map(({ line }) => line).join('; ') };
+}
+
+/** How far back the journal reaches; 0 for one that is empty. */
+async function retainedSeconds(reader: JournalReader): Promise<number> {
+  const sinceMs = await reader.sinceMs();
+  return sinceMs === null ? 0 : Math.max(0, (Date.now() - sinceMs) / 1000);
+}
+
+function spanText(seconds: number): string {
+  return seconds < 3600
+    ? `the last ${Math.floor(seconds / 60)} minutes`
+    : `the last ${(seconds / 3600).toFixed(1)} hours`;
 }
 
 const answers = (): Part => ({ ok: true, detail: 'answers' });
@@ -181,6 +196,9 @@ export function createMetrics(
   });
   // While it is away, there is no number, and the others are still told.
   gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size().catch(() => Number.NaN));
+  gauge('clipbook_journal_retained_seconds', 'Age of the oldest moment since when the journal has every change', () =>
+    retainedSeconds(reader).catch(() => Number.NaN),
+  );
   gauge('clipbook_idempotency_bytes', 'Memory of remembered idempotency keys', keys.bytes);
   gauge('clipbook_idempotency_bytes_max', 'What it may be: IDEMPOTENCY_BYTES_MAX', () => keys.bytesMax);
   new Counter({

@@ -70,7 +70,10 @@ export interface JournalWriter {
   /** Absent where nobody else can take the shards over while this process runs. */
   readonly ownership?: Ownership;
 
-  /** Entries through `throughSeq` are in the snapshot and may go. Frees space in the background. */
+  /**
+   * Entries through `throughSeq` are in the snapshot. They are kept for the retention span, and go after it, in the
+   * background.
+   */
   trim(shard: ShardId, throughSeq: Seq): void;
 
   /** Waits for what is in flight. */
@@ -82,6 +85,18 @@ export interface JournalWriter {
    */
   discard?(): Promise<void>;
 }
+
+/**
+ * How long entries are kept that are in the snapshot already, so that a snapshot restored from a backup can be brought
+ * forward. Whichever is reached first ends it. What is kept so goes before any change is refused for want of room.
+ */
+export interface Retention {
+  readonly ms: number;
+  /** Of the whole journal. */
+  readonly bytes: number;
+}
+
+export const KEEP_NOTHING: Retention = { ms: 0, bytes: 0 };
 
 /** What a writer knows, between its appends, of still being the one. */
 export interface Ownership {
@@ -102,6 +117,9 @@ export interface JournalReader {
 
   /** Bytes that the journal holds on its medium, for metrics and readiness. */
   size(): Promise<number>;
+
+  /** Unix milliseconds since when the journal has every entry, as far as is known. Null: it has none. */
+  sinceMs(): Promise<number | null>;
 
   close(): Promise<void>;
 }

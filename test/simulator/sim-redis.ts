@@ -164,6 +164,7 @@ export function createSimRedis(random: SeededRandom, schedule: Schedule, faults:
               .slice(0, 1 + random.below(8));
           },
           size: async () => 0,
+          sinceMs: async () => null,
           async close() {},
         };
       },

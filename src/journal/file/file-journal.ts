@@ -17,8 +17,8 @@
  * the file whose state is in doubt, and nothing that stops the older writer).
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
-import type { Journal, JournalReader } from '../journal.js';
-import { JournalRolledBack } from '../journal.js';
+import type { Journal, JournalReader, Retention } from '../journal.js';
+import { JournalRolledBack, KEEP_NOTHING } from '../journal.js';
 import { type FileOps, isErrorCode, realFileOps, writeFully } from './file-ops.js';
 import { epochPath, segmentPath, takeEpoch } from './layout.js';
 import { createLockCheck, type LockFile } from './lock-check.js';
@@ -36,6 +36,8 @@ export interface FileJournalOptions {
   readonly lock?: LockFile;
   /** What the threads of one process share about this directory; the first one makes it and hands it on. */
   readonly shared?: SharedArrayBuffer;
+  /** Nothing is kept behind the snapshot when absent. */
+  readonly retention?: Retention;
   /** The size that segments grow to. */
   readonly segmentBytes?: number;
   /** How long after a failure the next segment is tried again. */
@@ -66,6 +68,7 @@ export function openFileJournal({
   directory,
   lock,
   shared = createJournalMarksBuffer(),
+  retention = KEEP_NOTHING,
   segmentBytes = SEGMENT_BYTES,
   retryMs = RETRY_MS,
   onCut = () => undefined,
@@ -113,6 +116,7 @@ export function openFileJournal({
         shards,
         scan,
         lockNumber: lock?.number ?? 0,
+        retention,
         segmentBytes,
         retryMs,
         abandon: () => abandonEpoch(ops, directory, epoch),
