@@ -15,8 +15,10 @@ import { createControl } from './actor/control.js';
 import { serveControl } from './actor/control-link.js';
 import { createGenerations } from './actor/generations.js';
 import { createJobs } from './actor/jobs.js';
+import { createKeptCodes } from './actor/kept-codes.js';
 import { createKeyMemory } from './actor/key-memory.js';
 import { createKeyTurns } from './actor/key-turns.js';
+import { refillBatches } from './actor/refill.js';
 import { shardOfBook } from './actor/router.js';
 import { SEEDED_EMAILS } from './actor/seeded-logins.js';
 import { createStuckShards } from './actor/stuck-shards.js';
@@ -66,6 +68,8 @@ import type {
 /** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
 const PROJECT_ON_STOP_MS = 10_000;
 const CONTROL_CONNECTIONS_MAX = 12;
+/** How long the codes of a batch are kept at least: as long as backups of PostgreSQL can be rolled forward. */
+const KEPT_MS = 24 * 3_600_000;
 /** Threads that generate and parse codes, and what each may have in hand: uploads mostly wait. */
 const CODE_THREADS_MAX = 4;
 const CODE_TASKS_PER_THREAD = 16;
@@ -235,6 +239,7 @@ async function startParts({
         }),
       ),
     onShardsServe: shardThreads.prepare,
+    refill: (refill) => refillBatches({ store, workers, keptCodes, shardOfBook: shardOf, reserved, log }, refill),
     startHttpThread: (index, port, directory) => {
       const { port1, port2 } = new MessageChannel();
       serveControl(port1, control, (error, method) => log.error({ err: error, method }, 'a control call broke'));
@@ -269,10 +274,13 @@ async function startParts({
   const workers = createCodeWorkers(pool, reserved);
   const shardOf = (bookId: BookId) => shardOfBook(bookId, config.shards);
   const { engine, mayHaveCode } = supervisor;
+  const keptCodes = createKeptCodes(join(directory, 'batches'));
   const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
   const batches = createBatches({
     store,
     engine,
+    keptCodes,
+    keptMs: KEPT_MS,
     shards: allShards,
     shardOfBook: shardOf,
     nowMs: clock.now,

@@ -19,12 +19,14 @@ import type { BatchContent, OpenBatch } from '../domain/batch.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { BatchFate } from '../domain/outcome.js';
 import { batchHolder } from '../postgres/counters.js';
-import type { BatchOwner, ControlStore, CounterHolder, Holder, UnsettledBatch } from '../postgres/store.js';
+import type { BatchOwner, ControlStore, CounterHolder, Holder, KeptWriter, UnsettledBatch } from '../postgres/store.js';
 import { askFate, askOpenBatches, tellBatch } from './asking.js';
 import { type BatchEnd, ControlError, type Engine } from './engine.js';
+import type { KeptCodes, KeptIntent } from './kept-codes.js';
 
 const RETRY_MS = 500;
 const ORPHANS_EVERY_MS = 10_000;
+const FORGET_KEPT_EVERY_MS = 10 * 60_000;
 /** How long an upload waits for an open batch that has one of its codes. */
 const OPEN_WAIT_MS_MAX = 5_000;
 const OPEN_POLL_MS = 50;
@@ -38,6 +40,9 @@ export const jobKey = (jobId: string): string => JOB_KEY + jobId;
 export interface BatchesOptions {
   readonly store: ControlStore;
   readonly engine: Engine;
+  readonly keptCodes: KeptCodes;
+  /** How long codes are kept at least. */
+  readonly keptMs: number;
   readonly shards: readonly ShardId[];
   readonly shardOfBook: (bookId: BookId) => ShardId;
   readonly nowMs: () => number;
@@ -91,7 +96,7 @@ interface InHand {
 }
 
 export function createBatches(options: BatchesOptions): Batches {
-  const { store, engine, shards, shardOfBook, nowMs, keyTtlMs, log } = options;
+  const { store, engine, keptCodes, keptMs, shards, shardOfBook, nowMs, keyTtlMs, log } = options;
   /** Bounded by the requests under way. */
   const inHand = new Map<number, InHand>();
   /** Intents on their way: they are in no hand yet. */
@@ -156,6 +161,7 @@ export function createBatches(options: BatchesOptions): Batches {
     return {
       adopt,
       open,
+      keep: (batchId, content) => keep({ batchId, bookId: request.bookId, content }),
       async giveUp(batchId) {
         if (batchId !== current) throw new Error(`batch ${batchId} is in another hand`);
         if ((await giveUp({ bookId: request.bookId, batchId })) === 'live') throw new Error(`batch ${batchId} is live`);
@@ -173,6 +179,31 @@ export function createBatches(options: BatchesOptions): Batches {
       letGo() {
         if (current !== null) inHand.delete(current);
       },
+    };
+  }
+
+  /** An upload does not fail because its codes can't be kept: they are needed only where PostgreSQL comes out of a backup. */
+  async function keep(intent: KeptIntent): Promise<KeptWriter | null> {
+    let isBroken = false;
+    const orWarn = async (work: () => Promise<void>): Promise<void> => {
+      if (isBroken) return;
+      try {
+        await work();
+      } catch (error) {
+        isBroken = true;
+        log.warn({ err: error, batchId: intent.batchId }, 'the codes of a batch could not be kept beside the journal');
+      }
+    };
+    let writer: KeptWriter | null = null;
+    await orWarn(async () => {
+      writer = await keptCodes.write(intent);
+    });
+    const opened = writer as KeptWriter | null;
+    if (opened === null) return null;
+    return {
+      write: (lines, count) => orWarn(() => opened.write(lines, count)),
+      finish: () => orWarn(() => opened.finish()),
+      abandon: () => opened.abandon(),
     };
   }
 
@@ -227,6 +258,7 @@ export function createBatches(options: BatchesOptions): Batches {
   async function discard({ batchId }: Holder): Promise<void> {
     if (!(await store.discardBatch(batchId)))
       throw new Error(`batch ${batchId} was given up, but PostgreSQL has it as live`);
+    await keptCodes.remove(batchId);
   }
 
   async function settle(batchId: number, end: BatchEnd): Promise<void> {
@@ -282,6 +314,17 @@ export function createBatches(options: BatchesOptions): Batches {
     return openedMs + keyTtlMs <= nowMs();
   }
 
+  /** What PostgreSQL has as live, and no backup within the span may lack, need not be kept. */
+  async function forgetKept(): Promise<void> {
+    const old = await keptCodes.keptBefore(Date.now() - keptMs);
+    if (old.length === 0) return;
+    for (const batchId of await store.settledBatches(old)) await keptCodes.remove(batchId);
+  }
+
+  const keptTimer = setInterval(() => {
+    forgetKept().catch((error: unknown) => log.warn({ err: error }, 'kept codes could not be looked through'));
+  }, FORGET_KEPT_EVERY_MS).unref();
+
   const orphansTimer = setInterval(() => {
     const settleOrphan = (batch: OpenBatch): Promise<void> => settleOnce({ ...batch, hasCounters: true }, 'dropped');
     endOrphans(settleOrphan).catch((error: unknown) =>
@@ -304,6 +347,7 @@ export function createBatches(options: BatchesOptions): Batches {
     close() {
       closing = true;
       clearInterval(orphansTimer);
+      clearInterval(keptTimer);
     },
   };
 }

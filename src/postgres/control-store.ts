@@ -11,7 +11,7 @@ import { createCounterStore } from './counters.js';
 import { type Claim, fenceClient } from './fence.js';
 import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
-import { discardBatch, unsettledBatches } from './staged-batches.js';
+import { discardBatch, settledBatches, unsettledBatches } from './staged-batches.js';
 import { createStaging } from './staging.js';
 import type { ControlStore, HistoryEntry } from './store.js';
 
@@ -99,6 +99,7 @@ export function createControlStore({
     stage: (shard, bookId) => createStaging({ url, use, isOwn, shard, bookId }),
     discardBatch: (batchId) => use((client) => discardBatch(client, batchId)),
     unsettledBatches: () => use(unsettledBatches),
+    settledBatches: (batchIds) => use((client) => settledBatches(client, batchIds)),
     ...createJobStore(use),
     ...createCounterStore(use),
     async history(shard, code, beforeSeq, limit) {

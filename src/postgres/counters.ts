@@ -56,6 +56,8 @@ export function createCounterStore(use: Use): CounterStore {
         ),
       );
     },
+    markUsed: ({ bookId, pattern }, ranges) =>
+      use((client) => transaction(client, 'BEGIN', () => markUsed(client, bookId, pattern, ranges))),
     giveBackReservation: (holder) => use((client) => transaction(client, 'BEGIN', () => giveBack(client, holder))),
     giveBackOfRequests: () =>
       use((client) =>
@@ -136,6 +138,31 @@ export async function giveBack(client: pg.Client, holder: CounterHolder): Promis
     last.first,
     textOf(free.slice(0, -1)),
   ]);
+}
+
+/**
+ * Counters that a database of an older moment takes for free, reserved, or never taken. What lies between them and those that it
+ * knows of becomes free.
+ */
+async function markUsed(
+  client: pg.Client,
+  bookId: string,
+  pattern: string,
+  ranges: readonly CounterRange[],
+): Promise<void> {
+  const end = Math.max(...ranges.map((range) => range.end));
+  await client.query(
+    `INSERT INTO generated AS g (book_id, pattern, next, free) VALUES (
+       $1, $2, $3, int8multirange(int8range(0, $3)) - $4::int8multirange
+     ) ON CONFLICT (book_id, pattern) DO UPDATE SET
+       free = g.free + int8multirange(int8range(least(g.next, $3), $3)) - $4::int8multirange,
+       next = greatest(g.next, $3)`,
+    [bookId, pattern, end, textOf(ranges)],
+  );
+  await client.query(
+    `UPDATE reserved_counters SET ranges = ranges - $3::int8multirange WHERE book_id = $1 AND pattern = $2`,
+    [bookId, pattern, textOf(ranges)],
+  );
 }
 
 /** The holder's codes are live: its counters are used for good. */
