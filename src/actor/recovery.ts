@@ -142,9 +142,10 @@ async function openWriter(
     goOnAfter.set(shard, snapshot);
     log.error({ shard, lostFrom, lostThrough, snapshot }, 'THE JOURNAL LOST ENTRIES; going on after what is left');
   };
+  const inSnapshot = new Map([...states].map(([shard, { seq }]) => [shard, seq]));
   for (let delayMs = OPEN_DELAY_MS; ; ) {
     try {
-      const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter);
+      const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter, inSnapshot);
       const behind = [...states.values()].filter(({ seq, options: { shard } }) => lastSeqOf(writer, shard) < seq);
       if (behind.length === 0) return writer;
       const refused = behind.filter(({ options: { shard } }) => mustBeWhole(shard));

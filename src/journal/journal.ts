@@ -31,13 +31,15 @@ export interface Journal {
    * Rejects with `JournalDamaged` when a record is bad that a crash can't have torn, and with `JournalRolledBack` when a shard ends
    * before what was acknowledged. `goOnAfter` names the shards whose loss the owner has taken note of, each with
    * the last sequence that the owner has from elsewhere (its snapshot; 0: none): such a shard goes on after that
-   * or after its own end, whichever is later.
+   * or after its own end, whichever is later. `inSnapshot` names the last sequence that the snapshot has of a shard: what
+   * is kept up to there is not verified now, only when it is read.
    * Rejects with `JournalFenced` when this journal had opened a shard before and another process has taken it over since.
    */
   openWriter(
     shards: readonly ShardId[],
     startAfter?: ReadonlyMap<ShardId, Seq>,
     goOnAfter?: ReadonlyMap<ShardId, Seq>,
+    inSnapshot?: ReadonlyMap<ShardId, Seq>,
   ): Promise<JournalWriter>;
 
   openReader(): Promise<JournalReader>;

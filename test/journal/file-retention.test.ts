@@ -8,7 +8,7 @@ import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { openFileJournal } from '../../src/journal/file/file-journal.js';
 import { realFileOps } from '../../src/journal/file/file-ops.js';
 import { journalBytes } from '../../src/journal/file/size.js';
-import { type JournalWriter, KEEP_NOTHING, type Retention } from '../../src/journal/journal.js';
+import { JournalDamaged, type JournalWriter, KEEP_NOTHING, type Retention } from '../../src/journal/journal.js';
 import { all, commit, entry } from './conformance.js';
 import { createFaultyOps } from './faulty-ops.js';
 import { waitFor } from './wait-for.js';
@@ -111,6 +111,36 @@ test('on a full disk, what is kept goes before a change is refused', async () =>
   assert.ok((await journalBytes(realFileOps, directory)) <= 12 * segmentBytes);
   assert.ok(await isTrimmed(journal, 1));
   assert.ok(!(await isTrimmed(journal, 220)), 'some of it is still kept');
+  await journal.close();
+});
+
+test('what is kept of the snapshot is not read at an opening; damage in it shows when it is read', async () => {
+  const { directory, journal, writer, fail } = await journalThatKeeps({ ms: HOUR_MS, bytes: MANY_BYTES });
+  await fill(writer, 1, 60);
+  await commit(writer, [entry(s1, 1, 1, 'of the other')]);
+  await journal.close();
+  const path = join(directory, '0000000001', '00000001.seg');
+  const bytes = fs.readFileSync(path);
+  bytes[20_000] = (bytes[20_000] ?? 0) ^ 1;
+  fs.writeFileSync(path, bytes);
+  await assert.rejects(journal.openWriter([s0, s1]), JournalDamaged);
+  const inSnapshot = new Map([[s0, asSeq(55)]]);
+  let wholeFiles = 0;
+  fail({
+    size: (fd) => {
+      wholeFiles += 1;
+      return realFileOps.size(fd);
+    },
+  });
+  for (let opening = 1; opening <= 3; opening += 1) {
+    wholeFiles = 0;
+    const { lastSeqs } = await journal.openWriter([s0, s1], undefined, undefined, inSnapshot);
+    assert.deepEqual([...lastSeqs.values()], [60, 1]);
+    assert.ok(wholeFiles <= 2 + opening, `${wholeFiles} segments were read`);
+  }
+  assert.equal((await all(journal, s0, 50)).length, 10);
+  assert.deepEqual(await all(journal, s1), ['1-1 of the other']);
+  await assert.rejects(all(journal, s0), JournalDamaged);
   await journal.close();
 });
 

@@ -82,6 +82,7 @@ export function openFileJournal({
     shards: readonly ShardId[],
     startAfter: ReadonlyMap<ShardId, Seq> = new Map(),
     goOnAfter: ReadonlyMap<ShardId, Seq> = new Map(),
+    inSnapshot: ReadonlyMap<ShardId, Seq> = new Map(),
   ): Promise<FileWriter> {
     await fenceEarlier(shards);
     const lockCheck = lock === undefined ? null : createLockCheck(ops, lock);
@@ -92,7 +93,7 @@ export function openFileJournal({
     for (const shard of shards) marks.owner.raise(shard, epoch);
     try {
       const voidAfter = voidAfterOf(shards, startAfter);
-      const scan = scanEpochs({ ops, directory, shards, voidAfter, beforeEpoch: epoch });
+      const scan = scanEpochs({ ops, directory, shards, voidAfter, inSnapshot, beforeEpoch: epoch });
       for (const cut of scan.cuts) onCut(cut);
       for (const shard of shards) {
         const lastSeq = scan.lastSeqs[shard] ?? 0;

@@ -66,6 +66,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   let removed: RemovedLock | null = null;
   /** See `LockFile.number`. */
   let number = 0;
+  let staleNumber = 0;
   let fd = -1;
   try {
     do {
@@ -74,9 +75,9 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
         fd = -1;
         const stale = await removeStale(path, `${draft}.stale`);
         removed = stale?.removed ?? removed;
-        number = Math.max(number, stale?.number ?? 0);
+        staleNumber = Math.max(staleNumber, stale?.number ?? 0);
       }
-      number = 1 + Math.max(number, listEpochs(realFileOps, directory).at(-1) ?? 0);
+      number = 1 + Math.max(staleNumber, listEpochs(realFileOps, directory).at(-1) ?? 0);
       fs.writeFileSync(draft, JSON.stringify({ ...thisProcess(), lock: id, number }));
       fd = fs.openSync(draft, 'r');
     } while (!tryLink(draft, path));
