@@ -33,6 +33,7 @@ import { createDiskSpace } from './disk-space.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
+import { randomDirectoryKey } from './hash-keys.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { reservedWords } from './http/reserved-words.js';
 import { ROUTES } from './http/routes/table.js';
@@ -220,6 +221,7 @@ async function startParts({
     ...(shardHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: shardHeapMb } }),
   });
   stops.push(() => shardThreads.close());
+  const directoryKey = randomDirectoryKey();
   const supervisor: Supervisor = createSupervisor({
     shardCount: config.shards,
     threadCount: config.shardThreads,
@@ -234,8 +236,10 @@ async function startParts({
           checkpoints: checkpoints.shared,
           keyMemory: keyMemory.shared,
           clock: clock.shared,
+          directoryKey,
         }),
       ),
+    directoryKey,
     onShardsServe: shardThreads.prepare,
     refill: (refill) => refillBatches({ store, workers, keptCodes, shardOfBook: shardOf, reserved, log }, refill),
     startHttpThread: (index, port, directory) => {
@@ -247,6 +251,7 @@ async function startParts({
           index,
           port,
           directory,
+          directoryKey,
           control: port2,
           counters: countersOf(index),
           clock: clock.shared,
@@ -439,7 +444,7 @@ function shardData(
     ...data
   }: Pick<
     ShardThreadData,
-    'thread' | 'shards' | 'databaseUrl' | 'acceptedLosses' | 'checkpoints' | 'keyMemory' | 'clock'
+    'thread' | 'shards' | 'databaseUrl' | 'acceptedLosses' | 'checkpoints' | 'keyMemory' | 'clock' | 'directoryKey'
   > & {
     location: ShardThreadData['journal'];
   },
@@ -453,7 +458,10 @@ function shardData(
 
 function httpData(
   config: Config,
-  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters' | 'clock' | 'endedTokens'>,
+  data: Pick<
+    HttpThreadData,
+    'index' | 'port' | 'directory' | 'control' | 'counters' | 'clock' | 'endedTokens' | 'directoryKey'
+  >,
 ): HttpThreadData {
   const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, logLevel } = config;
   const jwt = {

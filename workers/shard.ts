@@ -5,6 +5,7 @@ import { runShardThread } from '../src/actor/shard-thread.js';
 import { createWatermarks } from '../src/actor/watermarks.js';
 import { openClock } from '../src/clock.js';
 import { createCollector } from '../src/collector.js';
+import { randomHashKey } from '../src/hash-keys.js';
 import { openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
 import { createSnapshotLoader } from '../src/postgres/loader.js';
@@ -23,7 +24,8 @@ await runShardThread({
   shards: data.shards,
   journal: await openJournal(data.journal, log),
   loader: createSnapshotLoader({ url: data.databaseUrl, isOwn: data.isOwnDatabase }),
-  state: data.state,
+  state: { ...data.state, hashKey: randomHashKey() },
+  directoryKey: data.directoryKey,
   acceptedLosses: new Set(data.acceptedLosses),
   clock,
   collect: createCollector(),

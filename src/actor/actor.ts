@@ -45,6 +45,7 @@ export interface ActorOptions {
   /** Makes codes known to those who route by code; resolves when all of them know. */
   readonly publishCodes: RecoveryOptions['publishCodes'];
   readonly refill?: RecoveryOptions['refill'];
+  readonly directoryKey: RecoveryOptions['directoryKey'];
   /** Replies of one turn, in the order in which they were released. */
   readonly send: (replies: readonly ActorReply[]) => void;
   /** Calls back when the current turn has taken what was there. Host and simulator give their own. */

@@ -26,7 +26,7 @@ import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
 import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
-import { type CodeHashes, collectHashes } from './directory.js';
+import { type CodeHashes, collectHashes, type DirectoryKey } from './directory.js';
 import { meaningOf, ReplayFailed } from './recovery-failure.js';
 import type { AddedBatch, Refill } from './refill.js';
 
@@ -37,6 +37,7 @@ export interface RecoveryOptions {
   readonly state: Omit<StateOptions, 'shard'>;
   /** Unix ms. `notBefore`: time doesn't run backwards over a restart either. */
   readonly clock: { now(): number; notBefore(ms: number): void };
+  readonly directoryKey: DirectoryKey;
   readonly publishCodes: (shard: ShardId, hashes: CodeHashes) => Promise<void>;
   readonly after: (delayMs: number, work: () => void) => void;
   /** Shards that go on at the first start although their journal ends before the snapshot. */
@@ -191,7 +192,9 @@ export async function loadSnapshot(
     options.shards.map((shard) => [shard, new ShardState({ ...options.state, idempotencyTally, shard })]),
   );
   const publishing: Promise<void>[] = [];
-  const hashes = collectHashes((shard, full) => publishing.push(options.publishCodes(shard, full)));
+  const hashes = collectHashes(options.directoryKey, (shard, full) =>
+    publishing.push(options.publishCodes(shard, full)),
+  );
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
   // What was decided before the restart must not be in the future of what is decided after it.
   const sink = createSink(states, hashes.add, entryHashes, (atMs) => options.clock.notBefore(atMs));
@@ -318,13 +321,13 @@ async function restage(options: RecoveryOptions, state: ShardState, event: Codes
 /** Loads a batch's codes into the state, not live yet, and makes them known to those who route by code. */
 export async function stageBatch(
   state: ShardState,
-  options: Pick<RecoveryOptions, 'loader' | 'publishCodes'>,
+  options: Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>,
   shard: ShardId,
   batch: Pick<StagedBatch, 'batchId' | 'size'>,
   firstIndex: number | undefined,
 ): Promise<void> {
   const publishing: Promise<void>[] = [];
-  const hashes = collectHashes((of, full) => publishing.push(options.publishCodes(of, full)));
+  const hashes = collectHashes(options.directoryKey, (of, full) => publishing.push(options.publishCodes(of, full)));
   state.stage(batch.batchId, batch.size, firstIndex);
   await options.loader.loadBatch(batch, (ordinal, bytes, start, end) => {
     state.stageCode(batch.batchId, ordinal, bytes, start, end);

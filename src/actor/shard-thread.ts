@@ -52,6 +52,7 @@ export interface ShardThreadOptions {
   readonly loader: SnapshotLoader;
   readonly state: ActorOptions['state'];
   readonly clock: ActorOptions['clock'];
+  readonly directoryKey: ActorOptions['directoryKey'];
   readonly collect: ActorOptions['collect'];
   readonly acceptedLosses: NonNullable<ActorOptions['acceptedLosses']>;
   readonly log: ActorOptions['log'];

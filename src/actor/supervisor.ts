@@ -8,7 +8,7 @@ import type { Fact } from '../domain/facts.js';
 import { asShardId, type ShardId } from '../domain/ids.js';
 import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { ActorStatus } from './actor.js';
-import { createDirectory } from './directory.js';
+import { createDirectory, type DirectoryKey } from './directory.js';
 import type { EndedTokens, Engine } from './engine.js';
 import type { Refill } from './refill.js';
 import { createRouter, threadOfShard } from './router.js';
@@ -37,6 +37,7 @@ export interface SupervisorOptions {
   readonly shardCount: number;
   readonly threadCount: number;
   readonly startShardThread: (thread: number, shards: readonly ShardId[]) => Worker;
+  readonly directoryKey: DirectoryKey;
   /** All shard threads serve: at the start, and each time that one came back. */
   readonly onShardsServe: () => void;
   /** Makes batches again that PostgreSQL lacks. */
@@ -130,7 +131,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** Called when shards can't be recovered. During the start, the caller of `startShards` is told. */
   let onEnd: (end: ProcessEnd) => void = endProcess;
 
-  const directory = createDirectory(async (table) => {
+  const directory = createDirectory(options.directoryKey, async (table) => {
     router.replaceDirectory(table);
     await Promise.all(
       httpThreads.map((worker) => {
@@ -141,7 +142,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     );
   });
 
-  const router = createRouter({ shardCount, threadCount, directory: directory.table, mailboxMax: MAIN_MAILBOX_MAX });
+  const router = createRouter({
+    shardCount,
+    threadCount,
+    directory: directory.table,
+    directoryKey: options.directoryKey,
+    mailboxMax: MAIN_MAILBOX_MAX,
+  });
 
   // ─── Shard threads ─────────────────────────────────────────────────────────────────────────────────────────
 

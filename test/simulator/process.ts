@@ -1,5 +1,7 @@
 /** One server process of the simulation: the real actor on a host of its own, with its connections and its projector. */
+
 import { type Actor, createActor } from '../../src/actor/actor.js';
+import { NO_DIRECTORY } from '../../src/actor/directory.js';
 import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { createClock } from '../../src/clock.js';
 import { asSeq, type ShardId } from '../../src/domain/ids.js';
@@ -92,6 +94,7 @@ export function startProcess(options: SimProcessOptions): Start {
     state: options.state,
     clock,
     random,
+    directoryKey: NO_DIRECTORY,
     publishCodes: async () => {},
     send: (replies) => {
       if (host.isAlive()) options.onReplies(replies);

@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict';
 import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { asShardId } from '../../src/domain/ids.js';
+import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import type { ProcessEnd } from '../../src/platform/exit-codes.js';
 import { createCallers, type Line } from './callers.js';
 import { SHARD_COUNT } from './fold.js';
@@ -51,7 +52,13 @@ export interface RunReport {
 
 const START_MS = 1_700_000_000_000;
 const KEY_TTL_MS = 400;
-const STATE = { shardCount: SHARD_COUNT, lockTtlMs: 40, idempotencyTtlMs: KEY_TTL_MS, idempotencyBytesMax: 1 << 20 };
+const STATE = {
+  shardCount: SHARD_COUNT,
+  lockTtlMs: 40,
+  idempotencyTtlMs: KEY_TTL_MS,
+  idempotencyBytesMax: 1 << 20,
+  hashKey: FIXED_HASH_KEY,
+};
 
 /** Within so many steps a stop has passed its deadline. */
 const STOP_STEPS_MAX = 4_000;
