@@ -22,6 +22,7 @@ import { batchHolder } from '../postgres/counters.js';
 import type { BatchOwner, ControlStore, CounterHolder, Holder, KeptWriter, UnsettledBatch } from '../postgres/store.js';
 import { askFate, askOpenBatches, tellBatch } from './asking.js';
 import { type BatchEnd, ControlError, type Engine } from './engine.js';
+import { jobOfKey } from './job-key.js';
 import type { KeptCodes, KeptIntent } from './kept-codes.js';
 
 const RETRY_MS = 500;
@@ -31,14 +32,6 @@ const FORGET_KEPT_EVERY_MS = 10 * 60_000;
 const OPEN_WAIT_MS_MAX = 5_000;
 const OPEN_POLL_MS = 50;
 const BY_ITSELF = { caller: 'system', requestId: '' };
-
-/** A space is in no key that a caller can send. */
-const JOB_KEY = 'job ';
-/** The idempotency key under which a job opens its batch and makes it live. */
-export const jobKey = (jobId: string): string => JOB_KEY + jobId;
-/** Null: it is a caller's key, or none. */
-export const jobOfKey = (key: string | null): string | null =>
-  key?.startsWith(JOB_KEY) === true ? key.slice(JOB_KEY.length) : null;
 
 export interface BatchesOptions {
   readonly store: ControlStore;

@@ -29,10 +29,11 @@ import {
   type Staging,
 } from '../postgres/store.js';
 import { isKeyRemembered } from './asking.js';
-import { type Batches, type BatchHand, jobKey } from './batches.js';
+import type { Batches, BatchHand } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { type CommandReply, type Control, ControlError, type Engine, type GenerateResult, type Job } from './engine.js';
 import { countersOf, createFreshCodes, GENERATOR_KEY_ID, tooFewCodes } from './fresh-codes.js';
+import { jobKey } from './job-key.js';
 import { requestKeyOf } from './key-turns.js';
 
 /** Jobs that run at once; each holds two connections to PostgreSQL. Others wait in line. */
