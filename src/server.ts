@@ -68,8 +68,6 @@ import type {
 /** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
 const PROJECT_ON_STOP_MS = 10_000;
 const CONTROL_CONNECTIONS_MAX = 12;
-/** How long the codes of a batch are kept at least: as long as backups of PostgreSQL can be rolled forward. */
-const KEPT_MS = 24 * 3_600_000;
 /** Threads that generate and parse codes, and what each may have in hand: uploads mostly wait. */
 const CODE_THREADS_MAX = 4;
 const CODE_TASKS_PER_THREAD = 16;
@@ -280,7 +278,7 @@ async function startParts({
     store,
     engine,
     keptCodes,
-    keptMs: KEPT_MS,
+    keptMs: config.journalRetention.ms,
     shards: allShards,
     shardOfBook: shardOf,
     nowMs: clock.now,

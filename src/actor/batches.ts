@@ -36,6 +36,9 @@ const BY_ITSELF = { caller: 'system', requestId: '' };
 const JOB_KEY = 'job ';
 /** The idempotency key under which a job opens its batch and makes it live. */
 export const jobKey = (jobId: string): string => JOB_KEY + jobId;
+/** Null: it is a caller's key, or none. */
+export const jobOfKey = (key: string | null): string | null =>
+  key?.startsWith(JOB_KEY) === true ? key.slice(JOB_KEY.length) : null;
 
 export interface BatchesOptions {
   readonly store: ControlStore;
@@ -310,7 +313,8 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function isOver({ key, openedMs }: OpenBatch): Promise<boolean> {
     if (key === null) return true;
-    if (key.startsWith(JOB_KEY)) return (await store.jobById(key.slice(JOB_KEY.length)))?.status !== 'processing';
+    const jobId = jobOfKey(key);
+    if (jobId !== null) return (await store.jobById(jobId))?.status !== 'processing';
     return openedMs + keyTtlMs <= nowMs();
   }
 

@@ -19,23 +19,10 @@ import type { BookId, ShardId } from '../domain/ids.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { countersIn } from '../postgres/counters.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
+import { jobOfKey } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { type KeptCodes, KeptCodesUnfit } from './kept-codes.js';
-
-/** What the journal says of batches after the checkpoints of some shards. */
-export interface Refill {
-  readonly shards: readonly ShardId[];
-  readonly added: readonly AddedBatch[];
-  readonly givenUp: readonly number[];
-  /** Open at the end of the journal. */
-  readonly open: readonly number[];
-}
-
-export interface AddedBatch {
-  readonly event: CodesAdded;
-  /** Null: it was journaled by a version that had none. */
-  readonly intent: OpenBatch | null;
-}
+import type { Refill } from './lacking-batches.js';
 
 export interface RefillOptions {
   readonly store: ControlStore;
@@ -63,6 +50,7 @@ export async function refillBatches(options: RefillOptions, refill: Refill): Pro
       await store.markUsed({ bookId: event.bookId, pattern }, ranges);
     }
     if ((await store.stagedBatch(event.batchId)) !== null) continue;
+    await nameToJob(store, intent);
     const why = await makeAgain(options, event, intent);
     if (why === null) {
       log.info({ batchId: event.batchId, count: event.count }, 'a batch that the database lacks was made again');
@@ -108,6 +96,15 @@ async function makeAgain(options: RefillOptions, event: CodesAdded, intent: Open
     await store.discardBatch(event.batchId);
     return error.message;
   }
+}
+
+/** A job that was under way at the time of the backup finds that its codes are live, and does not make others. */
+async function nameToJob(store: ControlStore, intent: OpenBatch | null): Promise<void> {
+  const jobId = intent === null ? null : jobOfKey(intent.key);
+  const job = jobId === null ? null : await store.jobById(jobId);
+  if (intent === null || job?.status !== 'processing') return;
+  const plan = { ...(job.detail.plan as object), batchId: intent.batchId };
+  await store.saveJob({ ...job, detail: { ...job.detail, plan } });
 }
 
 type Generated = Extract<BatchContent, { kind: 'generated' }>;
