@@ -27,8 +27,8 @@ import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } f
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
 import { type CodeHashes, collectHashes, type DirectoryKey } from './directory.js';
+import type { AddedBatch, Refill } from './lacking-batches.js';
 import { meaningOf, ReplayFailed } from './recovery-failure.js';
-import type { AddedBatch, Refill } from './refill.js';
 
 export interface RecoveryOptions {
   readonly shards: readonly ShardId[];

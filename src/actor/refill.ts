@@ -19,24 +19,11 @@ import type { BookId, ShardId } from '../domain/ids.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { countersIn } from '../postgres/counters.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
+import { jobOfKey } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { jobOfKey } from './job-key.js';
 import { type KeptCodes, KeptCodesUnfit } from './kept-codes.js';
-
-/** What the journal says of batches after the checkpoints of some shards. */
-export interface Refill {
-  readonly shards: readonly ShardId[];
-  readonly added: readonly AddedBatch[];
-  readonly givenUp: readonly number[];
-  /** Open at the end of the journal. */
-  readonly open: readonly number[];
-}
-
-export interface AddedBatch {
-  readonly event: CodesAdded;
-  /** Null: it was journaled by a version that had none. */
-  readonly intent: OpenBatch | null;
-}
+import type { Refill } from './lacking-batches.js';
 
 export interface RefillOptions {
   readonly store: ControlStore;

@@ -10,7 +10,7 @@ import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import { type Actor, type ActorOptions, type ActorStatus, createActor } from './actor.js';
 import type { CodeHashes } from './directory.js';
-import type { Refill } from './refill.js';
+import type { Refill } from './lacking-batches.js';
 import type { ActorReply } from './requests.js';
 import { type Message, ReplyWriter, readRequests } from './wire.js';
 

@@ -10,7 +10,7 @@ import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { ActorStatus } from './actor.js';
 import { createDirectory, type DirectoryKey } from './directory.js';
 import type { EndedTokens, Engine } from './engine.js';
-import type { Refill } from './refill.js';
+import type { Refill } from './lacking-batches.js';
 import { createRouter, threadOfShard } from './router.js';
 import type { FromShardThread, ToShardThread } from './shard-thread.js';
 
