@@ -19,7 +19,6 @@ import type { BookId, ShardId } from '../domain/ids.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { countersIn } from '../postgres/counters.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
-import { jobOfKey } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { jobOfKey } from './job-key.js';
 import { type KeptCodes, KeptCodesUnfit } from './kept-codes.js';
