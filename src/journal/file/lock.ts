@@ -68,6 +68,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   let number = 0;
   let staleNumber = 0;
   let fd = -1;
+  let identity: { readonly dev: bigint; readonly ino: bigint };
   try {
     do {
       if (fd !== -1) {
@@ -80,6 +81,8 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       number = 1 + Math.max(staleNumber, listEpochs(realFileOps, directory).at(-1) ?? 0);
       fs.writeFileSync(draft, JSON.stringify({ ...thisProcess(), lock: id, number }));
       fd = fs.openSync(draft, 'r');
+      // Before the draft's name is gone: a file system in user space may know an open file by its first name only.
+      identity = fs.fstatSync(fd, { bigint: true });
     } while (!tryLink(draft, path));
   } catch (error) {
     if (fd !== -1) fs.closeSync(fd);
@@ -87,7 +90,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   } finally {
     fs.rmSync(draft, { force: true });
   }
-  const { dev, ino } = fs.fstatSync(fd, { bigint: true });
+  const { dev, ino } = identity;
   const file: LockFile = { path, dev, ino, number };
   const cuts = sweepDirectory(directory);
   let tellLost: ((error: Error) => void) | null = null;
