@@ -335,7 +335,8 @@ export function createActor(options: ActorOptions): Actor {
 
   function fail(error: Error): void {
     generation++;
-    unresolved = inFlight.splice(0);
+    // Those of an earlier failure may still wait for a recovery.
+    unresolved = [...unresolved, ...inFlight.splice(0)];
     // What waits on no failed commit but was decided after one never reached the journal.
     const undecided = replies;
     replies = [];

@@ -23,6 +23,8 @@ export interface SimProcess {
   isAlive(): boolean;
   isPaused(): boolean;
   isServing(): boolean;
+  /** Nobody has opened its journal since. */
+  isOwner(): boolean;
   /** A paused process takes it when it is resumed. `taken` is called at that moment. */
   deliver(requests: readonly ActorRequest[], taken: () => void): void;
   pause(): void;
@@ -160,6 +162,7 @@ export function startProcess(options: SimProcessOptions): Start {
     isAlive: host.isAlive,
     isPaused: host.isPaused,
     isServing: () => isServing,
+    isOwner: () => truth.isOwner(host),
     deliver: (requests, taken) =>
       host.run(() => {
         taken();

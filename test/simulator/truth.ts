@@ -25,6 +25,8 @@ export interface Truth {
   lastSeq(shard: ShardId): Seq;
   /** The entries that hold sequences after this one, in order. */
   entriesAfter(shard: ShardId, seq: Seq): readonly TrueEntry[];
+  /** Whether no other process has opened the journal since. */
+  isOwner(host: Host): boolean;
   /** The journal of one process. */
   watch(journal: Journal, host: Host): Journal;
 }
@@ -36,6 +38,7 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
   /** Appended by anyone, and not known to be durable. */
   const unknown = new Map<ShardId, Entry[]>(shards.map((shard) => [shard, []]));
   let openings = 0;
+  let owner: Host | null = null;
   /** Openings under way. What they find is shown to readers at once. */
   let opening = 0;
 
@@ -143,6 +146,7 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
   return {
     lastSeq,
     entriesAfter,
+    isOwner: (host) => host === owner,
     watch: (journal, host) => ({
       ...journal,
       async openWriter(owned, startAfter, goOnAfter) {
@@ -150,6 +154,7 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
         try {
           const writer = await journal.openWriter(owned, startAfter, goOnAfter);
           const mine = ++openings;
+          owner = host;
           // A process that dies meanwhile goes on after nothing: the next opening finds it.
           await verdict.ofAsync(() => adopt(journal, writer).catch((error: unknown) => failIfAlive(host, error)));
           return watchWriter(writer, mine);

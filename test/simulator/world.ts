@@ -294,6 +294,11 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     judge.check();
   }
 
+  /** A process that was replaced may have decided something else under the same sequences: it will never be durable. */
+  function checkMemory(): void {
+    for (const process of processes) if (process.isOwner()) mirror.check(process);
+  }
+
   /** What is due next, or a little time. */
   function pass(): void {
     if (!schedule.step(STEP_MS)) schedule.pass(1 + random.below(STEP_MS));
@@ -337,7 +342,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     if (isAsync) await quiet();
     check();
     if (processes.length === 0) startAgain();
-    if (random.chance(MIRROR_RATE)) for (const process of processes) mirror.check(process);
+    if (random.chance(MIRROR_RATE)) checkMemory();
   }
 
   faults = 0;
@@ -348,7 +353,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     if (processes.length === 0) startAgain();
   }
   assert.equal(waiting.size, 0, 'everyone is answered once the medium is well');
-  for (const process of processes) mirror.check(process);
+  checkMemory();
   check();
   return { ...tally, ...judge.tally };
 }
