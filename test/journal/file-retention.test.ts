@@ -10,7 +10,7 @@ import { realFileOps } from '../../src/journal/file/file-ops.js';
 import { journalBytes } from '../../src/journal/file/size.js';
 import { JournalDamaged, type JournalWriter, KEEP_NOTHING, type Retention } from '../../src/journal/journal.js';
 import { all, commit, entry } from './conformance.js';
-import { createFaultyOps } from './faulty-ops.js';
+import { createFaultyOps, diskError } from './faulty-ops.js';
 import { waitFor } from './wait-for.js';
 
 const directories = fs.mkdtempSync(join(tmpdir(), 'clipbook-retention-'));
@@ -111,6 +111,27 @@ test('on a full disk, what is kept goes before a change is refused', async () =>
   assert.ok((await journalBytes(realFileOps, directory)) <= 12 * segmentBytes);
   assert.ok(await isTrimmed(journal, 1));
   assert.ok(!(await isTrimmed(journal, 220)), 'some of it is still kept');
+  await journal.close();
+});
+
+test('a disk that can not tell the age of a segment keeps it, and is asked again', async () => {
+  const { journal, writer, fail } = await journalThatKeeps({ ms: 0, bytes: MANY_BYTES });
+  await fill(writer, 1, 30);
+  let asked = 0;
+  fail({
+    modifiedMsLater: () => {
+      asked += 1;
+      return Promise.reject(diskError('EIO'));
+    },
+  });
+  writer.trim(s0, asSeq(30));
+  await waitFor(() => asked > 0, 'the disk is asked');
+  assert.equal((await all(journal, s0)).length, 30);
+  fail(null);
+  await waitFor(async () => {
+    writer.trim(s0, asSeq(30));
+    return isTrimmed(journal, 1);
+  }, 'the oldest segment is gone');
   await journal.close();
 });
 

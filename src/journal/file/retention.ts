@@ -40,7 +40,7 @@ export function createKeeper({
   /** Of the journal, above the retention; null until it is measured. */
   let excessBytes: number | null = null;
 
-  async function mayGo({ path, lastSeqs }: OldSegment, shards: readonly ShardId[]): Promise<boolean> {
+  async function judge({ path, lastSeqs }: OldSegment, shards: readonly ShardId[]): Promise<boolean> {
     const lastSeqOf = (shard: ShardId): number => lastSeqs[shard] ?? 0;
     if (!shards.every((shard) => lastSeqOf(shard) <= marks.trimmed.get(shard))) return false;
     // Of no shard: an epoch that is void.
@@ -70,6 +70,7 @@ export function createKeeper({
       wantedBytes = marks.roomWanted.get() - seenBytes;
       seenBytes += wantedBytes;
     },
-    mayGo,
+    // What a disk says nothing of now is looked at again with the next pass.
+    mayGo: (segment, shards) => judge(segment, shards).catch(() => false),
   };
 }
