@@ -30,6 +30,8 @@ export interface Config {
   readonly embeddedPostgresBytes: number;
   /** `null`: the file journal, under `dataDir`. */
   readonly redisUrl: string | null;
+  /** Of the generator, the active one first. Empty: one is made, and kept in the database. */
+  readonly generatorKeys: readonly Uint8Array[];
   /** Replicas of Redis that must have a commit before it is answered; 0: none. */
   readonly redisWaitReplicas: number;
   /** How long they may take; then the commit fails. */
@@ -90,6 +92,7 @@ export function parseConfig(env: Environment): Config {
     port,
     dataDir,
     databaseUrl,
+    generatorKeys: read('GENERATOR_KEY', VARIABLES.GENERATOR_KEY) ?? [],
     embeddedPostgresBytes:
       read('EMBEDDED_POSTGRES_MEMORY', VARIABLES.EMBEDDED_POSTGRES_MEMORY) ?? EMBEDDED_POSTGRES_BYTES_DEFAULT,
     ...journal,
@@ -280,6 +283,17 @@ const VARIABLES = {
     about: 'size of the journal from which on it keeps less than that, the oldest first',
     byDefault: '`1073741824` (1 GiB) in files, `67108864` (64 MiB) in Redis',
   },
+  GENERATOR_KEY: {
+    schema: z
+      .string()
+      .regex(/^[\s,]*[0-9a-f]{64}(?:[\s,]+[0-9a-f]{64}){0,15}[\s,]*$/i)
+      .transform((text) => [...text.matchAll(/[0-9a-f]{64}/gi)].map(([key]) => Buffer.from(key, 'hex'))),
+    allowed: '1 to 16 keys of 64 hexadecimal digits, separated by spaces, newlines or commas',
+    about:
+      'the key that codes are generated from, and after it older keys ([production.md](production.md#the-key-of-generated-codes))',
+    byDefault: 'made and kept in the database',
+    secret: true,
+  },
   SHARDS: {
     ...whole(1, SHARDS_MAX),
     about: 'logical shards; fixed once there is data',
@@ -416,7 +430,7 @@ function refusal(name: VariableName, given: string, allowed: string): ConfigErro
 }
 
 /** Of these nothing shows; of the URLs among the secrets, all but user and password. */
-const HIDDEN: ReadonlySet<VariableName> = new Set(['JWT_SECRET', 'CLIPBOOK_PASSWORD']);
+const HIDDEN: ReadonlySet<VariableName> = new Set(['JWT_SECRET', 'GENERATOR_KEY', 'CLIPBOOK_PASSWORD']);
 const SHOWN_LENGTH_MAX = 100;
 
 /** A value as the operator may see it: quoted, on one line, of bounded length, without passwords. */

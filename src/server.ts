@@ -51,6 +51,7 @@ import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { endEmbeddedNow } from './postgres/embedded-children.js';
 import { describePostgres, isSafe, type PostgresFacts, readPostgresFacts } from './postgres/facts.js';
 import { postgresFailure } from './postgres/failure.js';
+import type { GeneratorKeys } from './postgres/generator-keys.js';
 import { migrate, WrongShardCount } from './postgres/migrate.js';
 import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
@@ -203,6 +204,7 @@ async function startParts({
   // Before anybody can stage others.
   await inDatabase(() => store.giveBackOfRequests());
   const leftBatches = await inDatabase(() => store.unsettledBatches());
+  const generatorKeys = await inDatabase(() => takeGeneratorKeys(config, store, clock, log));
   const isProduction = config.environment === 'production';
   const accounts = createAccounts(store, { isProduction });
   if (!isProduction) await inDatabase(() => accounts.seed());
@@ -241,7 +243,8 @@ async function startParts({
       ),
     directoryKey,
     onShardsServe: shardThreads.prepare,
-    refill: (refill) => refillBatches({ store, workers, keptCodes, shardOfBook: shardOf, reserved, log }, refill),
+    refill: (refill) =>
+      refillBatches({ store, generatorKeys, workers, keptCodes, shardOfBook: shardOf, reserved, log }, refill),
     startHttpThread: (index, port, directory) => {
       const { port1, port2 } = new MessageChannel();
       serveControl(port1, control, (error, method) => log.error({ err: error, method }, 'a control call broke'));
@@ -291,7 +294,7 @@ async function startParts({
     log,
   });
   stops.push(async () => batches.close());
-  const made = { store, workers, engine, batches, turns: createKeyTurns() };
+  const made = { store, generatorKeys, workers, engine, batches, turns: createKeyTurns() };
   const common = { ...made, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: clock.now, log };
   const jobs = createJobs(common);
   const uploads = createUploads(common);
@@ -408,6 +411,17 @@ async function namingDatabase<T>(config: Config, url: string, work: () => Promis
     const failure = postgresFailure(url, error);
     throw config.databaseUrl === null ? inDataDir(config.dataDir, failure) : new Error(`DATABASE_URL: ${failure}`);
   }
+}
+
+async function takeGeneratorKeys(
+  { generatorKeys: given, journalRetention }: Config,
+  store: Pick<ReturnType<typeof createControlStore>, 'openGeneratorKeys'>,
+  clock: ClockKeeper,
+  log: Logger,
+): Promise<GeneratorKeys> {
+  const keys = await store.openGeneratorKeys({ given, nowMs: clock.now(), keptMs: journalRetention.ms });
+  if (keys.isReplaced) log.warn({ keyId: keys.activeId }, 'GENERATOR_KEY is not set any more; codes get a new key');
+  return keys;
 }
 
 /** What is accepted once is accepted for good, but no later time is. */

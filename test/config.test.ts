@@ -15,6 +15,7 @@ test('an empty environment gives the documented defaults', () => {
     dataDir: resolve('data'),
     databaseUrl: null,
     embeddedPostgresBytes: 268_435_456,
+    generatorKeys: [],
     redisUrl: null,
     redisWaitReplicas: 0,
     redisWaitMs: 1000,
@@ -44,6 +45,7 @@ test('every variable is read', () => {
       DATABASE_URL: 'postgres://u:p@db/clipbook',
       EMBEDDED_POSTGRES_MEMORY: '4GB',
       REDIS_URL: 'redis://cache:6379',
+      GENERATOR_KEY: `${'ab'.repeat(32)}\n${'CD'.repeat(32)}\n`,
       REDIS_WAIT_REPLICAS: '1',
       REDIS_WAIT_MS: '500',
       JOURNAL_RETENTION_HOURS: '2',
@@ -69,6 +71,7 @@ test('every variable is read', () => {
       dataDir: '/var/lib/clipbook',
       databaseUrl: 'postgres://u:p@db/clipbook',
       embeddedPostgresBytes: 4_294_967_296,
+      generatorKeys: [Buffer.alloc(32, 0xab), Buffer.alloc(32, 0xcd)],
       redisUrl: 'redis://cache:6379',
       redisWaitReplicas: 1,
       redisWaitMs: 500,
@@ -250,4 +253,16 @@ test('a given secret is used and nothing is written', (t) => {
 test('docs/configuration.md holds the table of what is declared (npm run document writes it)', () => {
   const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
   assert.ok(page.includes(`<!-- declared -->\n${configurationTable()}\n<!-- end -->`));
+});
+
+test('a generator key that is none is refused and not shown', () => {
+  for (const key of ['ab', 'x'.repeat(64), 'ab'.repeat(33), `${'ab'.repeat(32)} ab`]) {
+    assert.throws(
+      () => parseConfig({ GENERATOR_KEY: key }),
+      (error) =>
+        error instanceof ConfigError &&
+        error.message ===
+          `GENERATOR_KEY is a text of ${key.length} bytes; allowed is 1 to 16 keys of 64 hexadecimal digits, separated by spaces, newlines or commas`,
+    );
+  }
 });

@@ -313,21 +313,23 @@ export function createBatches(options: BatchesOptions): Batches {
 
   /** What PostgreSQL has as live, and no backup within the span may lack, need not be kept. */
   async function forgetKept(): Promise<void> {
-    const old = await keptCodes.keptBefore(Date.now() - keptMs);
+    const old = await keptCodes.keptBefore(nowMs() - keptMs);
     if (old.length === 0) return;
     for (const batchId of await store.settledBatches(old)) await keptCodes.remove(batchId);
   }
 
-  const keptTimer = setInterval(() => {
-    forgetKept().catch((error: unknown) => log.warn({ err: error }, 'kept codes could not be looked through'));
-  }, FORGET_KEPT_EVERY_MS).unref();
+  const timers: NodeJS.Timeout[] = [];
 
-  const orphansTimer = setInterval(() => {
+  function lookThroughAtTimes(): void {
+    const forget = (): void =>
+      void forgetKept().catch((error: unknown) => log.warn({ err: error }, 'kept codes could not be looked through'));
     const settleOrphan = (batch: OpenBatch): Promise<void> => settleOnce({ ...batch, hasCounters: true }, 'dropped');
-    endOrphans(settleOrphan).catch((error: unknown) =>
-      log.warn({ err: error }, 'open batches could not be looked through'),
-    );
-  }, ORPHANS_EVERY_MS).unref();
+    const endAll = (): void =>
+      void endOrphans(settleOrphan).catch((error: unknown) =>
+        log.warn({ err: error }, 'open batches could not be looked through'),
+      );
+    timers.push(setInterval(forget, FORGET_KEPT_EVERY_MS).unref(), setInterval(endAll, ORPHANS_EVERY_MS).unref());
+  }
 
   return {
     take,
@@ -335,6 +337,8 @@ export function createBatches(options: BatchesOptions): Batches {
     fateOf,
     giveUp,
     async settleLeft(left) {
+      // Not before: a start that can't succeed says why in one line.
+      lookThroughAtTimes();
       // What they have in PostgreSQL is in `left`.
       await orRetry(() => endOrphans(giveUp));
       const settling = left.map((batch) => ({ batch, done: orRetry(() => settleOnce(batch, 'unknown', true)) }));
@@ -343,8 +347,7 @@ export function createBatches(options: BatchesOptions): Batches {
     },
     close() {
       closing = true;
-      clearInterval(orphansTimer);
-      clearInterval(keptTimer);
+      for (const timer of timers) clearInterval(timer);
     },
   };
 }

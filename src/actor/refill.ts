@@ -18,6 +18,7 @@ import type { CodesAdded } from '../domain/event.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { countersIn } from '../postgres/counters.js';
+import type { GeneratorKeys } from '../postgres/generator-keys.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
 import type { CodeWorkers } from './code-workers.js';
 import { jobOfKey } from './job-key.js';
@@ -26,6 +27,7 @@ import type { Refill } from './lacking-batches.js';
 
 export interface RefillOptions {
   readonly store: ControlStore;
+  readonly generatorKeys: GeneratorKeys;
   readonly workers: CodeWorkers;
   readonly keptCodes: KeptCodes;
   readonly shardOfBook: (bookId: BookId) => ShardId;
@@ -46,8 +48,8 @@ export async function refillBatches(options: RefillOptions, refill: Refill): Pro
   const lost: string[] = [];
   for (const { event, intent } of refill.added) {
     if (intent?.content.kind === 'generated') {
-      const { pattern, ranges } = intent.content;
-      await store.markUsed({ bookId: event.bookId, pattern }, ranges);
+      const { pattern, keyId, ranges } = intent.content;
+      await store.markUsed({ bookId: event.bookId, pattern, keyId }, ranges);
     }
     if ((await store.stagedBatch(event.batchId)) !== null) continue;
     await nameToJob(store, intent);
@@ -114,14 +116,16 @@ const isMadeByCounters = (content: BatchContent, { count }: CodesAdded): content
   content.kind === 'generated' && countersIn(content.ranges) === count;
 
 async function generateAgain(
-  { store, workers, reserved }: RefillOptions,
+  { generatorKeys, workers, reserved }: RefillOptions,
   staging: Staging,
   { batchId, bookId }: CodesAdded,
-  { pattern: text, ranges, order }: Generated,
+  { pattern: text, keyId, ranges, order }: Generated,
 ): Promise<number | null> {
   const pattern = parsePattern(text, reserved);
   if (pattern.kind === 'patternError') throw new NotMade(`its pattern is not valid any more: ${pattern.message}`);
-  const key = deriveKey(await store.generatorKey(), bookId, pattern.canonical);
+  const master = generatorKeys.byId(keyId);
+  if (master === null) throw new NotMade(`the generator key ${keyId} is not given any more`);
+  const key = deriveKey(master, bookId, pattern.canonical);
   const generate = (rowsOf: number | null, write: Staging['writeRows']): Promise<void> =>
     workers.generate(
       { key, pattern: pattern.canonical, ranges, batchId: rowsOf },

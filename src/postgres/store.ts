@@ -272,11 +272,12 @@ export interface JobRow {
   readonly fingerprint: number | null;
 }
 
-/** The counters of one book's pattern: `0 .. counterCount - 1`. */
+/** The counters of one book's pattern and one key of the generator: `0 .. counterCount - 1`. */
 export interface PatternCounters {
   readonly bookId: BookId;
   /** Canonical. */
   readonly pattern: string;
+  readonly keyId: number;
   readonly counterCount: number;
 }
 
@@ -367,8 +368,6 @@ export interface ControlStore extends JobStore, CounterStore, AccountStore {
   /** The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along `prevSeq`. */
   history(shard: ShardId, code: string, beforeSeq: Seq | null, limit: number): Promise<readonly HistoryEntry[]>;
   checkpoint(shard: ShardId): Promise<Seq>;
-  /** 256 bits, made once per data set: what the codes of every book are generated from. */
-  generatorKey(): Promise<Uint8Array>;
   /** Those of `codes` that are in PostgreSQL, live or not. */
   existingCodes(codes: readonly string[]): Promise<ReadonlySet<string>>;
   close(): Promise<void>;

@@ -79,6 +79,7 @@ function bench(codeCount: number, report: (name: string, value: number, unit: st
   const users = Array.from({ length: 2 * usedCount }, (_, n) => flat(`customer-${(n * 7919).toString(36)}`));
   const orders = users.map((_, n) => flat(`018f2f3c-7a1e-7d35-9c55-${String(n).padStart(12, '0')}`));
 
+  const redemptionsBefore = state.redemptions.bytes();
   const usersBefore = state.users.bytes();
   const before = state.bytes() - usersBefore;
   measure('assign', (n) => {
@@ -88,6 +89,7 @@ function bench(codeCount: number, report: (name: string, value: number, unit: st
   measure('redeem', (n) => void run(redeem(at(n).code, at(n).userId)));
   const used = state.bytes() - state.users.bytes() - before;
   report('used', used / usedCount + before / codeCount, 'bytes a code');
+  report('redemption', (state.redemptions.bytes() - redemptionsBefore) / usedCount, 'bytes each, of it');
   report('user', (state.users.bytes() - usersBefore) / usedCount, 'bytes each');
 
   held = [];

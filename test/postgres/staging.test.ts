@@ -310,7 +310,7 @@ test('what batches have left is told with their counters, but for those of jobs 
     await staging.finish(owner);
   }
   await sql.query('UPDATE batches SET live_seq = 1 WHERE batch_id = 4');
-  const counters = { bookId: BOOK, pattern: '####', counterCount: 100 };
+  const counters = { bookId: BOOK, pattern: '####', keyId: 1, counterCount: 100 };
   // The last one had reserved counters, but no rows yet.
   for (const batchId of [2, 9]) await store.reserve(batchHolder(batchId), counters, 5);
   await store.reserve(requestHolder('r'), counters, 5);
