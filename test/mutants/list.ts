@@ -61,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
         find: '(atMs) => options.clock.notBefore(atMs)',
         put: '() => undefined',
       },
-      { file: 'src/actor/recovery.ts', find: '          options.clock.notBefore(change.atMs);\n', put: '' },
+      { file: 'src/actor/recovery.ts', find: '    options.clock.notBefore(change.atMs);\n', put: '' },
     ],
     caughtBy: [SIMULATOR],
   },
