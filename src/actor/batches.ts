@@ -18,6 +18,7 @@
 import type { BatchContent, OpenBatch } from '../domain/batch.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { BatchFate } from '../domain/outcome.js';
+import { realTimers, type Timers } from '../platform/timers.js';
 import { batchHolder } from '../postgres/counters.js';
 import type { BatchOwner, ControlStore, CounterHolder, Holder, KeptWriter, UnsettledBatch } from '../postgres/store.js';
 import { askFate, askOpenBatches, tellBatch } from './asking.js';
@@ -33,8 +34,20 @@ const OPEN_WAIT_MS_MAX = 5_000;
 const OPEN_POLL_MS = 50;
 const BY_ITSELF = { caller: 'system', requestId: '' };
 
+/** What of the store batches need. */
+export type BatchStore = Pick<
+  ControlStore,
+  | 'stagedBatch'
+  | 'discardBatch'
+  | 'settledBatches'
+  | 'moveReservation'
+  | 'giveBackReservation'
+  | 'dropReservation'
+  | 'jobById'
+>;
+
 export interface BatchesOptions {
-  readonly store: ControlStore;
+  readonly store: BatchStore;
   readonly engine: Engine;
   readonly keptCodes: KeptCodes;
   /** How long codes are kept at least. */
@@ -45,6 +58,7 @@ export interface BatchesOptions {
   /** How long an idempotency key is good. */
   readonly keyTtlMs: number;
   readonly log: { warn(fields: object, message: string): void };
+  readonly timers?: Timers;
 }
 
 /** Who brings a batch. */
@@ -93,6 +107,7 @@ interface InHand {
 
 export function createBatches(options: BatchesOptions): Batches {
   const { store, engine, keptCodes, keptMs, shards, shardOfBook, nowMs, keyTtlMs, log } = options;
+  const { timers = realTimers } = options;
   /** Bounded by the requests under way. */
   const inHand = new Map<number, InHand>();
   /** Intents on their way: they are in no hand yet. */
@@ -225,7 +240,7 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function settleHolders(holders: readonly Holder[]): ReturnType<BatchOwner['settle']> {
     const live: number[] = [];
-    const untilMs = performance.now() + OPEN_WAIT_MS_MAX;
+    const untilMs = timers.monotonicMs() + OPEN_WAIT_MS_MAX;
     for (let left = holders; ; ) {
       const open: Holder[] = [];
       for (const holder of left) {
@@ -235,9 +250,10 @@ export function createBatches(options: BatchesOptions): Batches {
         else if (fate === 'live') live.push(holder.batchId);
         else await discard(holder);
       }
-      if (open.length === 0 || performance.now() > untilMs) return { live, open: open.map(({ batchId }) => batchId) };
+      if (open.length === 0 || timers.monotonicMs() > untilMs)
+        return { live, open: open.map(({ batchId }) => batchId) };
       left = open;
-      await new Promise((resolve) => setTimeout(resolve, OPEN_POLL_MS));
+      await pause(OPEN_POLL_MS);
     }
   }
 
@@ -282,7 +298,7 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function retry(work: () => Promise<void>): Promise<void> {
     while (!closing) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      await pause(RETRY_MS);
       try {
         await work();
         return;
@@ -291,6 +307,8 @@ export function createBatches(options: BatchesOptions): Batches {
       }
     }
   }
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => timers.after(ms, resolve));
 
   // ─── Batches in nobody's hand ────────────────────────────────────────────────────────────────────────────────
 
@@ -318,17 +336,15 @@ export function createBatches(options: BatchesOptions): Batches {
     for (const batchId of await store.settledBatches(old)) await keptCodes.remove(batchId);
   }
 
-  const timers: NodeJS.Timeout[] = [];
+  const ends: (() => void)[] = [];
 
   function lookThroughAtTimes(): void {
-    const forget = (): void =>
-      void forgetKept().catch((error: unknown) => log.warn({ err: error }, 'kept codes could not be looked through'));
     const settleOrphan = (batch: OpenBatch): Promise<void> => settleOnce({ ...batch, hasCounters: true }, 'dropped');
-    const endAll = (): void =>
-      void endOrphans(settleOrphan).catch((error: unknown) =>
-        log.warn({ err: error }, 'open batches could not be looked through'),
-      );
-    timers.push(setInterval(forget, FORGET_KEPT_EVERY_MS).unref(), setInterval(endAll, ORPHANS_EVERY_MS).unref());
+    const every = (ms: number, work: () => Promise<void>, failed: string): void => {
+      ends.push(timers.every(ms, () => void work().catch((error: unknown) => log.warn({ err: error }, failed))));
+    };
+    every(FORGET_KEPT_EVERY_MS, forgetKept, 'kept codes could not be looked through');
+    every(ORPHANS_EVERY_MS, () => endOrphans(settleOrphan), 'open batches could not be looked through');
   }
 
   return {
@@ -347,7 +363,7 @@ export function createBatches(options: BatchesOptions): Batches {
     },
     close() {
       closing = true;
-      for (const timer of timers) clearInterval(timer);
+      for (const end of ends) end();
     },
   };
 }

@@ -45,10 +45,19 @@ export interface StagingOptions {
   readonly isOwn: boolean;
   readonly shard: ShardId;
   readonly bookId: BookId;
+  /** What a few codes become at the end, `lines` being a code a line. */
+  readonly collect?: (lines: readonly Uint8Array[]) => CollectedCodes;
 }
 
 /** Nothing is asked of PostgreSQL before there are many codes, or before they are finished. */
-export function createStaging({ url, use, isOwn, shard, bookId }: StagingOptions): Staging {
+export function createStaging({
+  url,
+  use,
+  isOwn,
+  shard,
+  bookId,
+  collect = (lines) => createHeldCodes(use, lines),
+}: StagingOptions): Staging {
   const hash = createHash('sha256');
   let held: Uint8Array[] = [];
   let heldBytes = 0;
@@ -95,7 +104,7 @@ export function createStaging({ url, use, isOwn, shard, bookId }: StagingOptions
     let intent = content();
     // Many codes are taken to be new at first: looking for each costs more than putting it in.
     for (let looksFirst = bulk === null; !isAbandoned; looksFirst = true) {
-      const codes: CollectedCodes = bulk ?? createHeldCodes(use, held);
+      const codes: CollectedCodes = bulk ?? collect(held);
       if (looksFirst) {
         await leaveOut(codes, owner, settled, generated !== undefined);
         const missing = refill === null ? 0 : wanted - (await codes.left());

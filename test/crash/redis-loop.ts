@@ -49,7 +49,7 @@ export async function redisLoop(options: RedisLoopOptions): Promise<RedisLoopRep
     try {
       const api = await connect(server.url, { sockets: socketsFor(callers) });
       const books = await booksByThread(api, THREADS, BOOKS_PER_THREAD, CODES);
-      const parties = await createParties(api);
+      const parties = await createParties(api, { jobsMayFail: true });
       const running = parties.run(api);
       const load = startLoad(api, books, {
         callersPerBook: Math.ceil(callers / (THREADS * BOOKS_PER_THREAD)),

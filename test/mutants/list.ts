@@ -98,7 +98,7 @@ export const MUTANTS: readonly Mutant[] = [
         put: "if (fate !== 'live' || true) return 'givenUp';",
       },
     ],
-    caughtBy: [test('test/server/batches.test.ts')],
+    caughtBy: [SIMULATOR, test('test/server/batches.test.ts')],
   },
   {
     id: 'M9',
@@ -247,6 +247,6 @@ export const MUTANTS: readonly Mutant[] = [
         put: 'fingerprint !== 0 ? await store.stagedBatch(batchId) : null',
       },
     ],
-    caughtBy: [test('test/server/batches.test.ts')],
+    caughtBy: [SIMULATOR, test('test/server/batches.test.ts')],
   },
 ];
