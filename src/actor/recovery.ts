@@ -141,7 +141,10 @@ async function openWriter(
   const goOn = (shard: ShardId, lostFrom: number, lostThrough: number): void => {
     const snapshot = states.get(shard)?.seq ?? asSeq(0);
     goOnAfter.set(shard, snapshot);
-    log.error({ shard, lostFrom, lostThrough, snapshot }, 'THE JOURNAL LOST ENTRIES; going on after what is left');
+    log.error(
+      { shard, lostFrom, lostThrough, snapshot },
+      'the journal has lost entries; the shard goes on after what is left',
+    );
   };
   const inSnapshot = new Map([...states].map(([shard, { seq }]) => [shard, seq]));
   for (let delayMs = OPEN_DELAY_MS; ; ) {

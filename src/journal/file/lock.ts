@@ -95,7 +95,10 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const cuts = sweepDirectory(directory);
   let tellLost: ((error: Error) => void) | null = null;
   const heartbeat = setInterval(() => {
-    if (holdsLock(realFileOps, file)) return touch(fd);
+    const isHeld = isHeldOrNull(file);
+    // Where the disk can not tell, the writers answer nothing, and the next heartbeat looks again.
+    if (isHeld === null) return;
+    if (isHeld) return touch(fd);
     clearInterval(heartbeat);
     tellLost?.(lockLost(file));
   }, HEARTBEAT_MS);
@@ -110,10 +113,20 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     },
     release: () => {
       clearInterval(heartbeat);
-      if (holdsLock(realFileOps, file)) fs.rmSync(path, { force: true });
+      // A lock that stays is judged by the next start.
+      if (isHeldOrNull(file) === true) fs.rmSync(path, { force: true });
       fs.closeSync(fd);
     },
   };
+}
+
+/** Null: the disk can not tell. */
+function isHeldOrNull(file: LockFile): boolean | null {
+  try {
+    return holdsLock(realFileOps, file);
+  } catch {
+    return null;
+  }
 }
 
 interface Holder {
