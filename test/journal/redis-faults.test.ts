@@ -215,6 +215,24 @@ test('a writer whose shard was taken over while Redis was away is fenced', async
   await assert.rejects(commit(writer, [entry(s0, 2, 2, 'stale')]), JournalFenced);
 });
 
+test('a stream that lost its tail while its connection was away is noticed before anything is appended', async () => {
+  const server = await redis();
+  const proxy = await proxyTo(server);
+  const writer = await (await open(proxy.url)).openWriter([s0]);
+  await commit(writer, [entry(s0, 1, 1, 'a1')]);
+  await commit(writer, [entry(s0, 2, 2, 'a2')]);
+  const end = new Promise<Error>((resolve) => writer.ownership?.onEnd(resolve));
+  proxy.retarget(NOWHERE);
+  await waitFor(() => !writer.hasRoom(), 'the loss is noticed');
+  await server.command('XDEL', 'clipbook:{0}:journal', '2-0');
+  proxy.retarget(server.port);
+  await waitFor(() => writer.hasRoom(), 'the writer is connected again, or has given up');
+  assert.equal(writer.ownership?.isSure(), false, 'reads would show what is lost');
+  const error = await end;
+  assert.ok(error instanceof JournalRolledBack, String(error));
+  assert.deepEqual([error.shard, error.lostFrom, error.lostThrough], [s0, 2, 2]);
+});
+
 test('a writer with nothing to append learns within a second that its shard was taken over, and does not take it back', async () => {
   const server = await redis();
   const first = await open(server.url);
