@@ -157,18 +157,20 @@ function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: Codes
       return;
     }
     case 'codeUnassigned':
-      assert.ok(code.userId !== null && code.redemptionCount === 0 && !isLocked(code, nowMs));
+      assert.ok(code.userId !== null && code.redemptionCount === 0, 'only an assigned code is given back');
+      assert.ok(!isLocked(code, nowMs), 'no locked code is given back (I4)');
       code.userId = null;
       code.assignedMs = null;
       return;
     case 'codeLocked':
       assert.equal(code.userId, event.userId, 'a lease is held by the user of the code (I4)');
-      if (code.lock !== null && isLocked(code, nowMs)) assert.equal(event.lockId, code.lock.lockId);
+      if (code.lock !== null && isLocked(code, nowMs))
+        assert.equal(event.lockId, code.lock.lockId, 'a renewal keeps its lock id');
       else assert.equal(event.lockId, fold.seq, 'lock ids grow');
       code.lock = { lockId: event.lockId, untilMs: event.untilMs };
       return;
     case 'codeUnlocked':
-      assert.ok(isLocked(code, nowMs) && code.userId === event.userId);
+      assert.ok(isLocked(code, nowMs) && code.userId === event.userId, 'only a lease that is held is ended (I4)');
       code.lock = null;
       return;
     case 'leaseExpired':
@@ -184,7 +186,7 @@ function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: Codes
         max === null || code.redemptionCount <= max,
         'no code is redeemed more often than its book allows (I1)',
       );
-      if (settings.requireLock) assert.ok(isLocked(code, nowMs));
+      if (settings.requireLock) assert.ok(isLocked(code, nowMs), 'a book that wants a lock gets one (I4)');
       assertOpen(settings, nowMs);
       if (settings.maxRedemptionsPerUser !== null) {
         const standing = [...fold.redemptions.values()].filter(
