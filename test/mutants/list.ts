@@ -11,12 +11,28 @@ export interface Mutant {
   readonly id: string;
   readonly bug: string;
   readonly edits: readonly Edit[];
-  /** Each of these commands must fail. */
+  /** Each of these commands must notice the bug. */
   readonly caughtBy: readonly string[];
 }
 
 const SIMULATOR = 'npm run simulate -- --seeds 2000 --from 1';
 const test = (path: string): string => `npm test -- ${path}`;
+
+/** What stands for a check in the table: the file of its tests, or the command. */
+export function placeOf(command: string): string {
+  const [, path] = /^npm test -- (\S+)$/.exec(command) ?? [];
+  return path ?? (command === SIMULATOR ? 'npm run simulate' : command);
+}
+
+/** Whether the check runs the source. The others read it, as the compiler and the lint do. */
+export function runsSource(command: string): boolean {
+  return command === SIMULATOR || command.startsWith('npm test -- ');
+}
+
+/** How often the place of an edit is in the text of its file. A bug can be planted where it is there once. */
+export function countIn(text: string, { find }: Edit): number {
+  return text.split(find).length - 1;
+}
 
 const ACTOR = 'src/actor/actor.ts';
 const WRITER = 'src/journal/file/writer.ts';
@@ -75,7 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
         put: '          const error = lockFailure(); void syncError;',
       },
     ],
-    caughtBy: [test('test/journal/file-faults.test.ts')],
+    caughtBy: [test('test/journal/file-faults.test.ts'), test('test/server/disk.test.ts')],
   },
   {
     id: 'M6',
@@ -90,15 +106,22 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: 'src/actor/batches.ts',
         find: "let fate: BatchFate = end === 'live' ? 'live' : await fateOf(batch);",
-        put: "let fate: BatchFate = end === 'live' ? 'live' : 'givenUp';",
-      },
-      {
-        file: 'src/actor/jobs.ts',
-        find: "if (fate !== 'live') return fate;",
-        put: "if (fate !== 'live' || true) return 'givenUp';",
+        put: "let fate = (end === 'live' ? 'live' : 'givenUp') as BatchFate;",
       },
     ],
-    caughtBy: [SIMULATOR, test('test/server/batches.test.ts')],
+    caughtBy: [SIMULATOR, test('test/server/unprojected-batches.test.ts')],
+  },
+  {
+    id: 'M7b',
+    bug: 'the staged batch of a job is deleted because PostgreSQL does not have its live_seq yet',
+    edits: [
+      {
+        file: 'src/actor/jobs.ts',
+        find: '    const left = await fateOf(job, (batch) => batches.fateOf(batch));\n',
+        put: "    const left = await fateOf(job, async () => 'givenUp');\n",
+      },
+    ],
+    caughtBy: [test('test/server/unprojected-batches.test.ts')],
   },
   {
     id: 'M9',
@@ -117,6 +140,18 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [SIMULATOR, test('test/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
+  },
+  {
+    id: 'M10b',
+    bug: 'the installation id is not compared where a shard is taken over in Redis',
+    edits: [
+      {
+        file: 'src/journal/redis/scripts.ts',
+        find: "if installation ~= ARGV[4] then return {'installation', installation} end\n",
+        put: '',
+      },
+    ],
+    caughtBy: [test('test/journal/redis-installation.test.ts')],
   },
   {
     id: 'M11',
@@ -144,7 +179,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'M13',
-    bug: 'the limit of redemptions is off by one',
+    bug: 'the limit of redemptions per user is off by one',
     edits: [
       {
         file: 'src/domain/decide.ts',
@@ -152,11 +187,24 @@ export const MUTANTS: readonly Mutant[] = [
         put: 'state.users.redemptionsIn(book.number, user)) <= max) return null;',
       },
     ],
-    caughtBy: [SIMULATOR, test('test/domain/redemption.test.ts')],
+    caughtBy: [SIMULATOR, test('test/domain/codes.test.ts')],
+  },
+  {
+    id: 'M13b',
+    bug: 'the limit of redemptions per code is off by one',
+    edits: [
+      {
+        file: 'src/domain/decide.ts',
+        find: 'redemptionsOf(state, index) < max) return null;',
+        put: 'redemptionsOf(state, index) <= max) return null;',
+      },
+    ],
+    caughtBy: [SIMULATOR, test('test/domain/codes.test.ts')],
   },
   {
     id: 'M14',
     bug: 'a lease binds 1 ms too long',
+    // Only together: whatever of these is left right ends the lease in time.
     edits: [
       {
         file: 'src/domain/decide.ts',
@@ -165,8 +213,23 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: 'src/domain/decide.ts',
+        find: '  return record === -1 ? null : state.leases.untilMs(record);\n',
+        put: '  return record === -1 ? null : state.leases.untilMs(record) + 1;\n',
+      },
+      {
+        file: 'src/domain/decide.ts',
         find: '  if (untilMs <= nowMs) return codeNotFound();',
         put: '  if (untilMs < nowMs) return codeNotFound();',
+      },
+      {
+        file: 'src/domain/decide.ts',
+        find: '  if (state.leases.untilMs(record) > nowMs)\n    return refuse(',
+        put: '  if (state.leases.untilMs(record) >= nowMs)\n    return refuse(',
+      },
+      {
+        file: 'src/domain/code-facts.ts',
+        find: 'state.leases.untilMs(record) <= nowMs ? 0',
+        put: 'state.leases.untilMs(record) < nowMs ? 0',
       },
     ],
     caughtBy: [SIMULATOR, test('test/domain/leases.test.ts')],
@@ -208,6 +271,30 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: 'src/journal/redis/scripts.ts',
         find: "  if mark ~= ARGV[4 * n - 2] then return {n, 'tail', last and last[1] or '', last and last[2][2] or ''} end\n",
+        put: '',
+      },
+    ],
+    caughtBy: [test('test/journal/redis-faults.test.ts')],
+  },
+  {
+    id: 'M17c',
+    bug: 'the epoch check is missing in the Redis script that goes on over a new connection',
+    edits: [
+      {
+        file: 'src/journal/redis/scripts.ts',
+        find: "if epoch ~= ARGV[1] and epoch ~= ARGV[2] then return {1, 'epoch', epoch or ''} end\n",
+        put: '',
+      },
+    ],
+    caughtBy: [test('test/journal/redis-faults.test.ts')],
+  },
+  {
+    id: 'M17d',
+    bug: 'the tail check is missing in the Redis script that goes on over a new connection',
+    edits: [
+      {
+        file: 'src/journal/redis/scripts.ts',
+        find: "if mark ~= ARGV[3] then return {1, 'tail', last and last[1] or '', last and last[2][2] or ''} end\n",
         put: '',
       },
     ],
