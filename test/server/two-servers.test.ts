@@ -6,11 +6,12 @@ import assert from 'node:assert/strict';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Build } from '../../scripts/compile.js';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { claim } from '../../src/postgres/installation.js';
 import { waitFor } from '../journal/wait-for.js';
 import { testServer } from '../postgres/server.js';
-import { type Build, build } from '../support/build.js';
+import { build } from '../support/build.js';
 import { dataDirectory } from '../support/process.js';
 import {
   assign,

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import type { Build } from '../../scripts/compile.js';
 import { type Api, connect } from './api.js';
-import type { Build } from './build.js';
 import { launch, listening, type Started } from './process.js';
 
 export interface Stage {
