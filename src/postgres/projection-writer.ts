@@ -82,7 +82,7 @@ export function createProjectionWriter({ url, shardCount, claim }: ProjectionWri
     places.forgetAll();
     return prepare(client);
   };
-  const link = createLink(url, prepareAnew, claim);
+  const link = createLink(url, prepareAnew, claim === undefined ? undefined : { claim });
 
   async function writeBatch(
     client: pg.Client,
@@ -166,12 +166,7 @@ export function createProjectionWriter({ url, shardCount, claim }: ProjectionWri
       }),
     write: (changes, entryHashes = new Map()) =>
       link.use((client) => transaction(client, 'BEGIN', () => writeBatch(client, changes, entryHashes))),
-    sweep: (rememberedBeforeMs) =>
-      link.use(async (client) => {
-        // Only sees that this process may still change anything.
-        await transaction(client, 'BEGIN', () => Promise.resolve());
-        await dropOldPartitions(client, rememberedBeforeMs, partitions);
-      }),
+    sweep: (rememberedBeforeMs) => link.use((client) => dropOldPartitions(client, rememberedBeforeMs, partitions)),
     close: () => link.close(),
   };
 }

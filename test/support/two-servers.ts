@@ -43,12 +43,13 @@ export interface Serving extends Started {
 
 const FEW_THREADS = { SHARDS: '4', SHARD_THREADS: '2' };
 
-export function start({ built }: Pick<Stage, 'built'>, env: Environment): Started {
-  return launch(built, { env: { ...FEW_THREADS, ...env } });
+/** `through`: what starts it, in the place of Node alone. */
+export function start({ built }: Pick<Stage, 'built'>, env: Environment, through: readonly string[] = []): Started {
+  return launch(built, { env: { ...FEW_THREADS, ...env }, through });
 }
 
-export async function startServing(stage: Stage, env: Environment): Promise<Serving> {
-  const started = start(stage, env);
+export async function startServing(stage: Stage, env: Environment, through?: readonly string[]): Promise<Serving> {
+  const started = start(stage, env, through);
   await listening(started);
   const api = await connect(/clipbook listening on (\S+)/.exec(started.output())?.[1] ?? '');
   stage.t.after(async () => api.close());
