@@ -248,7 +248,13 @@ function createSink(
       loadCode(state, bookAt(state, index), index, bytes, start, end);
       addHash(shard, bytes, start, end);
     },
-    codeState: (shard, row) => loadCodeState(stateOf(shard), row),
+    codeState(shard, row) {
+      const state = stateOf(shard);
+      // The lease would be put where there is no row for it, and the memory would grow until the process is killed.
+      if (row.lockId !== null && row.userId === null)
+        throw new SnapshotUnfit(`code ${row.index} of shard ${shard} has a lease, and no user`);
+      loadCodeState(state, row);
+    },
     redemption: (shard, row) => loadRedemption(stateOf(shard), row),
     remembered: (shard, row) => loadRemembered(stateOf(shard), row),
   };

@@ -81,15 +81,19 @@ test('a checkpoint is made known when its batch is in PostgreSQL, not before', a
   await append(writer, SHARD, [changeLog().add([{ kind: 'noted', bookId: BOOK }])]);
   // Holds the batch up for as long as the transaction is open.
   const blocker = await sql.connect();
-  await blocker.query('BEGIN; LOCK TABLE changes IN EXCLUSIVE MODE');
-  run();
-  await waitFor(async () => {
-    const { rows } = await sql.query('SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted');
-    return rows[0].waiting > 0;
-  }, 'the batch waits for its table');
-  assert.equal(checkpoints.get(SHARD), 0, 'the journal must not be trimmed yet');
-  await blocker.query('COMMIT');
-  blocker.release();
+  try {
+    await blocker.query('BEGIN; LOCK TABLE changes IN EXCLUSIVE MODE');
+    run();
+    await waitFor(async () => {
+      const { rows } = await sql.query('SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted');
+      return rows[0].waiting > 0;
+    }, 'the batch waits for its table');
+    assert.equal(checkpoints.get(SHARD), 0, 'the journal must not be trimmed yet');
+  } finally {
+    // Also when it fails: the projector can't stop while its batch waits.
+    await blocker.query('COMMIT');
+    blocker.release();
+  }
   await waitFor(() => checkpoints.get(SHARD) === 1, 'the batch is written');
 });
 

@@ -88,6 +88,16 @@ test('a start on a PostgreSQL that lacks what its checkpoint promises ends with 
   );
 });
 
+test('a start on a PostgreSQL with a lease that is no user’s ends with the code for a loss and one line', async (t) => {
+  const { dataDir, env, sql, server } = await rig(t);
+  await server.kill();
+  await sql.query("UPDATE codes SET seq = 1, lock_id = 1, locked_until_ms = 1 WHERE code = 'LOST-2'");
+  await assert.rejects(
+    startServer(dataDir, env),
+    /the server ended with 24:\nclipbook can not start: PostgreSQL lacks what the journal needs: code \d+ of shard \d+ has a lease, and no user; [^\n]+\n$/,
+  );
+});
+
 test('a recovery that fails for a reason nobody knows is tried again for a while, and then ends the process', async (t) => {
   const { sql, server } = await rig(t);
   await sql.query('ALTER TABLE redemptions RENAME TO redemptions_elsewhere');

@@ -1,19 +1,27 @@
 /**
  * Required into every thread of a server under test: while the file that `TEST_FAIL_SYNC` names is there, the next sync of a
- * journal segment takes it away and fails, in place of being done. What was written stays in the page cache, as it would.
+ * journal segment renames it and fails, in place of being done. The new name ends with `.in-thread` or `.off-thread` and says
+ * which kind of sync it was. What was written stays in the page cache, as it would. With `TEST_SYNC_MS`, each sync of a segment
+ * takes so much longer, as on a slow disk.
  */
 const fs = require('node:fs');
 const { syncBuiltinESMExports } = require('node:module');
 
 const { fdatasync, fdatasyncSync } = fs;
 
-function isDoomed(fd) {
+const delayMs = Number(process.env.TEST_SYNC_MS ?? 0);
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+function isSegment(fd) {
+  return fs.readlinkSync(`/proc/self/fd/${fd}`).endsWith('.seg');
+}
+
+function isDoomed(kind) {
   const order = process.env.TEST_FAIL_SYNC;
   if (order === undefined || !fs.existsSync(order)) return false;
-  if (!fs.readlinkSync(`/proc/self/fd/${fd}`).endsWith('.seg')) return false;
   try {
     // Of several threads one is the first.
-    fs.unlinkSync(order);
+    fs.renameSync(order, `${order}.${kind}`);
     return true;
   } catch {
     return false;
@@ -23,11 +31,15 @@ function isDoomed(fd) {
 const failure = () => Object.assign(new Error('EIO: i/o error, fdatasync (on order)'), { code: 'EIO' });
 
 fs.fdatasyncSync = (fd) => {
-  if (isDoomed(fd)) throw failure();
+  if (isSegment(fd)) {
+    if (isDoomed('in-thread')) throw failure();
+    if (delayMs > 0) Atomics.wait(sleeper, 0, 0, delayMs);
+  }
   fdatasyncSync(fd);
 };
 fs.fdatasync = (fd, done) => {
-  if (isDoomed(fd)) setImmediate(done, failure());
-  else fdatasync(fd, done);
+  if (!isSegment(fd)) fdatasync(fd, done);
+  else if (isDoomed('off-thread')) setImmediate(done, failure());
+  else setTimeout(() => fdatasync(fd, done), delayMs);
 };
 syncBuiltinESMExports();
