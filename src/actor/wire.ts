@@ -114,7 +114,11 @@ export class RequestWriter {
       case 'unassignCode':
         fields.push(command.code, command.reason);
         return;
-      default:
+      case 'createBook':
+      case 'updateBook':
+      case 'archiveBook':
+      case 'addCodes':
+      case 'rollbackRedemption':
         fields.push(command);
     }
   }
@@ -129,7 +133,11 @@ function opcodeOf({ kind }: Command): number {
     case 'assignCode':
     case 'unassignCode':
       return REQUEST[kind];
-    default:
+    case 'createBook':
+    case 'updateBook':
+    case 'archiveBook':
+    case 'addCodes':
+    case 'rollbackRedemption':
       return REQUEST.other;
   }
 }
@@ -234,7 +242,10 @@ export class ReplyWriter {
       case 'unassigned':
         fields.push(REPLY.unassigned, id, shard, seq, replayed, this.#book(outcome.bookId));
         return;
-      default:
+      case 'book':
+      case 'archived':
+      case 'codesAdded':
+      case 'rolledBack':
         fields.push(REPLY.other, id, reply);
     }
   }

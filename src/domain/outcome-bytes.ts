@@ -52,7 +52,12 @@ export function appendOutcome(outcome: Outcome): void {
       appendNumber(outcome.redemptionCount);
       appendNumber(outcome.remaining === null ? 0 : outcome.remaining + 1);
       return;
-    default:
+    case 'book':
+    case 'archived':
+    case 'codesAdded':
+    case 'unlocked':
+    case 'rolledBack':
+    case 'unassigned':
       appendByte(JSON_TEXT);
       appendText(JSON.stringify(outcome));
   }
@@ -76,7 +81,7 @@ let at = 0;
 export function readOutcome(bytes: Uint8Array, start: number): Outcome {
   source = bytes;
   at = start;
-  const form = source[at++];
+  const form = source[at++] as number;
   switch (form) {
     case ASSIGNED:
       return {

@@ -66,8 +66,12 @@ export class Prefetch {
       case 'rollbackRedemption':
         this.#name(state.codes.strings, command.code);
         return;
-      default:
-      // What is rare waits for its memory.
+      case 'createBook':
+      case 'updateBook':
+      case 'archiveBook':
+      case 'addCodes':
+        // Rare commands wait for their memory.
+        return;
     }
   }
 

@@ -177,6 +177,7 @@ function encodeEvent(out: FieldWriter, event: DomainEvent, atMs: number): void {
 
 function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
   const kind = eventKinds[from.integer()];
+  if (kind === undefined) throw new Error('journal payload: unknown kind of event');
   switch (kind) {
     case 'bookCreated':
     case 'bookUpdated':
@@ -193,9 +194,13 @@ function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
       };
     case 'noted':
       return { kind, bookId: from.name() as BookId };
-    case undefined:
-      throw new Error('journal payload: unknown kind of event');
-    default:
+    case 'codeAssigned':
+    case 'codeUnassigned':
+    case 'codeLocked':
+    case 'codeUnlocked':
+    case 'leaseExpired':
+    case 'codeRedeemed':
+    case 'redemptionRolledBack':
       return decodeCodeEvent(from, kind, atMs);
   }
 }
@@ -328,6 +333,7 @@ function encodeOutcome(out: FieldWriter, outcome: Outcome, atMs: number): void {
 
 function decodeOutcome(from: FieldReader, atMs: number): Outcome {
   const kind = outcomeKinds[from.integer()];
+  if (kind === undefined) throw new Error('journal payload: unknown kind of outcome');
   switch (kind) {
     case 'book':
       return {
@@ -384,8 +390,6 @@ function decodeOutcome(from: FieldReader, atMs: number): Outcome {
       };
     case 'unassigned':
       return { kind, bookId: from.name() as BookId, code: from.name() };
-    default:
-      throw new Error('journal payload: unknown kind of outcome');
   }
 }
 

@@ -165,7 +165,13 @@ export class ProjectionBatch {
         rows.uuid(event.redemptionId);
         return;
       }
-      default:
+      case 'noted':
+      case 'codeAssigned':
+      case 'codeUnassigned':
+      case 'codeLocked':
+      case 'codeUnlocked':
+      case 'leaseExpired':
+        return;
     }
   }
 
@@ -272,7 +278,11 @@ function detailOf(event: DomainEvent): string | null {
       return event.reason === null ? null : JSON.stringify({ reason: event.reason });
     case 'codeRedeemed':
       return event.metadata === null ? null : JSON.stringify({ metadata: event.metadata });
-    default:
+    case 'noted':
+    case 'codeAssigned':
+    case 'codeLocked':
+    case 'codeUnlocked':
+    case 'leaseExpired':
       return null;
   }
 }

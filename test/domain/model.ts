@@ -169,7 +169,12 @@ export class Model {
         assert(drawn?.bookId === bookId && drawn.userId === null, 'what is drawn is available');
         return this.#assign(drawn, userId, nowMs);
       }
-      default: {
+      case 'assignCode':
+      case 'lockCode':
+      case 'unlockCode':
+      case 'redeemCode':
+      case 'rollbackRedemption':
+      case 'unassignCode': {
         const code = this.codes.get(command.code);
         return code === undefined ? 'codeNotFound' : this.#answerOfCode(code, command, nowMs, verdict);
       }

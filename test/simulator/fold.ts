@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Book } from '../../src/domain/book.js';
-import type { Change, DomainEvent } from '../../src/domain/event.js';
+import type { Change, CodeEvent, DomainEvent } from '../../src/domain/event.js';
 import type { BookId, Seq } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
@@ -110,7 +110,18 @@ function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: Codes
       }
       return;
     }
+    case 'codeAssigned':
+    case 'codeUnassigned':
+    case 'codeLocked':
+    case 'codeUnlocked':
+    case 'leaseExpired':
+    case 'codeRedeemed':
+    case 'redemptionRolledBack':
+      foldCodeEvent(fold, event, nowMs);
   }
+}
+
+function foldCodeEvent(fold: Fold, event: CodeEvent, nowMs: number): void {
   const code = codeOf(fold, event.code);
   const { settings, archivedMs } = bookOf(fold, code.bookId);
   assert.equal(event.index, code.index);
