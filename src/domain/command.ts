@@ -1,54 +1,9 @@
 /** Commands and queries: what a caller asks of one shard. Verbs; validated and authorized before they get here. */
-import type { BookSettings } from './book.js';
+import type { IfVersion, StagedBatch } from '../records/books.js';
+import type { Command } from '../records/list.js';
 import type { BookId, Seq } from './ids.js';
 
-export type Command =
-  | {
-      readonly kind: 'createBook';
-      readonly bookId: BookId;
-      readonly settings: BookSettings;
-      readonly codes: StagedBatch | null;
-    }
-  | {
-      readonly kind: 'updateBook';
-      readonly bookId: BookId;
-      readonly patch: Partial<BookSettings>;
-      readonly ifVersion: IfVersion;
-    }
-  | { readonly kind: 'archiveBook'; readonly bookId: BookId; readonly ifVersion: IfVersion }
-  | { readonly kind: 'addCodes'; readonly bookId: BookId; readonly codes: StagedBatch }
-  | { readonly kind: 'assignRandom'; readonly bookId: BookId; readonly userId: string }
-  | { readonly kind: 'assignCode'; readonly code: string; readonly userId: string }
-  | { readonly kind: 'lockCode'; readonly code: string; readonly userId: string; readonly ttlMs: number | null }
-  | { readonly kind: 'unlockCode'; readonly code: string; readonly userId: string; readonly lockId: number | null }
-  | {
-      readonly kind: 'redeemCode';
-      readonly code: string;
-      readonly userId: string;
-      readonly lockId: number | null;
-      readonly metadata: Readonly<Record<string, unknown>> | null;
-    }
-  | {
-      readonly kind: 'rollbackRedemption';
-      readonly code: string;
-      readonly redemptionId: string;
-      readonly reason: string | null;
-    }
-  | { readonly kind: 'unassignCode'; readonly code: string; readonly reason: string | null };
-
-/** The book has to be in one of these versions; null: in any. */
-export type IfVersion = readonly number[] | null;
-
-/**
- * Codes that are in the store (and loaded into the shard) but not live yet.
- * `report` is what the caller is to be told of them when they are.
- */
-export interface StagedBatch {
-  readonly batchId: number;
-  readonly size: number;
-  readonly count: number;
-  readonly report: Readonly<Record<string, unknown>>;
-}
+export type { Command, IfVersion, StagedBatch };
 
 /** Who asks, under which request, and with which idempotency key. */
 export interface Origin {

@@ -2,47 +2,9 @@
  * What a command or a query comes to: an outcome (2xx) or a refusal. Refusals are values; the order in
  * which a command checks for them is the order in which `decide` names them, and it is documented there.
  */
-import type { Book, BookCounts } from './book.js';
-import type { BookId } from './ids.js';
+import type { Outcome } from '../records/list.js';
 
-export type Outcome =
-  | { readonly kind: 'book'; readonly book: Book; readonly counts: BookCounts }
-  | { readonly kind: 'archived' }
-  /** `report` is what the caller is told of the batch, already in the contract's words. */
-  | { readonly kind: 'codesAdded'; readonly total: number; readonly report: Readonly<Record<string, unknown>> }
-  | {
-      readonly kind: 'assigned';
-      readonly bookId: BookId;
-      readonly code: string;
-      readonly userId: string;
-      readonly assignedMs: number;
-    }
-  | {
-      readonly kind: 'locked';
-      readonly code: string;
-      readonly userId: string;
-      readonly lockId: number;
-      readonly untilMs: number;
-    }
-  | { readonly kind: 'unlocked'; readonly code: string; readonly userId: string }
-  | {
-      readonly kind: 'redeemed';
-      readonly code: string;
-      readonly userId: string;
-      readonly redemptionId: string;
-      readonly redeemedMs: number;
-      readonly redemptionCount: number;
-      /** How often this code can still be redeemed; `null` is without end. */
-      readonly remaining: number | null;
-    }
-  | {
-      readonly kind: 'rolledBack';
-      readonly code: string;
-      readonly redemptionId: string;
-      readonly redemptionCount: number;
-      readonly remaining: number | null;
-    }
-  | { readonly kind: 'unassigned'; readonly bookId: BookId; readonly code: string };
+export type { Outcome };
 
 export type RefusalReason =
   | 'bookNotFound'

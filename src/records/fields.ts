@@ -1,0 +1,117 @@
+/**
+ * The kinds of fields that a record can have. A kind holds a type and the name of its form, and no
+ * code: each layer (journal, messages between threads, …) has its own table from form to code, in
+ * `scripts/generate/`. So a thread that only sends messages never loads what PostgreSQL needs.
+ *
+ * A new form is a member of `Form`; the tables then fail to compile until each has an entry for it.
+ */
+import type { BookId, Seq } from './ids.js';
+
+export type Form =
+  | 'text'
+  | 'textOrNull'
+  /** Id of a coupon book. */
+  | 'bookId'
+  /** Text of a coupon code: ASCII that needs no escape in JSON. */
+  | 'code'
+  /**
+   * Id of a user. Every field that names a person has this form, so that a person can be erased
+   * in one place. The journal's header of a change has such a field too: who asked for it.
+   */
+  | 'subject'
+  /** Id of a redemption: a UUID. */
+  | 'redemptionId'
+  /** Sequence of an event in its shard. */
+  | 'seq'
+  /** A whole number from 0 to 2^53 - 1. */
+  | 'integer'
+  | 'integerOrNull'
+  /** A whole number from 0 to 2^31 - 1. */
+  | 'count'
+  | 'countOrNull'
+  /** Unix ms, near the time of the change that holds the record. */
+  | 'time'
+  /** Unix ms, of any time. */
+  | 'instant'
+  | 'instantOrNull'
+  | 'boolean'
+  /** One of two words. */
+  | 'choice'
+  /** An object as it came, in JSON. */
+  | 'json'
+  | 'jsonOrNull'
+  /** Another record. */
+  | 'record'
+  /** A value that stays within the process: it travels between threads and is not stored. */
+  | 'object';
+
+declare const held: unique symbol;
+
+export interface Field<out Value = unknown> {
+  readonly form: Form;
+  /** Its name in the JSON of an answer; null: the same as in the source. */
+  readonly shownAs: string | null;
+  /** For the form `choice`. */
+  readonly choices: readonly [string, string] | null;
+  /** For the form `record`: the name of the record. */
+  readonly of: RecordDeclaration | null;
+  /** The same field under another name in the JSON of an answer. */
+  as(shownAs: string): Field<Value>;
+  /** Only for the type. */
+  readonly [held]: Value;
+}
+
+export type Fields = Readonly<Record<string, Field>>;
+
+export type ValueOf<F> = F extends Field<infer Value> ? Value : never;
+
+/** The value of a record with these fields. */
+export type ValuesOf<F extends Fields> = { readonly [Name in keyof F]: ValueOf<F[Name]> };
+
+/** A record inside of others, such as a book. */
+export interface RecordDeclaration<F extends Fields = Fields> {
+  readonly name: string;
+  readonly fields: F;
+  /** The order of the fields in the journal, where it is not the order of the declaration. */
+  readonly journalOrder: readonly string[] | null;
+}
+
+export function record<const F extends Fields>(
+  name: string,
+  fields: F,
+  { journalOrder = null }: { readonly journalOrder?: readonly (keyof F & string)[] | null } = {},
+): RecordDeclaration<F> {
+  return { name, fields, journalOrder };
+}
+
+function field<Value>(
+  form: Form,
+  { shownAs = null, choices = null, of = null }: Partial<Pick<Field, 'shownAs' | 'choices' | 'of'>> = {},
+): Field<Value> {
+  const made = { form, shownAs, choices, of, as: (name: string) => field<Value>(form, { shownAs: name, choices, of }) };
+  return made as Field<Value>;
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+export const text = () => field<string>('text');
+export const textOrNull = () => field<string | null>('textOrNull');
+export const bookId = () => field<BookId>('bookId');
+export const code = () => field<string>('code');
+export const subject = () => field<string>('subject');
+export const redemptionId = () => field<string>('redemptionId');
+export const seq = () => field<Seq>('seq');
+export const integer = () => field<number>('integer');
+export const integerOrNull = () => field<number | null>('integerOrNull');
+export const count = () => field<number>('count');
+export const countOrNull = () => field<number | null>('countOrNull');
+export const time = () => field<number>('time');
+export const instant = () => field<number>('instant');
+export const instantOrNull = () => field<number | null>('instantOrNull');
+export const boolean = () => field<boolean>('boolean');
+export const choice = <const First extends string, const Second extends string>(first: First, second: Second) =>
+  field<First | Second>('choice', { choices: [first, second] });
+export const json = () => field<JsonObject>('json');
+export const jsonOrNull = () => field<JsonObject | null>('jsonOrNull');
+export const recordOf = <F extends Fields>(of: RecordDeclaration<F>) => field<ValuesOf<F>>('record', { of });
+export const object = <Value>() => field<Value>('object');
