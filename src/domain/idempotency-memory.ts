@@ -22,7 +22,8 @@ import { CallerTable } from './caller-table.js';
 import { canonicalJson } from './canonical.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
-import { appendOutcome, appendText, endOfTexts, readOutcome } from './outcome-bytes.js';
+import { appendText, endOfTexts } from './outcome-bytes.js';
+import { appendOutcome, readOutcome } from './outcome-memory.generated.js';
 import { encode, fold, hashBytes, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;

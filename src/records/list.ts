@@ -90,7 +90,7 @@ export const eventNumbers = Object.fromEntries(events.map(({ kind, number }) => 
   Record<DomainEvent['kind'], number>
 >;
 
-/** What callers know events as; null for those that are not shown to them. */
-export const shownNames = Object.fromEntries(events.map(({ kind, shownAs }) => [kind, shownAs])) as Readonly<
-  Record<DomainEvent['kind'], string | null>
->;
+/** What callers know events as, by kind; null for those that are not shown to them. */
+export const shownNames: ReadonlyMap<string, string | null> = new Map(
+  events.map(({ kind, shownAs }) => [kind, shownAs]),
+);

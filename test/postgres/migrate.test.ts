@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
-import { KIND_NUMBERS } from '../../src/postgres/change-kinds.js';
 import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
+import { eventNumbers } from '../../src/records/list.js';
 import { testServer } from './server.js';
 
 const server = testServer();
@@ -29,5 +29,5 @@ test('two starts at once migrate an empty database once', async () => {
 test('the database names the kinds of changes as the code does', async () => {
   const { sql } = await server.database();
   const { rows } = await sql.query<{ kind: number; name: string }>('SELECT kind, name FROM change_kinds');
-  assert.deepEqual(Object.fromEntries(rows.map(({ name, kind }) => [name, kind])), KIND_NUMBERS);
+  assert.deepEqual(Object.fromEntries(rows.map(({ name, kind }) => [name, kind])), eventNumbers);
 });

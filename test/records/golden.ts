@@ -13,7 +13,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ReplyWriter, RequestWriter } from '../../src/actor/wire.js';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
-import { appendOutcome } from '../../src/domain/outcome-bytes.js';
+import { appendOutcome } from '../../src/domain/outcome-memory.generated.js';
 import { scratch } from '../../src/domain/text.js';
 import { historyJson } from '../../src/http/views.js';
 import { decodeChanges, encodeChanges } from '../../src/journal/codec.js';
