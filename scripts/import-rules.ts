@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/http',
   ],
   scripts: ['src', 'src/cli', 'src/records', 'src/platform'],
-  load: ['src/platform'],
+  load: ['scripts', 'src/platform'],
   web: [],
 };
 

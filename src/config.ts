@@ -69,8 +69,8 @@ export function parseConfig(env: Environment): Config {
   const host = read('HOST', VARIABLES.HOST) ?? '127.0.0.1';
   const port = read('PORT', VARIABLES.PORT) ?? 3000;
   const { dataDir, databaseUrl } = readStore(read);
-  const redisUrl = read('REDIS_URL', VARIABLES.REDIS_URL);
-  const shards = read('SHARDS', VARIABLES.SHARDS) ?? 16;
+  const { redisUrl, redisWaitReplicas, redisWaitMs } = readJournal(read);
+  const shards = read('SHARDS', VARIABLES.SHARDS) ?? SHARDS_DEFAULT;
   const givenShardThreads = read('SHARD_THREADS', VARIABLES.SHARD_THREADS);
   if (givenShardThreads !== null && givenShardThreads > shards)
     throw refusal('SHARD_THREADS', String(givenShardThreads), `at most SHARDS, which is ${shards}`);
@@ -90,8 +90,8 @@ export function parseConfig(env: Environment): Config {
     embeddedPostgresBytes:
       read('EMBEDDED_POSTGRES_MEMORY', VARIABLES.EMBEDDED_POSTGRES_MEMORY) ?? EMBEDDED_POSTGRES_BYTES_DEFAULT,
     redisUrl,
-    redisWaitReplicas: read('REDIS_WAIT_REPLICAS', VARIABLES.REDIS_WAIT_REPLICAS) ?? 0,
-    redisWaitMs: read('REDIS_WAIT_MS', VARIABLES.REDIS_WAIT_MS) ?? 1000,
+    redisWaitReplicas,
+    redisWaitMs,
     shards,
     shardThreads: givenShardThreads ?? spareCores(httpThreads, shards),
     httpThreads,
@@ -105,6 +105,28 @@ export function parseConfig(env: Environment): Config {
     mailboxMax: read('MAILBOX_MAX', VARIABLES.MAILBOX_MAX) ?? 8192,
     trustedProxies: read('TRUSTED_PROXIES', VARIABLES.TRUSTED_PROXIES) ?? [],
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
+  };
+}
+
+/** What work on the stores needs while no server runs. */
+export type StoreConfig = Pick<
+  Config,
+  'dataDir' | 'databaseUrl' | 'redisUrl' | 'redisWaitReplicas' | 'redisWaitMs' | 'shards'
+>;
+
+/** Throws as `parseConfig` does. */
+export function parseStoreConfig(env: Environment): StoreConfig {
+  const read = createReader(env);
+  return { ...readStore(read), ...readJournal(read), shards: read('SHARDS', VARIABLES.SHARDS) ?? SHARDS_DEFAULT };
+}
+
+const SHARDS_DEFAULT = 16;
+
+function readJournal(read: Read): Pick<Config, 'redisUrl' | 'redisWaitReplicas' | 'redisWaitMs'> {
+  return {
+    redisUrl: read('REDIS_URL', VARIABLES.REDIS_URL),
+    redisWaitReplicas: read('REDIS_WAIT_REPLICAS', VARIABLES.REDIS_WAIT_REPLICAS) ?? 0,
+    redisWaitMs: read('REDIS_WAIT_MS', VARIABLES.REDIS_WAIT_MS) ?? 1000,
   };
 }
 
@@ -122,6 +144,23 @@ export function parseAccountConfig(env: Environment): AccountConfig {
     environment: readEnvironment(read),
     password: read('CLIPBOOK_PASSWORD', VARIABLES.CLIPBOOK_PASSWORD),
   };
+}
+
+/** What `clipbook move-database` needs. */
+export interface MoveConfig {
+  readonly dataDir: string;
+  readonly target: string;
+}
+
+/** Throws as `parseConfig` does. */
+export function parseMoveConfig(env: Environment): MoveConfig {
+  const read = createReader(env);
+  const { dataDir, databaseUrl } = readStore(read);
+  if (databaseUrl !== null)
+    throw new ConfigError('DATABASE_URL is set; a database of your own is moved with pg_dump and pg_restore');
+  const target = read('TARGET_DATABASE_URL', VARIABLES.TARGET_DATABASE_URL);
+  if (target === null) throw refusal('TARGET_DATABASE_URL', '', VARIABLES.TARGET_DATABASE_URL.allowed);
+  return { dataDir, target };
 }
 
 function readStore(read: Read): Pick<Config, 'dataDir' | 'databaseUrl'> {
@@ -280,6 +319,12 @@ const VARIABLES = {
     allowed: 'a password',
     about: 'the password for `clipbook user create` and `clipbook user passwd`; the server does not read it',
     byDefault: 'asked for',
+    secret: true,
+  },
+  TARGET_DATABASE_URL: {
+    ...url(['postgres:', 'postgresql:']),
+    about: 'the empty PostgreSQL that `clipbook move-database` fills; the server does not read it',
+    byDefault: 'none',
     secret: true,
   },
 } satisfies Record<string, Variable<unknown>>;

@@ -1,6 +1,6 @@
 /** The data directory as the operator sees it: a failure in it names `DATA_DIR`, the path, and what is wrong there. */
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 
 const PROBE_BYTES = 4096;
@@ -9,7 +9,7 @@ const PROBE_BYTES = 4096;
 export function prepareDataDir(dataDir: string): void {
   const probe = join(dataDir, `write-test.${randomUUID()}`);
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeDirectory(dataDir);
     const fd = openSync(probe, 'wx', 0o600);
     try {
       // A disk may be too full for a block and still have room for a name.
@@ -24,6 +24,23 @@ export function prepareDataDir(dataDir: string): void {
     rmSync(probe, { force: true });
   }
 }
+
+/**
+ * With the directories above it. Node's `recursive` never returns where a file system answers ENOENT
+ * for a new entry of an existing directory, as /proc does.
+ */
+function makeDirectory(path: string): void {
+  if (isDirectory(path)) return;
+  if (!existsSync(dirname(path))) makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another start may have been faster.
+    if (!isDirectory(path)) throw error;
+  }
+}
+
+const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** The error itself where it has nothing to do with the directory. */
 export function dataDirFailure(dataDir: string, error: unknown): Error {
@@ -46,6 +63,8 @@ function reasonOf(code: string, path: string, message: string): string {
     case 'ENOTDIR':
     case 'EEXIST':
       return `${path} can not be made, because a file is in the way (${code})`;
+    case 'ENOENT':
+      return `${path} can not be made there (${code})`;
     case 'ENOSPC':
       return `the disk is full (${code})`;
     case 'EDQUOT':

@@ -3,8 +3,10 @@ import { setTimeout } from 'node:timers/promises';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Readiness } from './actor/engine.js';
 import type { KeyMemory } from './actor/key-memory.js';
+import type { StuckShards } from './actor/stuck-shards.js';
 import type { Supervisor } from './actor/supervisor.js';
 import type { Watermarks } from './actor/watermarks.js';
+import type { DiskSpace } from './disk-space.js';
 import { asShardId, type ShardId } from './domain/ids.js';
 import type { JournalReader } from './journal/journal.js';
 import type { ControlStore } from './postgres/store.js';
@@ -17,6 +19,8 @@ export interface Observed {
   readonly supervisor: Supervisor;
   readonly checkpoints: Marks;
   readonly durable: Marks;
+  readonly stuck: Pick<StuckShards, 'has' | 'list'>;
+  readonly disk: () => Promise<DiskSpace>;
   readonly reader: JournalReader;
   readonly store: ControlStore;
   readonly keys: Pick<KeyMemory, 'bytes' | 'refused' | 'lastRefusedMs'> & { readonly bytesMax: number };
@@ -24,6 +28,8 @@ export interface Observed {
 
 /** A projection that is this many events behind is shown as late. It stops nobody. */
 const LAG_EVENTS_LATE = 1_000_000;
+/** Below this, the room under the data directory is shown as short. The journal asks for twice a segment, 128 MiB. */
+const DISK_FREE_BYTES_SHORT = 512 * 2 ** 20;
 const ANSWER_MS_MAX = 500;
 /** A caller that was refused for its idempotency keys is told of this long. */
 const KEYS_REFUSED_MS = 60_000;
@@ -33,28 +39,45 @@ export function createReadiness({
   supervisor,
   checkpoints,
   durable,
+  stuck,
+  disk,
   reader,
   store,
   keys,
 }: Observed): () => Promise<Readiness> {
-  const askDatabase = oneAtATime(() => store.checkpoint(asShardId(0)));
-  const askJournal = oneAtATime(() => reader.size());
+  const askDatabase = oneAtATime(() => store.checkpoint(asShardId(0)).then(answers));
+  const askJournal = oneAtATime(() => reader.size().then(answers));
+  const askDisk = oneAtATime(() => disk().then(diskPart));
   return async () => {
     const statuses = supervisor.statuses();
     const serving = statuses.filter((status) => status === 'serving').length;
     const lag = lagEvents(shardCount, durable, checkpoints);
-    const [database, journal] = await Promise.all([askDatabase(), askJournal()]);
+    const [database, journal, diskSpace] = await Promise.all([askDatabase(), askJournal(), askDisk()]);
     const lost = statuses.filter((status) => status === 'stopped').length;
     const shards = {
       ok: statuses.length > 0 && serving === statuses.length,
       detail: `${serving} of ${statuses.length} threads serve${lost > 0 ? `; ${lost} stopped: another process may have their shards` : ''}`,
     };
-    const projection = { ok: lag < LAG_EVENTS_LATE, detail: `${lag} events behind` };
     // Only the shards and their journal are needed to serve: the others are told, and catch up by themselves.
-    const parts = { shards, journal, database, projection, idempotencyKeys: keysPart(keys) };
+    const projection = projectionPart(lag, stuck.list());
+    const parts = { shards, journal, database, projection, disk: diskSpace, idempotencyKeys: keysPart(keys) };
     return { ready: shards.ok && journal.ok, parts };
   };
 }
+
+function projectionPart(lag: number, stuck: readonly ShardId[]): Part {
+  const named = stuck.length === 1 ? `shard ${stuck[0]}` : `shards ${stuck.join(', ')}`;
+  const stands = stuck.length === 0 ? '' : `; ${named} can not be projected, the log says why`;
+  return { ok: lag < LAG_EVENTS_LATE && stuck.length === 0, detail: `${lag} events behind${stands}` };
+}
+
+function diskPart({ freeBytes, path }: DiskSpace): Part {
+  const free = `${Math.floor(freeBytes / 2 ** 20)} MiB free at ${path}`;
+  if (freeBytes >= DISK_FREE_BYTES_SHORT) return { ok: true, detail: free };
+  return { ok: false, detail: `${free}: changes are refused when there is no room for the journal` };
+}
+
+const answers = (): Part => ({ ok: true, detail: 'answers' });
 
 /** Who is refused can be one caller of many, so this stops nobody either. */
 function keysPart(keys: Observed['keys']): Part {
@@ -68,14 +91,11 @@ function keysPart(keys: Observed['keys']): Part {
  * A server that hangs answers nobody, and a probe gives up after a second or so: it is told in time. The question
  * that hangs stays the only one, so that probes don't take all connections.
  */
-function oneAtATime(ask: () => Promise<unknown>): () => Promise<Part> {
+function oneAtATime(ask: () => Promise<Part>): () => Promise<Part> {
   let asked: Promise<Part> | null = null;
   return async () => {
     asked ??= ask()
-      .then(
-        () => ({ ok: true, detail: 'answers' }),
-        (error: Error) => ({ ok: false, detail: `away: ${error.message}` }),
-      )
+      .catch((error: Error) => ({ ok: false, detail: `away: ${error.message}` }))
       .finally(() => {
         asked = null;
       });
@@ -92,7 +112,7 @@ function oneAtATime(ask: () => Promise<unknown>): () => Promise<Part> {
 
 /** `http` renders what the HTTP threads count. */
 export function createMetrics(
-  { shardCount, supervisor, checkpoints, durable, reader, keys }: Observed,
+  { shardCount, supervisor, checkpoints, durable, stuck, disk, reader, keys }: Observed,
   http: () => string,
 ): () => Promise<string> {
   const registry = new Registry();
@@ -120,6 +140,15 @@ export function createMetrics(
   gauge('clipbook_projection_lag_events', 'Events that are durable but not yet in PostgreSQL', () =>
     lagEvents(shardCount, durable, checkpoints),
   );
+  new Gauge({
+    name: 'clipbook_projection_stuck',
+    help: '1 for a shard that can not be projected',
+    labelNames: ['shard'],
+    registers: [registry],
+    collect() {
+      for (const shard of shards(shardCount)) this.set({ shard: String(shard) }, stuck.has(shard) ? 1 : 0);
+    },
+  });
   // While it is away, there is no number, and the others are still told.
   gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size().catch(() => Number.NaN));
   gauge('clipbook_idempotency_bytes', 'Memory of remembered idempotency keys', keys.bytes);
@@ -133,6 +162,12 @@ export function createMetrics(
       this.inc(keys.refused());
     },
   });
+  gauge('clipbook_disk_free_bytes', 'Room under DATA_DIR, of the file system that has the least', () =>
+    disk().then(
+      ({ freeBytes }) => freeBytes,
+      () => Number.NaN,
+    ),
+  );
   gauge('clipbook_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   gauge('clipbook_uptime_seconds', 'Seconds since the start', () => process.uptime());
   return async () => (await registry.metrics()) + http();

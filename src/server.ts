@@ -16,25 +16,30 @@ import { serveControl } from './actor/control-link.js';
 import { createGenerations } from './actor/generations.js';
 import { createJobs } from './actor/jobs.js';
 import { createKeyMemory } from './actor/key-memory.js';
+import { createKeyTurns } from './actor/key-turns.js';
 import { shardOfBook } from './actor/router.js';
 import { SEEDED_EMAILS } from './actor/seeded-logins.js';
+import { createStuckShards } from './actor/stuck-shards.js';
 import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type Config, jwtSecretOf } from './config.js';
 import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
+import { createDiskSpace } from './disk-space.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
-import type { ExitCause } from './platform/exit-codes.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { reservedWords } from './http/reserved-words.js';
 import { ROUTES } from './http/routes/table.js';
+import { refuseForeign, takeInstallation } from './installation.js';
 import { JournalLocked } from './journal/file/lock.js';
-import { durableMarks, openJournal, prepareJournal } from './journal/open.js';
+import { durableMarks, locationOf, openJournal, prepareJournal } from './journal/open.js';
 import type { Logger } from './log.js';
-import { createMetrics, createReadiness } from './metrics.js';
+import { createMetrics, createReadiness, lagEvents } from './metrics.js';
+import { type ExitCause, ProcessEnd } from './platform/exit-codes.js';
+import { packageVersion } from './platform/version.js';
 import { freePort, takePort } from './port-check.js';
 import { openEndedTokens } from './postgres/account-store.js';
 import { createControlStore } from './postgres/control-store.js';
@@ -45,7 +50,14 @@ import { migrate, WrongShardCount } from './postgres/migrate.js';
 import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
 import { startPool, startWorker } from './thread.js';
-import type { HttpThreadData, ProjectorThreadData, ShardThreadData, ToProjector, VerifyThreadData } from './threads.js';
+import type {
+  FromProjector,
+  HttpThreadData,
+  ProjectorThreadData,
+  ShardThreadData,
+  ToProjector,
+  VerifyThreadData,
+} from './threads.js';
 
 /** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
 const PROJECT_ON_STOP_MS = 10_000;
@@ -54,7 +66,6 @@ const CONTROL_CONNECTIONS_MAX = 12;
 const CODE_THREADS_MAX = 4;
 const CODE_TASKS_PER_THREAD = 16;
 const CODE_THREAD_IDLE_MS = 10_000;
-const VERSION = '0.1.0';
 
 export interface Clipbook {
   readonly port: number;
@@ -94,9 +105,9 @@ export async function startClipbook(
     return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
-    throw error instanceof JournalLocked
-      ? inDataDir(config.dataDir, error.message)
-      : dataDirFailure(config.dataDir, error);
+    if (error instanceof JournalLocked)
+      throw new ProcessEnd('inUse', inDataDir(config.dataDir, error.message).message, { cause: error });
+    throw error instanceof ProcessEnd ? error : dataDirFailure(config.dataDir, error);
   }
 }
 
@@ -116,32 +127,60 @@ async function startParts({
   readonly quickEnds: QuickEnds;
 }): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
   quickEnds.push(endEmbeddedNow);
+  let endedBy: ExitCause | null = null;
+  const end = (message: string, cause: ExitCause): void => {
+    if (endedBy !== null) return;
+    endedBy = cause;
+    onFatal(message, cause);
+  };
+  const checkpoints = createWatermarks();
   prepareDataDir(config.dataDir);
   const ownPort = await takePort(config.host, config.port);
-  const { location, durability, release } = await prepareJournal(
-    { ...config, directory: join(config.dataDir, 'journal') },
-    log,
-  );
+  const directory = join(config.dataDir, 'journal');
+  const stores = { redisUrl: config.redisUrl, directory, shardCount: config.shards };
+  if (config.databaseUrl !== null && config.redisUrl === null) {
+    const { databaseUrl } = config;
+    await refuseForeign({ ...stores, databaseUrl }, (work) => namingDatabase(config, databaseUrl, work));
+  }
+  const prepared = await prepareJournal({ ...config, directory }, log);
+  const { durability, lock, release } = prepared;
   stops.push(release);
   const embedded = config.databaseUrl === null ? await openEmbedded(config, log, stops) : null;
   const databaseUrl = embedded?.url ?? String(config.databaseUrl);
-  await namingDatabase(config, databaseUrl, () => migrate(databaseUrl));
+  const inDatabase = <T>(work: () => Promise<T>): Promise<T> => namingDatabase(config, databaseUrl, work);
+  let hasServed = false;
+  const onLost = (error: ProcessEnd): void => end(error.message, error.exitCause);
+  lock?.onLost((error) => end(error.message, 'fenced'));
+  const { id, claim, lease, acceptedLosses } = await takeInstallation({
+    ...stores,
+    databaseUrl,
+    lock,
+    prepareDatabase: () => inDatabase(() => migrate(databaseUrl)),
+    inDatabase,
+    onLost,
+    log,
+  });
+  const location = locationOf(prepared.location, id);
+  const durable = durableMarks(location);
+  stops.push(() => lease.giveBack(hasServed && lagEvents(config.shards, durable, checkpoints) === 0));
   if (embedded !== null) stops.push(keepWriting(embedded, log));
   const store = createControlStore({
     url: databaseUrl,
     poolMax: CONTROL_CONNECTIONS_MAX,
     shardCount: config.shards,
     isOwn: config.databaseUrl === null,
+    claim,
+    onLost,
   });
   stops.push(() => store.close());
-  await namingDatabase(config, databaseUrl, () => store.checkShardCount());
+  await inDatabase(() => store.checkShardCount());
   // Before anybody can stage others.
-  const leftBatches = await namingDatabase(config, databaseUrl, () => store.unsettledBatches());
+  await inDatabase(() => store.giveBackOfRequests());
+  const leftBatches = await inDatabase(() => store.unsettledBatches());
   const isProduction = config.environment === 'production';
   const accounts = createAccounts(store, { isProduction });
-  if (!isProduction) await namingDatabase(config, databaseUrl, () => accounts.seed());
+  if (!isProduction) await inDatabase(() => accounts.seed());
 
-  const checkpoints = createWatermarks();
   const keyMemory = createKeyMemory();
   const journal = await openJournal(location, log);
   stops.push(() => journal.close());
@@ -166,6 +205,7 @@ async function startParts({
           shards,
           location,
           databaseUrl,
+          acceptedLosses,
           checkpoints: checkpoints.shared,
           keyMemory: keyMemory.shared,
         }),
@@ -192,7 +232,7 @@ async function startParts({
       return worker;
     },
     log,
-    onFatal,
+    onFatal: end,
   });
   const pool = startPool('codes', {
     threadsMax: Math.min(CODE_THREADS_MAX, config.shardThreads),
@@ -204,16 +244,26 @@ async function startParts({
   const workers = createCodeWorkers(pool, reserved);
   const shardOf = (bookId: BookId) => shardOfBook(bookId, config.shards);
   const { engine, mayHaveCode } = supervisor;
-  const batches = createBatches({ store, engine, log });
+  const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
+  const batches = createBatches({
+    store,
+    engine,
+    shards: allShards,
+    shardOfBook: shardOf,
+    nowMs: Date.now,
+    keyTtlMs: config.idempotencyTtlMs,
+    log,
+  });
   stops.push(async () => batches.close());
-  const common = { store, workers, engine, batches, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: Date.now, log };
+  const made = { store, workers, engine, batches, turns: createKeyTurns() };
+  const common = { ...made, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: Date.now, log };
   const jobs = createJobs(common);
   const uploads = createUploads(common);
   const generations = createGenerations(common);
-  const durable = durableMarks(location);
   const keys = { ...keyMemory, bytesMax: config.idempotencyBytesMax };
-  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, reader, store, keys };
-  const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
+  const stuck = createStuckShards();
+  const disk = createDiskSpace(config.dataDir);
+  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, stuck, disk, reader, store, keys };
   const verification = createVerifications({
     shardCount: config.shards,
     memory: supervisor,
@@ -238,19 +288,28 @@ async function startParts({
 
   const endedTokens = openEndedTokens(databaseUrl, isProduction ? SEEDED_EMAILS : []);
   stops.push(() => endedTokens.close());
-  const accountWatch = await namingDatabase(config, databaseUrl, () =>
+  const accountWatch = await inDatabase(() =>
     startAccountWatch({ read: endedTokens.read, tell: (ended) => supervisor.endTokens(ended), log }),
   );
   stops.push(() => accountWatch.close());
 
   stops.push(() => uploads.close());
   stops.push(() => supervisor.close());
-  quickEnds.push(() => supervisor.closeHttpNow());
+  quickEnds.push(async () => {
+    if (endedBy === 'fenced') await supervisor.yieldShards('the process ends');
+    await supervisor.closeHttpNow();
+  });
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
   await supervisor.startShards();
-  const started = startWorker('projector', projectorData(config, location, databaseUrl, checkpoints.shared));
+  hasServed = true;
+  await inDatabase(() => lease.noteLosses());
+  const started = startWorker(
+    'projector',
+    projectorData(config, { claim, location, databaseUrl, checkpoints: checkpoints.shared, stuck: stuck.shared }),
+  );
   projector = started;
-  started.on('error', (error) => onFatal(`the projector broke: ${error.message}`, 'failed'));
+  started.on('message', ({ message, cause }: FromProjector) => end(message, cause));
+  started.on('error', (error) => end(`the projector broke: ${error.message}`, 'failed'));
   stops.push(() => stopProjector(started));
   // The last are the first to go.
   stops.push(() => supervisor.drain());
@@ -280,7 +339,7 @@ async function namingDatabase<T>(config: Config, url: string, work: () => Promis
   try {
     return await work();
   } catch (error) {
-    if (error instanceof WrongShardCount) throw error;
+    if (error instanceof WrongShardCount || error instanceof ProcessEnd) throw error;
     const failure = postgresFailure(url, error);
     throw config.databaseUrl === null ? inDataDir(config.dataDir, failure) : new Error(`DATABASE_URL: ${failure}`);
   }
@@ -300,13 +359,14 @@ function shardData(
   {
     location,
     ...data
-  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'checkpoints' | 'keyMemory'> & {
+  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'acceptedLosses' | 'checkpoints' | 'keyMemory'> & {
     location: ShardThreadData['journal'];
   },
 ): ShardThreadData {
-  const { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shardThreads, logLevel } = config;
+  const { shards: shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shardThreads, logLevel } = config;
   const isOwnDatabase = config.databaseUrl === null;
-  const state = { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: Math.floor(idempotencyBytesMax / shardThreads) };
+  const bytesMax = Math.floor(idempotencyBytesMax / shardThreads);
+  const state = { shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: bytesMax };
   return { ...data, isOwnDatabase, journal: location, state, logLevel };
 }
 
@@ -322,26 +382,29 @@ function httpData(
     refusesSeeded: config.environment === 'production',
   };
   const routing = { shardCount: shards, threadCount: shardThreads, mailboxMax };
-  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: VERSION };
+  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: packageVersion() };
 }
 
 function verifyData(
-  { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, logLevel }: Config,
+  { shards: shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, logLevel }: Config,
   shards: readonly ShardId[],
   journal: VerifyThreadData['journal'],
   databaseUrl: string,
 ): VerifyThreadData {
-  return { shards, journal, databaseUrl, state: { lockTtlMs, idempotencyTtlMs, idempotencyBytesMax }, logLevel };
+  const state = { shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax };
+  return { shards, journal, databaseUrl, state, logLevel };
 }
 
 function projectorData(
-  config: Config,
-  journal: ProjectorThreadData['journal'],
-  databaseUrl: string,
-  checkpoints: SharedArrayBuffer,
+  { shards: shardCount, idempotencyTtlMs, logLevel }: Config,
+  {
+    location: journal,
+    ...data
+  }: Pick<ProjectorThreadData, 'claim' | 'databaseUrl' | 'checkpoints' | 'stuck'> & {
+    location: ProjectorThreadData['journal'];
+  },
 ): ProjectorThreadData {
-  const { shards, idempotencyTtlMs, logLevel } = config;
-  return { shardCount: shards, journal, databaseUrl, checkpoints, idempotencyTtlMs, logLevel };
+  return { ...data, shardCount, journal, idempotencyTtlMs, logLevel };
 }
 
 function stopProjector(projector: Worker): Promise<void> {

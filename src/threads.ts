@@ -6,6 +6,8 @@ import type { ShardId } from './domain/ids.js';
 import type { StateOptions } from './domain/state.js';
 import type { IpRange } from './http/ip-address.js';
 import type { JournalLocation } from './journal/open.js';
+import type { ExitCause } from './platform/exit-codes.js';
+import type { Claim } from './postgres/fence.js';
 
 export interface ShardThreadData {
   readonly thread: number;
@@ -14,6 +16,8 @@ export interface ShardThreadData {
   readonly databaseUrl: string;
   /** Embedded, on this machine. */
   readonly isOwnDatabase: boolean;
+  /** Shards that go on although their journal ends before the snapshot. */
+  readonly acceptedLosses: readonly ShardId[];
   readonly state: Omit<StateOptions, 'shard'>;
   readonly checkpoints: SharedArrayBuffer;
   /** Of `createKeyMemory`. */
@@ -24,11 +28,22 @@ export interface ShardThreadData {
 /** From the main thread. */
 export type ToProjector = { readonly type: 'hurry' } | { readonly type: 'stop'; readonly withinMs: number };
 
+/** To the main thread: it can't go on, and nor can the process. */
+export interface FromProjector {
+  readonly type: 'failed';
+  readonly message: string;
+  readonly cause: ExitCause;
+}
+
 export interface ProjectorThreadData {
   readonly shardCount: number;
+  /** What every transaction checks. */
+  readonly claim: Claim;
   readonly journal: JournalLocation;
   readonly databaseUrl: string;
   readonly checkpoints: SharedArrayBuffer;
+  /** Of `createStuckShards`. */
+  readonly stuck: SharedArrayBuffer;
   readonly idempotencyTtlMs: number;
   readonly logLevel: LogLevel;
 }

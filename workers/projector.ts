@@ -1,12 +1,13 @@
 /** The projector's thread. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createProjector } from '../src/actor/projector.js';
+import { createStuckShards } from '../src/actor/stuck-shards.js';
 import { createWatermarks } from '../src/actor/watermarks.js';
 import { asShardId } from '../src/domain/ids.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
 import { createProjectionWriter } from '../src/postgres/projection-writer.js';
-import type { ProjectorThreadData, ToProjector } from '../src/threads.js';
+import type { FromProjector, ProjectorThreadData, ToProjector } from '../src/threads.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
 const main = parentPort;
@@ -16,11 +17,14 @@ const journal = await openJournal(data.journal, log);
 const projector = createProjector({
   shards: Array.from({ length: data.shardCount }, (_, index) => asShardId(index)),
   reader: await journal.openReader(),
-  writer: createProjectionWriter({ url: data.databaseUrl, shardCount: data.shardCount }),
+  writer: createProjectionWriter({ url: data.databaseUrl, shardCount: data.shardCount, claim: data.claim }),
   checkpoints: createWatermarks(data.checkpoints),
+  stuck: createStuckShards(data.stuck),
   durable: durableMarks(data.journal),
   nowMs: Date.now,
   idempotencyTtlMs: data.idempotencyTtlMs,
+  onEnd: ({ message, exitCause: cause }) =>
+    main.postMessage({ type: 'failed', message, cause } satisfies FromProjector),
   log,
 });
 

@@ -24,6 +24,7 @@ await runShardThread({
   journal: await openJournal(data.journal, log),
   loader: createSnapshotLoader({ url: data.databaseUrl, isOwn: data.isOwnDatabase }),
   state: data.state,
+  acceptedLosses: new Set(data.acceptedLosses),
   clock,
   collect: createCollector(),
   log,

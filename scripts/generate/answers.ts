@@ -18,6 +18,7 @@ const WRITE: CodeOf<readonly Piece[]> = {
   bookId: PLAIN,
   code: PLAIN,
   subject: [call((value) => `.json(${value})`)],
+  caller: [call((value) => `.json(${value})`)],
   redemptionId: PLAIN,
   seq: WHOLE,
   integer: WHOLE,
@@ -32,6 +33,7 @@ const WRITE: CodeOf<readonly Piece[]> = {
   json: null,
   jsonOrNull: null,
   record: null,
+  batchContent: null,
   object: null,
 };
 

@@ -10,6 +10,7 @@ const WRITE: CodeOf<(value: string, field: Field) => string> = {
   bookId: (value) => `out.name(${value})`,
   code: (value) => `out.code(${value})`,
   subject: (value) => `out.subject(${value})`,
+  caller: (value) => `out.caller(${value})`,
   redemptionId: (value) => `out.redemption(${value})`,
   seq: (value) => `out.number(${value})`,
   integer: (value) => `out.number(${value})`,
@@ -23,7 +24,8 @@ const WRITE: CodeOf<(value: string, field: Field) => string> = {
   choice: (value, { choices }) => `out.boolean(${value} === '${choices?.[1]}')`,
   json: (value) => `out.json(${value})`,
   jsonOrNull: (value) => `out.json(${value})`,
-  record: (value, { of }) => `encode${inCapitals(of?.name ?? '')}(out, ${value})`,
+  record: (value, { of }) => `encode${inCapitals(of?.name ?? '')}(out, ${value}${usesTime(of) ? ', atMs' : ''})`,
+  batchContent: (value) => `encodeBatchContent(out, ${value})`,
   object: null,
 };
 
@@ -33,6 +35,7 @@ const READ: CodeOf<(field: Field) => string> = {
   bookId: () => 'from.name() as BookId',
   code: () => 'from.name()',
   subject: () => 'from.subject()',
+  caller: () => 'from.caller()',
   redemptionId: () => 'from.name()',
   seq: () => 'from.integer() as Seq',
   integer: () => 'from.integer()',
@@ -46,7 +49,8 @@ const READ: CodeOf<(field: Field) => string> = {
   choice: ({ choices }) => `from.boolean() ? '${choices?.[1]}' : '${choices?.[0]}'`,
   json: () => 'from.json()',
   jsonOrNull: () => 'from.jsonOrNull()',
-  record: ({ of }) => `decode${inCapitals(of?.name ?? '')}(from)`,
+  record: ({ of }) => `decode${inCapitals(of?.name ?? '')}(from${usesTime(of) ? ', atMs' : ''})`,
+  batchContent: () => 'decodeBatchContent(from)',
   object: null,
 };
 
@@ -67,10 +71,12 @@ export function journalSource(): string {
   return generatedFile(
     'Events and outcomes as they stand in the payload of a journal entry.',
     [
+      { types: ['OpenBatch'], from: '../records/batches.js' },
       { types: ['Book', 'BookCounts', 'BookSettings'], from: '../records/books.js' },
       { types: ['BookId', 'Seq'], from: '../records/ids.js' },
       { types: ['DomainEvent', 'Outcome'], from: '../records/list.js' },
       { names: ['unknownRecord'], from: '../records/unknown.js' },
+      { names: ['decodeBatchContent', 'encodeBatchContent'], from: './batch-content.js' },
       { types: ['FieldReader', 'FieldWriter'], from: './payload-fields.js' },
     ],
     parts.join('\n\n'),
@@ -107,7 +113,8 @@ function decoder(name: string, type: string, word: string, declarations: readonl
 }`;
 }
 
-function recordSource({ name, fields, journalOrder }: RecordDeclaration): string {
+function recordSource(declared: RecordDeclaration): string {
+  const { name, fields, journalOrder } = declared;
   const type = inCapitals(name);
   const entries = fieldsOf(fields);
   const stored = (journalOrder ?? Object.keys(fields)).map((field): readonly [string, Field] => [
@@ -121,11 +128,12 @@ function recordSource({ name, fields, journalOrder }: RecordDeclaration): string
   const values = entries.map(([field, of]) =>
     journalOrder === null ? `${field}: ${read(of, `${name}.${field}`)}` : field,
   );
-  return `function encode${type}(out: FieldWriter, value: ${type}): void {
+  const time = usesTime(declared) ? ', atMs: number' : '';
+  return `function encode${type}(out: FieldWriter, value: ${type}${time}): void {
   ${writes.join('\n')}
 }
 
-function decode${type}(from: FieldReader): ${type} {
+function decode${type}(from: FieldReader${time}): ${type} {
   ${reads.map(([field, of]) => `const ${field} = ${read(of, `${name}.${field}`)};`).join('\n')}
   return { ${values.join(', ')} };
 }`;
@@ -133,6 +141,12 @@ function decode${type}(from: FieldReader): ${type} {
 
 const write = (value: string, field: Field, where: string): string => codeFor(WRITE, field, where)(value, field);
 const read = (field: Field, where: string): string => codeFor(READ, field, where)(field);
+
+/** Whether it has a field that is told from the time of the change. */
+function usesTime(declared: RecordDeclaration | null): boolean {
+  if (declared === null) return false;
+  return fieldsOf(declared.fields).some(([, { form, of }]) => form === 'time' || usesTime(of));
+}
 
 /** Records in records, each after those that hold it. */
 function innerRecords(): RecordDeclaration[] {

@@ -13,6 +13,7 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
   bookId: { ...TEXT, read: 'readText() as BookId' },
   code: TEXT,
   subject: TEXT,
+  caller: TEXT,
   redemptionId: TEXT,
   seq: { ...NUMBER, read: 'readNumber() as Seq' },
   integer: NUMBER,
@@ -27,6 +28,7 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
   json: null,
   jsonOrNull: null,
   record: null,
+  batchContent: null,
   object: null,
 };
 

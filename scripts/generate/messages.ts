@@ -25,6 +25,7 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
   bookId: { write: (value) => `${value} === said.bookId ? SAME : ${value}`, read: 'bookId' },
   code: PLAIN,
   subject: PLAIN,
+  caller: PLAIN,
   redemptionId: PLAIN,
   seq: { ...PLAIN, read: 'message[at++] as Seq' },
   integer: NUMBER,
@@ -39,6 +40,7 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
   json: { ...PLAIN, read: 'message[at++] as Record<string, unknown>' },
   jsonOrNull: { ...PLAIN, read: 'message[at++] as Record<string, unknown> | null' },
   record: null,
+  batchContent: null,
   object: null,
 };
 

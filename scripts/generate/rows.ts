@@ -2,7 +2,7 @@
 import { type CodeColumn, type EventDeclaration, fieldsOf } from '../../src/records/declare.js';
 import type { Field } from '../../src/records/fields.js';
 import { events } from '../../src/records/list.js';
-import { type CodeOf, codeFor, generatedFile, inCapitals } from './source.js';
+import { type CodeOf, codeFor, generatedFile } from './source.js';
 
 /** A value in COPY data. */
 const WRITE: CodeOf<(value: string) => string> = {
@@ -11,6 +11,7 @@ const WRITE: CodeOf<(value: string) => string> = {
   bookId: (value) => `rows.uuid(${value})`,
   code: (value) => `rows.text(${value})`,
   subject: (value) => `rows.text(${value})`,
+  caller: (value) => `rows.text(${value})`,
   redemptionId: (value) => `rows.uuid(${value})`,
   seq: (value) => `rows.int8OrNull(${value} > 0 ? ${value} : null)`,
   integer: (value) => `rows.int8(${value})`,
@@ -25,6 +26,7 @@ const WRITE: CodeOf<(value: string) => string> = {
   json: null,
   jsonOrNull: null,
   record: null,
+  batchContent: null,
   object: null,
 };
 
@@ -141,7 +143,7 @@ const isOneOf = (group: readonly string[], name: string): boolean => group.inclu
 const camel = (column: string): string => column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 function othersSource(): string {
-  const isFolded = ({ appends, changes }: EventDeclaration): boolean => appends === null && changes === null;
+  const isFolded = ({ appends, snapshot }: EventDeclaration): boolean => appends === null && snapshot === null;
   const cases = all
     .filter((declared) => !isFolded(declared))
     .map((declared) => `case '${declared.kind}': ${othersOf(declared)}`);
@@ -166,7 +168,7 @@ export function writeOthers(
 }`;
 }
 
-function othersOf({ kind, fields, appends, changes }: EventDeclaration): string {
+function othersOf({ kind, fields, appends, snapshot }: EventDeclaration): string {
   const lines: string[] = [];
   if (appends !== null && appends !== undefined) {
     const values = appends.values.map((name) => {
@@ -178,7 +180,7 @@ function othersOf({ kind, fields, appends, changes }: EventDeclaration): string 
     });
     lines.push(`const rows = tables.${appends.table};`, `rows.row(${values.length});`, ...values);
   }
-  if (changes !== null) lines.push(`snapshot.change${inCapitals(changes)}(shard, seq, event);`);
+  if (snapshot !== null) lines.push(`snapshot.${snapshot}(shard, seq, event);`);
   const body = `${lines.join('\n')}\nreturn;`;
   return appends === null ? body : `{\n${body}\n}`;
 }

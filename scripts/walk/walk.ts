@@ -9,43 +9,58 @@ export interface Block {
   /** Of its first command, counting from 1. */
   readonly line: number;
   readonly text: string;
-  /** It is about an installation that begins with it. */
-  readonly isFresh: boolean;
+  /** It is about an installation that begins with it: on an empty database, or on a machine without one. */
+  readonly begins: 'fresh' | 'bare' | null;
   /** It comes before the mark that ends the short form. */
   readonly isShort: boolean;
 }
 
 const FULL_MARK = '<!-- walk: the full form goes on from here -->';
 const FRESH_MARK = '<!-- walk: fresh -->';
+const BARE_MARK = '<!-- walk: bare -->';
 
 /** The `sh` blocks of a Markdown page, in order. */
 export function blocksOf(markdown: string): Block[] {
   const blocks: Block[] = [];
   let isShort = true;
-  let isFresh = false;
+  let begins: Block['begins'] = null;
   let open: { line: number; text: string } | null = null;
   for (const [index, line] of markdown.split('\n').entries()) {
     if (open !== null) {
       if (line !== '```') open.text += `${line}\n`;
       else {
-        blocks.push({ ...open, isFresh, isShort });
+        blocks.push({ ...open, begins, isShort });
         open = null;
-        isFresh = false;
+        begins = null;
       }
       continue;
     }
     if (line === '```sh') open = { line: index + 2, text: '' };
     if (line === FULL_MARK) isShort = false;
-    if (line === FRESH_MARK) isFresh = true;
+    if (line === FRESH_MARK) begins = 'fresh';
+    if (line === BARE_MARK) begins = 'bare';
   }
   if (open !== null) throw new Error(`a block that begins in line ${open.line} does not end`);
   return blocks;
 }
 
-/** What an installation holds that begins anew: nothing, and an empty database where it has one of its own. */
-const FRESH = `
+const STOP = `
 systemctl stop clipbook
-rm -rf /var/lib/clipbook
+rm -rf /var/lib/clipbook /var/lib/redis/*
+`;
+
+/** Takes away the PostgreSQL and the Redis of the sections before. */
+const BARE = `${STOP}
+if [ -e /etc/clipbook/database-url ]; then
+  runuser -u postgres -- dropdb clipbook
+  runuser -u postgres -- dropuser clipbook
+fi
+rm -f /etc/clipbook/database-url /etc/clipbook/redis-url
+sed -i '/^DATABASE_URL_FILE=/d; /^REDIS_URL_FILE=/d' /etc/clipbook/environment
+`;
+
+/** What an installation holds that begins anew: nothing, and an empty database where it has one of its own. */
+const FRESH = `${STOP}
 if [ -e /etc/clipbook/database-url ]; then
   port=$(sed 's/.*:\\([0-9]*\\)\\/.*/\\1/' /etc/clipbook/database-url)
   runuser -u postgres -- dropdb --port="$port" clipbook
@@ -55,7 +70,10 @@ fi
 
 /** `set -e` ends it at the first command that fails; the last line that it printed then names the block. */
 export function wholeScript(blocks: readonly Block[]): string {
-  const parts = blocks.map(({ line, text, isFresh }) => `echo '== line ${line}'\n${isFresh ? FRESH : ''}${text}`);
+  const before = { fresh: FRESH, bare: BARE };
+  const parts = blocks.map(
+    ({ line, text, begins }) => `echo '== line ${line}'\n${begins === null ? '' : before[begins]}${text}`,
+  );
   return `set -euo pipefail\n${parts.join('\n')}\necho '== done'\n`;
 }
 

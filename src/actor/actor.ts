@@ -25,19 +25,14 @@ import { Prefetch } from '../domain/prefetch.js';
 import { query } from '../domain/query.js';
 import type { Random } from '../domain/random.js';
 import type { ShardState } from '../domain/state.js';
-import {
-  type Entry,
-  type Journal,
-  JournalDamaged,
-  JournalFenced,
-  JournalTrimmed,
-  type JournalWriter,
-} from '../journal/journal.js';
+import { type Entry, type Journal, JournalFenced, type JournalWriter } from '../journal/journal.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
 import { encodeEntries } from './entries.js';
 import { createKeyKeeper, type KeyKeeper } from './key-memory.js';
 import { type RecoveryOptions, recover, stageBatch } from './recovery.js';
+import { tryUntilDone } from './recovery-failure.js';
 import { type ActorReply, type ActorRequest, batchOf, refused, unavailable } from './requests.js';
 
 export interface ActorOptions {
@@ -54,18 +49,18 @@ export interface ActorOptions {
   /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
   readonly defer: (work: () => void) => void;
   readonly after: RecoveryOptions['after'];
+  readonly acceptedLosses?: RecoveryOptions['acceptedLosses'];
   /** Frees what nothing refers to any more. By itself it may stay for hours (domain/memory.ts). */
   readonly collect: () => void;
   readonly log: RecoveryOptions['log'];
   /** Told of every change of what the actor can do. */
   readonly onStatus: (status: ActorStatus) => void;
+  /** Told, at most once, that the shards can't be recovered. The actor has stopped by then. */
+  readonly onEnd: (end: ProcessEnd) => void;
 }
 
 export type ActorStatus = 'recovering' | 'serving' | 'stopped';
 
-/** Commits that failed are tried again after this long, doubling up to the maximum. */
-const RECOVER_DELAY_MS = 50;
-const RECOVER_DELAY_MS_MAX = 1000;
 const LEASE_TIMER_MS_MAX = 1000;
 /** How long a stop waits for commits under way, and for a recovery that has callers waiting. */
 const DRAIN_MS_MAX = 5000;
@@ -87,7 +82,7 @@ interface Commit {
 }
 
 export interface Actor {
-  /** Takes over the shards and serves. Rejects when the first recovery can't succeed (a damaged journal). */
+  /** Takes over the shards and serves. Resolves when it does, or when it has ended (`ActorOptions.onEnd`). */
   start(): Promise<void>;
   deliver(requests: readonly ActorRequest[]): void;
   /** Entries through the checkpoint are in the snapshot. */
@@ -95,6 +90,8 @@ export interface Actor {
   inspect(): readonly { shard: ShardId; seq: Seq; bytes: number; codes: number; digest: string }[];
   /** The digest of this moment, taken in steps while others are served. One at a time; rejects when the shard is rebuilt meanwhile. */
   digestOf(shard: ShardId): Promise<DigestReport>;
+  /** Another process has taken the shards over, or has the right to: nothing more is acknowledged. */
+  yield(reason: string): void;
   /** As they are now. */
   factsOf(shard: ShardId, part: DigestPart): readonly Fact[];
   readonly keys: KeyKeeper;
@@ -134,8 +131,11 @@ export function createActor(options: ActorOptions): Actor {
   function deliver(requests: readonly ActorRequest[]): void {
     const now = nowMs();
     if (requests.length > 1 && status === 'serving') prefetchFor(requests);
+    // A refusal, a replay and a read tell what is in memory, without the journal's word that it still counts. Asked
+    // once: these requests were all made before now, so a takeover after it is one after their answers.
+    const isOwner = writer?.ownership?.isSure() !== false;
     for (const request of requests) {
-      const refusal = refuseNow(request);
+      const refusal = isOwner ? refuseNow(request) : unavailable('recovering', 1000);
       if (refusal !== null) {
         send([refused(request, refusal)]);
         continue;
@@ -160,8 +160,6 @@ export function createActor(options: ActorOptions): Actor {
     if (status === 'stopped') return unavailable('draining', 1000);
     if (status === 'recovering' || writer === null) return unavailable('recovering', 1000);
     if (request.kind === 'command' && !writer.hasRoom()) return unavailable('noRoom', 2000);
-    // A refusal, a replay and a read tell what is in memory, without the journal's word that it still counts.
-    if (writer.ownership?.isSure() === false) return unavailable('recovering', 1000);
     return null;
   }
 
@@ -180,7 +178,7 @@ export function createActor(options: ActorOptions): Actor {
       case 'refused': {
         if (verdict.reason === 'idempotencyMemoryFull') keys.noteRefusal();
         const batch = batchOf(command);
-        if (batch !== null && verdict.reason === 'batchUnknown' && !state.isLive(batch.batchId)) {
+        if (batch !== null && verdict.reason === 'batchUnknown' && state.openBatches.has(batch.batchId)) {
           stageThenRun(batch, request);
           return;
         }
@@ -346,15 +344,16 @@ export function createActor(options: ActorOptions): Actor {
     else {
       log.error({ err: error }, 'the journal failed; the shards are rebuilt from what is durable');
       setStatus('recovering');
-      void recoverUntilDone(RECOVER_DELAY_MS);
+      void recoverUntilDone();
     }
   }
 
   /** Another process has taken the shards over. To take them back would only make the two fight. */
   function yieldShards(error: JournalFenced): void {
-    log.error({ err: error }, 'another process has taken these shards over; this one answers for them no more');
     setStatus('stopped');
     giveUpUnresolved();
+    const line = `another process has taken over: ${error.message}; this one ends`;
+    options.onEnd(new ProcessEnd('fenced', line, { cause: error }));
   }
 
   /** Nobody here will learn any more what became of these. */
@@ -368,41 +367,22 @@ export function createActor(options: ActorOptions): Actor {
     if (waiting.length > 0) send(waiting.map(({ message }) => refused(message, reply)));
   }
 
-  async function recoverUntilDone(delayMs: number): Promise<void> {
-    try {
+  async function recoverUntilDone(): Promise<void> {
+    const attempt = async (): Promise<void> => {
       await recoverOnce();
       resolve();
       release();
-    } catch (error) {
-      if (error instanceof JournalFenced) {
-        yieldShards(error);
-        return;
-      }
-      if (isStopped()) return;
-      log.error({ err: error }, 'recovery failed and is tried again');
-      const next = Math.min(delayMs * 2, RECOVER_DELAY_MS_MAX);
-      options.after(delayMs, () => {
-        if (status === 'recovering') void recoverUntilDone(next);
-      });
-    }
+    };
+    const error = await tryUntilDone({ attempt, isOver: isStopped, after: options.after, log });
+    if (error === null || isStopped()) return;
+    if (error.cause instanceof JournalFenced && durable.size > 0) yieldShards(error.cause);
+    else giveUp(error);
   }
 
-  async function start(): Promise<void> {
-    try {
-      await recoverOnce();
-    } catch (error) {
-      if (isStopped()) return;
-      // Damage has to be looked at by someone, and who came after us is to stay; what is away comes back.
-      if (error instanceof JournalDamaged || error instanceof JournalFenced) throw error;
-      if (error instanceof JournalTrimmed) {
-        throw new Error(
-          `the journal begins after what PostgreSQL has (${error.message}): do the two belong together, or was PostgreSQL restored from an older backup?`,
-          { cause: error },
-        );
-      }
-      log.error({ err: error }, 'recovery failed and is tried again');
-      await recoverUntilDone(RECOVER_DELAY_MS);
-    }
+  function giveUp(end: ProcessEnd): void {
+    options.onEnd(end);
+    setStatus('stopped');
+    giveUpUnresolved();
   }
 
   // As a call, since the compiler takes it that nothing changes `status` meanwhile.
@@ -489,7 +469,7 @@ export function createActor(options: ActorOptions): Actor {
 
   return {
     deliver,
-    start,
+    start: recoverUntilDone,
     trim(checkpoints) {
       for (const shard of options.shards) writer?.trim(shard, checkpoints(shard));
     },
@@ -505,6 +485,9 @@ export function createActor(options: ActorOptions): Actor {
     keys,
     digestOf,
     factsOf: (shard, part) => factsOf(stateOf(shard), part),
+    yield(reason) {
+      if (!isStopped()) fail(new JournalFenced(reason));
+    },
     async stop() {
       if (status !== 'stopped' && isBusy()) {
         await new Promise<void>((done) => {

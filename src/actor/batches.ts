@@ -1,70 +1,262 @@
 /**
- * What becomes of staged batches. The journal alone decides which batch is live; everything that a batch has in PostgreSQL besides
- * (its rows, the counters of its codes) is cleared up here, once it is certain.
+ * Batches of codes between their intent and their end. The journal of its shard alone decides whether a batch is open, live or
+ * given up; the main thread asks, and clears up what PostgreSQL has of a batch (its rows, the counters of its codes) accordingly.
  *
- *     staged ──▶ its command is answered ──▶ 'live'      its counters are used
- *                                       ├──▶ 'dropped'   its rows go, its counters are free again
- *                                       └──▶ 'unknown'   its shard is asked, as soon as it serves
+ *     take ─▶ open ─▶ rows are staged ─▶ its command is answered ──▶ 'live'      its counters are used
+ *                                                               ├──▶ 'dropped'   it is given up, then its rows go, then its
+ *                                                               │                counters are free again
+ *                                                               └──▶ 'unknown'   its shard is asked, as soon as it serves
  *
- * Rows of a batch must not go while its codes may be live, and counters must not be used twice. So an unknown outcome is never
- * guessed: "not live in PostgreSQL" may mean "not projected yet", but a shard that serves has all of its journal. While
- * PostgreSQL or the shard is away it is tried again. What a process leaves at its end, the next one settles at its start: by
- * then it has taken over all shards, so that nobody else can make an old batch live.
+ * Rows must not go while their codes may be live, so only those of a batch that was given up are removed. "Not live in PostgreSQL" is
+ * no reason: it may mean "not projected yet". While PostgreSQL or the shard is away it is tried again.
+ *
+ * A batch that is open and in nobody's hand was left by a process that died, or its end could not be heard. One that a job is to
+ * resume stays. One with an idempotency key stays until the time of the key is over, and a request that comes again with that key
+ * and the same fingerprint adopts it, if all of its rows are in. All others are given up: at the start, and then every
+ * `ORPHANS_EVERY_MS`.
  */
-import type { BookId } from '../domain/ids.js';
+import type { BatchContent, OpenBatch } from '../domain/batch.js';
+import type { BookId, ShardId } from '../domain/ids.js';
+import type { BatchFate } from '../domain/outcome.js';
 import { batchHolder } from '../postgres/counters.js';
-import type { ControlStore, Staging, UnsettledBatch } from '../postgres/store.js';
-import { type BatchFate, ControlError, type Engine } from './engine.js';
+import type { BatchOwner, ControlStore, CounterHolder, Holder, UnsettledBatch } from '../postgres/store.js';
+import { askFate, askOpenBatches, tellBatch } from './asking.js';
+import { type BatchEnd, ControlError, type Engine } from './engine.js';
 
 const RETRY_MS = 500;
+const ORPHANS_EVERY_MS = 10_000;
+/** How long an upload waits for an open batch that has one of its codes. */
+const OPEN_WAIT_MS_MAX = 5_000;
+const OPEN_POLL_MS = 50;
+const BY_ITSELF = { caller: 'system', requestId: '' };
+
+/** A space is in no key that a caller can send. */
+const JOB_KEY = 'job ';
+/** The idempotency key under which a job opens its batch and makes it live. */
+export const jobKey = (jobId: string): string => JOB_KEY + jobId;
 
 export interface BatchesOptions {
   readonly store: ControlStore;
   readonly engine: Engine;
+  readonly shards: readonly ShardId[];
+  readonly shardOfBook: (bookId: BookId) => ShardId;
+  readonly nowMs: () => number;
+  /** How long an idempotency key is good. */
+  readonly keyTtlMs: number;
   readonly log: { warn(fields: object, message: string): void };
 }
 
-export interface KeptBatch {
+/** Who brings a batch. */
+export interface BatchRequest {
   readonly bookId: BookId;
-  readonly staging: Staging;
-  /** It was made of counters that are reserved. */
-  readonly hasCounters: boolean;
-  /** Called when its fate is known. */
-  readonly onSettled?: () => void;
+  /** The book is made by the same command. */
+  readonly isCreation: boolean;
+  readonly caller: string;
+  readonly requestId: string;
+  readonly key: string | null;
+  readonly fingerprint: number | null;
+  /** Who has reserved the counters of its codes: they become the batch's. Null: there are none, or they stay where they are. */
+  readonly counters: CounterHolder | null;
+  /** Called once, when it is known what becomes of it. */
+  readonly onSettled: () => void;
+}
+
+/** One batch at a time, in the hand of its request until `settle` or `drop`. */
+export interface BatchHand extends BatchOwner {
+  /** The request fails: nothing is left of it. Resolves when that is done, or when it failed and will be tried again. */
+  drop(): Promise<void>;
+  /** Somebody else looks after the batch from here on. */
+  letGo(): void;
 }
 
 export interface Batches {
-  /** Keeps a batch whose command is to be sent, until `settle`. */
-  keep(batch: KeptBatch): number;
-  /** Resolves when that is done, or when it failed and will be tried again. */
-  settle(batchId: number, fate: BatchFate): Promise<void>;
-  /** Rejects with `ControlError` while its shard does not serve. */
-  isLive(bookId: BookId, batchId: number): Promise<boolean>;
-  /** Settles what an earlier process left; all shards serve. Resolves as `settle` does, for those that hold counters. */
+  take(request: BatchRequest): BatchHand;
+  /** Of a batch that is in a hand. Resolves when that is done, or when it failed and will be tried again. */
+  settle(batchId: number, end: BatchEnd): Promise<void>;
+  /** Rejects with `ControlError` while its shard does not serve; so does `giveUp`. */
+  fateOf(batch: Holder): Promise<BatchFate>;
+  /** Gives an open batch up, and tells what it is then. Its rows stay. */
+  giveUp(batch: Holder): Promise<Exclude<BatchFate, 'open'>>;
+  /**
+   * Gives up what nobody has in hand any more, and settles what an earlier process left; all shards serve. Resolves as `settle` does,
+   * for those that hold counters.
+   */
   settleLeft(left: readonly UnsettledBatch[]): Promise<void>;
   close(): void;
 }
 
-export function createBatches({ store, engine, log }: BatchesOptions): Batches {
+interface InHand {
+  readonly bookId: BookId;
+  readonly request: BatchRequest;
+}
+
+export function createBatches(options: BatchesOptions): Batches {
+  const { store, engine, shards, shardOfBook, nowMs, keyTtlMs, log } = options;
   /** Bounded by the requests under way. */
-  const kept = new Map<number, KeptBatch>();
+  const inHand = new Map<number, InHand>();
+  /** Intents on their way: they are in no hand yet. */
+  const opening = new Set<Promise<unknown>>();
   let closing = false;
 
-  async function isLive(bookId: BookId, batchId: number): Promise<boolean> {
-    return ask(engine, { kind: 'isBatchLive', bookId, batchId });
+  const fateOf = ({ bookId, batchId }: Holder): Promise<BatchFate> => askFate(engine, bookId, batchId);
+
+  async function giveUp({ bookId, batchId }: Holder): Promise<Exclude<BatchFate, 'open'>> {
+    const outcome = await tellBatch(engine, { kind: 'giveUpBatch', bookId, batchId }, BY_ITSELF);
+    if (outcome.kind !== 'batchSettled') throw new Error(`a ${outcome.kind} for a batch that is given up`);
+    return outcome.fate;
   }
 
-  async function settleOnce({ batchId, bookId, hasCounters }: UnsettledBatch, fate: BatchFate): Promise<void> {
-    let live = fate === 'unknown' ? await isLive(bookId, batchId) : fate === 'live';
-    if (!live) live = !(await store.discardBatch(batchId));
-    if (live && hasCounters) await store.dropReservation(batchHolder(batchId));
+  // ─── A batch in hand ─────────────────────────────────────────────────────────────────────────────────────────
+
+  function take(request: BatchRequest): BatchHand {
+    let current: number | null = null;
+    let { counters } = request;
+
+    function hold({ batchId, bookId }: Holder): void {
+      current = batchId;
+      inHand.set(batchId, { bookId, request });
+    }
+
+    async function open(content: BatchContent): Promise<number> {
+      for (;;) {
+        const { batch, isNew } = await intend(request, content, hold);
+        const { batchId } = batch;
+        if (!isNew) {
+          await settleOnce({ ...batch, hasCounters: true }, 'dropped');
+          continue;
+        }
+        if (counters !== null) {
+          await store.moveReservation(counters, batchHolder(batchId));
+          counters = batchHolder(batchId);
+        }
+        return batchId;
+      }
+    }
+
+    async function adopt(): ReturnType<BatchOwner['adopt']> {
+      const left =
+        request.key === null ? undefined : (await askOpenBatches(engine, shardOfBook(request.bookId))).find(isSame);
+      if (left === undefined) return null;
+      const { batchId, bookId, fingerprint } = left;
+      const staged = fingerprint === request.fingerprint ? await store.stagedBatch(batchId) : null;
+      if (staged === null) {
+        await settleOnce({ batchId, bookId, hasCounters: true }, 'dropped');
+        return null;
+      }
+      hold(left);
+      return { batchId, bookId, ...staged };
+    }
+
+    /** The book of a creation has another id each time. */
+    function isSame({ bookId, caller, key, batchId }: OpenBatch): boolean {
+      const isOfBook = request.isCreation || bookId === request.bookId;
+      return isOfBook && caller === request.caller && key === request.key && !inHand.has(batchId);
+    }
+
+    return {
+      adopt,
+      open,
+      async giveUp(batchId) {
+        if (batchId !== current) throw new Error(`batch ${batchId} is in another hand`);
+        if ((await giveUp({ bookId: request.bookId, batchId })) === 'live') throw new Error(`batch ${batchId} is live`);
+        inHand.delete(batchId);
+        current = null;
+      },
+      settle: settleHolders,
+      async drop() {
+        // A batch gives back its own counters.
+        const left = current !== null && counters === batchHolder(current) ? null : counters;
+        if (left !== null) await orRetry(() => store.giveBackReservation(left));
+        if (current !== null) await settle(current, 'dropped');
+        else request.onSettled();
+      },
+      letGo() {
+        if (current !== null) inHand.delete(current);
+      },
+    };
   }
 
-  async function settleAtLast(batch: UnsettledBatch, fate: BatchFate): Promise<void> {
+  /** Journals the intent, and has a new batch held before anybody can take it for one that is in no hand. */
+  async function intend(request: BatchRequest, content: BatchContent, hold: (batch: Holder) => void) {
+    const { bookId, caller, key, fingerprint } = request;
+    const command = { kind: 'openBatch', bookId, caller, key, fingerprint, content } as const;
+    const asked = tellBatch(engine, command, request).then((outcome) => {
+      if (outcome.kind !== 'batchOpened') throw new Error(`a ${outcome.kind} for a batch that is opened`);
+      if (outcome.isNew) hold(outcome.batch);
+      else if (inHand.has(outcome.batch.batchId)) {
+        throw new ControlError('unavailable', 'Another request with this idempotency key is under way.');
+      }
+      return outcome;
+    });
+    opening.add(asked);
+    try {
+      return await asked;
+    } finally {
+      opening.delete(asked);
+    }
+  }
+
+  async function settleHolders(holders: readonly Holder[]): ReturnType<BatchOwner['settle']> {
+    const live: number[] = [];
+    const untilMs = performance.now() + OPEN_WAIT_MS_MAX;
+    for (let left = holders; ; ) {
+      const open: Holder[] = [];
+      for (const holder of left) {
+        // A shard that can't be asked may have any answer.
+        const fate = await fateOf(holder).catch((): BatchFate => 'open');
+        if (fate === 'open') open.push(holder);
+        else if (fate === 'live') live.push(holder.batchId);
+        else await discard(holder);
+      }
+      if (open.length === 0 || performance.now() > untilMs) return { live, open: open.map(({ batchId }) => batchId) };
+      left = open;
+      await new Promise((resolve) => setTimeout(resolve, OPEN_POLL_MS));
+    }
+  }
+
+  // ─── The end of a batch ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** `isKept`: it has an idempotency key, whose request may come again. */
+  async function settleOnce(batch: UnsettledBatch, end: BatchEnd, isKept = false): Promise<void> {
+    let fate: BatchFate = end === 'live' ? 'live' : await fateOf(batch);
+    if (fate === 'open' && (end === 'dropped' || !isKept)) fate = await giveUp(batch);
+    if (fate === 'givenUp') await discard(batch);
+    else if (fate === 'live' && batch.hasCounters) await store.dropReservation(batchHolder(batch.batchId));
+  }
+
+  async function discard({ batchId }: Holder): Promise<void> {
+    if (!(await store.discardBatch(batchId)))
+      throw new Error(`batch ${batchId} was given up, but PostgreSQL has it as live`);
+  }
+
+  async function settle(batchId: number, end: BatchEnd): Promise<void> {
+    const held = inHand.get(batchId);
+    if (held === undefined) return;
+    inHand.delete(batchId);
+    const { bookId, request } = held;
+    const hasCounters = request.counters !== null;
+    if (end === 'live') request.onSettled();
+    if (end !== 'live' || hasCounters) {
+      await orRetry(() => settleOnce({ batchId, bookId, hasCounters }, end, request.key !== null));
+    }
+    if (end !== 'live') request.onSettled();
+  }
+
+  /** Resolves when `work` is done, or has failed and is tried again. */
+  async function orRetry(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      log.warn({ err: error }, 'a staged batch could not be cleared up and is tried again');
+      void retry(work);
+    }
+  }
+
+  async function retry(work: () => Promise<void>): Promise<void> {
     while (!closing) {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       try {
-        await settleOnce(batch, fate);
+        await work();
         return;
       } catch {
         // It was logged at the first time.
@@ -72,51 +264,46 @@ export function createBatches({ store, engine, log }: BatchesOptions): Batches {
     }
   }
 
-  async function settleOrRetry(batch: UnsettledBatch, fate: BatchFate): Promise<void> {
-    try {
-      await settleOnce(batch, fate);
-    } catch (error) {
-      log.warn({ err: error, batchId: batch.batchId }, 'a staged batch could not be cleared up and is tried again');
-      void settleAtLast(batch, fate);
+  // ─── Batches in nobody's hand ────────────────────────────────────────────────────────────────────────────────
+
+  async function endOrphans(end: (batch: OpenBatch) => Promise<unknown>): Promise<void> {
+    for (const shard of shards) {
+      // Those that are asked for after this are not in the list: a shard answers in the order in which it is asked.
+      const underWay = [...opening];
+      const batches = await askOpenBatches(engine, shard);
+      await Promise.allSettled(underWay);
+      for (const batch of batches) if (!inHand.has(batch.batchId) && (await isOver(batch))) await end(batch);
     }
   }
 
+  async function isOver({ key, openedMs }: OpenBatch): Promise<boolean> {
+    if (key === null) return true;
+    if (key.startsWith(JOB_KEY)) return (await store.jobById(key.slice(JOB_KEY.length)))?.status !== 'processing';
+    return openedMs + keyTtlMs <= nowMs();
+  }
+
+  const orphansTimer = setInterval(() => {
+    const settleOrphan = (batch: OpenBatch): Promise<void> => settleOnce({ ...batch, hasCounters: true }, 'dropped');
+    endOrphans(settleOrphan).catch((error: unknown) =>
+      log.warn({ err: error }, 'open batches could not be looked through'),
+    );
+  }, ORPHANS_EVERY_MS).unref();
+
   return {
-    keep(batch) {
-      kept.set(batch.staging.batchId, batch);
-      return batch.staging.batchId;
-    },
-    async settle(batchId, fate) {
-      const batch = kept.get(batchId);
-      if (batch === undefined) return;
-      kept.delete(batchId);
-      const { bookId, staging, hasCounters, onSettled } = batch;
-      if (fate === 'dropped') staging.abandon();
-      if (fate === 'live') onSettled?.();
-      if (fate !== 'live' || hasCounters) await settleOrRetry({ batchId, bookId, hasCounters }, fate);
-      if (fate !== 'live') onSettled?.();
-    },
-    isLive,
+    take,
+    settle,
+    fateOf,
+    giveUp,
     async settleLeft(left) {
-      const settling = left.map((batch) => ({ batch, done: settleOrRetry(batch, 'unknown') }));
+      // What they have in PostgreSQL is in `left`.
+      await orRetry(() => endOrphans(giveUp));
+      const settling = left.map((batch) => ({ batch, done: orRetry(() => settleOnce(batch, 'unknown', true)) }));
       // An upload may have millions of rows to remove, which keep nobody from being served.
       await Promise.all(settling.filter(({ batch }) => batch.hasCounters).map(({ done }) => done));
     },
     close() {
       closing = true;
+      clearInterval(orphansTimer);
     },
   };
-}
-
-/** A question that a shard answers with yes or no. Rejects with `ControlError` while it does not serve. */
-export function ask(
-  engine: Engine,
-  question: Extract<Parameters<Engine['query']>[0], { kind: 'isBatchLive' | 'isKeyRemembered' }>,
-): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    engine.query(question, null, (reply) => {
-      if (reply.kind === 'result' && reply.result.kind === 'answer') resolve(reply.result.isTrue);
-      else reject(new ControlError('unavailable', 'This part of the engine is recovering.'));
-    });
-  });
 }

@@ -27,13 +27,15 @@ export type CodeHashes = Uint32Array<ArrayBuffer>;
 
 /** Each message is work of a few milliseconds at most. */
 const HASHES_PER_MESSAGE = 1 << 12;
+/** Most uploads are small. */
+const HASHES_FIRST = 1 << 6;
 /** Slots that one insert moves while the table grows. From 5/8 on, the old one is 11/16 full when all are moved. */
 const MOVES_PER_INSERT = 16;
 
-/** Collects hashes into arrays of a fixed size; `full` takes each over. */
+/** Collects hashes into arrays of at most `HASHES_PER_MESSAGE`; `full` takes each over. */
 export function collectHashes(full: (shard: ShardId, hashes: CodeHashes) => void) {
   let of: ShardId | null = null;
-  const hashes = new Uint32Array(2 * HASHES_PER_MESSAGE);
+  let hashes = new Uint32Array(2 * HASHES_FIRST);
   let length = 0;
   const flush = (): void => {
     if (of === null || length === 0) return;
@@ -41,8 +43,13 @@ export function collectHashes(full: (shard: ShardId, hashes: CodeHashes) => void
     length = 0;
   };
   const add = (shard: ShardId, bytes: Uint8Array, start: number, end: number): void => {
-    if (shard !== of || length === hashes.length) flush();
+    if (shard !== of || length === 2 * HASHES_PER_MESSAGE) flush();
     of = shard;
+    if (length === hashes.length) {
+      const larger = new Uint32Array(2 * length);
+      larger.set(hashes);
+      hashes = larger;
+    }
     hashes[length++] = hashBytes(bytes, start, end, SEED_1);
     hashes[length++] = hashBytes(bytes, start, end, SEED_2);
   };

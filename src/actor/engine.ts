@@ -69,9 +69,22 @@ export interface UploadReport {
   readonly errors: readonly { readonly line: number; readonly message: string }[];
   /** Null for formats without columns, and for what was generated. */
   readonly column: ReadColumn | null;
+  /** `NO_BATCH`: nothing was staged, because the idempotency key is remembered: its command is answered without any codes. */
   readonly batchId: number;
+  /** Of the batch. A creation that comes again gets the book id of the first try. */
+  readonly bookId: BookId;
   readonly size: number;
   readonly count: number;
+}
+
+/** No batch has this id. */
+export const NO_BATCH = 0;
+
+/** By what an upload that comes again is known. */
+export interface UploadClaim {
+  readonly idempotency: Origin['idempotency'];
+  /** Its book is made by the same command. */
+  readonly isCreation: boolean;
 }
 
 /** Whose upload it is, and the id of its request, by which it is found while it is under way. */
@@ -103,12 +116,16 @@ export interface Generated {
 }
 
 /** What the reply to a batch's command says of it. `dropped`: it is not live and won't be, or no command was sent. */
-export type BatchFate = 'live' | 'dropped' | 'unknown';
+export type BatchEnd = 'live' | 'dropped' | 'unknown';
 
 /** Why a call of `Control` failed; each reason has a status (answering.ts). */
 export type ControlReason =
   /** PostgreSQL is away; nothing was changed. */
   | 'unavailable'
+  /** The journal has no room; nothing was changed. */
+  | 'noRoom'
+  /** The shards are no more this process's; nothing was changed. */
+  | 'draining'
   /** The connection to PostgreSQL broke during a change, which may have been made. */
   | 'outcomeUnknown'
   /** It can not be done as it was asked for. */
@@ -191,8 +208,8 @@ export interface Control {
   uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** The rows are staged; the caller makes them live with an `addCodes` command. `settleBatch` has to follow in any case. */
-  uploadEnd(uploadId: number): Promise<UploadReport>;
+  /** The rows are staged; the caller makes them live with a command. `settleBatch` has to follow in any case. */
+  uploadEnd(uploadId: number, claim: UploadClaim): Promise<UploadReport>;
   uploadAbort(uploadId: number): Promise<void>;
   /** Null: no upload of this sender is under way. Of several with one request id, the one that began last. */
   uploadProgress(sender: UploadSender): Promise<UploadProgress | null>;
@@ -202,7 +219,7 @@ export interface Control {
    */
   generate(asked: GenerateAsked): Promise<Generated | null>;
   /** Clears up what a staged batch has besides its codes. Resolves when that is done, or will be tried again. */
-  settleBatch(batchId: number, fate: BatchFate): Promise<void>;
+  settleBatch(batchId: number, end: BatchEnd): Promise<void>;
   /** Begins to generate codes, however many. `replayed`: its idempotency key began this job before. */
   generateJob(asked: GenerateAsked): Promise<{ readonly job: Job; readonly replayed: boolean }>;
   job(jobId: string): Promise<Job | null>;

@@ -7,9 +7,10 @@
 import { createCodeGenerator } from '../codes/generate.js';
 import type { Pattern } from '../codes/pattern.js';
 import { COUNTER_MAX, deriveKey } from '../codes/permutation.js';
+import type { CounterRange } from '../domain/batch.js';
 import type { BookId } from '../domain/ids.js';
 import { countersIn } from '../postgres/counters.js';
-import type { ControlStore, CounterRange, Holder, PatternCounters } from '../postgres/store.js';
+import type { ControlStore, CounterHolder, PatternCounters } from '../postgres/store.js';
 import { ControlError } from './engine.js';
 
 /** Up to here a refusal tells the exact number of free codes: each has to be made and looked for. */
@@ -25,12 +26,20 @@ export interface FreshCodes {
   /** The codes of these counters that do not exist. */
   make(ranges: readonly CounterRange[]): Promise<string[]>;
   /**
-   * Reserves counters for the holder and writes the codes that do not exist, until there are `wanted`. Resolves with how many
-   * there are: fewer only when no counter is left, or when it was stopped.
+   * Reserves counters for the holder, adds them to `ranges` and writes the codes that do not exist, until there are `wanted`.
+   * Resolves with how many there are: fewer only when no counter is left, or when it was stopped.
    */
-  writeMore(holder: Holder, wanted: number, write: Write, stopped: () => boolean): Promise<number>;
+  writeMore(more: MoreCodes): Promise<number>;
   /** The refusal when only these counters are left of the `quantity` that was asked for. */
   tooFew(unreserved: readonly CounterRange[], quantity: number): Promise<ControlError>;
+}
+
+export interface MoreCodes {
+  readonly holder: CounterHolder;
+  readonly wanted: number;
+  readonly ranges: CounterRange[];
+  readonly write: Write;
+  readonly stopped: () => boolean;
 }
 
 export interface FreshCodesOptions {
@@ -38,6 +47,9 @@ export interface FreshCodesOptions {
   /** False when no code like this one is live anywhere. */
   readonly mayHaveCode: (code: string) => boolean;
 }
+
+/** Of the generator's keys: the one that codes are made with. */
+export const GENERATOR_KEY_ID = 1;
 
 export function countersOf(bookId: BookId, { canonical, keyspace }: Pattern): PatternCounters {
   const counterCount = keyspace > BigInt(COUNTER_MAX) ? COUNTER_MAX : Number(keyspace);
@@ -63,11 +75,12 @@ export async function createFreshCodes(
 
   return {
     make,
-    async writeMore(holder, wanted, write, stopped) {
+    async writeMore({ holder, wanted, ranges: all, write, stopped }) {
       let count = 0;
       while (count < wanted && !stopped()) {
         const ranges = await store.reserveMore(holder, counters, Math.min(wanted - count, PIECE));
         if (ranges.length === 0) break;
+        all.push(...ranges);
         const codes = await make(ranges);
         await writeLines(codes, write);
         count += codes.length;

@@ -3,15 +3,18 @@
  * thread sends the command that makes them live. However that ends, `Batches` clears up: a generation that did not happen gives its
  * counters back.
  */
-import { createHash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { type Pattern, parsePattern } from '../codes/pattern.js';
+import type { BatchContent, CounterRange } from '../domain/batch.js';
 import type { Origin } from '../domain/command.js';
 import type { BookId, ShardId } from '../domain/ids.js';
-import { batchHolder } from '../postgres/counters.js';
-import type { ControlStore, Staging } from '../postgres/store.js';
-import { ask, type Batches } from './batches.js';
+import { batchHolder, requestHolder } from '../postgres/counters.js';
+import type { ControlStore, CounterHolder, Finished } from '../postgres/store.js';
+import { isKeyRemembered } from './asking.js';
+import type { Batches } from './batches.js';
 import { type Control, ControlError, type Engine, type Generated } from './engine.js';
-import { countersOf, createFreshCodes, tooFewCodes, writeLines } from './fresh-codes.js';
+import { countersOf, createFreshCodes, GENERATOR_KEY_ID, tooFewCodes, writeLines } from './fresh-codes.js';
+import { type KeyTurns, requestKeyOf } from './key-turns.js';
 
 /** Under way at once. Each has at most 10,000 codes in memory. */
 const GENERATIONS_MAX = 64;
@@ -20,6 +23,7 @@ export interface GenerationsOptions {
   readonly store: ControlStore;
   readonly batches: Batches;
   readonly engine: Engine;
+  readonly turns: KeyTurns;
   readonly shardOfBook: (bookId: BookId) => ShardId;
   readonly mayHaveCode: (code: string) => boolean;
   /** Words that are never codes. */
@@ -27,89 +31,94 @@ export interface GenerationsOptions {
 }
 
 export function createGenerations(options: GenerationsOptions): Pick<Control, 'generate'> {
-  const { store, batches, engine, shardOfBook } = options;
-  /** By the idempotency key of the request; each resolves when its batch is settled. */
-  const underWay = new Map<string, Promise<void>>();
+  const { store, batches, engine, turns, shardOfBook } = options;
   let making = 0;
 
   const generate: Control['generate'] = async ({ bookId, pattern: text, quantity, origin }) => {
     const pattern = parsePattern(text, options.reserved);
     if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
-    const requestKey = requestKeyOf(bookId, origin);
-    if (origin.idempotency === null || requestKey === null) return make(bookId, pattern, quantity, () => undefined);
-    // Only one request of a key makes codes: a second one would not find enough counters where the first one took the last.
-    for (let same = underWay.get(requestKey); same !== undefined; same = underWay.get(requestKey)) await same;
-    let resolveMine = (): void => undefined;
-    const mine = new Promise<void>((resolve) => {
-      resolveMine = resolve;
-    });
-    underWay.set(requestKey, mine);
-    const settled = (): void => {
-      if (underWay.get(requestKey) === mine) underWay.delete(requestKey);
-      resolveMine();
-    };
+    const { caller, idempotency } = origin;
+    const endTurn = await turns.take(requestKeyOf(caller, bookId, idempotency));
     try {
-      const { key } = origin.idempotency;
-      if (await ask(engine, { kind: 'isKeyRemembered', bookId, caller: origin.caller, key })) {
-        settled();
+      const key = idempotency?.key ?? null;
+      if (key !== null && (await isKeyRemembered(engine, { bookId, isCreation: false, caller, key }))) {
+        endTurn();
         return null;
       }
-      return await make(bookId, pattern, quantity, settled);
+      if (making >= GENERATIONS_MAX) throw new ControlError('tooMany', 'Too many generations are under way.');
     } catch (error) {
-      settled();
+      endTurn();
       throw error;
     }
-  };
-
-  async function make(bookId: BookId, pattern: Pattern, quantity: number, onSettled: () => void): Promise<Generated> {
-    if (making >= GENERATIONS_MAX) throw new ControlError('tooMany', 'Too many generations are under way.');
     making++;
     try {
-      const staging = await store.stage(shardOfBook(bookId), bookId);
-      const batchId = batches.keep({ bookId, staging, hasCounters: true, onSettled });
-      try {
-        const { size, count } = await fill(staging, bookId, pattern, quantity);
-        const { keyspace, keyspaceBits } = pattern;
-        return { batchId, size, count, keyspace: String(keyspace), keyspaceBits };
-      } catch (error) {
-        await batches.settle(batchId, 'dropped');
-        throw error;
-      }
+      const { batchId, size, count } = await make(bookId, pattern, quantity, origin, endTurn);
+      const { keyspace, keyspaceBits } = pattern;
+      return { batchId, size, count, keyspace: String(keyspace), keyspaceBits } satisfies Generated;
     } finally {
       making--;
     }
-  }
+  };
 
   /** Stages exactly `quantity` codes that are new, or rejects. */
-  async function fill(
-    staging: Staging,
+  async function make(
     bookId: BookId,
     pattern: Pattern,
     quantity: number,
-  ): Promise<{ readonly size: number; readonly count: number }> {
-    const holder = batchHolder(staging.batchId);
-    const counters = countersOf(bookId, pattern);
-    const reserved = await store.reserve(holder, counters, quantity);
-    const fresh = await createFreshCodes(options, bookId, pattern);
-    if (reserved.kind === 'short') throw await fresh.tooFew(reserved.unreserved, quantity);
+    { caller, requestId, idempotency }: Origin,
+    endTurn: () => void,
+  ): Promise<Pick<Finished, 'batchId' | 'size' | 'count'>> {
+    let counters: CounterHolder = requestHolder(randomUUID());
+    const hand = batches.take({
+      bookId,
+      isCreation: false,
+      caller,
+      requestId,
+      key: idempotency?.key ?? null,
+      fingerprint: idempotency?.fingerprint ?? null,
+      counters,
+      onSettled: endTurn,
+    });
+    try {
+      const adopted = await hand.adopt();
+      if (adopted !== null) return adopted;
+      const reserved = await store.reserve(counters, countersOf(bookId, pattern), quantity);
+      const fresh = await createFreshCodes(options, bookId, pattern);
+      if (reserved.kind === 'short') throw await fresh.tooFew(reserved.unreserved, quantity);
 
-    const codes = await fresh.make(reserved.ranges);
-    await writeLines(codes, staging.writeRows);
-    /** Others in the place of those that exist. */
-    const writeMore = async (missing: number): Promise<true> => {
-      const count = await fresh.writeMore(holder, missing, staging.writeRows, () => false);
-      if (count < missing) throw tooFewCodes(pattern, quantity - missing + count, quantity);
-      return true;
-    };
-    await writeMore(quantity - codes.length);
-    return staging.finish(writeMore);
+      const staging = store.stage(shardOfBook(bookId), bookId);
+      const ranges: CounterRange[] = [...reserved.ranges];
+      const codes = await fresh.make(ranges);
+      await writeLines(codes, staging.writeRows);
+      /** Others in the place of those that exist. */
+      const refill = async (missing: number): Promise<true> => {
+        const more = { holder: counters, wanted: missing, ranges, write: staging.writeRows, stopped: () => false };
+        const count = await fresh.writeMore(more);
+        if (count < missing) throw tooFewCodes(pattern, quantity - missing + count, quantity);
+        return true;
+      };
+      const content = (): BatchContent => ({
+        kind: 'generated',
+        pattern: pattern.canonical,
+        keyId: GENERATOR_KEY_ID,
+        ranges: [...ranges],
+        order: 'byCode',
+      });
+      await refill(quantity - codes.length);
+      const owner = {
+        ...hand,
+        async open(of: BatchContent) {
+          const batchId = await hand.open(of);
+          counters = batchHolder(batchId);
+          return batchId;
+        },
+      };
+      return await staging.finish(owner, { content, refill });
+    } catch (error) {
+      await hand.drop();
+      throw error;
+    }
   }
 
   return { generate };
-}
-
-/** What an idempotency key is remembered under: its caller and book; null without one. */
-export function requestKeyOf(bookId: BookId, { caller, idempotency }: Origin): string | null {
-  if (idempotency === null) return null;
-  return createHash('sha256').update(`${caller}\0${bookId}\0${idempotency.key}`).digest('hex');
 }

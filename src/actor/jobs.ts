@@ -4,26 +4,36 @@
  *     asked ─▶ row in `jobs`, counters reserved ─▶ waiting ─▶ workers ─▶ COPY, staged ─▶ addCodes ─▶ completed
  *                                                     └───────────┴────────┴─ cancelled or failed: nothing is left ◀──┘
  *
- * A job survives a restart: it is taken up again. If its batch was whole by then, only the command is sent again, with the
- * job's id as its idempotency key, so that it has its effect once, whether or not it had been sent before. If not, the batch goes
- * and the counters are given back and reserved anew.
+ * A job survives a restart: it is taken up again, and its shard tells what has become of its batch. If that is live, the job is
+ * completed. If it is open and its codes are all in, only the command is sent again, with the job's id as its idempotency key. If
+ * codes are missing, the batch is given up, and the counters are given back and reserved anew.
  *
- * A job that is cancelled or fails leaves neither codes nor reserved counters, and is told to have ended only then. Once its
- * command was sent, its codes may be live whatever was answered; then its shard is asked before anything is removed.
+ * A job that is cancelled or fails leaves neither codes nor reserved counters, and is told to have ended only then. Its batch is
+ * given up first, in the journal: once that is durable, no command that is still on its way can make it live.
  */
 import { uuidv7 } from 'uuidv7';
 import type { Pattern } from '../codes/pattern.js';
 import { parsePattern } from '../codes/pattern.js';
 import { deriveKey } from '../codes/permutation.js';
+import type { BatchContent, CounterRange } from '../domain/batch.js';
 import type { Origin } from '../domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../domain/ids.js';
+import type { BatchFate } from '../domain/outcome.js';
 import { jobHolder } from '../postgres/counters.js';
-import { CommitUnknown, type ControlStore, type CounterRange, type JobRow, type Staging } from '../postgres/store.js';
-import { ask, type Batches } from './batches.js';
+import {
+  type BatchOwner,
+  CommitUnknown,
+  type ControlStore,
+  type Holder,
+  type JobRow,
+  type Staging,
+} from '../postgres/store.js';
+import { isKeyRemembered } from './asking.js';
+import { type Batches, type BatchHand, jobKey } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { type CommandReply, type Control, ControlError, type Engine, type GenerateResult, type Job } from './engine.js';
-import { countersOf, createFreshCodes, tooFewCodes } from './fresh-codes.js';
-import { requestKeyOf } from './generations.js';
+import { countersOf, createFreshCodes, GENERATOR_KEY_ID, tooFewCodes } from './fresh-codes.js';
+import { requestKeyOf } from './key-turns.js';
 
 /** Jobs that run at once; each holds two connections to PostgreSQL. Others wait in line. */
 const RUNNING_MAX = 2;
@@ -35,8 +45,6 @@ const SAVE_EVERY_MS = 1000;
  */
 const STRAIGHT_BITS_MIN = 60;
 const RETRY_MS = 1000;
-/** No batch has this id. */
-const NO_BATCH = 0;
 
 export interface JobsOptions {
   readonly store: ControlStore;
@@ -77,6 +85,7 @@ interface Running {
   /** Its counters; null when they have to be reserved anew. */
   ranges: readonly CounterRange[] | null;
   staging: Staging | null;
+  hand: BatchHand | null;
   cancelled: boolean;
   /** Its command may have been sent, here or by an earlier process: only the shard knows whether its codes are live. */
   mayBeLive: boolean;
@@ -109,7 +118,7 @@ export function createJobs(options: JobsOptions): Jobs {
 
   const generateJob: Control['generateJob'] = async ({ bookId, pattern: text, quantity, origin }) => {
     const pattern = patternOf(text, reserved);
-    const requestKey = requestKeyOf(bookId, origin);
+    const requestKey = requestKeyOf(origin.caller, bookId, origin.idempotency);
     const fingerprint = origin.idempotency?.fingerprint ?? null;
     const known = requestKey === null ? null : await store.jobByRequestKey(requestKey);
     if (known !== null) return replay(known, fingerprint);
@@ -151,7 +160,8 @@ export function createJobs(options: JobsOptions): Jobs {
   /** A key that the book's shard remembers belongs to another request: those of jobs are remembered with the job. */
   async function refuseKeyOfOther(bookId: BookId, { caller, idempotency }: Origin): Promise<void> {
     if (idempotency === null) return;
-    if (await ask(engine, { kind: 'isKeyRemembered', bookId, caller, key: idempotency.key })) throw keyReused();
+    const { key } = idempotency;
+    if (await isKeyRemembered(engine, { bookId, isCreation: false, caller, key })) throw keyReused();
   }
 
   /** PostgreSQL was lost while it made the job. */
@@ -176,6 +186,7 @@ export function createJobs(options: JobsOptions): Jobs {
       plan,
       ranges,
       staging: null,
+      hand: null,
       cancelled: false,
       mayBeLive: plan.batchId !== null,
       savedMs: nowMs(),
@@ -217,36 +228,42 @@ export function createJobs(options: JobsOptions): Jobs {
       return { status: 'failed', error };
     });
     if (end !== null && end.status !== 'completed') {
-      // Its shard is asked in any case: while another process has the shard, the job is no business of this one.
-      const live = await liveBatch(job);
-      if (live === null) end = null;
-      else if (live !== 'none') end = { status: 'completed', batch: live, total: null };
+      const fate = await fateOf(job, (batch) => batches.giveUp(batch));
+      if (fate === null) end = null;
+      else if (typeof fate !== 'string') end = { status: 'completed', batch: fate, total: null };
     }
     if (end !== null) await settle(job, end);
+    job.hand?.letGo();
   }
 
   /** Null when this process ends first. */
   async function make(job: Running): Promise<End | null> {
-    if (job.mayBeLive) {
-      const live = await liveBatch(job);
-      if (live === null) return null;
-      if (live !== 'none') return { status: 'completed', batch: live, total: null };
-      job.mayBeLive = false;
-    }
-    const batch = stopped(job) ? null : ((await wholeBatch(job)) ?? (await stage(job)));
+    const left = await fateOf(job, (batch) => batches.fateOf(batch));
+    if (left === null) return null;
+    if (typeof left !== 'string') return { status: 'completed', batch: left, total: null };
+    job.mayBeLive = false;
+    const batch = stopped(job) ? null : ((await wholeBatch(job, left)) ?? (await stage(job)));
     if (batch !== null && !stopped(job)) return addCodes(job, batch);
     return job.cancelled ? { status: 'cancelled' } : null;
   }
 
-  /** The job's batch if it is live, as its shard says; null when this process ends before that is known. */
-  async function liveBatch({ plan, row }: Running): Promise<Batch | 'none' | null> {
-    const batchId = plan.batchId ?? NO_BATCH;
+  /**
+   * What the shard says of the job's batch, by `ask`: the batch where it is live, null when this process ends before that is known.
+   * While another process has the shard, the job is no business of this one.
+   */
+  async function fateOf(
+    { plan, row }: Running,
+    ask: (batch: Holder) => Promise<BatchFate>,
+  ): Promise<Batch | 'open' | 'givenUp' | null> {
+    const { batchId } = plan;
+    if (batchId === null) return 'givenUp';
     for (;;) {
       try {
-        if (!(await batches.isLive(asBookId(plan.bookId), batchId))) return 'none';
-        const state = await store.batchState(batchId);
-        if (state?.size == null || state.count === null) throw new Error(`live batch ${batchId} is not in PostgreSQL`);
-        return { batchId, size: state.size, count: state.count };
+        const fate = await ask({ bookId: asBookId(plan.bookId), batchId });
+        if (fate !== 'live') return fate;
+        const staged = await store.stagedBatch(batchId);
+        if (staged === null) throw new Error(`live batch ${batchId} is not in PostgreSQL`);
+        return { batchId, ...staged };
       } catch (error) {
         if (closing) return null;
         log.warn({ err: error, jobId: row.id }, 'it is not known yet whether the codes of a job are live');
@@ -255,12 +272,13 @@ export function createJobs(options: JobsOptions): Jobs {
     }
   }
 
-  /** The batch of a run that a restart cut off, if all of its codes are in; otherwise what there is of it is removed. */
-  async function wholeBatch(job: Running): Promise<Batch | null> {
-    const { batchId } = job.plan;
+  /** The batch of a run that a restart cut off, if it is open and all of its codes are in; otherwise nothing is left of it. */
+  async function wholeBatch({ plan }: Running, fate: 'open' | 'givenUp'): Promise<Batch | null> {
+    const { batchId } = plan;
     if (batchId === null) return null;
-    const state = await store.batchState(batchId);
-    if (state?.size != null && state.count !== null) return { batchId, size: state.size, count: state.count };
+    const staged = fate === 'open' ? await store.stagedBatch(batchId) : null;
+    if (staged !== null) return { batchId, ...staged };
+    if (fate === 'open') await batches.giveUp({ bookId: asBookId(plan.bookId), batchId });
     if (!(await store.discardBatch(batchId))) throw new Error(`batch ${batchId} is live, but not for its shard`);
     return null;
   }
@@ -269,15 +287,22 @@ export function createJobs(options: JobsOptions): Jobs {
     const { plan, row } = job;
     const bookId = asBookId(plan.bookId);
     const pattern = patternOf(plan.pattern, reserved);
-    const ranges = job.ranges ?? (await reserveAnew(job, pattern));
-    const staging = await store.stage(shardOfBook(bookId), bookId);
+    const ranges = [...(job.ranges ?? (await reserveAnew(job, pattern)))];
+    const content = (order: 'byCode' | 'inRuns'): BatchContent => ({
+      kind: 'generated',
+      pattern: pattern.canonical,
+      keyId: GENERATOR_KEY_ID,
+      ranges: [...ranges],
+      order,
+    });
+    const staging = store.stage(shardOfBook(bookId), bookId);
     job.staging = staging;
-    job.plan = { ...plan, batchId: staging.batchId };
+    const owner = ownerOf(job);
     await save(job, { done: 0 });
     const key = deriveKey(await store.generatorKey(), bookId, pattern.canonical);
-    const generate = (of: readonly CounterRange[], batchId: number | null, write: Staging['writeRows']) =>
+    const generate = (batchId: number | null, write: Staging['writeRows']) =>
       workers.generate(
-        { key, pattern: pattern.canonical, ranges: of, batchId },
+        { key, pattern: pattern.canonical, ranges, batchId },
         async ({ bytes, count }) => {
           await write(bytes, count);
           job.row = { ...job.row, done: Math.min(job.row.total, job.row.done + count) };
@@ -286,24 +311,56 @@ export function createJobs(options: JobsOptions): Jobs {
         () => stopped(job),
       );
     if (pattern.keyspaceBits >= STRAIGHT_BITS_MIN) {
-      const count = await staging.copyRows(async (write) => {
-        await generate(ranges, staging.batchId, write);
+      const batchId = await owner.open(content('inRuns'));
+      const count = await staging.copyRows(batchId, async (write) => {
+        await generate(batchId, write);
         // What was made of it so far must not pass for the whole.
         if (stopped(job)) throw new Error('stopped');
       });
-      if (count !== null) return { batchId: staging.batchId, size: count, count };
+      if (count !== null) return { batchId, size: count, count };
+      await owner.giveUp(batchId);
       await save(job, { done: 0 });
     }
-    await generate(ranges, null, staging.writeRows);
+    await generate(null, staging.writeRows);
     if (stopped(job)) return null;
-    const { size, count } = await staging.finish(async (missing) => {
-      const fresh = await createFreshCodes(options, bookId, pattern);
-      const more = await fresh.writeMore(jobHolder(row.id), missing, staging.writeRows, () => stopped(job));
-      if (stopped(job)) throw new Error('stopped');
-      if (more < missing) throw tooFewCodes(pattern, row.total - missing + more, row.total);
-      return true;
+    return staging.finish(owner, {
+      content: () => content('byCode'),
+      async refill(missing) {
+        const fresh = await createFreshCodes(options, bookId, pattern);
+        const holder = jobHolder(row.id);
+        const more = { holder, wanted: missing, ranges, write: staging.writeRows, stopped: () => stopped(job) };
+        const count = await fresh.writeMore(more);
+        if (stopped(job)) throw new Error('stopped');
+        if (count < missing) throw tooFewCodes(pattern, row.total - missing + count, row.total);
+        return true;
+      },
     });
-    return { batchId: staging.batchId, size, count };
+  }
+
+  /** The job's row names the batch before its rows are in, so that the next process finds them. */
+  function ownerOf(job: Running): BatchOwner {
+    const { bookId, caller, requestId } = job.plan;
+    const hand = batches.take({
+      bookId: asBookId(bookId),
+      isCreation: false,
+      caller,
+      requestId,
+      key: jobKey(job.row.id),
+      fingerprint: 0,
+      // They stay the job's.
+      counters: null,
+      onSettled: () => undefined,
+    });
+    job.hand = hand;
+    return {
+      ...hand,
+      async open(content) {
+        const batchId = await hand.open(content);
+        job.plan = { ...job.plan, batchId };
+        await save(job, {});
+        return batchId;
+      },
+    };
   }
 
   async function reserveAnew({ row, plan }: Running, pattern: Pattern): Promise<readonly CounterRange[]> {
@@ -317,8 +374,7 @@ export function createJobs(options: JobsOptions): Jobs {
   async function addCodes(job: Running, batch: Batch): Promise<End | null> {
     job.mayBeLive = true;
     const { bookId, caller, requestId } = job.plan;
-    // A space is in no key that a caller can send.
-    const idempotency = { key: `job ${job.row.id}`, fingerprint: 0 };
+    const idempotency = { key: jobKey(job.row.id), fingerprint: 0 };
     const codes = { ...batch, report: { added: batch.count } };
     for (;;) {
       const reply = await new Promise<CommandReply>((resolve) =>

@@ -40,6 +40,8 @@ export function requestNumberOf(command: Command): number {
     case 'updateBook':
     case 'archiveBook':
     case 'addCodes':
+    case 'openBatch':
+    case 'giveUpBatch':
     case 'rollbackRedemption':
       return OTHER_REQUEST;
     default:
@@ -73,6 +75,8 @@ export function writeCommand(fields: MessageField[], said: Said, command: Comman
     case 'updateBook':
     case 'archiveBook':
     case 'addCodes':
+    case 'openBatch':
+    case 'giveUpBatch':
     case 'rollbackRedemption':
       fields.push(command);
       return;
@@ -202,6 +206,8 @@ export function writeReply(fields: MessageField[], said: Said, { id, command, re
     case 'archived':
     case 'codesAdded':
     case 'rolledBack':
+    case 'batchOpened':
+    case 'batchSettled':
       fields.push(OTHER_REPLY, id, reply);
       return;
     default:

@@ -8,14 +8,23 @@
  * machine busy it rests, until it is `LAG_EVENTS_RESTING` behind (the journal holds what they did), and from there on it takes the more
  * of its time the further it is behind. Under a load that lasts, that comes to where what it projects and what is decided are
  * the same. Whoever waits for it calls `hurry`.
+ *
+ * One transaction carries all shards, because most of its price does not depend on how much is in it. When it fails for what it
+ * holds, its shards are written one by one, and those that fail alone are stuck: they are left out, named to the operators, and
+ * tried again by themselves every few seconds. The journal keeps what they need.
+ *
  * A lower priority by the operating system would do the same, but one that an ordinary user may not raise again.
  * While PostgreSQL is away it tries again and the journal grows.
  */
 import type { Change } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
 import { decodeChanges } from '../journal/codec.js';
-import type { Entry, JournalReader } from '../journal/journal.js';
+import { differingEntries, hashOfEntry, isSameEntry } from '../journal/entry-hash.js';
+import { type Entry, JournalDamaged, type JournalReader, JournalTrimmed } from '../journal/journal.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
+import { isPassing } from '../postgres/failure.js';
 import type { ProjectionWriter } from '../postgres/store.js';
+import type { StuckShards } from './stuck-shards.js';
 import type { Watermarks } from './watermarks.js';
 
 export interface ProjectorOptions {
@@ -24,11 +33,15 @@ export interface ProjectorOptions {
   readonly writer: ProjectionWriter;
   /** Where the checkpoints are made known. */
   readonly checkpoints: Watermarks;
+  /** Where it is made known which shards can't be projected. */
+  readonly stuck: StuckShards;
   /** How far the journal is durable. */
   readonly durable: { get(shard: ShardId): Seq };
   readonly nowMs: () => number;
   readonly idempotencyTtlMs: number;
-  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+  /** Told, at most once, that nothing may be projected any more. `run` has ended by then. */
+  readonly onEnd: (end: ProcessEnd) => void;
+  readonly log: Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
 }
 
 export interface Projector {
@@ -59,12 +72,19 @@ const REST_MS_MAX = 6000;
 const HURRY_MS = 3000;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 2000;
+/** How often a shard that is stuck is tried again. */
+const RETRY_STUCK_MS = 5000;
 const SWEEP_EVERY_MS = 60_000;
-/** A batch that was staged this long ago and is not live never will be: an upload has to end within it. */
-const STAGED_MS_MAX = 24 * 3_600_000;
+
+/** What is written of one shard. */
+interface Part {
+  readonly entries: readonly Entry[];
+  readonly last: Entry;
+  readonly checkpoint: Seq;
+}
 
 export function createProjector(options: ProjectorOptions): Projector {
-  const { shards, reader, writer, checkpoints, nowMs, log } = options;
+  const { shards, reader, writer, checkpoints, stuck, nowMs, log } = options;
   let stopAtMs = Number.POSITIVE_INFINITY;
   let stopping = false;
   let ended: Promise<void> = Promise.resolve();
@@ -75,6 +95,7 @@ export function createProjector(options: ProjectorOptions): Projector {
   let turn = 0;
   let seenDurable = Number.POSITIVE_INFINITY;
   let seenMs = 0;
+  let triedStuckMs = 0;
 
   async function run(): Promise<void> {
     let retryMs = RETRY_MS;
@@ -82,7 +103,10 @@ export function createProjector(options: ProjectorOptions): Projector {
     for (;;) {
       try {
         if (!known) {
-          for (const [shard, seq] of await writer.checkpoints()) checkpoints.set(shard, seq);
+          for (const [shard, { seq, entryHash }] of await writer.checkpoints()) {
+            await assertFollows(shard, seq, entryHash);
+            checkpoints.set(shard, seq);
+          }
           known = true;
         }
         const beganMs = performance.now();
@@ -93,6 +117,7 @@ export function createProjector(options: ProjectorOptions): Projector {
         if (projected === 0) await sweep();
         if (!stopping) await rest(projected, performance.now() - beganMs);
       } catch (error) {
+        if (error instanceof ProcessEnd) return options.onEnd(error);
         if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection is held up and will be tried again');
         // After an error of unknown outcome the checkpoints tell what was written.
         known = false;
@@ -103,30 +128,105 @@ export function createProjector(options: ProjectorOptions): Projector {
     }
   }
 
+  /**
+   * What is projected next must follow what PostgreSQL has. A sequence number does not tell: under the same number, another
+   * process or an older copy of a store may have other changes.
+   */
+  async function assertFollows(shard: ShardId, seq: Seq, entryHash: Uint8Array | null): Promise<void> {
+    if (entryHash === null || !shards.includes(shard)) return;
+    if ((await isSameEntry(reader, shard, seq, entryHash)) === false) throw differingEntries(shard, seq);
+  }
+
   /** Returns how many events it projected. */
   async function projectBatch(): Promise<number> {
-    const batch = new Map<ShardId, Iterable<Change>>();
-    const reached = new Map<ShardId, Seq>();
+    await tryStuck();
+    const parts = new Map<ShardId, Part>();
     let bytes = 0;
-    let events = 0;
     // Each batch begins with the shard after the last one of the batch before: one that has a backlog must not hold up the others.
     for (let n = 0; n < shards.length && bytes < BATCH_BYTES_MAX; n++) {
       // In bounds: there is a shard, and `turn` is a remainder by their number.
       const shard = shards[turn] as ShardId;
       turn = (turn + 1) % shards.length;
-      const checkpoint = checkpoints.get(shard);
-      const entries = await reader.read(shard, checkpoint, BATCH_BYTES_MAX - bytes);
+      const part = stuck.has(shard) ? null : await read(shard, BATCH_BYTES_MAX - bytes);
+      if (part === null) continue;
+      for (const { payload } of part.entries) bytes += payload.length;
+      parts.set(shard, part);
+    }
+    if (parts.size === 0) return 0;
+    try {
+      return await write(parts);
+    } catch (error) {
+      if (!isOfContent(error)) throw error;
+      if (parts.size > 1) return writeSingly(parts);
+      for (const shard of parts.keys()) becomeStuck(shard, error);
+      return 0;
+    }
+  }
+
+  /** Null when there is nothing to project, or when the journal can't give it. */
+  async function read(shard: ShardId, bytesMax: number): Promise<Part | null> {
+    const checkpoint = checkpoints.get(shard);
+    try {
+      const entries = await reader.read(shard, checkpoint, bytesMax);
       const last = entries.at(-1);
-      if (last === undefined || last.lastSeq <= checkpoint) continue;
-      for (const { payload } of entries) bytes += payload.length;
+      if (last === undefined || last.lastSeq <= checkpoint) return null;
+      return { entries, last, checkpoint };
+    } catch (error) {
+      if (!(error instanceof JournalDamaged) && !(error instanceof JournalTrimmed)) throw error;
+      becomeStuck(shard, error);
+      return null;
+    }
+  }
+
+  /** One transaction. Returns how many events it had. */
+  async function write(parts: ReadonlyMap<ShardId, Part>): Promise<number> {
+    const batch = new Map<ShardId, Iterable<Change>>();
+    const entryHashes = new Map<ShardId, Uint8Array>();
+    for (const [shard, { entries, last, checkpoint }] of parts) {
       batch.set(shard, { [Symbol.iterator]: () => changesAfter(entries, checkpoint) });
-      reached.set(shard, last.lastSeq);
+      entryHashes.set(shard, hashOfEntry(last));
+    }
+    await writer.write(batch, entryHashes);
+    let events = 0;
+    for (const [shard, { last, checkpoint }] of parts) {
+      checkpoints.set(shard, last.lastSeq);
       events += last.lastSeq - checkpoint;
     }
-    if (batch.size === 0) return 0;
-    await writer.write(batch);
-    for (const [shard, seq] of reached) checkpoints.set(shard, seq);
     return events;
+  }
+
+  async function writeSingly(parts: ReadonlyMap<ShardId, Part>): Promise<number> {
+    let events = 0;
+    for (const [shard, part] of parts) {
+      try {
+        events += await write(new Map([[shard, part]]));
+      } catch (error) {
+        if (!isOfContent(error)) throw error;
+        becomeStuck(shard, error);
+      }
+    }
+    return events;
+  }
+
+  function becomeStuck(shard: ShardId, error: unknown): void {
+    if (stuck.has(shard)) return;
+    stuck.set(shard, true);
+    log.error({ err: error, shard }, 'a shard can not be projected; the others go on, and it is tried again');
+  }
+
+  async function tryStuck(): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs < triedStuckMs + RETRY_STUCK_MS) return;
+    triedStuckMs = nowMs;
+    for (const shard of shards) {
+      if (!stuck.has(shard)) continue;
+      const part = await read(shard, BATCH_BYTES_MAX);
+      if (part === null) continue;
+      await writeSingly(new Map([[shard, part]]));
+      if (checkpoints.get(shard) < part.last.lastSeq) continue;
+      stuck.set(shard, false);
+      log.info({ shard }, 'the shard is projected again');
+    }
   }
 
   async function rest(projected: number, tookMs: number): Promise<void> {
@@ -156,14 +256,15 @@ export function createProjector(options: ProjectorOptions): Projector {
   }
 
   function lagEvents(): number {
-    return shards.reduce((lag, shard) => lag + options.durable.get(shard) - checkpoints.get(shard), 0);
+    const running = shards.filter((shard) => !stuck.has(shard));
+    return running.reduce((lag, shard) => lag + options.durable.get(shard) - checkpoints.get(shard), 0);
   }
 
   async function sweep(): Promise<void> {
     const now = nowMs();
     if (now - sweptMs < SWEEP_EVERY_MS) return;
     sweptMs = now;
-    await writer.sweep(now - options.idempotencyTtlMs, now - STAGED_MS_MAX);
+    await writer.sweep(now - options.idempotencyTtlMs);
   }
 
   function pause(ms: number): Promise<void> {
@@ -194,6 +295,11 @@ export function createProjector(options: ProjectorOptions): Projector {
       await writer.close();
     },
   };
+}
+
+/** True when a batch failed for what it holds, and not because PostgreSQL is away or this process may not write. */
+function isOfContent(error: unknown): boolean {
+  return !isPassing(error) && !(error instanceof ProcessEnd);
 }
 
 /** Decoded entry by entry: a batch is tens of thousands of changes, and as objects they would outlive several collections. */

@@ -15,21 +15,18 @@ import {
   loadCheckpoint,
   loadCode,
   loadCodeState,
+  loadOpenBatch,
   loadRedemption,
   loadRemembered,
 } from '../domain/load.js';
 import { type BookState, ShardState, type StateOptions } from '../domain/state.js';
 import { decodeChanges } from '../journal/codec.js';
-import {
-  type Journal,
-  JournalDamaged,
-  JournalFenced,
-  JournalRolledBack,
-  JournalTrimmed,
-  type JournalWriter,
-} from '../journal/journal.js';
-import type { SnapshotLoader, SnapshotSink } from '../postgres/store.js';
+import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
+import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
+import { type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
 import { type CodeHashes, collectHashes } from './directory.js';
+import { meaningOf, ReplayFailed } from './recovery-failure.js';
 
 export interface RecoveryOptions {
   readonly shards: readonly ShardId[];
@@ -40,6 +37,8 @@ export interface RecoveryOptions {
   readonly clock: { now(): number; notBefore(ms: number): void };
   readonly publishCodes: (shard: ShardId, hashes: CodeHashes) => Promise<void>;
   readonly after: (delayMs: number, work: () => void) => void;
+  /** Shards that go on at the first start although their journal ends before the snapshot. */
+  readonly acceptedLosses?: ReadonlySet<ShardId> | undefined;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -56,22 +55,49 @@ const OPEN_DELAY_MS_MAX = 400;
 
 /** `durable`: what this thread has acknowledged so far; empty at the first start. Waits while the journal is away. */
 export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
-  for (let tries = 1; ; tries++) {
-    const states = await loadSnapshot(options);
-    const writer = await openWriter(options, states, durable);
-    try {
-      for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
-      return { states, writer };
-    } catch (error) {
-      await writer.close();
-      if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
+  let writer: JournalWriter | null = null;
+  try {
+    for (let tries = 1; ; tries++) {
+      const entryHashes = new Map<ShardId, Uint8Array>();
+      const states = await loadSnapshot(options, entryHashes);
+      writer ??= await openWriter(options, states, durable);
+      try {
+        await compareEntries(options, states, entryHashes);
+        for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
+        return { states, writer };
+      } catch (error) {
+        if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
+      }
     }
+  } catch (error) {
+    // A recovery that is tried again and again, by this process or by a supervisor, must not fill the disk.
+    await (writer?.discard?.() ?? writer?.close());
+    throw error;
+  }
+}
+
+/** A shard goes on only from the very change that its snapshot ends with. */
+async function compareEntries(
+  { journal }: RecoveryOptions,
+  states: ReadonlyMap<ShardId, ShardState>,
+  entryHashes: ReadonlyMap<ShardId, Uint8Array>,
+): Promise<void> {
+  if (entryHashes.size === 0) return;
+  const reader = await journal.openReader();
+  try {
+    for (const [shard, hash] of entryHashes) {
+      const seq = states.get(shard)?.seq ?? asSeq(0);
+      if ((await isSameEntry(reader, shard, seq, hash)) === false) throw differingEntries(shard, seq);
+    }
+  } finally {
+    await reader.close();
   }
 }
 
 /**
- * A journal that lost entries says so, or is found to end before the snapshot. Then the loss is named in the log,
- * loudly, and the shard goes on after what is left of it: a shop that stays closed helps nobody.
+ * A journal that lost entries says so, or is found to end before the snapshot. At a start that is refused, unless the loss
+ * was accepted: the wrong journal may have been given. While the process runs, it knows that the journal is the right one;
+ * then the loss is named in the log, loudly, and the shard goes on after what is left.
  */
 async function openWriter(
   options: RecoveryOptions,
@@ -80,6 +106,7 @@ async function openWriter(
 ): Promise<JournalWriter> {
   const { journal, shards, log } = options;
   const goOnAfter = new Map<ShardId, Seq>();
+  const mustBeWhole = (shard: ShardId): boolean => durable.size === 0 && options.acceptedLosses?.has(shard) !== true;
   const goOn = (shard: ShardId, lostFrom: number, lostThrough: number): void => {
     const snapshot = states.get(shard)?.seq ?? asSeq(0);
     goOnAfter.set(shard, snapshot);
@@ -90,14 +117,21 @@ async function openWriter(
       const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter);
       const behind = [...states.values()].filter(({ seq, options: { shard } }) => lastSeqOf(writer, shard) < seq);
       if (behind.length === 0) return writer;
+      const refused = behind.filter(({ options: { shard } }) => mustBeWhole(shard));
+      if (refused.length > 0) {
+        await writer.close();
+        throw aheadOfJournal(refused.map(({ seq, options: { shard } }) => [shard, lastSeqOf(writer, shard), seq]));
+      }
       for (const { seq, options: of } of behind) goOn(of.shard, lastSeqOf(writer, of.shard) + 1, seq);
       await writer.close();
     } catch (error) {
       if (error instanceof JournalRolledBack && !goOnAfter.has(error.shard)) {
+        if (mustBeWhole(error.shard))
+          throw new ProcessEnd('loss', `${error.message}; ${HOW_TO_ACCEPT}`, { cause: error });
         goOn(error.shard, error.lostFrom, error.lostThrough);
         continue;
       }
-      if (error instanceof JournalDamaged || error instanceof JournalFenced) throw error;
+      if (meaningOf(error).kind === 'end') throw error;
       if (delayMs === OPEN_DELAY_MS) log.error({ err: error }, 'the journal can not be opened and is tried again');
       await new Promise<void>((resolve) => options.after(delayMs, resolve));
       delayMs = Math.min(delayMs * 2, OPEN_DELAY_MS_MAX);
@@ -105,12 +139,22 @@ async function openWriter(
   }
 }
 
+const HOW_TO_ACCEPT = 'see what is lost with: clipbook restore';
+
+function aheadOfJournal(shards: readonly (readonly [ShardId, Seq, Seq])[]): ProcessEnd {
+  const named = shards.map(([shard, end, seq]) => `shard ${shard} is at ${seq}, its journal ends at ${end}`);
+  return new ProcessEnd('loss', `the database is ahead of the journal: ${named.join(', ')}; ${HOW_TO_ACCEPT}`);
+}
+
 function lastSeqOf(writer: JournalWriter, shard: ShardId): Seq {
   return writer.lastSeqs.get(shard) ?? asSeq(0);
 }
 
-/** The rows of PostgreSQL, each shard at its checkpoint. */
-export async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardId, ShardState>> {
+/** The rows of PostgreSQL, each shard at its checkpoint. Puts the hashes of the entries that they end with into `entryHashes`. */
+export async function loadSnapshot(
+  options: RecoveryOptions,
+  entryHashes = new Map<ShardId, Uint8Array>(),
+): Promise<Map<ShardId, ShardState>> {
   const idempotencyTally = { bytes: 0 };
   const states = new Map(
     options.shards.map((shard) => [shard, new ShardState({ ...options.state, idempotencyTally, shard })]),
@@ -119,7 +163,7 @@ export async function loadSnapshot(options: RecoveryOptions): Promise<Map<ShardI
   const hashes = collectHashes((shard, full) => publishing.push(options.publishCodes(shard, full)));
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
   // What was decided before the restart must not be in the future of what is decided after it.
-  const sink = createSink(states, hashes.add, (atMs) => options.clock.notBefore(atMs));
+  const sink = createSink(states, hashes.add, entryHashes, (atMs) => options.clock.notBefore(atMs));
   await options.loader.load(options.shards, afterMs, sink);
   hashes.flush();
   await Promise.all(publishing);
@@ -131,11 +175,13 @@ type AddHash = (shard: ShardId, bytes: Uint8Array, start: number, end: number) =
 function createSink(
   states: ReadonlyMap<ShardId, ShardState>,
   addHash: AddHash,
+  entryHashes: Map<ShardId, Uint8Array>,
   decided: (atMs: number) => void,
 ): SnapshotSink {
   const stateOf = (shard: ShardId): ShardState => {
     const state = states.get(shard);
-    if (state === undefined) throw new Error(`the snapshot has a row of shard ${shard}, which was not asked for`);
+    if (state === undefined)
+      throw new SnapshotUnfit(`the snapshot has a row of shard ${shard}, which was not asked for`);
     return state;
   };
   // Codes of one batch mostly come together: the book of the last one is the first guess.
@@ -149,14 +195,16 @@ function createSink(
         return book;
       }
     }
-    throw new Error(`code ${index} of shard ${state.options.shard} is in no live batch`);
+    throw new SnapshotUnfit(`code ${index} of shard ${state.options.shard} is in no live batch`);
   };
   return {
-    checkpoint(shard, seq, atMs) {
-      loadCheckpoint(stateOf(shard), seq);
+    checkpoint(shard, { seq, atMs, entryHash, batchCounter }) {
+      loadCheckpoint(stateOf(shard), seq, batchCounter);
+      if (entryHash !== null) entryHashes.set(shard, entryHash);
       if (atMs !== null) decided(atMs);
     },
     book: (shard, book) => loadBook(stateOf(shard), book),
+    openBatch: (shard, batch) => loadOpenBatch(stateOf(shard), batch),
     batch: (shard, batch) => loadBatch(stateOf(shard), batch),
     code(shard, index, bytes, start, end) {
       const state = stateOf(shard);
@@ -180,16 +228,24 @@ export async function replay(options: RecoveryOptions, state: ShardState, throug
       if (entries.length === 0)
         throw new JournalTrimmed(`shard ${shard} has nothing after ${state.seq}, but ends at ${through}`);
       for (const entry of entries) {
-        for (const change of decodeChanges(entry.payload)) {
+        for (const change of orUnfit(shard, entry.firstSeq, () => decodeChanges(entry.payload))) {
           if (change.firstSeq <= state.seq || change.firstSeq > through) continue;
           for (const event of change.events) if (event.kind === 'codesAdded') await restage(options, state, event);
-          apply(state, change);
+          orUnfit(shard, change.firstSeq, () => apply(state, change));
           options.clock.notBefore(change.atMs);
         }
       }
     }
   } finally {
     await reader.close();
+  }
+}
+
+function orUnfit<T>(shard: ShardId, seq: Seq, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new ReplayFailed(shard, seq, error);
   }
 }
 

@@ -6,7 +6,7 @@ import type { Fact } from '../domain/facts.js';
 import { asSeq, type ShardId } from '../domain/ids.js';
 import type { Random } from '../domain/random.js';
 import type { Journal } from '../journal/journal.js';
-import { type ExitCause, exitCauseOf } from '../platform/exit-codes.js';
+import type { ExitCause } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import { type Actor, type ActorOptions, type ActorStatus, createActor } from './actor.js';
 import type { CodeHashes } from './directory.js';
@@ -22,6 +22,8 @@ export type ToShardThread =
   | { readonly type: 'inspect'; readonly id: number }
   | { readonly type: 'digest'; readonly id: number; readonly shard: ShardId }
   | { readonly type: 'facts'; readonly id: number; readonly shard: ShardId; readonly part: DigestPart }
+  /** The process was replaced: acknowledge nothing more. */
+  | { readonly type: 'yield'; readonly reason: string }
   | { readonly type: 'stop' };
 
 /** To the main thread. */
@@ -44,6 +46,7 @@ export interface ShardThreadOptions {
   readonly state: ActorOptions['state'];
   readonly clock: ActorOptions['clock'];
   readonly collect: ActorOptions['collect'];
+  readonly acceptedLosses: NonNullable<ActorOptions['acceptedLosses']>;
   readonly log: ActorOptions['log'];
   /** The projector's checkpoints by shard, shared by all threads. */
   readonly checkpoint: (shard: ShardId) => number;
@@ -68,6 +71,7 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
     defer: setImmediate,
     after: (delayMs, work) => setTimeout(work, delayMs).unref(),
     onStatus: (status) => toMain({ type: 'status', status }),
+    onEnd: ({ message, exitCause: cause }) => toMain({ type: 'failed', message, cause }),
   });
   const trimTimer = setInterval(() => actor.trim((shard) => asSeq(options.checkpoint(shard))), TRIM_EVERY_MS).unref();
 
@@ -94,6 +98,8 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
         return void tell(message.id, () => actor.digestOf(message.shard));
       case 'facts':
         return void tell(message.id, async () => actor.factsOf(message.shard, message.part));
+      case 'yield':
+        return actor.yield(message.reason);
       case 'stop':
         clearInterval(trimTimer);
         clearInterval(forgetTimer);
@@ -118,12 +124,7 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
     main.close();
   }
 
-  try {
-    await actor.start();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    toMain({ type: 'failed', message, cause: exitCauseOf(error) });
-  }
+  await actor.start();
 }
 
 function sendReplies(ports: ReadonlyMap<number, MessagePort>, replies: readonly ActorReply[]): void {

@@ -70,6 +70,11 @@ export interface Supervisor {
   digestOf(shard: ShardId): Promise<DigestReport>;
   /** As they are when the shard gets to it. */
   factsOf(shard: ShardId, part: DigestPart): Promise<readonly Fact[]>;
+  /**
+   * The process was replaced: no shard acknowledges anything more, and callers who wait are told so. Resolves when they
+   * are, or after `YIELD_MS_MAX`.
+   */
+  yieldShards(reason: string): Promise<void>;
   /** In the order of the flow: no new requests, then the shards' last commits. */
   drain(): Promise<void>;
   /** Ends every thread as it is. */
@@ -89,6 +94,8 @@ const RESTART_DELAY_MS = 100;
 const RESTARTS_MAX = 5;
 /** How long a shard thread may take to stop. Its actor gives up sooner; only a disk that hangs takes longer. */
 const STOP_MS_MAX = 10_000;
+/** How long the last answers of a process that was replaced may take. */
+const YIELD_MS_MAX = 500;
 
 interface Asked {
   readonly thread: number;
@@ -115,6 +122,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const asked = new Map<number, Asked>();
   let nextInspection = 1;
   let draining = false;
+  const endProcess = ({ message, exitCause }: ProcessEnd): void => options.onFatal(message, exitCause);
+  /** Called when shards can't be recovered. During the start, the caller of `startShards` is told. */
+  let onEnd: (end: ProcessEnd) => void = endProcess;
 
   const directory = createDirectory(async (table) => {
     router.replaceDirectory(table);
@@ -132,9 +142,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   // ─── Shard threads ─────────────────────────────────────────────────────────────────────────────────────────
 
   async function startShards(): Promise<void> {
+    const ended = new Promise<never>((_, reject) => {
+      onEnd = reject;
+    });
     const starting: Promise<void>[] = [];
     for (let thread = 0; thread < threadCount; thread++) starting.push(startShardThread(thread, 0));
-    await Promise.all(starting);
+    await Promise.race([ended, Promise.all(starting)]);
+    onEnd = endProcess;
   }
 
   /** Resolves when it serves. */
@@ -151,11 +165,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     router.connect(thread, port2);
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromShardThread) => {
-        onShardMessage(thread, entry, message);
+        onShardMessage(entry, message);
         if (message.type === 'status' && message.status === 'serving') resolve();
-        if (message.type === 'status' && message.status === 'stopped')
+        if (message.type === 'status' && message.status === 'stopped' && draining)
           reject(new Error(`shard thread ${thread} stopped`));
-        if (message.type === 'failed') reject(new ProcessEnd(message.cause, message.message));
       });
       worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread broke'));
       worker.on('exit', () => {
@@ -165,7 +178,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     });
   }
 
-  function onShardMessage(thread: number, entry: ShardThread, message: FromShardThread): void {
+  function onShardMessage(entry: ShardThread, message: FromShardThread): void {
     switch (message.type) {
       case 'status':
         entry.status = message.status;
@@ -190,7 +203,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         asked.delete(message.id);
         return;
       case 'failed':
-        log.error({ thread }, message.message);
+        if (!draining) onEnd(new ProcessEnd(message.cause, message.message));
         return;
       case 'stopped':
         entry.ended = true;
@@ -331,6 +344,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     factsOf: (shard, part) => ask(shard, (id) => ({ type: 'facts', id, shard, part })) as Promise<readonly Fact[]>,
     async killShardThread(thread) {
       await shardThreads[thread]?.worker.terminate();
+    },
+    async yieldShards(reason) {
+      draining = true;
+      for (const { worker } of shardThreads) worker.postMessage({ type: 'yield', reason } satisfies ToShardThread);
+      const drained = Promise.all(runningHttp().map((worker) => until(worker, 'drained', { type: 'drain' })));
+      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, YIELD_MS_MAX))]);
     },
     drain,
     async closeHttpNow() {

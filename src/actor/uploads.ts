@@ -1,22 +1,27 @@
 /**
- * Codes on their way in: parsed by the pool's workers, staged in PostgreSQL, and made live by an `addCodes` command that the HTTP
+ * Codes on their way in: parsed by the pool's workers, staged in PostgreSQL, and made live by a command that the HTTP
  * thread sends when it has the report. Until then nobody sees them; what is given up leaves nothing behind.
  *
  *     socket ─▶ HTTP thread ─▶ here ─▶ parse worker ─▶ here ─▶ COPY        buffers are moved, not copied; each waits for the next
  */
 import { UploadMalformed } from '../codes/parse.js';
 import type { BookId, ShardId } from '../domain/ids.js';
-import type { ControlStore, Staging } from '../postgres/store.js';
+import { CodesPending, type ControlStore, type Finished, type Staging } from '../postgres/store.js';
+import { isKeyRemembered } from './asking.js';
 import type { Batches } from './batches.js';
 import type { CodeWorkers, UploadParser } from './code-workers.js';
 import {
   type Control,
   ControlError,
+  type Engine,
+  NO_BATCH,
+  type UploadClaim,
   type UploadProgress,
   type UploadReport,
   type UploadSender,
   type UploadShape,
 } from './engine.js';
+import { type KeyTurns, requestKeyOf } from './key-turns.js';
 
 /** Uploads under way at once. Each holds a connection to PostgreSQL. */
 const UPLOADS_MAX = 8;
@@ -27,6 +32,8 @@ export interface UploadsOptions {
   readonly store: ControlStore;
   readonly workers: CodeWorkers;
   readonly batches: Batches;
+  readonly engine: Engine;
+  readonly turns: KeyTurns;
   readonly shardOfBook: (bookId: BookId) => ShardId;
   readonly nowMs: () => number;
 }
@@ -48,12 +55,12 @@ export type Uploads = Pick<Control, 'uploadBegin' | 'uploadChunk' | 'uploadEnd' 
   close(): Promise<void>;
 };
 
-export function createUploads({ store, workers, batches, shardOfBook, nowMs }: UploadsOptions): Uploads {
+export function createUploads(options: UploadsOptions): Uploads {
+  const { store, workers, batches, engine, turns, shardOfBook, nowMs } = options;
   const uploads = new Map<number, Upload>();
   /** Uploads that wait for PostgreSQL, not for their sender. */
   const ending = new Set<number>();
   let nextUploadId = 1;
-  let opening = 0;
 
   const idleTimer = setInterval(() => {
     for (const [id, upload] of uploads) {
@@ -61,18 +68,9 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
     }
   }, UPLOAD_IDLE_MS / 4).unref();
 
-  async function openStaging(bookId: BookId): Promise<Staging> {
-    if (uploads.size + opening >= UPLOADS_MAX) throw new ControlError('tooMany', 'Too many uploads are under way.');
-    opening++;
-    try {
-      return await store.stage(shardOfBook(bookId), bookId);
-    } finally {
-      opening--;
-    }
-  }
-
   async function uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number> {
-    const staging = await openStaging(bookId);
+    if (uploads.size >= UPLOADS_MAX) throw new ControlError('tooMany', 'Too many uploads are under way.');
+    const staging = store.stage(shardOfBook(bookId), bookId);
     const parser = workers.parser(shape, ({ bytes, count }) => {
       upload.received += count;
       return staging.writeRows(bytes, count);
@@ -105,18 +103,48 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
     upload.heardMs = nowMs();
   }
 
-  async function uploadEnd(uploadId: number): Promise<UploadReport> {
+  async function uploadEnd(uploadId: number, claim: UploadClaim): Promise<UploadReport> {
     const upload = uploadOf(uploadId);
-    return orAbort(uploadId, finish(uploadId, upload));
+    return orAbort(uploadId, finish(uploadId, upload, claim));
   }
 
-  async function finish(uploadId: number, { bookId, parser, staging }: Upload): Promise<UploadReport> {
-    const { received, invalid, errors, column } = await parser.end();
+  async function finish(uploadId: number, upload: Upload, claim: UploadClaim): Promise<UploadReport> {
+    const { received, invalid, errors, column } = await upload.parser.end();
     ending.add(uploadId);
-    const { size, count, duplicates } = await staging.finish().finally(() => ending.delete(uploadId));
+    const finished = await stageOnce(upload, claim).finally(() => ending.delete(uploadId));
     uploads.delete(uploadId);
-    const batchId = batches.keep({ bookId, staging, hasCounters: false });
-    return { received, invalid, errors, column, duplicates, size, count, batchId };
+    return { received, invalid, errors, column, ...finished };
+  }
+
+  /** A request that comes again waits for the first one, and may find that its key is remembered by then. */
+  async function stageOnce(upload: Upload, { idempotency, isCreation }: UploadClaim): Promise<Finished> {
+    const { bookId, sender, staging } = upload;
+    const { caller, requestId } = sender;
+    const endTurn = await turns.take(requestKeyOf(caller, isCreation ? null : bookId, idempotency));
+    const key = idempotency?.key ?? null;
+    const fingerprint = idempotency?.fingerprint ?? null;
+    const hand = batches.take({
+      bookId,
+      isCreation,
+      caller,
+      requestId,
+      key,
+      fingerprint,
+      counters: null,
+      onSettled: endTurn,
+    });
+    try {
+      if (key !== null && (await isKeyRemembered(engine, { bookId, isCreation, caller, key }))) {
+        staging.abandon();
+        endTurn();
+        return { batchId: NO_BATCH, bookId, size: 0, count: 0, duplicates: 0 };
+      }
+      return await staging.finish(hand);
+    } catch (error) {
+      await hand.drop();
+      if (error instanceof CodesPending) throw new ControlError('unavailable', error.message);
+      throw error;
+    }
   }
 
   /** What fails leaves nothing behind. */
@@ -134,9 +162,9 @@ export function createUploads({ store, workers, batches, shardOfBook, nowMs }: U
     const upload = uploads.get(uploadId);
     if (upload === undefined) return;
     uploads.delete(uploadId);
-    const { bookId, parser, staging } = upload;
-    parser.close();
-    await batches.settle(batches.keep({ bookId, staging, hasCounters: false }), 'dropped');
+    upload.parser.close();
+    // If it is being finished, that fails now, and what it has is given up.
+    upload.staging.abandon();
   }
 
   function uploadOf(uploadId: number): Upload {

@@ -146,6 +146,7 @@ async function differenceIn(
 function nameOf({ about, bookId, first, end }: DigestPart): string {
   if (about === 'book') return `book ${bookId}`;
   if (about === 'keys') return 'the remembered keys';
+  if (about === 'batches') return 'the open batches';
   return about === 'codes' ? `codes ${first} to ${end - 1} of book ${bookId}` : `redemptions ${first} to ${end - 1}`;
 }
 

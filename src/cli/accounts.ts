@@ -1,16 +1,16 @@
 /** What `clipbook user` does, in the database that the environment names. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { hashPassword } from '../actor/accounts.js';
 import { isSeededEmail, SEEDED_EMAILS } from '../actor/seeded-logins.js';
 import { type AccountConfig, ConfigError, parseAccountConfig } from '../config.js';
-import { freePort } from '../port-check.js';
 import { createAccountStore } from '../postgres/account-store.js';
 import { connect, endQuietly } from '../postgres/connection.js';
 import { migrate, missingMigrations } from '../postgres/migrate.js';
 import type { AccountRow, AccountStore, Role } from '../postgres/store.js';
-import { visitEmbedded } from '../postgres/visit.js';
 import { CommandFailed, EXIT } from './failure.js';
+import { unreachable, visitOwnDatabase } from './own-database.js';
 import { newPassword } from './password.js';
 
 export type AccountCommand =
@@ -24,7 +24,9 @@ export async function runAccountCommand(command: AccountCommand, signal: AbortSi
   const config = readConfig();
   const isProduction = config.environment === 'production';
   refuseSeeded(command, isProduction);
-  // Asked for before anything is opened: an embedded PostgreSQL that waits for somebody to type would keep a server out.
+  refuseMissingDatabase(command, config);
+  // Asked for before anything is opened: an embedded PostgreSQL that waits for somebody to type
+  // would keep a server out.
   const needsPassword = command.kind === 'create' || command.kind === 'passwd';
   const passwordHash = needsPassword ? await hashPassword(await newPassword(config.password, signal)) : '';
   await inDatabase(config, (store) => run(store, command, { passwordHash, isProduction }));
@@ -39,7 +41,10 @@ function readConfig(): AccountConfig {
   }
 }
 
-/** A known password makes a seeded login no account of anybody; in production it could not be used anyway. */
+/**
+ * A known password makes a seeded login no account of anybody; in production it could not be used
+ * anyway.
+ */
 function refuseSeeded(command: AccountCommand, isProduction: boolean): void {
   if (command.kind === 'list' || !isSeededEmail(command.email)) return;
   if (command.kind === 'create' || (isProduction && command.kind !== 'disable'))
@@ -47,6 +52,29 @@ function refuseSeeded(command: AccountCommand, isProduction: boolean): void {
       EXIT.refused,
       `${command.email} is a seeded login, which never signs in in production; choose another address.`,
     );
+}
+
+/**
+ * Only `create` makes a database: another command that finds none was started with a wrong
+ * DATA_DIR.
+ */
+function refuseMissingDatabase(command: AccountCommand, { databaseUrl, dataDir }: AccountConfig): void {
+  if (command.kind === 'create' || databaseUrl !== null) return;
+  const home = join(dataDir, 'postgres');
+  if (!isMissing(home)) return;
+  throw new CommandFailed(
+    EXIT.usage,
+    `There is no database in ${home}; nothing was changed. Set DATA_DIR or DATABASE_URL as for the server.`,
+  );
+}
+
+function isMissing(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    // It may be there for the user that it belongs to.
+    return false;
+  }
 }
 
 interface Choice {
@@ -125,14 +153,14 @@ async function noteAdminless(store: AccountStore, isProduction: boolean): Promis
   if (!accounts.some(canAdminister)) note('No admin is left that can sign in.');
 }
 
-// --- the database --------------------------------------------------------------------------------------------------
+// --- the database --------------------------------------------------------------------------------
 
 /** Of an embedded PostgreSQL that another process stops while it is used here. */
 const TRIES_MAX = 5;
 
 async function inDatabase(config: AccountConfig, work: (store: AccountStore) => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const visit = config.databaseUrl === null ? await visitOwn(config.dataDir) : null;
+    const visit = config.databaseUrl === null ? await visitOwnDatabase(config.dataDir) : null;
     const url = visit?.url ?? String(config.databaseUrl);
     try {
       await bringUp(url, visit?.isOurs === true);
@@ -153,16 +181,10 @@ async function inDatabase(config: AccountConfig, work: (store: AccountStore) => 
   }
 }
 
-async function visitOwn(dataDir: string): Promise<Awaited<ReturnType<typeof visitEmbedded>>> {
-  const warn = (_fields: object, message: string): void => note(message);
-  try {
-    return await visitEmbedded({ dataDir: join(dataDir, 'postgres'), freePort, log: { info: () => undefined, warn } });
-  } catch (error) {
-    throw unreachable(`The database under DATA_DIR (${dataDir})`, error);
-  }
-}
-
-/** A database that a server may be using is only made, never changed: that server may be of another version. */
+/**
+ * A database that a server may be using is only made, never changed: that server may be of another
+ * version.
+ */
 async function bringUp(url: string, isOurs: boolean): Promise<void> {
   const { missing, isEmpty } = await missingMigrations(url);
   if (missing.length === 0) return;
@@ -172,11 +194,6 @@ async function bringUp(url: string, isOurs: boolean): Promise<void> {
       'This database is of an older version of Clipbook; start the server of this version once, which updates it.',
     );
   await migrate(url);
-}
-
-function unreachable(what: string, error: unknown): CommandFailed {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return new CommandFailed(EXIT.unreachable, `${what} can not be used: ${message || (code ?? String(error))}`);
 }
 
 const tell = (line: string): void => void process.stdout.write(`${line}\n`);

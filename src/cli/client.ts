@@ -1,9 +1,10 @@
 /**
  * The HTTP API as the command line needs it.
  *
- * Every call may be sent again: reads by nature, changes because they carry an idempotency key. So a call is repeated when
- * its answer was lost, when the server says 503 or "too many at once", and when the server cannot be reached although it
- * was reached before (it restarts). All this within `RETRY_MS_MAX`; a server that was never reached is told at once.
+ * Every call may be sent again: reads by nature, changes because they carry an idempotency key. So
+ * a call is repeated when its answer was lost, when the server says 503 or "too many at once", and
+ * when the server cannot be reached although it was reached before (it restarts). All this within
+ * `RETRY_MS_MAX`; a server that was never reached is told at once.
  */
 import { type ClientRequest, type IncomingMessage, request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
@@ -35,8 +36,8 @@ export interface Call {
   /** One try, whatever becomes of it. */
   readonly once?: boolean;
   /**
-   * What Ctrl-C does. `stop`, the default: ends it. `finish`: the try that is under way is finished, and is the last one.
-   * `ignore`: nothing, because the call is part of cancelling.
+   * What Ctrl-C does. `stop`, the default: ends it. `finish`: the try that is under way is
+   * finished, and is the last one. `ignore`: nothing, because the call is part of cancelling.
    */
   readonly onCancel?: 'stop' | 'finish' | 'ignore';
 }

@@ -1,6 +1,7 @@
 /**
- * How a command signs in: with a token from `CLIPBOOK_TOKEN`, or with an email and a password. Neither a token nor a
- * password is taken as an argument, because arguments are shown to every user of the machine.
+ * How a command signs in: with a token from `CLIPBOOK_TOKEN`, or with an email and a password.
+ * Neither a token nor a password is taken as an argument, because arguments are shown to every user
+ * of the machine.
  */
 import { openSync, readFileSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
@@ -49,7 +50,10 @@ async function passwordOf(
   return secretOf('CLIPBOOK_PASSWORD', environment) ?? askTerminal(prompt, signal);
 }
 
-/** From the variable, or from the file that `<name>_FILE` names. An empty variable counts as not set. */
+/**
+ * From the variable, or from the file that `<name>_FILE` names. An empty variable counts as not
+ * set.
+ */
 function secretOf(name: string, environment: Environment): string | null {
   const [value, file] = [environment[name], environment[`${name}_FILE`]];
   if (value && file)

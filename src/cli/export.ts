@@ -1,8 +1,9 @@
 /**
  * `clipbook export`: the codes of a book as CSV.
  *
- * A file is written under a temporary name beside it and renamed when it is whole, so a broken export never passes for a
- * whole one. What is no regular file, such as a pipe or /dev/null, is written as it is.
+ * A file is written under a temporary name beside it and renamed when it is whole, so a broken
+ * export never passes for a whole one. What is no regular file, such as a pipe or /dev/null, is
+ * written as it is.
  */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
@@ -11,7 +12,7 @@ import { Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from './client.js';
 import { CommandFailed, codeOf, EXIT, messageOf } from './failure.js';
-import { amountText, durationText, type Progress } from './progress.js';
+import { doneText, type Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export interface ExportOptions {
@@ -49,7 +50,7 @@ export async function exportCodes(
       throw new CommandFailed(EXIT.usage, `option '--out <file>': '${out}' cannot be written: ${messageOf(error)}.`);
     });
     const codes = await writeTo(target, response, { progress, total }, signal);
-    progress.finish(`${amountText(codes, 'codes')} in ${durationText((performance.now() - beganMs) / 1000)}`);
+    progress.finish(doneText(codes, beganMs));
     terminal.result(`${codes} written to ${out}`, { codes, file: out });
   } finally {
     progress.stop();

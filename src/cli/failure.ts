@@ -47,8 +47,9 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 export const codeOf = (error: unknown): string => String((error as { readonly code?: unknown } | null)?.code ?? '');
 
 /**
- * What is said of any error. The first line begins with `error:`, unless the command worked and this is its outcome: a
- * check that found something, or a cancellation. The stack is shown only when `debug` is set.
+ * What is said of any error. The first line begins with `error:`, unless the command worked and
+ * this is its outcome: a check that found something, or a cancellation. The stack is shown only
+ * when `debug` is set.
  */
 export function describeFailure(error: unknown, debug: boolean): { readonly exitCode: number; readonly text: string } {
   if (error instanceof CommandFailed) {

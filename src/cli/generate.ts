@@ -1,9 +1,12 @@
-/** `clipbook generate`: new codes for a book. Many are made by a job of the server, which is watched to its end. */
+/**
+ * `clipbook generate`: new codes for a book. Many are made by a job of the server, which is watched
+ * to its end.
+ */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Json } from './client.js';
 import { CommandFailed, EXIT } from './failure.js';
-import { amountText, durationText, type Progress } from './progress.js';
+import { doneText, type Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export interface GenerateOptions {
@@ -27,12 +30,13 @@ export async function generateCodes(
   const progress = terminal.progress('generate');
   const beganMs = performance.now();
   try {
-    // Its answer is waited for even after Ctrl-C: the job can be cancelled only when its id is known.
+    // Its answer is waited for even after Ctrl-C: the job can be cancelled only when its id is
+    // known.
     const asked = await client.call({ method: 'POST', path, json, idempotencyKey: key, onCancel: 'finish' });
     const { jobId } = asked;
     const result = jobId === undefined ? asked : await watchJob(client, String(jobId), progress, terminal, signal);
     const generated = Number(result['generatedCodes']);
-    progress.finish(`${amountText(generated, 'codes')} in ${durationText((performance.now() - beganMs) / 1000)}`);
+    progress.finish(doneText(generated, beganMs));
     terminal.result(`${generated} generated`, result);
   } finally {
     progress.stop();

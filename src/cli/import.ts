@@ -3,9 +3,10 @@
  *
  *     sending ─▶ receiving ─▶ loading ─▶ answered
  *
- * Sending is counted here, in bytes. Buffers on the way may take much more than the server has read, so receiving counts
- * what it has read of what was sent. Loading counts the codes that it has moved into the book. Both come from
- * `GET /uploads/{requestId}`. The answer comes when the codes can be assigned, and only then the progress is at 100 %.
+ * Sending is counted here, in bytes. Buffers on the way may take much more than the server has
+ * read, so receiving counts what it has read of what was sent. Loading counts the codes that it has
+ * moved into the book. Both come from `GET /uploads/{requestId}`. The answer comes when the codes
+ * can be assigned, and only then the progress is at 100 %.
  */
 import { randomUUID } from 'node:crypto';
 import { createReadStream, type ReadStream, type Stats } from 'node:fs';
@@ -15,7 +16,7 @@ import { type Readable, Transform } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Body, Client, Json } from './client.js';
 import { CommandFailed, EXIT, messageOf } from './failure.js';
-import { amountText, durationText, type Progress, type Step } from './progress.js';
+import { doneText, type Progress, type Step } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export const IMPORT_FORMATS = ['csv', 'ndjson', 'json'] as const;
@@ -80,9 +81,7 @@ export async function importCodes(
       idempotencyKey: key,
       requestId,
     });
-    const received = Number(report['received']);
-    const seconds = (performance.now() - beganMs) / 1000;
-    progress.finish(`${amountText(received, 'codes')} in ${durationText(seconds)}`);
+    progress.finish(doneText(Number(report['received']), beganMs));
     terminal.result(reportText(report), report);
   } catch (error) {
     progress.stop();
@@ -93,7 +92,7 @@ export async function importCodes(
   }
 }
 
-// ─── What is sent ────────────────────────────────────────────────────────────────────────────────────────────
+// ─── What is sent ────────────────────────────────────────────────────────────────────────────────
 
 interface Source {
   readonly type: string;
@@ -153,7 +152,7 @@ function piped(from: ReadStream, to: Transform, file: string): Transform {
 const unreadable = (file: string, error: unknown): CommandFailed =>
   new CommandFailed(EXIT.usage, `argument '<file>': '${file}' cannot be read: ${messageOf(error)}.`);
 
-// ─── How far it is ───────────────────────────────────────────────────────────────────────────────────────────
+// ─── How far it is ───────────────────────────────────────────────────────────────────────────────
 
 interface Sending {
   readonly body: Body;
@@ -222,7 +221,7 @@ async function watchLoading(
   }
 }
 
-// ─── What is told ────────────────────────────────────────────────────────────────────────────────────────────
+// ─── What is told ────────────────────────────────────────────────────────────────────────────────
 
 interface ReadColumn {
   readonly number: number | null;
@@ -246,6 +245,10 @@ function reportText({ received, added, duplicates, invalid, errors, column }: Js
   ].join('\n');
 }
 
+/** Of the API, in the server's words. */
+const PARAMETERS = /\?(?:column|header|skip)=/;
+const OPTIONS = 'Here these are options: --column, --header and --skip.';
+
 /** What a failure means for the codes. */
 function explained(error: unknown, key: string, isSent: boolean, signal: AbortSignal): unknown {
   if (!(error instanceof CommandFailed)) return error;
@@ -257,6 +260,8 @@ function explained(error: unknown, key: string, isSent: boolean, signal: AbortSi
         ])
       : new CommandFailed(error.exitCode, 'Cancelled; nothing was added.');
   }
+  if (PARAMETERS.test(error.message))
+    return new CommandFailed(error.exitCode, error.message, [...error.hints, OPTIONS]);
   if (error.exitCode !== EXIT.unreachable) return error;
   return new CommandFailed(error.exitCode, error.message, [
     ...error.hints,

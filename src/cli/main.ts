@@ -1,11 +1,15 @@
-/** `clipbook`: what every command has in common. Signals cancel it, and every error is one readable line and an exit code. */
+/**
+ * `clipbook`: what every command has in common. Signals cancel it, and every error is one readable
+ * line and an exit code.
+ */
 import { CommanderError } from 'commander';
 import { dieOfSignal, onSignal } from '../platform/signals.js';
 import { codeOf, describeFailure, EXIT } from './failure.js';
 import { createProgram } from './program.js';
 
 const aborting = new AbortController();
-// The first Ctrl-C cancels, the second one ends the process at once. `npx` sends each a second time; that counts as one.
+// The first Ctrl-C cancels, the second one ends the process at once. `npx` sends each a second
+// time; that counts as one.
 onSignal((exitCode) => {
   onSignal(dieOfSignal);
   aborting.abort(exitCode === EXIT.terminated ? 'SIGTERM' : 'SIGINT');

@@ -1,6 +1,7 @@
 /**
- * A new password: from `CLIPBOOK_PASSWORD` or its file, from the terminal (twice, and it does not show), or from standard
- * input. Never from an argument: every user of the machine can read those of every process.
+ * A new password: from `CLIPBOOK_PASSWORD` or its file, from the terminal (twice, and it does not
+ * show), or from standard input. Never from an argument: every user of the machine can read those
+ * of every process.
  */
 import { PASSWORD_LENGTH_MAX } from '../actor/account-rules.js';
 import { CommandFailed, EXIT } from './failure.js';
@@ -9,7 +10,10 @@ import { openTerminal } from './question.js';
 /** More than the API asks for: these accounts are mostly administrators. */
 export const PASSWORD_LENGTH_MIN = 12;
 
-/** Rejects with `CommandFailed` when there is none, or none that is allowed. `given`: of the environment. */
+/**
+ * Rejects with `CommandFailed` when there is none, or none that is allowed. `given`: of the
+ * environment.
+ */
 export async function newPassword(given: string | null, signal: AbortSignal): Promise<string> {
   if (given !== null) return checked(given);
   if (!process.stdin.isTTY) return checked(await standardInput());

@@ -1,11 +1,13 @@
 /**
- * The table of commands: what can be typed, and what is run. Building it has no effect, so docs/cli.md is made from it.
+ * The table of commands: what can be typed, and what is run. Building it has no effect, so
+ * docs/cli.md is made from it.
  *
- * A command that speaks to a server is declared with `speaking`, which gives it the options of the connection. A command
- * that works without one is declared on `program` directly. Both throw `CommandFailed`.
+ * A command that speaks to a server is declared with `speaking`, which gives it the options of the
+ * connection. A command that works without one is declared on `program` directly. Both throw
+ * `CommandFailed`.
  */
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { packageVersion } from '../platform/version.js';
 import { type Client, createClient } from './client.js';
 import { signInOf } from './credentials.js';
 import { exportCodes } from './export.js';
@@ -13,6 +15,7 @@ import { CommandFailed, EXIT, EXIT_MEANINGS } from './failure.js';
 import { generateCodes } from './generate.js';
 import { IMPORT_FORMATS, type ImportFormat, importCodes } from './import.js';
 import { serve } from './serve.js';
+import type { StoresCommand } from './stores.js';
 import { createTerminal, type Terminal } from './terminal.js';
 import { addUserCommands } from './user.js';
 import { verify } from './verify.js';
@@ -20,6 +23,12 @@ import { verify } from './verify.js';
 const QUANTITY_MAX = 10_000_000;
 const STATUSES = ['available', 'assigned', 'locked', 'redeemed'];
 const URL_DEFAULT = 'http://127.0.0.1:3000';
+
+const MOVE_HELP = `
+It reads the embedded database under DATA_DIR and fills the empty database that TARGET_DATABASE_URL (or
+TARGET_DATABASE_URL_FILE) names, in one transaction. The embedded one stays as it is. The journal under DATA_DIR goes on
+with the new database: docs/production.md.
+`;
 
 interface Session {
   readonly client: Client;
@@ -30,7 +39,7 @@ interface Session {
 export function createProgram(signal: AbortSignal): Command {
   const program = new Command('clipbook')
     .description('A self-hosted coupon engine: the server, and commands that work on a running one.')
-    .version(version(), '--version', 'print the version')
+    .version(packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .configureOutput({ outputError: (text, write) => write(text) })
     .addHelpText('after', `\nVariables:\n${table(VARIABLES)}\n\nExit codes:\n${table(EXIT_CODES)}`)
@@ -42,6 +51,17 @@ export function createProgram(signal: AbortSignal): Command {
     .action(() => serve(signal));
 
   addUserCommands(program, signal);
+  addStoresCommands(program);
+
+  program
+    .command('move-database')
+    .description('Copy the embedded database into your own PostgreSQL. The server must be stopped.')
+    .addHelpText('after', MOVE_HELP)
+    .action(async () => {
+      // What talks to PostgreSQL takes a moment to load, and few commands need it.
+      const { moveDatabase } = await import('./move-database.js');
+      await moveDatabase(signal);
+    });
 
   speaking(program, 'import', 'Add codes to a book, from a file or the standard input.', { hasJson: true })
     .argument('<file>', 'a .csv, .txt, .ndjson, .jsonl or .json file, or - for the standard input')
@@ -116,6 +136,36 @@ export function createProgram(signal: AbortSignal): Command {
   }
 
   return program;
+}
+
+const OFFLINE_HELP = `
+It works on the stores that the environment names, as the server's (docs/configuration.md), and only while no server has
+them. Run it as the user that runs the server, or as root.
+`;
+
+function addStoresCommands(program: Command): void {
+  program
+    .command('restore')
+    .description('Compare the journal with PostgreSQL, shard by shard, and settle what does not fit.')
+    .addOption(new Option('--accept-loss', 'go on at the next start without what does not fit').conflicts('asNew'))
+    .option('--as-new', 'give all stores a new id, after they were copied together')
+    .addHelpText('after', OFFLINE_HELP)
+    .action(({ acceptLoss, asNew }: { acceptLoss?: boolean; asNew?: boolean }) =>
+      runStores({ kind: acceptLoss === true ? 'acceptLoss' : asNew === true ? 'asNew' : 'report' }),
+    );
+  program
+    .command('init')
+    .description('Remove an earlier installation from the journal, for an empty database.')
+    .requiredOption('--new-installation', 'say that a new installation is wanted')
+    .option('--replace <id>', 'the installation that goes; without it, its id is shown and nothing changes')
+    .addHelpText('after', OFFLINE_HELP)
+    .action(({ replace }: { replace?: string }) => runStores({ kind: 'newInstallation', replace: replace ?? null }));
+}
+
+/** What talks to the stores takes a moment to load, and no other command needs it. */
+async function runStores(command: StoresCommand): Promise<void> {
+  const { runStoresCommand } = await import('./stores.js');
+  await runStoresCommand(command);
 }
 
 interface SpeakingFlags {
@@ -233,11 +283,4 @@ export const EXIT_CODES: readonly (readonly [string, string])[] = Object.entries
 function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`).join('\n');
-}
-
-/** Of the package, which lies above `src` and above `dist/src`. */
-function version(): string {
-  const place = import.meta.url.endsWith('.ts') ? '../../package.json' : '../../../package.json';
-  const { version } = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string };
-  return version;
 }

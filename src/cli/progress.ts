@@ -1,9 +1,11 @@
 /**
- * How far a long operation is, with its rate and the time that is left. On a terminal it is a bar that is drawn again
- * several times a second. Elsewhere it is plain lines: the first after a second, then every 5 seconds, and less often the
- * longer it takes. The bar stands at 99 % until `finish`, which is called when the result can be used.
+ * How far a long operation is, with its rate and the time that is left. On a terminal it is a bar
+ * that is drawn again several times a second. Elsewhere it is plain lines: the first after a
+ * second, then every 5 seconds, and less often the longer it takes. The bar stands at 99 % until
+ * `finish`, which is called when the result can be used.
  *
- * The rate is that of the last seconds, so that the time left follows a link or a disk that becomes slower.
+ * The rate is that of the last seconds, so that the time left follows a link or a disk that becomes
+ * slower.
  */
 import type { WriteStream } from 'node:tty';
 
@@ -14,7 +16,10 @@ export interface Step {
   /** Null: not known. */
   readonly total: number | null;
   readonly unit: 'bytes' | 'codes';
-  /** The share of the whole operation that lies before this step, and the share that the step itself is. */
+  /**
+   * The share of the whole operation that lies before this step, and the share that the step itself
+   * is.
+   */
   readonly before: number;
   readonly share: number;
 }
@@ -87,7 +92,9 @@ export function startLines(what: string, out: { write(text: string): unknown }):
   };
 }
 
-/** Calls `show` several times a second once something is known. `stop` tells whether it was running. */
+/**
+ * Calls `show` several times a second once something is known. `stop` tells whether it was running.
+ */
 function startTracker(show: (percent: number | null, text: string) => void) {
   let step: Step | null = null;
   let samples: { readonly ms: number; readonly done: number }[] = [];
@@ -148,7 +155,7 @@ function barLine(what: string, percent: number | null, text: string, columns: nu
 }
 
 /** `12.3 MB`, `5,000,000 codes`, `1 code`. */
-export function amountText(amount: number, unit: Step['unit']): string {
+function amountText(amount: number, unit: Step['unit']): string {
   if (unit === 'bytes') return `${numberText(amount, unit)} ${byteUnit(amount).name}`;
   return `${numberText(amount, unit)} ${Math.round(amount) === 1 ? 'code' : 'codes'}`;
 }
@@ -167,8 +174,12 @@ function byteUnit(scale: number): { readonly name: string; readonly bytes: numbe
   return { name: 'bytes', bytes: 1 };
 }
 
+/** What `finish` shows. The start is by the monotonic clock. */
+export const doneText = (codes: number, beganMs: number): string =>
+  `${amountText(codes, 'codes')} in ${durationText((performance.now() - beganMs) / 1000)}`;
+
 /** `3 s`, `2 min 05 s`, `1 h 12 min`. */
-export function durationText(seconds: number): string {
+function durationText(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];

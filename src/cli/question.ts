@@ -14,7 +14,9 @@ interface Asked {
   reject(error: CommandFailed): void;
 }
 
-/** Raw mode, so that nothing of the answer shows. What is typed ahead belongs to the next question. */
+/**
+ * Raw mode, so that nothing of the answer shows. What is typed ahead belongs to the next question.
+ */
 export function openTerminal(input: ReadStream, signal: AbortSignal): Terminal {
   let ahead: string[] = [];
   let answer: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * What a command says. Results go to the standard output. Everything else goes to the standard error: notes, and the
- * progress of long operations, as a bar on a terminal and as a line now and then elsewhere. Nothing is coloured.
+ * What a command says. Results go to the standard output. Everything else goes to the standard
+ * error: notes, and the progress of long operations, as a bar on a terminal and as a line now and
+ * then elsewhere. Nothing is coloured.
  */
 import { type Progress, startBar, startLines } from './progress.js';
 

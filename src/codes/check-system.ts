@@ -1,9 +1,10 @@
 /**
- * The arithmetic behind `{CHECK}`: one character that catches every typo of one character and every swap of
- * neighbours.
+ * The arithmetic behind `{CHECK}`: one character that catches every typo of one character and every
+ * swap of neighbours.
  *
- * A code's symbols, the check character among them, are folded from left to right with the operation `*` of a
- * quasigroup (a Latin square), starting from 0. The check character is the one that makes the result 0:
+ * A code's symbols, the check character among them, are folded from left to right with the
+ * operation `*` of a quasigroup (a Latin square), starting from 0. The check character is the one
+ * that makes the result 0:
  *
  *     ((((0 * x1) * x2) * x3) … * xn) = 0
  *
@@ -12,15 +13,17 @@
  * - The squares are chosen so that (c * x) * y ≠ (c * y) * x whenever x ≠ y. So a swap of neighbours changes the
  *   fold as well, wherever in the code it happens, and also where the check character is one of the two.
  *
- * That is the method of H. Michael Damm ("Total anti-symmetrische Quasigruppen", Marburg 2004); it needs these two
- * properties only, and test/codes/check-system.test.ts proves them for every entry of the three squares:
+ * That is the method of H. Michael Damm ("Total anti-symmetrische Quasigruppen", Marburg 2004); it
+ * needs these two properties only, and test/codes/check-system.test.ts proves them for every entry
+ * of the three squares:
  *
  * - order 10: Damm's published square. Linear arithmetic can't do it: x * y = a·x + y needs a and a - 1 invertible,
  *   and one of them is even.
  * - order 32: x * y = 2·x + y in the field GF(32) = GF(2)[t]/(t^5 + t^2 + 1), where 2 stands for t.
  * - order 36: x * y = a·x + y in the ring GF(4) × Z/9 with a = (t, 2): a and a - 1 = (t + 1, 1) are invertible in both.
  *
- * What lost: a weighted sum modulo 37 needs a 37th check symbol; ISO 7064 MOD 37,36 lets some swaps through.
+ * What lost: a weighted sum modulo 37 needs a 37th check symbol; ISO 7064 MOD 37,36 lets some swaps
+ * through.
  */
 
 export interface CheckSystem {
@@ -51,8 +54,9 @@ export function symbolValues(symbols: string): Uint8Array {
 }
 
 /**
- * The value of the check symbol that belongs between the symbols before and after it, all given as values:
- * forwards over what stands before it, backwards from 0 over what stands after it, and one division joins the two.
+ * The value of the check symbol that belongs between the symbols before and after it, all given as
+ * values: forwards over what stands before it, backwards from 0 over what stands after it, and one
+ * division joins the two.
  */
 export function checkValue(system: CheckSystem, before: Iterable<number>, after: readonly number[]): number {
   const order = system.symbols.length;
@@ -108,7 +112,10 @@ function field32Product(left: number, right: number): number {
   return reduced ^ right;
 }
 
-/** A symbol is 9·g + z with g in GF(4), as the bits of a polynomial in t modulo t^2 + t + 1, and z in Z/9. */
+/**
+ * A symbol is 9·g + z with g in GF(4), as the bits of a polynomial in t modulo t^2 + t + 1, and z
+ * in Z/9.
+ */
 function ring36Product(left: number, right: number): number {
   const leftG = Math.floor(left / 9);
   const doubled = leftG << 1;

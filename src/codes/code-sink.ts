@@ -1,8 +1,10 @@
 /**
- * Where parsers put what they find: normalizes, counts, remembers the first errors, and packs codes into batches.
+ * Where parsers put what they find: normalizes, counts, remembers the first errors, and packs codes
+ * into batches.
  *
- * A batch is bytes, one code a line. That is the text format of COPY for a single column, so a worker can hand the
- * buffer on as it is; and where strings are wanted, one decode and one split are much cheaper than a decode per code.
+ * A batch is bytes, one code a line. That is the text format of COPY for a single column, so a
+ * worker can hand the buffer on as it is; and where strings are wanted, one decode and one split
+ * are much cheaper than a decode per code.
  */
 import type { ReadColumn } from './csv-opening.js';
 import { decodeUtf8 } from './encoding.js';
@@ -31,8 +33,9 @@ export const ERRORS_KEPT_MAX = 100;
 const BATCH_BYTES = 64 * 1024;
 
 /**
- * Gets normalized codes in ASCII, each followed by a newline, and how many they are. `bytes` fills no more than its
- * part of a buffer that is the receiver's from then on: to move it to another thread, move `bytes.buffer`.
+ * Gets normalized codes in ASCII, each followed by a newline, and how many they are. `bytes` fills
+ * no more than its part of a buffer that is the receiver's from then on: to move it to another
+ * thread, move `bytes.buffer`.
  */
 export type OnBatch = (bytes: Uint8Array<ArrayBuffer>, count: number) => void;
 

@@ -1,9 +1,11 @@
 /**
- * Generated codes as lines of PostgreSQL's COPY text: bare codes, or whole rows of a batch in nearly the order of the code.
+ * Generated codes as lines of PostgreSQL's COPY text: bare codes, or whole rows of a batch in
+ * nearly the order of the code.
  *
- * An index that is filled in order touches each of its pages once, and one that is filled at random touches a page per code. Order
- * by the first characters is as good as order: what shares them shares a page. So the key is a number, not a text, and the
- * engine's own sort of a typed array does it, 0.1 µs a code; PostgreSQL takes 0.3 to sort what it has to store first.
+ * An index that is filled in order touches each of its pages once, and one that is filled at random
+ * touches a page per code. Order by the first characters is as good as order: what shares them
+ * shares a page. So the key is a number, not a text, and the engine's own sort of a typed array
+ * does it, 0.1 µs a code; PostgreSQL takes 0.3 to sort what it has to store first.
  */
 import type { GiveWay } from './give-way.js';
 import type { Pattern } from './pattern.js';
@@ -27,7 +29,10 @@ export function codeLines(codes: Uint8Array, codeBytes: number): Uint8Array<Arra
   return lines;
 }
 
-/** The rows of `codes`, at most `RUN_ROWS_MAX`, upwards by their first random characters; which of equals comes first is left open. */
+/**
+ * The rows of `codes`, at most `RUN_ROWS_MAX`, upwards by their first random characters; which of
+ * equals comes first is left open.
+ */
 export type RowOrder = (codes: Uint8Array, giveWay?: GiveWay) => Uint32Array;
 
 export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | 'positions'>): RowOrder {

@@ -29,7 +29,10 @@ export interface CodeGenerator {
   generate(from: number, to: number, giveWay?: GiveWay): Uint8Array<ArrayBuffer>;
 }
 
-/** `key` is from `deriveKey`. Making one costs up to 50 ms for small keyspaces; keep it for the length of a job. */
+/**
+ * `key` is from `deriveKey`. Making one costs up to 50 ms for small keyspaces; keep it for the
+ * length of a job.
+ */
 export function createCodeGenerator(key: Uint8Array, pattern: Pattern): CodeGenerator {
   const { length, positions } = pattern;
   const permutation = createPermutation(
@@ -85,7 +88,9 @@ export interface GuessOdds {
   /** One guess in this many hits a live code. Infinity when there is none. */
   readonly oneIn: number;
   readonly keyspaceBits: number;
-  /** How long the first hit takes on average at 100,000 guesses a second that nothing slows down. */
+  /**
+   * How long the first hit takes on average at 100,000 guesses a second that nothing slows down.
+   */
   readonly yearsToFirstHit: number;
   /** All of it in a sentence. */
   readonly text: string;
@@ -161,7 +166,10 @@ function reservedReplacer(
   };
 }
 
-/** Writes the check character of the code at `start` (check-system.ts says how), or null where there is none. */
+/**
+ * Writes the check character of the code at `start` (check-system.ts says how), or null where there
+ * is none.
+ */
 function checkWriter(pattern: Pattern): ((codes: Uint8Array, start: number) => void) | null {
   if (pattern.check === null) return null;
   const { offset: checkOffset, system } = pattern.check;

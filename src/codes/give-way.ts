@@ -1,9 +1,10 @@
 /**
  * Between two steps of a long computation: whoever waits for this core may have it.
  *
- * Linux takes a thread that computes off its core at a tick, every 4 ms, and not before its slice is over, however low its priority.
- * On two cores that a batch keeps busy, a redeem waits for that at each of its hops from thread to thread and after its sync, 4 to
- * 8 ms a time. A thread that sleeps for a moment every millisecond leaves its place at once; it costs it a tenth of its time.
+ * Linux takes a thread that computes off its core at a tick, every 4 ms, and not before its slice
+ * is over, however low its priority. On two cores that a batch keeps busy, a redeem waits for that
+ * at each of its hops from thread to thread and after its sync, 4 to 8 ms a time. A thread that
+ * sleeps for a moment every millisecond leaves its place at once; it costs it a tenth of its time.
  */
 export type GiveWay = () => void;
 

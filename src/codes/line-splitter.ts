@@ -1,6 +1,7 @@
 /**
- * Cuts a stream of bytes into lines, whatever its chunks: ended by LF, CR LF or CR. What follows the last line end
- * waits for the next chunk; a line that gets too long ends the upload, so that waiting is bounded.
+ * Cuts a stream of bytes into lines, whatever its chunks: ended by LF, CR LF or CR. What follows
+ * the last line end waits for the next chunk; a line that gets too long ends the upload, so that
+ * waiting is bounded.
  */
 
 import { UploadMalformed } from './upload-malformed.js';
@@ -14,7 +15,10 @@ export interface LineSplitter {
   push(bytes: Uint8Array): void;
   /** The last line, if it has no line end. */
   end(): void;
-  /** Stops here: what has not become a line yet, its line number, and whether an LF that comes next is no line's end. */
+  /**
+   * Stops here: what has not become a line yet, its line number, and whether an LF that comes next
+   * is no line's end.
+   */
   release(): { readonly rest: Uint8Array; readonly line: number; readonly skipLineFeed: boolean };
 }
 

@@ -1,7 +1,8 @@
 /** A code as it is kept: 3 to 64 characters of `A-Z 0-9 - _ .`, in upper case. */
 import { CODE_LENGTH_MAX, CODE_LENGTH_MIN } from './pattern.js';
 
-// Small letters are matched before upper-casing, because 'ı' and 'ſ' would become the ASCII letters I and S.
+// Small letters are matched before upper-casing, because 'ı' and 'ſ' would become the ASCII letters
+// I and S.
 const CODE = /^[A-Za-z0-9._-]{3,64}$/;
 const FOREIGN = /[^A-Za-z0-9._-]/u;
 
@@ -29,9 +30,9 @@ for (let byte = 0; byte < 128; byte++) {
 }
 
 /**
- * Normalizes the code in `bytes[start, end)`, trimmed of ASCII blanks, into `target` from `at` on, which needs room
- * for 64 bytes. Returns its length, or 0 when it is no code or one that only `normalizeCode` can tell, by blanks
- * beyond ASCII: ask that one then.
+ * Normalizes the code in `bytes[start, end)`, trimmed of ASCII blanks, into `target` from `at` on,
+ * which needs room for 64 bytes. Returns its length, or 0 when it is no code or one that only
+ * `normalizeCode` can tell, by blanks beyond ASCII: ask that one then.
  */
 export function normalizeBytes(bytes: Uint8Array, start: number, end: number, target: Uint8Array, at: number): number {
   let first = start;

@@ -9,13 +9,15 @@
  *   {UUID}       a version 4 UUID in capitals: 122 random bits in 36 characters
  *   {CHECK}      one check character, at most once, anywhere (check-system.ts says what it catches)
  *
- * A pattern is a row of fixed length: literals, and positions that each draw from an alphabet of their own. So two
- * different draws never spell the same code, and the keyspace is the product of the alphabets' sizes.
+ * A pattern is a row of fixed length: literals, and positions that each draw from an alphabet of
+ * their own. So two different draws never spell the same code, and the keyspace is the product of
+ * the alphabets' sizes.
  *
- * The check character is computed over the random characters. Literals and separators take no part: their place
- * is known, so `verifyCheck` compares them one by one, which catches a typo there, and a swap with a neighbour, for
- * certain and not only through the sum. It is drawn from the narrowest alphabet that fits the pattern: digits when
- * all that is random is digits, the 32 clear symbols when all is `{RANDOM:n}`, else all 36.
+ * The check character is computed over the random characters. Literals and separators take no part:
+ * their place is known, so `verifyCheck` compares them one by one, which catches a typo there, and
+ * a swap with a neighbour, for certain and not only through the sum. It is drawn from the narrowest
+ * alphabet that fits the pattern: digits when all that is random is digits, the 32 clear symbols
+ * when all is `{RANDOM:n}`, else all 36.
  */
 import {
   CHECK_ALL,
@@ -43,13 +45,15 @@ export interface Position {
 export interface Pattern {
   readonly kind: 'pattern';
   /**
-   * The pattern written in one way: capitals, neighbours of a kind merged. Patterns with equal canonical text make
-   * the same codes: keys and counters belong to this, not to what was typed.
+   * The pattern written in one way: capitals, neighbours of a kind merged. Patterns with equal
+   * canonical text make the same codes: keys and counters belong to this, not to what was typed.
    */
   readonly canonical: string;
   /** Characters in a code. */
   readonly length: number;
-  /** A code with its literals in place; what stands where a position or the check is has no meaning. */
+  /**
+   * A code with its literals in place; what stands where a position or the check is has no meaning.
+   */
   readonly template: string;
   readonly positions: readonly Position[];
   readonly check: { readonly offset: number; readonly system: CheckSystem } | null;
@@ -104,8 +108,8 @@ export function parsePattern(text: string, reserved: readonly string[] = []): Pa
 }
 
 /**
- * True when the code, in upper case, has the pattern's shape and its check character is right. For a pattern without
- * `{CHECK}` that is the shape alone.
+ * True when the code, in upper case, has the pattern's shape and its check character is right. For
+ * a pattern without `{CHECK}` that is the shape alone.
  */
 export function verifyCheck(pattern: Pattern, code: string): boolean {
   if (code.length !== pattern.length) return false;

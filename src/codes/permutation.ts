@@ -1,54 +1,63 @@
 /**
  * From the numbers 0, 1, 2, … to codes: a keyed permutation of the keyspace.
  *
- * A code is a row of digits, each with a radix of its own (the size of the alphabet at that place). The permutation
- * takes the n-th row in counting order to another row that only the holder of the key can tell. Different counters
- * give different rows, so codes are unique by construction: nothing is looked up and nothing is tried again.
+ * A code is a row of digits, each with a radix of its own (the size of the alphabet at that place).
+ * The permutation takes the n-th row in counting order to another row that only the holder of the
+ * key can tell. Different counters give different rows, so codes are unique by construction:
+ * nothing is looked up and nothing is tried again.
  *
  * ## How
  *
- * Digits are dealt to two halves, always to the one with fewer possibilities so far. A half is the value of up to two
- * *limbs*, each the mixed-radix number of some digits, at most 2^20. Sixteen rounds, in turn on the left and on the
- * right, add to one half a pseudo-random amount that the other half, the round and the key determine:
+ * Digits are dealt to two halves, always to the one with fewer possibilities so far. A half is the
+ * value of up to two *limbs*, each the mixed-radix number of some digits, at most 2^20. Sixteen
+ * rounds, in turn on the left and on the right, add to one half a pseudo-random amount that the
+ * other half, the round and the key determine:
  *
  *     left  := left  + F(round, right)   (each limb modulo its own size)
  *     right := right + F(round, left)
  *
- * A round is undone by subtracting, so the whole is a bijection, and as the halves' sizes multiply to exactly the
- * keyspace, there is no cycle to walk. This is the generalized Feistel network of Black and Rogaway ("Ciphers with
- * arbitrary finite domains", CT-RSA 2002) as NIST standardized it in FF1 (SP 800-38G): AES as the round function, and
- * at least 32 bits more than needed before reducing (here 64 bits to at most 20: a bias below 2^-43). FF1 itself has
- * one radix for all digits and pays for big-number arithmetic; mixed radices and limbs need neither.
+ * A round is undone by subtracting, so the whole is a bijection, and as the halves' sizes multiply
+ * to exactly the keyspace, there is no cycle to walk. This is the generalized Feistel network of
+ * Black and Rogaway ("Ciphers with arbitrary finite domains", CT-RSA 2002) as NIST standardized it
+ * in FF1 (SP 800-38G): AES as the round function, and at least 32 bits more than needed before
+ * reducing (here 64 bits to at most 20: a bias below 2^-43). FF1 itself has one radix for all
+ * digits and pays for big-number arithmetic; mixed radices and limbs need neither.
  *
- * When the halves are full (each has at least 2^29 possibilities then, more counters than a double counts) the
- * digits that are left are the *tail*: AES of the counter. The halves already differ from code to code, so the tail
- * need not be a permutation. `{UUID}` is nothing special: 122 bits, the first of them permuted, and as unique as others.
+ * When the halves are full (each has at least 2^29 possibilities then, more counters than a double
+ * counts) the digits that are left are the *tail*: AES of the counter. The halves already differ
+ * from code to code, so the tail need not be a permutation. `{UUID}` is nothing special: 122 bits,
+ * the first of them permuted, and as unique as others.
  *
- * Up to 2^20 possibilities the permutation is a table, shuffled by Fisher and Yates with AES as the source of
- * randomness: Feistel networks on tiny halves have known attacks (which is why FF1 demands a million possibilities),
- * a shuffle has none, and 4 MB hold the largest.
+ * Up to 2^20 possibilities the permutation is a table, shuffled by Fisher and Yates with AES as the
+ * source of randomness: Feistel networks on tiny halves have known attacks (which is why FF1
+ * demands a million possibilities), a shuffle has none, and 4 MB hold the largest.
  *
  * ## Why knowing 1,000 codes does not help to name another
  *
  * Say that someone who sees q codes names another one with a better chance than (live codes - q) in
- * (keyspace - q). Then the same procedure tells this permutation from one that was drawn at random among all of
- * them, where seen values say nothing about the others but that they are others. For Feistel networks with a
- * pseudo-random round function it is proved that no procedure does (Luby and Rackoff 1988 for few codes; Patarin,
- * "Security of random Feistel schemes with 5 or more rounds", CRYPTO 2004, up to nearly as many codes as a half has
- * values, and the best attacks known against r rounds on halves of M values cost about M^(r-4): with 16 rounds and the
- * smallest halves that the deal below can make that is above 2^88). What remains is to tell AES-256 from random.
- * The counters may be known, and are; only the key is secret. It is derived per book and pattern, so the codes of one book
- * say nothing about another's.
+ * (keyspace - q). Then the same procedure tells this permutation from one that was drawn at random
+ * among all of them, where seen values say nothing about the others but that they are others. For
+ * Feistel networks with a pseudo-random round function it is proved that no procedure does (Luby
+ * and Rackoff 1988 for few codes; Patarin, "Security of random Feistel schemes with 5 or more
+ * rounds", CRYPTO 2004, up to nearly as many codes as a half has values, and the best attacks known
+ * against r rounds on halves of M values cost about M^(r-4): with 16 rounds and the smallest halves
+ * that the deal below can make that is above 2^88). What remains is to tell AES-256 from random.
+ * The counters may be known, and are; only the key is secret. It is derived per book and pattern,
+ * so the codes of one book say nothing about another's.
  *
  * ## What lost
  *
- * Drawing at random and asking the database whether the code is there: a look-up per code and a retry loop that gets
- * slower as the keyspace fills. SipHash or a ChaCha-like mix in JavaScript as round function: 100 ns a round and a
- * proof to write ourselves; AES comes from OpenSSL, thousands of blocks a call, at 10 ns each.
+ * Drawing at random and asking the database whether the code is there: a look-up per code and a
+ * retry loop that gets slower as the keyspace fills. SipHash or a ChaCha-like mix in JavaScript as
+ * round function: 100 ns a round and a proof to write ourselves; AES comes from OpenSSL, thousands
+ * of blocks a call, at 10 ns each.
  */
 import { createCipheriv, hkdfSync } from 'node:crypto';
 
-/** Rows that one `digits` call makes at most. Big enough to hide the call into OpenSSL, small enough for the cache. */
+/**
+ * Rows that one `digits` call makes at most. Big enough to hide the call into OpenSSL, small enough
+ * for the cache.
+ */
 export const PERMUTATION_ROWS_MAX = 2048;
 
 /** Counters are safe integers. */
@@ -68,15 +77,15 @@ export interface Permutation {
   /** How many counters there are: the product of the radices, or 2^53 if that is less. */
   readonly counters: number;
   /**
-   * The rows of `count` (at most PERMUTATION_ROWS_MAX) counters from `from` on, one after the other, a byte for each
-   * digit. Valid until the next call.
+   * The rows of `count` (at most PERMUTATION_ROWS_MAX) counters from `from` on, one after the
+   * other, a byte for each digit. Valid until the next call.
    */
   digits(from: number, count: number): Uint8Array;
 }
 
 /**
- * The key for one book's codes of one pattern: 256 bits by HKDF-SHA-256 (RFC 5869) from a master secret of at least
- * 32 bytes. `canonicalPattern` is `Pattern.canonical`.
+ * The key for one book's codes of one pattern: 256 bits by HKDF-SHA-256 (RFC 5869) from a master
+ * secret of at least 32 bytes. `canonicalPattern` is `Pattern.canonical`.
  */
 export function deriveKey(master: Uint8Array, bookId: string, canonicalPattern: string): Uint8Array {
   if (master.length < KEY_BYTES) throw new Error(`the master secret has ${master.length} bytes, not ${KEY_BYTES}`);
@@ -84,7 +93,10 @@ export function deriveKey(master: Uint8Array, bookId: string, canonicalPattern: 
   return new Uint8Array(hkdfSync('sha256', master, 'clipbook codes 1', info, KEY_BYTES));
 }
 
-/** The permutation of all rows of digits with these radices (each from 2 to 256) under a key of 32 bytes. */
+/**
+ * The permutation of all rows of digits with these radices (each from 2 to 256) under a key of 32
+ * bytes.
+ */
 export function createPermutation(key: Uint8Array, radices: readonly number[]): Permutation {
   if (key.length !== KEY_BYTES) throw new Error(`the key has ${key.length} bytes, not ${KEY_BYTES}`);
   const size = radices.reduce((product, radix) => product * radix, 1);
@@ -173,7 +185,10 @@ function feistelNetwork(key: Uint8Array, radices: readonly number[], size: numbe
   };
 }
 
-/** Counts in mixed radix, the first limb fastest: the rows' limbs for `count` counters from `from` on. */
+/**
+ * Counts in mixed radix, the first limb fastest: the rows' limbs for `count` counters from `from`
+ * on.
+ */
 function countRows(from: number, count: number, sizes: readonly number[], into: readonly Int32Array[]): void {
   let rest = BigInt(from);
   const now = sizes.map((size) => {
@@ -233,8 +248,8 @@ function shuffled(key: Uint8Array, size: number): Int32Array {
 }
 
 /**
- * Deals the digits: each to the half with fewer possibilities, as long as it fits into one of its limbs, else to the
- * other half, else to the tail.
+ * Deals the digits: each to the half with fewer possibilities, as long as it fits into one of its
+ * limbs, else to the other half, else to the tail.
  */
 function dealDigits(radices: readonly number[]): { left: [Limb, Limb]; right: [Limb, Limb]; tail: Limb[] } {
   const emptyLimb = (): Limb => ({ size: 1, places: [] });
@@ -258,7 +273,8 @@ function dealDigits(radices: readonly number[]): { left: [Limb, Limb]; right: [L
 }
 
 function spreadLimb(limb: Limb, values: Int32Array, count: number, width: number, out: Uint8Array): void {
-  // Digit by digit, not row by row: radix and place stay constant in the inner loop, whose division is an integer one.
+  // Digit by digit, not row by row: radix and place stay constant in the inner loop, whose division
+  // is an integer one.
   const rest = spreadScratch;
   rest.set(values.subarray(0, count));
   for (const { at, radix } of limb.places) {
@@ -274,8 +290,9 @@ function spreadLimb(limb: Limb, values: Int32Array, count: number, width: number
 const spreadScratch = new Int32Array(PERMUTATION_ROWS_MAX);
 
 /**
- * The 64 random bits `high`, `low` scaled down to 0 .. size - 1, for sizes to 2^20. All products stay below 2^53, so
- * all is exact, and both quotients below 2^31, so that `| 0` may cut them, which is faster than Math.floor.
+ * The 64 random bits `high`, `low` scaled down to 0 .. size - 1, for sizes to 2^20. All products
+ * stay below 2^53, so all is exact, and both quotients below 2^31, so that `| 0` may cut them,
+ * which is faster than Math.floor.
  */
 function below(size: number, high: number, low: number): number {
   const carry = ((low * size) / 2 ** 32) | 0;
@@ -283,10 +300,11 @@ function below(size: number, high: number, low: number): number {
 }
 
 /**
- * AES-256 on many blocks at once: fill `input` (four words a block), call `encrypt`, read the words it returns
- * before the next call. Every block is different and none is secret by its equality to another, which is all that ECB
- * must not be asked for: here it is the bare block cipher, as FF1 uses it. Words are in the machine's order, which
- * is little-endian wherever Clipbook's HTTP server runs.
+ * AES-256 on many blocks at once: fill `input` (four words a block), call `encrypt`, read the words
+ * it returns before the next call. Every block is different and none is secret by its equality to
+ * another, which is all that ECB must not be asked for: here it is the bare block cipher, as FF1
+ * uses it. Words are in the machine's order, which is little-endian wherever Clipbook's HTTP server
+ * runs.
  */
 function blockFunction(key: Uint8Array): { readonly input: Uint32Array; encrypt(blocks: number): Uint32Array } {
   const cipher = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false);

@@ -1,9 +1,10 @@
 /**
- * What a worker of the pool does: one piece of generating, or one upload from its first chunk to its last. Both emit
- * lines of COPY text in buffers that are moved to the asker, not copied.
+ * What a worker of the pool does: one piece of generating, or one upload from its first chunk to
+ * its last. Both emit lines of COPY text in buffers that are moved to the asker, not copied.
  *
- * Generating is stateless: counters in, codes out. Parsing is not: a chunk may end inside a code or a quoted field. So an upload
- * is one task that lasts as long as it does, with a port of its own. It waits most of the time, and a worker has many.
+ * Generating is stateless: counters in, codes out. Parsing is not: a chunk may end inside a code or
+ * a quoted field. So an upload is one task that lasts as long as it does, with a port of its own.
+ * It waits most of the time, and a worker has many.
  *
  *     asker ── chunk ──▶ worker        one `ParsedChunk` for each chunk, in their order, so that the asker
  *           ◀─ batches ─               can count what is under way
@@ -30,7 +31,10 @@ export interface GenerateTask {
   readonly reserved: readonly string[];
   readonly from: number;
   readonly to: number;
-  /** Null: a code a line. Else rows of that batch, in nearly the order of the code, at most `RUN_ROWS_MAX`. */
+  /**
+   * Null: a code a line. Else rows of that batch, in nearly the order of the code, at most
+   * `RUN_ROWS_MAX`.
+   */
   readonly rowsOf: { readonly batchId: number; readonly firstOrdinal: number } | null;
 }
 

@@ -38,6 +38,7 @@ function applyEvent(state: ShardState, event: DomainEvent): void {
       return;
     case 'codesAdded':
       state.goLive(event.batchId, bookOf(state, event.bookId));
+      state.openBatches.close(event.batchId);
       return;
     case 'noted':
       return;
@@ -73,6 +74,12 @@ function applyEvent(state: ShardState, event: DomainEvent): void {
       state.countRate(state.bookOfCode(event.index), state.redemptions.atMs(number), -1);
       break;
     }
+    case 'batchOpened':
+      state.openBatches.open(event);
+      return;
+    case 'batchGivenUp':
+      state.openBatches.close(event.batchId);
+      return;
     default:
       unknownEvent(event);
   }

@@ -1,5 +1,6 @@
 /** Commands and queries: what a caller asks of one shard. Verbs; validated and authorized before they get here. */
-import type { IfVersion, StagedBatch } from '../records/books.js';
+import type { StagedBatch } from '../records/batches.js';
+import type { IfVersion } from '../records/books.js';
 import type { Command } from '../records/list.js';
 import type { BookId, Seq } from './ids.js';
 
@@ -44,10 +45,18 @@ export type Query =
       readonly afterIndex: number;
       readonly limit: number;
     }
-  /** Whether a batch is live, or ever was. Its book need not be there. */
-  | { readonly kind: 'isBatchLive'; readonly bookId: BookId; readonly batchId: number }
-  /** Whether an idempotency key of this book is remembered. */
-  | { readonly kind: 'isKeyRemembered'; readonly bookId: BookId; readonly caller: string; readonly key: string };
+  /** What has become of a batch. Its book need not be there. */
+  | { readonly kind: 'batchFate'; readonly bookId: BookId; readonly batchId: number }
+  /** All open batches of this shard. */
+  | { readonly kind: 'listOpenBatches' }
+  /** Whether an idempotency key is remembered: of this book, or of a creation in its shard. */
+  | {
+      readonly kind: 'isKeyRemembered';
+      readonly bookId: BookId;
+      readonly isCreation: boolean;
+      readonly caller: string;
+      readonly key: string;
+    };
 
 /** The whole state of one code. Times are Unix ms. */
 export interface CodeView {

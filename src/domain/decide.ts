@@ -22,10 +22,12 @@ import { type Book, type BookSettings, type Contradiction, contradictionIn, rede
 import { isUsers, leaseOf, redemptionsOf } from './code-facts.js';
 import { AVAILABLE } from './code-table.js';
 import type { Command, Origin } from './command.js';
+import { addCodes, codesAdded, giveUpBatch, openBatch } from './decide-batch.js';
+import { bookArchived, bookNotFound, type Decision, refuse } from './decision.js';
 import type { Change, CodeEvent, DomainEvent } from './event.js';
 import { asSeq, type BookId, type Seq } from './ids.js';
 import { isOthersCode } from './others-code.js';
-import type { Outcome, Refusal, RefusalReason } from './outcome.js';
+import type { Outcome, Refusal } from './outcome.js';
 import type { Random } from './random.js';
 import type { BookState, ShardState } from './state.js';
 
@@ -36,13 +38,6 @@ export type Verdict =
   /** Accepted, and nothing had to change. `seq` is where what it relies on was decided. */
   | { readonly kind: 'unchanged'; readonly outcome: Outcome; readonly seq: Seq }
   | { readonly kind: 'replay'; readonly outcome: Outcome; readonly seq: Seq };
-
-interface Decision {
-  readonly kind: 'decision';
-  readonly bookId: BookId;
-  readonly events: readonly DomainEvent[];
-  readonly outcome: Outcome;
-}
 
 export function decide(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {
   const verdict = judge(state, command, origin, nowMs, random);
@@ -126,6 +121,10 @@ function decideCommand(state: ShardState, command: Command, nowMs: number, rando
       return updateBook(state, command, nowMs);
     case 'archiveBook':
       return archiveBook(state, command, nowMs);
+    case 'openBatch':
+      return openBatch(state, command, nowMs);
+    case 'giveUpBatch':
+      return giveUpBatch(state, command);
   }
 }
 
@@ -336,17 +335,10 @@ function createBook(
   const events: DomainEvent[] = [{ kind: 'bookCreated', book }];
   let count = 0;
   if (codes !== null) {
-    const staged = state.staged(codes.batchId);
-    if (staged === undefined || !staged.complete) return batchUnknown();
-    count = staged.count;
-    events.push({
-      kind: 'codesAdded',
-      bookId,
-      batchId: codes.batchId,
-      firstIndex: staged.first,
-      size: staged.size,
-      count,
-    });
+    const added = codesAdded(state, bookId, codes.batchId);
+    if (added.kind === 'refused') return added;
+    count = added.count;
+    events.push(added);
   }
   const counts = { total: count, available: count, assigned: 0, locked: 0, redeemed: 0, redemptions: 0 };
   return { kind: 'decision', bookId, events, outcome: { kind: 'book', book, counts } };
@@ -389,21 +381,6 @@ function archiveBook(
     bookId,
     events: [{ kind: 'bookArchived', book: archived }],
     outcome: { kind: 'archived' },
-  };
-}
-
-function addCodes(state: ShardState, { bookId, codes }: Extract<Command, { kind: 'addCodes' }>): Decision | Refusal {
-  const book = state.book(bookId);
-  if (book === undefined) return bookNotFound();
-  if (book.book.archivedMs !== null) return bookArchived();
-  const staged = state.staged(codes.batchId);
-  if (staged === undefined || !staged.complete) return batchUnknown();
-  const { first, size, count } = staged;
-  return {
-    kind: 'decision',
-    bookId,
-    events: [{ kind: 'codesAdded', bookId, batchId: codes.batchId, firstIndex: first, size, count }],
-    outcome: { kind: 'codesAdded', total: book.total + count, report: codes.report },
   };
 }
 
@@ -496,14 +473,7 @@ function lastSeqFor(state: ShardState, command: Command): Seq {
   return asSeq(state.codes.lastSeq(state.codes.find(command.code)));
 }
 
-function refuse(reason: RefusalReason, detail: string, retryAtMs?: number): Refusal {
-  return retryAtMs === undefined ? { kind: 'refused', reason, detail } : { kind: 'refused', reason, detail, retryAtMs };
-}
-
 const memoryFull = (untilMs: number): Refusal =>
   refuse('idempotencyMemoryFull', 'The idempotency keys of this caller take all the memory that they may.', untilMs);
 const codeNotFound = (): Refusal => refuse('codeNotFound', 'There is no such code for this user.');
-const bookNotFound = (): Refusal => refuse('bookNotFound', 'There is no such coupon book.');
-const bookArchived = (): Refusal => refuse('bookArchived', 'This book is archived and takes no more changes.');
 const versionMismatch = (): Refusal => refuse('bookVersionMismatch', 'The book has been changed since that version.');
-const batchUnknown = (): Refusal => refuse('batchUnknown', 'The codes of this request are not staged any more.');

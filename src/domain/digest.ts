@@ -21,9 +21,9 @@ const SEED_2 = 0x5eed0002;
 /** Codes or redemptions in a part. */
 export const PART_SIZE = 4096;
 
-/** What a part is about: `bookId` is null for redemptions and keys; `first` and `end` bound the indexes or numbers. */
+/** What a part is about: `bookId` is null for redemptions, keys and open batches; `first` and `end` bound the indexes or numbers. */
 export interface DigestPart {
-  readonly about: 'book' | 'codes' | 'redemptions' | 'keys';
+  readonly about: 'book' | 'codes' | 'redemptions' | 'keys' | 'batches';
   readonly bookId: string | null;
   readonly first: number;
   readonly end: number;
@@ -88,6 +88,11 @@ export class DigestWalk implements Witness {
     }
     const keys = this.#addPart('keys', null, 0, 0);
     this.#add(keys, state.remembered.digest(nowMs, SEED_1), state.remembered.digest(nowMs, SEED_2));
+    const batches = this.#addPart('batches', null, 0, 0);
+    for (const batch of state.openBatches.all()) {
+      const text = canonicalJson(batch);
+      this.#add(batches, hashText(text, SEED_1), hashText(text, SEED_2));
+    }
     this.#nextCode = this.#codes[0]?.part.first ?? 0;
   }
 

@@ -4,7 +4,7 @@
  *
  * One accepted command makes one `Change`: all of its events become durable together or not at all.
  */
-import type { codesAdded } from '../records/books.js';
+import type { codesAdded } from '../records/batches.js';
 import type { Of } from '../records/declare.js';
 import type { DomainEvent } from '../records/list.js';
 import type { BookId, Seq } from './ids.js';

@@ -5,7 +5,7 @@ import type { BookId, Seq } from './ids.js';
 import type { ShardState } from './state.js';
 
 export interface Fact {
-  /** What it is about: `book ID`, `code CODE`, `redemption ID`. */
+  /** What it is about: `book ID`, `code CODE`, `redemption ID`, `batch ID`. */
   readonly about: string;
   /** Canonical JSON. */
   readonly text: string;
@@ -24,6 +24,12 @@ export function factsOf(state: ShardState, { about, bookId, first, end }: Digest
       return range(first, end, (index) => codeFact(state, index));
     case 'redemptions':
       return range(first, end, (number) => redemptionFact(state, number));
+    case 'batches':
+      return [...state.openBatches.all()].map((batch) => ({
+        about: `batch ${batch.batchId}`,
+        text: canonicalJson(batch),
+        seq: 0,
+      }));
     case 'keys':
       return [];
   }

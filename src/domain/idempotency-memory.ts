@@ -27,6 +27,8 @@ import { appendOutcome, readOutcome } from './outcome-memory.generated.js';
 import { encode, fold, hashBytes, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;
+/** The first chunk is smaller: most shards of a small installation have few keys, and each start fills it with zeros. */
+const CHUNK_BYTES_FIRST = 16 * 1024;
 const PLACE_BYTES = 8;
 const CHUNK_PLACES = CHUNK_BYTES / PLACE_BYTES;
 const SLOTS_FIRST = 256;
@@ -317,7 +319,7 @@ export class IdempotencyMemory {
   #chunkWithRoom(bytes: number): Chunk {
     const newest = this.#newest;
     if (newest !== null && newest.used + bytes <= newest.bytes.length) return newest;
-    const buffer = new ArrayBuffer(Math.max(CHUNK_BYTES, bytes));
+    const buffer = new ArrayBuffer(Math.max(newest === null ? CHUNK_BYTES_FIRST : CHUNK_BYTES, bytes));
     const free = this.#chunks.indexOf(null);
     const chunk: Chunk = {
       index: free === -1 ? this.#chunks.length : free,

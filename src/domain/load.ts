@@ -1,11 +1,15 @@
 /** Filling a state from a snapshot. Rows come in the order of these functions. */
+
+import type { OpenBatch } from './batch.js';
 import type { Book } from './book.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
 import type { BookState, ShardState } from './state.js';
 
-export function loadCheckpoint(state: ShardState, seq: Seq): void {
+/** `batchCounter`: how many ids of batches the shard had given out. */
+export function loadCheckpoint(state: ShardState, seq: Seq, batchCounter: number): void {
   state.seq = seq;
+  state.openBatches.skipThrough(batchCounter);
 }
 
 export function loadBook(state: ShardState, book: Book): void {
@@ -21,6 +25,10 @@ export function loadBatch(
   state.codes.reserveThrough(batch.firstIndex + batch.size);
   state.codes.strings.expect(batch.size);
   state.addRange(book, batch.batchId, batch.firstIndex, batch.firstIndex + batch.size);
+}
+
+export function loadOpenBatch(state: ShardState, batch: OpenBatch): void {
+  state.openBatches.open(batch);
 }
 
 /** `book` is the one whose range holds the index: the caller goes through them side by side. */

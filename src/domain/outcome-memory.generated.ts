@@ -51,6 +51,8 @@ export function appendOutcome(outcome: Outcome): void {
     case 'unlocked':
     case 'rolledBack':
     case 'unassigned':
+    case 'batchOpened':
+    case 'batchSettled':
       appendByte(JSON_TEXT);
       appendText(JSON.stringify(outcome));
       return;

@@ -6,6 +6,9 @@ import type { Outcome } from '../records/list.js';
 
 export type { Outcome };
 
+/** As the journal of its shard tells it. An id that was never opened counts as given up. */
+export type BatchFate = 'open' | 'live' | 'givenUp';
+
 export type RefusalReason =
   | 'bookNotFound'
   | 'bookArchived'
@@ -31,7 +34,9 @@ export type RefusalReason =
   | 'alreadyRolledBack'
   | 'idempotencyKeyReused'
   | 'idempotencyMemoryFull'
-  | 'batchUnknown';
+  /** It is given up; or it is open, and its codes are not loaded into memory. */
+  | 'batchUnknown'
+  | 'batchesFull';
 
 /** `detail` is a full sentence for the caller; it never names another user. */
 export interface Refusal {

@@ -70,6 +70,8 @@ export class Prefetch {
       case 'updateBook':
       case 'archiveBook':
       case 'addCodes':
+      case 'openBatch':
+      case 'giveUpBatch':
         // Rare commands wait for their memory.
         return;
     }

@@ -5,6 +5,7 @@
 import { redemptionsPerCodeMax } from './book.js';
 import { AVAILABLE } from './code-table.js';
 import type { CodeStatus, CodeView, Query } from './command.js';
+import { fateOf } from './decide-batch.js';
 import { asSeq } from './ids.js';
 import type { Refusal } from './outcome.js';
 import { RedemptionRate } from './redemption-rate.js';
@@ -41,11 +42,14 @@ export function query(state: ShardState, asked: Query, nowMs: number): QueryResu
     }
     case 'listUserCodes':
       return { kind: 'codes', page: listUserCodes(state, asked, nowMs) };
-    case 'isBatchLive':
-      return { kind: 'answer', isTrue: state.isLive(asked.batchId) };
+    case 'batchFate':
+      return { kind: 'batchFate', fate: fateOf(state, asked.batchId) };
+    case 'listOpenBatches':
+      return { kind: 'openBatches', items: [...state.openBatches.all()] };
     case 'isKeyRemembered': {
-      const { caller, bookId, key } = asked;
-      return { kind: 'answer', isTrue: state.remembered.find(caller, bookId, key, nowMs) !== null };
+      const { caller, bookId, isCreation, key } = asked;
+      const scope = isCreation ? null : bookId;
+      return { kind: 'answer', isTrue: state.remembered.find(caller, scope, key, nowMs) !== null };
     }
   }
 }

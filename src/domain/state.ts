@@ -7,6 +7,7 @@ import { AVAILABLE, CodeTable, IN_USE, STAGED } from './code-table.js';
 import { IdempotencyMemory, type MemoryTally } from './idempotency-memory.js';
 import { asSeq, type BookId, type Seq, type ShardId } from './ids.js';
 import { LeaseHeap } from './lease-heap.js';
+import { OpenBatches } from './open-batches.js';
 import { Pool } from './pool.js';
 import { RedemptionRate } from './redemption-rate.js';
 import { RedemptionTable } from './redemption-table.js';
@@ -14,6 +15,8 @@ import { UserTable } from './user-table.js';
 
 export interface StateOptions {
   readonly shard: ShardId;
+  /** Of the installation: ids of batches are dealt out to the shards in turn. */
+  readonly shardCount: number;
   /** Lease of a lock where neither request nor book says. */
   readonly lockTtlMs: number;
   readonly idempotencyTtlMs: number;
@@ -61,6 +64,7 @@ export class ShardState {
   readonly redemptions = new RedemptionTable();
   readonly leases = new LeaseHeap(this.codes.used);
   readonly remembered: IdempotencyMemory;
+  readonly openBatches: OpenBatches;
   readonly booksByNumber: BookState[] = [];
   readonly #books = new Map<BookId, BookState>();
   readonly #staged = new Map<number, Staged>();
@@ -73,6 +77,7 @@ export class ShardState {
 
   constructor(options: StateOptions) {
     this.options = options;
+    this.openBatches = new OpenBatches(options.shard, options.shardCount);
     this.remembered = new IdempotencyMemory({
       ttlMs: options.idempotencyTtlMs,
       bytesMax: options.idempotencyBytesMax,
@@ -287,7 +292,8 @@ export class ShardState {
 
   bytes(): number {
     const pools = this.booksByNumber.reduce((sum, book) => sum + book.pool.bytes(), 0);
-    const { codes, users, redemptions, leases, remembered } = this;
-    return codes.bytes() + users.bytes() + redemptions.bytes() + leases.bytes() + remembered.bytes + pools;
+    const { codes, users, redemptions, leases, remembered, openBatches } = this;
+    const rest = remembered.bytes + openBatches.bytes() + pools;
+    return codes.bytes() + users.bytes() + redemptions.bytes() + leases.bytes() + rest;
   }
 }

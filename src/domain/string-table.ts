@@ -20,6 +20,8 @@ import { decode, encode, hashBytes, scratch } from './text.js';
 
 const CHUNK_BITS = 18;
 const CHUNK_BYTES = 1 << CHUNK_BITS;
+/** The first chunk is smaller: most shards of a small installation have few codes, and each start fills it with zeros. */
+const CHUNK_BYTES_FIRST = 4096;
 /** An offset plus one has to fit into 32 bits. */
 const ARENA_BYTES_MAX = 2 ** 32 - 1;
 const SLOTS_FIRST = 1024;
@@ -43,8 +45,9 @@ const movedHashes = new Uint32Array(MOVES_AT_ONCE);
 
 export class StringTable {
   readonly #chunks: Uint8Array[] = [];
-  /** Bytes used of the last chunk. */
-  #chunkUsed = CHUNK_BYTES;
+  /** Bytes of the last chunk, and how many of them are used. */
+  #chunkBytes = 0;
+  #chunkUsed = 0;
   /** Place of each index's text, plus one; 0: no text. A text never straddles two chunks. */
   readonly #offsets: Field;
   readonly #hashes: Field | null;
@@ -217,8 +220,9 @@ export class StringTable {
     const length = end - start;
     const need = length < LONG ? length + 1 : length + 5;
     if (need > CHUNK_BYTES) throw new Error(`a string of ${length} bytes is too long for the table`);
-    if (this.#chunkUsed + need > CHUNK_BYTES) {
-      this.#chunks.push(new Uint8Array(tableMemory(CHUNK_BYTES)));
+    if (this.#chunkUsed + need > this.#chunkBytes) {
+      this.#chunkBytes = this.#chunks.length === 0 ? Math.max(CHUNK_BYTES_FIRST, need) : CHUNK_BYTES;
+      this.#chunks.push(new Uint8Array(tableMemory(this.#chunkBytes)));
       this.#chunkUsed = 0;
     }
     const chunkIndex = this.#chunks.length - 1;

@@ -1,6 +1,9 @@
 /** What queries answer with. Times are Unix ms. */
+
+import type { OpenBatch } from './batch.js';
 import type { Book, BookCounts } from './book.js';
 import type { CodeView } from './command.js';
+import type { BatchFate } from './outcome.js';
 
 export interface BookView {
   readonly book: Book;
@@ -30,4 +33,6 @@ export type QueryResult =
   | { readonly kind: 'stats'; readonly stats: BookStats }
   | { readonly kind: 'code'; readonly code: CodeView }
   | { readonly kind: 'codes'; readonly page: CodePage }
+  | { readonly kind: 'batchFate'; readonly fate: BatchFate }
+  | { readonly kind: 'openBatches'; readonly items: readonly OpenBatch[] }
   | { readonly kind: 'answer'; readonly isTrue: boolean };

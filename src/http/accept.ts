@@ -1,6 +1,12 @@
-/** The two questions that routes with `negotiates` ask of a request's headers. RFC 9110, sections 12.4.2 and 12.5. */
+/**
+ * The two questions that routes with `negotiates` ask of a request's headers. RFC 9110, sections
+ * 12.4.2 and 12.5.
+ */
 
-/** Whether `Accept` names JSON and does not like HTML as much: a browser gets a page, and so does a client that takes all. */
+/**
+ * Whether `Accept` names JSON and does not like HTML as much: a browser gets a page, and so does a
+ * client that takes all.
+ */
 export const prefersJson = (accept: string): boolean =>
   quality(accept, 'application/json') > quality(accept, 'text/html');
 

@@ -1,14 +1,16 @@
 /**
  * The text of a hot answer, written as bytes into memory that is used again for the next one.
  *
- * As a string it would be pieced together, made flat, measured, copied into memory of its own and from there into the socket's buffer,
- * 0.4 µs and 500 bytes of garbage for headers and body of an assign. uWebSockets.js takes bytes as they are, so they are written
- * once, behind a beginning that never changes. There is one of each per thread: an answer is in the socket's buffer when the call that
- * began it returns.
+ * As a string it would be pieced together, made flat, measured, copied into memory of its own and
+ * from there into the socket's buffer, 0.4 µs and 500 bytes of garbage for headers and body of an
+ * assign. uWebSockets.js takes bytes as they are, so they are written once, behind a beginning that
+ * never changes. There is one of each per thread: an answer is in the socket's buffer when the call
+ * that began it returns.
  *
- * And what stands there already is not written again. An answer mostly follows one of its own shape, with the same names of fields, the
- * same book and the same second in the same places; so each piece is compared with the one that stood in its turn in the answer
- * before, and copied only where text or place differ. Of an assign's 180 bytes that leaves some 40.
+ * And what stands there already is not written again. An answer mostly follows one of its own
+ * shape, with the same names of fields, the same book and the same second in the same places; so
+ * each piece is compared with the one that stood in its turn in the answer before, and copied only
+ * where text or place differ. Of an assign's 180 bytes that leaves some 40.
  */
 import { isPlain } from './plain-text.js';
 
@@ -28,7 +30,10 @@ export class AnswerBytes {
   readonly #places = new Array<number>(PIECES_MAX).fill(NOWHERE);
   readonly #texts = new Array<string>(PIECES_MAX).fill('');
   #turn = 0;
-  /** Of the answer before: behind its end, what is remembered may have been written over by a shorter one's long pieces. */
+  /**
+   * Of the answer before: behind its end, what is remembered may have been written over by a
+   * shorter one's long pieces.
+   */
   #turnsBefore = 0;
 
   /** `beginning` is ASCII, and stands before all that is written. */
@@ -103,7 +108,10 @@ export class AnswerBytes {
     this.#at = at;
   }
 
-  /** A turn is over. Not counted before its piece is there: one that there was no room for must not be found again. */
+  /**
+   * A turn is over. Not counted before its piece is there: one that there was no room for must not
+   * be found again.
+   */
   #wrote(place: number, text: string): void {
     const turn = this.#turn++;
     if (turn >= PIECES_MAX) return;

@@ -48,8 +48,8 @@ export const JSON_TYPE = 'application/json';
 const PROBLEM_TYPE = 'application/problem+json';
 
 /**
- * The status line and what all answers have, up to the request's id, given to uWebSockets.js as the status: one call for all
- * headers costs 0.5 µs less than one for each.
+ * The status line and what all answers have, up to the request's id, given to uWebSockets.js as the
+ * status: one call for all headers costs 0.5 µs less than one for each.
  */
 const beginningOf = (status: number, type: string, caching = 'no-store'): string =>
   // An answer without a body has no type.
@@ -241,8 +241,9 @@ export abstract class Answering {
   }
 
   /**
-   * Hands the response out for an answer that is written bit by bit; the taker ends it, then calls `finishStream`. Null
-   * when nobody wants it (any more). `onAborted` tells when that comes to be so, and the response must not be touched.
+   * Hands the response out for an answer that is written bit by bit; the taker ends it, then calls
+   * `finishStream`. Null when nobody wants it (any more). `onAborted` tells when that comes to be
+   * so, and the response must not be touched.
    */
   beginStream(type: string, extra: string, onAborted: () => void): HttpResponse | null {
     const { res } = this;
@@ -336,6 +337,10 @@ export abstract class Answering {
         break;
       case 'unavailable':
         this.retryLater('unavailable', message, 2000);
+        break;
+      case 'noRoom':
+      case 'draining':
+        this.retryLater(slugOfUnavailable(reason), message, 2000);
         break;
     }
   }

@@ -1,6 +1,7 @@
 /**
- * The page at `/api-docs`: Scalar's API reference over `/openapi.json`, with a bar on top to sign in. Everything comes from this
- * server. Scalar writes its style into the page, so this page alone allows inline styles.
+ * The page at `/api-docs`: Scalar's API reference over `/openapi.json`, with a bar on top to sign
+ * in. Everything comes from this server. Scalar writes its style into the page, so this page alone
+ * allows inline styles.
  */
 import { SCALAR_VERSION } from './scalar.js';
 
@@ -54,8 +55,9 @@ body { margin: 0; }
 #sign-in button { font: inherit; padding: .25rem .8rem; border: 0; border-radius: .4rem; color: #fff; background: #0b57c2; cursor: pointer; }
 #sign-in output { color: light-dark(#5d6068, #a0a4ad); }
 @media (max-width: 42rem) {
-  #sign-in input { flex: 1 1 6rem; width: auto; min-width: 0; }
-  #sign-in input, #sign-in button { order: 1; }
+  #sign-in { display: grid; grid-template-columns: 1fr 1fr auto; }
+  #sign-in input { width: auto; min-width: 0; }
+  #sign-in output { grid-area: 1 / 2 / 2 / 4; text-align: right; }
 }
 `;
 

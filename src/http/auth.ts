@@ -1,13 +1,15 @@
 /**
  * Access tokens: HS256 JSON Web Tokens, signed and verified by jose.
  *
- * Verifying one costs 90 µs, ten times a whole request, so a verdict is remembered under the raw `Authorization` header:
- * a good one for at most a minute or until the token ends, a bad one for ten seconds, in a map of its own, so that a flood of
- * bad tokens can't push the good ones out. Requests that come while their token is being verified wait for
- * the same verification. A full map forgets its oldest entry; that costs a verification, nothing else.
+ * Verifying one costs 90 µs, ten times a whole request, so a verdict is remembered under the raw
+ * `Authorization` header: a good one for at most a minute or until the token ends, a bad one for
+ * ten seconds, in a map of its own, so that a flood of bad tokens can't push the good ones out.
+ * Requests that come while their token is being verified wait for the same verification. A full map
+ * forgets its oldest entry; that costs a verification, nothing else.
  *
- * A repair of an account ends the tokens that were issued before it (`end`): remembered verdicts on them are forgotten at
- * once, and they are refused from then on. A request whose token was judged before that goes on.
+ * A repair of an account ends the tokens that were issued before it (`end`): remembered verdicts on
+ * them are forgotten at once, and they are refused from then on. A request whose token was judged
+ * before that goes on.
  */
 import { jwtVerify, SignJWT } from 'jose';
 import type { Account, EndedTokens, Role } from '../actor/engine.js';
@@ -33,7 +35,9 @@ export interface Tokens {
   sign(account: Account, nowMs: number): Promise<string>;
   /** The remembered verdict on a raw `Authorization` header, or null: then ask `verify`. */
   remembered(authorization: string, nowMs: number): Verdict | null;
-  /** Never throws. Calls back later, never before this returns; with null when too many are waiting. */
+  /**
+   * Never throws. Calls back later, never before this returns; with null when too many are waiting.
+   */
   verify(authorization: string, nowMs: number, reply: (verdict: Verdict | null) => void): void;
   /** Replaces the list of tokens that are not valid any more. */
   end(ended: readonly EndedTokens[]): void;
@@ -86,7 +90,8 @@ export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeed
         requiredClaims: ['sub', 'exp'],
       });
       const { sub, exp, role } = payload;
-      // The subject is kept in PostgreSQL and compared with user ids, so it has to be what a user id can be.
+      // The subject is kept in PostgreSQL and compared with user ids, so it has to be what a user
+      // id can be.
       if (typeof sub !== 'string' || !USER_ID.test(sub) || !ROLES.has(role)) {
         return refused('The access token does not name a subject and a role.');
       }

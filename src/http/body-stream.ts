@@ -25,7 +25,10 @@ export class BodyBroken extends Error {
 }
 
 export interface BodyStream {
-  /** The next bytes, in a buffer of their own; null at the end. Rejects with `BodyBroken`. One call at a time. */
+  /**
+   * The next bytes, in a buffer of their own; null at the end. Rejects with `BodyBroken`. One call
+   * at a time.
+   */
   next(): Promise<Uint8Array<ArrayBuffer> | null>;
   /** `chunk` is valid during the call only. */
   push(chunk: ArrayBuffer, isLast: boolean): void;

@@ -1,10 +1,11 @@
 /**
  * Bytes that wait, first in, first out, in slabs of memory that are used again and again.
  *
- * A socket that was paused comes back with all that the kernel has kept for it, 20 MB and more from a fast sender, and uWebSockets.js
- * reads that in one turn of the event loop, while other callers wait. Memory that is new costs 0.6 ms a megabyte, since the system
- * maps and clears each page when it is touched first; memory that was used before costs a sixth of it. So what comes is put
- * into slabs of the last time, and goes out in buffers of its own, one slab a turn.
+ * A socket that was paused comes back with all that the kernel has kept for it, 20 MB and more from
+ * a fast sender, and uWebSockets.js reads that in one turn of the event loop, while other callers
+ * wait. Memory that is new costs 0.6 ms a megabyte, since the system maps and clears each page when
+ * it is touched first; memory that was used before costs a sixth of it. So what comes is put into
+ * slabs of the last time, and goes out in buffers of its own, one slab a turn.
  */
 
 const SLAB_BYTES = 256 * 1024;

@@ -1,16 +1,21 @@
 /**
- * Whose address a request counts under. Behind a proxy every connection has the proxy's address, and the client's stands in
- * `Forwarded` (RFC 7239) or `X-Forwarded-For`, which anybody may write. So they are read from the right, where the last proxy
- * wrote, and only as far as proxies are trusted: the right-most address that is no trusted proxy is the client.
+ * Whose address a request counts under. Behind a proxy every connection has the proxy's address,
+ * and the client's stands in `Forwarded` (RFC 7239) or `X-Forwarded-For`, which anybody may write.
+ * So they are read from the right, where the last proxy wrote, and only as far as proxies are
+ * trusted: the right-most address that is no trusted proxy is the client.
  *
- * A proxy mostly writes one of the two and passes the other on as the client sent it. Where both are there and name different
- * clients, neither is believed. What can't be read is not believed either, nor is anything to the left of it. The request
- * then counts under the last proxy that is known: that is shared by all such requests, and never chosen by the client.
+ * A proxy mostly writes one of the two and passes the other on as the client sent it. Where both
+ * are there and name different clients, neither is believed. What can't be read is not believed
+ * either, nor is anything to the left of it. The request then counts under the last proxy that is
+ * known: that is shared by all such requests, and never chosen by the client.
  */
 import { type IpAddress, type IpRange, isWithin, limitNameOf, parseAddress } from './ip-address.js';
 
 export interface ClientAddresses {
-  /** What a request counts under. '' for a header that was not sent; several of one name are joined by commas. */
+  /**
+   * What a request counts under. '' for a header that was not sent; several of one name are joined
+   * by commas.
+   */
   of(peer: string, forwarded: string, forwardedFor: string): string;
   /** What a connection counts under; null for a trusted proxy, which opens many for others. */
   ofConnection(peer: string): string | null;
@@ -59,7 +64,10 @@ const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
 /** A parameter and what comes after it: `;` goes on with the same hop, `,` with the next. */
 const PARAMETER = new RegExp(String.raw`[\t ]*(?:(${TOKEN})=(${TOKEN}|${QUOTED}))?[\t ]*([;,]|$)`, 'y');
 
-/** By RFC 7239, section 4. Empty when the header does not follow it: a quote left open could swallow what a proxy added. */
+/**
+ * By RFC 7239, section 4. Empty when the header does not follow it: a quote left open could swallow
+ * what a proxy added.
+ */
 function hopsOfForwarded(text: string): (IpAddress | null)[] {
   const hops: (IpAddress | null)[] = [];
   let hop: IpAddress | null = null;
@@ -85,7 +93,10 @@ function hopsOfForwarded(text: string): (IpAddress | null)[] {
 const unquoted = (value: string): string =>
   value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value;
 
-/** `192.0.2.1`, `[2001:db8::1]`, each with or without a port, or a bare IPv6 address. Null for `unknown`, `_hidden` and the like. */
+/**
+ * `192.0.2.1`, `[2001:db8::1]`, each with or without a port, or a bare IPv6 address. Null for
+ * `unknown`, `_hidden` and the like.
+ */
 function addressOfNode(node: string): IpAddress | null {
   const match = /^(?:\[([^\]]*)\]|([\d.]+))(?::[\w.-]{1,32})?$/.exec(node);
   return parseAddress(match === null ? node : (match[1] ?? match[2] ?? ''));

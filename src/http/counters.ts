@@ -1,7 +1,8 @@
 /**
- * What the HTTP threads count, cheaply: each thread adds plain doubles into its own shared array, and whoever renders the
- * metrics reads all of them. No atomics: one writer each, and an aligned 64-bit read is never torn where Node runs.
- * prom-client's counters cost about a microsecond an increment and can't be read from another thread.
+ * What the HTTP threads count, cheaply: each thread adds plain doubles into its own shared array,
+ * and whoever renders the metrics reads all of them. No atomics: one writer each, and an aligned
+ * 64-bit read is never torn where Node runs. prom-client's counters cost about a microsecond an
+ * increment and can't be read from another thread.
  *
  *     [ scalars | per route: 2xx, 3xx, 4xx, 5xx | per route: histogram buckets, sum of seconds ]
  */
@@ -69,7 +70,10 @@ export function createCounters(shared: SharedArrayBuffer): Counters {
   };
 }
 
-/** Prometheus text of all threads together. `routes` is the table that the threads serve, in its order. */
+/**
+ * Prometheus text of all threads together. `routes` is the table that the threads serve, in its
+ * order.
+ */
 export function renderCounters(
   threads: readonly SharedArrayBuffer[],
   routes: readonly { readonly method: string; readonly path: string }[],

@@ -1,8 +1,8 @@
 /**
- * Cursors: where the next page begins, opaque to the caller. `base64url(JSON([1, list, …position]))`: the version lets a
- * later release refuse what it can't continue, the list (`listOf`) keeps a cursor from being used on
- * another one.
- * Nothing in it is secret and nothing is believed: every part is checked again as if it came from the query.
+ * Cursors: where the next page begins, opaque to the caller. `base64url(JSON([1, list,
+ * …position]))`: the version lets a later release refuse what it can't continue, the list
+ * (`listOf`) keeps a cursor from being used on another one. Nothing in it is secret and nothing is
+ * believed: every part is checked again as if it came from the query.
  */
 const VERSION = 1;
 const CURSOR_LENGTH_MAX = 256;
@@ -13,7 +13,10 @@ export function encodeCursor(list: string, ...position: readonly CursorPart[]): 
   return Buffer.from(JSON.stringify([VERSION, list, ...position])).toString('base64url');
 }
 
-/** The position, or null when this cursor was not made for this list; `kinds` are the types of its parts. */
+/**
+ * The position, or null when this cursor was not made for this list; `kinds` are the types of its
+ * parts.
+ */
 export function decodeCursor(
   cursor: string,
   list: string,

@@ -1,7 +1,8 @@
 /**
- * Deadlines of many requests without a timer each. Nearly all have the same one, so they sit in a list in the order in
- * which they began: whatever is overdue is at its head, and joining and leaving are a few assignments. The few that take longer
- * (uploads, exports) are in a set that is searched at each tick.
+ * Deadlines of many requests without a timer each. Nearly all have the same one, so they sit in a
+ * list in the order in which they began: whatever is overdue is at its head, and joining and
+ * leaving are a few assignments. The few that take longer (uploads, exports) are in a set that is
+ * searched at each tick.
  */
 /** What nearly all requests have. */
 export const COMMON_DEADLINE_MS = 5000;

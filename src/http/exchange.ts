@@ -4,26 +4,25 @@
  *     begin ─▶ head ─▶ body complete? ─┐
  *                └──▶ token known? ────┴─▶ role ▸ parameters ▸ query ▸ body ▸ own userId ─▶ handler ─▶ answer
  *
- * Exchanges are pooled, and their callbacks are bound once: a request on the hot path makes a command, its origin and a few
- * strings, no promise and no closure. The price is that an exchange must not be used again while anybody may
- * still call it: it goes back to its pool only when it is answered (or aborted), its body has ended, and no
- * engine reply, token verdict or async work is under way (`held`). One that is answered before its body came is never reused.
+ * Exchanges are pooled, and their callbacks are bound once: a request on the hot path makes a
+ * command, its origin and a few strings, no promise and no closure. The price is that an exchange
+ * must not be used again while anybody may still call it: it goes back to its pool only when it is
+ * answered (or aborted), its body has ended, and no engine reply, token verdict or async work is
+ * under way (`held`). One that is answered before its body came is never reused.
  *
- * This half is the request's way to its handler and the exchange's end; what is answered, and how, is in answering.ts.
+ * This part is the request's way to its handler and the exchange's end. What it asks of the engine
+ * is in asking.ts; what is answered, and how, is in answering.ts.
  */
 
 // The global of this name is a getter, which is called each time.
 import { performance } from 'node:perf_hooks';
-import type { CommandReply, Done, QueryReply, QueryResult } from '../actor/engine.js';
-import type { Command, Origin, Query } from '../domain/command.js';
-import type { ShardId } from '../domain/ids.js';
 import type { HttpRequest, HttpResponse } from '../platform/uws.js';
-import { Answering, JSON_TYPE } from './answering.js';
+import { JSON_TYPE } from './answering.js';
+import { Asking } from './asking.js';
 import type { Verdict } from './auth.js';
 import { type BodyStream, createBodyStream, STREAM_WINDOW_MS } from './body-stream.js';
 import { BodyText } from './body-text.js';
 import { COMMON_DEADLINE_MS, type Watched } from './deadlines.js';
-import { fingerprintOf } from './fingerprint.js';
 import { missesBlockedUntil, serveOwnCode } from './guesses.js';
 import type { HandledRoute } from './handled-route.js';
 import { HEAD_BYTES_MAX } from './head-limit.js';
@@ -41,7 +40,7 @@ const LINGER_MS = 5_000;
 
 export type ExchangeRoute = HandledRoute<Exchange>;
 
-export class Exchange extends Answering implements Expiring {
+export class Exchange extends Asking implements Expiring {
   /** Raw, for the few handlers that need them. */
   ifMatch = '';
   contentType = '';
@@ -57,10 +56,7 @@ export class Exchange extends Answering implements Expiring {
   readonly watched: Watched<Expiring> = { older: null, newer: null, deadlineMs: 0, place: 'nowhere' };
 
   private route: ExchangeRoute | null = null;
-  private readonly params: string[] = [];
   private rawQuery = '';
-  private idempotencyKey: string | null = '';
-  private body: unknown;
   /** Null: it is not UTF-8. */
   private text: string | null = '';
   private readonly bodyText = new BodyText();
@@ -68,14 +64,7 @@ export class Exchange extends Answering implements Expiring {
   private verdict: Verdict | null = null;
   private hasToken = false;
   private isChunked = false;
-  private commanded = false;
-  /** Async work has begun. */
-  private working = false;
-  private held = 0;
   private startedMs = 0;
-
-  private render: (x: Exchange, done: Done) => void = nothing;
-  private show: (x: Exchange, result: QueryResult) => void = nothing;
 
   private readonly recycle: (x: Exchange) => void;
 
@@ -89,11 +78,11 @@ export class Exchange extends Answering implements Expiring {
     return this.route?.id;
   }
 
-  protected override get mayHaveChanged(): boolean {
-    return this.commanded || (this.working && this.route?.changes === true);
+  protected override get changes(): boolean {
+    return this.route?.changes === true;
   }
 
-  // -- the request -------------------------------------------------------------------------------------------------
+  // -- the request --------------------------------------------------------------------------------
 
   /** The whole of a uWebSockets.js handler. Never throws. */
   begin(res: HttpResponse, req: HttpRequest, route: ExchangeRoute, isHead: boolean): void {
@@ -274,7 +263,7 @@ export class Exchange extends Answering implements Expiring {
     if (route === null || this.res === null || this.judging || (!this.bodyDone && !route.streamed)) return;
     if (!this.isAllowed(route) || !this.areParamsValid(route)) return;
     if (this.idempotencyKey === null) {
-      this.problem('bad-idempotency-key', 'The Idempotency-Key is not 1 to 255 visible ASCII characters.');
+      this.problem('bad-idempotency-key', BAD_KEY_DETAIL);
       return;
     }
     let query: unknown;
@@ -348,114 +337,12 @@ export class Exchange extends Answering implements Expiring {
     return named === this.caller;
   }
 
-  /** The parameter of the path with this place, validated. */
-  param(index: number): string {
-    return this.params[index] ?? '';
-  }
-
-  // -- the engine --------------------------------------------------------------------------------------------------
-
-  origin(): Origin {
-    const key = this.idempotencyKey;
-    return {
-      caller: this.caller,
-      requestId: this.requestId,
-      idempotency:
-        key === null || key === ''
-          ? null
-          : { key, fingerprint: fingerprintOf(this.route?.id ?? '', this.params, this.body) },
-    };
-  }
-
-  /** The same for a body that was streamed. */
-  originOf(bodyFingerprint: number): Origin {
-    const origin = this.origin();
-    if (origin.idempotency === null) return origin;
-    const fingerprint = fingerprintOf(this.route?.id ?? '', this.params, bodyFingerprint);
-    return { ...origin, idempotency: { key: origin.idempotency.key, fingerprint } };
-  }
-
-  /** An idempotency key's scope: who sent it, and the key; null without one. */
-  idempotencyScope(): string | null {
-    return this.idempotencyKey === null || this.idempotencyKey === '' ? null : `${this.caller}\0${this.idempotencyKey}`;
-  }
-
-  /** Asks the engine; `render` answers a success, everything else is answered here. */
-  command(command: Command, render: (x: Exchange, done: Done) => void): void {
-    this.render = render;
-    this.held++;
-    this.commanded = true;
-    this.services.engine.command(command, this.origin(), this.onCommandReply);
-  }
-
-  private readonly onCommandReply = (reply: CommandReply): void => {
-    try {
-      if (this.res === null) return;
-      if (reply.kind === 'done') this.render(this, reply);
-      else this.refuse(reply);
-    } catch (error) {
-      this.fail(error);
-    } finally {
-      this.letGo();
-    }
-  };
-
-  query(query: Query, show: (x: Exchange, result: QueryResult) => void): void {
-    this.show = show;
-    this.held++;
-    this.services.engine.query(query, null, this.onQueryReply);
-  }
-
-  private readonly onQueryReply = (reply: QueryReply): void => {
-    try {
-      if (this.res === null) return;
-      if (reply.kind === 'result') this.show(this, reply.result);
-      else this.refuse(reply);
-    } catch (error) {
-      this.fail(error);
-    } finally {
-      this.letGo();
-    }
-  };
-
-  /** The same as promises, for what is not hot; to be used within `run`. */
-  askCommand(command: Command, origin: Origin): Promise<CommandReply> {
-    // The caller was told, or is gone: nothing must happen any more.
-    if (this.res === null) return Promise.resolve({ kind: 'unavailable', reason: 'overloaded', retryAfterMs: 1000 });
-    this.commanded = true;
-    return new Promise((resolve) => this.services.engine.command(command, origin, resolve));
-  }
-
-  /** From now on something may be changed without a command: a deadline that passes leaves the outcome unknown. */
-  beginChange(): void {
-    this.commanded = true;
-  }
-
-  askQuery(query: Query, shard: ShardId | null): Promise<QueryReply> {
-    return new Promise((resolve) => this.services.engine.query(query, shard, resolve));
-  }
-
-  /**
-   * Async work whose failure is answered, and during which the exchange stays this one. It begins when all of the segment is
-   * parsed: what follows the request in it may end the connection, and then the work must not be done.
-   */
-  run(work: () => Promise<void>): void {
-    this.held++;
-    setImmediate(() => {
-      if (this.res === null) return this.letGo();
-      this.working = true;
-      void work()
-        .catch((error: unknown) => this.fail(error))
-        .finally(() => this.letGo());
-    });
-  }
-
   private refuseToken(detail: string): void {
     const error = this.hasToken ? ', error="invalid_token"' : '';
     this.problem('unauthenticated', detail, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
   }
 
-  // -- the end -----------------------------------------------------------------------------------------------------
+  // -- the end ------------------------------------------------------------------------------------
 
   /** From now on it may take this long. */
   extendDeadline(ms: number): void {
@@ -466,7 +353,9 @@ export class Exchange extends Answering implements Expiring {
     this.services.deadlines.watchFor(this, LINGER_MS);
   }
 
-  /** The server stops. Answers a change whose outcome is not known; the others see a cut connection. */
+  /**
+   * The server stops. Answers a change whose outcome is not known; the others see a cut connection.
+   */
   giveUp(): void {
     if (this.bodyDone && this.mayHaveChanged) this.expire();
   }
@@ -500,13 +389,8 @@ export class Exchange extends Answering implements Expiring {
     if (this.held === 0) this.release();
   }
 
-  private letGo(): void {
-    this.held--;
-    if (this.held === 0 && this.res === null && this.ending === null) this.release();
-  }
-
   /** Back to the pool, if nobody can call it any more. */
-  private release(): void {
+  protected override release(): void {
     if (this.route === null) return;
     const isReusable = this.bodyDone;
     this.route = null;
@@ -534,6 +418,6 @@ export class Exchange extends Answering implements Expiring {
   }
 }
 
-function nothing(): void {}
+const BAD_KEY_DETAIL = 'An Idempotency-Key is 1 to 255 visible ASCII characters, and a request has only one.';
 
 const bodySizeDetail = ({ bodyBytesMax }: ExchangeRoute): string => `The body may have ${bodyBytesMax} bytes at most.`;

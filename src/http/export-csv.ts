@@ -1,8 +1,8 @@
 /**
- * The codes of a book as CSV (RFC 4180), a page at a time: the next page is read when the client has taken the last one.
- * For a spreadsheet, whatever it could take for a formula gets an apostrophe in front.
- * It is no snapshot: a code shows the state in which its page met it. If a page can't be read, the connection
- * is cut, because a file that ends early must not look complete.
+ * The codes of a book as CSV (RFC 4180), a page at a time: the next page is read when the client
+ * has taken the last one. For a spreadsheet, whatever it could take for a formula gets an
+ * apostrophe in front. It is no snapshot: a code shows the state in which its page met it. If a
+ * page can't be read, the connection is cut, because a file that ends early must not look complete.
  */
 
 import type { CodeStatus, CodeView } from '../domain/command.js';

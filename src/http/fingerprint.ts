@@ -1,7 +1,8 @@
 /**
- * The fingerprint of a request, by which a repeated idempotency key is told from a reused one: 53 bits, so that
- * it is an exact JavaScript number, over route, parameters and body. The hash is cyrb53 (bryc, public domain). It guards against
- * mistakes, not against attackers: a key is looked up under the caller that it belongs to.
+ * The fingerprint of a request, by which a repeated idempotency key is told from a reused one: 53
+ * bits, so that it is an exact JavaScript number, over route, parameters and body. The hash is
+ * cyrb53 (bryc, public domain). It guards against mistakes, not against attackers: a key is looked
+ * up under the caller that it belongs to.
  */
 export interface Hasher {
   /** Takes 16-bit units of text. */
@@ -48,7 +49,10 @@ export function fingerprintOf(routeId: string, params: readonly string[], body: 
   return hasher.digest();
 }
 
-/** JSON with sorted keys. `value` came out of JSON, so it has no cycles, and its depth is bounded by its schema. */
+/**
+ * JSON with sorted keys. `value` came out of JSON, so it has no cycles, and its depth is bounded by
+ * its schema.
+ */
 function canonical(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;

@@ -2,7 +2,10 @@ import type { z } from 'zod';
 import type { Role } from '../actor/engine.js';
 import type { ReadUsual } from './usual-bodies.js';
 
-/** What an exchange has to know of the route that it goes through; route.ts says what each field means. */
+/**
+ * What an exchange has to know of the route that it goes through; route.ts says what each field
+ * means.
+ */
 export interface HandledRoute<Exchange> {
   readonly id: string;
   /** The table's number for it, by which it is counted. */
@@ -13,7 +16,10 @@ export interface HandledRoute<Exchange> {
   readonly guessable: boolean;
   readonly paramNames: readonly string[];
   readonly paramSchemas: readonly z.ZodType<string>[];
-  /** By parameter: whether its schema would leave the text as it is; null where only the schema knows. */
+  /**
+   * By parameter: whether its schema would leave the text as it is; null where only the schema
+   * knows.
+   */
   readonly usualParams: readonly (((text: string) => boolean) | null)[];
   readonly query: { parse(query: string): z.ZodSafeParseResult<unknown> } | null;
   readonly body: z.ZodType | null;

@@ -1,4 +1,7 @@
-/** `/`: for people who find the server and wonder what it is, and for programs that look for the description. */
+/**
+ * `/`: for people who find the server and wonder what it is, and for programs that look for the
+ * description.
+ */
 import { escapeHtml, page } from './page.js';
 
 export function homePage(version: string): string {

@@ -1,4 +1,7 @@
-/** What runs in an HTTP thread: the server, a router to the shard threads, and its line to the main thread. */
+/**
+ * What runs in an HTTP thread: the server, a router to the shard threads, and its line to the main
+ * thread.
+ */
 import type { MessagePort } from 'node:worker_threads';
 import { createControlClient } from '../actor/control-link.js';
 import { createRouter } from '../actor/router.js';

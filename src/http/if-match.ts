@@ -1,9 +1,12 @@
 /**
- * `If-Match`, by RFC 9110, section 13.1.1: `*`, or a list of entity tags, which may come in several headers. Comparison is
- * strong, so a weak tag (`W/"1"`) matches nothing. Tags of books are their versions.
+ * `If-Match`, by RFC 9110, section 13.1.1: `*`, or a list of entity tags, which may come in several
+ * headers. Comparison is strong, so a weak tag (`W/"1"`) matches nothing. Tags of books are their
+ * versions.
  */
 
-/** A list element: nothing, or a tag. A tag may hold a comma, so the list can't be split at commas. */
+/**
+ * A list element: nothing, or a tag. A tag may hold a comma, so the list can't be split at commas.
+ */
 const ELEMENT = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)")?[\t ]*(,|$)/y;
 /** As `etagOf` writes it: `01` is another tag. */
 const VERSION = /^(?:0|[1-9]\d{0,14})$/;

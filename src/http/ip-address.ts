@@ -1,4 +1,7 @@
-/** IP addresses and ranges of them, as numbers: IPv4 stands where IPv6 maps it (`::ffff:a.b.c.d`), so that both are compared alike. */
+/**
+ * IP addresses and ranges of them, as numbers: IPv4 stands where IPv6 maps it (`::ffff:a.b.c.d`),
+ * so that both are compared alike.
+ */
 import { isIP } from 'node:net';
 
 /** Eight groups of 16 bits. */
@@ -42,7 +45,10 @@ function groupsOfIpv4(text: string): number[] {
   return [a * 256 + b, c * 256 + d];
 }
 
-/** `address` or `address/bits`; null where the text is neither, or where bits behind the range are set: a typing error. */
+/**
+ * `address` or `address/bits`; null where the text is neither, or where bits behind the range are
+ * set: a typing error.
+ */
 export function parseRange(text: string): IpRange | null {
   const [base = '', bits, ...rest] = text.split('/');
   const address = parseAddress(base);
@@ -65,7 +71,8 @@ function maskOf(bits: number, place: number): number {
 }
 
 /**
- * What limits by address count under. Of IPv6 it is the /64: whoever has one address there has 2^64 of them.
+ * What limits by address count under. Of IPv6 it is the /64: whoever has one address there has 2^64
+ * of them.
  */
 export function limitNameOf(address: IpAddress): string {
   const isIpv4 = MAPPED.every((group, i) => address[i] === group);

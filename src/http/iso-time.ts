@@ -1,6 +1,7 @@
 /**
- * Unix milliseconds as ISO 8601, for answers that all carry a time of about now: the part up to the second is made
- * once a second, the milliseconds come from a table. `Date.prototype.toISOString` costs 0.3 µs, this 0.02.
+ * Unix milliseconds as ISO 8601, for answers that all carry a time of about now: the part up to the
+ * second is made once a second, the milliseconds come from a table. `Date.prototype.toISOString`
+ * costs 0.3 µs, this 0.02.
  */
 const MILLIS: readonly string[] = Array.from({ length: 1000 }, (_, ms) => `.${String(ms).padStart(3, '0')}Z`);
 

@@ -1,8 +1,8 @@
 /**
- * Rates per name (a caller, an address, an email): how many in a window of fixed length, counted from a name's
- * first one. Fixed windows let twice the number pass around a border; for keeping guessers slow that is good enough,
- * and an entry is two numbers. The map is bounded: when it is full, windows that are over go; if none is, the
- * oldest one does.
+ * Rates per name (a caller, an address, an email): how many in a window of fixed length, counted
+ * from a name's first one. Fixed windows let twice the number pass around a border; for keeping
+ * guessers slow that is good enough, and an entry is two numbers. The map is bounded: when it is
+ * full, windows that are over go; if none is, the oldest one does.
  */
 export interface RateLimit {
   /** When the window ends, Unix ms, if this name has used it up; else 0. */
@@ -63,14 +63,18 @@ export function createRateLimit({ countMax, windowMs, namesMax }: RateLimitOptio
 /**
  * Connections, per address and in all.
  *
- * uWebSockets.js tells when a connection opens and when it closes, but at the close its address is not known any more, so
- * open connections of one address can't be counted. What can: all open ones, and how many an address opened
- * during the last idle timeout (a connection that says nothing for that long is ended by uWebSockets.js). The
- * second matters only when room gets short: past half of the total, an address that opened too many is refused, the others
- * are not. A proxy that opens a connection per request is therefore never in the way of itself.
+ * uWebSockets.js tells when a connection opens and when it closes, but at the close its address is
+ * not known any more, so open connections of one address can't be counted. What can: all open ones,
+ * and how many an address opened during the last idle timeout (a connection that says nothing for
+ * that long is ended by uWebSockets.js). The second matters only when room gets short: past half of
+ * the total, an address that opened too many is refused, the others are not. A proxy that opens a
+ * connection per request is therefore never in the way of itself.
  */
 export interface ConnectionLimit {
-  /** False: refuse it. Every call is followed by one of `closed`, also for a refused one. Null: only the total counts. */
+  /**
+   * False: refuse it. Every call is followed by one of `closed`, also for a refused one. Null: only
+   * the total counts.
+   */
   opened(address: string | null, nowMs: number): boolean;
   closed(): void;
   readonly count: number;

@@ -1,11 +1,13 @@
 /**
  * Metadata: any JSON object, kept as it came.
  *
- * zod's records and objects leave out a key named `__proto__`, so this is checked by hand and handed on untouched. JSON.parse has
- * made an ordinary property of it, and every later step keeps those: structured clone, JSON in the journal and in PostgreSQL.
+ * zod's records and objects leave out a key named `__proto__`, so this is checked by hand and
+ * handed on untouched. JSON.parse has made an ordinary property of it, and every later step keeps
+ * those: structured clone, JSON in the journal and in PostgreSQL.
  *
- * A whole number beyond 2^53 - 1 can't be kept as it came: JSON.parse has rounded it before anybody sees it. It need not be
- * looked for in the text, though. Rounding never brings such a number back below 2^53, and from there on every number is whole.
+ * A whole number beyond 2^53 - 1 can't be kept as it came: JSON.parse has rounded it before anybody
+ * sees it. It need not be looked for in the text, though. Rounding never brings such a number back
+ * below 2^53, and from there on every number is whole.
  */
 import { z } from 'zod';
 import { mayHoldLines } from './text-rule.js';

@@ -1,4 +1,7 @@
-/** What the main thread needs to know of the HTTP threads' counters. Importing it does not load uWebSockets.js. */
+/**
+ * What the main thread needs to know of the HTTP threads' counters. Importing it does not load
+ * uWebSockets.js.
+ */
 import { countersBytes, renderCounters } from './counters.js';
 import { COUNTED_ROUTES } from './routes/table.js';
 

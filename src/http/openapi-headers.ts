@@ -75,10 +75,16 @@ export function headersOfAnswer(route: Route, status: number, own: readonly Answ
   return refs(declared);
 }
 
-/** Problems that say when another try makes sense if that is known: when a lock ends, or when a book begins. */
+/**
+ * Problems that say when another try makes sense if that is known: when a lock ends, or when a book
+ * begins.
+ */
 const ENDS_BY_ITSELF: ReadonlySet<ProblemSlug> = new Set(['locked-by-another', 'code-locked', 'book-not-begun']);
 
-/** Of the problems of one status; `when` is `sometimes` where an answer that is no problem has the same status. */
+/**
+ * Of the problems of one status; `when` is `sometimes` where an answer that is no problem has the
+ * same status.
+ */
 export function headersOfProblems(slugs: readonly ProblemSlug[], when: When = 'always'): Json {
   const declared: Declared = { 'X-Request-Id': 'always' };
   for (const slug of slugs) {
@@ -95,7 +101,9 @@ const refs = (declared: Declared): Json =>
     (Object.entries(declared) as [HeaderName, When][]).map(([name, when]) => [name, { $ref: refOf(name, when) }]),
   );
 
-/** Of a request. They have no examples: Scalar would send those with every request that is tried. */
+/**
+ * Of a request. They have no examples: Scalar would send those with every request that is tried.
+ */
 export const REQUEST_HEADERS = {
   idempotencyKey: {
     name: 'Idempotency-Key',

@@ -1,12 +1,14 @@
 /**
  * zod schemas as the description shows them.
  *
- * An object with a default reads differently in the two directions: the field may be left out of a request and is always
- * in an answer. So a body is described with `io: 'input'` and an answer with `io: 'output'`.
+ * An object with a default reads differently in the two directions: the field may be left out of a
+ * request and is always in an answer. So a body is described with `io: 'input'` and an answer with
+ * `io: 'output'`.
  *
- * Bodies stand where they are used, under their title; only what is answered is a named component. The reason is
- * openapi-typescript: in a component it takes a field with a default for one that is always there, so a client would
- * have to send every default itself. In the schema of a request it takes the field for optional, which is right.
+ * Bodies stand where they are used, under their title; only what is answered is a named component.
+ * The reason is openapi-typescript: in a component it takes a field with a default for one that is
+ * always there, so a client would have to send every default itself. In the schema of a request it
+ * takes the field for optional, which is right.
  */
 import { z } from 'zod';
 import { named } from './schemas.js';
@@ -62,7 +64,10 @@ function inline(schema: z.ZodType, io: Direction): Json {
   return rest;
 }
 
-/** Classes of characters that other languages do not know, and the control characters as everybody writes them. */
+/**
+ * Classes of characters that other languages do not know, and the control characters as everybody
+ * writes them.
+ */
 const UNICODE_CONTROLS = /\\p\{C\}|\\p\{Cc\}\\p\{Cs\}/g;
 const CONTROLS = String.raw`\x00-\x1f\x7f-\x9f`;
 
@@ -77,7 +82,9 @@ function tidy(schema: Json, io: Direction): void {
   orNull(schema);
 }
 
-/** `anyOf: [{type: T, …}, {type: null}]` is `{type: [T, null], …}`, unless T is a list of values. */
+/**
+ * `anyOf: [{type: T, …}, {type: null}]` is `{type: [T, null], …}`, unless T is a list of values.
+ */
 function orNull(schema: Json): void {
   const { anyOf } = schema;
   if (!Array.isArray(anyOf) || anyOf.length !== 2) return;

@@ -1,6 +1,6 @@
 /**
- * The OpenAPI 3.1 description, made from the route table, its schemas and the examples: what is described is what is
- * validated and answered. Tests compare the answers of a real server with it.
+ * The OpenAPI 3.1 description, made from the route table, its schemas and the examples: what is
+ * described is what is validated and answered. Tests compare the answers of a real server with it.
  */
 import { z } from 'zod';
 import type { Example, Examples } from './examples/example.js';
@@ -91,7 +91,7 @@ function replacementText(replacedBy: string | undefined): string | undefined {
 function accessText({ roles, ownUser }: Route): string {
   if (roles === null) return 'Needs no token.';
   const own = ownUser !== null && roles.includes('user') ? ' A user acts for its own userId only.' : '';
-  return `For the roles ${roles.join(', ')}.${own}`;
+  return `For the role${roles.length === 1 ? '' : 's'} ${roles.join(', ')}.${own}`;
 }
 
 function parametersOf(route: Route): Json[] {

@@ -1,6 +1,7 @@
 /**
- * The pages that the server itself shows. They load one style sheet from this server and nothing else: no script, no
- * font, no picture, so that the policy they are served under can forbid all of it.
+ * The pages that the server itself shows. They load one style sheet from this server and nothing
+ * else: no script, no font, no picture, so that the policy they are served under can forbid all of
+ * it.
  */
 export const HTML = 'text/html; charset=utf-8';
 export const PAGE_STYLE_PATH = '/assets/page.css';

@@ -1,4 +1,7 @@
-/** Whether what stands in a text from `from` up to `to` is printable ASCII that JSON writes as it is: no `"`, no `\\`. */
+/**
+ * Whether what stands in a text from `from` up to `to` is printable ASCII that JSON writes as it
+ * is: no `"`, no `\\`.
+ */
 export function isPlain(text: string, from = 0, to = text.length): boolean {
   for (let i = from; i < to; i++) {
     const unit = text.charCodeAt(i);

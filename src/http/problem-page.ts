@@ -1,4 +1,7 @@
-/** `/problems`, and the page that the `type` of a problem leads to: what it means, what to do, and how it looks. */
+/**
+ * `/problems`, and the page that the `type` of a problem leads to: what it means, what to do, and
+ * how it looks.
+ */
 import { problemExample } from './examples/problems.js';
 import { escapeHtml, page, prose } from './page.js';
 import { PROBLEMS, type ProblemSlug } from './problem.js';

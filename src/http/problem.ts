@@ -1,7 +1,7 @@
 /**
- * Everything that the API can answer besides a success, in one table: status, title and the paragraphs that
- * `/problems/<slug>` shows. Refusals of the engine and its `Unavailable`s map onto it by name, so a new reason that nobody
- * gave an answer does not compile.
+ * Everything that the API can answer besides a success, in one table: status, title and the
+ * paragraphs that `/problems/<slug>` shows. Refusals of the engine and its `Unavailable`s map onto
+ * it by name, so a new reason that nobody gave an answer does not compile.
  */
 import type { Unavailable } from '../actor/engine.js';
 import type { RefusalReason } from '../domain/outcome.js';
@@ -9,7 +9,10 @@ import type { RefusalReason } from '../domain/outcome.js';
 export interface ProblemKind {
   readonly status: number;
   readonly title: string;
-  /** For people: what it means. One paragraph, in which `code` and [links](/path) are the only marks. */
+  /**
+   * For people: what it means. One paragraph, in which `code` and [links](/path) are the only
+   * marks.
+   */
   readonly about: string;
   /** What the reader can do, in the same form. */
   readonly remedy: string;
@@ -41,7 +44,7 @@ export const PROBLEMS = {
     status: 400,
     title: 'Bad idempotency key',
     about:
-      'An `Idempotency-Key` is 1 to 255 visible ASCII characters. If both `Idempotency-Key` and `X-Idempotency-Key` are sent, they must be equal.',
+      'An `Idempotency-Key` is 1 to 255 visible ASCII characters. A request has only one: where the header comes several times, or `X-Idempotency-Key` comes as well, all must be equal.',
     remedy: 'Send one key for each change. A UUID does well.',
   },
   'book-not-active': {
@@ -350,8 +353,9 @@ const OF_REFUSAL = {
   alreadyRolledBack: 'already-rolled-back',
   idempotencyKeyReused: 'idempotency-key-reused',
   idempotencyMemoryFull: 'overloaded',
-  // The batch was swept before its command came: staging took too long. Nothing was changed; trying again helps.
+  // The batch was given up before its command came. Nothing was changed; trying again helps.
   batchUnknown: 'unavailable',
+  batchesFull: 'overloaded',
 } as const satisfies Record<RefusalReason, ProblemSlug>;
 
 const OF_UNAVAILABLE = {

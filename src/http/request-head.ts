@@ -1,8 +1,8 @@
 /**
- * The headers of a request, read in one pass: `HttpRequest` is dead once the handler returns, and one `forEach` is cheaper
- * than a `getHeader` for each. The pass also counts what must not come twice: this release of uWebSockets.js accepts
- * two different Content-Length headers and takes the first, which is how requests are smuggled past a proxy that takes
- * the last.
+ * The headers of a request, read in one pass: `HttpRequest` is dead once the handler returns, and
+ * one `forEach` is cheaper than a `getHeader` for each. The pass also counts what must not come
+ * twice: this release of uWebSockets.js accepts two different Content-Length headers and takes the
+ * first, which is how requests are smuggled past a proxy that takes the last.
  *
  * There is one `head` per thread, filled anew for each request: nothing may keep a reference to it.
  */
@@ -27,7 +27,10 @@ export interface Head {
   closes: boolean;
   /** Of names and values, with their separators. */
   bytes: number;
-  /** What makes it unsafe to read on, as a sentence; '' if nothing. The connection is to be closed then. */
+  /**
+   * What makes it unsafe to read on, as a sentence; '' if nothing. The connection is to be closed
+   * then.
+   */
   refusal: string;
 }
 
@@ -102,14 +105,14 @@ function readHeader(name: string, value: string): void {
       if (name === 'content-length') readContentLength(value);
       break;
     case 15:
-      if (name === 'idempotency-key') head.idempotencyKey = value === '' ? ' ' : value;
+      if (name === 'idempotency-key') head.idempotencyKey = theOnly(head.idempotencyKey, value);
       else if (name === 'x-forwarded-for') head.forwardedFor = joined(head.forwardedFor, value);
       break;
     case 16:
       if (name === 'content-encoding' && value.toLowerCase() !== 'identity') head.contentEncoding = value;
       break;
     case 17:
-      if (name === 'x-idempotency-key') head.otherIdempotencyKey = value === '' ? ' ' : value;
+      if (name === 'x-idempotency-key') head.otherIdempotencyKey = theOnly(head.otherIdempotencyKey, value);
       else if (name === 'transfer-encoding') {
         if (head.hasTransferEncoding || value.toLowerCase() !== 'chunked') {
           head.refusal = 'The only Transfer-Encoding that is taken is chunked, once.';
@@ -127,6 +130,10 @@ const CLOSE_OPTION = /(?:^|,)\s*close\s*(?:,|$)/i;
  * A list may come in several headers (RFC 9110, section 5.3). An empty one is not the same as none.
  */
 const joined = (before: string, value: string): string => (before === '' ? value || ' ' : `${before}, ${value}`);
+
+/** A key that is not allowed where it was given empty, or twice with two values. */
+const theOnly = (before: string, value: string): string =>
+  value === '' || (before !== '' && before !== value) ? ' ' : value;
 
 function readContentLength(value: string): void {
   const length = wholeNumber(value);
@@ -157,7 +164,10 @@ const SHOWN_LENGTH_MAX = 40;
 export const contentEncodingDetail = ({ contentEncoding }: Head): string =>
   `The Content-Encoding ${contentEncoding.slice(0, SHOWN_LENGTH_MAX)} is not read; send the body uncompressed.`;
 
-/** Visible ASCII without quotes, brackets and separators: it goes back as a header, into logs and into JSON as it is. */
+/**
+ * Visible ASCII without quotes, brackets and separators: it goes back as a header, into logs and
+ * into JSON as it is.
+ */
 const SANE_REQUEST_ID = /^[A-Za-z0-9._~:/+=@-]{1,128}$/;
 
 export const isSaneRequestId = (text: string): boolean => SANE_REQUEST_ID.test(text);

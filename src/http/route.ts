@@ -1,6 +1,6 @@
 /**
- * What a route is. Routing, validation, authorization and the OpenAPI description all come from one table of these;
- * a handler sees nothing that was not validated and allowed.
+ * What a route is. Routing, validation, authorization and the OpenAPI description all come from one
+ * table of these; a handler sees nothing that was not validated and allowed.
  */
 import { z } from 'zod';
 import type { Role } from '../actor/engine.js';
@@ -21,7 +21,10 @@ export interface StreamedBody {
   readonly types: Readonly<Record<string, z.ZodType>>;
 }
 
-/** Headers that some answers have always, besides those that follow from what a route is: see openapi-headers.ts. */
+/**
+ * Headers that some answers have always, besides those that follow from what a route is: see
+ * openapi-headers.ts.
+ */
 export type AnswerHeader = 'ETag' | 'Location';
 
 export interface Answer {
@@ -124,8 +127,9 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
 }
 
 /**
- * A query string has only text, while its schema says numbers and booleans (and so does the description): what is written
- * like one becomes one where the schema expects it; the schema judges the rest.
+ * A query string has only text, while its schema says numbers and booleans (and so does the
+ * description): what is written like one becomes one where the schema expects it; the schema judges
+ * the rest.
  */
 function compileQuery(schema: z.ZodObject): NonNullable<ExchangeRoute['query']> {
   const kinds = new Map(Object.entries(schema.shape).map(([name, field]) => [name, innermostKind(field as z.ZodType)]));
@@ -137,7 +141,8 @@ function compileQuery(schema: z.ZodObject): NonNullable<ExchangeRoute['query']> 
   };
   return {
     parse(query) {
-      // No prototype, so that no name is special; an array for a name that comes twice, which no schema here takes.
+      // No prototype, so that no name is special; an array for a name that comes twice, which no
+      // schema here takes.
       const fields: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
       for (const [name, text] of new URLSearchParams(query)) {
         if (text.includes('\ufffd') && !isUtf8(query)) return NOT_UTF8.safeParse(query);
@@ -150,7 +155,10 @@ function compileQuery(schema: z.ZodObject): NonNullable<ExchangeRoute['query']> 
 
 const NOT_UTF8 = z.unknown().refine(() => false, 'The query is not UTF-8');
 
-/** URLSearchParams and uWebSockets.js make U+FFFD of what is not UTF-8. Sent as itself, it is percent-encoded as such. */
+/**
+ * URLSearchParams and uWebSockets.js make U+FFFD of what is not UTF-8. Sent as itself, it is
+ * percent-encoded as such.
+ */
 function isUtf8(query: string): boolean {
   if (query.includes('\ufffd')) return false;
   try {

@@ -1,6 +1,7 @@
 /**
- * The words of the API as zod schemas: what is validated is what /openapi.json shows. Objects are strict, so an unknown field is
- * an error that names it. Schemas that are worth a name in the description get one in `named`.
+ * The words of the API as zod schemas: what is validated is what /openapi.json shows. Objects are
+ * strict, so an unknown field is an error that names it. Schemas that are worth a name in the
+ * description get one in `named`.
  *
  * Text follows one rule everywhere: text-rule.ts.
  */
@@ -27,13 +28,13 @@ export const INITIAL_CODES_MAX = 1000;
 const SKIP_MAX = 100;
 const COUNT_MAX = 1_000_000_000;
 
-// -- pieces --------------------------------------------------------------------------------------------------------
+// -- pieces ---------------------------------------------------------------------------------------
 
 /** Trimmed and in upper case from here on, as codes are everywhere. */
 export const code = z
   .string()
   .trim()
-  .regex(/^[A-Za-z0-9\-_.]{3,64}$/, 'A code is 3 to 64 characters of A-Z 0-9 - _ .')
+  .regex(/^[A-Za-z0-9\-_.]{3,64}$/, 'A code is 3 to 64 letters (A to Z), digits, hyphens, underscores or dots')
   .toUpperCase()
   .meta({
     description: '3 to 64 characters of A-Z 0-9 - _ . in any case; blanks around it are taken away',
@@ -53,7 +54,10 @@ const reason = z
   .nullable()
   .optional();
 
-/** Only these have four digits of the year in UTC, whatever their offset, and so can be shown and sent again. */
+/**
+ * Only these have four digits of the year in UTC, whatever their offset, and so can be shown and
+ * sent again.
+ */
 const TIME_FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z');
 const TIME_LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
@@ -79,7 +83,7 @@ const codePattern = z
     pattern: '^([A-Za-z0-9._#-]|\\{(RANDOM|ALPHA|NUMERIC):([1-9]|[1-5][0-9]|6[0-4])\\}|\\{UUID\\}|\\{CHECK\\})+$',
   });
 
-// -- what is sent --------------------------------------------------------------------------------------------------
+// -- what is sent ---------------------------------------------------------------------------------
 
 const settings = {
   name: z.string().regex(lineOf(1, 200), 'A name is 1 to 200 characters, none of them a control character'),
@@ -130,7 +134,10 @@ const CONTRADICTIONS: Readonly<Record<Contradiction, { readonly path: string[]; 
   },
 };
 
-/** The rule of the domain, as far as the body alone can break it: what a PATCH leaves out, the book may have. */
+/**
+ * The rule of the domain, as far as the body alone can break it: what a PATCH leaves out, the book
+ * may have.
+ */
 function refuseContradiction(
   { startDate, endDate, allowMultipleRedemptions = true, maxRedemptionsPerCode = null }: MaybeContradicting,
   context: z.RefinementCtx,
@@ -255,7 +262,7 @@ export const userCodesQuery = z.strictObject({
   status: codeStatus.optional(),
 });
 
-// -- what is answered ----------------------------------------------------------------------------------------------
+// -- what is answered -----------------------------------------------------------------------------
 
 const timeOut = z.string().describe('ISO 8601 UTC with milliseconds');
 const nextCursor = z.string().nullable().describe('null: this is the last page');
@@ -510,7 +517,7 @@ export const problemOut = name(
   }),
 );
 
-// -- what is no JSON -----------------------------------------------------------------------------------------------
+// -- what is no JSON ------------------------------------------------------------------------------
 
 export const codesCsv = z
   .string()

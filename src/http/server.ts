@@ -1,9 +1,10 @@
 /**
- * The HTTP server of one thread. Several threads may listen on one port (SO_REUSEPORT); each has its own exchanges, its own
- * remembered tokens and its own limits, and shares nothing with the others but the engine.
+ * The HTTP server of one thread. Several threads may listen on one port (SO_REUSEPORT); each has
+ * its own exchanges, its own remembered tokens and its own limits, and shares nothing with the
+ * others but the engine.
  *
- * A stop has two steps: `stopAccepting` closes the listening socket (and from then on every answer ends its connection),
- * `close` waits for what was accepted and cuts the rest off.
+ * A stop has two steps: `stopAccepting` closes the listening socket (and from then on every answer
+ * ends its connection), `close` waits for what was accepted and cuts the rest off.
  */
 // Before the library is loaded.
 import './head-limit.js';

@@ -1,23 +1,29 @@
 /**
- * Codes on their way into a book: staged first, through `Control`, then made live by one command. Whatever ends in between leaves
- * nothing: a batch whose command did not happen is removed, and its counters are free again, before the refusal is answered, so that
- * whoever hears of it finds everything as it was. When the outcome is not known, the main thread finds out.
+ * Codes on their way into a book: staged first, through `Control`, then made live by one command.
+ * Whatever ends in between leaves nothing: a batch whose command did not happen is removed, and its
+ * counters are free again, before the refusal is answered, so that whoever hears of it finds
+ * everything as it was. When the outcome is not known, the main thread finds out.
  */
-import type { BatchFate, Done, UploadReport } from '../actor/engine.js';
+import type { BatchEnd, Done, UploadClaim, UploadReport } from '../actor/engine.js';
 import { plainUpload } from '../codes/parse.js';
 import type { Command, Origin } from '../domain/command.js';
 import type { BookId } from '../domain/ids.js';
 import type { Exchange } from './exchange.js';
 
 /** Stages codes that are at hand as a whole. */
-export async function stageCodes(x: Exchange, bookId: BookId, codes: readonly unknown[]): Promise<UploadReport> {
+export async function stageCodes(
+  x: Exchange,
+  bookId: BookId,
+  codes: readonly unknown[],
+  claim: UploadClaim,
+): Promise<UploadReport> {
   const { caller, requestId } = x;
   const { control } = x.services;
   const uploadId = await control.uploadBegin(bookId, plainUpload('json'), { caller, requestId });
   try {
     // A buffer of its own: it is handed over to another thread.
     await control.uploadChunk(uploadId, new TextEncoder().encode(JSON.stringify({ codes })));
-    return await control.uploadEnd(uploadId);
+    return await control.uploadEnd(uploadId, claim);
   } catch (error) {
     await control.uploadAbort(uploadId).catch(() => undefined);
     throw error;
@@ -33,9 +39,9 @@ export async function commitBatch(
   show: (done: Done) => void,
 ): Promise<void> {
   const { control, log } = x.services;
-  const settle = (fate: BatchFate): Promise<void> =>
-    control.settleBatch(batchId, fate).catch((error: unknown) => {
-      log.warn({ err: error, batchId, fate }, 'what became of a batch could not be told');
+  const settle = (end: BatchEnd): Promise<void> =>
+    control.settleBatch(batchId, end).catch((error: unknown) => {
+      log.warn({ err: error, batchId, end }, 'what became of a batch could not be told');
     });
   if (x.isOver) return settle('dropped');
   const reply = await x.askCommand(command, origin);

@@ -1,9 +1,11 @@
 /**
- * Which texts are taken: well-formed Unicode without control characters. The same rule holds wherever a text comes in, in
- * bodies, paths, queries and tokens, so that every text that was taken can be kept, logged and shown (docs/values.md).
+ * Which texts are taken: well-formed Unicode without control characters. The same rule holds
+ * wherever a text comes in, in bodies, paths, queries and tokens, so that every text that was taken
+ * can be kept, logged and shown (docs/values.md).
  *
- * Format characters (joiners, direction marks), private and unassigned ones are taken: emoji, Persian and Hindi need the
- * first, and a character of a newer Unicode is unassigned to an older Node.
+ * Format characters (joiners, direction marks), private and unassigned ones are taken: emoji,
+ * Persian and Hindi need the first, and a character of a newer Unicode is unassigned to an older
+ * Node.
  */
 
 /** For texts of one line. A lone surrogate has no UTF-8, and PostgreSQL keeps no NUL. */

@@ -5,6 +5,7 @@
  * large the body is.
  */
 import type { UploadReport, UploadShape } from '../actor/engine.js';
+import type { Origin } from '../domain/command.js';
 import type { BookId } from '../domain/ids.js';
 import type { Exchange } from './exchange.js';
 import { createHasher } from './fingerprint.js';
@@ -16,8 +17,8 @@ const FINISH_MS = 10 * 60_000;
 
 export interface Uploaded {
   readonly report: UploadReport;
-  /** Of the body's bytes and of how they are to be read; 0 where no idempotency key asks for it. */
-  readonly fingerprint: number;
+  /** With the fingerprint of the body's bytes and of how they are to be read, where an idempotency key asks for it. */
+  readonly origin: Origin;
 }
 
 /**
@@ -47,7 +48,9 @@ export async function uploadBody(x: Exchange, bookId: BookId, shape: UploadShape
     }
     hasher?.text(optionsText(shape));
     x.extendDeadline(FINISH_MS);
-    return { report: await control.uploadEnd(uploadId), fingerprint: hasher?.digest() ?? 0 };
+    const origin = x.originOf(hasher?.digest() ?? 0);
+    const claim = { idempotency: origin.idempotency, isCreation: false };
+    return { report: await control.uploadEnd(uploadId, claim), origin };
   } catch (error) {
     await control.uploadAbort(uploadId).catch(() => undefined);
     throw error;

@@ -1,12 +1,15 @@
 /**
- * Hot bodies as nearly every client writes them, read without JSON.parse and zod, which take 0.5 µs and 700 bytes of garbage more.
+ * Hot bodies as nearly every client writes them, read without JSON.parse and zod, which take 0.5 µs
+ * and 700 bytes of garbage more.
  *
- * Nothing is decided here. What is read is a part of what the schema admits (the fields in the order of the documentation, no
- * escapes, ASCII, at most a space where JSON may have some), read as the schema would; whatever is anything else, right or
- * wrong, goes to the schema. A test holds both beside each other.
+ * Nothing is decided here. What is read is a part of what the schema admits (the fields in the
+ * order of the documentation, no escapes, ASCII, at most a space where JSON may have some), read as
+ * the schema would; whatever is anything else, right or wrong, goes to the schema. A test holds
+ * both beside each other.
  *
- * Without spaces, as JSON.stringify writes it, a body begins with a text that is known beforehand: callers come in runs for one book.
- * Then only the user's id is looked at; else one expression reads all of it.
+ * Without spaces, as JSON.stringify writes it, a body begins with a text that is known beforehand:
+ * callers come in runs for one book. Then only the user's id is looked at; else one expression
+ * reads all of it.
  */
 import { isPlain } from './plain-text.js';
 
@@ -50,7 +53,10 @@ export const readBookAndUser: ReadUsual<{ couponBookId: string; userId: string }
 
 const ENDS = '"}';
 
-/** What stands between `from` and the end, if that can be a user's id, is plain, and the end is `"}`. */
+/**
+ * What stands between `from` and the end, if that can be a user's id, is plain, and the end is
+ * `"}`.
+ */
 function restAsUserId(text: string, from: number): string | null {
   const to = text.length - ENDS.length;
   if (to <= from || to - from > USER_ID_LENGTH_MAX || !text.endsWith(ENDS) || !isPlain(text, from, to)) return null;

@@ -1,7 +1,7 @@
 /**
- * Codes as nearly every client writes them: in upper case, nothing to decode. Such a one is what the schema would make of
- * it, so the schema, with its result objects and its locale's upper case, is asked for all others only. A test holds both
- * beside each other.
+ * Codes as nearly every client writes them: in upper case, nothing to decode. Such a one is what
+ * the schema would make of it, so the schema, with its result objects and its locale's upper case,
+ * is asked for all others only. A test holds both beside each other.
  */
 const LENGTH_MIN = 3;
 const LENGTH_MAX = 64;

@@ -11,6 +11,7 @@
  * whoever wrote before: the older writer's next append fails with `JournalFenced`.
  */
 import type { Seq, ShardId } from '../domain/ids.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
 
 export interface Entry {
   readonly shard: ShardId;
@@ -27,7 +28,7 @@ export interface Journal {
    * Takes over `shards`, given as many shards as one thread owns. Resolves once every earlier writer of them is fenced out and what
    * they left is durable or cut. `startAfter` names, for a shard whose owner knows it, the last sequence
    * that was ever acknowledged: whole entries after it are void (an fsync that failed leaves such entries).
-   * Rejects with `JournalDamaged` when an entry before the tail is bad, and with `JournalRolledBack` when a shard ends
+   * Rejects with `JournalDamaged` when a record is bad that a crash can't have torn, and with `JournalRolledBack` when a shard ends
    * before what was acknowledged. `goOnAfter` names the shards whose loss the owner has taken note of, each with
    * the last sequence that the owner has from elsewhere (its snapshot; 0: none): such a shard goes on after that
    * or after its own end, whichever is later.
@@ -74,6 +75,12 @@ export interface JournalWriter {
 
   /** Waits for what is in flight. */
   close(): Promise<void>;
+
+  /**
+   * Closes a writer that nothing was appended to, and removes what its opening left on the medium. Absent where an
+   * opening leaves nothing that adds up.
+   */
+  discard?(): Promise<void>;
 }
 
 /** What a writer knows, between its appends, of still being the one. */
@@ -99,15 +106,15 @@ export interface JournalReader {
   close(): Promise<void>;
 }
 
-/** An entry before the tail is bad: the start stops and says where. */
-export class JournalDamaged extends Error {
+/** Acknowledged entries may be among what is bad: the start stops and says where. */
+export class JournalDamaged extends ProcessEnd {
   override readonly name = 'JournalDamaged';
   constructor(
     readonly place: string,
     readonly offset: number,
     what: string,
   ) {
-    super(`journal damaged: ${place} at offset ${offset}: ${what}`);
+    super('damaged', `journal damaged: ${place} at offset ${offset}: ${what}; see docs/guarantees.md#damage`);
   }
 }
 

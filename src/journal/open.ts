@@ -1,17 +1,26 @@
 /** Which journal: files under the data directory, or Redis Streams. A location can be handed to other threads. */
 import type { Seq, ShardId } from '../domain/ids.js';
 import { openFileJournal } from './file/file-journal.js';
-import { lockDirectory } from './file/lock.js';
+import { type DirectoryLock, lockDirectory } from './file/lock.js';
+import type { LockFile } from './file/lock-check.js';
+import type { Cut } from './file/scan.js';
 import { createJournalMarksBuffer, journalMarks } from './file/watermarks.js';
 import type { Journal } from './journal.js';
 import { createDurableBuffer, durableSeqs } from './redis/durable.js';
 
 /** `marks` is what the threads of this process share of the journal. */
 export type JournalLocation =
-  | { readonly kind: 'file'; readonly directory: string; readonly marks: SharedArrayBuffer }
+  | {
+      readonly kind: 'file';
+      readonly directory: string;
+      readonly lock: LockFile;
+      readonly marks: SharedArrayBuffer;
+    }
   | {
       readonly kind: 'redis';
       readonly url: string;
+      /** Whose streams they have to be; '' until that is known. */
+      readonly installation: string;
       readonly waitReplicas: number;
       readonly waitMsMax: number;
       readonly marks: SharedArrayBuffer;
@@ -35,6 +44,8 @@ export interface PreparedJournal {
   readonly location: JournalLocation;
   /** What an answered operation survives, in one line. */
   readonly durability: string;
+  /** The lock of the directory; null for a journal in Redis. */
+  readonly lock: Pick<DirectoryLock, 'id' | 'removed' | 'onLost'> | null;
   /** When the last thread has closed it. */
   release(): Promise<void>;
 }
@@ -47,15 +58,18 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   const { redisUrl, redisWaitReplicas, redisWaitMs, directory } = choice;
   if (redisUrl === null) {
     const lock = await lockDirectory(directory);
+    for (const cut of lock.cuts) logCut(log, cut);
     return {
-      location: { kind: 'file', directory, marks: createJournalMarksBuffer() },
+      location: { kind: 'file', directory, lock: lock.file, marks: createJournalMarksBuffer() },
       durability: `files in ${directory}: every answered operation is synced to disk`,
+      lock,
       release: async () => lock.release(),
     };
   }
   const location = {
     kind: 'redis',
     url: redisUrl,
+    installation: '',
     waitReplicas: redisWaitReplicas,
     waitMsMax: redisWaitMs,
     marks: createDurableBuffer(),
@@ -68,19 +82,36 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
     throw new Error(`REDIS_URL: ${redisFailure(redisUrl, error)}`);
   });
   await journal.close();
-  return { location, durability: journal.durability, release: async () => {} };
+  return { location, durability: journal.durability, lock: null, release: async () => {} };
+}
+
+/** The location for the threads: they take over nothing of another installation. Files are held by their lock. */
+export function locationOf(location: JournalLocation, installation: string): JournalLocation {
+  return location.kind === 'redis' ? { ...location, installation } : location;
 }
 
 /** Once per thread. */
 export async function openJournal(location: JournalLocation, log: JournalLog): Promise<Journal> {
-  if (location.kind === 'file') return openFileJournal({ directory: location.directory, shared: location.marks });
+  if (location.kind === 'file') {
+    const { directory, lock, marks } = location;
+    return openFileJournal({ directory, lock, shared: marks, onCut: (cut) => logCut(log, cut) });
+  }
   // Its client takes 80 ms to load, in every thread, and most installations have no Redis.
   const { openRedisJournal } = await import('./redis/redis-journal.js');
-  const { url, waitReplicas, waitMsMax, marks } = location;
-  return openRedisJournal({ url, waitReplicas, waitMsMax, durable: marks, log });
+  const { url, installation, waitReplicas, waitMsMax, marks } = location;
+  return openRedisJournal({ url, installation, waitReplicas, waitMsMax, durable: marks, log });
+}
+
+function logCut(log: JournalLog, cut: Cut): void {
+  log.warn(cut, 'a crash tore the last record of a file: these bytes were never acknowledged and are cut');
 }
 
 /** How far each shard is durable. */
 export function durableMarks({ kind, marks }: JournalLocation): { get(shard: ShardId): Seq } {
   return kind === 'file' ? journalMarks(marks).durable : durableSeqs(marks);
+}
+
+/** Lets readers of this process see a shard up to `seq` without a writer. For a journal that nobody writes. */
+export function presumeDurable({ kind, marks }: JournalLocation, shard: ShardId, seq: Seq): void {
+  if (kind === 'redis') durableSeqs(marks).set(shard, seq);
 }

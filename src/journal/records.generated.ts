@@ -3,10 +3,12 @@
  *
  * Written by `npm run generate` from the declarations in src/records/. Do not edit.
  */
+import type { OpenBatch } from '../records/batches.js';
 import type { Book, BookCounts, BookSettings } from '../records/books.js';
 import type { BookId, Seq } from '../records/ids.js';
 import type { DomainEvent, Outcome } from '../records/list.js';
 import { unknownRecord } from '../records/unknown.js';
+import { decodeBatchContent, encodeBatchContent } from './batch-content.js';
 import type { FieldReader, FieldWriter } from './payload-fields.js';
 
 /** `atMs` is the time of the change. */
@@ -104,6 +106,21 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.redemption(value.redemptionId);
       out.number(value.redemptionCount);
       out.textOrNull(value.reason);
+      return;
+    case 'batchOpened':
+      out.number(12);
+      out.number(value.batchId);
+      out.name(value.bookId);
+      out.caller(value.caller);
+      out.textOrNull(value.key);
+      out.numberOrNull(value.fingerprint);
+      out.time(value.openedMs, atMs);
+      encodeBatchContent(out, value.content);
+      return;
+    case 'batchGivenUp':
+      out.number(13);
+      out.name(value.bookId);
+      out.number(value.batchId);
       return;
     default:
       unknownRecord(value);
@@ -206,6 +223,19 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         redemptionCount: from.integer(),
         reason: from.textOrNull(),
       };
+    case 12:
+      return {
+        kind: 'batchOpened',
+        batchId: from.integer(),
+        bookId: from.name() as BookId,
+        caller: from.caller(),
+        key: from.textOrNull(),
+        fingerprint: from.integerOrNull(),
+        openedMs: from.time(atMs),
+        content: decodeBatchContent(from),
+      };
+    case 13:
+      return { kind: 'batchGivenUp', bookId: from.name() as BookId, batchId: from.integer() };
     default:
       throw new Error(`journal payload: unknown kind of event, number ${number}`);
   }
@@ -268,6 +298,15 @@ export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): v
       out.name(value.bookId);
       out.code(value.code);
       return;
+    case 'batchOpened':
+      out.number(9);
+      out.boolean(value.isNew);
+      encodeOpenBatch(out, value.batch, atMs);
+      return;
+    case 'batchSettled':
+      out.number(10);
+      out.boolean(value.fate === 'live');
+      return;
     default:
       unknownRecord(value);
   }
@@ -320,6 +359,10 @@ export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
       };
     case 8:
       return { kind: 'unassigned', bookId: from.name() as BookId, code: from.name() };
+    case 9:
+      return { kind: 'batchOpened', isNew: from.boolean(), batch: decodeOpenBatch(from, atMs) };
+    case 10:
+      return { kind: 'batchSettled', fate: from.boolean() ? 'live' : 'givenUp' };
     default:
       throw new Error(`journal payload: unknown kind of outcome, number ${number}`);
   }
@@ -397,5 +440,27 @@ function decodeBookCounts(from: FieldReader): BookCounts {
     locked: from.integer(),
     redeemed: from.integer(),
     redemptions: from.integer(),
+  };
+}
+
+function encodeOpenBatch(out: FieldWriter, value: OpenBatch, atMs: number): void {
+  out.number(value.batchId);
+  out.name(value.bookId);
+  out.caller(value.caller);
+  out.textOrNull(value.key);
+  out.numberOrNull(value.fingerprint);
+  out.time(value.openedMs, atMs);
+  encodeBatchContent(out, value.content);
+}
+
+function decodeOpenBatch(from: FieldReader, atMs: number): OpenBatch {
+  return {
+    batchId: from.integer(),
+    bookId: from.name() as BookId,
+    caller: from.caller(),
+    key: from.textOrNull(),
+    fingerprint: from.integerOrNull(),
+    openedMs: from.time(atMs),
+    content: decodeBatchContent(from),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * How the process ends, by cause, so that a supervisor can tell what a restart may mend. The numbers begin at 20: Node
- * uses some of the numbers below 20 for its own failures. docs/production.md lists them for operators.
+ * uses some of the numbers below 20 for its own failures. docs/configuration.md lists them for operators.
  */
 export const EXIT_CODES = {
   /** A failure that a restart may mend, and a setting that is wrong. */
@@ -21,9 +21,44 @@ export const EXIT_CODES = {
 
 export type ExitCause = keyof typeof EXIT_CODES;
 
+/** What each means, and what an operator does: for docs/configuration.md. */
+const MEANINGS: Readonly<Record<ExitCause, readonly [meaning: string, action: string]>> = {
+  failed: [
+    'a failure that a restart may mend, or a setting that is wrong',
+    'a supervisor restarts it; the line names the setting',
+  ],
+  fenced: [
+    'another process has taken this installation over',
+    'nothing; two servers are configured for the same stores',
+  ],
+  foreign: [
+    'the stores belong to different installations',
+    'correct `DATABASE_URL`, `REDIS_URL` or `DATA_DIR`; for a new installation: `clipbook init`',
+  ],
+  damaged: ['a store is damaged; the line names file and offset', '[guarantees.md](guarantees.md#damage)'],
+  clock: ['the clock is too far off', 'set the clock'],
+  loss: [
+    'the stores do not fit together: one of them lacks what another one has',
+    '`clipbook restore` names what is lost, in sequences',
+  ],
+  inUse: [
+    'another process serves this installation, and its lease is alive',
+    'stop that process; a lease that nobody renews is over after 10 s',
+  ],
+};
+
+/** The codes as rows of a Markdown table. */
+export function exitCodesTable(): string {
+  const rows = Object.entries(EXIT_CODES).map(([cause, code]) => {
+    const [meaning, action] = MEANINGS[cause as ExitCause];
+    return `| ${code} | ${meaning} | ${action} |`;
+  });
+  return ['| exit code | means | do |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
 /** An end of the process with a cause of its own. The message is one line for the operator. */
 export class ProcessEnd extends Error {
-  override readonly name = 'ProcessEnd';
+  override readonly name: string = 'ProcessEnd';
   constructor(
     readonly exitCause: ExitCause,
     message: string,

@@ -1,4 +1,5 @@
 /** What events are folded into, and where else they go; projection-batch.ts tells how. */
+import type { OpenBatch } from '../domain/batch.js';
 import type { Book } from '../domain/book.js';
 import type { CodesAdded } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
@@ -25,8 +26,10 @@ export interface CodeUpdate {
 
 export type AppendedRows = Readonly<Record<AppendedTable, RowBuffer>>;
 
-/** What events change besides rows of codes: `changes` in their declarations. */
+/** What events change in the snapshot besides rows of codes: `snapshot` in their declarations names the method. */
 export interface SnapshotChanges {
-  changeBook(shard: ShardId, seq: Seq, event: { readonly book: Book }): void;
-  changeBatch(shard: ShardId, seq: Seq, event: CodesAdded): void;
+  bookChanged(shard: ShardId, seq: Seq, event: { readonly book: Book }): void;
+  batchOpened(shard: ShardId, seq: Seq, event: OpenBatch): void;
+  batchGivenUp(shard: ShardId, seq: Seq, event: { readonly batchId: number }): void;
+  batchWentLive(shard: ShardId, seq: Seq, event: CodesAdded): void;
 }

@@ -8,6 +8,7 @@ import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
+import { beginFenced, type Claim, fenceClient } from './fence.js';
 import { createLendingSocket } from './lending-socket.js';
 import { CommitUnknown } from './store.js';
 
@@ -82,8 +83,8 @@ export interface Link {
   close(): Promise<void>;
 }
 
-/** `prepare` is run on each new connection. */
-export function createLink(url: string, prepare: (client: pg.Client) => Promise<unknown>): Link {
+/** `prepare` is run on each new connection. A `claim` is checked by each transaction. */
+export function createLink(url: string, prepare: (client: pg.Client) => Promise<unknown>, claim?: Claim): Link {
   let current: pg.Client | null = null;
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
@@ -92,6 +93,7 @@ export function createLink(url: string, prepare: (client: pg.Client) => Promise<
     if (closed) throw new Error('the connection was closed');
     if (current !== null) return current;
     const client = await connect(url);
+    fenceClient(client, claim);
     client.on('end', () => {
       if (current === client) current = null;
     });
@@ -163,7 +165,7 @@ export async function transactionIf<T>(
   keeps: (result: T) => boolean,
   work: () => Promise<T>,
 ): Promise<T> {
-  await client.query('BEGIN');
+  await beginFenced(client, 'BEGIN');
   const result = await work();
   if (!keeps(result)) await client.query('ROLLBACK');
   else {
@@ -176,7 +178,7 @@ export async function transactionIf<T>(
 
 /** Runs `work` in a transaction on `client`. On an error the caller gives the connection up, which rolls back. */
 export async function transaction<T>(client: pg.Client, begin: string, work: () => Promise<T>): Promise<T> {
-  await client.query(begin);
+  await beginFenced(client, begin);
   const result = await work();
   await client.query('COMMIT');
   return result;

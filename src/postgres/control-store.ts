@@ -3,14 +3,16 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
 import { eventNumbers } from '../records/list.js';
 import { createAccountStore } from './account-store.js';
 import { giveUp } from './connection.js';
 import { createCounterStore } from './counters.js';
+import { type Claim, fenceClient } from './fence.js';
 import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
 import { discardBatch, unsettledBatches } from './staged-batches.js';
-import { openStaging } from './staging.js';
+import { createStaging } from './staging.js';
 import type { ControlStore, HistoryEntry } from './store.js';
 
 export interface ControlStoreOptions {
@@ -20,13 +22,24 @@ export interface ControlStoreOptions {
   readonly shardCount: number;
   /** It is the embedded one. */
   readonly isOwn: boolean;
+  /** Checked by each transaction. Absent where no other process can have the database. */
+  readonly claim?: Claim;
+  /** Told when the claim was found to be over. */
+  readonly onLost?: (error: ProcessEnd) => void;
 }
 
 const CONNECT_MS_MAX = 5_000;
 const QUERY_MS_MAX = 60_000;
 
 /** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
-export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlStoreOptions): ControlStore & {
+export function createControlStore({
+  url,
+  poolMax,
+  shardCount,
+  isOwn,
+  claim,
+  onLost,
+}: ControlStoreOptions): ControlStore & {
   /** Throws when this database was begun with another number of shards; notes it in a new one. */
   checkShardCount(): Promise<void>;
 } {
@@ -43,7 +56,10 @@ export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlS
   // A resting connection that breaks is replaced by the pool; the event would end the process if nobody heard it.
   pool.on('error', () => undefined);
   // And one that is lent out, between two queries, has nobody to hear it but this.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+    fenceClient(client, claim);
+  });
 
   /** Whoever fails in the middle of something leaves its connection in a state that nobody should inherit. */
   async function use<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -55,13 +71,14 @@ export function createControlStore({ url, poolMax, shardCount, isOwn }: ControlS
     } catch (error) {
       client.release(true);
       giveUp(client);
+      if (error instanceof ProcessEnd) onLost?.(error);
       throw error;
     }
   }
 
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
-    stage: (shard, bookId) => openStaging({ url, use, isOwn, shard, bookId }),
+    stage: (shard, bookId) => createStaging({ url, use, isOwn, shard, bookId }),
     discardBatch: (batchId) => use((client) => discardBatch(client, batchId)),
     unsettledBatches: () => use(unsettledBatches),
     ...createJobStore(use),

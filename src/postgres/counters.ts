@@ -12,8 +12,9 @@
  * `reserve`, `giveBack` and `dropReservation` have to be called within a transaction.
  */
 import type pg from 'pg';
-import { transactionIf } from './connection.js';
-import type { CounterRange, CounterStore, Holder, PatternCounters, Reserved } from './store.js';
+import type { CounterRange } from '../domain/batch.js';
+import { transaction, transactionIf } from './connection.js';
+import type { CounterHolder, CounterStore, PatternCounters, Reserved } from './store.js';
 
 /**
  * Free ranges that one pattern keeps. They are separated by used counters, so there are many of them only where many
@@ -22,8 +23,10 @@ import type { CounterRange, CounterStore, Holder, PatternCounters, Reserved } fr
  */
 const FREE_RANGES_MAX = 1_000;
 
-export const batchHolder = (batchId: number): Holder => `batch ${batchId}`;
-export const jobHolder = (jobId: string): Holder => `job ${jobId}`;
+export const batchHolder = (batchId: number): CounterHolder => `batch ${batchId}`;
+export const jobHolder = (jobId: string): CounterHolder => `job ${jobId}`;
+/** Until the request's batch is open. */
+export const requestHolder = (id: string): CounterHolder => `request ${id}`;
 
 type Use = <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>;
 
@@ -46,7 +49,24 @@ export function createCounterStore(use: Use): CounterStore {
           return reserve(client, holder, counters, quantity, false);
         }),
       ),
-    dropReservation: (holder) => use((client) => dropReservation(client, holder)),
+    async moveReservation(from, to) {
+      await use((client) =>
+        transaction(client, 'BEGIN', () =>
+          client.query('UPDATE reserved_counters SET holder = $2 WHERE holder = $1', [from, to]),
+        ),
+      );
+    },
+    giveBackReservation: (holder) => use((client) => transaction(client, 'BEGIN', () => giveBack(client, holder))),
+    giveBackOfRequests: () =>
+      use((client) =>
+        transaction(client, 'BEGIN', async () => {
+          const { rows } = await client.query<{ holder: CounterHolder }>(
+            "SELECT holder FROM reserved_counters WHERE holder LIKE 'request %'",
+          );
+          for (const { holder } of rows) await giveBack(client, holder);
+        }),
+      ),
+    dropReservation: (holder) => use((client) => transaction(client, 'BEGIN', () => dropReservation(client, holder))),
   };
 }
 
@@ -56,7 +76,7 @@ export function createCounterStore(use: Use): CounterStore {
  */
 export async function reserve(
   client: pg.Client,
-  holder: Holder,
+  holder: CounterHolder,
   { bookId, pattern, counterCount }: PatternCounters,
   quantity: number,
   orFewer: boolean,
@@ -91,7 +111,7 @@ export async function reserve(
 }
 
 /** The holder's counters can be taken by others again. Nothing happens when it holds none. */
-export async function giveBack(client: pg.Client, holder: Holder): Promise<void> {
+export async function giveBack(client: pg.Client, holder: CounterHolder): Promise<void> {
   const { rows } = await client.query<{ bookId: string; pattern: string; ranges: string }>(
     'DELETE FROM reserved_counters WHERE holder = $1 RETURNING book_id AS "bookId", pattern, ranges::text',
     [holder],
@@ -119,7 +139,7 @@ export async function giveBack(client: pg.Client, holder: Holder): Promise<void>
 }
 
 /** The holder's codes are live: its counters are used for good. */
-export async function dropReservation(client: pg.Client, holder: Holder): Promise<void> {
+export async function dropReservation(client: pg.Client, holder: CounterHolder): Promise<void> {
   await client.query('DELETE FROM reserved_counters WHERE holder = $1', [holder]);
 }
 

@@ -225,6 +225,40 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.text(change.requestId);
       rows.textOrNull(event.reason === null ? null : JSON.stringify({ reason: event.reason }));
       return;
+    case 'batchOpened':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(13);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId, content: event.content }));
+      return;
+    case 'batchGivenUp':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(14);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId }));
+      return;
     default:
       unknownRecord(event);
   }
@@ -283,16 +317,16 @@ export function writeOthers(
 ): void {
   switch (event.kind) {
     case 'bookCreated':
-      snapshot.changeBook(shard, seq, event);
+      snapshot.bookChanged(shard, seq, event);
       return;
     case 'bookUpdated':
-      snapshot.changeBook(shard, seq, event);
+      snapshot.bookChanged(shard, seq, event);
       return;
     case 'bookArchived':
-      snapshot.changeBook(shard, seq, event);
+      snapshot.bookChanged(shard, seq, event);
       return;
     case 'codesAdded':
-      snapshot.changeBatch(shard, seq, event);
+      snapshot.batchWentLive(shard, seq, event);
       return;
     case 'codeRedeemed': {
       const rows = tables.redemptions;
@@ -313,6 +347,12 @@ export function writeOthers(
       rows.uuid(event.redemptionId);
       return;
     }
+    case 'batchOpened':
+      snapshot.batchOpened(shard, seq, event);
+      return;
+    case 'batchGivenUp':
+      snapshot.batchGivenUp(shard, seq, event);
+      return;
     case 'noted':
     case 'codeAssigned':
     case 'codeUnassigned':

@@ -72,3 +72,24 @@ function namesIn(url: string): { readonly server: string; readonly user: string;
     };
   }
 }
+
+/** Classes of SQLSTATE that tell of the server or of another transaction, not of the statement: the same may succeed later. */
+const PASSING_CLASSES: ReadonlySet<string> = new Set(['08', '40', '53', '55', '57', '58']);
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** What pg says, without a code, of a connection that broke or did not come about. */
+const CONNECTION = /connection|timeout|client was closed/i;
+
+/** True where the same may succeed later: the server is away, busy or full, or the system refused for the moment. */
+export function isPassing(error: unknown): boolean {
+  const { code, message } = error as Failure;
+  if (typeof code !== 'string') return error instanceof Error && CONNECTION.test(message);
+  // Node's names of system errors, such as ECONNREFUSED and ENOSPC, are no SQLSTATE: those of five letters have no digit.
+  if (SQLSTATE.test(code) && /\d/.test(code)) return PASSING_CLASSES.has(code.slice(0, 2));
+  return /^E[A-Z]/.test(code);
+}
+
+/** True when PostgreSQL says that its own data are damaged. */
+export function isCorruption(error: unknown): boolean {
+  const { code } = error as Failure;
+  return code === 'XX001' || code === 'XX002';
+}

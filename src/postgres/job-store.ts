@@ -83,10 +83,10 @@ export function createJobStore(use: Use): JobStore {
           },
         ),
       ),
-    batchState: (batchId) =>
+    stagedBatch: (batchId) =>
       use(async (client) => {
-        const { rows } = await client.query<{ size: number | null; count: number | null; live: boolean }>(
-          'SELECT size, count, live_seq IS NOT NULL AS live FROM batches WHERE batch_id = $1',
+        const { rows } = await client.query<{ size: number; count: number }>(
+          'SELECT size, count FROM batches WHERE batch_id = $1 AND size IS NOT NULL',
           [batchId],
         );
         return rows[0] ?? null;

@@ -7,12 +7,13 @@
  * PostgreSQL's hash join would.
  */
 import type pg from 'pg';
+import type { BatchContent } from '../domain/batch.js';
 import type { BookSettings } from '../domain/book.js';
 import { asBookId, asSeq, asShardId, type ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import { createLink, stepBack, transaction } from './connection.js';
 import { copyOut } from './copy-out.js';
-import type { SnapshotLoader, SnapshotSink } from './store.js';
+import { type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from './store.js';
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const LARGE_BATCH = 50_000;
@@ -61,6 +62,7 @@ async function load(
   if (asked === '') return;
   await loadCheckpoints(client, shards, sink);
   await loadBooks(client, asked, sink);
+  await loadOpenBatches(client, asked, sink);
   const live = await loadBatches(client, asked, sink);
   if (live.size > 0) await loadCodes(client, live, sink);
   await copyOut(
@@ -97,13 +99,25 @@ async function load(
 }
 
 async function loadCheckpoints(client: pg.Client, shards: readonly ShardId[], sink: SnapshotSink): Promise<void> {
-  const { rows } = await client.query<{ shard: number; seq: string; atMs: string | null }>(
-    'SELECT shard, seq, at_ms AS "atMs" FROM checkpoints LEFT JOIN changes USING (shard, seq)',
+  const { rows } = await client.query<{
+    shard: number;
+    seq: string;
+    atMs: string | null;
+    entryHash: Buffer | null;
+    batchCounter: string;
+  }>(
+    `SELECT shard, seq, at_ms AS "atMs", entry_hash AS "entryHash", batch_counter AS "batchCounter"
+     FROM checkpoints LEFT JOIN changes USING (shard, seq)`,
   );
   const checkpoints = new Map(rows.map((row) => [row.shard, row]));
   for (const shard of shards) {
-    const { seq = 0, atMs = null } = checkpoints.get(shard) ?? {};
-    sink.checkpoint(shard, asSeq(Number(seq)), atMs === null ? null : Number(atMs));
+    const { seq = 0, atMs = null, entryHash = null, batchCounter = 0 } = checkpoints.get(shard) ?? {};
+    sink.checkpoint(shard, {
+      seq: asSeq(Number(seq)),
+      atMs: atMs === null ? null : Number(atMs),
+      entryHash,
+      batchCounter: Number(batchCounter),
+    });
   }
 }
 
@@ -121,6 +135,25 @@ async function loadBooks(client: pg.Client, asked: string, sink: SnapshotSink): 
         createdMs: row.int8(4),
         updatedMs: row.int8(5),
         archivedMs: row.isNull(6) ? null : row.int8(6),
+      }),
+  );
+}
+
+async function loadOpenBatches(client: pg.Client, asked: string, sink: SnapshotSink): Promise<void> {
+  await copyOut(
+    client,
+    `SELECT shard, batch_id, book_id, caller, key, fingerprint, opened_ms, content FROM open_batches
+     WHERE shard IN (${asked}) ORDER BY batch_id`,
+    8,
+    (row) =>
+      sink.openBatch(asShardId(row.int2(0)), {
+        batchId: row.int4(1),
+        bookId: asBookId(row.uuid(2)),
+        caller: row.text(3),
+        key: row.isNull(4) ? null : row.text(4),
+        fingerprint: row.isNull(5) ? null : row.int8(5),
+        openedMs: row.int8(6),
+        content: JSON.parse(row.text(7)) as BatchContent,
       }),
   );
 }
@@ -195,7 +228,7 @@ async function loadBatch(
     [batchId],
   );
   const batch = rows[0];
-  if (batch === undefined) throw new Error(`there is no batch ${batchId}`);
+  if (batch === undefined) throw new SnapshotUnfit(`there is no batch ${batchId}`);
   const seen = new Uint8Array(batch.size);
   let found = 0;
   const read = (where: string) =>
@@ -208,7 +241,7 @@ async function loadBatch(
     });
   if (batch.count > 0) await read(blocks(batch.first, batch.last));
   if (found < batch.count) await read('true');
-  if (found !== batch.count) throw new Error(`batch ${batchId} has ${found} of its ${batch.count} codes`);
+  if (found !== batch.count) throw new SnapshotUnfit(`batch ${batchId} has ${found} of its ${batch.count} codes`);
 }
 
 /** A condition that reads only the blocks from `first` to `last`. */

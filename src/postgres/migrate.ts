@@ -36,7 +36,7 @@ export async function migrate(url: string): Promise<void> {
 }
 
 /** Rejects with `DatabaseUnfit` when a newer version has migrated this database. */
-async function refuseUnknown(client: pg.Client): Promise<void> {
+export async function refuseUnknown(client: pg.Client): Promise<void> {
   const known = new Set(knownMigrations());
   const unknown = (await ranMigrations(client)).find((name) => !known.has(name));
   if (unknown === undefined) return;
@@ -78,14 +78,11 @@ async function ranMigrations(client: pg.Client): Promise<string[]> {
 export async function agreeOnShards(url: string, shardCount: number): Promise<void> {
   const client = await connect(url);
   try {
-    await client.query(`INSERT INTO settings (name, value) VALUES ('shards', $1) ON CONFLICT DO NOTHING`, [shardCount]);
-    const { rows } = await client.query<{ value: string }>(`SELECT value FROM settings WHERE name = 'shards'`);
-    const begun = Number(rows[0]?.value);
-    if (begun !== shardCount) {
-      throw new WrongShardCount(
-        `SHARDS is ${shardCount}, but this database was begun with ${begun}; set SHARDS=${begun} or use an empty database`,
-      );
-    }
+    await client.query(`INSERT INTO settings (name, value) VALUES ('shard_count', $1) ON CONFLICT DO NOTHING`, [
+      shardCount,
+    ]);
+    const { rows } = await client.query<{ value: string }>(`SELECT value FROM settings WHERE name = 'shard_count'`);
+    assertShardCount(Number(rows[0]?.value), shardCount);
     await client.query(
       'INSERT INTO checkpoints (shard, seq) SELECT n, 0 FROM generate_series(0, $1::int - 1) AS n ON CONFLICT DO NOTHING',
       [shardCount],
@@ -93,6 +90,14 @@ export async function agreeOnShards(url: string, shardCount: number): Promise<vo
   } finally {
     await client.end();
   }
+}
+
+/** Throws `WrongShardCount` where the database was begun with another number. */
+export function assertShardCount(begun: number, shardCount: number): void {
+  if (begun === shardCount) return;
+  throw new WrongShardCount(
+    `SHARDS is ${shardCount}, but this database was begun with ${begun}; set SHARDS=${begun} or use an empty database`,
+  );
 }
 
 /** `sql/` beside `package.json`: two levels up from the sources, three from what was compiled into `dist`. */

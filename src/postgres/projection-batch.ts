@@ -12,6 +12,8 @@
  *
  * What becomes of each event is declared in src/records/, and its code is generated (event-rows.generated.ts).
  */
+
+import type { OpenBatch } from '../domain/batch.js';
 import type { Book } from '../domain/book.js';
 import { type Change, type CodeEvent, type CodesAdded, lastSeqOf } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
@@ -52,6 +54,12 @@ export class ProjectionBatch implements SnapshotChanges {
   /** The last state of each book that changed. */
   readonly books = new Map<string, { readonly shard: ShardId; readonly book: Book }>();
   readonly wentLive: WentLive[] = [];
+  /** Those that are open after these changes and were not before. */
+  readonly opened = new Map<number, { readonly shard: ShardId; readonly batch: OpenBatch }>();
+  /** Those that were open before these changes and are not after them. */
+  readonly closed = new Set<number>();
+  /** The largest id of a batch that was opened. */
+  readonly lastBatchIds = new Map<ShardId, number>();
   readonly reached = new Map<ShardId, Seq>();
   /** The span of `at_ms` of the remembered keys; empty while `first > last`. */
   rememberedFirstMs = Number.POSITIVE_INFINITY;
@@ -67,6 +75,9 @@ export class ProjectionBatch implements SnapshotChanges {
     for (const rows of Object.values(this.rows)) rows.clear();
     this.books.clear();
     this.wentLive.length = 0;
+    this.opened.clear();
+    this.closed.clear();
+    this.lastBatchIds.clear();
     this.reached.clear();
     this.rememberedFirstMs = Number.POSITIVE_INFINITY;
     this.rememberedLastMs = Number.NEGATIVE_INFINITY;
@@ -100,12 +111,23 @@ export class ProjectionBatch implements SnapshotChanges {
     if (change.remembered !== null) this.#addRemembered(shard, seq - 1, change, change.remembered);
   }
 
-  changeBook(shard: ShardId, _seq: Seq, { book }: { readonly book: Book }): void {
+  bookChanged(shard: ShardId, _seq: Seq, { book }: { readonly book: Book }): void {
     this.books.set(book.id, { shard, book });
   }
 
-  changeBatch(shard: ShardId, seq: Seq, event: CodesAdded): void {
+  batchOpened(shard: ShardId, _seq: Seq, batch: OpenBatch): void {
+    this.opened.set(batch.batchId, { shard, batch });
+    // Ids of a shard grow.
+    this.lastBatchIds.set(shard, batch.batchId);
+  }
+
+  batchGivenUp(_shard: ShardId, _seq: Seq, { batchId }: { readonly batchId: number }): void {
+    this.#close(batchId);
+  }
+
+  batchWentLive(shard: ShardId, seq: Seq, event: CodesAdded): void {
     this.wentLive.push({ shard, seq, event });
+    this.#close(event.batchId);
   }
 
   #fold(updates: Map<number, CodeUpdate>, seq: number, event: CodeEvent): void {
@@ -116,6 +138,10 @@ export class ProjectionBatch implements SnapshotChanges {
     }
     update.seq = seq;
     foldInto(update, event);
+  }
+
+  #close(batchId: number): void {
+    if (!this.opened.delete(batchId)) this.closed.add(batchId);
   }
 
   #addRemembered(shard: ShardId, seq: number, change: Change, remembered: NonNullable<Change['remembered']>): void {

@@ -5,7 +5,7 @@
  *     BEGIN
  *     lock the checkpoints            a second writer, or the remains of a lost connection, waits here
  *     COPY changes, redemptions, rollbacks, remembered_keys
- *     books upserted · batches made live
+ *     books upserted · batches opened, closed, made live
  *     COPY code_updates and placed_updates (temporary), UPDATE codes FROM both
  *     checkpoints
  *     COMMIT
@@ -19,18 +19,21 @@
 import type pg from 'pg';
 import type { Change } from '../domain/event.js';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
+import { counterOf } from '../domain/open-batches.js';
 import { TOUCHES_COUNT, TOUCHES_LEASE, TOUCHES_USER } from './code-update.js';
 import { createLink, transaction } from './connection.js';
 import { copyIn } from './copy-in.js';
+import type { Claim } from './fence.js';
 import { COLUMNS, type CopyTarget, ProjectionBatch, type WentLive } from './projection-batch.js';
 import { dropOldPartitions, ensurePartitions } from './remembered-partitions.js';
 import { RowPlaces } from './row-places.js';
-import { removeStaleBatches } from './staged-batches.js';
 import type { ProjectionWriter } from './store.js';
 
 export interface ProjectionWriterOptions {
   readonly url: string;
   readonly shardCount: number;
+  /** Checked by each transaction. Absent where no other process can have the database. */
+  readonly claim?: Claim;
 }
 
 const SET = `
@@ -63,17 +66,22 @@ const UPDATE_MISPLACED = {
 };
 
 /** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
-export function createProjectionWriter({ url, shardCount }: ProjectionWriterOptions): ProjectionWriter {
+export function createProjectionWriter({ url, shardCount, claim }: ProjectionWriterOptions): ProjectionWriter {
   const partitions = new Set<number>();
   const places = new RowPlaces();
   const batch = new ProjectionBatch(places);
-  const link = createLink(url, (client) => {
+  const prepareAnew = (client: pg.Client): Promise<void> => {
     partitions.clear();
     places.forgetAll();
     return prepare(client);
-  });
+  };
+  const link = createLink(url, prepareAnew, claim);
 
-  async function writeBatch(client: pg.Client, changes: ReadonlyMap<ShardId, Iterable<Change>>): Promise<void> {
+  async function writeBatch(
+    client: pg.Client,
+    changes: ReadonlyMap<ShardId, Iterable<Change>>,
+    entryHashes: ReadonlyMap<ShardId, Uint8Array>,
+  ): Promise<void> {
     const shards = [...changes.keys()];
     const checkpoints = await lockCheckpoints(client, shards);
     await places.prepare(client);
@@ -91,14 +99,21 @@ export function createProjectionWriter({ url, shardCount }: ProjectionWriterOpti
     for (const target of ['changes', 'redemptions', 'rollbacks', 'remembered_keys'] as const)
       await copy(client, target);
     await writeBooks(client, batch);
+    await writeOpenBatches(client, batch, shardCount);
     for (const wentLive of batch.wentLive) await makeLive(client, wentLive);
     if (batch.wentLive.length > 0) places.refresh();
     if (rows.placed_updates.rows > 0) await updatePlaced(client);
     if (rows.code_updates.rows > 0) await updateCodes(client);
     await client.query({
       name: 'advance-checkpoints',
-      text: 'UPDATE checkpoints AS c SET seq = r.seq FROM unnest($1::smallint[], $2::bigint[]) AS r (shard, seq) WHERE c.shard = r.shard',
-      values: [[...batch.reached.keys()], [...batch.reached.values()]],
+      text: `
+        UPDATE checkpoints AS c SET seq = r.seq, entry_hash = r.entry_hash
+        FROM unnest($1::smallint[], $2::bigint[], $3::bytea[]) AS r (shard, seq, entry_hash) WHERE c.shard = r.shard`,
+      values: [
+        [...batch.reached.keys()],
+        [...batch.reached.values()],
+        [...batch.reached.keys()].map((shard) => entryHashes.get(shard) ?? null),
+      ],
     });
   }
 
@@ -131,18 +146,24 @@ export function createProjectionWriter({ url, shardCount }: ProjectionWriterOpti
   return {
     checkpoints: () =>
       link.use(async (client) => {
-        const { rows } = await client.query<CheckpointRow>('SELECT shard, seq FROM checkpoints');
-        const seqs = new Map(rows.map((row) => [asShardId(row.shard), asSeq(Number(row.seq))]));
+        const { rows } = await client.query<CheckpointRow & { entryHash: Buffer | null }>(
+          'SELECT shard, seq, entry_hash AS "entryHash" FROM checkpoints',
+        );
+        const found = new Map(
+          rows.map(({ shard, seq, entryHash }) => [asShardId(shard), { seq: asSeq(Number(seq)), entryHash }]),
+        );
         for (let shard = 0; shard < shardCount; shard++) {
-          if (!seqs.has(asShardId(shard))) throw new Error(`there is no shard ${shard} in this database`);
+          if (!found.has(asShardId(shard))) throw new Error(`there is no shard ${shard} in this database`);
         }
-        return seqs;
+        return found;
       }),
-    write: (changes) => link.use((client) => transaction(client, 'BEGIN', () => writeBatch(client, changes))),
-    sweep: (rememberedBeforeMs, stagedBeforeMs) =>
+    write: (changes, entryHashes = new Map()) =>
+      link.use((client) => transaction(client, 'BEGIN', () => writeBatch(client, changes, entryHashes))),
+    sweep: (rememberedBeforeMs) =>
       link.use(async (client) => {
+        // Only sees that this process may still change anything.
+        await transaction(client, 'BEGIN', () => Promise.resolve());
         await dropOldPartitions(client, rememberedBeforeMs, partitions);
-        await removeStaleBatches(client, stagedBeforeMs);
       }),
     close: () => link.close(),
   };
@@ -204,6 +225,50 @@ async function writeBooks(client: pg.Client, { books }: ProjectionBatch): Promis
       list.map(({ book }) => JSON.stringify(book.settings)),
     ],
   });
+}
+
+async function writeOpenBatches(
+  client: pg.Client,
+  { opened, closed, lastBatchIds }: ProjectionBatch,
+  shardCount: number,
+): Promise<void> {
+  if (opened.size > 0) {
+    const list = [...opened.values()];
+    await client.query({
+      name: 'open-batches',
+      text: `
+        INSERT INTO open_batches (batch_id, shard, book_id, caller, key, fingerprint, opened_ms, content)
+        SELECT * FROM unnest(
+          $1::int[], $2::smallint[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[]
+        )`,
+      values: [
+        list.map(({ batch }) => batch.batchId),
+        list.map(({ shard }) => shard),
+        list.map(({ batch }) => batch.bookId),
+        list.map(({ batch }) => batch.caller),
+        list.map(({ batch }) => batch.key),
+        list.map(({ batch }) => batch.fingerprint),
+        list.map(({ batch }) => batch.openedMs),
+        list.map(({ batch }) => JSON.stringify(batch.content)),
+      ],
+    });
+  }
+  if (closed.size > 0) {
+    await client.query({
+      name: 'close-batches',
+      text: 'DELETE FROM open_batches WHERE batch_id = ANY($1::int[])',
+      values: [[...closed]],
+    });
+  }
+  if (lastBatchIds.size > 0) {
+    await client.query({
+      name: 'count-batches',
+      text: `
+        UPDATE checkpoints AS c SET batch_counter = u.counter
+        FROM unnest($1::smallint[], $2::bigint[]) AS u (shard, counter) WHERE c.shard = u.shard`,
+      values: [[...lastBatchIds.keys()], [...lastBatchIds.values()].map((id) => counterOf(id, shardCount))],
+    });
+  }
 }
 
 /** The batch must be there, whole and not live: otherwise its codes are lost, and going on would hide that. */

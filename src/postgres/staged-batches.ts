@@ -1,10 +1,10 @@
-/** Batches that are not live: their row in `batches`, from its beginning to its end. */
+/** Batches that are not live: their row in `batches`, which comes and goes with their codes. */
 import type pg from 'pg';
 import type { BookId, ShardId } from '../domain/ids.js';
 import { transaction, transactionIf } from './connection.js';
 import { batchHolder, giveBack } from './counters.js';
 import { blocks } from './loader.js';
-import type { UnsettledBatch } from './store.js';
+import type { Holder, UnsettledBatch } from './store.js';
 
 const UNIQUE_VIOLATION = '23505';
 /** Two batches that brought the same codes at once, not in quite the same order. */
@@ -31,26 +31,17 @@ const OF_A_JOB = `EXISTS (
   SELECT FROM jobs WHERE status = 'processing' AND (detail::json #>> '{plan,batchId}')::int = b.batch_id
 )`;
 
-const HAS_COUNTERS = `EXISTS (SELECT FROM reserved_counters WHERE holder = 'batch ' || b.batch_id)`;
-
-/**
- * Removes batches that were staged before `stagedBeforeMs` and never became live. One that is being worked on is skipped: those
- * of jobs, and those that hold counters, whose holder finds out from the journal whether they are live.
- */
-export async function removeStaleBatches(client: pg.Client, stagedBeforeMs: number): Promise<void> {
-  const { rows } = await client.query<{ batchId: number }>(
-    `SELECT batch_id AS "batchId" FROM batches AS b
-     WHERE live_seq IS NULL AND staged_ms < $1 AND NOT ${OF_A_JOB}
-       AND NOT ${HAS_COUNTERS}`,
-    [stagedBeforeMs],
-  );
-  for (const { batchId } of rows) await transaction(client, 'BEGIN', () => removeBatch(client, batchId));
-}
-
+/** Rows of batches that are not live here, and counters that batches have reserved; but for those of jobs under way. */
 export async function unsettledBatches(client: pg.Client): Promise<readonly UnsettledBatch[]> {
   const { rows } = await client.query<UnsettledBatch>(
-    `SELECT batch_id AS "batchId", book_id AS "bookId", ${HAS_COUNTERS} AS "hasCounters" FROM batches AS b
-     WHERE live_seq IS NULL AND NOT ${OF_A_JOB}`,
+    `WITH reserving AS (
+       SELECT substr(holder, 7)::int AS batch_id, book_id FROM reserved_counters WHERE holder LIKE 'batch %'
+     )
+     SELECT batch_id AS "batchId", book_id AS "bookId", batch_id IN (SELECT batch_id FROM reserving) AS "hasCounters"
+     FROM (
+       SELECT batch_id, book_id FROM batches WHERE live_seq IS NULL UNION SELECT batch_id, book_id FROM reserving
+     ) AS b
+     WHERE NOT ${OF_A_JOB} ORDER BY batch_id`,
   );
   return rows;
 }
@@ -68,8 +59,46 @@ export function discardBatch(client: pg.Client, batchId: number): Promise<boolea
   );
 }
 
+/** A batch whose rows are to be put in. */
+export interface NewBatch {
+  readonly batchId: number;
+  readonly shard: ShardId;
+  readonly bookId: BookId;
+}
+
+/** Codes that were collected and are to be put into `codes`. */
+export interface CollectedCodes {
+  /** Notes which codes exist. Resolves with the batches that hold them, but for those that are live or in `settled`. */
+  look(settled: ReadonlySet<number>): Promise<readonly Holder[]>;
+  /** How many different codes are left, without those that the last `look` found. */
+  left(): Promise<number>;
+  /**
+   * Puts in what is left, and the batch's row, in one transaction. Resolves with the number of codes, or with null when one of them
+   * exists; then nothing is in.
+   */
+  put(batch: NewBatch): Promise<number | null>;
+}
+
+interface Rows {
+  readonly count: number;
+  readonly firstBlock: number | null;
+  readonly lastBlock: number | null;
+}
+
+/** Of advisory locks with two keys: who puts in or removes the rows of a batch. The other key is the batch's id. */
+const BATCH_LOCK = 0x62746368;
+
+/**
+ * A process that died may have left a connection whose commit is still under way: whoever removes the batch waits for its end. Ends
+ * with the transaction.
+ */
+async function lockBatch(client: pg.Client, batchId: number): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock($1, $2)', [BATCH_LOCK, batchId]);
+}
+
 /** Removes a batch and its codes, if it is there. False when it is live: then nothing was changed. Within a transaction. */
 export async function removeBatch(client: pg.Client, batchId: number): Promise<boolean> {
+  await lockBatch(client, batchId);
   const { rows } = await client.query<Span>(
     `DELETE FROM batches WHERE batch_id = $1 AND live_seq IS NULL
      RETURNING batch_id AS "batchId", count, first_block AS "firstBlock", last_block AS "lastBlock"`,
@@ -93,50 +122,34 @@ export async function removeBatch(client: pg.Client, batchId: number): Promise<b
   return true;
 }
 
-export async function beginBatch(client: pg.Client, shard: ShardId, bookId: BookId): Promise<number> {
-  const { rows } = await client.query<{ batchId: number }>(
-    'INSERT INTO batches (shard, book_id, staged_ms) VALUES ($1, $2, $3) RETURNING batch_id AS "batchId"',
-    [shard, bookId, Date.now()],
-  );
-  if (rows[0] === undefined) throw new Error('a batch could not be begun');
-  return rows[0].batchId;
-}
-
 /**
- * Runs `insert` between what a batch's row needs before and after it, in one transaction of its own; `null` from it rolls back. The
- * row is held by a lock, so that nobody sweeps the batch away meanwhile.
+ * Puts in the rows of a batch by `insert`, and the row that stands for it. Within a transaction. The shard that gave out the id may
+ * have given it out before, if its journal lost its end since: what is left of that is removed.
  */
-export async function fillBatch(
-  client: pg.Client,
-  batchId: number,
-  insert: () => Promise<number | null>,
-): Promise<number | null> {
-  await client.query('BEGIN');
-  await client.query('SELECT FROM batches WHERE batch_id = $1 FOR UPDATE', [batchId]);
-  const blocksBefore = await blockCount(client);
-  const count = await insert();
-  if (count !== null) {
-    // Rows may have gone into gaps further in front; who reads them by these blocks counts them, and looks everywhere then.
-    const last = Math.max(0, (await blockCount(client)) - 1);
-    await completeBatch(client, batchId, count, count, Math.max(0, blocksBefore - 1), last);
-  }
-  await client.query(count === null ? 'ROLLBACK' : 'COMMIT');
-  return count;
+export async function registerBatch(client: pg.Client, batch: NewBatch, insert: () => Promise<Rows>): Promise<void> {
+  const { batchId, shard, bookId } = batch;
+  if (!(await removeBatch(client, batchId))) throw new Error(`batch ${batchId} is live already`);
+  const { count, firstBlock, lastBlock } = await insert();
+  await client.query(
+    `INSERT INTO batches (batch_id, shard, book_id, staged_ms, size, count, first_block, last_block)
+     VALUES ($1, $2, $3, $4, $5, $5, $6, $7)`,
+    [batchId, shard, bookId, Date.now(), count, firstBlock, lastBlock],
+  );
 }
 
-export async function completeBatch(
-  client: pg.Client,
-  batchId: number,
-  size: number,
-  count: number,
-  firstBlock: number | null,
-  lastBlock: number | null,
-): Promise<void> {
-  const { rowCount } = await client.query(
-    'UPDATE batches SET size = $2, count = $3, first_block = $4, last_block = $5 WHERE batch_id = $1 AND size IS NULL',
-    [batchId, size, count, firstBlock, lastBlock],
+/** The same in a transaction of its own, for a COPY. Resolves with the number of rows. */
+export async function registerCopied(client: pg.Client, batch: NewBatch, copy: () => Promise<number>): Promise<number> {
+  let copied = 0;
+  await transaction(client, 'BEGIN', () =>
+    registerBatch(client, batch, async () => {
+      const blocksBefore = await blockCount(client);
+      copied = await copy();
+      // Rows may have gone into gaps further in front; who reads them by these blocks counts them, and looks everywhere then.
+      const lastBlock = Math.max(0, (await blockCount(client)) - 1);
+      return { count: copied, firstBlock: Math.max(0, blocksBefore - 1), lastBlock };
+    }),
   );
-  if (rowCount !== 1) throw new Error(`batch ${batchId} took too long and was swept away`);
+  return copied;
 }
 
 async function blockCount(client: pg.Client): Promise<number> {

@@ -3,17 +3,19 @@
  * a shard thread loads (`SnapshotLoader`), the projector thread writes (`ProjectionWriter`), and the main thread
  * does what is neither hot nor decided in memory (`ControlStore`).
  */
+
+import type { BatchContent, CounterRange, OpenBatch } from '../domain/batch.js';
 import type { Book } from '../domain/book.js';
 import type { Change } from '../domain/event.js';
 import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 
-/** Rows come in this order per load: checkpoints, books, batches, codes, redemptions, remembered keys. */
+/** Rows come in this order per load: checkpoints, books, open batches, live batches, codes, redemptions, remembered keys. */
 export interface SnapshotSink {
-  /** Called for every shard asked for; `seq` is 0 where nothing was projected yet. */
-  /** `atMs`: when the change at `seq` was decided; null where there is none yet. */
-  checkpoint(shard: ShardId, seq: Seq, atMs: number | null): void;
+  /** Called for every shard asked for. */
+  checkpoint(shard: ShardId, row: CheckpointRow): void;
   book(shard: ShardId, book: Book): void;
+  openBatch(shard: ShardId, batch: OpenBatch): void;
   /** Live batches only, in `firstIndex` order. */
   batch(shard: ShardId, batch: BatchRow): void;
   /** `bytes.subarray(start, end)` is the code in ASCII; valid during the call only. */
@@ -23,6 +25,17 @@ export interface SnapshotSink {
   /** In the order in which they were made. */
   redemption(shard: ShardId, redemption: RedemptionRow): void;
   remembered(shard: ShardId, row: RememberedRow): void;
+}
+
+export interface CheckpointRow {
+  /** 0 where nothing was projected yet. */
+  readonly seq: Seq;
+  /** When the change at `seq` was decided; null where there is none yet. */
+  readonly atMs: number | null;
+  /** Of the journal's entry that ends at `seq`; null where it is not known. */
+  readonly entryHash: Uint8Array | null;
+  /** How many ids of batches the shard had given out. */
+  readonly batchCounter: number;
 }
 
 export interface BatchRow {
@@ -74,16 +87,23 @@ export interface SnapshotLoader {
   close(): Promise<void>;
 }
 
+export interface Checkpoint {
+  readonly seq: Seq;
+  /** Of the journal's entry that ends there (`hashOfEntry`); null where it is not known. */
+  readonly entryHash: Uint8Array | null;
+}
+
 export interface ProjectionWriter {
   /** The checkpoint of each shard: everything through this sequence is in PostgreSQL. */
-  checkpoints(): Promise<ReadonlyMap<ShardId, Seq>>;
+  checkpoints(): Promise<ReadonlyMap<ShardId, Checkpoint>>;
   /**
    * One transaction: the changes of one or more shards, in order, and the shards' new checkpoints. Changes at or
-   * before a checkpoint are skipped, so a batch may be repeated after an error of unknown outcome.
+   * before a checkpoint are skipped, so a batch may be repeated after an error of unknown outcome. `entryHashes`: of the
+   * journal's entry that each shard's changes end with; not known where absent.
    */
-  write(changes: ReadonlyMap<ShardId, Iterable<Change>>): Promise<void>;
-  /** Deletes remembered keys older than this and batches that never became live. */
-  sweep(rememberedBeforeMs: number, stagedBeforeMs: number): Promise<void>;
+  write(changes: ReadonlyMap<ShardId, Iterable<Change>>, entryHashes?: ReadonlyMap<ShardId, Uint8Array>): Promise<void>;
+  /** Deletes remembered keys older than this. */
+  sweep(rememberedBeforeMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -139,33 +159,78 @@ export interface HistoryEntry {
   readonly detail: Readonly<Record<string, unknown>> | null;
 }
 
+/** A batch that holds codes which another one brings. It is not live in PostgreSQL; its shard may know better. */
+export interface Holder {
+  readonly batchId: number;
+  readonly bookId: BookId;
+}
+
+/** What staging asks of the shards, whose journals decide what a batch is. */
+export interface BatchOwner {
+  /**
+   * The batch that an earlier try of the same request opened, if all of its rows are in; then no other is needed. Null: there is none,
+   * or it was given up.
+   */
+  adopt(): Promise<Omit<Finished, 'duplicates'> | null>;
+  /** Journals the intent of a batch. */
+  open(content: BatchContent): Promise<number>;
+  /** Journals the end of a batch that has no rows. */
+  giveUp(batchId: number): Promise<void>;
+  /**
+   * Finds out what the holders are: removes those that were given up, waits a while for those that are open, and says which are
+   * live, and which are open still or can't be known.
+   */
+  settle(holders: readonly Holder[]): Promise<{ readonly live: readonly number[]; readonly open: readonly number[] }>;
+}
+
+/** Codes of a batch that is neither live nor given up stand in the way. */
+export class CodesPending extends Error {
+  override readonly name = 'CodesPending';
+  constructor() {
+    super('Some of these codes belong to an upload that has not ended.');
+  }
+}
+
+export interface GeneratedCodes {
+  /** Of what has been written so far. */
+  content(): BatchContent;
+  /** Writes `missing` other codes with `writeRows`, in the place of those that exist. False when there are none. */
+  refill(missing: number): Promise<boolean>;
+}
+
+/** Rows that are in and committed. `count` of them are new; `duplicates` came twice or are live, here or in any book. */
+export interface Finished {
+  readonly batchId: number;
+  readonly bookId: BookId;
+  readonly size: number;
+  readonly count: number;
+  readonly duplicates: number;
+}
+
 /** A batch being staged: rows go into PostgreSQL, invisible until a `codesAdded` event makes the batch live. */
 export interface Staging {
-  readonly batchId: number;
   /** Codes already normalized and valid. Resolves when more is wanted (back-pressure). */
   write(codes: readonly string[]): Promise<void>;
   /** The same as bytes, a code a line, each with its newline: the text format of COPY. Takes the bytes over. */
   writeRows(bytes: Uint8Array, count: number): Promise<void>;
   /**
-   * Instead of all the others, for codes that are new and finished rows: what `produce` writes are lines of COPY text with `code`,
-   * `batch_id` and `ordinal`, best in the order of the code. Resolves with their number when they are in and committed, or with
-   * null when one of them exists already; then nothing is in, and they can be written in the other way.
+   * Instead of all the others, for codes that are new and finished rows, and a batch that is open: what `produce` writes are lines
+   * of COPY text with `code`, `batch_id` and `ordinal`, best in the order of the code. Resolves with their number when they are in
+   * and committed, or with null when one of them exists already; then nothing is in, and they can be written in the other way.
    */
-  copyRows(produce: (write: (rows: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>): Promise<number | null>;
+  copyRows(
+    batchId: number,
+    produce: (write: (rows: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>,
+  ): Promise<number | null>;
   /**
-   * Rows are in and committed. `count` were new; `duplicates` came twice or existed, here or in any book; ordinals are below
-   * `size`, which is `count` but for codes that another batch brought at the same moment. `refill` is asked for codes in
-   * the place of `missing` duplicates; it writes them with `writeRows` and resolves with true, or with false when it has none.
+   * Opens the batch and puts the codes in. Codes that were uploaded and exist are left out; others come in the place of generated
+   * ones. Rejects with `CodesPending` when it can't be known in time whether an uploaded code exists.
    */
-  finish(
-    refill?: (missing: number) => Promise<boolean>,
-  ): Promise<{ readonly size: number; readonly count: number; readonly duplicates: number }>;
+  finish(owner: BatchOwner, generated?: GeneratedCodes): Promise<Finished>;
   /** How many rows `finish` has moved to their place so far. Starts again at 0 when it has to try another way. */
   loaded(): number;
   /** Ends its connections: whatever is under way fails. What is committed stays. */
   abandon(): void;
-  /** Leaves nothing behind, as `ControlStore.discardBatch`. Safe at any time, also after `finish`. */
-  discard(): Promise<void>;
 }
 
 export interface GenerateResult {
@@ -195,12 +260,6 @@ export interface JobRow {
   readonly fingerprint: number | null;
 }
 
-/** The counters `first .. end - 1` of a pattern. */
-export interface CounterRange {
-  readonly first: number;
-  readonly end: number;
-}
-
 /** The counters of one book's pattern: `0 .. counterCount - 1`. */
 export interface PatternCounters {
   readonly bookId: BookId;
@@ -214,10 +273,8 @@ export type Reserved =
   | { readonly kind: 'reserved'; readonly ranges: readonly CounterRange[] }
   | { readonly kind: 'short'; readonly unreserved: readonly CounterRange[] };
 
-/** A batch that is not live in PostgreSQL. Its shard may know better: the projection lags behind. */
-export interface UnsettledBatch {
-  readonly batchId: number;
-  readonly bookId: BookId;
+/** What a batch left that is not known to be live or given up. */
+export interface UnsettledBatch extends Holder {
   /** It has reserved counters. */
   readonly hasCounters: boolean;
 }
@@ -227,18 +284,29 @@ export class CommitUnknown extends Error {
   override readonly name = 'CommitUnknown';
 }
 
-/** Who holds reserved counters: see `batchHolder` and `jobHolder`. */
-export type Holder = `batch ${number}` | `job ${string}`;
+/** PostgreSQL has rows that do not belong together, or lacks rows that its checkpoints promise. */
+export class SnapshotUnfit extends Error {
+  override readonly name = 'SnapshotUnfit';
+}
+
+/** Who holds reserved counters: see `batchHolder`, `jobHolder` and `requestHolder`. */
+export type CounterHolder = `batch ${number}` | `job ${string}` | `request ${string}`;
 
 export interface CounterStore {
   /** Takes `quantity` counters: all of them, or none. */
-  reserve(holder: Holder, counters: PatternCounters, quantity: number): Promise<Reserved>;
+  reserve(holder: CounterHolder, counters: PatternCounters, quantity: number): Promise<Reserved>;
   /** Takes up to `quantity` more counters. */
-  reserveMore(holder: Holder, counters: PatternCounters, quantity: number): Promise<readonly CounterRange[]>;
+  reserveMore(holder: CounterHolder, counters: PatternCounters, quantity: number): Promise<readonly CounterRange[]>;
   /** Gives back all that the holder has, and takes `quantity` counters: all of them, or none. */
-  renewReservation(holder: Holder, counters: PatternCounters, quantity: number): Promise<Reserved>;
+  renewReservation(holder: CounterHolder, counters: PatternCounters, quantity: number): Promise<Reserved>;
+  /** All that `from` has reserved is reserved by `to` now. */
+  moveReservation(from: CounterHolder, to: CounterHolder): Promise<void>;
+  /** The holder's counters can be taken by others again. */
+  giveBackReservation(holder: CounterHolder): Promise<void>;
+  /** Gives back what requests had reserved that this process does not know: they opened no batch. To be called at the start. */
+  giveBackOfRequests(): Promise<void>;
   /** The codes of the holder's counters are live. */
-  dropReservation(holder: Holder): Promise<void>;
+  dropReservation(holder: CounterHolder): Promise<void>;
 }
 
 export interface JobStore {
@@ -262,20 +330,18 @@ export interface JobStore {
    * back. False when that batch is live: then nothing was changed. May be called again after an error.
    */
   endJob(job: JobRow, batchId: number | null): Promise<boolean>;
-  /** Null when there is no such batch. `size` is null while its codes are not all in. */
-  batchState(
-    batchId: number,
-  ): Promise<{ readonly size: number | null; readonly count: number | null; readonly live: boolean } | null>;
+  /** Of a batch whose rows are in; null: they are not. */
+  stagedBatch(batchId: number): Promise<{ readonly size: number; readonly count: number } | null>;
 }
 
 export interface ControlStore extends JobStore, CounterStore, AccountStore {
-  stage(shard: ShardId, bookId: BookId): Promise<Staging>;
+  stage(shard: ShardId, bookId: BookId): Staging;
   /**
    * Removes what a staged batch left, and gives back the counters that it had reserved. False when it is live: then nothing
    * was changed.
    */
   discardBatch(batchId: number): Promise<boolean>;
-  /** All batches that are not live in PostgreSQL, but those of jobs that are under way. */
+  /** Rows of batches that are not live in PostgreSQL, and counters of batches; but those of jobs that are under way. */
   unsettledBatches(): Promise<readonly UnsettledBatch[]>;
   /** The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along `prevSeq`. */
   history(shard: ShardId, code: string, beforeSeq: Seq | null, limit: number): Promise<readonly HistoryEntry[]>;

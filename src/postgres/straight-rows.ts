@@ -7,7 +7,7 @@
  */
 import { connectForBulk, endQuietly, giveUp, orLost } from './connection.js';
 import { copyFramesIn, FRAME_HEAD_BYTES } from './copy-frames.js';
-import { fillBatch, isTaken } from './staged-batches.js';
+import { isTaken, type NewBatch, registerCopied } from './staged-batches.js';
 
 const COPY = 'COPY codes (code, batch_id, ordinal) FROM STDIN';
 /** PostgreSQL keeps a whole message in memory. */
@@ -25,7 +25,7 @@ export interface StraightRows {
   giveUp(): void;
 }
 
-export async function openStraightRows(url: string, isOwn: boolean, batchId: number): Promise<StraightRows> {
+export async function openStraightRows(url: string, isOwn: boolean, batch: NewBatch): Promise<StraightRows> {
   const client = await connectForBulk(url, isOwn);
 
   async function send(produce: (write: WriteRows) => Promise<void>): Promise<number> {
@@ -45,7 +45,7 @@ export async function openStraightRows(url: string, isOwn: boolean, batchId: num
       try {
         const count = await orLost(
           client,
-          fillBatch(client, batchId, () => send(produce)),
+          registerCopied(client, batch, () => send(produce)),
         );
         await endQuietly(client);
         return count;

@@ -1,4 +1,5 @@
-/** Records of coupon books and of the batches in which codes come into them. */
+/** Records of coupon books. */
+import type { StagedBatch } from './batches.js';
 import { command, event, outcome } from './declare.js';
 import {
   bookId,
@@ -8,9 +9,7 @@ import {
   countOrNull,
   instant,
   instantOrNull,
-  integer,
   integerOrNull,
-  json,
   jsonOrNull,
   object,
   record,
@@ -76,24 +75,12 @@ export type BookCounts = ValuesOf<typeof bookCounts.fields>;
 const ofBook = {
   shownAs: null,
   detail: ['book.version', 'book.settings'],
-  changes: 'book',
+  snapshot: 'bookChanged',
 } as const;
 
 export const bookCreated = event('bookCreated', 1, { book: recordOf(book) }, ofBook);
 export const bookUpdated = event('bookUpdated', 2, { book: recordOf(book) }, ofBook);
 export const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, ofBook);
-
-/**
- * A batch of codes goes live. Its rows are in the store already, under `batchId`, each with an
- * `ordinal` in `0 .. size - 1`; the code with ordinal n gets index `firstIndex + n` in the shard.
- * Ordinals may have holes (duplicates that were left out), so `count <= size`.
- */
-export const codesAdded = event(
-  'codesAdded',
-  4,
-  { bookId: bookId(), batchId: integer(), firstIndex: count(), size: count(), count: count() },
-  { shownAs: null, detail: ['batchId', 'size', 'count'], changes: 'batch' },
-);
 
 /** Nothing changed, but the success has to be remembered for its idempotency key. */
 export const noted = event('noted', 5, { bookId: bookId() }, { shownAs: null });
@@ -104,24 +91,10 @@ const madeByRoutes = { memory: null, isAnswer: false } as const;
 
 export const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, madeByRoutes);
 export const archived = outcome('archived', 2, {}, madeByRoutes);
-/** `report` is what the caller is told of the batch, already in the contract's words. */
-export const codesAddedOutcome = outcome('codesAdded', 3, { total: count(), report: json() }, madeByRoutes);
-
 // ─── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The book has to be in one of these versions; null: in any. */
 export type IfVersion = readonly number[] | null;
-
-/**
- * Codes that are in the store (and loaded into the shard) but not live yet.
- * `report` is what the caller is to be told of them when they are.
- */
-export interface StagedBatch {
-  readonly batchId: number;
-  readonly size: number;
-  readonly count: number;
-  readonly report: Readonly<Record<string, unknown>>;
-}
 
 export const createBook = command(
   'createBook',
@@ -137,9 +110,4 @@ export const archiveBook = command(
   'archiveBook',
   { bookId: bookId(), ifVersion: object<IfVersion>() },
   { gives: archived, message: null },
-);
-export const addCodes = command(
-  'addCodes',
-  { bookId: bookId(), codes: object<StagedBatch>() },
-  { gives: codesAddedOutcome, message: null },
 );

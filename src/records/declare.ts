@@ -24,29 +24,29 @@ export interface EventOptions<F extends Fields> {
   readonly detail?: readonly string[];
   /** The table that gets a row of these values, in this order. `seq` and `shard` are the event's place. */
   readonly appends?: { readonly table: AppendedTable; readonly values: readonly (keyof F | 'seq' | 'shard')[] };
-  /** What of the snapshot it changes besides rows of codes; projection-batch.ts has a method for each. */
-  readonly changes?: SnapshotPart;
+  /** The method of the projection's `SnapshotChanges` that keeps what else it changes in the snapshot. */
+  readonly snapshot?: SnapshotMethod;
 }
 
 export type AppendedTable = 'redemptions' | 'rollbacks';
-export type SnapshotPart = 'book' | 'batch';
+export type SnapshotMethod = 'bookChanged' | 'batchOpened' | 'batchGivenUp' | 'batchWentLive';
 
 export interface EventDeclaration<Kind extends string = string, F extends Fields = Fields>
-  extends Required<Omit<EventOptions<Fields>, 'row' | 'appends' | 'changes'>> {
+  extends Required<Omit<EventOptions<Fields>, 'row' | 'appends' | 'snapshot'>> {
   readonly kind: Kind;
   /** Its number in `changes.kind` of the database. The journal has the number before it. */
   readonly number: number;
   readonly fields: F;
   readonly row: EventOptions<Fields>['row'] | null;
   readonly appends: EventOptions<Fields>['appends'] | null;
-  readonly changes: SnapshotPart | null;
+  readonly snapshot: SnapshotMethod | null;
 }
 
 export function event<const Kind extends string, const F extends Fields>(
   kind: Kind,
   number: number,
   fields: F,
-  { shownAs, row, detail = [], appends, changes }: EventOptions<F>,
+  { shownAs, row, detail = [], appends, snapshot }: EventOptions<F>,
 ): EventDeclaration<Kind, F> {
   return {
     kind,
@@ -56,7 +56,7 @@ export function event<const Kind extends string, const F extends Fields>(
     row: row ?? null,
     detail,
     appends: (appends as EventOptions<Fields>['appends']) ?? null,
-    changes: changes ?? null,
+    snapshot: snapshot ?? null,
   };
 }
 

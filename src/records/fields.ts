@@ -5,6 +5,7 @@
  *
  * A new form is a member of `Form`; the tables then fail to compile until each has an entry for it.
  */
+import type { BatchContent } from './batch-content.js';
 import type { BookId, Seq } from './ids.js';
 
 export type Form =
@@ -16,9 +17,11 @@ export type Form =
   | 'code'
   /**
    * Id of a user. Every field that names a person has this form, so that a person can be erased
-   * in one place. The journal's header of a change has such a field too: who asked for it.
+   * in one place. The journal's header of a change names a `caller` too.
    */
   | 'subject'
+  /** The authenticated subject that asked: the id of a user, or the name of a service. */
+  | 'caller'
   /** Id of a redemption: a UUID. */
   | 'redemptionId'
   /** Sequence of an event in its shard. */
@@ -42,6 +45,7 @@ export type Form =
   | 'jsonOrNull'
   /** Another record. */
   | 'record'
+  | 'batchContent'
   /** A value that stays within the process: it travels between threads and is not stored. */
   | 'object';
 
@@ -99,6 +103,7 @@ export const textOrNull = () => field<string | null>('textOrNull');
 export const bookId = () => field<BookId>('bookId');
 export const code = () => field<string>('code');
 export const subject = () => field<string>('subject');
+export const caller = () => field<string>('caller');
 export const redemptionId = () => field<string>('redemptionId');
 export const seq = () => field<Seq>('seq');
 export const integer = () => field<number>('integer');
@@ -114,4 +119,5 @@ export const choice = <const First extends string, const Second extends string>(
 export const json = () => field<JsonObject>('json');
 export const jsonOrNull = () => field<JsonObject | null>('jsonOrNull');
 export const recordOf = <F extends Fields>(of: RecordDeclaration<F>) => field<ValuesOf<F>>('record', { of });
+export const batchContent = () => field<BatchContent>('batchContent');
 export const object = <Value>() => field<Value>('object');

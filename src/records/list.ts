@@ -5,14 +5,22 @@
  */
 import {
   addCodes,
+  batchGivenUp,
+  batchOpened,
+  batchOpenedOutcome,
+  batchSettled,
+  codesAdded,
+  codesAddedOutcome,
+  giveUpBatch,
+  openBatch,
+} from './batches.js';
+import {
   archiveBook,
   archived,
   bookArchived,
   bookCreated,
   bookOutcome,
   bookUpdated,
-  codesAdded,
-  codesAddedOutcome,
   createBook,
   noted,
   updateBook,
@@ -54,6 +62,8 @@ export const events = [
   leaseExpired,
   codeRedeemed,
   redemptionRolledBack,
+  batchOpened,
+  batchGivenUp,
 ] as const;
 export type DomainEvent = Of<(typeof events)[number]>;
 
@@ -67,6 +77,8 @@ export const outcomes = [
   redeemed,
   rolledBack,
   unassigned,
+  batchOpenedOutcome,
+  batchSettled,
 ] as const;
 export type Outcome = Of<(typeof outcomes)[number]>;
 
@@ -75,6 +87,8 @@ export const commands = [
   updateBook,
   archiveBook,
   addCodes,
+  openBatch,
+  giveUpBatch,
   assignRandom,
   assignCode,
   lockCode,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createProjector, type Projector } from '../../src/actor/projector.js';
+import { createStuckShards } from '../../src/actor/stuck-shards.js';
 import { createWatermarks, type Watermarks } from '../../src/actor/watermarks.js';
 import { type Change, lastSeqOf } from '../../src/domain/event.js';
 import { asSeq, asShardId, type ShardId } from '../../src/domain/ids.js';
@@ -14,7 +15,8 @@ import { createJournalMarksBuffer, journalMarks } from '../../src/journal/file/w
 import type { JournalWriter } from '../../src/journal/journal.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
-import { AT_MS, BOOK, changeLog, projectBook, SHARD } from '../postgres/changes.js';
+import { AT_MS, BOOK, changeLog, SHARD } from '../postgres/changes.js';
+import { projectBook } from '../postgres/project-book.js';
 import { SHARDS, silent, testServer } from '../postgres/server.js';
 
 const EVENTS_PER_SECOND = 50_000;
@@ -44,9 +46,11 @@ async function rig(t: TestContext, url: string): Promise<Rig> {
     reader: await journal.openReader(),
     writer: createProjectionWriter({ url, shardCount: SHARDS }),
     checkpoints,
+    stuck: createStuckShards(),
     durable: journalMarks(shared).durable,
     nowMs: Date.now,
     idempotencyTtlMs: 86_400_000,
+    onEnd: ({ message }) => assert.fail(message),
     log: silent,
   });
   let ran: Promise<void> | null = null;

@@ -53,6 +53,7 @@ describe('the command line', () => {
     const refused = await run(['import', file, '--book', id]);
     assert.equal(refused.code, 3);
     assert.match(refused.told, /"For Ada".*\?skip=1/);
+    assert.match(refused.told, /\n {2}Here these are options: --column, --header and --skip\.\n$/);
     const named = await run(['import', file, '--book', id, '--skip', '1', '--column', 'serial']);
     assert.match(named.out, /^2 added of 2, .*\nread from column 2, "serial"\n$/);
     const numbered = await run(['import', file, '--book', id, '--skip', '2', '--column', '2', '--header', 'absent']);

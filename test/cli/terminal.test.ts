@@ -4,41 +4,27 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { ADMIN, type Api, connect } from '../support/api.js';
+import { ADMIN } from '../support/api.js';
 import { ended, startCli } from '../support/cli.js';
-import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.js';
 import { startOnTerminal } from '../support/pty.js';
-import { type Server, startServer, temporaryDirectory } from '../support/server.js';
+import { openStage, type Stage } from './stage.js';
 
 /** So many that loading takes a second or two. */
 const MANY = 600_000;
 
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: Server;
-let proxy: FaultyProxy;
-let api: Api;
+let stage: Stage;
 let environment: Readonly<Record<string, string>>;
 
 before(async () => {
-  directory = await temporaryDirectory();
-  server = await startServer(join(directory.path, 'data'));
-  proxy = await startFaultyProxy(server.url);
-  api = await connect(server.url);
-  const { accessToken } = (await api.call('POST', '/auth/token', ADMIN)).body;
-  environment = { CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: accessToken };
+  stage = await openStage();
+  environment = { CLIPBOOK_URL: stage.server.url, CLIPBOOK_TOKEN: stage.token };
 });
+after(() => stage.close());
 
-after(async () => {
-  api.close();
-  proxy.stop();
-  await server.stop();
-  await directory.remove();
-});
-
-const newBook = async (): Promise<string> => (await api.call('POST', '/coupon-books', { name: 'shown' })).body.id;
+const newBook = (): Promise<string> => stage.newBook('shown');
 
 async function codesFile(prefix: string, count: number): Promise<string> {
-  const file = join(directory.path, `${prefix}.csv`);
+  const file = join(stage.directory, `${prefix}.csv`);
   await writeFile(file, Array.from({ length: count }, (_, n) => `${prefix}-${n}-${n * 7919}\n`).join(''));
   return file;
 }
@@ -52,11 +38,11 @@ describe('on a terminal', () => {
   it('an import draws sending and loading, and 100 % only when the codes can be assigned', async () => {
     const book = await newBook();
     const file = await codesFile('TTY', MANY);
-    proxy.order({ on: `POST /api/v1/coupon-books/${book}/codes`, times: 1, how: { bytesPerSecond: 5e6 } });
-    const through = { ...environment, CLIPBOOK_URL: proxy.url };
+    stage.proxy.order({ on: `POST /api/v1/coupon-books/${book}/codes`, times: 1, how: { bytesPerSecond: 5e6 } });
+    const through = { ...environment, CLIPBOOK_URL: stage.proxy.url };
     const terminal = startOnTerminal(['import', file, '--book', book], through);
     await terminal.shows('100 %');
-    const assigned = await api.call('POST', '/coupons/assign/TTY-7-55433', { userId: 'ada' });
+    const assigned = await stage.api.call('POST', '/coupons/assign/TTY-7-55433', { userId: 'ada' });
     assert.equal(assigned.status, 200);
     assert.equal(await terminal.ended(), 0);
 
@@ -86,7 +72,7 @@ describe('on a terminal', () => {
     const book = await newBook();
     const terminal = startOnTerminal(['import', await codesFile('TEN', 10), '--book', book], environment);
     await terminal.shows('100 %');
-    assert.equal((await api.call('POST', '/coupons/assign/TEN-0-0', { userId: 'ada' })).status, 200);
+    assert.equal((await stage.api.call('POST', '/coupons/assign/TEN-0-0', { userId: 'ada' })).status, 200);
     assert.equal(await terminal.ended(), 0);
     assert.match(terminal.shown(), /\[#{30}\] 100 % 10 codes in 1 s\r\n10 added of 10/);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the start of a control sequence
@@ -101,12 +87,12 @@ describe('on a terminal', () => {
     assert.equal(await terminal.ended(), 130);
     assert.match(terminal.shown(), /Cancelled; nothing was added\./);
     const jobId = /Cancelling job ([0-9a-f-]{36})\./.exec(terminal.shown())?.[1];
-    assert.equal((await api.call('GET', `/jobs/${jobId}`)).body.status, 'cancelled');
-    assert.equal((await api.call('GET', `/coupon-books/${book}`)).body.counts.total, 0);
+    assert.equal((await stage.api.call('GET', `/jobs/${jobId}`)).body.status, 'cancelled');
+    assert.equal((await stage.api.call('GET', `/coupon-books/${book}`)).body.counts.total, 0);
   });
 
   it('a password is asked for and not shown', async () => {
-    const env = { CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '' };
+    const env = { CLIPBOOK_URL: stage.server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '' };
     const terminal = startOnTerminal(['token', '--email', ADMIN.email], env);
     await terminal.shows(`Password of ${ADMIN.email}: `);
     terminal.type(`wrong\x15${ADMIN.password}x\x7f\r`);
@@ -115,7 +101,7 @@ describe('on a terminal', () => {
   });
 
   it('Ctrl-C at the question for the password ends with 130', async () => {
-    const env = { CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '' };
+    const env = { CLIPBOOK_URL: stage.server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '' };
     const terminal = startOnTerminal(['token', '--email', ADMIN.email], env);
     await terminal.shows('Password of');
     terminal.type('\x03');
@@ -178,21 +164,26 @@ describe('in a pipe', () => {
     const { out, told } = await ended(shell);
     assert.equal(out, 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\n141\n');
     assert.equal(told, '');
-    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const metrics = await (await fetch(`${stage.server.url}/metrics`)).text();
     assert.match(metrics, /^clipbook_http_aborted_total [1-9]/m);
   });
 
   it('a password comes from a file', async () => {
-    const file = join(directory.path, 'password');
+    const file = join(stage.directory, 'password');
     await writeFile(file, `${ADMIN.password}\n`);
-    const env = { CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '', CLIPBOOK_PASSWORD_FILE: file };
+    const env = {
+      CLIPBOOK_URL: stage.server.url,
+      CLIPBOOK_TOKEN: '',
+      CLIPBOOK_PASSWORD: '',
+      CLIPBOOK_PASSWORD_FILE: file,
+    };
     const { code, out, told } = await ended(startCli(['token', '--email', ADMIN.email], env));
     assert.equal(code, 0, told);
     assert.match(out, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
   });
 
   it('a password comes from the first line of the standard input', async () => {
-    const env = { CLIPBOOK_URL: server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '' };
+    const env = { CLIPBOOK_URL: stage.server.url, CLIPBOOK_TOKEN: '', CLIPBOOK_PASSWORD: '' };
     const child = startCli(['token', '--email', ADMIN.email, '--password-stdin'], env);
     child.stdin?.end(`${ADMIN.password}\nanother line\n`);
     const { code, out, told } = await ended(child);

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -194,6 +204,19 @@ describe('clipbook user on an embedded database that no server uses', () => {
     const others = everythingIn(dataDir).filter((path) => lstatSync(path).uid !== uid);
     assert.deepEqual(others, []);
     assert.equal(statSync(join(dataDir, 'postgres', 'password')).mode & 0o777, 0o600);
+  });
+
+  it('makes none where only `create` is to make one', async () => {
+    const elsewhere = join(directory, 'elsewhere');
+    for (const args of [['list'], ['passwd', 'ada@shop.example'], ['disable', 'ada@shop.example']]) {
+      const { code, out, told } = await user(args, PASSWORD, { DATABASE_URL: '', DATA_DIR: elsewhere });
+      assert.deepEqual([code, out], [2, ''], args.join(' '));
+      assert.equal(
+        told,
+        `error: There is no database in ${elsewhere}/postgres; nothing was changed. Set DATA_DIR or DATABASE_URL as for the server.\n`,
+      );
+    }
+    assert.equal(existsSync(elsewhere), false);
   });
 
   it('works any number of times at once', async () => {

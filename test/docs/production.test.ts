@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PAGE, ROOT, walkInFolder } from '../../scripts/walk/in-folder.js';
 import { blocksOf, movedTo, wholeScript } from '../../scripts/walk/walk.js';
+import { EXIT_CODES, exitCodesTable } from '../../src/platform/exit-codes.js';
 import { freePort } from '../../src/port-check.js';
 
 const page = readFileSync(join(ROOT, PAGE), 'utf8');
@@ -31,8 +32,8 @@ test('the walk runs every block of the page that is one of commands, and ends at
     '# A\n```sh\nfalse\n```\n<!-- walk: the full form goes on from here -->\n```json\n{}\n```\n<!-- walk: fresh -->\n```sh\na\nb\n```\n',
   );
   assert.deepEqual(blocks, [
-    { line: 3, text: 'false\n', isFresh: false, isShort: true },
-    { line: 11, text: 'a\nb\n', isFresh: true, isShort: false },
+    { line: 3, text: 'false\n', begins: null, isShort: true },
+    { line: 11, text: 'a\nb\n', begins: 'fresh', isShort: false },
   ]);
   assert.match(wholeScript(blocks), /^set -euo pipefail\necho '== line 3'\nfalse\n/);
   assert.throws(() => blocksOf('```sh\nno end\n'), /a block that begins in line 2 does not end/);
@@ -72,4 +73,10 @@ test('the unit runs the server as its own user, lets it drain, and gives it what
   // V8 writes machine code at run time: with it, Node does not start.
   assert.doesNotMatch(unit, /^MemoryDenyWriteExecute=/m);
   assert.doesNotMatch(unit, /^Environment=.*SECRET/m);
+});
+
+test('docs/configuration.md holds the exit codes that the source declares, and the unit does not restart after them', () => {
+  assert.ok(readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8').includes(`\n${exitCodesTable()}\n`));
+  const codes = Object.values(EXIT_CODES).filter((code) => code >= 20);
+  assert.match(unit, new RegExp(`^RestartPreventExitStatus=${codes.join(' ')}$`, 'm'));
 });

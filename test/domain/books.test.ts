@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Command } from '../../src/domain/command.js';
+import { loadOpenBatch } from '../../src/domain/load.js';
 import {
   archive,
   assign,
@@ -11,6 +12,7 @@ import {
   given,
   inWords,
   lock,
+  OPEN_BATCH,
   OTHER_BOOK,
   openShard,
   outcomeOf,
@@ -274,6 +276,7 @@ test('staged codes are not there until they are added', () => {
 test('a batch that is still being loaded can’t go live', () => {
   const shard = openShard();
   shard.addBook({}, []);
+  loadOpenBatch(shard.state, { ...OPEN_BATCH, batchId: 7 });
   shard.state.stage(7, 2);
   shard.state.stageCode(7, 0, Buffer.from('C-1'), 0, 3);
   const command = { kind: 'addCodes', bookId: BOOK, codes: { batchId: 7, size: 2, count: 2, report: {} } } as const;

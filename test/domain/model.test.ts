@@ -14,20 +14,21 @@ import type { CodeStatus, Command } from '../../src/domain/command.js';
 import type { Verdict } from '../../src/domain/decide.js';
 import { digest } from '../../src/domain/digest.js';
 import type { Change } from '../../src/domain/event.js';
-import { asBookId, asSeq } from '../../src/domain/ids.js';
+import { asBookId, asSeq, type BookId } from '../../src/domain/ids.js';
 import {
   loadBatch,
   loadBook,
   loadCheckpoint,
   loadCode,
   loadCodeState,
+  loadOpenBatch,
   loadRedemption,
   loadRemembered,
 } from '../../src/domain/load.js';
 import { query } from '../../src/domain/query.js';
 import { ShardState } from '../../src/domain/state.js';
 import { Model } from './model.js';
-import { OPTIONS, openShard, replay, SETTINGS, START, type TestShard } from './shard.js';
+import { OPTIONS, openShard, replay, SETTINGS, START, type TestShard, UPLOADED } from './shard.js';
 
 const LIMITS = { ...OPTIONS, lockTtlMs: 20, idempotencyTtlMs: 150 };
 const BOOKS = ['book-a', 'book-b'].map(asBookId);
@@ -86,6 +87,8 @@ const plan: fc.Arbitrary<Plan> = fc.record({
     what('stage', 1),
     what('addCodes', 1),
     what('unstage', 1),
+    what('openBatch', 2),
+    what('giveUpBatch', 1),
     what('createBook', 1),
     { arbitrary: fc.constantFrom('archiveBook', 'redeemCode', 'redeemCode', 'lockCode', 'lockCode'), weight: 1 },
   ),
@@ -122,7 +125,8 @@ function runBoth(plans: readonly Plan[]): void {
   const shard = openShard(LIMITS, plans.length);
   const model = new Model(LIMITS);
   const effects = new Map<string, number>();
-  stage(shard, model, 5);
+  open(shard, model, BOOKS[0], 0);
+  stage(shard, model, 0, 5);
   const settings = { ...SETTINGS, ...plans[0]?.settings, startMs: null, allowMultipleRedemptions: true };
   take(shard, model, effects, { kind: 'createBook', bookId: pick(BOOKS, 0), settings, codes: staged(model, 0) }, null);
 
@@ -130,7 +134,7 @@ function runBoth(plans: readonly Plan[]): void {
     shard.nowMs += waitOf(step.wait, shard.nowMs, model);
     if (step.sweep) sweepBoth(shard, model);
     const command = commandOf(step, shard, model);
-    if (command !== null) take(shard, model, effects, command, step);
+    if (command !== null) take(shard, model, effects, command, isAboutBatch(command) ? null : step);
     compare(shard, model);
     // The codes of a batch that went live get their places by and by, and nobody can tell.
     shard.state.settle(step.number % 3);
@@ -163,7 +167,7 @@ function commandOf(step: Plan, shard: TestShard, model: Model): Command | null {
   const reason = number === 0 ? 'returned' : null;
   switch (kind) {
     case 'stage':
-      stage(shard, model, number % 3);
+      stage(shard, model, number, number % 3);
       return null;
     case 'unstage': {
       const { batchId } = staged(model, 0);
@@ -179,6 +183,13 @@ function commandOf(step: Plan, shard: TestShard, model: Model): Command | null {
     }
     case 'archiveBook':
       return { kind, bookId, ifVersion: ifVersion(step, model) };
+    case 'openBatch':
+      return openCommand(bookId, number);
+    case 'giveUpBatch': {
+      // Of one that is live, too, and of one that never was there.
+      const ids = [...model.open, ...model.batches, { batchId: 999 }].map(({ batchId }) => batchId);
+      return { kind, bookId, batchId: pick(ids, number % ids.length) };
+    }
     case 'addCodes':
       return { kind, bookId, codes: staged(model, number) };
     case 'assignRandom':
@@ -206,10 +217,28 @@ function ifVersion({ number, book }: Plan, model: Model): readonly number[] | nu
   return number === 9 ? [version - 1] : number === 8 ? [version - 1, version] : [version];
 }
 
-function stage(shard: TestShard, model: Model, count: number): void {
+/** Its key stays with the batch: it is not that of the command. */
+const isAboutBatch = ({ kind }: Command): boolean => kind === 'openBatch' || kind === 'giveUpBatch';
+
+function openCommand(bookId: BookId, number: number): Extract<Command, { kind: 'openBatch' }> {
+  const key = number < 3 ? null : `key-${number % 3}`;
+  const fingerprint = key === null ? null : number;
+  return { kind: 'openBatch', bookId, caller: number < 8 ? 'shop' : 'till', key, fingerprint, content: UPLOADED };
+}
+
+function open(shard: TestShard, model: Model, bookId: BookId | undefined, number: number): void {
+  assert(bookId !== undefined);
+  take(shard, model, new Map(), openCommand(bookId, number), null);
+}
+
+/** Codes of an open batch that has none yet, if there is one. */
+function stage(shard: TestShard, model: Model, nth: number, count: number): void {
+  const unstaged = model.open.filter(({ batchId }) => !shard.batches.has(batchId));
+  const batch = unstaged[nth % Math.max(1, unstaged.length)];
+  if (batch === undefined) return;
   const number = shard.batches.size;
   const codes = Array.from({ length: count + 1 }, (_, n) => (n === 1 && number % 2 === 1 ? null : `C-${number}-${n}`));
-  const { batchId } = shard.stage(codes);
+  const { batchId } = shard.stage(codes, batch.batchId);
   model.staged.set(batchId, { batchId, firstIndex: shard.state.staged(batchId)?.first ?? -1, codes });
 }
 
@@ -264,6 +293,11 @@ function compare(shard: TestShard, model: Model): void {
     for (const status of STATUSES) {
       assert.deepEqual(listCodes(state, book.id, status, nowMs), model.list(nowMs, { bookId: book.id, status }));
     }
+  }
+  const open = query(state, { kind: 'listOpenBatches' }, nowMs);
+  assert.deepEqual(open, { kind: 'openBatches', items: model.open });
+  for (const { batchId, bookId } of model.batches) {
+    assert.deepEqual(query(state, { kind: 'batchFate', bookId, batchId }, nowMs), { kind: 'batchFate', fate: 'live' });
   }
   for (const code of model.codes.values()) {
     const found = query(state, { kind: 'getCode', code: code.code }, nowMs);
@@ -346,8 +380,9 @@ function checkCopies(shard: TestShard, model: Model): void {
 /** A snapshot as PostgreSQL would have it, made from what the model knows. */
 function reload(model: Model, nowMs: number): ShardState {
   const state = new ShardState(LIMITS);
-  loadCheckpoint(state, asSeq(model.seq));
+  loadCheckpoint(state, asSeq(model.seq), model.batchCounter);
   for (const book of model.books.values()) loadBook(state, book);
+  for (const batch of model.open) loadOpenBatch(state, batch);
   for (const { codes, ...batch } of model.batches.toSorted((a, b) => a.firstIndex - b.firstIndex)) {
     loadBatch(state, { ...batch, size: codes.length });
   }

@@ -5,6 +5,7 @@
  * they were allowed.
  */
 import assert from 'node:assert/strict';
+import type { OpenBatch } from '../../src/domain/batch.js';
 import type { Book, BookCounts, BookSettings } from '../../src/domain/book.js';
 import type { CodeStatus, CodeView, Command, Origin } from '../../src/domain/command.js';
 import type { Verdict } from '../../src/domain/decide.js';
@@ -57,6 +58,9 @@ export class Model {
   readonly keys: ModelKey[] = [];
   readonly staged = new Map<number, Omit<ModelBatch, 'bookId'>>();
   readonly batches: ModelBatch[] = [];
+  /** Open batches, in the order in which they were opened. */
+  readonly open: OpenBatch[] = [];
+  batchCounter = 0;
   seq = 0;
   lastLockId = 0;
 
@@ -121,7 +125,7 @@ export class Model {
       case 'createBook': {
         if (this.books.has(command.bookId)) return 'bookExists';
         if (!isSound(command.settings)) return 'bookInvalid';
-        if (command.codes !== null && !this.staged.has(command.codes.batchId)) return 'batchUnknown';
+        if (command.codes !== null && !this.#isReady(command.codes.batchId)) return 'batchUnknown';
         const { bookId: id, settings } = command;
         const book = { id, settings, version: 1, createdMs: nowMs, updatedMs: nowMs, archivedMs: null };
         this.books.set(id, book);
@@ -152,7 +156,7 @@ export class Model {
         const book = this.books.get(command.bookId);
         if (book === undefined) return 'bookNotFound';
         if (book.archivedMs !== null) return 'bookArchived';
-        if (!this.staged.has(command.codes.batchId)) return 'batchUnknown';
+        if (!this.#isReady(command.codes.batchId)) return 'batchUnknown';
         this.#goLive(command.codes.batchId, book.id);
         const { total } = this.counts(book.id);
         return { outcome: { kind: 'codesAdded', total, report: command.codes.report }, events: 1 };
@@ -168,6 +172,21 @@ export class Model {
         const drawn = this.codes.get(verdict.outcome.code);
         assert(drawn?.bookId === bookId && drawn.userId === null, 'what is drawn is available');
         return this.#assign(drawn, userId, nowMs);
+      }
+      case 'openBatch': {
+        const { kind: _, ...asked } = command;
+        const before = this.#openBefore(asked);
+        if (before !== undefined) return { outcome: { kind: 'batchOpened', batch: before, isNew: false }, events: 0 };
+        this.batchCounter++;
+        const batch = { ...asked, batchId: this.batchCounter, openedMs: nowMs };
+        this.open.push(batch);
+        return { outcome: { kind: 'batchOpened', batch, isNew: true }, events: 1 };
+      }
+      case 'giveUpBatch': {
+        const { batchId } = command;
+        if (this.batches.some((batch) => batch.batchId === batchId))
+          return { outcome: { kind: 'batchSettled', fate: 'live' }, events: 0 };
+        return { outcome: { kind: 'batchSettled', fate: 'givenUp' }, events: this.#close(batchId) ? 1 : 0 };
       }
       case 'assignCode':
       case 'lockCode':
@@ -344,12 +363,35 @@ export class Model {
     const batch = this.staged.get(batchId);
     assert(batch !== undefined);
     this.staged.delete(batchId);
+    this.#close(batchId);
     this.batches.push({ ...batch, bookId });
     batch.codes.forEach((code, ordinal) => {
       if (code === null) return;
       const index = batch.firstIndex + ordinal;
       this.codes.set(code, { code, bookId, index, userId: null, assignedMs: 0, lease: null, lastSeq: 0 });
     });
+  }
+
+  /** The key of a book's creation is looked for in all books that are not there. */
+  #openBefore({ bookId, caller, key }: Omit<OpenBatch, 'batchId' | 'openedMs'>): OpenBatch | undefined {
+    const scope = (of: BookId): BookId | null => (this.books.has(of) ? of : null);
+    return this.open.find(
+      (batch) =>
+        key !== null &&
+        batch.caller === caller &&
+        batch.key === key &&
+        (batch.bookId === bookId || (scope(batch.bookId) === null && scope(bookId) === null)),
+    );
+  }
+
+  #isReady(batchId: number): boolean {
+    return this.staged.has(batchId) && this.open.some((batch) => batch.batchId === batchId);
+  }
+
+  #close(batchId: number): boolean {
+    const place = this.open.findIndex((batch) => batch.batchId === batchId);
+    if (place !== -1) this.open.splice(place, 1);
+    return place !== -1;
   }
 
   #assign(code: ModelCode, userId: string, nowMs: number): Answer {

@@ -157,25 +157,36 @@ test('a user’s codes are listed over books, in a stable order, by book and sta
   assert.deepEqual(page(shard, usersCodes('ann', { status: 'redeemed' })).codes, ['A-3']);
 });
 
-test('a batch is live from the event on that names it, and a key is remembered from its answer until its time is over', () => {
+test('a batch is open until an event makes it live or gives it up, and a key is remembered from its answer until its time is over', () => {
   const shard = openShard();
   const isTrue = (asked: Query): boolean => {
     const result = query(shard.state, asked, shard.nowMs);
     assert(result.kind === 'answer');
     return result.isTrue;
   };
+  const fateOf = (batchId: number) => {
+    const result = query(shard.state, { kind: 'batchFate', bookId: BOOK, batchId }, shard.nowMs);
+    assert(result.kind === 'batchFate');
+    return result.fate;
+  };
   const codes = shard.stage(['A-1']);
-  const isLive = () => isTrue({ kind: 'isBatchLive', bookId: BOOK, batchId: codes.batchId });
+  const other = shard.stage(['B-1']);
   const isRemembered = (caller: string, key: string, bookId = BOOK) =>
-    isTrue({ kind: 'isKeyRemembered', bookId, caller, key });
-  assert.equal(isLive(), false, 'it is staged only, and its book is not there');
+    isTrue({ kind: 'isKeyRemembered', bookId, isCreation: false, caller, key });
+  assert.deepEqual(
+    [codes, other].map(({ batchId }) => fateOf(batchId)),
+    ['open', 'open'],
+  );
+  assert.equal(fateOf(99), 'givenUp', 'it was never opened');
   shard.addBook({}, []);
   assert.equal(isRemembered('shop', 'k'), false);
   shard.run({ kind: 'addCodes', bookId: BOOK, codes }, { caller: 'shop', key: 'k' });
-  assert.deepEqual([isLive(), isRemembered('shop', 'k')], [true, true]);
+  shard.run({ kind: 'giveUpBatch', bookId: BOOK, batchId: other.batchId });
+  assert.deepEqual([fateOf(codes.batchId), fateOf(other.batchId)], ['live', 'givenUp']);
+  assert.equal(isRemembered('shop', 'k'), true);
   assert.deepEqual([isRemembered('other', 'k'), isRemembered('shop', 'k', OTHER_BOOK)], [false, false]);
   shard.nowMs += OPTIONS.idempotencyTtlMs;
-  assert.deepEqual([isLive(), isRemembered('shop', 'k')], [true, false]);
+  assert.deepEqual([fateOf(codes.batchId), isRemembered('shop', 'k')], ['live', false]);
 });
 
 test('books are listed in id order, by activity and part of the name', () => {

@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { apply } from '../../src/domain/apply.js';
+import type { BatchContent, OpenBatch } from '../../src/domain/batch.js';
 import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin, StagedBatch } from '../../src/domain/command.js';
 import { decide, expireLeases, type Verdict } from '../../src/domain/decide.js';
 import type { Change, DomainEvent } from '../../src/domain/event.js';
 import { asBookId, asShardId, type BookId } from '../../src/domain/ids.js';
+import { loadOpenBatch } from '../../src/domain/load.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
 import type { Random } from '../../src/domain/random.js';
 import { ShardState, type StateOptions } from '../../src/domain/state.js';
@@ -19,6 +21,7 @@ export const OTHER_BOOK = asBookId('01890000-0000-7000-8000-000000000002');
 
 export const OPTIONS: StateOptions = {
   shard: asShardId(0),
+  shardCount: 1,
   lockTtlMs: 1_000,
   idempotencyTtlMs: 10_000,
   idempotencyBytesMax: 1_000_000,
@@ -40,6 +43,17 @@ export const SETTINGS: BookSettings = {
   requireLock: false,
   lockTtlMs: null,
   metadata: null,
+};
+
+export const UPLOADED: BatchContent = { kind: 'uploaded', count: 3, sha256: 'ab'.repeat(32) };
+export const OPEN_BATCH: OpenBatch = {
+  batchId: 1,
+  bookId: BOOK,
+  caller: 'service',
+  key: null,
+  fingerprint: null,
+  openedMs: START,
+  content: UPLOADED,
 };
 
 /** mulberry32 (Tommy Ettinger, public domain): good enough for tests, and the same on every machine. */
@@ -74,8 +88,11 @@ export interface TestShard {
   /** The codes of every batch, by ordinal; null is a hole. */
   readonly batches: ReadonlyMap<number, readonly (string | null)[]>;
   nowMs: number;
-  /** Stages codes. They are not live until a command adds them. */
-  stage(codes: readonly (string | null)[]): StagedBatch;
+  /**
+   * Stages codes. They are not live until a command adds them. Without an id it is a batch that was open when the shard was
+   * loaded, so that no event opens it.
+   */
+  stage(codes: readonly (string | null)[], batchId?: number): StagedBatch;
   sweep(): void;
   /** Sweeps, decides, and applies what was decided. */
   run(command: Command, asking?: Asking): Verdict;
@@ -101,8 +118,9 @@ export function openShard(options: Partial<StateOptions> = {}, seed = 1): TestSh
     changes,
     batches,
     nowMs: START,
-    stage(codes) {
-      const batchId = batches.size + 1;
+    stage(codes, opened) {
+      const batchId = opened ?? batches.size + 1;
+      if (opened === undefined) loadOpenBatch(state, { ...OPEN_BATCH, batchId });
       batches.set(batchId, codes);
       state.stage(batchId, codes.length);
       stageCodes(state, batchId, codes);
@@ -282,6 +300,9 @@ export function inWords(event: DomainEvent): string {
       return `codesAdded ${event.count} of ${event.size} from ${event.firstIndex}`;
     case 'noted':
       return 'noted';
+    case 'batchOpened':
+    case 'batchGivenUp':
+      return `${event.kind} ${event.batchId}`;
     case 'codeAssigned':
       return `codeAssigned ${event.code} ${event.userId} at +${event.atMs - START}`;
     case 'codeLocked':

@@ -157,10 +157,10 @@ describe('nothing is done for a caller who gets no answer', () => {
     const gate = new Promise<void>((resolve) => {
       goOn = resolve;
     });
-    control.uploadEnd = async (id) => {
+    control.uploadEnd = async (...ended) => {
       isEnding = true;
       await gate;
-      return uploadEnd(id);
+      return uploadEnd(...ended);
     };
     const socket = await served.open();
     socket.write(post(codesPath, ['Content-Type: text/csv', 'Content-Length: 9'], 'code\nAAA\n'));

@@ -58,6 +58,32 @@ describe('an idempotency key', () => {
     assert.notEqual((await assign({ 'idempotency-key': '~'.repeat(255) })).status, 400);
   });
 
+  it('may come in several headers that are equal, and in none that differ', async () => {
+    const token = await served.tokenOf(ADMIN);
+    const lock = async (...headers: string[]): Promise<number> => {
+      const lines = ['Host: h', `Authorization: Bearer ${token}`, 'Content-Type: application/json', ...headers];
+      const head = ['POST /api/v1/coupons/init-0/lock HTTP/1.1', ...lines, 'Content-Length: 14'].join('\r\n');
+      return Number((await served.raw(`${head}\r\n\r\n{"userId":"u"}`, '}')).split(' ')[1]);
+    };
+    const [key, other] = ['Idempotency-Key: several-1', 'X-Idempotency-Key: several-1'];
+    const commands = served.engine.commands.length;
+    for (const headers of [
+      [key, 'Idempotency-Key: several-2'],
+      ['Idempotency-Key:', key],
+      [key, 'Idempotency-Key:'],
+      [other, 'X-Idempotency-Key: several-2'],
+      [key, other, 'X-Idempotency-Key: several-2'],
+    ])
+      assert.equal(await lock(...headers), 400, headers.join(', '));
+    assert.equal(served.engine.commands.length, commands);
+    for (const headers of [
+      [key, key],
+      [other, other],
+      [key, other, key],
+    ])
+      assert.equal(await lock(...headers), 200, headers.join(', '));
+  });
+
   it('counts the order of fields as nothing, and everything else as something', async () => {
     const redeem = (body: string): Promise<Answer> =>
       served.call('POST', '/api/v1/coupons/one/redeem', { as: ADMIN, headers: { 'idempotency-key': 'k-4' }, body });

@@ -167,6 +167,9 @@ export function createMemoryEngine(): MemoryEngine {
         books.set(book.id, { ...book, archivedMs: NOW_MS });
         return { kind: 'archived' };
       }
+      case 'openBatch':
+      case 'giveUpBatch':
+        throw new Error('this is told by the main thread only');
       case 'addCodes': {
         for (let i = 0; i < command.codes.count; i++) addCode(command.bookId, `ADDED-${codes.size}`);
         return { kind: 'codesAdded', total: countsOf(command.bookId).total, report: command.codes.report };
@@ -266,7 +269,8 @@ export function createMemoryEngine(): MemoryEngine {
         return page(asked, (code) => code.bookId === asked.bookId);
       case 'listUserCodes':
         return page(asked, (code, index) => code.userId === asked.userId && index % SHARD_COUNT === shard);
-      case 'isBatchLive':
+      case 'batchFate':
+      case 'listOpenBatches':
       case 'isKeyRemembered':
         throw new Error('this is asked by the main thread only');
     }
@@ -318,6 +322,7 @@ const PASSWORD = 'Password1';
 const RESERVED = reservedWords(ROUTES);
 
 /** The one job there is. */
+const NO_BOOK = asBookId('');
 export const JOB_ID = '01900000-0000-7000-8000-00000000000b';
 
 const memoryJob = (status: Job['status'], total: number): Job => ({
@@ -413,7 +418,8 @@ export function createMemoryControl(): MemoryControl {
       if (upload === undefined || parser === undefined) throw new Error('no such upload');
       const { received, invalid, errors, column } = parsing(() => parser.end());
       upload.state = 'ended';
-      return { ...report(upload.codes.length), received, invalid, errors, column };
+      const bookId = senders.get(upload)?.bookId ?? NO_BOOK;
+      return { ...report(upload.codes.length), bookId, received, invalid, errors, column };
     },
     async uploadAbort(uploadId) {
       const upload = control.uploads[uploadId];
@@ -465,7 +471,7 @@ export function createMemoryControl(): MemoryControl {
   function report(received: number): UploadReport {
     batches++;
     const counts = { received, size: received, count: received, duplicates: 0, invalid: 0 };
-    return { ...counts, errors: [], column: null, batchId: batches };
+    return { ...counts, errors: [], column: null, batchId: batches, bookId: NO_BOOK };
   }
   return control;
 }

@@ -130,6 +130,10 @@ describe('the API page', () => {
         await openApiPage(page);
         await page.locator(`body.${scheme}-mode`).waitFor();
         assert.equal(await widthOf(page), PHONE_WIDTH);
+        const fields = [page.getByLabel('Email'), page.getByLabel('Password'), page.locator('#sign-in button')];
+        const boxes = await Promise.all(fields.map((field) => field.boundingBox()));
+        const middles = boxes.map((box) => Math.round((box?.y ?? 0) + (box?.height ?? 0) / 2));
+        assert.deepEqual(middles, Array(3).fill(middles[0]), 'the fields and the button to sign in are in one row');
       });
     });
   }

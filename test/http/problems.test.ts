@@ -65,6 +65,7 @@ describe('refusals of the engine', () => {
     idempotencyKeyReused: [422, 'idempotency-key-reused'],
     idempotencyMemoryFull: [503, 'overloaded'],
     batchUnknown: [503, 'unavailable'],
+    batchesFull: [503, 'overloaded'],
   };
   for (const [reason, [status, slug]] of Object.entries(expected)) {
     it(`${reason} is ${status} ${slug}`, async () => {
@@ -115,6 +116,8 @@ describe('an engine or a control plane that can not answer', () => {
 
   for (const [reason, status, slug] of [
     ['unavailable', 503, 'unavailable'],
+    ['noRoom', 503, 'no-room'],
+    ['draining', 503, 'draining'],
     ['invalid', 422, 'not-possible'],
     ['tooMany', 429, 'too-many-uploads'],
   ] as const) {
@@ -211,6 +214,35 @@ describe('bodies', () => {
       ['couponBookId', 'userId'],
     );
     assert.equal(served.engine.commands.length, 0);
+  });
+
+  it('say in terms of JSON what is wrong with a field, and say it once', async () => {
+    const messages = async (path: string, body: object): Promise<unknown> =>
+      errorsOf(await served.call('POST', path, { as: ADMIN, body }));
+    const lock = '/api/v1/coupons/ABC-1/lock';
+    const generate = `/api/v1/coupon-books/${bookId}/generate`;
+    for (const [path, body, field, message] of [
+      [lock, {}, 'userId', 'This field is required'],
+      [lock, { userId: 5 }, 'userId', 'Not a string'],
+      [lock, { userId: 'u', ttlSeconds: '60' }, 'ttlSeconds', 'Not a whole number'],
+      [lock, { userId: 'u', ttlSeconds: 1.5 }, 'ttlSeconds', 'Not a whole number'],
+      [lock, { userId: 'u', ttlSeconds: 0 }, 'ttlSeconds', 'At least 1'],
+      [lock, { userId: 'u', ttlSeconds: 86_401 }, 'ttlSeconds', 'At most 86400'],
+      [generate, { quantity: 1e300 }, 'quantity', 'At most 10000000'],
+      [lock, [], '', 'Not a JSON object'],
+      ['/api/v1/coupon-books', { name: 'B', isActive: 1 }, 'isActive', 'Not true or false'],
+      ['/api/v1/coupon-books', { name: 'B', redeemableBy: 'x' }, 'redeemableBy', 'Not one of assignee, bearer'],
+      [
+        '/api/v1/coupon-books',
+        { name: 'B', startDate: 'now' },
+        'startDate',
+        'Not an ISO 8601 time such as 2026-11-20T08:00:00.000Z',
+      ],
+      ['/api/v1/auth/token', { email: 'ada', password: 'x' }, 'email', 'Not an email address'],
+      ['/api/v1/auth/token', { email: 'a@b.de', password: '' }, 'password', 'At least 1 character'],
+      ['/api/v1/auth/token', { email: 'a@b.de', password: 'x'.repeat(129) }, 'password', 'At most 128 characters'],
+    ] as const)
+      assert.deepEqual(await messages(path, body), [{ path: field, message }]);
   });
 
   it('refuse user ids that could not be kept', async () => {

@@ -1,10 +1,7 @@
-/** Codes in, as JSON, CSV and NDJSON, and out, as CSV: streamed both ways. */
+/** Codes in, as JSON, CSV and NDJSON, streamed. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asBookId, asSeq } from '../../src/domain/ids.js';
-import { BodyBroken, createBodyStream } from '../../src/http/body-stream.js';
 import { ADMIN, SERVICE } from './memory-parts.js';
 import { type Answer, eventually, type Served, serve } from './serve.js';
 
@@ -40,6 +37,34 @@ async function chunked(type: string, body: string, to = path): Promise<Answer> {
 
 const headOf = async (length: string): Promise<string> =>
   `POST ${path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\nContent-Type: text/csv\r\n${length}\r\n\r\n`;
+
+const HELD_BYTES = 64 * 1024 * 1024;
+
+/** Sends a large upload while nothing of it can be staged before `open`. */
+async function heldBack() {
+  const { control } = served;
+  const take = control.uploadChunk;
+  let open = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  control.uploadChunk = async (id, bytes) => {
+    await gate;
+    return take(id, bytes);
+  };
+  const socket = await served.open();
+  let got = '';
+  socket.on('data', (chunk) => {
+    got += chunk.toString();
+  });
+  socket.write(await headOf(`Content-Length: ${HELD_BYTES}`));
+  socket.write(Buffer.alloc(HELD_BYTES, `${'A'.repeat(63)}\n`));
+  const end = (): void => {
+    control.uploadChunk = take;
+    socket.destroy();
+  };
+  return { socket, open: () => open(), got: () => got, end };
+}
 
 /** uWebSockets.js ends a body after ten seconds, and counts in steps of four. */
 const LIBRARY_TIMEOUT_MS_MAX = 15_000;
@@ -272,24 +297,7 @@ describe('an upload', () => {
   });
 
   it('is held back while staging is slow', { timeout: 30_000 }, async () => {
-    const { control } = served;
-    const take = control.uploadChunk;
-    let open = (): void => undefined;
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    control.uploadChunk = async (id, bytes) => {
-      await gate;
-      return take(id, bytes);
-    };
-    const socket = await served.open();
-    const total = 64 * 1024 * 1024;
-    socket.write(await headOf(`Content-Length: ${total}`));
-    socket.write(Buffer.alloc(total, `${'A'.repeat(63)}\n`));
-    let got = '';
-    socket.on('data', (chunk) => {
-      got += chunk.toString();
-    });
+    const { socket, open, got, end } = await heldBack();
     await eventually(() => socket.bytesWritten > 0 && socket.writableLength > 0, 'the pressure');
     let before = -1;
     // Settled: the kernel's buffers are full, and nothing moves any more.
@@ -297,34 +305,16 @@ describe('an upload', () => {
       before = socket.writableLength;
       await sleep(200);
     }
-    assert.ok(socket.writableLength > total / 2, `${socket.writableLength} bytes are still with the sender`);
+    assert.ok(socket.writableLength > HELD_BYTES / 2, `${socket.writableLength} bytes are still with the sender`);
     open();
-    await eventually(() => got.includes('"received"'), 'the answer');
-    assert.match(got, new RegExp(`"received":${total / 64}`));
-    control.uploadChunk = take;
-    socket.destroy();
+    await eventually(() => got().includes('"received"'), 'the answer');
+    assert.match(got(), new RegExp(`"received":${HELD_BYTES / 64}`));
+    end();
   });
 
   it('that is held back for longer than the library’s own timeout is answered', { timeout: 60_000 }, async () => {
-    const { control } = served;
-    const take = control.uploadChunk;
-    let open = (): void => undefined;
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    control.uploadChunk = async (id, bytes) => {
-      await gate;
-      return take(id, bytes);
-    };
-    const socket = await served.open();
-    const total = 64 * 1024 * 1024;
-    socket.write(await headOf(`Content-Length: ${total}`));
-    socket.write(Buffer.alloc(total, `${'A'.repeat(63)}\n`));
-    let got = '';
+    const { socket, open, got, end } = await heldBack();
     let isClosed = false;
-    socket.on('data', (chunk) => {
-      got += chunk.toString();
-    });
     socket.on('error', () => undefined);
     socket.on('close', () => {
       isClosed = true;
@@ -332,206 +322,8 @@ describe('an upload', () => {
     await sleep(LIBRARY_TIMEOUT_MS_MAX);
     assert.ok(!isClosed, 'it was cut off without an answer');
     open();
-    await eventually(() => got.includes('"received"') || isClosed, 'the answer');
-    assert.match(got, new RegExp(`"received":${total / 64}`));
-    control.uploadChunk = take;
-    socket.destroy();
-  });
-});
-
-describe('a body stream', () => {
-  const pressure: string[] = [];
-  const stream = () =>
-    createBodyStream({
-      pause: () => pressure.push('pause'),
-      resume: () => pressure.push('resume'),
-      onProgress: () => undefined,
-      nowMs: () => 0,
-    });
-  const bytes = (length: number): ArrayBuffer => new ArrayBuffer(length);
-
-  it('hands on what comes, then the end', async () => {
-    const body = stream();
-    body.push(bytes(3), false);
-    body.push(bytes(0), true);
-    assert.equal((await body.next())?.length, 3);
-    assert.equal(await body.next(), null);
-  });
-
-  it('pauses when it holds a megabyte, and resumes below half of it', async () => {
-    const body = stream();
-    body.push(bytes(700_000), false);
-    body.push(bytes(400_000), false);
-    assert.deepEqual(pressure, ['pause']);
-    for (let left = 1_100_000; left >= 512 * 1024; left -= (await body.next())?.length ?? 0) {
-      assert.deepEqual(pressure, ['pause'], `${left} bytes are left`);
-    }
-    assert.deepEqual(pressure, ['pause', 'resume']);
-  });
-
-  it('hands on the very bytes, in their order, in buffers that stay as they are', async () => {
-    const body = stream();
-    const given: Buffer[] = [];
-    const taken: Buffer[] = [];
-    const take = async (): Promise<void> => {
-      const bytes = await body.next();
-      assert.ok(bytes !== null && bytes.length <= 256 * 1024 && bytes.buffer.byteLength === bytes.length);
-      taken.push(Buffer.from(bytes.buffer));
-    };
-    for (const [n, length] of [1, 262_143, 262_144, 262_145, 0, 3, 1_000_000, 524_288, 7].entries()) {
-      const chunk = randomBytes(length);
-      given.push(chunk);
-      const pushed = Uint8Array.from(chunk).buffer;
-      body.push(pushed, false);
-      // It is valid during the call only.
-      new Uint8Array(pushed).fill(0);
-      if (n % 2 === 1) await take();
-    }
-    body.push(bytes(0), true);
-    const total = given.reduce((sum, chunk) => sum + chunk.length, 0);
-    while (taken.reduce((sum, chunk) => sum + chunk.length, 0) < total) await take();
-    assert.equal(await body.next(), null);
-    assert.ok(Buffer.concat(given).equals(Buffer.concat(taken)));
-  });
-
-  it('rejects whoever waits, and whoever comes, when it breaks', async () => {
-    const body = stream();
-    const waiting = body.next();
-    assert.ok(body.isStarving());
-    body.break();
-    await assert.rejects(waiting, BodyBroken);
-    await assert.rejects(body.next(), BodyBroken);
-  });
-
-  it('that has ended does not break', async () => {
-    const body = stream();
-    body.push(bytes(1), true);
-    body.break();
-    assert.equal((await body.next())?.length, 1);
-    assert.equal(await body.next(), null);
-  });
-});
-
-describe('an export', () => {
-  /** `Response.text` would take a byte order mark away. */
-  const bytesOf = async (to: string): Promise<string> => {
-    const headers = { authorization: `Bearer ${await served.tokenOf(ADMIN)}` };
-    const response = await fetch(`http://127.0.0.1:${served.server.port}${to}`, { headers });
-    return Buffer.from(await response.arrayBuffer()).toString();
-  };
-
-  const exportPath = (): string => `/api/v1/coupon-books/${bookId}/codes.csv`;
-
-  it('has a header, and every field as CSV wants it', async () => {
-    served.engine.codes.clear();
-    served.engine.codes.set('A-1', {
-      code: 'A-1',
-      bookId: asBookId(bookId),
-      status: 'locked',
-      userId: 'Smith, "Al"',
-      assignedMs: Date.UTC(2026, 0, 1),
-      lockId: 1,
-      lockedUntilMs: Date.UTC(2026, 0, 2),
-      redemptionCount: 2,
-      redeemedMs: Date.UTC(2026, 0, 3),
-      remaining: 0,
-      lastSeq: asSeq(1),
-    });
-    const answer = await served.call('GET', exportPath(), { as: ADMIN });
-    assert.equal(answer.headers.get('content-disposition'), `attachment; filename="codes-${bookId}.csv"`);
-    assert.equal(
-      answer.text,
-      'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\nA-1,locked,"Smith, ""Al""",2026-01-01T00:00:00.000Z,2026-01-02T00:00:00.000Z,2,2026-01-03T00:00:00.000Z\r\n',
-    );
-  });
-
-  it('for a spreadsheet has no cell that is a formula there, and begins with a byte order mark', async () => {
-    served.engine.codes.clear();
-    const cells: [userId: string, cell: string][] = [
-      ['=1+1', "'=1+1"],
-      ['+1', "'+1"],
-      ['-1', "'-1"],
-      ['@SUM(A1)', "'@SUM(A1)"],
-      ['\t=1', "'\t'=1"],
-      ['\r=1', `"'\r'=1"`],
-      [' =1', "' =1"],
-      ['＝1', "'＝1"],
-      ['x;=1', "x;'=1"],
-      ['a"=1', `"a""'=1"`],
-      ['a,-1', `"a,'-1"`],
-      ['a-1=2', 'a-1=2'],
-      ['Smith, "Al"', '"Smith, ""Al"""'],
-    ];
-    cells.forEach(([userId], i) => {
-      const code = `${'-_A'.charAt(i % 3)}451-${i}`;
-      served.engine.codes.set(code, {
-        ...{ code, bookId: asBookId(bookId), status: 'assigned', userId, assignedMs: null, lockId: null },
-        ...{ lockedUntilMs: null, redemptionCount: 0, redeemedMs: null, remaining: 1, lastSeq: asSeq(1) },
-      });
-    });
-    const [plain, spreadsheet] = await Promise.all(
-      ['', '?for=spreadsheet'].map((query) => bytesOf(`${exportPath()}${query}`)),
-    );
-    const head = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\n';
-    const rows = cells.map(([, cell], i) => `${["'-", '_', 'A'][i % 3]}451-${i},assigned,${cell},,,0,\r\n`);
-    assert.equal(spreadsheet, `\ufeff${head}${rows.join('')}`);
-    assert.ok(plain?.startsWith(`${head}-451-0,assigned,=1+1,,,0,\r\n`));
-    const answer = await served.call('GET', `${exportPath()}?for=excel`, { as: ADMIN });
-    assert.equal((answer.json['errors'] as { path: string }[])[0]?.path, 'for');
-  });
-
-  it('of many pages is whole, also for a client that reads slowly', async () => {
-    served.engine.codes.clear();
-    await upload('text/csv', `code\n${Array.from({ length: 30_000 }, (_, i) => `C-${i}`).join('\n')}\n`);
-    const fast = await served.call('GET', exportPath(), { as: ADMIN });
-    assert.equal(fast.text.split('\r\n').length, 30_002);
-    const socket = await served.open();
-    let got = '';
-    socket.on('data', (chunk) => {
-      got += chunk.toString();
-      socket.pause();
-      setTimeout(() => socket.resume(), 1);
-    });
-    socket.write(
-      `GET ${exportPath()} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\n\r\n`,
-    );
-    await eventually(() => got.endsWith('\r\n0\r\n\r\n'), 'the end');
-    assert.equal(got.split('available').length, 30_001);
-    socket.destroy();
-  });
-
-  it('that can not go on is cut off, not ended', async () => {
-    const { engine } = served;
-    const ask = engine.query;
-    let pages = 0;
-    engine.query = (asked, shard, reply) => {
-      if (asked.kind === 'listCodes' && ++pages === 3) {
-        queueMicrotask(() => reply({ kind: 'unavailable', reason: 'recovering', retryAfterMs: 1000 }));
-      } else ask(asked, shard, reply);
-    };
-    await assert.rejects(served.call('GET', exportPath(), { as: ADMIN }));
-    engine.query = ask;
-    assert.equal((await served.call('GET', '/livez')).status, 200);
-  });
-
-  it('whose client goes away ends', async () => {
-    const queries = (): number => served.engine.queries.length;
-    const socket = await served.open();
-    socket.pause();
-    socket.write(
-      `GET ${exportPath()} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\n\r\n`,
-    );
-    const first = queries();
-    await eventually(() => queries() > first, 'the first page');
-    socket.destroy();
-    assert.equal((await served.call('GET', '/livez')).status, 200);
-  });
-
-  it('of an unknown book is a problem, and HEAD has no body', async () => {
-    const unknown = '/api/v1/coupon-books/0193a3b0-7c00-7000-8000-00000000ffff/codes.csv';
-    assert.equal((await served.call('GET', unknown, { as: ADMIN })).status, 404);
-    const answer = await served.call('HEAD', exportPath(), { as: ADMIN });
-    assert.equal(answer.status, 200);
-    assert.match(answer.headers.get('content-type') ?? '', /^text\/csv/);
+    await eventually(() => got().includes('"received"') || isClosed, 'the answer');
+    assert.match(got(), new RegExp(`"received":${HELD_BYTES / 64}`));
+    end();
   });
 });

@@ -152,11 +152,31 @@ const counts = plain({
   redeemed: small,
   redemptions: small,
 });
+const openBatch = {
+  batchId: integer,
+  bookId,
+  caller: userId,
+  key: orNull(text),
+  fingerprint: orNull(integer),
+  openedMs: timeMs,
+  content: fc.oneof(
+    plain({ kind: is('uploaded'), count: small, sha256: text }),
+    plain({
+      kind: is('generated'),
+      pattern: text,
+      keyId: small,
+      ranges: fc.array(plain({ first: integer, end: integer }), { maxLength: 3 }),
+      order: fc.constantFrom('byCode', 'inRuns'),
+    }),
+  ),
+};
 const ofCode = { bookId, index: small, code, userId, prevSeq: integer.map(asSeq) };
 const event: fc.Arbitrary<DomainEvent> = fc.oneof(
   plain({ kind: fc.constantFrom('bookCreated', 'bookUpdated', 'bookArchived'), book }),
   plain({ kind: is('codesAdded'), bookId, batchId: integer, firstIndex: small, size: small, count: small }),
   plain({ kind: is('noted'), bookId }),
+  plain({ kind: is('batchOpened'), ...openBatch }),
+  plain({ kind: is('batchGivenUp'), bookId, batchId: integer }),
   plain({ kind: is('codeAssigned'), ...ofCode, atMs: timeMs }),
   plain({ kind: is('codeUnassigned'), ...ofCode, reason: orNull(text) }),
   plain({ kind: is('codeLocked'), ...ofCode, lockId: integer, untilMs: timeMs }),
@@ -201,6 +221,8 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
     remaining: orNull(small),
   }),
   plain({ kind: is('unassigned'), bookId, code }),
+  plain({ kind: is('batchOpened'), batch: plain(openBatch), isNew: fc.boolean() }),
+  plain({ kind: is('batchSettled'), fate: fc.constantFrom('live', 'givenUp') }),
 );
 const remembered: fc.Arbitrary<Remembered> = plain({ key: text, fingerprint: integer, outcome });
 const changes: fc.Arbitrary<readonly Change[]> = fc

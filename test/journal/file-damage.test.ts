@@ -8,9 +8,11 @@ import * as zlib from 'node:zlib';
 import { asShardId } from '../../src/domain/ids.js';
 import { openFileJournal } from '../../src/journal/file/file-journal.js';
 import { realFileOps } from '../../src/journal/file/file-ops.js';
-import { crc32ByTable } from '../../src/journal/file/record.js';
+import { crc32ByTable, EMPTY_COMMIT_BYTES } from '../../src/journal/file/record.js';
+import type { Cut } from '../../src/journal/file/scan.js';
 import { JournalDamaged, type JournalWriter } from '../../src/journal/journal.js';
 import { all, commit, entry } from './conformance.js';
+import { waitFor } from './wait-for.js';
 
 const directories = fs.mkdtempSync(join(tmpdir(), 'clipbook-damage-'));
 after(() => fs.rmSync(directories, { recursive: true }));
@@ -25,15 +27,33 @@ test('cut at every byte of its last commit, the journal opens with exactly the w
   const [, secondEnd = 0, thirdEnd = 0] = ends;
   // A record is padded to 8 bytes: the last of them may be missing and the commit is whole all the same.
   const needed = secondEnd + 64 + whole.readUInt32LE(secondEnd + 8);
-  assert.ok(needed <= thirdEnd && thirdEnd - needed < 8 && thirdEnd === whole.length);
+  assert.ok(needed <= thirdEnd && thirdEnd - needed < 12 && thirdEnd === whole.length);
   for (let length = secondEnd; length <= thirdEnd; length += 1) {
-    for (const rest of ['missing', 'zeros', 'noise'] as const) {
+    for (const rest of ['missing', 'zeros'] as const) {
       const bytes = Buffer.concat([whole.subarray(0, length), restOf(rest, thirdEnd - length)]);
-      const { lastSeqs, texts } = await openCopy(path, bytes);
+      const { lastSeqs, texts, cuts } = await openCopy(path, bytes);
       const expected = length >= needed || bytes.subarray(0, needed).equals(whole.subarray(0, needed)) ? 3 : 2;
       assert.deepEqual(lastSeqs, [expected * 2, expected], `cut at ${length}, rest ${rest}`);
       assert.deepEqual(texts, ['1-2 one', '3-4 two', '5-6 three'].slice(0, expected));
+      const written = bytes.findLastIndex((byte) => byte !== 0) + 1 - secondEnd;
+      const isCut = expected === 2 && written > 0;
+      assert.deepEqual(
+        cuts.map(({ offset, bytes: count }) => [offset, count]),
+        isCut ? [[secondEnd, written]] : [],
+        `cut at ${length}, rest ${rest}`,
+      );
     }
+  }
+});
+
+test('noise in the last commit is no torn write: it stops the opening, with file and offset', async () => {
+  const { path, ends } = await threeCommits();
+  const whole = fs.readFileSync(path);
+  const [, secondEnd = 0, thirdEnd = 0] = ends;
+  const needed = secondEnd + 64 + whole.readUInt32LE(secondEnd + 8);
+  for (let length = secondEnd; length < needed; length += 1) {
+    const bytes = Buffer.concat([whole.subarray(0, length), restOf('noise', thirdEnd - length)]);
+    await assert.rejects(openCopy(path, bytes), isDamageAt(secondEnd), `noise from ${length} on`);
   }
 });
 
@@ -72,15 +92,84 @@ test('any byte flipped before the last commit stops the opening, with file and o
   }
 });
 
-test('a byte flipped in the last commit takes that commit away, as a torn write would', async () => {
+test('a byte flipped in the last commit stops the opening, with file and offset', async () => {
   const { path, ends } = await threeCommits();
   const whole = fs.readFileSync(path);
   const [, secondEnd = 0, thirdEnd = 0] = ends;
-  for (let at = secondEnd; at < thirdEnd - 8; at += 3) {
+  const needed = secondEnd + 64 + whole.readUInt32LE(secondEnd + 8);
+  for (let at = secondEnd; at < thirdEnd; at += 1) {
     const bytes = Buffer.from(whole);
     bytes[at] = (bytes[at] ?? 0) ^ 0x10;
-    assert.deepEqual((await openCopy(path, bytes)).lastSeqs, [4, 2], `flipped at ${at}`);
+    // What is behind the body belongs to no entry.
+    if (at < needed) await assert.rejects(openCopy(path, bytes), isDamageAt(secondEnd), `flipped at ${at}`);
+    else assert.deepEqual((await openCopy(path, bytes)).lastSeqs, [6, 3], `flipped at ${at}`);
   }
+});
+
+test('a commit of many sectors that lacks any of them is torn, and one with a flipped bit is damaged', async () => {
+  const directory = fs.mkdtempSync(join(directories, 'd-'));
+  const path = join(directory, '0000000001', '00000000.seg');
+  const writer = await open(directory);
+  await commit(writer, [entry(s0, 1, 1, 'before')]);
+  const before = endOfRecords(fs.readFileSync(path));
+  await commit(writer, [{ ...entry(s0, 2, 2, ''), payload: Buffer.alloc(2500, 'many sectors ') }]);
+  const whole = fs.readFileSync(path);
+  const end = endOfRecords(whole);
+  await writer.close();
+  const sectors: [number, number][] = [];
+  for (let at = before; at < end; at = at - (at % 512) + 512) sectors.push([at, Math.min(end, at - (at % 512) + 512)]);
+  assert.ok(sectors.length >= 6);
+  for (let mask = 0; mask < 2 ** sectors.length; mask += 1) {
+    const bytes = Buffer.from(whole);
+    for (const [n, [from, to]] of sectors.entries()) if ((mask & (1 << n)) === 0) bytes.fill(0, from, to);
+    const isWhole = mask === 2 ** sectors.length - 1;
+    const { lastSeqs, cuts } = await openCopy(path, bytes);
+    assert.deepEqual(lastSeqs, [isWhole ? 2 : 1, 0], `sectors ${mask.toString(2)}`);
+    assert.equal(cuts.length, isWhole || mask === 0 ? 0 : 1, `sectors ${mask.toString(2)}`);
+  }
+  for (let at = before; at < end - 16; at += 7) {
+    const bytes = Buffer.from(whole);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
+    await assert.rejects(openCopy(path, bytes), isDamageAt(before), `flipped at ${at}`);
+  }
+});
+
+test('an idle writer leaves a mark, so that a commit before it that is bad in any way is damage', async () => {
+  const directory = fs.mkdtempSync(join(directories, 'd-'));
+  const path = join(directory, '0000000001', '00000000.seg');
+  const writer = await open(directory);
+  await commit(writer, [entry(s0, 1, 1, 'one')]);
+  const firstEnd = endOfRecords(fs.readFileSync(path));
+  await commit(writer, [entry(s0, 2, 2, 'x'.repeat(2000))]);
+  await waitFor(() => countRecords(fs.readFileSync(path)) === 4, 'the mark is there');
+  const bytes = fs.readFileSync(path);
+  // As a torn write would leave it.
+  bytes.fill(0, firstEnd - (firstEnd % 512) + 512, firstEnd - (firstEnd % 512) + 1024);
+  await assert.rejects(openCopy(path, bytes), isDamageAt(firstEnd));
+  // Nothing was lost with a bad mark.
+  const marked = fs.readFileSync(path);
+  const end = endOfRecords(marked);
+  for (let at = end - EMPTY_COMMIT_BYTES; at < end; at += 1) {
+    const flipped = Buffer.from(marked);
+    flipped[at] = (flipped[at] ?? 0) ^ 4;
+    assert.deepEqual((await openCopy(path, flipped)).lastSeqs, [2, 0], `flipped at ${at}`);
+  }
+  await writer.close();
+});
+
+test('a writer that is closed leaves a mark behind its last commit', async () => {
+  const { path, directory } = await threeCommits();
+  const before = countRecords(fs.readFileSync(path));
+  const writer = await open(directory);
+  await commit(writer, [entry(s0, 7, 7, 'last')]);
+  await writer.close();
+  const bytes = fs.readFileSync(join(directory, '0000000002', '00000000.seg'));
+  assert.equal(countRecords(bytes), 3);
+  assert.equal(bytes.length, endOfRecords(bytes));
+  const idle = await open(directory);
+  await idle.close();
+  assert.equal(countRecords(fs.readFileSync(join(directory, '0000000003', '00000000.seg'))), 1, 'no commit, no mark');
+  assert.equal(before, 4);
 });
 
 test('a commit cut out and the chain closed by hand is noticed', async () => {
@@ -136,7 +225,7 @@ test('changing an epoch after the next one began is noticed', async () => {
   const path = join(directory, '0000000002', '00000000.seg');
   const bytes = fs.readFileSync(path);
   fs.writeFileSync(path, bytes.subarray(0, startEnd(bytes)));
-  await assert.rejects(open(directory), (error) => error instanceof JournalDamaged && /0000000003/.test(error.place));
+  await assert.rejects(open(directory), (error) => error instanceof JournalDamaged && error.place === path);
 });
 
 test('a coupon whose metadata looks like a record does not turn a torn tail into damage', async () => {
@@ -152,7 +241,7 @@ test('a coupon whose metadata looks like a record does not turn a torn tail into
   await commit(writer, [{ ...entry(s0, 7, 7, ''), payload }]);
   await journal.close();
   const second = join(directory, '0000000002', '00000000.seg');
-  fs.truncateSync(second, fs.statSync(second).size - 20);
+  fs.truncateSync(second, fs.statSync(second).size - EMPTY_COMMIT_BYTES - 20);
   const reopened = await open(directory);
   assert.equal(reopened.lastSeqs.get(s0), 6);
   await reopened.close();
@@ -172,13 +261,16 @@ async function threeCommits(): Promise<{ directory: string; path: string; ends: 
   const directory = fs.mkdtempSync(join(directories, 'd-'));
   const path = join(directory, '0000000001', '00000000.seg');
   const writer = await open(directory);
-  const ends: number[] = [];
   for (const [index, text] of ['one', 'two', 'three'].entries()) {
     const n = index + 1;
     await commit(writer, [entry(s0, 2 * n - 1, 2 * n, text), entry(s1, n, n, `${text} of the other`)]);
-    ends.push(endOfRecords(fs.readFileSync(path)));
   }
+  const bytes = fs.readFileSync(path);
   await writer.close();
+  const ends = recordEnds(bytes).slice(1);
+  assert.equal(ends.length, 3);
+  // As a crash leaves it: without the mark that closing made.
+  fs.writeFileSync(path, bytes.subarray(0, ends.at(-1)));
   return { directory, path, ends };
 }
 
@@ -195,17 +287,21 @@ async function open(directory: string): Promise<JournalWriter> {
 }
 
 /** Opens a journal of one segment with these bytes; what is durable in it, and what a reader then shows of shard 0. */
-async function openCopy(path: string, bytes: Buffer): Promise<{ lastSeqs: number[]; texts: string[] }> {
+async function openCopy(
+  path: string,
+  bytes: Buffer,
+): Promise<{ lastSeqs: number[]; texts: string[]; cuts: readonly Cut[] }> {
   const directory = fs.mkdtempSync(join(directories, 'c-'));
   fs.mkdirSync(join(directory, '0000000001'));
   fs.writeFileSync(join(directory, '0000000001', '00000000.seg'), bytes);
   assert.ok(fs.existsSync(path));
   // No fdatasync: hundreds of openings in a row, and none of them is about the medium.
   const ops = { ...realFileOps, sync: () => undefined, syncDirectory: () => undefined };
-  const journal = openFileJournal({ directory, segmentBytes, ops });
+  const cuts: Cut[] = [];
+  const journal = openFileJournal({ directory, segmentBytes, ops, onCut: (cut) => cuts.push(cut) });
   try {
     const writer = await journal.openWriter([s0, s1]);
-    return { lastSeqs: [...writer.lastSeqs.values()], texts: await all(journal, s0) };
+    return { lastSeqs: [...writer.lastSeqs.values()], texts: await all(journal, s0), cuts };
   } finally {
     await journal.close();
     fs.rmSync(directory, { recursive: true });
@@ -217,15 +313,28 @@ function restOf(kind: 'missing' | 'zeros' | 'noise', bytes: number): Buffer {
 }
 
 function startEnd(bytes: Buffer): number {
-  return Math.ceil((64 + bytes.readUInt32LE(8)) / 8) * 8;
+  return recordEnds(bytes)[0] ?? 0;
 }
 
 function endOfRecords(bytes: Buffer): number {
-  let end = 0;
-  while (end < bytes.length && bytes.readUInt32LE(end) !== 0) {
-    end += Math.ceil((64 + bytes.readUInt32LE(end + 8)) / 8) * 8;
+  return recordEnds(bytes).at(-1) ?? 0;
+}
+
+function countRecords(bytes: Buffer): number {
+  return recordEnds(bytes).length;
+}
+
+function recordEnds(bytes: Buffer): number[] {
+  const ends: number[] = [];
+  for (let end = 0; end < bytes.length && bytes.readUInt32LE(end) !== 0; ends.push(end)) {
+    end += Math.ceil((64 + bytes.readUInt32LE(end + 8) + 4) / 8) * 8;
   }
-  return end;
+  return ends;
+}
+
+function isDamageAt(offset: number): (error: unknown) => boolean {
+  return (error) =>
+    error instanceof JournalDamaged && /0000000001\/00000000\.seg$/.test(error.place) && error.offset === offset;
 }
 
 function segmentsIn(directory: string): string[] {

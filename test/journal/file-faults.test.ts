@@ -145,6 +145,7 @@ test('on a slow disk syncs leave the thread, and a reader shows nothing before t
   const writer = await journal.openWriter([s0]);
   const held: (() => void)[] = [];
   let isSlow = true;
+  let isHolding = true;
   let writersFd = -1;
   fail({
     write: (fd, bytes, position) => {
@@ -157,7 +158,7 @@ test('on a slow disk syncs leave the thread, and a reader shows nothing before t
       realFileOps.sync(fd);
     },
     syncLater: (fd, done) => {
-      if (fd === writersFd) held.push(() => realFileOps.syncLater(fd, done));
+      if (fd === writersFd && isHolding) held.push(() => realFileOps.syncLater(fd, done));
       else realFileOps.syncLater(fd, done);
     },
   });
@@ -176,6 +177,8 @@ test('on a slow disk syncs leave the thread, and a reader shows nothing before t
   assert.equal((await all(journal, s0)).length, seq - 1);
   assert.throws(() => writer.append([entry(s0, seq + 1, seq + 1, 'too many')], () => undefined), /in flight/);
   const closing = writer.close();
+  // Closing makes a mark behind it.
+  isHolding = false;
   held[0]?.();
   await closing;
   assert.equal(landed, seq);
@@ -216,6 +219,52 @@ test('a sync that fails off the thread, on a slow disk, ends the writer and show
   fail(null);
   const second = await journal.openWriter([s0], new Map([[s0, asSeq(seq - 1)]]));
   assert.equal(second.lastSeqs.get(s0), seq - 1);
+  await journal.close();
+});
+
+test('a commit that comes while a mark is synced waits for it, and fails with it', async () => {
+  const directory = newDirectory();
+  const { ops, fail } = createFaultyOps();
+  const journal = openFileJournal({ directory, segmentBytes, ops });
+  const writer = await journal.openWriter([s0]);
+  await waitFor(() => fs.existsSync(join(directory, '0000000001', 'prepared.tmp')), 'a segment is prepared');
+  for (const isFailing of [false, true]) {
+    const held: ((error: Error | null) => void)[] = [];
+    fail({ syncLater: (_fd, done) => void held.push(done) });
+    const at = isFailing ? 2 : 0;
+    await commit(writer, [entry(s0, at + 1, at + 1, 'acknowledged')]);
+    await waitFor(() => held.length > 0, 'a mark is synced');
+    let landed: Error | null | undefined;
+    writer.append([entry(s0, at + 2, at + 2, 'behind the mark')], (error) => {
+      landed = error;
+    });
+    await new Promise(setImmediate);
+    assert.equal(landed, undefined);
+    assert.equal((await all(journal, s0)).length, at + 1);
+    held[0]?.(isFailing ? diskError('EIO') : null);
+    await waitFor(() => landed !== undefined, 'the commit landed');
+    if (isFailing) assert.match(String(landed), /EIO/);
+    else assert.equal(landed, null);
+  }
+  await assert.rejects(commit(writer, [entry(s0, 4, 4, 'after it')]), /EIO/);
+  fail(null);
+  assert.equal((await journal.openWriter([s0])).lastSeqs.get(s0), 3);
+  await journal.close();
+});
+
+test('a mark that can not be synced ends the writer, which says so', async () => {
+  const { ops, fail } = createFaultyOps();
+  const journal = openFileJournal({ directory: newDirectory(), segmentBytes, ops });
+  const writer = await journal.openWriter([s0]);
+  const heard: Error[] = [];
+  writer.ownership?.onEnd((error) => heard.push(error));
+  await waitFor(() => writer.hasRoom(), 'a segment is prepared');
+  fail({ syncLater: (_fd, done) => setImmediate(done, diskError('EIO')) });
+  await commit(writer, [entry(s0, 1, 1, 'acknowledged')]);
+  await waitFor(() => heard.length > 0, 'the end is told');
+  assert.match(String(heard[0]), /EIO/);
+  await assert.rejects(commit(writer, [entry(s0, 2, 2, 'after it')]), /EIO/);
+  fail(null);
   await journal.close();
 });
 

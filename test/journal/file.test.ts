@@ -51,6 +51,27 @@ test('a segment that was closed is cut to what is in it', async () => {
   assert.ok(size < 500, `${size} bytes`);
 });
 
+test('a writer that is discarded leaves no epoch behind, unless something was appended', async () => {
+  const directory = newDirectory();
+  const open = async () => {
+    const journal = openFileJournal({ directory });
+    return { journal, writer: await journal.openWriter([s0]) };
+  };
+  const first = await open();
+  await commit(first.writer, [entry(s0, 1, 1, 'one')]);
+  await first.writer.discard?.();
+  const before = fs.readdirSync(directory);
+  for (let tries = 0; tries < 3; tries++) {
+    const { journal, writer } = await open();
+    await writer.discard?.();
+    await journal.close();
+  }
+  assert.deepEqual(fs.readdirSync(directory), before);
+  const { journal, writer } = await open();
+  assert.equal(writer.lastSeqs.get(s0), 1);
+  await journal.close();
+});
+
 test('epochs whose entries were trimmed are deleted, also those of another layout of threads', async () => {
   const directory = newDirectory();
   for (const layout of [[[s0, s1]], [[s0], [s1]], [[s0, s1]]]) {

@@ -71,18 +71,34 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: WRITER,
-        find: '          if (!error) noteDurable(entries, startMs);',
-        put: '          noteDurable(entries, startMs);',
+        find: '          const error = syncError ?? lockFailure();',
+        put: '          const error = lockFailure(); void syncError;',
       },
-      { file: WRITER, find: 'land(error ?? null, whenDone);', put: 'land(null, whenDone); void error;' },
     ],
     caughtBy: [test('test/journal/file-faults.test.ts')],
   },
   {
     id: 'M6',
     bug: 'no fdatasync after a commit',
-    edits: [{ file: WRITER, find: '      ops.sync(segment.fd);\n      noteDurable', put: '      noteDurable' }],
+    edits: [{ file: WRITER, find: '      ops.sync(segment.fd);\n      const lost', put: '      const lost' }],
     caughtBy: [test('test/journal/file-faults.test.ts'), test('test/power-cuts/power-cuts.test.ts')],
+  },
+  {
+    id: 'M7',
+    bug: 'a staged batch is deleted because PostgreSQL does not have its live_seq yet',
+    edits: [
+      {
+        file: 'src/actor/batches.ts',
+        find: "let fate: BatchFate = end === 'live' ? 'live' : await fateOf(batch);",
+        put: "let fate: BatchFate = end === 'live' ? 'live' : 'givenUp';",
+      },
+      {
+        file: 'src/actor/jobs.ts',
+        find: "if (fate !== 'live') return fate;",
+        put: "if (fate !== 'live' || true) return 'givenUp';",
+      },
+    ],
+    caughtBy: [test('test/server/batches.test.ts')],
   },
   {
     id: 'M8',
@@ -113,6 +129,24 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ['npx tsc -p tsconfig.json'],
+  },
+  {
+    id: 'M9',
+    bug: 'the lock file is not checked before acknowledging',
+    edits: [{ file: WRITER, find: '      lockCheck?.check();\n      return null;', put: '      return null;' }],
+    caughtBy: [test('test/journal/file-lock.test.ts')],
+  },
+  {
+    id: 'M10',
+    bug: 'the installation id is not compared',
+    edits: [
+      {
+        file: 'src/judge-stores.ts',
+        find: 'if (journalId !== undefined && journalId !== installation.id) {',
+        put: 'if (journalId !== undefined && installation.id === null) {',
+      },
+    ],
+    caughtBy: [test('test/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
   },
   {
     id: 'M11',
@@ -232,5 +266,17 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [test('test/actor/projector.test.ts')],
+  },
+  {
+    id: 'M20',
+    bug: 'a retried upload adopts a batch of another body',
+    edits: [
+      {
+        file: 'src/actor/batches.ts',
+        find: 'fingerprint === request.fingerprint ? await store.stagedBatch(batchId) : null',
+        put: 'fingerprint !== 0 ? await store.stagedBatch(batchId) : null',
+      },
+    ],
+    caughtBy: [test('test/server/batches.test.ts')],
   },
 ];

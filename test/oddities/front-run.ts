@@ -4,7 +4,8 @@
  */
 import { type FrontName, findFront, startFront } from './front-servers.js';
 import { contradiction, isRedeemed } from './judge.js';
-import { ODDITIES, type Oddity } from './oddities.js';
+import { ODDITIES } from './oddities.js';
+import type { Oddity } from './oddity.js';
 import type { Stage } from './stage.js';
 import { openTap } from './tap.js';
 

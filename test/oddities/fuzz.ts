@@ -5,7 +5,7 @@
  */
 import fc from 'fast-check';
 import { contradiction, isRedeemed } from './judge.js';
-import type { Names, Told } from './oddities.js';
+import type { Names, Told } from './oddity.js';
 import type { Script } from './raw-client.js';
 import type { Stage } from './stage.js';
 

@@ -4,7 +4,7 @@
  * is no request is never executed.
  */
 import type { Api } from '../support/api.js';
-import type { Told } from './oddities.js';
+import type { Told } from './oddity.js';
 import type { RawAnswer } from './raw-client.js';
 
 /**

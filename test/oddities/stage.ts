@@ -5,7 +5,7 @@
 import { Agent } from 'node:http';
 import { ADMIN, type Api, rawClient } from '../support/api.js';
 import { startServer, temporaryDirectory } from '../support/server.js';
-import type { Names } from './oddities.js';
+import type { Names } from './oddity.js';
 import { type Conversation, converse, type Script } from './raw-client.js';
 
 export interface Stage {

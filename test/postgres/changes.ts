@@ -1,11 +1,6 @@
 /** Changes as the journal would have them, for tests that need no rules. */
-import type { BookSettings } from '../../src/domain/book.js';
 import { type Change, type DomainEvent, lastSeqOf, type Remembered } from '../../src/domain/event.js';
-import { asBookId, asSeq, asShardId, type BookId } from '../../src/domain/ids.js';
-import { createControlStore } from '../../src/postgres/control-store.js';
-import type { ProjectionWriter } from '../../src/postgres/store.js';
-import { SETTINGS } from '../domain/shard.js';
-import { SHARDS } from './server.js';
+import { asBookId, asSeq, asShardId } from '../../src/domain/ids.js';
 
 export const SHARD = asShardId(1);
 export const BOOK = asBookId('01890000-0000-7000-8000-00000000000a');
@@ -53,34 +48,4 @@ export function changeLog(firstSeq = 1): {
       };
     },
   };
-}
-
-/** A book of `SHARD` with these codes, live; its index is the code's place in sorted order. */
-export async function projectBook(
-  url: string,
-  writer: ProjectionWriter,
-  codes: readonly string[],
-  settings: Partial<BookSettings> = {},
-  bookId: BookId = BOOK,
-): Promise<ReturnType<typeof changeLog>> {
-  const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
-  const staging = await store.stage(SHARD, bookId);
-  await staging.write(codes);
-  const { size, count } = await staging.finish();
-  await store.close();
-  const log = changeLog();
-  const book = {
-    id: bookId,
-    settings: { ...SETTINGS, ...settings },
-    version: 1,
-    createdMs: AT_MS,
-    updatedMs: AT_MS,
-    archivedMs: null,
-  };
-  log.add([
-    { kind: 'bookCreated', book },
-    { kind: 'codesAdded', bookId, batchId: staging.batchId, firstIndex: 0, size, count },
-  ]);
-  await writer.write(new Map([[SHARD, log.changes.splice(0)]]));
-  return log;
 }

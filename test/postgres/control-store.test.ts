@@ -4,7 +4,8 @@ import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { createControlStore } from '../../src/postgres/control-store.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
-import { AT_MS, projectBook, redemptionId, SHARD } from './changes.js';
+import { AT_MS, redemptionId, SHARD } from './changes.js';
+import { projectBook } from './project-book.js';
 import { SHARDS, testServer } from './server.js';
 
 const server = testServer();

@@ -3,11 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type pg from 'pg';
+import type { CounterRange } from '../../src/domain/batch.js';
 import { createControlStore } from '../../src/postgres/control-store.js';
 import { batchHolder, jobHolder } from '../../src/postgres/counters.js';
 import { migrate } from '../../src/postgres/migrate.js';
-import type { ControlStore, CounterRange, JobRow } from '../../src/postgres/store.js';
+import type { ControlStore, JobRow } from '../../src/postgres/store.js';
 import { BOOK, SHARD } from './changes.js';
+import { takeBackTo } from './older-schema.js';
+import { createOwner } from './owner.js';
 import { SHARDS, testServer } from './server.js';
 
 const server = testServer();
@@ -160,11 +163,11 @@ test('the end of a job that is not completed takes its batch and gives back its 
   const { sql, store } = await openStore(t);
   await store.createJob(job(JOB, 8), null, of(20));
   await store.createJob(job(OTHER_JOB, 3), null, of(20));
-  const staging = await store.stage(SHARD, BOOK);
+  const staging = store.stage(SHARD, BOOK);
   await staging.write(['AAA', 'BBB']);
-  await staging.finish();
-  assert.equal(await store.endJob({ ...job(JOB, 8), status: 'cancelled' }, staging.batchId), true);
-  assert.equal(await store.endJob({ ...job(JOB, 8), status: 'cancelled' }, staging.batchId), true, 'and once more');
+  const { batchId } = await staging.finish(createOwner(store));
+  assert.equal(await store.endJob({ ...job(JOB, 8), status: 'cancelled' }, batchId), true);
+  assert.equal(await store.endJob({ ...job(JOB, 8), status: 'cancelled' }, batchId), true, 'and once more');
   assert.equal(await store.endJob({ ...job(OTHER_JOB, 3), status: 'completed' }, null), true);
   const { rows } = await sql.query('SELECT count(*)::int AS codes FROM codes');
   assert.deepEqual([rows[0].codes, await rowsOf(sql)], [0, { next: '11', free: '{[0,8)}', reserved: 0 }]);
@@ -177,13 +180,13 @@ test('the end of a job that is not completed takes its batch and gives back its 
 test('a live batch keeps its counters from being given back', async (t) => {
   const { sql, store } = await openStore(t);
   await store.createJob(job(JOB, 8), null, of(20));
-  const staging = await store.stage(SHARD, BOOK);
+  const staging = store.stage(SHARD, BOOK);
   await staging.write(['AAA']);
-  await staging.finish();
-  await take(store, staging.batchId, of(20), 1);
+  const { batchId } = await staging.finish(createOwner(store));
+  await take(store, batchId, of(20), 1);
   await sql.query('UPDATE batches SET live_seq = 1');
-  assert.equal(await store.discardBatch(staging.batchId), false);
-  assert.equal(await store.endJob({ ...job(JOB, 8), status: 'failed' }, staging.batchId), false);
+  assert.equal(await store.discardBatch(batchId), false);
+  assert.equal(await store.endJob({ ...job(JOB, 8), status: 'failed' }, batchId), false);
   assert.equal((await store.jobById(JOB))?.status, 'processing');
   assert.deepEqual(await rowsOf(sql), { next: '9', free: '{}', reserved: 2 });
 });
@@ -218,9 +221,8 @@ test('free ranges are bounded: the smallest ones are forgotten', async (t) => {
 
 test('the counters of jobs that an older version left under way are theirs after the migration', async (t) => {
   const { url, sql } = await server.database();
-  await sql.query('DROP TABLE reserved_counters; ALTER TABLE generated DROP COLUMN free');
-  await sql.query('ALTER TABLE users DROP COLUMN disabled_ms, DROP COLUMN generation, DROP COLUMN repaired_ms');
-  await sql.query(`DELETE FROM migrations WHERE name IN ('0005_counters', '0006_account_repairs')`);
+  await takeBackTo(sql, 4);
+  await sql.query(`INSERT INTO settings (name, value) VALUES ('shards', '4')`);
   const plan = { bookId: BOOK, pattern: 'X{NUMERIC:5}', from: 40, caller: 'a', requestId: 'r', batchId: null };
   await sql.query(
     `INSERT INTO jobs (id, kind, status, total, started_ms, detail)

@@ -30,6 +30,7 @@ import {
   update,
 } from '../domain/shard.js';
 import { waitFor } from '../journal/wait-for.js';
+import { createOwner } from './owner.js';
 import { SHARDS, testServer } from './server.js';
 
 const server = testServer();
@@ -77,8 +78,9 @@ test('a shard with nothing in it loads as empty, at sequence 0', async (t) => {
   const seqs: [ShardId, number][] = [];
   const refuse = () => assert.fail('there is no row');
   await loader.load([asShardId(2), asShardId(0)], 0, {
-    checkpoint: (shard, seq) => seqs.push([shard, seq]),
+    checkpoint: (shard, { seq }) => seqs.push([shard, seq]),
     book: refuse,
+    openBatch: refuse,
     batch: refuse,
     code: refuse,
     codeState: refuse,
@@ -103,7 +105,7 @@ test('a checkpoint comes with the time of its change, also where no row of the s
   shard.run({ kind: 'unassignCode', code: codesOf(SHARD, BOOK, 1)[0] as string, reason: null });
   await write(writer, shard.changes);
   const checkpoints: [number, number | null][] = [];
-  await loader.load([SHARD], 0, { ...ignoring, checkpoint: (_, seq, atMs) => checkpoints.push([seq, atMs]) });
+  await loader.load([SHARD], 0, { ...ignoring, checkpoint: (_, { seq, atMs }) => checkpoints.push([seq, atMs]) });
   assert.deepEqual(checkpoints, [[shard.state.seq, shard.nowMs]]);
 });
 
@@ -119,9 +121,9 @@ test('only the asked shards come, and only codes of live batches, each at its in
     await addBook(url, other, BOOK, 5, { name: `shard ${shard}` }, shard);
     await writer.write(new Map([[shard, other.changes]]));
   }
-  const staged = await store.stage(asShardId(3), BOOK);
+  const staged = store.stage(asShardId(3), BOOK);
   await staged.write(['NOT-LIVE']);
-  await staged.finish();
+  await staged.finish(createOwner(store, 3));
   const codes: [ShardId, number, string][] = [];
   const batches: [ShardId, BatchRow][] = [];
   const sink = {
@@ -155,7 +157,7 @@ test('a load is of one moment, whatever is written meanwhile', async (t) => {
   let states = 0;
   await loader.load([SHARD], 0, {
     ...ignoring,
-    checkpoint: (_, seq) => {
+    checkpoint: (_, { seq }) => {
       assert.equal(seq, before);
       meanwhile = write(writer, shard.changes);
     },
@@ -163,7 +165,7 @@ test('a load is of one moment, whatever is written meanwhile', async (t) => {
   });
   await meanwhile;
   assert.equal(states, 0);
-  assert.equal((await writer.checkpoints()).get(SHARD), shard.state.seq);
+  assert.equal((await writer.checkpoints()).get(SHARD)?.seq, shard.state.seq);
 });
 
 test('a batch is loaded by its ordinals, staged or live, and also after its rows have moved', async (t) => {
@@ -254,6 +256,7 @@ test('what a sink throws ends the load and spares the next', async (t) => {
 const ignoring: SnapshotSink = {
   checkpoint: () => undefined,
   book: () => undefined,
+  openBatch: () => undefined,
   batch: () => undefined,
   code: () => undefined,
   codeState: () => undefined,
@@ -265,6 +268,9 @@ function codesOf(shard: number, bookId: string, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${shard}-${bookId.slice(-3)}-${String(n).padStart(6, '0')}`);
 }
 
+/** By database. */
+const batchCounts = new Map<string, number>();
+
 /** Stages codes in PostgreSQL and in the shard alike, where batches are numbered from 1 in both. */
 async function addBook(
   url: string,
@@ -275,14 +281,17 @@ async function addBook(
   shardId = SHARD,
 ): Promise<number> {
   const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
-  const staging = await store.stage(shardId, bookId);
+  const firstId = (batchCounts.get(url) ?? 0) + 1;
+  batchCounts.set(url, firstId);
+  const staging = store.stage(shardId, bookId);
   const codes = codesOf(shardId, bookId, count);
   await staging.write(codes.toReversed());
-  assert.equal((await staging.finish()).count, count);
+  const { batchId, count: staged } = await staging.finish(createOwner(store, firstId));
+  assert.equal(staged, count);
   await store.close();
-  while (shard.batches.size < staging.batchId - 1) shard.stage([]);
+  while (shard.batches.size < batchId - 1) shard.stage([]);
   shard.addBook(settings, codes, bookId);
-  return staging.batchId;
+  return batchId;
 }
 
 function write(writer: ReturnType<typeof createProjectionWriter>, changes: readonly Change[]): Promise<void> {
@@ -296,8 +305,9 @@ async function loadState(
 ): Promise<ShardState> {
   const state = new ShardState({ ...OPTIONS, ...options });
   await loader.load([SHARD], rememberedAfterMs, {
-    checkpoint: (_, seq) => load.loadCheckpoint(state, seq),
+    checkpoint: (_, { seq, batchCounter }) => load.loadCheckpoint(state, seq, batchCounter),
     book: (_, book) => load.loadBook(state, book),
+    openBatch: (_, batch) => load.loadOpenBatch(state, batch),
     batch: (_, batch) => load.loadBatch(state, batch),
     code: (_, index, bytes, start, end) => {
       for (const book of state.books()) {

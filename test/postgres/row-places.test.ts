@@ -8,7 +8,9 @@ import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { createControlStore } from '../../src/postgres/control-store.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
 import { RowPlaces } from '../../src/postgres/row-places.js';
-import { AT_MS, BOOK, projectBook, SHARD } from './changes.js';
+import { AT_MS, BOOK, SHARD } from './changes.js';
+import { createOwner } from './owner.js';
+import { projectBook } from './project-book.js';
 import { SHARDS, testServer } from './server.js';
 
 const { database } = testServer();
@@ -78,15 +80,15 @@ test('where two batches share a block, only the rows of the first one in it are 
   t.after(() => writer.close());
   const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
   const log = await projectBook(url, writer, codesOf('FIRST', SIZE + 11));
-  const staging = await store.stage(SHARD, BOOK);
+  const staging = store.stage(SHARD, BOOK);
   await staging.write(codesOf('SECOND'));
-  const { size, count } = await staging.finish();
+  const { batchId, size, count } = await staging.finish(createOwner(store, 2));
   await store.close();
-  log.add([{ kind: 'codesAdded', bookId: BOOK, batchId: staging.batchId, firstIndex: SIZE + 11, size, count }]);
+  log.add([{ kind: 'codesAdded', bookId: BOOK, batchId, firstIndex: SIZE + 11, size, count }]);
   await writer.write(new Map([[SHARD, log.changes.splice(0)]]));
   const places = new RowPlaces();
   await lookUp(places, sql, SHARD, SIZE + 11);
-  const told = checkPlaces(places, SHARD, SIZE + 11, await rowsOf(sql, staging.batchId));
+  const told = checkPlaces(places, SHARD, SIZE + 11, await rowsOf(sql, batchId));
   assert.ok(told > SIZE * 0.95 && told <= SIZE, `${told} of ${SIZE}`);
 });
 
@@ -112,13 +114,13 @@ test('a small batch, and one that left codes out, are not looked up', async (t) 
   t.after(() => writer.close());
   await projectBook(url, writer, codesOf('SMALL', 100));
   const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
-  const staging = await store.stage(SHARD, BOOK);
+  const staging = store.stage(SHARD, BOOK);
   await staging.write([...codesOf('LARGE'), ...codesOf('SMALL', 1)]);
-  await staging.finish();
+  const { batchId } = await staging.finish(createOwner(store, 2));
   await store.close();
   // As a batch of so many codes is left that was inserted around one that was there.
   await sql.query('UPDATE batches SET live_seq = 9, first_index = 100, size = count + 1 WHERE batch_id = $1', [
-    staging.batchId,
+    batchId,
   ]);
   const places = new RowPlaces();
   await lookUp(places, sql, SHARD, 0);

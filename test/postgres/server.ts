@@ -9,7 +9,7 @@ import { type EmbeddedPostgres, startEmbedded } from '../../src/postgres/embedde
 import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
 
 export const SHARDS = 4;
-export const silent = { info: () => undefined, warn: () => undefined };
+export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 export interface TestServer {
   postgres(): EmbeddedPostgres;

@@ -3,6 +3,7 @@
  * nullable field both a value and null. The types make a forgotten kind a compile error.
  */
 import type { CommandReply } from '../../src/actor/engine.js';
+import type { OpenBatch } from '../../src/domain/batch.js';
 import type { Book, BookSettings } from '../../src/domain/book.js';
 import type { Command } from '../../src/domain/command.js';
 import type { Change, DomainEvent, Remembered } from '../../src/domain/event.js';
@@ -68,6 +69,38 @@ const bareBook: Book = {
 };
 const counts = { total: 10, available: 5, assigned: 3, locked: 1, redeemed: 2, redemptions: 4 };
 
+const uploadedBatch: OpenBatch = {
+  batchId: 70_012,
+  bookId,
+  caller: 'till-1',
+  key: null,
+  fingerprint: null,
+  openedMs: AT_MS,
+  content: { kind: 'uploaded', count: 500, sha256: 'ab'.repeat(32) },
+};
+const generatedBatch: OpenBatch = {
+  batchId: 13,
+  bookId: otherBookId,
+  caller: 'Zoë',
+  key: 'key-2',
+  fingerprint: 2 ** 52 + 3,
+  openedMs: AT_MS - 70_000,
+  content: {
+    kind: 'generated',
+    pattern: 'SPRING-{RANDOM:8}',
+    keyId: 1,
+    ranges: [
+      { first: 0, end: 500 },
+      { first: 70_000, end: 2 ** 40 },
+    ],
+    order: 'inRuns',
+  },
+};
+const inOrder: OpenBatch = {
+  ...uploadedBatch,
+  content: { kind: 'generated', pattern: '###', keyId: 2, ranges: [], order: 'byCode' },
+};
+
 const ofCode = { bookId, index: 300, code: 'ABCD-EFGH', userId: 'ann', prevSeq: asSeq(41) };
 const firstOfCode = { bookId, index: 0, code: 'X_1.2', userId: 'Zoë "the" 日本', prevSeq: asSeq(0) };
 
@@ -121,6 +154,12 @@ export const events: Kinds<DomainEvent> = {
     { kind: 'redemptionRolledBack', ...ofCode, redemptionId, redemptionCount: 0, reason: null },
     { kind: 'redemptionRolledBack', ...firstOfCode, redemptionId, redemptionCount: 299, reason: 'returned' },
   ],
+  batchOpened: [
+    { kind: 'batchOpened', ...uploadedBatch },
+    { kind: 'batchOpened', ...generatedBatch },
+    { kind: 'batchOpened', ...inOrder },
+  ],
+  batchGivenUp: [{ kind: 'batchGivenUp', bookId, batchId: 12 }],
 };
 
 export const outcomes: Kinds<Outcome> = {
@@ -167,6 +206,14 @@ export const outcomes: Kinds<Outcome> = {
     { kind: 'rolledBack', code: 'X_1.2', redemptionId, redemptionCount: 299, remaining: null },
   ],
   unassigned: [{ kind: 'unassigned', bookId, code: 'ABCD-EFGH' }],
+  batchOpened: [
+    { kind: 'batchOpened', isNew: true, batch: uploadedBatch },
+    { kind: 'batchOpened', isNew: false, batch: generatedBatch },
+  ],
+  batchSettled: [
+    { kind: 'batchSettled', fate: 'live' },
+    { kind: 'batchSettled', fate: 'givenUp' },
+  ],
 };
 
 export const commands: Kinds<Command> = {
@@ -185,6 +232,11 @@ export const commands: Kinds<Command> = {
   ],
   archiveBook: [{ kind: 'archiveBook', bookId, ifVersion: null }],
   addCodes: [{ kind: 'addCodes', bookId, codes: { batchId: 12, size: 500, count: 499, report: {} } }],
+  openBatch: [
+    { kind: 'openBatch', bookId, caller: 'till-1', key: null, fingerprint: null, content: uploadedBatch.content },
+    { kind: 'openBatch', bookId, caller: 'till-1', key: 'k', fingerprint: 7, content: generatedBatch.content },
+  ],
+  giveUpBatch: [{ kind: 'giveUpBatch', bookId, batchId: 12 }],
   assignRandom: [
     { kind: 'assignRandom', bookId, userId: 'ann' },
     { kind: 'assignRandom', bookId: otherBookId, userId: 'Zoë "the" 日本' },
@@ -256,6 +308,8 @@ export const asked: Readonly<Record<Outcome['kind'], readonly Command['kind'][]>
   redeemed: ['redeemCode'],
   rolledBack: ['rollbackRedemption'],
   unassigned: ['unassignCode'],
+  batchOpened: ['openBatch'],
+  batchSettled: ['giveUpBatch'],
 };
 
 /** A command of that kind which names what the outcome names. */

@@ -38,6 +38,8 @@ test('events have the numbers under which they are stored', () => {
     leaseExpired: 10,
     codeRedeemed: 11,
     redemptionRolledBack: 12,
+    batchOpened: 13,
+    batchGivenUp: 14,
   };
   assert.deepEqual(eventNumbers, stored);
 });

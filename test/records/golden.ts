@@ -123,6 +123,9 @@ function rows(): Golden {
     for (const [table, buffer] of Object.entries(batch.rows) as [CopyTarget, (typeof batch.rows)[CopyTarget]][])
       if (buffer.rows > 0) golden[`${name}: ${table}`] = hex(buffer.finish());
     if (batch.books.size > 0) golden[`${name}: books`] = JSON.stringify([...batch.books]);
+    if (batch.opened.size > 0) golden[`${name}: opened`] = JSON.stringify([...batch.opened]);
+    if (batch.closed.size > 0) golden[`${name}: closed`] = JSON.stringify([...batch.closed]);
+    if (batch.lastBatchIds.size > 0) golden[`${name}: last ids`] = JSON.stringify([...batch.lastBatchIds]);
     if (batch.wentLive.length > 0) golden[`${name}: went live`] = JSON.stringify(batch.wentLive);
   };
   for (const [name, event] of eventCases) add(name, changeOf([event], null));

@@ -26,6 +26,7 @@ RULES_BETWEEN_FIELDS = {
     "maxRedemptionsPerCode needs allowMultipleRedemptions",
     "Means nothing for json",
     "Means nothing for ndjson",
+    "Not between the years 0000 and 9999 in UTC",
 }
 # Depth, length, characters and the size of numbers, anywhere in a value of any shape.
 FREE_TEXT_AND_JSON = {"description", "metadata"}

@@ -52,6 +52,11 @@ async function redemptions(api: Api, bookId: string): Promise<number> {
   return body.counts.redemptions;
 }
 
+async function freeBytes(server: Server): Promise<number> {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  return Number(/^clipbook_disk_free_bytes (\d+)/m.exec(text)?.[1]);
+}
+
 /** Keeps a lease until there is no room for its renewal. Returns when the last one ends. */
 async function renewUntilRefused(api: Api): Promise<number> {
   for (let lockedUntil = 0; ; await new Promise((wake) => setTimeout(wake, 20))) {
@@ -89,7 +94,13 @@ test('on a full disk a change is refused with 503 and not made, reading goes on,
   let { server, api } = await start(undo, directory.path);
   const bookId = await endlessCode(api);
   const ballast = join(journal, 'ballast');
+  assert.ok((await freeBytes(server)) > 0);
   fill(ballast);
+  assert.equal(await freeBytes(server), 0, 'the metric tells before anyone is refused');
+  const readiness = await fetch(`${server.url}/readyz`);
+  const { parts } = (await readiness.json()) as { parts: { disk: { ok: boolean; detail: string } } };
+  assert.deepEqual([readiness.status, parts.disk.ok], [200, false]);
+  assert.match(parts.disk.detail, /^0 MiB free at .*journal: changes are refused when there is no room/);
 
   let done = 0;
   const refused: Reply[] = [];

@@ -16,6 +16,7 @@ import { startEmbedded } from '../../src/postgres/embedded.js';
 import { accountFor } from '../../src/postgres/embedded-place.js';
 import { startRedis } from '../journal/redis-server.js';
 import { type Api, connect } from '../support/api.js';
+import { postgresUrl } from '../support/postgres.js';
 import { type Environment, startServer, temporaryDirectory, undoes } from '../support/server.js';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures', import.meta.url));
@@ -31,9 +32,11 @@ type Expected = Readonly<Record<'files' | 'redis', Readonly<Record<string, unkno
 const expectedOf = (version: string): Expected => JSON.parse(unzipped(version, 'expected.json').toString());
 
 async function assertServes(dataDir: string, expected: Readonly<Record<string, unknown>>, env: Environment) {
-  const server = await startServer(dataDir, env);
+  const server = await startServer(dataDir, { ...env, LOG_LEVEL: 'info' });
   const api = await connect(server.url);
   try {
+    assert.match(server.output(), /the data of an older version has become an installation/);
+    await assertOlderIsRefused(env['DATABASE_URL'] ?? postgresUrl(dataDir));
     for (const [path, answer] of Object.entries(expected)) {
       assertHolds((await read(api, path)) as Json, withoutLeases(answer as Json), path);
     }
@@ -47,6 +50,17 @@ async function assertServes(dataDir: string, expected: Readonly<Record<string, u
     api.close();
     assert.equal(await server.stop(), 0);
   }
+}
+
+/** What those versions do first at each start, in `agreeOnShards` of their `src/postgres/migrate.ts`; they show the error's line. */
+async function assertOlderIsRefused(url: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  const insert = `INSERT INTO settings (name, value) VALUES ('shards', $1) ON CONFLICT DO NOTHING`;
+  await assert.rejects(client.query(insert, [16]), {
+    message: 'a newer version of Clipbook has taken this database into use; run that version or a later one',
+  });
+  await client.end();
 }
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };

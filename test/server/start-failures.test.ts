@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
+import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { freePort } from '../../src/port-check.js';
 import { startRedis } from '../journal/redis-server.js';
 import { testServer } from '../postgres/server.js';
@@ -27,11 +28,11 @@ after(() => built.remove());
 
 type Context = Parameters<typeof dataDirectory>[0];
 
-async function refusal(t: Context, options: Launch): Promise<string> {
+async function refusal(t: Context, options: Launch, exitCode: number = EXIT_CODES.failed): Promise<string> {
   const directory = dataDirectory(t);
   const started = launch(built, { ...options, env: { DATA_DIR: join(directory, 'data'), ...options.env } });
   const { code, lines, ms } = await started.ended();
-  assert.equal(code, 1, started.output());
+  assert.equal(code, exitCode, started.output());
   assert.equal(lines.length, 1, started.output());
   assert.ok(ms < MS_MAX, `${ms} ms`);
   const [line = ''] = lines;
@@ -222,6 +223,18 @@ test('a file in the way of DATA_DIR, or of the path to it, is named', async (t) 
   }
 });
 
+test('a DATA_DIR where no directory can be made is named at once', async (t) => {
+  if (!existsSync('/proc/self')) {
+    t.diagnostic('there is no /proc');
+    return;
+  }
+  const line = await refusal(t, { env: { DATA_DIR: '/proc/clipbook/data' } });
+  assert.equal(
+    line,
+    'clipbook can not start: DATA_DIR is "/proc/clipbook/data": /proc/clipbook can not be made there (ENOENT)',
+  );
+});
+
 test('a DATA_DIR that can not be written or entered is named with its owner', async (t) => {
   const directory = dataDirectory(t);
   const user = process.getuid?.() ?? 0;
@@ -272,7 +285,7 @@ test('a DATA_DIR that another Clipbook uses is named with its process', async (t
   const first = launch(built, { env: { DATA_DIR: dataDir } });
   t.after(async () => void first.child.kill('SIGKILL'));
   await listening(first);
-  const line = await refusal(t, { env: { DATA_DIR: dataDir } });
+  const line = await refusal(t, { env: { DATA_DIR: dataDir } }, EXIT_CODES.inUse);
   assert.ok(line.startsWith(`clipbook can not start: DATA_DIR is "${dataDir}": `), line);
   assert.match(line, new RegExp(`another Clipbook, process ${first.child.pid}$`));
   assert.equal((await first.ended('SIGTERM')).code, 0);

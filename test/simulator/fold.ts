@@ -5,6 +5,7 @@
  * It is also the simulator's store: a snapshot is a fold that stopped at the checkpoint.
  */
 import assert from 'node:assert/strict';
+import type { OpenBatch } from '../../src/domain/batch.js';
 import type { Book } from '../../src/domain/book.js';
 import type { Change, CodeEvent, DomainEvent } from '../../src/domain/event.js';
 import type { BookId, Seq } from '../../src/domain/ids.js';
@@ -12,6 +13,7 @@ import { asSeq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 
 export interface FoldedCode {
+  readonly text: string;
   readonly bookId: BookId;
   readonly index: number;
   userId: string | null;
@@ -26,8 +28,11 @@ export interface Fold {
   /** Of the last change. */
   atMs: number;
   readonly books: Map<BookId, Book>;
+  readonly open: Map<number, OpenBatch>;
+  batchCounter: number;
   readonly batches: { batchId: number; bookId: BookId; firstIndex: number; size: number; count: number }[];
   readonly codes: Map<string, FoldedCode>;
+  readonly codesByBook: Map<BookId, FoldedCode[]>;
   readonly redemptions: Map<string, { code: string; index: number; userId: string; atMs: number; rolledBack: boolean }>;
   readonly keys: Map<
     string,
@@ -45,6 +50,9 @@ export interface Fold {
   readonly requests: Map<string, Seq>;
 }
 
+/** Ids of batches are dealt out among so many shards, whether or not a run has all of them. */
+export const SHARD_COUNT = 3;
+
 export type CodesOfBatch = (batchId: number) => readonly string[];
 
 export function newFold(): Fold {
@@ -52,8 +60,11 @@ export function newFold(): Fold {
     seq: asSeq(0),
     atMs: 0,
     books: new Map(),
+    open: new Map(),
+    batchCounter: 0,
     batches: [],
     codes: new Map(),
+    codesByBook: new Map(),
     redemptions: new Map(),
     keys: new Map(),
     requests: new Map(),
@@ -94,11 +105,24 @@ function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: Codes
       return;
     case 'noted':
       return;
+    case 'batchOpened': {
+      const { kind: _, ...batch } = event;
+      const counter = Math.floor(batch.batchId / SHARD_COUNT);
+      assert.equal(counter, fold.batchCounter + 1, 'no id of a batch is given out twice');
+      fold.batchCounter = counter;
+      fold.open.set(batch.batchId, batch);
+      return;
+    }
+    case 'batchGivenUp':
+      assert.ok(fold.open.delete(event.batchId), 'only an open batch is given up');
+      return;
     case 'codesAdded': {
+      assert.ok(fold.open.delete(event.batchId), 'only an open batch goes live');
       fold.batches.push(event);
       for (const [ordinal, code] of codesOf(event.batchId).entries()) {
         assert.ok(!fold.codes.has(code), 'a code is in one book only');
-        fold.codes.set(code, {
+        const folded: FoldedCode = {
+          text: code,
           bookId: event.bookId,
           index: event.firstIndex + ordinal,
           userId: null,
@@ -106,7 +130,9 @@ function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: Codes
           lock: null,
           redemptionCount: 0,
           lastSeq: asSeq(0),
-        });
+        };
+        fold.codes.set(code, folded);
+        codesOfBook(fold, event.bookId).push(folded);
       }
       return;
     }
@@ -131,10 +157,10 @@ function foldCodeEvent(fold: Fold, event: CodeEvent, nowMs: number): void {
   switch (event.kind) {
     case 'codeAssigned': {
       assert.equal(code.userId, null, 'an assigned code is not assigned again');
-      const theirs = [...fold.codes.values()].filter(
-        (other) => other.bookId === code.bookId && other.userId === event.userId,
-      );
-      assert.ok(settings.maxCodesPerUser === null || theirs.length < settings.maxCodesPerUser, 'maxCodesPerUser (I3)');
+      if (settings.maxCodesPerUser !== null) {
+        const theirs = codesOfBook(fold, code.bookId).filter(({ userId }) => userId === event.userId);
+        assert.ok(theirs.length < settings.maxCodesPerUser, 'maxCodesPerUser (I3)');
+      }
       assertOpen(settings, nowMs);
       code.userId = event.userId;
       code.assignedMs = event.atMs;
@@ -170,14 +196,13 @@ function foldCodeEvent(fold: Fold, event: CodeEvent, nowMs: number): void {
       );
       if (settings.requireLock) assert.ok(isLocked(code, nowMs));
       assertOpen(settings, nowMs);
-      const standing = [...fold.redemptions.values()].filter(
-        (other) =>
-          other.userId === event.userId && !other.rolledBack && codeOf(fold, other.code).bookId === code.bookId,
-      );
-      assert.ok(
-        settings.maxRedemptionsPerUser === null || standing.length < settings.maxRedemptionsPerUser,
-        'maxRedemptionsPerUser (I3)',
-      );
+      if (settings.maxRedemptionsPerUser !== null) {
+        const standing = [...fold.redemptions.values()].filter(
+          (other) =>
+            other.userId === event.userId && !other.rolledBack && codeOf(fold, other.code).bookId === code.bookId,
+        );
+        assert.ok(standing.length < settings.maxRedemptionsPerUser, 'maxRedemptionsPerUser (I3)');
+      }
       assert.ok(!fold.redemptions.has(event.redemptionId), 'redemption ids are unique');
       const { index, userId, atMs } = event;
       fold.redemptions.set(event.redemptionId, { code: event.code, index, userId, atMs, rolledBack: false });
@@ -198,6 +223,16 @@ function assertOpen(settings: Book['settings'], nowMs: number): void {
   assert.ok(settings.isActive);
   assert.ok(settings.startMs === null || settings.startMs <= nowMs);
   assert.ok(settings.endMs === null || nowMs < settings.endMs);
+}
+
+/** In the order in which they came. */
+export function codesOfBook(fold: Fold, bookId: BookId): FoldedCode[] {
+  let codes = fold.codesByBook.get(bookId);
+  if (codes === undefined) {
+    codes = [];
+    fold.codesByBook.set(bookId, codes);
+  }
+  return codes;
 }
 
 export function isLocked(code: FoldedCode, nowMs: number): boolean {

@@ -1,22 +1,23 @@
 /**
  * What callers were told, held against the journal: answers, refusals and reads.
  *
- * The journal is folded naively (fold.ts), change by change. A read names the sequence that it saw, so it is compared with
- * the fold at exactly that sequence. A refusal names none; its twin does: a read that is asked in the same turn, right
- * behind it, and that therefore saw the same state.
+ * What is durable (truth.ts) is folded naively (fold.ts), change by change. A read names the sequence that it saw, so it is
+ * compared with the fold at exactly that sequence. A refusal names none; its twin does: a read that is asked in the same turn,
+ * right behind it, and that therefore saw the same state.
  *
- *     turn    command ─▶ refused        told while the medium held `heldSeq`
+ *     turn    command ─▶ refused        told while `heldSeq` was durable
  *             its twin ─▶ result, saw `durableSeq`        heldSeq >= durableSeq, or the refusal was released too early
+ *
+ * Whatever was told to anyone is seen by every request that is made after it, whichever process answers.
  */
 import assert from 'node:assert/strict';
 import type { Done, QueryReply } from '../../src/actor/engine.js';
 import type { ActorReply } from '../../src/actor/requests.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asSeq, type Seq, type ShardId } from '../../src/domain/ids.js';
-import type { Refusal } from '../../src/domain/outcome.js';
-import { decodeChanges } from '../../src/journal/codec.js';
-import { type CodesOfBatch, type Fold, foldChange, isLocked, newFold } from './fold.js';
-import type { Medium } from './sim-journal.js';
+import type { Outcome, Refusal } from '../../src/domain/outcome.js';
+import { type CodesOfBatch, codesOfBook, type Fold, foldChange, isLocked, newFold } from './fold.js';
+import type { Truth } from './truth.js';
 
 export type Asked = AskedCommand | AskedQuery;
 
@@ -26,8 +27,8 @@ export interface AskedCommand {
   readonly shard: ShardId;
   readonly command: Command;
   readonly origin: Origin;
-  /** The actor's clock. */
-  readonly atMs: number;
+  /** The actor's clock when it took the request. */
+  atMs: number;
 }
 
 export interface AskedQuery {
@@ -35,7 +36,9 @@ export interface AskedQuery {
   readonly id: number;
   readonly shard: ShardId;
   readonly query: Query;
-  readonly atMs: number;
+  atMs: number;
+  /** What had been told to anyone when this was asked. */
+  readonly toldSeq: Seq;
   /** The id of the command that this one is the twin of; null: it stands alone. */
   readonly twinOf: number | null;
 }
@@ -43,14 +46,15 @@ export interface AskedQuery {
 export interface Judge {
   /** Takes a reply at the moment at which it left the actor. */
   told(asked: Asked, reply: ActorReply['reply']): void;
-  /** All that the medium has counts from now on: a recovery has begun after it. */
-  served(): void;
   /** Asserts everything about what was told since the last call. */
   check(): void;
   foldOf(shard: ShardId): Fold;
-  /** Through which sequence somebody was told, or a recovery has read. */
-  settledSeq(shard: ShardId): Seq;
-  readonly answered: readonly AskedCommand[];
+  /** The last sequence of a shard that an answer or a read told anyone about. */
+  toldSeq(shard: ShardId): Seq;
+  /** Its caller heard nothing: the process died. */
+  unheard(asked: Asked): void;
+  /** What was answered with yes, or not at all: a caller may send it again. */
+  readonly repeatable: readonly AskedCommand[];
   readonly tally: Tally;
 }
 
@@ -71,17 +75,21 @@ interface Read {
 }
 
 export interface JudgeOptions {
-  readonly medium: Medium;
+  readonly truth: Truth;
   readonly shards: readonly ShardId[];
   readonly codesOf: CodesOfBatch;
   readonly keyTtlMs: number;
+  /** How long a replaced process may go on answering reads; see src/journal/redis/ownership.ts. */
+  readonly mayReadStale: boolean;
 }
 
-export function createJudge({ medium, shards, codesOf, keyTtlMs }: JudgeOptions): Judge {
+export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: JudgeOptions): Judge {
   const folds = new Map(shards.map((shard) => [shard, newFold()]));
-  const settled = new Map<ShardId, Seq>();
+  const lastTold = new Map<ShardId, Seq>();
   const neverHappened = new Set<string>();
-  const answered: AskedCommand[] = [];
+  const repeatable: AskedCommand[] = [];
+  /** What was answered to a key, in the order of the journal: after its time, a key may be used anew. */
+  const firstAnswers = new Map<string, Outcome[]>();
   const tally: Tally = { done: 0, refused: 0, unavailable: 0, reads: 0, judged: 0 };
   const refusals = new Map<number, { asked: AskedCommand; reply: Refusal; heldSeq: Seq }>();
   let unchecked: { readonly asked: AskedCommand; readonly reply: Done }[] = [];
@@ -98,26 +106,36 @@ export function createJudge({ medium, shards, codesOf, keyTtlMs }: JudgeOptions)
       toldDone(asked, reply);
       return;
     }
+    if (reply.kind === 'unavailable' && reply.reason === 'outcomeUnknown') {
+      unheard(asked);
+      return;
+    }
     assert.ok(!foldOf(asked.shard).requests.has(asked.origin.requestId), 'what is durable is not denied (I7)');
     neverHappened.add(asked.origin.requestId);
     if (reply.kind === 'unavailable') return;
     tally.refused++;
-    refusals.set(asked.id, { asked, reply, heldSeq: medium.durableSeq(asked.shard) });
+    refusals.set(asked.id, { asked, reply, heldSeq: truth.lastSeq(asked.shard) });
+  }
+
+  function unheard(asked: Asked): void {
+    if (asked.kind === 'command') repeatable.push(asked);
   }
 
   function toldDone(asked: AskedCommand, reply: Done): void {
     tally.done++;
-    settle(asked.shard, reply.seq);
+    assert.ok(truth.lastSeq(asked.shard) >= reply.seq, 'what is answered is durable (I2)');
+    tell(asked.shard, reply.seq);
     if (reply.replayed) neverHappened.add(asked.origin.requestId);
-    answered.push(asked);
+    repeatable.push(asked);
     unchecked.push({ asked, reply });
   }
 
   function toldResult(asked: AskedQuery, reply: Result): void {
     tally.reads++;
     const { shard, twinOf } = asked;
-    assert.ok(medium.durableSeq(shard) >= reply.durableSeq, 'a read tells nothing that is not durable (I2)');
-    settle(shard, reply.durableSeq);
+    assert.ok(truth.lastSeq(shard) >= reply.durableSeq, 'a read tells nothing that is not durable (I2)');
+    assert.ok(mayReadStale || reply.durableSeq >= asked.toldSeq, 'a read sees what was told before it was asked');
+    tell(shard, reply.durableSeq);
     const refusal = twinOf === null ? undefined : refusals.get(twinOf);
     if (refusal !== undefined) {
       assert.ok(refusal.heldSeq >= reply.durableSeq, 'a refusal tells nothing that is not durable (I2)');
@@ -125,38 +143,36 @@ export function createJudge({ medium, shards, codesOf, keyTtlMs }: JudgeOptions)
     reads.push({ asked, reply, refusal: refusal ?? null });
   }
 
-  function settle(shard: ShardId, seq: Seq): void {
-    if (seq > settledSeq(shard)) settled.set(shard, seq);
+  function tell(shard: ShardId, seq: Seq): void {
+    if (seq > toldSeq(shard)) lastTold.set(shard, seq);
   }
 
-  const settledSeq = (shard: ShardId): Seq => settled.get(shard) ?? asSeq(0);
+  const toldSeq = (shard: ShardId): Seq => lastTold.get(shard) ?? asSeq(0);
 
   function check(): void {
     for (const { asked, reply, refusal } of reads) {
       const fold = foldOf(asked.shard);
       foldThrough(asked.shard, reply.durableSeq);
-      // Replies leave in the order of what they saw, so only a recovery can have gone past it.
+      // Replies leave in the order of what they saw, so only a recovery or a replaced process can be behind the fold.
       if (fold.seq !== reply.durableSeq) continue;
       checkRead(fold, asked, reply);
       if (refusal === null) continue;
       tally.judged++;
       assert.ok(isRight(fold, refusal.asked, refusal.reply), `refused with ${refusal.reply.reason}, and should not be`);
     }
-    reads = [];
-    refusals.clear();
-    for (const shard of shards) foldThrough(shard, settledSeq(shard));
+    if (reads.length > 0) reads = [];
+    if (refusals.size > 0) refusals.clear();
+    for (const shard of shards) foldThrough(shard, truth.lastSeq(shard));
     for (const { asked, reply } of unchecked) checkDone(foldOf(asked.shard), asked, reply);
-    unchecked = [];
+    if (unchecked.length > 0) unchecked = [];
   }
 
   function checkDone(fold: Fold, { origin }: AskedCommand, reply: Done): void {
-    assert.ok(fold.seq >= reply.seq, 'what was answered is durable (I2)');
     if (reply.replayed) {
-      const answers = [...fold.keys.values()].filter(
-        ({ key, caller }) => key === origin.idempotency?.key && caller === origin.caller,
-      );
+      const first =
+        origin.idempotency === null ? [] : (firstAnswers.get(nameOf(origin.caller, origin.idempotency)) ?? []);
       assert.ok(
-        answers.some(({ outcome }) => same(outcome, reply.outcome)),
+        first.some((outcome) => same(outcome, reply.outcome)),
         'a replay is the first answer (I6)',
       );
     } else if (fold.requests.has(origin.requestId)) {
@@ -168,14 +184,21 @@ export function createJudge({ medium, shards, codesOf, keyTtlMs }: JudgeOptions)
 
   function foldThrough(shard: ShardId, through: Seq): void {
     const fold = foldOf(shard);
-    for (const entry of medium.entriesOf(shard)) {
-      if (entry.lastSeq <= fold.seq || entry.firstSeq > through) continue;
-      for (const change of decodeChanges(entry.payload)) {
+    if (fold.seq >= through) return;
+    for (const { changes } of truth.entriesAfter(shard, fold.seq)) {
+      for (const change of changes) {
         if (change.firstSeq <= fold.seq || change.firstSeq > through) continue;
         foldChange(fold, change, codesOf, keyTtlMs);
+        if (change.remembered !== null) noteAnswer(nameOf(change.caller, change.remembered), change.remembered.outcome);
         assert.ok(!neverHappened.has(change.requestId), `${change.requestId} was answered as not done (I7)`);
       }
     }
+  }
+
+  function noteAnswer(name: string, outcome: Outcome): void {
+    const answers = firstAnswers.get(name);
+    if (answers === undefined) firstAnswers.set(name, [outcome]);
+    else answers.push(outcome);
   }
 
   function foldOf(shard: ShardId): Fold {
@@ -184,17 +207,7 @@ export function createJudge({ medium, shards, codesOf, keyTtlMs }: JudgeOptions)
     return fold;
   }
 
-  return {
-    told,
-    served() {
-      for (const shard of shards) settled.set(shard, medium.durableSeq(shard));
-    },
-    check,
-    foldOf,
-    settledSeq,
-    answered,
-    tally,
-  };
+  return { told, check, foldOf, toldSeq, unheard, repeatable, tally };
 }
 
 function checkRead(fold: Fold, { query, atMs }: AskedQuery, { result }: Result): void {
@@ -216,7 +229,7 @@ function checkRead(fold: Fold, { query, atMs }: AskedQuery, { result }: Result):
       'a code is shown as the journal has it (I5)',
     );
   } else if (result.kind === 'book' && query.kind === 'getBook') {
-    const codes = [...fold.codes.values()].filter(({ bookId }) => bookId === query.bookId);
+    const codes = codesOfBook(fold, query.bookId);
     const { total, available } = result.view.counts;
     assert.deepEqual(
       { version: result.view.book.version, total, available },
@@ -261,8 +274,7 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     }
     case 'noneAvailable':
       return (
-        command.kind === 'assignRandom' &&
-        ![...fold.codes.values()].some((other) => other.bookId === command.bookId && other.userId === null)
+        command.kind === 'assignRandom' && !codesOfBook(fold, command.bookId).some((other) => other.userId === null)
       );
     case 'userRedemptionsLimit': {
       if (code === undefined) return false;
@@ -275,6 +287,7 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     case 'alreadyRolledBack':
       return command.kind === 'rollbackRedemption' && fold.redemptions.get(command.redemptionId)?.rolledBack === true;
     case 'batchUnknown':
+    case 'batchesFull':
     case 'bookArchived':
     case 'bookExists':
     case 'bookInvalid':
@@ -291,6 +304,10 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     case 'userCodesLimit':
       return true;
   }
+}
+
+function nameOf(caller: string, { key }: { readonly key: string }): string {
+  return `${caller} ${key}`;
 }
 
 function same(a: unknown, b: unknown): boolean {

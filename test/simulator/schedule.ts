@@ -10,32 +10,38 @@ interface Due {
 export interface Schedule {
   now(): number;
   after(delayMs: number, work: () => void): void;
-  /** Runs the next thing that is due, moving time on to it. False: nothing is. */
-  step(): boolean;
-  readonly pending: number;
+  /** Runs the next thing that is due within `horizonMs`, and moves time on to it. False: there is none, and time stays. */
+  step(horizonMs: number): boolean;
+  /** Moves time on; what is due by then runs later, at the earliest at the next step. */
+  pass(ms: number): void;
 }
 
 export function createSchedule(random: SeededRandom, startMs: number): Schedule {
+  /** The last one is due first. */
   const queue: Due[] = [];
   let nowMs = startMs;
   return {
     now: () => nowMs,
     after(delayMs, work) {
       const due: Due = { atMs: nowMs + delayMs, tie: random.uint32(), work };
-      const place = queue.findIndex(
-        (other) => other.atMs > due.atMs || (other.atMs === due.atMs && other.tie > due.tie),
-      );
-      queue.splice(place === -1 ? queue.length : place, 0, due);
+      let place = queue.length;
+      for (let other = queue[place - 1]; other !== undefined && isBefore(other, due); other = queue[place - 1]) place--;
+      queue.splice(place, 0, due);
     },
-    step() {
-      const due = queue.shift();
-      if (due === undefined) return false;
+    step(horizonMs) {
+      const due = queue.at(-1);
+      if (due === undefined || due.atMs > nowMs + horizonMs) return false;
+      queue.pop();
       nowMs = Math.max(nowMs, due.atMs);
       due.work();
       return true;
     },
-    get pending() {
-      return queue.length;
+    pass(ms) {
+      nowMs += ms;
     },
   };
+}
+
+function isBefore(one: Due, other: Due): boolean {
+  return one.atMs < other.atMs || (one.atMs === other.atMs && one.tie < other.tie);
 }

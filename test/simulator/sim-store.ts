@@ -1,26 +1,50 @@
-/** The snapshot side: a fold per shard that lags behind the journal and now and then can't be reached. */
+/**
+ * The snapshot side: a fold per shard that lags behind the journal and now and then can't be reached. One process at a
+ * time may write to it, as the row of `installation` and the fence of each transaction have it (src/postgres/fence.ts).
+ */
 import type { ShardId } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';
-import { decodeChanges } from '../../src/journal/codec.js';
+import { hashOfEntry } from '../../src/journal/entry-hash.js';
+import type { JournalReader } from '../../src/journal/journal.js';
+import { type DatabaseFacts, LEASE_MS } from '../../src/postgres/installation.js';
 import type { SnapshotLoader, SnapshotSink } from '../../src/postgres/store.js';
 import { type CodesOfBatch, type Fold, foldChange, newFold } from './fold.js';
+import type { Host } from './host.js';
 import type { SeededRandom } from './seeded-random.js';
-import type { Medium } from './sim-journal.js';
+import type { TrueEntry, Truth } from './truth.js';
 
 export interface SimStore {
-  readonly loader: SnapshotLoader;
+  loaderFor(host: Host): SnapshotLoader;
   checkpoint(shard: ShardId): number;
-  /** Projects some of what is settled. */
-  project(shard: ShardId, settledSeq: number): void;
+  /** What a start reads of the installation. */
+  facts(): DatabaseFacts;
+  /** This process writes from now on, and no earlier one. */
+  claim(host: Host, installation: string, holder: string): void;
+  /** The installation's id stands in the journal too. */
+  noteJournal(place: string): void;
+  /** False: the lease is another's by now. */
+  renew(host: Host): boolean;
+  giveBack(host: Host): void;
+  /** Projects some of what the process's journal shows. False: another process writes by now. */
+  project(host: Host, reader: JournalReader, shard: ShardId): Promise<boolean>;
 }
+
+const READ_BYTES = 1 << 20;
 
 export function createSimStore(
   random: SeededRandom,
-  medium: Medium,
+  truth: Truth,
   codesOf: CodesOfBatch,
-  options: { readonly keyTtlMs: number; readonly faults: () => number },
+  options: { readonly nowMs: () => number; readonly keyTtlMs: number; readonly faults: () => number },
 ): SimStore {
+  const { nowMs, keyTtlMs, faults } = options;
   const folds = new Map<ShardId, Fold>();
+  /** The last entry of each shard that was projected. */
+  const lastEntries = new Map<ShardId, TrueEntry>();
+  let installation: { readonly id: string; journal: string | null } | null = null;
+  let epoch = 0;
+  let writer: { readonly host: Host; readonly holder: string; seenMs: number } | null = null;
+  let shardCount: number | null = null;
   const foldOf = (shard: ShardId): Fold => {
     let fold = folds.get(shard);
     if (fold === undefined) {
@@ -30,25 +54,76 @@ export function createSimStore(
     return fold;
   };
   const mayFail = (): void => {
-    if (random.chance(options.faults())) throw new Error('the store is away');
+    if (random.chance(faults())) throw new Error('the store is away');
   };
 
   return {
     checkpoint: (shard) => foldOf(shard).seq,
-    project(shard, settledSeq) {
-      const fold = foldOf(shard);
-      for (const entry of medium.entriesOf(shard)) {
-        if (entry.lastSeq <= fold.seq) continue;
-        if (entry.lastSeq > settledSeq || random.chance(0.2)) return;
-        for (const change of decodeChanges(entry.payload)) foldChange(fold, change, codesOf, options.keyTtlMs);
-      }
+    facts: () => ({
+      installation:
+        installation === null
+          ? null
+          : {
+              ...installation,
+              epoch,
+              holder: writer?.holder ?? null,
+              place: 'a process',
+              isAlive: writer !== null && nowMs() - writer.seenMs < LEASE_MS,
+              seenAt: String(writer?.seenMs),
+              isDrained: false,
+            },
+      shardCount,
+      seqs: new Map([...folds].map(([shard, { seq }]) => [shard, seq] as const).filter(([, seq]) => seq > 0)),
+      acceptedLosses: new Set(),
+    }),
+    claim(host, id, holder) {
+      installation ??= { id, journal: null };
+      shardCount = 1;
+      epoch++;
+      writer = { host, holder, seenMs: nowMs() };
     },
-    loader: {
+    noteJournal(place) {
+      if (installation !== null) installation.journal = place;
+    },
+    renew(host) {
+      if (writer?.host !== host) return false;
+      writer.seenMs = nowMs();
+      return true;
+    },
+    giveBack(host) {
+      if (writer?.host === host) writer = null;
+    },
+    async project(host, reader, shard) {
+      const fold = foldOf(shard);
+      host.noteAsync();
+      const read = await reader.read(shard, fold.seq, READ_BYTES);
+      if (writer?.host !== host) return false;
+      // What was read is what the truth has (truth.ts), and there it is decoded already.
+      for (const entry of truth.entriesAfter(shard, fold.seq).slice(0, read.length)) {
+        if (random.chance(0.2)) break;
+        lastEntries.set(shard, entry);
+        for (const change of entry.changes) foldChange(fold, change, codesOf, keyTtlMs);
+      }
+      return true;
+    },
+    loaderFor: (host) => ({
       async load(shards, rememberedAfterMs, sink) {
+        host.noteAsync();
         mayFail();
-        for (const shard of shards) loadShard(shard, foldOf(shard), rememberedAfterMs, sink);
+        for (const shard of shards) {
+          const last = lastEntries.get(shard);
+          const { seq, atMs, batchCounter } = foldOf(shard);
+          sink.checkpoint(shard, {
+            seq,
+            atMs: last === undefined ? null : atMs,
+            entryHash: last === undefined ? null : hashOfEntry(last),
+            batchCounter,
+          });
+          loadShard(shard, foldOf(shard), rememberedAfterMs, sink);
+        }
       },
       async loadBatch({ batchId }, code) {
+        host.noteAsync();
         mayFail();
         for (const [ordinal, text] of codesOf(batchId).entries()) {
           const bytes = Buffer.from(text);
@@ -56,13 +131,13 @@ export function createSimStore(
         }
       },
       async close() {},
-    },
+    }),
   };
 }
 
 function loadShard(shard: ShardId, fold: Fold, rememberedAfterMs: number, sink: SnapshotSink): void {
-  sink.checkpoint(shard, fold.seq, fold.seq === 0 ? null : fold.atMs);
   for (const book of fold.books.values()) sink.book(shard, book);
+  for (const batch of fold.open.values()) sink.openBatch(shard, batch);
   for (const batch of fold.batches) sink.batch(shard, batch);
   for (const [text, code] of fold.codes) {
     const bytes = Buffer.from(text);

@@ -1,41 +1,98 @@
 /**
- * npm run simulate -- [--seeds N] [--from SEED] [--steps N]
+ * npm run simulate -- [--seeds N] [--from SEED] [--steps N] [--processes N]
  *
- * Runs seeds until one fails, and prints how many a second. `--from SEED --seeds 1` runs a failing one again.
+ * Runs seeds, in one process per core, until one fails, and prints how many a second. `--from SEED --seeds 1` runs a failing
+ * one again.
  */
+import { type ChildProcess, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runSeed } from './world.js';
+import type { SeedReport, SeedTask } from './seeds.js';
 
-const USAGE = 'usage: npm run simulate -- [--seeds 5000] [--from SEED] [--steps 400]';
-const { from, count, steps } = readOptions();
+const USAGE = 'usage: npm run simulate -- [--seeds 5000] [--from SEED] [--steps 400] [--processes CORES]';
+/** Seeds that a process takes at a time. */
+const TASK_SEEDS = 100;
+const SAY_EVERY_MS = 30_000;
+
+const { from, count, steps, processes } = readOptions();
+const end = from + count;
+let next = from;
+let done = 0;
+const totals: Record<string, number> = {};
 const began = performance.now();
-const totals = { done: 0, refused: 0, unavailable: 0, reads: 0, judged: 0, crashes: 0, stops: 0, recoveries: 0 };
+let saidMs = began;
+const children = new Set<ChildProcess>();
+for (let started = 0; started < Math.min(processes, Math.ceil(count / TASK_SEEDS)); started++) startChild();
 
-for (let seed = from; seed < from + count; seed++) {
-  try {
-    const report = await runSeed({ seed, steps });
-    for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
-  } catch (error) {
-    process.stdout.write(
-      `seed ${seed} fails; again with: npm run simulate -- --from ${seed} --seeds 1 --steps ${steps}\n`,
-    );
-    process.stdout.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
-  }
+function startChild(): void {
+  const child = fork(fileURLToPath(new URL('./seeds.ts', import.meta.url)));
+  children.add(child);
+  child.on('message', (report: SeedReport) => take(child, report));
+  child.on('exit', (code) => {
+    children.delete(child);
+    if (code === 0) return;
+    if (process.exitCode === undefined) process.stdout.write(`a process of the simulator ended with ${code}\n`);
+    giveUp();
+  });
+  giveTask(child);
 }
-const seconds = (performance.now() - began) / 1000;
-process.stdout.write(
-  `${count} seeds from ${from}, ${steps} steps each, ${(count / seconds).toFixed(0)} seeds/s; no invariant broken\n`,
-);
-process.stdout.write(`${JSON.stringify(totals)}\n`);
 
-function readOptions(): { from: number; count: number; steps: number } {
+function giveTask(child: ChildProcess): void {
+  if (next >= end) {
+    child.disconnect();
+    return;
+  }
+  const task: SeedTask = { from: next, end: Math.min(next + TASK_SEEDS, end), steps };
+  next = task.end;
+  child.send(task);
+}
+
+function take(child: ChildProcess, report: SeedReport): void {
+  if (report.failure !== null) {
+    const { seed, stack } = report.failure;
+    if (process.exitCode === undefined) {
+      process.stdout.write(
+        `seed ${seed} fails; again with: npm run simulate -- --from ${seed} --seeds 1 --steps ${steps}\n${stack}\n`,
+      );
+    }
+    giveUp();
+    return;
+  }
+  done += report.seeds;
+  for (const [name, value] of Object.entries(report.totals)) totals[name] = (totals[name] ?? 0) + value;
+  const now = performance.now();
+  if (done === count) sayEnd((now - began) / 1000);
+  else if (now - saidMs > SAY_EVERY_MS) {
+    saidMs = now;
+    process.stdout.write(`${done} of ${count} seeds, ${rate((now - began) / 1000)} seeds/s\n`);
+  }
+  giveTask(child);
+}
+
+function sayEnd(seconds: number): void {
+  process.stdout.write(
+    `${count} seeds from ${from}, ${steps} steps each, ${rate(seconds)} seeds/s; no invariant broken\n${JSON.stringify(totals)}\n`,
+  );
+}
+
+function rate(seconds: number): string {
+  return (done / seconds).toFixed(0);
+}
+
+function giveUp(): void {
+  process.exitCode = 1;
+  for (const child of children) child.kill('SIGKILL');
+}
+
+function readOptions(): { from: number; count: number; steps: number; processes: number } {
   try {
     const { values } = parseArgs({
       options: {
         seeds: { type: 'string', default: '5000' },
         from: { type: 'string', default: String(Date.now() % 1_000_000_000) },
         steps: { type: 'string', default: '400' },
+        processes: { type: 'string', default: String(availableParallelism()) },
         help: { type: 'boolean', default: false },
       },
     });
@@ -47,6 +104,7 @@ function readOptions(): { from: number; count: number; steps: number } {
       from: whole('from', values.from, 0),
       count: whole('seeds', values.seeds, 1),
       steps: whole('steps', values.steps, 1),
+      processes: whole('processes', values.processes, 1),
     };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);

@@ -1,26 +1,28 @@
 /**
- * One run of the simulator: the real actor and the real domain, on a fake clock, a medium that has faults and a store
- * that lags; callers who ask, retry and give up; crashes at any moment. After every step, all that is settled in the
- * journal is folded naively and held against what callers were told (judge.ts).
+ * One run of the simulator: the real actor, the real domain and the real file journal, on fake clocks, a disk or a Redis
+ * that has faults, and a store that lags; callers who ask, retry and give up; processes that are killed, stopped, paused and
+ * replaced at any moment. After every step, all that is durable is folded naively and held against what callers were told
+ * (judge.ts), and what the journal gives back against what was acknowledged (truth.ts).
  *
  * Everything comes from the seed, so a run that fails is seen again by its number.
  */
 import assert from 'node:assert/strict';
-import { type Actor, createActor } from '../../src/actor/actor.js';
 import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
-import { type Clock, createClock } from '../../src/clock.js';
-import { apply } from '../../src/domain/apply.js';
-import type { BookSettings } from '../../src/domain/book.js';
-import type { Command, Origin, Query } from '../../src/domain/command.js';
-import { digest } from '../../src/domain/digest.js';
-import { asBookId, asSeq, asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
-import { ShardState } from '../../src/domain/state.js';
-import { decodeChanges } from '../../src/journal/codec.js';
-import { type Asked, type AskedCommand, createJudge } from './judge.js';
+import { asShardId } from '../../src/domain/ids.js';
+import type { ProcessEnd } from '../../src/platform/exit-codes.js';
+import { createCallers, type Line } from './callers.js';
+import { SHARD_COUNT } from './fold.js';
+import { type Asked, createJudge } from './judge.js';
+import type { Medium } from './medium.js';
+import { createMirror } from './mirror.js';
+import { type SimProcess, type Start, startProcess } from './process.js';
 import { createSchedule } from './schedule.js';
-import { type SeededRandom, seededRandom } from './seeded-random.js';
-import { createMedium } from './sim-journal.js';
-import { createSimStore } from './sim-store.js';
+import { seededRandom } from './seeded-random.js';
+import { createSimFiles } from './sim-files.js';
+import { createSimRedis } from './sim-redis.js';
+import { createSimStore, type SimStore } from './sim-store.js';
+import { createTruth } from './truth.js';
+import { createVerdict } from './verdict.js';
 
 export interface RunOptions {
   readonly seed: number;
@@ -33,332 +35,313 @@ export interface RunReport {
   readonly unavailable: number;
   readonly reads: number;
   readonly judged: number;
+  /** Processes that were killed, and power cuts. */
   readonly crashes: number;
   readonly stops: number;
   readonly recoveries: number;
+  readonly pauses: number;
+  /** Processes that were started while another one lived, and took over. */
+  readonly takeovers: number;
+  /** Processes that ended by themselves because they were replaced. */
+  readonly ends: number;
+  /** Bits that were flipped, and how many of them a start refused as damage. */
+  readonly flips: number;
+  readonly damages: number;
 }
 
 const START_MS = 1_700_000_000_000;
 const KEY_TTL_MS = 400;
-const STATE = { lockTtlMs: 40, idempotencyTtlMs: KEY_TTL_MS, idempotencyBytesMax: 1 << 20 };
+const STATE = { shardCount: SHARD_COUNT, lockTtlMs: 40, idempotencyTtlMs: KEY_TTL_MS, idempotencyBytesMax: 1 << 20 };
 
-/** Requests of one turn, at most: callers who compete are decided about in one go. */
-const TURN_MAX = 5;
 /** Within so many steps a stop has passed its deadline. */
-const STOP_STEPS_MAX = 2_000;
+const STOP_STEPS_MAX = 4_000;
 /** How far the system's clock is set forward or back, at most. */
 const CLOCK_STEP_MS = 150;
+/** Time between two steps, at most, unless something is due earlier. */
+const STEP_MS = 20;
+const FULL_MS_MAX = 120;
+/** Memory is compared with the whole journal after so many of the steps. */
+const MIRROR_RATE = 1 / 400;
+/** Around what anyone may trust for how long: 1 s and 10 s. */
+const PAUSES_MS = [30, 900, 1_100, 9_000, 11_000, 40_000] as const;
+/** A start that was refused is tried again after so long, at most. */
+const RESTART_MS_MAX = 5_000;
+/** A paused process is left alone for so many steps, at most. */
+const ASIDE_STEPS_MAX = 40;
 
 export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   const random = seededRandom(seed);
   const schedule = createSchedule(random, START_MS);
+  const verdict = createVerdict();
   let faults = random.pick([0, 0.02, 0.1, 0.3]);
-  const medium = createMedium(random, schedule, faults, random.chance(0.5));
+  const medium = createMedium();
+  const shards = Array.from({ length: 1 + random.below(SHARD_COUNT) }, (_, index) => asShardId(index));
   const batches = new Map<number, string[]>();
   const codesOf = (batchId: number): readonly string[] => batches.get(batchId) ?? [];
-  const store = createSimStore(random, medium, codesOf, { keyTtlMs: KEY_TTL_MS, faults: () => faults });
-  const shards = Array.from({ length: 1 + random.below(3) }, (_, index) => asShardId(index));
-  const judge = createJudge({ medium, shards, codesOf, keyTtlMs: KEY_TTL_MS });
+  const truth = createTruth(shards, verdict);
+  const store = createStore();
+  /** The journal of another installation, and an empty database. */
+  const strangeMedium = createMedium();
+  strangeMedium.stamp('another installation');
+  const mayReadStale = medium.name === 'redis';
+  const judge = createJudge({ truth, shards, codesOf, keyTtlMs: KEY_TTL_MS, mayReadStale });
+  const callers = createCallers({ random, shards, judge, nowMs: schedule.now, batches });
+  const mirror = createMirror({ truth, codesOf, judge, state: STATE });
 
-  const books: { readonly id: BookId; readonly shard: ShardId }[] = [];
-  const waiting = new Map<number, Asked>();
-  const turn: ActorRequest[] = [];
-  const tally = { crashes: 0, stops: 0, recoveries: 0 };
+  const waiting = new Map<number, { readonly asked: Asked; readonly from: SimProcess }>();
+  const tally = { crashes: 0, stops: 0, recoveries: 0, pauses: 0, takeovers: 0, ends: 0, flips: 0, damages: 0 };
   let nextId = 1;
-  let life = 0;
-  /** How far the system's clock is from true time, which is the schedule's. */
-  let clockOffMs = 0;
-  let clock = startClock();
-  /** Nothing is left of a state that was thrown away; and how often one was rebuilt when something was. */
-  let isClear = true;
-  let kept = 0;
-  let actor = startActor();
+  /** Something settled a promise: what follows from that has to be waited for. */
+  let isAsync = false;
+  const noteAsync = (): void => {
+    isAsync = true;
+  };
+  /** Those that live, the newest last. */
+  let processes: SimProcess[] = [];
+  /** The step at which the paused process goes on. */
+  let resumeAt = Number.POSITIVE_INFINITY;
+  let pausedMs = 0;
+  let undoFlip: (() => void) | null = null;
 
-  function startClock(): Clock {
-    return createClock(() => schedule.now() + clockOffMs, schedule.now);
+  function createMedium(): Medium {
+    return random.chance(0.5) ? createSimRedis(random, schedule, faults) : createSimFiles(random, schedule.now, faults);
   }
 
-  function startActor(): Actor {
-    const mine = ++life;
-    isClear = true;
-    clock = startClock();
-    const started = createActor({
-      shards,
-      journal: medium.open(),
-      loader: store.loader,
-      state: STATE,
-      clock,
-      random,
-      publishCodes: async () => {},
-      send: (replies) => {
-        if (mine === life) for (const reply of replies) onReply(reply);
-      },
-      collect: () => {
-        if (mine === life) isClear = true;
-      },
-      defer: (work) => schedule.after(0, () => mine === life && work()),
-      after: (delayMs, work) => schedule.after(delayMs, () => mine === life && work()),
-      log: { info() {}, error() {} },
-      onStatus: (status) => {
-        if (mine !== life || status !== 'serving') return;
-        tally.recoveries++;
-        if (!isClear) kept++;
-        isClear = false;
-        judge.served();
-      },
+  function createStore(): SimStore {
+    return createSimStore(random, truth, codesOf, {
+      nowMs: schedule.now,
+      keyTtlMs: KEY_TTL_MS,
+      faults: () => faults,
     });
-    void started.start();
-    return started;
   }
 
-  // ─── What callers do ───────────────────────────────────────────────────────────────────────────────────────
+  // ─── Processes ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  function ask(shard: ShardId, command: Command, origin: Origin): void {
-    const id = nextId++;
-    waiting.set(id, { kind: 'command', id, shard, command, origin, atMs: clock.now() });
-    turn.push({ kind: 'command', to: 0, id, shard, command, origin });
-    const book = books.find((other) => other.shard === shard);
-    if (book !== undefined && random.chance(0.4)) read(shard, { kind: 'getBook', bookId: book.id }, id);
+  function start(): void {
+    const before = processes.length;
+    const started = startOn(medium, store);
+    if (started.kind === 'refused') return;
+    if (before > 0) tally.takeovers++;
+    processes.push(started.process);
   }
 
-  function read(shard: ShardId, query: Query, twinOf: number | null): void {
-    const id = nextId++;
-    waiting.set(id, { kind: 'query', id, shard, query, atMs: clock.now(), twinOf });
-    turn.push({ kind: 'query', to: 0, id, shard, query });
+  function startOn(onMedium: Medium, onStore: SimStore): Start {
+    const isFlipped = undoFlip !== null;
+    return startProcess({
+      shards,
+      schedule,
+      random,
+      medium: onMedium,
+      truth,
+      store: onStore,
+      state: STATE,
+      noteAsync,
+      onReplies: (replies) => verdict.of(() => replies.forEach(onReply)),
+      onServing(isClear) {
+        tally.recoveries++;
+        // What was found bad was torn, or did not count.
+        undoFlip = null;
+        verdict.of(() => assert.ok(isClear, 'a state is rebuilt when the one before is gone'));
+      },
+      onEnd: (error) => onEnd(error, isFlipped),
+    });
   }
+
+  function onEnd(error: ProcessEnd, isFlipped: boolean): void {
+    drop();
+    if (isFlipped && error.exitCause === 'damaged') {
+      tally.damages++;
+      // As whoever restores the file from a copy.
+      undoFlip?.();
+      undoFlip = null;
+      return;
+    }
+    tally.ends++;
+    verdict.of(() => assert.equal(error.exitCause, 'fenced', error.message));
+  }
+
+  /** A bit of what was written last is flipped while nobody runs. */
+  function flipBit(): void {
+    if (undoFlip !== null) return;
+    for (const process of processes) process.kill();
+    drop();
+    undoFlip = medium.flipBit();
+    if (undoFlip !== null) tally.flips++;
+  }
+
+  /** Somebody gives a start the wrong directory, the wrong Redis or the wrong database. */
+  function startWrongly(): void {
+    const started = random.chance(0.5) ? startOn(strangeMedium, store) : startOn(medium, createStore());
+    const cause = started.kind === 'refused' ? started.cause : 'started';
+    assert.ok(cause === 'foreign' || cause === 'inUse', `stores of two installations: ${cause}`);
+  }
+
+  /** As a supervisor does. Until a lease is over, the start is refused. */
+  function startAgain(): void {
+    start();
+    if (processes.length === 0) schedule.pass(random.below(RESTART_MS_MAX));
+  }
+
+  /** Takes note of who died: their callers hear nothing any more. */
+  function drop(): void {
+    processes = processes.filter((process) => process.isAlive());
+    for (const [id, { asked, from }] of waiting) {
+      if (from.isAlive()) continue;
+      waiting.delete(id);
+      judge.unheard(asked);
+    }
+  }
+
+  function killOne(): void {
+    if (processes.length === 0) return;
+    tally.crashes++;
+    random.pick(processes).kill();
+    drop();
+  }
+
+  function cutPower(): void {
+    tally.crashes++;
+    for (const process of processes) process.kill();
+    drop();
+    medium.powerCut();
+  }
+
+  async function stopOne(): Promise<void> {
+    const running = processes.filter((process) => !process.isPaused());
+    if (running.length === 0) return;
+    tally.stops++;
+    const process = random.pick(running);
+    let isStopped = false;
+    void process.stop().then(() => {
+      isStopped = true;
+    });
+    for (let left = STOP_STEPS_MAX; left > 0 && !isStopped && process.isAlive(); left--) await step();
+    assert.ok(isStopped || !process.isAlive(), 'a stop comes to its end, whatever the medium does');
+    const left = [...waiting.values()].filter(({ from }) => from === process);
+    assert.equal(left.length, 0, 'a stop leaves nobody without an answer');
+    drop();
+  }
+
+  /** The process stands still. Meanwhile its place may be taken, and it goes on as if nothing had been. */
+  function pauseOne(atStep: number): void {
+    const process = processes.at(-1);
+    if (process === undefined || process.isPaused() || resumeAt < Number.POSITIVE_INFINITY) return;
+    tally.pauses++;
+    process.pause();
+    pausedMs = random.pick(PAUSES_MS);
+    schedule.pass(pausedMs);
+    resumeAt = atStep + random.below(ASIDE_STEPS_MAX);
+    if (random.chance(0.7)) start();
+  }
+
+  function resumePaused(): void {
+    resumeAt = Number.POSITIVE_INFINITY;
+    // The machine slept, or the process alone stood still.
+    const asleepMs = random.chance(0.3) ? pausedMs : 0;
+    for (const process of processes) if (process.isPaused()) process.resume(asleepMs);
+  }
+
+  // ─── Callers ───────────────────────────────────────────────────────────────────────────────────────────────
 
   function takeTurn(): void {
-    for (let left = 1 + random.below(TURN_MAX); left > 0; left--) act();
-    // Taken out first: a refusal comes while the actor is called.
-    actor.deliver(turn.splice(0));
-  }
-
-  function originOf(): Origin {
-    const requestId = `r${nextId}`;
-    const key = random.chance(0.3) ? `k${random.below(40)}` : null;
-    return {
-      caller: `c${random.below(2)}`,
-      requestId,
-      idempotency: key === null ? null : { key, fingerprint: random.below(2) },
+    if (processes.length === 0) return;
+    const process = random.pick(processes);
+    const requests: ActorRequest[] = [];
+    const taken: Asked[] = [];
+    const put = (asked: Asked): void => {
+      waiting.set(asked.id, { asked, from: process });
+      taken.push(asked);
     };
-  }
-
-  function act(): void {
-    const roll = random.below(100);
-    if (books.length === 0 || roll < 2) createBook();
-    else if (roll < 10) addCodes();
-    else if (roll < 11) updateBook();
-    else if (roll < 12)
-      ask(
-        random.pick(books).shard,
-        { kind: 'archiveBook', bookId: random.pick(books).id, ifVersion: null },
-        originOf(),
-      );
-    else if (roll < 16 && judge.answered.length > 0) again(random.pick(judge.answered));
-    else if (roll < 30) readSomething();
-    else aboutCode();
-  }
-
-  function createBook(): void {
-    const id = asBookId(`b${nextId}`);
-    const shard = random.pick(shards);
-    const origin = originOf();
-    ask(shard, { kind: 'createBook', bookId: id, settings: someSettings(random, schedule.now()), codes: null }, origin);
-    books.push({ id, shard });
-    if (books.length > 4) books.shift();
-  }
-
-  function addCodes(): void {
-    const { id, shard } = random.pick(books);
-    const batchId = nextId;
-    const codes = Array.from({ length: 1 + random.below(5) }, (_, i) => `C${batchId}-${i}`);
-    batches.set(batchId, codes);
-    const size = codes.length;
-    ask(shard, { kind: 'addCodes', bookId: id, codes: { batchId, size, count: size, report: {} } }, originOf());
-  }
-
-  function updateBook(): void {
-    const { id, shard } = random.pick(books);
-    const { isActive, maxCodesPerUser, requireLock } = someSettings(random, schedule.now());
-    ask(
-      shard,
-      { kind: 'updateBook', bookId: id, patch: { isActive, maxCodesPerUser, requireLock }, ifVersion: null },
-      originOf(),
-    );
-  }
-
-  function someCode(id: BookId, shard: ShardId): string {
-    const codes = [...judge.foldOf(shard).codes].filter(([, code]) => code.bookId === id).map(([code]) => code);
-    if (codes.length === 0 || random.chance(0.05)) return 'NO-SUCH-CODE';
-    // Often one of the first: callers compete for it.
-    return random.chance(0.5) ? random.pick(codes.slice(0, 2)) : random.pick(codes);
-  }
-
-  function readSomething(): void {
-    const { id, shard } = random.pick(books);
-    const userId = `u${random.below(4)}`;
-    const query = random.pick<Query>([
-      { kind: 'getBook', bookId: id },
-      { kind: 'getCode', code: someCode(id, shard) },
-      { kind: 'getCode', code: someCode(id, shard) },
-      { kind: 'listUserCodes', userId, bookId: null, status: null, afterIndex: -1, limit: 10_000 },
-    ]);
-    read(shard, query, null);
-  }
-
-  function aboutCode(): void {
-    const { id, shard } = random.pick(books);
-    const fold = judge.foldOf(shard);
-    const code = someCode(id, shard);
-    const holder = fold.codes.get(code)?.userId ?? null;
-    const userId = holder !== null && random.chance(0.7) ? holder : `u${random.below(4)}`;
-    const lockId = random.chance(0.2) ? (fold.codes.get(code)?.lock?.lockId ?? random.below(50)) : null;
-    const redemptions = [...fold.redemptions]
-      .filter(([, redemption]) => redemption.code === code)
-      .map(([redemptionId]) => redemptionId);
-    const redemptionId = redemptions.length === 0 ? 'none' : random.pick(redemptions);
-    const command = random.pick<Command>([
-      { kind: 'assignRandom', bookId: id, userId },
-      { kind: 'assignRandom', bookId: id, userId },
-      { kind: 'assignCode', code, userId },
-      { kind: 'lockCode', code, userId, ttlMs: random.chance(0.5) ? null : 1 + random.below(60) },
-      { kind: 'lockCode', code, userId, ttlMs: null },
-      { kind: 'unlockCode', code, userId, lockId },
-      { kind: 'redeemCode', code, userId, lockId, metadata: null },
-      { kind: 'redeemCode', code, userId, lockId: null, metadata: null },
-      { kind: 'redeemCode', code, userId, lockId: null, metadata: null },
-      { kind: 'rollbackRedemption', code, redemptionId, reason: null },
-      { kind: 'unassignCode', code, reason: null },
-    ]);
-    ask(shard, command, originOf());
-  }
-
-  /** The same request with the same key, as a caller who heard nothing sends it. */
-  function again({ shard, command, origin }: AskedCommand): void {
-    ask(shard, command, { ...origin, requestId: `r${nextId}` });
+    const line: Line = {
+      ask(shard, command, origin) {
+        const id = nextId++;
+        put({ kind: 'command', id, shard, command, origin, atMs: 0 });
+        requests.push({ kind: 'command', to: 0, id, shard, command, origin });
+        return id;
+      },
+      read(shard, query, twinOf) {
+        const id = nextId++;
+        put({ kind: 'query', id, shard, query, atMs: 0, twinOf, toldSeq: judge.toldSeq(shard) });
+        requests.push({ kind: 'query', to: 0, id, shard, query });
+      },
+    };
+    callers.takeTurn(line);
+    process.deliver(requests, () => {
+      const atMs = process.nowMs();
+      for (const asked of taken) asked.atMs = atMs;
+    });
   }
 
   function onReply({ id, reply }: ActorReply): void {
-    const asked = waiting.get(id);
-    assert.ok(asked !== undefined, 'a request is answered once');
+    const request = waiting.get(id);
+    assert.ok(request !== undefined, 'a request is answered once');
     waiting.delete(id);
-    judge.told(asked, reply);
-  }
-
-  function check(): void {
-    assert.equal(kept, 0, 'a state is rebuilt when the one before is gone');
-    judge.check();
-  }
-
-  /** Memory = the journal folded from nothing, by the domain (digest) and naively (counts). */
-  function checkMemory(): void {
-    for (const { shard, seq, digest: inMemory } of actor.inspect()) {
-      if (seq !== medium.durableSeq(shard)) continue;
-      assert.equal(inMemory, replayedDigest(shard), 'memory is the journal folded (I5)');
-    }
-  }
-
-  function replayedDigest(shard: ShardId): string {
-    const state = new ShardState({ ...STATE, shard });
-    for (const entry of medium.entriesOf(shard)) {
-      for (const change of decodeChanges(entry.payload)) {
-        for (const event of change.events) {
-          if (event.kind !== 'codesAdded') continue;
-          state.stage(event.batchId, event.size, event.firstIndex);
-          for (const [ordinal, code] of codesOf(event.batchId).entries()) {
-            const bytes = Buffer.from(code);
-            state.stageCode(event.batchId, ordinal, bytes, 0, bytes.length);
-          }
-        }
-        apply(state, change);
-      }
-    }
-    for (const book of state.books()) {
-      const { total, available, assigned, redeemed } = state.counts(book);
-      assert.equal(available + assigned + redeemed, total, 'available + assigned + redeemed = total (I5)');
-      const codes = [...judge.foldOf(shard).codes.values()].filter((code) => code.bookId === book.book.id);
-      if (judge.foldOf(shard).seq === state.seq)
-        assert.equal(codes.filter(({ userId }) => userId === null).length, available);
-    }
-    return digest(state, clock.now());
-  }
-
-  /** SIGTERM, and a new process. */
-  async function stopAndStart(): Promise<void> {
-    let isStopped = false;
-    void actor.stop().then(() => {
-      isStopped = true;
-    });
-    for (let left = STOP_STEPS_MAX; left > 0 && !isStopped; left--) {
-      if (!schedule.step()) schedule.after(10, () => {});
-      await microtasks();
-      check();
-    }
-    assert.ok(isStopped, 'a stop comes to its end, whatever the medium does');
-    assert.equal(waiting.size, 0, 'a stop leaves nobody without an answer');
-    medium.crash();
-    actor = startActor();
+    if (reply.kind === 'done') callers.heard(reply);
+    judge.told(request.asked, reply);
   }
 
   // ─── The run ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  for (let step = 0; step < steps; step++) {
-    const roll = random.below(200);
-    if (roll === 0) {
-      tally.crashes++;
-      medium.crash();
-      waiting.clear();
-      actor = startActor();
-    } else if (roll === 1) {
-      tally.stops++;
-      await stopAndStart();
-    } else if (roll < 40) takeTurn();
-    else if (roll === 40) clockOffMs += random.below(2 * CLOCK_STEP_MS) - CLOCK_STEP_MS;
-    else if (roll < 66) for (const shard of shards) store.project(shard, judge.settledSeq(shard));
-    else if (roll < 68) {
-      actor.trim((shard) => asSeq(store.checkpoint(shard)));
-      actor.keys.forgetEnded();
-    } else if (!schedule.step()) schedule.after(1 + random.below(20), () => {});
-    await microtasks();
+  function check(): void {
+    verdict.throw();
+    judge.check();
+  }
+
+  /** What is due next, or a little time. */
+  function pass(): void {
+    if (!schedule.step(STEP_MS)) schedule.pass(1 + random.below(STEP_MS));
+  }
+
+  async function step(): Promise<void> {
+    pass();
+    if (isAsync) await quiet();
     check();
-    if (roll === 199) checkMemory();
+  }
+
+  /** Recovery, staging and the disk await things that come at once here. */
+  async function quiet(): Promise<void> {
+    isAsync = false;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Some step, by the seed. A stop takes many. */
+  function act(at: number): Promise<void> | null {
+    if (at >= resumeAt) resumePaused();
+    const roll = random.below(400);
+    if (roll >= 160) pass();
+    else if (roll >= 62) takeTurn();
+    else if (roll >= 14) for (const process of processes) process.project();
+    else if (roll >= 9) for (const process of processes) process.sweep();
+    else if (roll === 0) killOne();
+    else if (roll === 1) cutPower();
+    else if (roll === 2) return stopOne();
+    else if (roll < 5) pauseOne(at);
+    else if (roll === 5) medium.fillFor(random.below(FULL_MS_MAX));
+    else if (roll === 6) startWrongly();
+    else if (roll === 7) flipBit();
+    else processes.at(-1)?.stepClock(random.below(2 * CLOCK_STEP_MS) - CLOCK_STEP_MS);
+    return null;
+  }
+
+  start();
+  for (let at = 0; at < steps; at++) {
+    const stopping = act(at);
+    if (stopping !== null) await stopping;
+    if (isAsync) await quiet();
+    check();
+    if (processes.length === 0) startAgain();
+    if (random.chance(MIRROR_RATE)) for (const process of processes) mirror.check(process);
   }
 
   faults = 0;
   medium.heal();
-  for (let quiet = 0; quiet < 5000 && (waiting.size > 0 || quiet < 50); quiet++) {
-    if (!schedule.step()) schedule.after(10, () => {});
-    await microtasks();
-    check();
+  resumePaused();
+  for (let calm = 0; calm < 5000 && (waiting.size > 0 || calm < 50); calm++) {
+    await step();
+    if (processes.length === 0) startAgain();
   }
   assert.equal(waiting.size, 0, 'everyone is answered once the medium is well');
-  checkMemory();
+  for (const process of processes) mirror.check(process);
+  check();
   return { ...tally, ...judge.tally };
-}
-
-/** Recovery and staging await the store and the journal, which answer at once here. */
-async function microtasks(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-}
-
-function someSettings(random: SeededRandom, nowMs: number): BookSettings {
-  const allowMultipleRedemptions = random.chance(0.4);
-  const maybe = (probability: number, max: number): number | null =>
-    random.chance(probability) ? 1 + random.below(max) : null;
-  return {
-    name: 'book',
-    description: null,
-    startMs: random.chance(0.1) ? nowMs + random.below(100) : null,
-    endMs: random.chance(0.1) ? nowMs + 200 + random.below(400) : null,
-    isActive: random.chance(0.9),
-    maxCodesPerUser: maybe(0.3, 3),
-    maxRedemptionsPerUser: maybe(0.3, 3),
-    allowMultipleRedemptions,
-    maxRedemptionsPerCode: allowMultipleRedemptions ? maybe(0.6, 3) : null,
-    codePattern: null,
-    redeemableBy: random.chance(0.5) ? 'bearer' : 'assignee',
-    requireLock: random.chance(0.2),
-    lockTtlMs: null,
-    metadata: null,
-  };
 }

@@ -45,13 +45,14 @@ export function postgresUrl(dataDir: string): string {
 /** The digest of each shard as it comes out of PostgreSQL alone; `shards` says how far it has to be. */
 export async function digestsInPostgres(dataDir: string, shards: Inspection): Promise<Map<number, string>> {
   const loader = createSnapshotLoader({ url: postgresUrl(dataDir), isOwn: true });
+  const shardCount = shards.length;
   try {
     const { states } = await recover(
       {
         shards: shards.map(({ shard }) => shard),
         journal: endingAt(shards),
         loader,
-        state: { lockTtlMs: 120_000, idempotencyTtlMs: 86_400_000, idempotencyBytesMax: 2 ** 30 },
+        state: { shardCount, lockTtlMs: 120_000, idempotencyTtlMs: 86_400_000, idempotencyBytesMax: 2 ** 30 },
         clock: { now: Date.now, notBefore: () => undefined },
         publishCodes: async () => undefined,
         after: (delayMs, work) => setTimeout(work, delayMs),

@@ -9,7 +9,7 @@ import type { Inspection } from '../../src/actor/supervisor.js';
 import { parseConfig } from '../../src/config.js';
 import { createLogger } from '../../src/log.js';
 import { EXIT_CODES, type ExitCause } from '../../src/platform/exit-codes.js';
-import type { Clipbook } from '../../src/server.js';
+import type { Clipbook, QuickEnds } from '../../src/server.js';
 
 export interface Answers {
   readonly killShardThread: null;
@@ -37,11 +37,13 @@ async function main(): Promise<void> {
   const server = built === undefined ? '../../src/server.js' : pathToFileURL(join(built, 'dist/src/server.js')).href;
   const { startClipbook } = (await import(server)) as typeof import('../../src/server.js');
   const heap = process.env['TEST_SHARD_HEAP_MB'];
+  const quickEnds: QuickEnds = [];
   const onFatal = (message: string, cause: ExitCause): void => {
     process.stderr.write(`fatal: ${message}\n`);
-    process.exit(EXIT_CODES[cause]);
+    void Promise.all(quickEnds.map((end) => end())).then(() => process.exit(EXIT_CODES[cause]));
   };
-  const clipbook = await startClipbook(config, log, onFatal, heap === undefined ? {} : { shardHeapMb: Number(heap) });
+  const limits = heap === undefined ? {} : { shardHeapMb: Number(heap) };
+  const clipbook = await startClipbook(config, log, onFatal, limits, quickEnds);
   process.on('message', (question: Question & { readonly id: number }) => {
     answer(clipbook, question).then(
       (told) => process.send?.({ id: question.id, answer: told } satisfies Answered),

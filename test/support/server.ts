@@ -20,6 +20,8 @@ export interface Server {
   output(): string;
   /** SIGKILL, and waits until it is gone. */
   kill(): Promise<void>;
+  /** Resolves with the exit code when it has ended by itself. */
+  ended(): Promise<number | null>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** Where `PROBED_MAIN` was started. */
@@ -74,6 +76,10 @@ export async function startServer(dataDir: string, env: Environment = {}, main =
     async kill() {
       child.kill('SIGKILL');
       await exited;
+    },
+    async ended() {
+      await exited;
+      return child.exitCode;
     },
     async stop() {
       child.kill('SIGTERM');

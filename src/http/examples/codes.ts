@@ -74,7 +74,7 @@ export const codeExamples: ExampleTable = {
             added: 2,
             duplicates: 1,
             invalid: 1,
-            errors: [{ line: 3, message: 'A code is 3 to 64 characters of A-Z 0-9 - _ .' }],
+            errors: [{ line: 3, message: 'the code has 2 characters, and needs at least 3' }],
           },
         },
       },

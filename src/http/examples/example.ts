@@ -1,4 +1,7 @@
-/** The form of the examples that the description shows. A test checks each against its schema and sends the requests. */
+/**
+ * The form of the examples that the description shows. A test checks each against its schema and
+ * sends the requests.
+ */
 
 export interface Example {
   /** A few words, shown as the name of the example. */

@@ -1,4 +1,7 @@
-/** What `detail` says in the example of a problem. Where nothing is given here, it is the first sentence of `about`. */
+/**
+ * What `detail` says in the example of a problem. Where nothing is given here, it is the first
+ * sentence of `about`.
+ */
 import { type FieldError, PROBLEMS, type ProblemSlug, problemJson } from '../problem.js';
 import type { Example } from './example.js';
 

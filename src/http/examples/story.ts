@@ -1,6 +1,6 @@
 /**
- * The names that all examples share, so that they tell one story: Ada gets a code of a summer drop, locks it at the
- * checkout and redeems it. The answer of one request can be sent as the next one.
+ * The names that all examples share, so that they tell one story: Ada gets a code of a summer drop,
+ * locks it at the checkout and redeems it. The answer of one request can be sent as the next one.
  */
 export const BOOK_ID = '019abe5c-6c00-7c3e-9d2f-5b1e8a4c7f10';
 export const JOB_ID = '019abe5d-1f40-74a1-8e0b-2c9d6f3a5b71';

@@ -64,13 +64,13 @@ function areCodesFree(x: Exchange, codes: readonly string[] = []): boolean {
 
 async function createWithCodes(
   x: Exchange,
-  bookId: BookId,
+  newId: BookId,
   settings: BookSettings,
   initialCodes: readonly string[],
 ): Promise<void> {
   const origin = x.origin();
-  const staged = await stageCodes(x, bookId, initialCodes);
-  const { batchId, size, count } = staged;
+  const claim = { idempotency: origin.idempotency, isCreation: true };
+  const { batchId, bookId, size, count } = await stageCodes(x, newId, initialCodes, claim);
   const codes: StagedBatch = { batchId, size, count, report: {} };
   await commitBatch(x, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>
     showCreated(x, done),
@@ -142,7 +142,10 @@ interface BooksAsked {
   readonly name: string | null;
 }
 
-/** Every shard has books in id order; the page is the first ones of all. One more than asked for tells whether there are more. */
+/**
+ * Every shard has books in id order; the page is the first ones of all. One more than asked for
+ * tells whether there are more.
+ */
 async function sendBooks(x: Exchange, list: string, { limit, ...filter }: BooksAsked): Promise<void> {
   const { shardCount } = x.services.engine;
   const replies = await Promise.all(

@@ -1,5 +1,5 @@
 /** The codes of a book: made, brought in, listed, taken out. Section 4 of the contract. */
-import type { Done, UploadFormat, UploadReport, UploadShape } from '../../actor/engine.js';
+import { type Done, NO_BATCH, type UploadFormat, type UploadReport, type UploadShape } from '../../actor/engine.js';
 import type { Origin, StagedBatch } from '../../domain/command.js';
 import { asBookId, type BookId } from '../../domain/ids.js';
 import type { Exchange } from '../exchange.js';
@@ -78,16 +78,19 @@ export function generateInto(x: Exchange, bookId: BookId, quantity: number, patt
   });
 }
 
-/** No batch has this id: the command is answered for its idempotency key, or refused. */
-const NO_BATCH: StagedBatch = { batchId: 0, size: 0, count: 0, report: {} };
+/** The command is answered for its idempotency key, or refused. */
+const NO_CODES: StagedBatch = { batchId: NO_BATCH, size: 0, count: 0, report: {} };
 
 async function answerAgain(x: Exchange, bookId: BookId, origin: Origin, show: (done: Done) => void): Promise<void> {
-  const reply = await x.askCommand({ kind: 'addCodes', bookId, codes: NO_BATCH }, origin);
+  const reply = await x.askCommand({ kind: 'addCodes', bookId, codes: NO_CODES }, origin);
   if (reply.kind === 'done') show(reply);
   else x.refuse(reply);
 }
 
-/** The book's own pattern, or null; undefined when no codes can be added, which is answered then, before any work is done. */
+/**
+ * The book's own pattern, or null; undefined when no codes can be added, which is answered then,
+ * before any work is done.
+ */
 async function patternOfOpenBook(x: Exchange, bookId: BookId): Promise<string | null | undefined> {
   const reply = await x.askQuery({ kind: 'getBook', bookId }, null);
   if (reply.kind !== 'result') {
@@ -139,7 +142,7 @@ const upload = route({
     x.run(async () => {
       if ((await patternOfOpenBook(x, bookId)) === undefined) return;
       const uploaded = await uploadBody(x, bookId, shape);
-      if (uploaded !== null) await addUploaded(x, bookId, uploaded.report, x.originOf(uploaded.fingerprint));
+      if (uploaded !== null) await addUploaded(x, bookId, uploaded.report, uploaded.origin);
     });
   },
 });
@@ -203,8 +206,9 @@ const getUpload = route({
 export function addCodes(x: Exchange, bookId: BookId, codes: readonly unknown[]): void {
   x.run(async () => {
     if ((await patternOfOpenBook(x, bookId)) === undefined) return;
-    const report = await stageCodes(x, bookId, codes);
-    await addUploaded(x, bookId, report, x.origin());
+    const origin = x.origin();
+    const claim = { idempotency: origin.idempotency, isCreation: false };
+    await addUploaded(x, bookId, await stageCodes(x, bookId, codes, claim), origin);
   });
 }
 

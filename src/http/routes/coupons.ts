@@ -1,4 +1,7 @@
-/** Unique codes: handing out, locking, redeeming, taking back. Section 5 of the contract; the hot path. */
+/**
+ * Unique codes: handing out, locking, redeeming, taking back. Section 5 of the contract; the hot
+ * path.
+ */
 import type { QueryReply } from '../../actor/engine.js';
 import type { CodeView } from '../../domain/command.js';
 import { asBookId, asSeq } from '../../domain/ids.js';

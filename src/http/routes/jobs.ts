@@ -46,7 +46,8 @@ const cancelJob = route({
       const job = await x.services.control.cancelJob(x.param(0));
       if (job === null || job.status === 'cancelled') return showJob(x, job, 202);
       if (job.status !== 'processing') return x.problem('job-over', `The job is ${job.status}.`);
-      // This process ended first, or does not have the job yet. The next one takes it up, and may be asked then.
+      // This process ended first, or does not have the job yet. The next one takes it up, and may
+      // be asked then.
       x.retryLater('draining', UNAVAILABLE_DETAIL.draining, 1000);
     });
   },

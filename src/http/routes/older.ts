@@ -1,6 +1,7 @@
 /**
- * The paths of the systems that Clipbook replaces: the same handlers under other names. Section 9 of the contract.
- * Only where the older body says more than the path does is there something of its own.
+ * The paths of the systems that Clipbook replaces: the same handlers under other names. Section 9
+ * of the contract. Only where the older body says more than the path does is there something of its
+ * own.
  */
 import { asBookId } from '../../domain/ids.js';
 import { type Method, type RouteSpec, route } from '../route.js';

@@ -1,4 +1,6 @@
-/** What people look at: the start page, the API page, the problems; and the files that these load. */
+/**
+ * What people look at: the start page, the API page, the problems; and the files that these load.
+ */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { z } from 'zod';

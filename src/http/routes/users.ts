@@ -33,12 +33,16 @@ async function signInAtItsTurn(x: Exchange, email: string, address: string, pass
   }
 }
 
-/** A right password is right whatever was tried before. Only wrong ones are limited, so that nobody locks others out. */
+/**
+ * A right password is right whatever was tried before. Only wrong ones are limited, so that nobody
+ * locks others out.
+ */
 async function answerSignIn(x: Exchange, email: string, address: string, password: string): Promise<void> {
   const { control, tokens, signIns, tokenTtlSeconds } = x.services;
   const nowMs = x.services.nowMs();
   const untilMs = Math.max(signIns.ofEmail.blockedUntil(email, nowMs), signIns.ofAddress.blockedUntil(address, nowMs));
-  // Counted before it is known, so that tries at once don't get past the limit; a success is no try.
+  // Counted before it is known, so that tries at once don't get past the limit; a success is no
+  // try.
   signIns.ofEmail.add(email, nowMs);
   signIns.ofAddress.add(address, nowMs);
   const account = await control.signIn(email, password);

@@ -7,10 +7,11 @@
  *                             prepared.tmp            the next segment, ready ahead of need: segment.ts
  *
  * An epoch belongs to one writer and is never written again after it. Its start record names its shards and, for each,
- * the sequence at which it begins; what older epochs have from there on is void. That one rule does three things. It
- * fences: an older writer can go on writing to its own files, and nobody will believe it. It makes a failed fdatasync
- * final: whatever of the unacknowledged commit reaches the disk later is void. And it lets shards move between threads:
- * a restart with another number of them reads all epochs and goes on in new ones.
+ * the sequence at which it begins; what older epochs have from there on is void. It also states up to where it read each
+ * older epoch; bytes behind that are void too (epochs.ts). These rules do three things. They fence: an older writer can
+ * go on writing to its own files, and nobody will believe it. They make a failed fdatasync final: whatever of the
+ * unacknowledged commit reaches the disk later is void. And they let shards move between threads: a restart with
+ * another number of them reads all epochs and goes on in new ones.
  *
  * What lost: one file per shard (16 fdatasyncs where one is enough), and truncating the torn tail in place (a write to
  * the file whose state is in doubt, and nothing that stops the older writer).
@@ -20,9 +21,10 @@ import type { Journal, JournalReader } from '../journal.js';
 import { JournalRolledBack } from '../journal.js';
 import { type FileOps, isErrorCode, realFileOps, writeFully } from './file-ops.js';
 import { epochPath, segmentPath, takeEpoch } from './layout.js';
+import { createLockCheck, type LockFile } from './lock-check.js';
 import { createFileReader } from './reader.js';
 import { CHAIN_BYTES } from './record.js';
-import { type OldEpoch, scanEpochs } from './scan.js';
+import { type Cut, type OldEpoch, scanEpochs } from './scan.js';
 import { deleteFile } from './segment.js';
 import { createJournalMarksBuffer, journalMarks } from './watermarks.js';
 import { createFileWriter, type FileWriter } from './writer.js';
@@ -30,12 +32,16 @@ import { createFileWriter, type FileWriter } from './writer.js';
 export interface FileJournalOptions {
   /** It exists, and this process has locked it (`lockDirectory`). */
   readonly directory: string;
+  /** The lock. Absent where nothing but this process can reach the directory: then nothing is checked. */
+  readonly lock?: LockFile;
   /** What the threads of one process share about this directory; the first one makes it and hands it on. */
   readonly shared?: SharedArrayBuffer;
   /** The size that segments grow to. */
   readonly segmentBytes?: number;
   /** How long after a failure the next segment is tried again. */
   readonly retryMs?: number;
+  /** Told what a writer's opening found behind the last whole record of an epoch, and left out. */
+  readonly onCut?: (cut: Cut) => void;
   readonly ops?: FileOps;
 }
 
@@ -58,9 +64,11 @@ const RETRY_MS = 200;
  */
 export function openFileJournal({
   directory,
+  lock,
   shared = createJournalMarksBuffer(),
   segmentBytes = SEGMENT_BYTES,
   retryMs = RETRY_MS,
+  onCut = () => undefined,
   ops = realFileOps,
 }: FileJournalOptions): FileJournal {
   const marks = journalMarks(shared);
@@ -73,11 +81,16 @@ export function openFileJournal({
     goOnAfter: ReadonlyMap<ShardId, Seq> = new Map(),
   ): Promise<FileWriter> {
     await fenceEarlier(shards);
-    const epoch = takeEpoch(ops, directory, 1 + Math.max(0, ...shards.map((shard) => marks.owner.get(shard))));
+    const lockCheck = lock === undefined ? null : createLockCheck(ops, lock);
+    lockCheck?.check();
+    // No lower than the number of the lock: the next lock's number is above every epoch, and so above every lock's.
+    const owners = shards.map((shard) => marks.owner.get(shard));
+    const epoch = takeEpoch(ops, directory, Math.max(lock?.number ?? 0, 1 + Math.max(0, ...owners)));
     for (const shard of shards) marks.owner.raise(shard, epoch);
     try {
       const voidAfter = voidAfterOf(shards, startAfter);
       const scan = scanEpochs({ ops, directory, shards, voidAfter, beforeEpoch: epoch });
+      for (const cut of scan.cuts) onCut(cut);
       for (const shard of shards) {
         const lastSeq = scan.lastSeqs[shard] ?? 0;
         const known = Math.max(voidAfter.get(shard) ?? 0, marks.durable.get(shard));
@@ -91,7 +104,26 @@ export function openFileJournal({
       }
       const isUnknown = (shard: ShardId) => shards.includes(shard) && !startAfter.has(shard);
       for (const old of scan.epochs) if (old.shards.some(isUnknown)) settleTail(ops, old);
-      const writer = createFileWriter({ ops, directory, marks, epoch, shards, scan, segmentBytes, retryMs });
+      const writer = createFileWriter({
+        ops,
+        directory,
+        lockCheck,
+        marks,
+        epoch,
+        shards,
+        scan,
+        lockNumber: lock?.number ?? 0,
+        segmentBytes,
+        retryMs,
+        abandon: () => abandonEpoch(ops, directory, epoch),
+      });
+      // A process that took the directory over before the start record was written has not seen it.
+      try {
+        lockCheck?.check();
+      } catch (error) {
+        await writer.fence();
+        throw error;
+      }
       for (const shard of shards) {
         marks.opened.raise(shard, epoch);
         marks.durable.raise(shard, (scan.lastSeqs[shard] ?? 0) as Seq);
@@ -157,7 +189,7 @@ function settleTail(ops: FileOps, { tail }: OldEpoch): void {
   }
 }
 
-/** An opening that failed leaves nothing behind, where that can be had. What stays has no entries and is ignored. */
+/** An opening that failed, or that nothing came of, leaves nothing behind, where that can be had. What stays has no entries and is ignored. */
 async function abandonEpoch(ops: FileOps, directory: string, epoch: number): Promise<void> {
   await deleteFile(ops, segmentPath(directory, epoch, 0));
   try {

@@ -1,5 +1,6 @@
 /**
- * What the file journal asks of the disk, thin enough that a test can fail any single call.
+ * What the file journal asks of the disk and of time, thin enough that a test can fail any single call and a simulator can
+ * bring its own.
  *
  * Calls are synchronous where the caller can't go on without them; `…Later` ones go through libuv's threads.
  * `sync` is fdatasync: it flushes the size too when it changed, which is all that reading back needs.
@@ -30,6 +31,14 @@ export interface FileOps {
   /** The bytes that this process may still use on the file system of a path. */
   freeBytesLater(path: string): Promise<number>;
   sizeLater(path: string): Promise<number>;
+  /** Unix milliseconds, by the system's clock. */
+  wallMs(): number;
+  /** Milliseconds, from any beginning. */
+  monotonicMs(): number;
+  /** Calls once after the delay; returns what cancels the call. It does not keep the process running. */
+  after(delayMs: number, work: () => void): () => void;
+  /** Which file is under a path; null when there is none. */
+  fileId(path: string): { readonly dev: bigint; readonly ino: bigint } | null;
 }
 
 export const realFileOps: FileOps = {
@@ -65,7 +74,18 @@ export const realFileOps: FileOps = {
     return bavail * bsize;
   },
   sizeLater: async (path) => (await fs.promises.stat(path)).size,
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after: (delayMs, work) => {
+    const timer = setTimeout(work, delayMs);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+  fileId: (path) => fs.statSync(path, BIGINT_OR_NOTHING) ?? null,
 };
+
+/** Inodes have 64 bits, and not every file system keeps them small enough for a double. */
+const BIGINT_OR_NOTHING = { bigint: true, throwIfNoEntry: false } as const;
 
 /** Writes all of the bytes, or throws. A short write that is followed by nothing at all counts as an error. */
 export function writeFully(ops: FileOps, fd: number, bytes: Uint8Array, position: number): void {

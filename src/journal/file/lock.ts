@@ -6,12 +6,20 @@
  * holder ran under the same kernel and in the same pid namespace. From elsewhere (another container, another machine on
  * a shared volume, a machine that was rebooted) a pid says nothing; then the file's age decides, which a living holder
  * renews every `HEARTBEAT_MS`.
+ *
+ * A holder that was paused for longer than that (SIGSTOP, a frozen container, a suspended machine) may have lost the lock
+ * without noticing. So the holder keeps its lock file open, which keeps the file's inode from being used again, and
+ * every writer compares the file under the lock's path with it: after each sync and before anyone is told (writer.ts).
+ * `lock-check.ts` does the comparison.
  */
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isErrorCode } from './file-ops.js';
+import { isErrorCode, realFileOps } from './file-ops.js';
+import { listEpochs } from './layout.js';
+import { holdsLock, type LockFile, lockLost } from './lock-check.js';
+import type { Cut } from './scan.js';
 import { sweepDirectory } from './sweep.js';
 
 const HEARTBEAT_MS = 2_000;
@@ -22,7 +30,25 @@ export class JournalLocked extends Error {
   override readonly name = 'JournalLocked';
 }
 
+/** A lock that another process left behind. */
+export interface RemovedLock {
+  /** The unique id of that lock. Null where the lock file could not be read. */
+  readonly lock: string | null;
+  /** How it is known that nobody holds it: its process has ended, or its heartbeat stopped. */
+  readonly judgedBy: 'pid' | 'heartbeat';
+}
+
 export interface DirectoryLock {
+  /** The unique id of this lock. */
+  readonly id: string;
+  /** For every writer of this process. */
+  readonly file: LockFile;
+  /** The lock that had to be removed for this one; null where there was none. */
+  readonly removed: RemovedLock | null;
+  /** Bytes that a crash left in epochs whose opening never finished. They are deleted. */
+  readonly cuts: readonly Cut[];
+  /** `listener` hears, at most once, that another process took the directory over. It hears it within about 2 s. */
+  onLost(listener: (error: Error) => void): void;
   /** Gives it back. It is also given back by the end of the process, however that comes. */
   release(): void;
 }
@@ -35,21 +61,53 @@ export interface DirectoryLock {
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   fs.mkdirSync(directory, { recursive: true, mode: 0o750 });
   const path = join(directory, 'journal.lock');
-  const mine = JSON.stringify({ ...thisProcess(), lock: randomUUID() });
+  const id = randomUUID();
   const draft = join(directory, `journal.lock.${randomUUID()}`);
-  fs.writeFileSync(draft, mine);
+  let removed: RemovedLock | null = null;
+  /** See `LockFile.number`. */
+  let number = 0;
+  let fd = -1;
   try {
-    while (!tryLink(draft, path)) await removeStale(path, `${draft}.stale`);
+    do {
+      if (fd !== -1) {
+        fs.closeSync(fd);
+        fd = -1;
+        const stale = await removeStale(path, `${draft}.stale`);
+        removed = stale?.removed ?? removed;
+        number = Math.max(number, stale?.number ?? 0);
+      }
+      number = 1 + Math.max(number, listEpochs(realFileOps, directory).at(-1) ?? 0);
+      fs.writeFileSync(draft, JSON.stringify({ ...thisProcess(), lock: id, number }));
+      fd = fs.openSync(draft, 'r');
+    } while (!tryLink(draft, path));
+  } catch (error) {
+    if (fd !== -1) fs.closeSync(fd);
+    throw error;
   } finally {
     fs.rmSync(draft, { force: true });
   }
-  sweepDirectory(directory);
-  const heartbeat = setInterval(touch, HEARTBEAT_MS, path);
+  const { dev, ino } = fs.fstatSync(fd, { bigint: true });
+  const file: LockFile = { path, dev, ino, number };
+  const cuts = sweepDirectory(directory);
+  let tellLost: ((error: Error) => void) | null = null;
+  const heartbeat = setInterval(() => {
+    if (holdsLock(realFileOps, file)) return touch(fd);
+    clearInterval(heartbeat);
+    tellLost?.(lockLost(file));
+  }, HEARTBEAT_MS);
   heartbeat.unref();
   return {
+    id,
+    file,
+    removed,
+    cuts,
+    onLost: (listener) => {
+      tellLost = listener;
+    },
     release: () => {
       clearInterval(heartbeat);
-      if (readText(path) === mine) fs.rmSync(path, { force: true });
+      if (holdsLock(realFileOps, file)) fs.rmSync(path, { force: true });
+      fs.closeSync(fd);
     },
   };
 }
@@ -76,28 +134,34 @@ function tryLink(draft: string, path: string): boolean {
   }
 }
 
-/** Resolves when the lock is worth another try; rejects when its holder lives. */
-async function removeStale(path: string, aside: string): Promise<void> {
+/** Resolves when the lock is worth another try; rejects when its holder lives. Null: somebody else removed it. */
+async function removeStale(path: string, aside: string): Promise<{ removed: RemovedLock; number: number } | null> {
   const text = readText(path);
-  if (text === null) return;
-  if (await isAlive(path, text))
-    throw new JournalLocked(`${path} is held by another Clipbook, process ${parseHolder(text)?.pid ?? 'unknown'}`);
+  if (text === null) return null;
+  const holder = parseHolder(text);
+  const judgedBy = holder !== null && holder.place === placeOfPids() ? 'pid' : 'heartbeat';
+  if (judgedBy === 'pid' ? isRunning(holder) : await isBeating(path))
+    throw new JournalLocked(`${path} is held by another Clipbook, process ${holder?.pid ?? 'unknown'}`);
+  // Another starter was faster. Even for a moment its lock must not be away: it would take itself for replaced.
+  if (readText(path) !== text) return null;
   // Taken aside first: of two that judged the same stale lock, the slower would otherwise delete the faster one's.
   try {
     fs.renameSync(path, aside);
   } catch (error) {
-    if (isErrorCode(error, 'ENOENT')) return;
+    if (isErrorCode(error, 'ENOENT')) return null;
     throw error;
   }
-  if (readText(aside) !== text) tryLink(aside, path);
+  const isSame = readText(aside) === text;
+  if (!isSame) tryLink(aside, path);
   fs.rmSync(aside, { force: true });
+  return isSame ? { removed: { lock: holder?.lock ?? null, judgedBy }, number: holder?.number ?? 0 } : null;
 }
 
-async function isAlive(path: string, text: string): Promise<boolean> {
-  const holder = parseHolder(text);
-  if (holder !== null && holder.place === placeOfPids()) {
-    return processExists(holder.pid) && holder.began === beganAt(holder.pid);
-  }
+function isRunning(holder: Holder | null): boolean {
+  return holder !== null && processExists(holder.pid) && holder.began === beganAt(holder.pid);
+}
+
+async function isBeating(path: string): Promise<boolean> {
   const seenMs = modifiedMs(path);
   for (let waitedMs = 0; seenMs !== null && Date.now() - seenMs < STALE_MS && waitedMs < STALE_MS; waitedMs += 500) {
     await sleep(500);
@@ -106,10 +170,11 @@ async function isAlive(path: string, text: string): Promise<boolean> {
   return false;
 }
 
-function parseHolder(text: string): Holder | null {
+function parseHolder(text: string): (Holder & { lock: string | null; number: number }) | null {
   try {
-    const { pid, began, place } = JSON.parse(text) as Partial<Holder>;
-    return typeof pid === 'number' ? { pid, began: began ?? null, place: place ?? null } : null;
+    const { pid, began, place, lock, number } = JSON.parse(text) as Partial<Holder & { lock: string; number: number }>;
+    if (typeof pid !== 'number') return null;
+    return { pid, began: began ?? null, place: place ?? null, lock: lock ?? null, number: number ?? 0 };
   } catch {
     return null;
   }
@@ -155,11 +220,11 @@ function modifiedMs(path: string): number | null {
   return fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
 }
 
-function touch(path: string): void {
+function touch(fd: number): void {
   const now = new Date();
   try {
-    fs.utimesSync(path, now, now);
+    fs.futimesSync(fd, now, now);
   } catch {
-    // Deleted under us: nothing to renew. Whoever deleted it by hand has been told what it is for.
+    // A disk that can't be written to now. The next heartbeat tries again.
   }
 }

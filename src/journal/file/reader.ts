@@ -11,14 +11,16 @@
  * says where each shard stood.
  *
  * Of several epochs that have a shard, a sequence belongs to the newest that began the shard at or before it, for what
- * an older one has from there on is void.
+ * an older one has from there on is void. So is what a later epoch did not read (epochs.ts).
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Entry, JournalReader } from '../journal.js';
 import { JournalDamaged, JournalTrimmed } from '../journal.js';
+import { type EpochEnds, type EpochHead, endsOf, placeOf } from './epochs.js';
 import type { FileOps } from './file-ops.js';
 import { isErrorCode } from './file-ops.js';
 import { listEpochs, listSegments, preparedPath, segmentPath } from './layout.js';
+import type { Start } from './record.js';
 import { readStartOf } from './scan.js';
 import { createSegmentIndex, createWindowCache, type SegmentIndex } from './segment-index.js';
 import type { JournalMarks } from './watermarks.js';
@@ -30,11 +32,18 @@ interface KnownSegment {
   readonly epoch: number;
   readonly number: number;
   readonly path: string;
-  readonly salt: number;
-  /** By shard: the sequence at which the epoch began it. */
-  readonly fences: ReadonlyMap<ShardId, number>;
+  readonly start: Start;
   /** By shard: the first sequence that this segment can hold. */
   readonly nextSeqs: ReadonlyMap<ShardId, number>;
+}
+
+interface KnownEpoch {
+  /** Ascending, and never none. */
+  readonly segments: readonly KnownSegment[];
+  /** By shard that counts: the sequence at which the epoch began it. */
+  readonly fences: ReadonlyMap<ShardId, number>;
+  /** By shard: the place from which on nothing counts. */
+  readonly ends: ReadonlyMap<ShardId, number>;
 }
 
 export function createFileReader({
@@ -46,8 +55,8 @@ export function createFileReader({
   readonly directory: string;
   readonly marks: JournalMarks;
 }): JournalReader {
-  /** The segments of each epoch, both ascending. An epoch without a whole start record isn't in it. */
-  let epochs = new Map<number, readonly KnownSegment[]>();
+  /** Ascending. An epoch without a whole start record isn't in it. */
+  let epochs = new Map<number, KnownEpoch>();
   /** In order of use, the oldest first. */
   const indexes = new Map<KnownSegment, SegmentIndex>();
   const windows = createWindowCache(WINDOW_BYTES_MAX);
@@ -82,7 +91,8 @@ export function createFileReader({
       if (segment !== null) {
         try {
           const limit = Math.min(durableSeq, limitOf(shard, segment.epoch) - 1);
-          const taken = indexOf(segment).take(shard, seq, limit, bytesMax);
+          const endOffset = endIn(segment, shard) - placeOf(segment.number, 0);
+          const taken = indexOf(segment).take(shard, seq, { limit, endOffset, bytesMax });
           if (taken.length > 0) return taken;
         } catch (error) {
           if (!isErrorCode(error, 'ENOENT')) throw error;
@@ -99,25 +109,32 @@ export function createFileReader({
   /** The segment that holds a sequence, as far as is known; null when it is behind the oldest one. */
   function locate(shard: ShardId, seq: number): KnownSegment | null {
     let found: KnownSegment | null = null;
-    for (const segments of epochs.values()) {
-      const fence = segments[0]?.fences.get(shard);
+    for (const { segments, fences, ends } of epochs.values()) {
+      const fence = fences.get(shard);
       if (fence === undefined || fence > seq) continue;
-      found = segments.findLast((segment) => (segment.nextSeqs.get(shard) ?? Number.NaN) <= seq) ?? null;
+      const end = ends.get(shard) ?? Number.POSITIVE_INFINITY;
+      const mayHold = ({ number, nextSeqs }: KnownSegment): boolean =>
+        (nextSeqs.get(shard) ?? Number.NaN) <= seq && placeOf(number, 0) < end;
+      found = segments.findLast(mayHold) ?? null;
     }
     return found;
+  }
+
+  function endIn({ epoch }: KnownSegment, shard: ShardId): number {
+    return epochs.get(epoch)?.ends.get(shard) ?? Number.POSITIVE_INFINITY;
   }
 
   /** The first sequence of a shard that later epochs than this one have begun. */
   function limitOf(shard: ShardId, epoch: number): number {
     let limit = Number.POSITIVE_INFINITY;
-    for (const [number, segments] of epochs) {
-      if (number > epoch) limit = Math.min(limit, segments[0]?.fences.get(shard) ?? limit);
+    for (const [number, { fences }] of epochs) {
+      if (number > epoch) limit = Math.min(limit, fences.get(shard) ?? limit);
     }
     return limit;
   }
 
   function indexOf(segment: KnownSegment): SegmentIndex {
-    const index = indexes.get(segment) ?? createSegmentIndex({ ops, ...segment, windows });
+    const index = indexes.get(segment) ?? createSegmentIndex({ ops, ...segment, salt: segment.start.salt, windows });
     indexes.delete(segment);
     indexes.set(segment, index);
     for (const [oldest, old] of indexes) {
@@ -131,16 +148,21 @@ export function createFileReader({
   /** Looks at the directory again: new epochs and segments, and those that were deleted. */
   function refresh(): void {
     const next = new Map<number, readonly KnownSegment[]>();
+    const heads: EpochHead[] = [];
     for (const epoch of listEpochs(ops, directory)) {
-      const known = epochs.get(epoch) ?? [];
+      const known = epochs.get(epoch)?.segments ?? [];
       const segments = listSegments(ops, directory, epoch)
         .map((number) => known.find((segment) => segment.number === number) ?? learn(epoch, number))
         .filter((segment) => segment !== null);
-      if (segments.length > 0) next.set(epoch, segments);
+      const [first] = segments;
+      if (first === undefined) continue;
+      next.set(epoch, segments);
+      heads.push({ epoch, segments: segments.map(({ number }) => number), start: first.start });
     }
-    epochs = next;
+    const ends = endsOf(heads);
+    epochs = new Map(heads.map((head) => [head.epoch, knownEpoch(head, next.get(head.epoch) ?? [], ends)]));
     for (const [segment, index] of indexes) {
-      if (epochs.get(segment.epoch)?.includes(segment)) continue;
+      if (epochs.get(segment.epoch)?.segments.includes(segment)) continue;
       index.close();
       indexes.delete(segment);
     }
@@ -152,9 +174,8 @@ export function createFileReader({
     try {
       const start = readStartOf(ops, path, epoch, number);
       if (start === null) return null;
-      const fences = new Map(start.shards.map(({ shard, fenceSeq }) => [shard, fenceSeq]));
       const nextSeqs = new Map(start.shards.map(({ shard, nextSeq }) => [shard, nextSeq]));
-      return { epoch, number, path, salt: start.salt, fences, nextSeqs };
+      return { epoch, number, path, start, nextSeqs };
     } catch (error) {
       if (isErrorCode(error, 'ENOENT')) return null;
       throw error;
@@ -188,5 +209,14 @@ export function createFileReader({
       for (const index of indexes.values()) index.close();
       indexes.clear();
     },
+  };
+}
+
+function knownEpoch(head: EpochHead, segments: readonly KnownSegment[], ends: EpochEnds): KnownEpoch {
+  const counting = head.start.shards.filter(({ shard }) => ends.counts(head, shard));
+  return {
+    segments,
+    fences: new Map(counting.map(({ shard, fenceSeq }) => [shard, fenceSeq])),
+    ends: new Map(counting.map(({ shard }) => [shard, ends.of(head.epoch, shard)])),
   };
 }

@@ -2,12 +2,12 @@
  * How a record looks on disk. A segment file is a start record, then commit records, then zeros.
  *
  *      0   4   8      12   14    16    20      24      32     64
- *      magic crc length kind count epoch segment ordinal chain  body ... padding to 8
+ *      magic crc length kind count epoch segment ordinal chain  body ... zeros, end mark: to a multiple of 8
  *
- * `crc` is CRC-32 over everything after it. It says whether a record is whole, by itself, which is what tells a torn
- * tail (nothing whole follows) from damage (something whole follows). It starts from a random number that the start
- * record of the epoch holds (its "salt"), so that nobody can put bytes into a coupon's metadata that would pass for a
- * record when the real one around them is torn. `epoch` and `segment` bind a record to its file.
+ * `crc` is CRC-32 over everything after it, up to the end of the body. It says whether a record is whole, by itself,
+ * which is what tells a torn tail (nothing whole follows) from damage (something whole follows). It starts from a random
+ * number that the start record of the epoch holds (its "salt"), so that nobody can put bytes into a coupon's metadata
+ * that would pass for a record when the real one around them is torn. `epoch` and `segment` bind a record to its file.
  *
  * `chain` is SHA-256 over the record (from `length` on) with the chain of the record before it in that field. It is
  * chained over all records of an epoch, whatever their shards, because that is one hash per commit instead of one per
@@ -15,11 +15,18 @@
  * carries the chain before it in its body, and, per shard, the chain of the record that holds the shard's last entry: thus
  * the history of a shard is chained across epochs too, although its neighbours on disk change.
  *
- * The body of a commit is its entries, each `shard u16, 0 u16, length u32, firstSeq f64, lastSeq f64, payload`.
- * The body of a start is `chain before it 32, salt u32, 0 u32`, then per shard of the writer
- * `shard u16, 0 u16, 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch began the shard, the
- * sequence at which this segment does, and the link to the entry before it. All numbers are little-endian; sequences and
- * ordinals are doubles because they pass 32 bits and a BigInt costs an allocation.
+ * The body of a commit is its entries, each `shard u16, 0 u16, length u32, firstSeq f64, lastSeq f64, payload`. A commit
+ * without entries only shows that the record before it was durable (writer.ts).
+ * The body of a start is `chain before it 32, salt u32, number of the lock u32, count of earlier epochs u32, 0 u32`, then
+ * per shard of the writer `shard u16, 0 u16, 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch
+ * began the shard, the sequence at which this segment does, and the link to the entry before it. Then, per earlier
+ * epoch, `epoch u32, segment u32, offset u32`: up to where the epoch was read (epochs.ts). All numbers are little-endian;
+ * sequences and ordinals are doubles because they pass 32 bits and a BigInt costs an allocation.
+ *
+ * `end mark` is four bytes of which none is zero. It shows that the end of a record was written (tail.ts).
+ *
+ * The first format had other kinds for the same records, without an end mark and without what a start says of the lock
+ * and of earlier epochs. Its records are still read.
  */
 import { createHash } from 'node:crypto';
 import * as zlib from 'node:zlib';
@@ -29,8 +36,13 @@ import type { Entry } from '../journal.js';
 export const HEADER_BYTES = 64;
 export const ENTRY_HEADER_BYTES = 24;
 export const CHAIN_BYTES = 32;
-const START_HEADER_BYTES = 40;
+const START_HEADER_BYTES = 48;
+const FIRST_FORMAT_START_HEADER_BYTES = 40;
 const START_SHARD_BYTES = 56;
+const EARLIER_BYTES = 12;
+const END_MARK_BYTES = 4;
+/** A commit without entries. */
+export const EMPTY_COMMIT_BYTES = padded(HEADER_BYTES + END_MARK_BYTES);
 
 /** A commit larger than this is refused: it is no batch of commands any more. */
 export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
@@ -39,10 +51,15 @@ export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 const MAGIC = 0x314a4243;
 const magicBytes = Buffer.from('CBJ1', 'latin1');
 
-const KIND_START = 1;
-const KIND_COMMIT = 2;
+const KIND_FIRST_FORMAT_START = 1;
+const KIND_FIRST_FORMAT_COMMIT = 2;
+const KIND_START = 3;
+const KIND_COMMIT = 4;
 
-/** Where a record stands: in which file, and as the how manieth of its epoch (start records count). */
+/** Of start records; commits have one that their salt makes. */
+const START_END_MARK = Buffer.from('CBJE', 'latin1').readUInt32LE();
+
+/** Where a record stands: its file, and its position within the epoch, counting from 0 (start records count). */
 export interface RecordPlace {
   readonly epoch: number;
   readonly segment: number;
@@ -59,10 +76,21 @@ export interface StartShard {
   readonly link: Uint8Array;
 }
 
+/** Up to where an earlier epoch counts: records that begin there or later are void. */
+export interface EpochEnd {
+  readonly epoch: number;
+  readonly segment: number;
+  readonly offset: number;
+}
+
 export interface Start {
   readonly chainBefore: Uint8Array;
   readonly salt: number;
+  /** `LockFile.number` of the process; 0 in the first format. */
+  readonly lockNumber: number;
   readonly shards: readonly StartShard[];
+  /** Of the epochs that had a shard of this one. None in the first format. */
+  readonly earlier: readonly EpochEnd[];
 }
 
 /** What was read; `end` is the offset of the next record. `chain` and what is in `start` are views of the bytes. */
@@ -80,14 +108,15 @@ export interface EntrySpan {
   readonly payloadBytes: number;
 }
 
-export function startBytes(shardCount: number): number {
-  return padded(HEADER_BYTES + START_HEADER_BYTES + shardCount * START_SHARD_BYTES);
+export function startBytes(shardCount: number, earlierCount: number): number {
+  const bodyBytes = START_HEADER_BYTES + shardCount * START_SHARD_BYTES + earlierCount * EARLIER_BYTES;
+  return padded(HEADER_BYTES + bodyBytes + END_MARK_BYTES);
 }
 
 export function commitBytes(entries: readonly Entry[]): number {
   let bytes = HEADER_BYTES;
   for (const entry of entries) bytes += ENTRY_HEADER_BYTES + entry.payload.length;
-  return padded(bytes);
+  return padded(bytes + END_MARK_BYTES);
 }
 
 /** Writes a start record at `offset`, `startBytes` long, and returns the chain after it. */
@@ -95,7 +124,9 @@ export function writeStart(target: Buffer, offset: number, place: RecordPlace, s
   let at = offset + HEADER_BYTES;
   target.set(start.chainBefore, at);
   target.writeUInt32LE(start.salt, at + 32);
-  target.writeUInt32LE(0, at + 36);
+  target.writeUInt32LE(start.lockNumber, at + 36);
+  target.writeUInt32LE(start.earlier.length, at + 40);
+  target.writeUInt32LE(0, at + 44);
   at += START_HEADER_BYTES;
   for (const { shard, fenceSeq, nextSeq, link } of start.shards) {
     target.writeUInt16LE(shard, at);
@@ -105,6 +136,12 @@ export function writeStart(target: Buffer, offset: number, place: RecordPlace, s
     target.writeDoubleLE(nextSeq, at + 16);
     target.set(link, at + 24);
     at += START_SHARD_BYTES;
+  }
+  for (const { epoch, segment, offset: end } of start.earlier) {
+    target.writeUInt32LE(epoch, at);
+    target.writeUInt32LE(segment, at + 4);
+    target.writeUInt32LE(end, at + 8);
+    at += EARLIER_BYTES;
   }
   return seal(target, offset, at, KIND_START, start.shards.length, place, start.chainBefore, 0);
 }
@@ -152,8 +189,15 @@ function seal(
   const chain = sha256(target.subarray(offset + 8, end));
   target.set(chain, offset + 32);
   target.writeUInt32LE(crc32(target.subarray(offset + 8, end), salt), offset + 4);
-  target.fill(0, end, padded(end - offset) + offset);
+  const paddedEnd = offset + padded(end - offset + END_MARK_BYTES);
+  target.fill(0, end, paddedEnd);
+  target.writeUInt32LE(kind === KIND_START ? START_END_MARK : commitEndMark(salt), paddedEnd - END_MARK_BYTES);
   return chain;
+}
+
+/** No byte of it is zero, and who does not know the salt can't write it into a payload. */
+function commitEndMark(salt: number): number {
+  return (salt | 0x01010101) >>> 0;
 }
 
 /**
@@ -182,22 +226,32 @@ export function readRecord(
   const length = claimedBytes(bytes, offset, epoch, segment);
   if (length === -1 || offset + length > bytes.length) return null;
   const kind = bytes.readUInt16LE(offset + 12);
-  if (kind !== KIND_START && kind !== KIND_COMMIT) return null;
-  const crc = crc32(bytes.subarray(offset + 8, offset + length), kind === KIND_START ? 0 : salt);
+  if (kind < KIND_FIRST_FORMAT_START || kind > KIND_COMMIT) return null;
+  const isStart = kind === KIND_START || kind === KIND_FIRST_FORMAT_START;
+  const crc = crc32(bytes.subarray(offset + 8, offset + length), isStart ? 0 : salt);
   if (crc !== bytes.readUInt32LE(offset + 4)) return null;
   const place = { epoch, segment, ordinal: bytes.readDoubleLE(offset + 24) };
   const chain = bytes.subarray(offset + 32, offset + HEADER_BYTES);
-  const end = offset + padded(length);
-  if (kind === KIND_COMMIT) return { kind: 'commit', place, end, chain };
-  return { kind: 'start', place, end, chain, start: readStart(bytes, offset) };
+  const isFirst = isFirstFormat(bytes, offset);
+  const end = offset + padded(length + (isFirst ? 0 : END_MARK_BYTES));
+  if (!isStart) return { kind: 'commit', place, end, chain };
+  return { kind: 'start', place, end, chain, start: readStart(bytes, offset, isFirst) };
 }
 
-function readStart(bytes: Buffer, offset: number): Start {
+/** Of the record at `offset`, whole or not. */
+export function isFirstFormat(bytes: Buffer, offset: number): boolean {
+  const kind = bytes.readUInt16LE(offset + 12);
+  return kind === KIND_FIRST_FORMAT_START || kind === KIND_FIRST_FORMAT_COMMIT;
+}
+
+function readStart(bytes: Buffer, offset: number, isFirst: boolean): Start {
   const count = bytes.readUInt16LE(offset + 14);
   let at = offset + HEADER_BYTES;
   const chainBefore = bytes.subarray(at, at + CHAIN_BYTES);
   const salt = bytes.readUInt32LE(at + 32);
-  at += START_HEADER_BYTES;
+  const lockNumber = isFirst ? 0 : bytes.readUInt32LE(at + 36);
+  const earlierCount = isFirst ? 0 : bytes.readUInt32LE(at + 40);
+  at += isFirst ? FIRST_FORMAT_START_HEADER_BYTES : START_HEADER_BYTES;
   const shards: StartShard[] = [];
   for (let n = 0; n < count; n += 1) {
     shards.push({
@@ -208,7 +262,35 @@ function readStart(bytes: Buffer, offset: number): Start {
     });
     at += START_SHARD_BYTES;
   }
-  return { chainBefore, salt, shards };
+  const earlier: EpochEnd[] = [];
+  for (let n = 0; n < earlierCount; n += 1) {
+    earlier.push({
+      epoch: bytes.readUInt32LE(at),
+      segment: bytes.readUInt32LE(at + 4),
+      offset: bytes.readUInt32LE(at + 8),
+    });
+    at += EARLIER_BYTES;
+  }
+  return { chainBefore, salt, lockNumber, shards, earlier };
+}
+
+/**
+ * Whether the end of the bad record at `offset` was ever written, when its last byte that is not zero is the one before
+ * `end`. Null where no record can begin, because its header is bad.
+ */
+export function isEndWritten(
+  bytes: Buffer,
+  offset: number,
+  end: number,
+  { epoch, segment, salt }: { readonly epoch: number; readonly segment: number; readonly salt: number },
+): boolean | null {
+  if (offset + HEADER_BYTES > bytes.length) return null;
+  const length = claimedBytes(bytes, offset, epoch, segment);
+  if (length === -1) return null;
+  if (isFirstFormat(bytes, offset)) return offset + length <= end;
+  if (offset + padded(length + END_MARK_BYTES) <= end) return true;
+  const mark = bytes.readUInt32LE(end - END_MARK_BYTES);
+  return mark === START_END_MARK || mark === commitEndMark(salt);
 }
 
 /** The entries of the whole commit record at `offset`. Null when they don't add up to its length. */

@@ -2,30 +2,35 @@
  * Reading everything back when a writer opens: which entries count, up to where, and whether anything is damaged.
  *
  * Epochs are read in ascending order. The start records of all of them say where each epoch began each of its shards,
- * so before the first entry is looked at it is known which entries a later epoch made void. What then counts of a shard
- * must be one sequence without a gap, each epoch going on where the one before it stopped.
+ * and up to where it had read the epochs before it (epochs.ts), so before the first entry is looked at it is known which
+ * records and entries a later epoch made void. What then counts of a shard must be one sequence without a gap, each
+ * epoch going on where the one before it stopped.
  *
- * A record that is not whole ends its epoch: what a crash tore off. But when anything whole comes after it, in the same
- * file or in a later one, it wasn't the last thing written; then something was changed on the medium, entries that
- * were acknowledged may be among it, and the opening is refused with the place. A later segment shows by its own chain
- * whether the end of the one before it is all there.
+ * A record that is not whole ends its epoch when a crash tore it (tail.ts). When it was changed on the medium, when
+ * anything whole comes after it, in the same file or in a later one, or when a later epoch had read past it, then entries
+ * that were acknowledged may be among it, and the opening is refused with the place. A later segment shows by its
+ * own chain whether the end of the one before it is all there.
  */
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { JournalDamaged } from '../journal.js';
+import { type EpochEnds, type EpochHead, endsOf, placeOf } from './epochs.js';
 import type { FileOps } from './file-ops.js';
 import { isErrorCode, readFully } from './file-ops.js';
 import { listEpochs, listSegments, segmentPath } from './layout.js';
 import {
   CHAIN_BYTES,
   chainFollows,
+  type EpochEnd,
   findRecord,
   HEADER_BYTES,
+  isFirstFormat,
   mentionsRecord,
   readEntries,
   readRecord,
   type Start,
   type StartShard,
 } from './record.js';
+import { hasUnwrittenSector, judgeTail, writtenBytes } from './tail.js';
 
 /** A segment that no writer of ours appends to, with what decides when it may go. */
 export interface OldSegment {
@@ -51,8 +56,19 @@ export interface Tail {
   readonly bytes: Buffer;
 }
 
+/** Bytes at the end of an epoch that a crash left and that are no record. */
+export interface Cut {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
 export interface Scan {
   readonly epochs: readonly OldEpoch[];
+  /** Up to where each epoch was read; what the writer's own epoch has to state. */
+  readonly ends: readonly EpochEnd[];
+  /** What was found behind the ends of epochs that no later epoch had read. */
+  readonly cuts: readonly Cut[];
   /** By shard: the last sequence that counts, 0 for an empty shard. */
   readonly lastSeqs: Float64Array;
   /** By shard: the chain of the record that holds that sequence; zeros when there is none. */
@@ -83,9 +99,16 @@ export function scanEpochs(request: ScanRequest): Scan {
 
 function scanOnce({ ops, directory, shards, voidAfter, beforeEpoch }: ScanRequest): Scan {
   const heads: EpochHead[] = [];
+  const ends: EpochEnd[] = [];
+  const cuts: Cut[] = [];
   for (const epoch of listEpochs(ops, directory)) {
-    const head = epoch < beforeEpoch ? readHead(ops, directory, epoch) : null;
-    if (head !== null) heads.push(head);
+    if (epoch >= beforeEpoch) continue;
+    const head = readHead(ops, directory, epoch);
+    if (head.kind === 'begun') heads.push(head.head);
+    else {
+      // Its opening did not finish. Should a paused process finish it late, it is void from the start.
+      ends.push({ epoch, segment: 0, offset: 0 });
+    }
   }
   const state: ScanState = {
     wanted: new Set(shards),
@@ -93,22 +116,35 @@ function scanOnce({ ops, directory, shards, voidAfter, beforeEpoch }: ScanReques
     lastSeqs: new Float64Array(SHARDS_MAX),
     links: Array.from({ length: SHARDS_MAX }, () => Buffer.alloc(CHAIN_BYTES)),
     voidAfter,
+    ends: endsOf(heads),
+    cuts,
   };
-  const epochs = heads.map((head, index): OldEpoch => {
+  const epochs = heads.map((head): OldEpoch => {
+    const { epoch } = head;
     const headShards = head.start.shards.map(({ shard }) => shard);
-    if (!headShards.some((shard) => state.wanted.has(shard))) {
-      return { epoch: head.epoch, shards: headShards, segments: null, blanks: [], tail: null };
+    const counting = headShards.filter((shard) => state.ends.counts(head, shard));
+    if (counting.length === 0) {
+      ends.push({ epoch, segment: 0, offset: 0 });
+      return voidEpoch(directory, head);
     }
-    const limits = limitsOf(heads.slice(index + 1), voidAfter);
-    return { epoch: head.epoch, shards: headShards, ...scanEpoch(ops, directory, head, limits, state) };
+    if (!counting.some((shard) => state.wanted.has(shard))) {
+      if (headShards.some((shard) => state.wanted.has(shard))) ends.push({ epoch, segment: 0, offset: 0 });
+      return { epoch, shards: headShards, segments: null, blanks: [], tail: null };
+    }
+    const { end, ...scanned } = scanEpoch(ops, directory, head, state);
+    ends.push(end);
+    return { epoch, shards: headShards, ...scanned };
   });
-  return { epochs, lastSeqs: state.lastSeqs, links: state.links };
+  return { epochs, ends, cuts, lastSeqs: state.lastSeqs, links: state.links };
 }
 
-interface EpochHead {
-  readonly epoch: number;
-  readonly segments: readonly number[];
-  readonly start: Start;
+/** All of it may go at once. */
+function voidEpoch(directory: string, { epoch, segments }: EpochHead): OldEpoch {
+  const all = segments.map((segment) => ({
+    path: segmentPath(directory, epoch, segment),
+    lastSeqs: new Float64Array(SHARDS_MAX),
+  }));
+  return { epoch, shards: [], segments: all, blanks: [], tail: null };
 }
 
 interface ScanState {
@@ -117,16 +153,22 @@ interface ScanState {
   readonly lastSeqs: Float64Array;
   readonly links: Buffer[];
   readonly voidAfter: ReadonlyMap<ShardId, Seq>;
+  readonly ends: EpochEnds;
+  readonly cuts: Cut[];
 }
 
-/** The start record of an epoch's first segment; null for an epoch whose opening never finished. */
-export function readHead(ops: FileOps, directory: string, epoch: number): EpochHead | null {
+/** `unfinished`: the opening of the epoch did not finish, and nobody was told anything of it. */
+export type FoundHead =
+  | { readonly kind: 'begun'; readonly head: EpochHead }
+  | { readonly kind: 'unfinished'; readonly cut: Cut | null };
+
+export function readHead(ops: FileOps, directory: string, epoch: number): FoundHead {
   const segments = listSegments(ops, directory, epoch);
   const first = segments[0];
-  if (first === undefined) return null;
+  if (first === undefined) return { kind: 'unfinished', cut: null };
   const path = segmentPath(directory, epoch, first);
   const start = readStartOf(ops, path, epoch, first);
-  if (start !== null) return { epoch, segments, start };
+  if (start !== null) return { kind: 'begun', head: { epoch, segments, start } };
   // Without its salt no commit record can be told from noise, but a later segment's start record can.
   for (const segment of segments.slice(1)) {
     if (readStartOf(ops, segmentPath(directory, epoch, segment), epoch, segment) !== null) {
@@ -134,10 +176,18 @@ export function readHead(ops: FileOps, directory: string, epoch: number): EpochH
     }
   }
   // An opening that didn't finish wrote a start record, maybe torn, and nothing after it.
-  if (first > 0 || mentionsRecord(readFile(ops, path), 1)) {
+  const bytes = readFile(ops, path);
+  // Another thread may just have begun it.
+  const record = readRecord(bytes, 0, epoch, first, 0);
+  if (record?.kind === 'start') return { kind: 'begun', head: { epoch, segments, start: record.start } };
+  if (first > 0 || mentionsRecord(bytes, 1)) {
     throw new JournalDamaged(path, 0, 'the start record is bad, and records follow');
   }
-  return null;
+  const tail = judgeTail(bytes, 0, { epoch, segment: first, salt: 0 });
+  if (tail?.kind === 'rotten') {
+    throw new JournalDamaged(path, 0, `a start record of ${tail.bytes} bytes was changed after it was written`);
+  }
+  return { kind: 'unfinished', cut: tail === null ? null : { file: path, offset: 0, bytes: tail.bytes } };
 }
 
 /** The start record of a segment, or null when it is not whole. */
@@ -154,20 +204,23 @@ export function readStartOf(ops: FileOps, path: string, epoch: number, segment: 
   }
 }
 
-const START_BODY_BYTES_MAX = 64 * 1024;
+const START_BODY_BYTES_MAX = 4 * 1024 * 1024;
 
 /** By shard: the first sequence that does not count in an epoch, because of the epochs after it or by the owner's word. */
-function limitsOf(laterHeads: readonly EpochHead[], voidAfter: ReadonlyMap<ShardId, Seq>): Float64Array {
-  const limits = new Float64Array(SHARDS_MAX).fill(Number.POSITIVE_INFINITY);
-  for (const [shard, seq] of voidAfter) limits[shard] = seq + 1;
-  for (const { start } of laterHeads) {
-    for (const { shard, fenceSeq } of start.shards) limits[shard] = Math.min(limits[shard] ?? fenceSeq, fenceSeq);
-  }
+function limitsOf(epoch: number, { ends, voidAfter }: ScanState): Float64Array {
+  const limits = ends.fencesAfter(epoch);
+  for (const [shard, seq] of voidAfter) limits[shard] = Math.min(limits[shard] ?? seq + 1, seq + 1);
   return limits;
 }
 
 /** Where the reading of an epoch is. */
 interface EpochCursor {
+  readonly head: EpochHead;
+  readonly limits: Float64Array;
+  /** By shard: the place from which on nothing counts for it; 0 for a shard that is not asked for. */
+  readonly ends: Float64Array;
+  /** The last of them: from there on nothing is looked at. */
+  readonly end: number;
   chain: Buffer;
   ordinal: number;
   /** By shard: the last sequence in this epoch, void ones too; NaN for a shard that it doesn't have. */
@@ -175,68 +228,103 @@ interface EpochCursor {
   tail: Tail | null;
 }
 
-function scanEpoch(
-  ops: FileOps,
-  directory: string,
-  head: EpochHead,
-  limits: Float64Array,
-  state: ScanState,
-): { segments: OldSegment[]; blanks: string[]; tail: Tail | null } {
-  const cursor: EpochCursor = {
+function createCursor(head: EpochHead, state: ScanState): EpochCursor {
+  const ends = new Float64Array(SHARDS_MAX);
+  for (const shard of state.wanted) if (state.ends.counts(head, shard)) ends[shard] = state.ends.of(head.epoch, shard);
+  return {
+    head,
+    limits: limitsOf(head.epoch, state),
+    ends,
+    end: Math.max(...ends),
     chain: Buffer.from(head.start.chainBefore),
     ordinal: -1,
     positions: new Float64Array(SHARDS_MAX).fill(Number.NaN),
     tail: null,
   };
+}
+
+function scanEpoch(
+  ops: FileOps,
+  directory: string,
+  head: EpochHead,
+  state: ScanState,
+): { segments: OldSegment[]; blanks: string[]; tail: Tail | null; end: EpochEnd } {
+  const cursor = createCursor(head, state);
+  const { salt } = head.start;
   const segments: OldSegment[] = [];
   const blanks: string[] = [];
+  let end: EpochEnd = { epoch: head.epoch, segment: 0, offset: 0 };
   /** Where the segment before stopped; offset 0 is one that didn't even begin. */
-  let end: { path: string; offset: number } | null = null;
+  let last: { path: string; offset: number } | null = null;
   for (const [index, number] of head.segments.entries()) {
     const path = segmentPath(directory, head.epoch, number);
-    const bytes = readFile(ops, path);
-    const old: OldSegment = { path, lastSeqs: new Float64Array(SHARDS_MAX) };
-    const record = readRecord(bytes, 0, head.epoch, number, head.start.salt);
-    if (record?.kind !== 'start') {
-      if (findRecord(bytes, 1, head.epoch, number, head.start.salt) !== -1) {
-        throw new JournalDamaged(path, 0, 'the start record is bad, and records follow');
-      }
-      if (end?.offset !== 0) end = { path, offset: 0 };
+    if (placeOf(number, 0) >= cursor.end) {
       blanks.push(path);
       continue;
     }
-    segments.push(old);
+    const bytes = readFile(ops, path);
+    const record = readRecord(bytes, 0, head.epoch, number, salt);
+    if (record?.kind !== 'start') {
+      const follower = findRecord(bytes, 1, head.epoch, number, salt);
+      if (follower !== -1 && !isTornStart(bytes, follower, head, number)) {
+        throw new JournalDamaged(path, 0, 'the start record is bad, and records follow');
+      }
+      if (last?.offset !== 0) last = { path, offset: 0 };
+      noteCut(state, path, 0, writtenBytes(bytes, 0));
+      blanks.push(path);
+      continue;
+    }
     const expected = (head.segments[0] ?? 0) + index;
     if (number !== expected) {
       throw new JournalDamaged(segmentPath(directory, head.epoch, expected), 0, 'this segment is missing');
     }
-    if (end !== null && (end.offset === 0 || !cursor.chain.equals(record.start.chainBefore))) {
-      throw new JournalDamaged(end.path, end.offset, 'a bad record, and another segment follows');
+    if (last !== null && (last.offset === 0 || !cursor.chain.equals(record.start.chainBefore))) {
+      throw new JournalDamaged(last.path, last.offset, 'a bad record, and another segment follows');
     }
+    const old: OldSegment = { path, lastSeqs: new Float64Array(SHARDS_MAX) };
+    segments.push(old);
     if (index === 0) cursor.ordinal = record.place.ordinal - 1;
-    beginShards(record.start.shards, index === 0, limits, state, cursor, path);
-    end = { path, offset: scanCommits(bytes, head, number, old, limits, state, cursor) };
+    beginShards(record.start.shards, index === 0, state, cursor, path);
+    end = { epoch: head.epoch, segment: number, offset: scanCommits(bytes, number, old, state, cursor) };
+    last = { path, offset: end.offset };
     for (const shard of state.wanted) state.links[shard] = Buffer.from(state.links[shard] ?? []);
   }
-  return { segments, blanks, tail: cursor.tail };
+  const reached = placeOf(end.segment, end.offset);
+  if (last !== null && cursor.ends.some((stated) => Number.isFinite(stated) && stated > reached)) {
+    throw new JournalDamaged(last.path, last.offset, 'a bad record, and a later epoch had read past it');
+  }
+  return { segments, blanks, tail: Number.isFinite(cursor.end) ? null : cursor.tail, end };
+}
+
+/** The first format wrote a start record and the commit behind it at once, so the start may be torn and the commit whole. */
+function isTornStart(bytes: Buffer, follower: number, { epoch, start: { salt } }: EpochHead, segment: number): boolean {
+  return (
+    isFirstFormat(bytes, follower) &&
+    hasUnwrittenSector(bytes, 0, follower) &&
+    findRecord(bytes, follower + 1, epoch, segment, salt) === -1
+  );
+}
+
+function noteCut({ cuts }: ScanState, file: string, offset: number, bytes: number): void {
+  if (bytes > 0) cuts.push({ file, offset, bytes });
 }
 
 /** Checks a segment's start record against what was read before it. */
 function beginShards(
   starts: readonly StartShard[],
   isFirst: boolean,
-  limits: Float64Array,
   state: ScanState,
   cursor: EpochCursor,
   path: string,
 ): void {
+  const { limits } = cursor;
   for (const { shard, nextSeq, link } of starts) {
     if (!isFirst) {
       if (cursor.positions[shard] !== nextSeq - 1) throw new JournalDamaged(path, 0, gap(shard));
       continue;
     }
     cursor.positions[shard] = nextSeq - 1;
-    if (!state.wanted.has(shard)) continue;
+    if (cursor.ends[shard] === 0) continue;
     const lastSeq = Math.min(nextSeq, limits[shard] ?? nextSeq) - 1;
     if (state.seen.has(shard)) {
       const before = state.lastSeqs[shard] ?? 0;
@@ -257,18 +345,12 @@ function beginShards(
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 
 /** Reads the commits of a segment and returns the offset where they end. */
-function scanCommits(
-  bytes: Buffer,
-  { epoch, start: { salt } }: EpochHead,
-  segment: number,
-  old: OldSegment,
-  limits: Float64Array,
-  state: ScanState,
-  cursor: EpochCursor,
-): number {
+function scanCommits(bytes: Buffer, segment: number, old: OldSegment, state: ScanState, cursor: EpochCursor): number {
+  const { epoch, start } = cursor.head;
+  const { salt } = start;
   let offset = 0;
   let lastOffset = 0;
-  for (;;) {
+  while (placeOf(segment, offset) < cursor.end) {
     const record = readRecord(bytes, offset, epoch, segment, salt);
     if (record === null) break;
     if (record.place.ordinal !== cursor.ordinal + 1 || !chainFollows(bytes, offset, cursor.chain)) {
@@ -276,30 +358,49 @@ function scanCommits(
     }
     if (offset > 0) {
       if (record.kind !== 'commit') throw new JournalDamaged(old.path, offset, 'a start record in the middle');
-      takeEntries(bytes, offset, record.chain, old, limits, state, cursor.positions);
+      takeEntries(bytes, segment, offset, record.chain, old, state, cursor);
     }
     cursor.ordinal += 1;
     cursor.chain = record.chain;
     lastOffset = offset;
     offset = record.end;
   }
-  if (findRecord(bytes, offset + 1, epoch, segment, salt) !== -1) {
-    throw new JournalDamaged(old.path, offset, 'a bad record, and whole ones follow');
-  }
+  if (placeOf(segment, offset) < cursor.end) checkTail(bytes, segment, offset, old, state, cursor);
   // Copies: the buffer of the whole segment shall not live as long as these few bytes.
   cursor.chain = Buffer.from(cursor.chain);
   cursor.tail = { path: old.path, offset: lastOffset, bytes: Buffer.from(bytes.subarray(lastOffset, offset)) };
   return offset;
 }
 
+/** No whole record begins at `offset`: nothing may, a torn one does, or the medium is damaged. */
+function checkTail(
+  bytes: Buffer,
+  segment: number,
+  offset: number,
+  { path }: OldSegment,
+  state: ScanState,
+  { head: { epoch, start } }: EpochCursor,
+): void {
+  const { salt } = start;
+  if (findRecord(bytes, offset + 1, epoch, segment, salt) !== -1) {
+    throw new JournalDamaged(path, offset, 'a bad record, and whole ones follow');
+  }
+  const tail = judgeTail(bytes, offset, { epoch, segment, salt });
+  if (tail === null) return;
+  if (tail.kind === 'rotten') {
+    throw new JournalDamaged(path, offset, `a record of ${tail.bytes} bytes was changed after it was written`);
+  }
+  noteCut(state, path, offset, tail.bytes);
+}
+
 function takeEntries(
   bytes: Buffer,
+  segment: number,
   offset: number,
   chain: Buffer,
   old: OldSegment,
-  limits: Float64Array,
   state: ScanState,
-  positions: Float64Array,
+  { positions, limits, ends }: EpochCursor,
 ): void {
   const entries = readEntries(bytes, offset);
   if (entries === null) throw new JournalDamaged(old.path, offset, 'the entries do not fill their record');
@@ -309,7 +410,7 @@ function takeEntries(
     }
     positions[shard] = lastSeq;
     old.lastSeqs[shard] = lastSeq;
-    if (!state.wanted.has(shard)) continue;
+    if (placeOf(segment, offset) >= (ends[shard] ?? 0)) continue;
     const limit = limits[shard] ?? Number.POSITIVE_INFINITY;
     if (lastSeq < limit) {
       state.lastSeqs[shard] = lastSeq;

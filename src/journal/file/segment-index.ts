@@ -11,11 +11,18 @@ const CHUNK_BYTES_MAX = 1024 * 1024;
 
 export interface SegmentIndex {
   /**
-   * Entries of a shard from the one that holds `seq` through those that end at or before `limit`, at most about
-   * `bytesMax` of payload but at least one. Empty when the segment has none, yet. Throws ENOENT when it was deleted.
+   * Entries of a shard from the one that holds `seq` through those that end at or before `limit` and begin before
+   * `endOffset`, at most about `bytesMax` of payload but at least one. Empty when the segment has none, yet. Throws
+   * ENOENT when it was deleted.
    */
-  take(shard: ShardId, seq: number, limit: number, bytesMax: number): Entry[];
+  take(shard: ShardId, seq: number, bounds: TakeBounds): Entry[];
   close(): void;
+}
+
+export interface TakeBounds {
+  readonly limit: number;
+  readonly endOffset: number;
+  readonly bytesMax: number;
 }
 
 /** Parsed bytes of several segments, the oldest dropped first. */
@@ -76,7 +83,7 @@ export function createSegmentIndex({
   let chunkBytes = CHUNK_BYTES_MIN;
   let chunk = Buffer.allocUnsafeSlow(chunkBytes);
 
-  function take(shard: ShardId, seq: number, limit: number, bytesMax: number): Entry[] {
+  function take(shard: ShardId, seq: number, { limit, endOffset, bytesMax }: TakeBounds): Entry[] {
     while ((spansOf.get(shard)?.lastSeqs.at(-1) ?? 0) < seq) {
       if (!advance()) return [];
     }
@@ -90,7 +97,7 @@ export function createSegmentIndex({
       }
       const firstSeq = asSeq(spans.firstSeqs[at] ?? 0);
       const lastSeq = asSeq(spans.lastSeqs[at] ?? 0);
-      if (lastSeq > limit) return entries;
+      if (lastSeq > limit || (spans.offsets[at] ?? 0) >= endOffset) return entries;
       const payload = payloadAt(spans, at);
       entries.push({ shard, firstSeq, lastSeq, payload });
       bytes += payload.length;

@@ -71,11 +71,10 @@ export function createPreparer({
 }): Preparer {
   let ready: PreparedSegment | null = null;
   let running: Promise<void> | null = null;
-  let retry: NodeJS.Timeout | null = null;
+  let cancelRetry = (): void => undefined;
   let closed = false;
 
   function prepare(bytes: number): void {
-    retry = null;
     running = make(bytes).then(
       (made) => {
         running = null;
@@ -84,8 +83,7 @@ export function createPreparer({
       () => {
         running = null;
         if (closed) return;
-        retry = setTimeout(prepare, retryMs, bytes);
-        retry.unref();
+        cancelRetry = ops.after(retryMs, () => prepare(bytes));
       },
     );
   }
@@ -126,7 +124,7 @@ export function createPreparer({
     prepare,
     close: async () => {
       closed = true;
-      if (retry !== null) clearTimeout(retry);
+      cancelRetry();
       await running;
       if (ready === null) return;
       ops.close(ready.fd);
@@ -146,7 +144,7 @@ export async function deleteFile(ops: FileOps, path: string): Promise<boolean> {
   }
 }
 
-function syncLater(ops: FileOps, fd: number): Promise<void> {
+export function syncLater(ops: FileOps, fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     ops.syncLater(fd, (error) => (error === null || error === undefined ? resolve() : reject(error)));
   });

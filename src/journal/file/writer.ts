@@ -12,12 +12,21 @@
  * threads to wake, 8 to 12. `O_DSYNC` in place of the two calls was not measurably different here, and is not a flush of the
  * drive's cache everywhere.
  *
- *      open ──▶ idle ◀──▶ in flight
+ *      open ──▶ idle ◀──▶ in flight     a commit, or a mark
  *                 │           │
- *                 └──▶ failed ◀┘      an error, a newer epoch, or close: there is no way back
+ *                 └──▶ failed ◀┘        an error, a newer epoch, a lost lock, or close: there is no way back
  *
  * After an error of write or fdatasync nobody can say what is on the medium, and another fdatasync would only hide it.
  * So the writer is dead; the next opening takes a new epoch, whose start record says what counts.
+ *
+ * A mark is a commit without entries. The writer appends one behind a commit when none followed it for `MARK_AFTER_MS`,
+ * and when it closes. With a whole record behind it, a bad one can't be torn: that is how a later opening knows that an
+ * acknowledged commit was damaged (tail.ts). A mark is synced by libuv. A commit that comes meanwhile waits for it, so
+ * that there is never more than one record that may not be durable; it would wait in the kernel anyway.
+ *
+ * Between the sync and the acknowledgement the writer looks at the directory's lock (lock-check.ts). The order matters.
+ * A process that took the directory over before the look is noticed. One that takes it over after the look reads the
+ * record that was synced, so the acknowledged commit is part of its history.
  */
 import { randomBytes } from 'node:crypto';
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
@@ -25,9 +34,11 @@ import type { Entry, JournalWriter } from '../journal.js';
 import { JournalFenced } from '../journal.js';
 import { type FileOps, writeFully } from './file-ops.js';
 import { epochPath, preparedPath, segmentPath } from './layout.js';
+import type { LockCheck } from './lock-check.js';
 import {
   CHAIN_BYTES,
   commitBytes,
+  EMPTY_COMMIT_BYTES,
   RECORD_BYTES_MAX,
   type StartShard,
   startBytes,
@@ -35,7 +46,7 @@ import {
   writeStart,
 } from './record.js';
 import type { OldSegment, Scan } from './scan.js';
-import { createPreparer, createSegment, segmentBytesOf } from './segment.js';
+import { createPreparer, createSegment, segmentBytesOf, syncLater } from './segment.js';
 import { createTrimmer } from './trimmer.js';
 import type { JournalMarks } from './watermarks.js';
 
@@ -43,6 +54,8 @@ import type { JournalMarks } from './watermarks.js';
 export const ROOM_BYTES = 1024 * 1024;
 const SYNC_IN_THREAD_MS_MAX = 8;
 const SCRATCH_BYTES = 256 * 1024;
+const MARK_AFTER_MS = 100;
+const MARK_EVERY_MS = 1000;
 
 export interface FileWriter extends JournalWriter {
   readonly shards: readonly ShardId[];
@@ -53,12 +66,24 @@ export interface FileWriter extends JournalWriter {
 export interface FileWriterOptions {
   readonly ops: FileOps;
   readonly directory: string;
+  /** Null: nobody else can reach the directory. */
+  readonly lockCheck: LockCheck | null;
   readonly marks: JournalMarks;
   readonly epoch: number;
   readonly shards: readonly ShardId[];
   readonly scan: Scan;
+  /** `LockFile.number`. */
+  readonly lockNumber: number;
   readonly segmentBytes: number;
   readonly retryMs: number;
+  /** Removes the epoch, which has one segment. */
+  readonly abandon: () => Promise<void>;
+}
+
+interface HeldCommit {
+  readonly entries: readonly Entry[];
+  readonly recordBytes: number;
+  readonly whenDone: (error: Error | null) => void;
 }
 
 /** The segment that is written to. */
@@ -72,7 +97,7 @@ interface OpenSegment extends OldSegment {
 
 /** Begins the epoch: its start record is durable when this returns. Throws what the disk said. */
 export function createFileWriter(options: FileWriterOptions): FileWriter {
-  const { ops, directory, marks, epoch, shards, scan, segmentBytes, retryMs } = options;
+  const { ops, directory, lockCheck, marks, epoch, shards, scan, lockNumber, segmentBytes, retryMs } = options;
   const roomBytes = Math.min(ROOM_BYTES, Math.floor(segmentBytes / 4));
   const salt = randomBytes(4).readUInt32LE();
   const appended = Float64Array.from(scan.lastSeqs);
@@ -87,17 +112,27 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   let chain: Buffer = Buffer.alloc(CHAIN_BYTES);
   let ordinal = 0;
   let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  const headBytes = startBytes(shards.length, scan.ends.length);
   let segmentsMade = 0;
   let segment = openFirstSegment();
   let failed: Error | null = null;
   let isInFlight = false;
+  /** Why there are no appends any more, while the last mark is made. */
+  let ending: Error | null = null;
   let isClosed = false;
   let whenIdle: (() => void)[] = [];
   let syncMs = 0;
+  let tellEnd: (error: Error) => void = () => undefined;
+
+  /** Commits so far, when the last mark was made. */
+  let markedCommits = 0;
+  let markedMs = Number.NEGATIVE_INFINITY;
+  let cancelMark: (() => void) | null = null;
+  let isMarking = false;
+  /** The commit that came while a mark was in flight. */
+  let held: HeldCommit | null = null;
 
   const done: OldSegment[] = [];
-  /** The segment before the open one, until the start record of that is durable: an epoch must never be without one. */
-  let leaving: OldSegment | null = null;
   const preparer = createPreparer({ ops, path: preparedPath(directory, epoch), directory, retryMs });
   preparer.prepare(segmentBytesOf(segmentsMade, segmentBytes));
   const trimmer = createTrimmer({
@@ -109,58 +144,68 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   });
 
   function openFirstSegment(): OpenSegment {
-    const bytes = startBytes(shards.length);
-    const opened = makeSegment(0, bytes);
+    const opened = makeSegment(0, headBytes);
     try {
-      putStart(0, opened.number);
-      writeFully(ops, opened.fd, scratch.subarray(0, bytes), 0);
-      ops.sync(opened.fd);
+      writeStartOf(opened);
     } catch (error) {
       ops.close(opened.fd);
       throw error;
     }
-    opened.offset = bytes;
     return opened;
   }
 
+  /** Synced by itself: when it is bad and something follows, the medium is damaged. */
+  function writeStartOf(opened: OpenSegment): void {
+    ensureScratch(headBytes);
+    putStart(opened.number);
+    writeFully(ops, opened.fd, scratch.subarray(0, headBytes), 0);
+    ops.sync(opened.fd);
+    opened.offset = headBytes;
+  }
+
   function append(entries: readonly Entry[], whenDone: (error: Error | null) => void): void {
-    if (failed === null) {
+    const refused = failed ?? ending;
+    if (refused === null) {
       checkEntries(entries);
       if (entries.some(({ shard }) => marks.owner.get(shard) !== epoch)) {
         failed = new JournalFenced(`epoch ${epoch} was taken over`);
       }
     }
-    if (failed !== null) {
-      const error = failed;
+    const error = failed ?? refused;
+    if (error !== null) {
       queueMicrotask(() => whenDone(error));
       return;
     }
     const recordBytes = commitBytes(entries);
     if (recordBytes > RECORD_BYTES_MAX) throw new RangeError(`a commit of ${recordBytes} bytes is too large`);
     isInFlight = true;
+    if (isMarking) held = { entries, recordBytes, whenDone };
+    else write(entries, recordBytes, whenDone);
+  }
+
+  function write(entries: readonly Entry[], recordBytes: number, whenDone: (error: Error | null) => void): void {
     try {
-      const headBytes = segment.offset + recordBytes <= segment.bytes ? 0 : nextSegment(recordBytes);
-      const bytes = headBytes + recordBytes;
-      ensureScratch(bytes);
-      if (headBytes > 0) putStart(0, segment.number);
-      chain = writeCommit(scratch, headBytes, { epoch, segment: segment.number, ordinal }, entries, chain, salt);
-      ordinal += 1;
+      if (segment.offset + recordBytes > segment.bytes) nextSegment(recordBytes);
+      putCommit(entries, recordBytes);
       for (const { shard, lastSeq } of entries) {
         appended[shard] = lastSeq;
         links[shard] = chain;
         segment.lastSeqs[shard] = lastSeq;
       }
-      const startMs = performance.now();
-      writeFully(ops, segment.fd, scratch.subarray(0, bytes), segment.offset);
-      segment.offset += bytes;
+      const startMs = ops.monotonicMs();
+      writeFully(ops, segment.fd, scratch.subarray(0, recordBytes), segment.offset);
+      segment.offset += recordBytes;
       if (syncMs > SYNC_IN_THREAD_MS_MAX) {
-        ops.syncLater(segment.fd, (error) => {
-          if (!error) noteDurable(entries, startMs);
-          land(error ?? null, whenDone);
+        ops.syncLater(segment.fd, (syncError) => {
+          const error = syncError ?? lockFailure();
+          if (error === null) noteDurable(entries, startMs);
+          land(error, whenDone);
         });
         return;
       }
       ops.sync(segment.fd);
+      const lost = lockFailure();
+      if (lost !== null) throw lost;
       noteDurable(entries, startMs);
       queueMicrotask(() => land(null, whenDone));
     } catch (error) {
@@ -169,25 +214,99 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     }
   }
 
+  /**
+   * Why nothing may be acknowledged any more, or null. It is asked after the sync: a process that takes the directory
+   * over after that reads what was synced, and counts it.
+   */
+  function lockFailure(): Error | null {
+    try {
+      lockCheck?.check();
+      return null;
+    } catch (error) {
+      return asError(error);
+    }
+  }
+
+  /** Without a commit that would find out, the lock is looked at once per `SURE_MS`. */
+  function isSure(): boolean {
+    if (failed !== null) return false;
+    if (lockCheck === null || lockCheck.isFresh()) return true;
+    failed = lockFailure();
+    if (failed === null) return true;
+    const error = failed;
+    queueMicrotask(() => tellEnd(error));
+    return false;
+  }
+
   /** The commit in flight has come to an end. */
   function land(error: Error | null, whenDone: (error: Error | null) => void): void {
     if (error !== null) failed ??= error;
     isInFlight = false;
+    if (cancelMark === null) markLater(MARK_AFTER_MS);
     if (scratch.length > SCRATCH_BYTES) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-    const waiting = whenIdle;
-    whenIdle = [];
-    for (const resolve of waiting) resolve();
+    becomeIdle();
     whenDone(error);
   }
 
-  function noteDurable(entries: readonly Entry[], startMs: number): void {
-    syncMs += (performance.now() - startMs - syncMs) / 8;
-    for (const { shard, lastSeq } of entries) marks.durable.raise(shard, lastSeq);
-    if (leaving === null) return;
-    done.push({ path: leaving.path, lastSeqs: leaving.lastSeqs });
-    leaving = null;
-    trimmer.request();
+  function becomeIdle(): void {
+    const waiting = whenIdle;
+    whenIdle = [];
+    for (const resolve of waiting) resolve();
   }
+
+  function noteDurable(entries: readonly Entry[], startMs: number): void {
+    syncMs += (ops.monotonicMs() - startMs - syncMs) / 8;
+    for (const { shard, lastSeq } of entries) marks.durable.raise(shard, lastSeq);
+  }
+
+  // ─── Marks ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  function markLater(delayMs: number): void {
+    if (isClosed) return;
+    const seen = commits;
+    cancelMark = ops.after(delayMs, () => {
+      cancelMark = null;
+      if (commits !== seen || isInFlight) markLater(MARK_AFTER_MS);
+      else void mark();
+    });
+  }
+
+  /** Resolves when the mark is durable, or is not to be had. It takes no room from a commit that was promised some. */
+  async function mark(): Promise<void> {
+    if (failed !== null || isMarking || commits === markedCommits) return;
+    if (segment.bytes - segment.offset - EMPTY_COMMIT_BYTES < (preparer.isReady() ? 0 : roomBytes)) return;
+    const dueMs = markedMs + MARK_EVERY_MS - ops.monotonicMs();
+    if (dueMs > 0 && ending === null) {
+      markLater(dueMs);
+      return;
+    }
+    isMarking = true;
+    markedCommits = commits;
+    markedMs = ops.monotonicMs();
+    try {
+      lockCheck?.check();
+      putCommit([], EMPTY_COMMIT_BYTES);
+      writeFully(ops, segment.fd, scratch.subarray(0, EMPTY_COMMIT_BYTES), segment.offset);
+      segment.offset += EMPTY_COMMIT_BYTES;
+      await syncLater(ops, segment.fd);
+    } catch (error) {
+      failed ??= asError(error);
+    }
+    isMarking = false;
+    goOnAfterMark();
+  }
+
+  function goOnAfterMark(): void {
+    const commit = held;
+    held = null;
+    if (commit === null) {
+      becomeIdle();
+      if (failed !== null && ending === null) tellEnd(failed);
+    } else if (failed === null) write(commit.entries, commit.recordBytes, commit.whenDone);
+    else land(failed, commit.whenDone);
+  }
+
+  // ─── What a commit is made of ──────────────────────────────────────────────────────────────────────────────
 
   /** What may be appended is decided by the caller; that it decided right is checked here. */
   function checkEntries(entries: readonly Entry[]): void {
@@ -205,14 +324,14 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     }
   }
 
-  /** Goes on in another segment, and returns how long its start record will be. */
-  function nextSegment(recordBytes: number): number {
-    const headBytes = startBytes(shards.length);
-    const previous = segment;
-    segment = makeSegment(previous.number + 1, headBytes + recordBytes);
-    ops.close(previous.fd);
-    leaving = previous;
-    return headBytes;
+  /** Goes on in another segment. The one before it may go only now: an epoch must never be without a start record. */
+  function nextSegment(recordBytes: number): void {
+    const { fd, path, lastSeqs, number } = segment;
+    segment = makeSegment(number + 1, headBytes + recordBytes);
+    ops.close(fd);
+    writeStartOf(segment);
+    done.push({ path, lastSeqs });
+    trimmer.request();
   }
 
   /** The prepared segment where there is one that is large enough, else one that is made now. */
@@ -234,7 +353,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     return { path, number, fd, bytes, offset: 0, lastSeqs: new Float64Array(SHARDS_MAX) };
   }
 
-  function putStart(offset: number, number: number): void {
+  function putStart(number: number): void {
     const starts = shards.map(
       (shard): StartShard => ({
         shard,
@@ -243,8 +362,14 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
         link: links[shard] ?? Buffer.alloc(CHAIN_BYTES),
       }),
     );
-    const start = { chainBefore: chain, salt, shards: starts };
-    chain = writeStart(scratch, offset, { epoch, segment: number, ordinal }, start);
+    const start = { chainBefore: chain, salt, lockNumber, shards: starts, earlier: scan.ends };
+    chain = writeStart(scratch, 0, { epoch, segment: number, ordinal }, start);
+    ordinal += 1;
+  }
+
+  function putCommit(entries: readonly Entry[], recordBytes: number): void {
+    ensureScratch(recordBytes);
+    chain = writeCommit(scratch, 0, { epoch, segment: segment.number, ordinal }, entries, chain, salt);
     ordinal += 1;
   }
 
@@ -253,8 +378,12 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   }
 
   async function end(reason: Error): Promise<void> {
+    ending ??= reason;
+    cancelMark?.();
+    const isIdle = (): boolean => !isInFlight && !isMarking;
+    while (!isIdle()) await new Promise<void>((resolve) => whenIdle.push(resolve));
+    await mark();
     failed ??= reason;
-    if (isInFlight) await new Promise<void>((resolve) => whenIdle.push(resolve));
     if (isClosed) return;
     isClosed = true;
     await Promise.all([preparer.close(), trimmer.close()]);
@@ -271,12 +400,23 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     lastSeqs: new Map(shards.map((shard) => [shard, (scan.lastSeqs[shard] ?? 0) as Seq])),
     inFlightMax: 1,
     append,
-    hasRoom: () => failed === null && (preparer.isReady() || segment.bytes - segment.offset >= roomBytes),
+    hasRoom: () =>
+      failed === null && ending === null && (preparer.isReady() || segment.bytes - segment.offset >= roomBytes),
+    ownership: {
+      isSure,
+      onEnd: (listener) => {
+        tellEnd = listener;
+      },
+    },
     trim: (shard, throughSeq) => {
       marks.trimmed.raise(shard, throughSeq);
       trimmer.request();
     },
     close: () => end(new Error('the journal writer is closed')),
+    discard: async () => {
+      await end(new Error('the journal writer is closed'));
+      if (commits === 0) await options.abandon();
+    },
     fence: () => end(new JournalFenced(`epoch ${epoch} was taken over`)),
   };
 }

@@ -37,6 +37,11 @@ export function epochKey(shard: ShardId): string {
   return `clipbook:{${shard}}:epoch`;
 }
 
+/** Which installation the shard belongs to. In the same slot, too. */
+export function installationKey(shard: ShardId): string {
+  return `clipbook:{${shard}}:installation`;
+}
+
 export function entryId(firstSeq: number): string {
   return `${firstSeq}-0`;
 }

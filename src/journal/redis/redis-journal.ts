@@ -27,6 +27,8 @@ import { createRedisWriter, type WriterLog, waitForReplicas } from './writer.js'
 export interface RedisJournalOptions {
   /** `redis://` or `rediss://`, with user and password where needed. One server, or any node of a Redis Cluster. */
   readonly url: string;
+  /** Which installation the streams have to belong to. Absent: to none. */
+  readonly installation?: string;
   /** From `createDurableBuffer`; the same one for all threads of a process. */
   readonly durable?: SharedArrayBuffer;
   readonly log: WriterLog;
@@ -63,7 +65,14 @@ const READ_MS_MAX = 5000;
  * could be reached within `openMsMax`.
  */
 export async function openRedisJournal(options: RedisJournalOptions): Promise<RedisJournal> {
-  const { url, log, waitReplicas = 0, waitMsMax = WAIT_MS_MAX, appendMsMax = APPEND_MS_MAX } = options;
+  const {
+    url,
+    installation = '',
+    log,
+    waitReplicas = 0,
+    waitMsMax = WAIT_MS_MAX,
+    appendMsMax = APPEND_MS_MAX,
+  } = options;
   const durable = durableSeqs(options.durable ?? createDurableBuffer());
   const writerLink: LinkOptions = { url, openMsMax: CONNECT_MS_MAX, replyMsMax: 0, name: 'clipbook-writer' };
   const readerLink: LinkOptions = { ...writerLink, replyMsMax: READ_MS_MAX, name: 'clipbook-reader' };
@@ -76,7 +85,9 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
 
   async function takeOver(link: Link, ...[shards, startAfter, goOnAfter]: Parameters<Journal['openWriter']>) {
     assertFit(link.facts, waitReplicas);
-    const tails = await Promise.all(shards.map((shard) => takeShard(link, shard, { taker, startAfter, goOnAfter })));
+    const tails = await Promise.all(
+      shards.map((shard) => takeShard(link, shard, { taker, installation, startAfter, goOnAfter })),
+    );
     // What is in the streams counts from now on, so the replicas must have that too.
     if (waitReplicas > 0) await waitForReplicas(link, waitReplicas, waitMsMax);
     for (const tail of tails) durable.set(tail.shard, tail.durable);

@@ -1,6 +1,6 @@
 /**
- * What runs inside Redis. Each script touches the two keys of a shard, `stream` and `epoch`, in pairs; several pairs only
- * where the server is no cluster.
+ * What runs inside Redis. Each script touches the keys of a shard, `stream` and `epoch`, in pairs; several pairs only
+ * where the server is no cluster. Taking over looks at a third one, `installation`.
  *
  * A script with a shebang (Redis 7.0) says what it may do when there is no memory left: without a flag it is refused
  * before it begins, so an append never stops halfway for want of room; with `allow-oom` it runs, which taking
@@ -35,14 +35,18 @@ end
 return 1`);
 
 /**
- * Takes a shard over. KEYS: stream, epoch; ARGV: the epoch that was read before, a token that nobody else has, and '1'
- * where a loss is accepted. `[new epoch, id of the last entry or '', the last entry or '', the highest id that ever was]`,
- * or 0 when the epoch is another one by now: a call that was held up on its way must not shut out who came after it.
+ * Takes a shard over. KEYS: stream, epoch, installation; ARGV: the epoch that was read before, a token that nobody else has,
+ * '1' where a loss is accepted, and the id of the installation, '' for none. `[new epoch, id of the last entry or '', the
+ * last entry or '', the highest id that ever was]`. 0 when the epoch is another one by now: a call that was held up on its
+ * way must not shut out who came after it. `['installation', id or '']`, and nothing is taken, when the shard is another
+ * installation's.
  *
  * The token makes an epoch unlike any other even when a failover brought an older count back.
  * Where a loss is accepted, the stream may end before ids that it has had; then these may come again.
  */
 export const TAKE: Script = script(`#!lua flags=allow-oom
+local installation = redis.call('GET', KEYS[3]) or ''
+if installation ~= ARGV[4] then return {'installation', installation} end
 local before = redis.call('GET', KEYS[2]) or ''
 if before ~= ARGV[1] then return 0 end
 local count = tonumber(string.match(before, '^%d+') or 0) + 1

@@ -1,9 +1,10 @@
 /** Where each shard of a writer stands in its stream, how it is taken over, and what a refused call means. */
 import { randomBytes } from 'node:crypto';
 import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
+import { ProcessEnd } from '../../platform/exit-codes.js';
 import { JournalDamaged, JournalFenced, JournalRolledBack } from '../journal.js';
 import type { Argument, Link } from './connection.js';
-import { decodeEntry, epochKey, NO_MARK, seqOfId, streamKey } from './entry.js';
+import { decodeEntry, epochKey, installationKey, NO_MARK, seqOfId, streamKey } from './entry.js';
 import { RESUME, type Script, TAKE } from './scripts.js';
 
 export interface ShardTail {
@@ -19,6 +20,8 @@ export interface ShardTail {
 
 export interface TakeOptions {
   readonly taker: Taker;
+  /** Which the shard has to belong to; '' stands for none. */
+  readonly installation: string;
   readonly startAfter: ReadonlyMap<ShardId, Seq> | undefined;
   readonly goOnAfter: ReadonlyMap<ShardId, Seq> | undefined;
 }
@@ -62,16 +65,22 @@ export function evalsha(script: Script, keys: readonly string[], args: readonly 
 /**
  * Takes one shard over. Throws `JournalRolledBack` or `JournalDamaged`; the epoch is taken even then. Throws `JournalFenced`, and
  * takes nothing, when the taker had it before and somebody else has it now: to take it back would only make the two fight.
+ * Throws `ProcessEnd`, and takes nothing, when the shard belongs to another installation.
  */
 export async function takeShard(link: Link, shard: ShardId, options: TakeOptions): Promise<ShardTail> {
-  const keys = [streamKey(shard), epochKey(shard)] as const;
+  const keys = [streamKey(shard), epochKey(shard), installationKey(shard)] as const;
   const goOn = options.goOnAfter?.get(shard);
+  const { installation } = options;
   let reply: unknown = 0;
   while (!Array.isArray(reply)) {
     const before = (await link.send('GET', [keys[1]])) ?? NO_MARK;
     if (isTakenByAnother(options.taker, shard, String(before))) throw fenced(shard, before);
     const token = newToken(options.taker);
-    reply = await link.send('EVALSHA', evalsha(TAKE, keys, [before as Buffer, token, goOn === undefined ? '0' : '1']));
+    const args = [before as Buffer, token, goOn === undefined ? '0' : '1', installation];
+    reply = await link.send('EVALSHA', evalsha(TAKE, keys, args));
+  }
+  if (String((reply as Buffer[])[0]) === 'installation') {
+    throw anothers(shard, installation, String((reply as Buffer[])[1]));
   }
   const [epoch, lastId, lastBytes, highestId] = reply as Buffer[];
   options.taker.taken.set(shard, String(epoch));
@@ -135,6 +144,18 @@ export function refusalOf(reply: unknown, tails: readonly ShardTail[]): Error | 
     if (error instanceof JournalDamaged) return error;
     throw error;
   }
+}
+
+function anothers(shard: ShardId, installation: string, found: string): ProcessEnd {
+  return found === ''
+    ? new ProcessEnd(
+        'loss',
+        `Redis has lost the id of installation ${installation} (shard ${shard}), so it may have lost more; see what is left with: clipbook restore`,
+      )
+    : new ProcessEnd(
+        'foreign',
+        `shard ${shard} in Redis belongs to installation ${found}, not to ${installation === '' ? 'this one' : installation}`,
+      );
 }
 
 export function fenced(shard: ShardId, epoch: unknown): JournalFenced {

@@ -1,0 +1,22 @@
+/** Prints each comment and Markdown line that is too wide, as `path:line`. Exit code 1 if there is one. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WIDTH_MAX, wideLines } from './comment-width.js';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const CHECKED = /^(?:[^/]+\.md|(?:src|workers|scripts|test|load|sql|docs)\/.*\.(?:ts|cjs|mjs|sql|md))$/;
+const NOT_OURS = /^test\/fixtures\//;
+
+const { stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+});
+const paths = stdout.split('\n').filter((path) => CHECKED.test(path) && !NOT_OURS.test(path));
+const found = paths.flatMap((path) =>
+  wideLines(path, readFileSync(join(ROOT, path), 'utf8')).map((line) => `${path}:${line}`),
+);
+for (const line of found) console.error(`${line}: a comment is wider than ${WIDTH_MAX} columns`);
+console.log(found.length === 0 ? `${paths.length} files, every comment fits` : `${found.length} lines are too wide`);
+process.exitCode = found.length === 0 ? 0 : 1;

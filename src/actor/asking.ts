@@ -1,0 +1,69 @@
+/** The main thread's own commands and questions, as promises. All reject with `ControlError` while the shard does not serve. */
+
+import type { OpenBatch } from '../domain/batch.js';
+import type { Command, Query } from '../domain/command.js';
+import type { BookId, ShardId } from '../domain/ids.js';
+import type { BatchFate, Outcome } from '../domain/outcome.js';
+import type { QueryResult } from '../domain/view.js';
+import { ControlError, type Engine, type Unavailable } from './engine.js';
+
+export type BatchCommand = Extract<Command, { kind: 'openBatch' | 'giveUpBatch' }>;
+
+/** Where the outcome is unknown this rejects too: whoever asked has no batch in hand then, and what was opened is given up later. */
+export function tellBatch(engine: Engine, command: BatchCommand, by: { caller: string; requestId: string }) {
+  return new Promise<Outcome>((resolve, reject) => {
+    engine.command(command, { ...by, idempotency: null }, (reply) => {
+      if (reply.kind === 'done') resolve(reply.outcome);
+      else reject(reply.kind === 'refused' ? new ControlError('unavailable', reply.detail) : failureOf(reply));
+    });
+  });
+}
+
+export async function askFate(engine: Engine, bookId: BookId, batchId: number): Promise<BatchFate> {
+  return (await ask(engine, { kind: 'batchFate', bookId, batchId }, null)).fate;
+}
+
+export async function askOpenBatches(engine: Engine, shard: ShardId): Promise<readonly OpenBatch[]> {
+  return (await ask(engine, { kind: 'listOpenBatches' }, shard)).items;
+}
+
+export async function isKeyRemembered(
+  engine: Engine,
+  { bookId, isCreation, caller, key }: Omit<Extract<Query, { kind: 'isKeyRemembered' }>, 'kind'>,
+): Promise<boolean> {
+  return (await ask(engine, { kind: 'isKeyRemembered', bookId, isCreation, caller, key }, null)).isTrue;
+}
+
+/** What each of these questions is answered with. */
+interface Answers {
+  readonly batchFate: 'batchFate';
+  readonly listOpenBatches: 'openBatches';
+  readonly isKeyRemembered: 'answer';
+}
+
+function ask<Kind extends keyof Answers>(
+  engine: Engine,
+  question: Extract<Query, { kind: Kind }>,
+  shard: ShardId | null,
+): Promise<Extract<QueryResult, { kind: Answers[Kind] }>> {
+  return new Promise((resolve, reject) => {
+    engine.query(question, shard, (reply) => {
+      // A shard answers each question with what it is about.
+      if (reply.kind === 'result') resolve(reply.result as Extract<QueryResult, { kind: Answers[Kind] }>);
+      else reject(reply.kind === 'refused' ? new ControlError('unavailable', reply.detail) : failureOf(reply));
+    });
+  });
+}
+
+function failureOf({ reason }: Unavailable): ControlError {
+  switch (reason) {
+    case 'noRoom':
+      return new ControlError(reason, 'The change could not be made durable, for want of room; nothing was changed.');
+    case 'draining':
+      return new ControlError(reason, 'The server is shutting down; nothing was changed.');
+    case 'recovering':
+    case 'overloaded':
+    case 'outcomeUnknown':
+      return new ControlError('unavailable', 'This part of the engine is recovering; nothing was changed.');
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Which installation the streams of a Redis belong to. Each shard has a key of its own with the id, in the slot of its
+ * stream, so that taking the shard over compares it in the same step (scripts.ts).
+ */
+import { asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
+import { ProcessEnd } from '../../platform/exit-codes.js';
+import { belongsToAnother, type JournalFacts } from '../identity.js';
+import { type Link, openLink, placeOf } from './connection.js';
+import { decodeEntry, epochKey, installationKey, streamKey } from './entry.js';
+
+const LINK = { openMsMax: 2_000, replyMsMax: 5_000, name: 'clipbook-installation' } as const;
+/** Shards that are asked at once. */
+const ASKED_MAX = 32;
+
+interface ShardFacts {
+  readonly shard: ShardId;
+  readonly id: string | null;
+  readonly isEmpty: boolean;
+  readonly end: Seq | null;
+}
+
+export function surveyRedis(url: string, shardCount: number): Promise<JournalFacts> {
+  return withLink(url, async (link) => {
+    const shards: ShardFacts[] = [];
+    for (let first = 0; first < shardCount; first += ASKED_MAX) {
+      const count = Math.min(ASKED_MAX, shardCount - first);
+      const asked = Array.from({ length: count }, (_, n) => surveyShard(link, asShardId(first + n)));
+      shards.push(...(await Promise.all(asked)));
+    }
+    const ids = shards.map(({ id }) => id).filter((id) => id !== null);
+    const ends = shards.flatMap(({ shard, end }): [ShardId, Seq][] => (end === null ? [] : [[shard, end]]));
+    return {
+      kind: 'redis',
+      place: `Redis at ${placeOf(url)}`,
+      installations: [...new Set(ids)],
+      lacksId: ids.length < shards.length,
+      isEmpty: shards.every(({ isEmpty }) => isEmpty),
+      ends: new Map(ends),
+    };
+  });
+}
+
+async function surveyShard(link: Link, shard: ShardId): Promise<ShardFacts> {
+  const [id, epoch, last] = await Promise.all([
+    link.send('GET', [installationKey(shard)]),
+    link.send('EXISTS', [epochKey(shard)]),
+    link.send('XREVRANGE', [streamKey(shard), '+', '-', 'COUNT', 1]),
+  ]);
+  const [entry] = last as [Buffer, [Buffer, Buffer]][];
+  const end = entry === undefined ? null : decodeEntry(shard, String(entry[0]), entry[1]?.[1]).lastSeq;
+  return { shard, id: id === null ? null : String(id), isEmpty: Number(epoch) === 0 && end === null, end };
+}
+
+/** Shard by shard, the first one first: of two starts at once, one finds the other's id there and stops before the rest. */
+export function stampRedis(url: string, shardCount: number, id: string): Promise<void> {
+  return withLink(url, async (link) => {
+    for (let index = 0; index < shardCount; index++) {
+      const key = installationKey(asShardId(index));
+      await link.send('SET', [key, id, 'NX']);
+      const found = String(await link.send('GET', [key]));
+      if (found !== id) throw belongsToAnother(`Redis at ${placeOf(url)}`, found, id);
+    }
+  });
+}
+
+/** Removes the ids alone. */
+export function eraseRedisId(url: string, shardCount: number): Promise<void> {
+  return withLink(url, async (link) => {
+    for (let index = 0; index < shardCount; index++) await link.send('DEL', [installationKey(asShardId(index))]);
+  });
+}
+
+/**
+ * Removes everything of every shard that there may be. Rejects with `ProcessEnd` while a server is connected: an empty
+ * database knows nothing of the lease of the installation that it replaces.
+ */
+export function eraseRedis(url: string, shardCount: number): Promise<void> {
+  return withLink(url, async (link) => {
+    if (await hasWriter(link)) {
+      throw new ProcessEnd('inUse', `a server is connected to Redis at ${placeOf(url)}; stop it first`);
+    }
+    // The installation may have had more shards than this one is to have.
+    for (let index = 0; index <= SHARDS_MAX; index++) {
+      const shard = asShardId(index);
+      const removed = await link.send('DEL', [streamKey(shard), epochKey(shard), installationKey(shard)]);
+      if (Number(removed) === 0 && index >= shardCount) return;
+    }
+  });
+}
+
+/** False also where the server does not tell. */
+async function hasWriter(link: Link): Promise<boolean> {
+  try {
+    const lists = await link.sendToAll('CLIENT', ['LIST']);
+    return lists.some((list) => String(list).includes('name=clipbook-writer'));
+  } catch (error) {
+    if (error instanceof Error && /^(NOPERM|ERR unknown)/.test(error.message)) return false;
+    throw error;
+  }
+}
+
+async function withLink<T>(url: string, work: (link: Link) => Promise<T>): Promise<T> {
+  const link = await openLink({ url, ...LINK });
+  try {
+    return await work(link);
+  } finally {
+    link.close();
+  }
+}

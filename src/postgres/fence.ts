@@ -1,0 +1,44 @@
+/**
+ * The fence: a transaction of a process that was replaced must not change anything.
+ *
+ * The row of `installation` names the process that serves. A fenced transaction begins with a look at that row that also
+ * locks it (FOR KEY SHARE) until the transaction ends. Taking over locks it FOR UPDATE. So a successor waits for the
+ * transactions that have begun, and later ones of its predecessor find another epoch and fail. Renewing the lease changes no
+ * key and is held up by neither.
+ *
+ * BEGIN and the look are one message, so the fence costs no round trip.
+ */
+import type pg from 'pg';
+import { ProcessEnd } from '../platform/exit-codes.js';
+
+/** What a process has taken over: `epoch` grows with each, `holder` is unlike any other. */
+export interface Claim {
+  readonly epoch: number;
+  readonly holder: string;
+}
+
+export const claimOver = (): ProcessEnd =>
+  new ProcessEnd('fenced', 'another process has taken over this installation (found in PostgreSQL); this one ends');
+
+/** Whose transactions are fenced, and by what. */
+const claims = new WeakMap<pg.ClientBase, Claim>();
+
+/** From now on each transaction of this connection is fenced. */
+export function fenceClient(client: pg.ClientBase, claim: Claim | undefined): void {
+  if (claim !== undefined) claims.set(client, claim);
+}
+
+/** Begins a transaction with `statement`. Rejects with `ProcessEnd` when the connection is fenced and the claim is over. */
+export async function beginFenced(client: pg.ClientBase, statement: string): Promise<void> {
+  const claim = claims.get(client);
+  if (claim === undefined) {
+    await client.query(statement);
+    return;
+  }
+  const results = (await client.query(`${statement}; ${lookAt(client, claim)}`)) as unknown as pg.QueryResult[];
+  if (results[1]?.rowCount !== 1) throw claimOver();
+}
+
+/** Several statements in one message take no parameters. */
+const lookAt = (client: pg.ClientBase, { epoch, holder }: Claim): string =>
+  `SELECT FROM installation WHERE epoch = ${Number(epoch)} AND holder = ${client.escapeLiteral(holder)} FOR KEY SHARE`;

@@ -1,0 +1,209 @@
+/** `clipbook restore` and `clipbook init`, each with the servers before and after it. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { EXIT_CODES } from '../../src/platform/exit-codes.js';
+import { startRedis } from '../journal/redis-server.js';
+import { testServer } from '../postgres/server.js';
+import { type Build, build } from '../support/build.js';
+import { ended, startCli } from '../support/cli.js';
+import { dataDirectory } from '../support/process.js';
+import { assign, bookOf, createDatabase, refusedStart, type Stage, startServing } from '../support/two-servers.js';
+
+const postgres = testServer();
+let built: Build;
+before(() => {
+  built = build();
+});
+after(() => built.remove());
+
+type Context = Parameters<typeof dataDirectory>[0];
+const SHARDS = { SHARDS: '4' };
+
+const stage = (t: Context): Stage => ({ t, built, postgresUrl: postgres.postgres().url });
+const cli = (env: Readonly<Record<string, string>>, ...args: string[]) => ended(startCli(args, { ...SHARDS, ...env }));
+
+test('a lost journal is refused, named in sequences, accepted once, and the server goes on', async (t) => {
+  const directory = dataDirectory(t);
+  const { url, sql } = await createDatabase(stage(t));
+  const env = { DATA_DIR: directory, DATABASE_URL: url };
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'LOST', 4);
+  assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+  const running = await cli(env, 'restore');
+  assert.deepEqual([running.code, running.out], [3, ''], 'not while a server runs');
+  assert.match(running.told, /is held by another Clipbook/);
+  assert.equal((await first.ended('SIGTERM')).code, 0);
+  const { rows } = await sql.query('SELECT shard, seq FROM checkpoints WHERE seq > 0');
+
+  renameSync(join(directory, 'journal'), join(directory, 'gone'));
+  const refused = await refusedStart(stage(t), env);
+  assert.equal(refused.code, EXIT_CODES.loss, refused.line);
+  assert.match(refused.line, new RegExp(`everything after sequence ${rows[0].seq} of shard ${rows[0].shard} is lost`));
+
+  const report = await cli(env, 'restore');
+  assert.equal(report.code, 1, report.told);
+  assert.match(report.out, /its last server stopped when all of the journal was in it/);
+  assert.match(
+    report.out,
+    new RegExp(`shard ${rows[0].shard}: database at ${rows[0].seq}, journal at 0: the journal ends`),
+  );
+  assert.match(report.told, /1 shards do not fit/);
+
+  const accepted = await cli(env, 'restore', '--accept-loss');
+  assert.equal(accepted.code, 0, accepted.told);
+  assert.match(accepted.out, /1 losses are accepted; the next start goes on/);
+  const second = await startServing(stage(t), env);
+  assert.match(second.output(), /THE JOURNAL LOST ENTRIES/);
+  assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200, 'what PostgreSQL had is there');
+  assert.equal(await assign(second.api, String(codes[1]), 'bob'), 200);
+  assert.equal((await second.ended('SIGTERM')).code, 0);
+  const used = await sql.query('SELECT used_at IS NOT NULL AS used FROM accepted_losses');
+  assert.deepEqual(used.rows, [{ used: true }]);
+
+  const third = await startServing(stage(t), env);
+  assert.ok(!third.output().includes('LOST'), 'it is accepted once');
+  assert.notEqual(await assign(third.api, String(codes[1]), 'cleo'), 200);
+  assert.equal((await third.ended('SIGTERM')).code, 0);
+  assert.match((await cli(env, 'restore')).out, /Everything fits/);
+});
+
+test('stores that hold different changes under the same number are refused, and can be brought together', async (t) => {
+  const directory = dataDirectory(t);
+  const { url, sql } = await createDatabase(stage(t));
+  const env = { DATA_DIR: directory, DATABASE_URL: url };
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'FORK', 4);
+  assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+  assert.equal((await first.ended('SIGTERM')).code, 0);
+  // As a database has it that went on with another journal.
+  await sql.query(`UPDATE checkpoints SET entry_hash = sha256('other') WHERE seq > 0`);
+  const refused = await refusedStart(stage(t), env);
+  assert.equal(refused.code, EXIT_CODES.loss, refused.line);
+  assert.match(refused.line, /hold different changes of shard \d at sequence \d+/);
+  assert.match((await cli(env, 'restore')).out, /they hold different changes at/);
+  assert.equal((await cli(env, 'restore', '--accept-loss')).code, 0);
+  const second = await startServing(stage(t), env);
+  assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200);
+  assert.equal(await assign(second.api, String(codes[1]), 'bob'), 200);
+  assert.equal((await second.ended('SIGTERM')).code, 0);
+});
+
+test('a damaged journal ends the start with file and offset, and can be put aside', async (t) => {
+  const directory = dataDirectory(t);
+  const { url } = await createDatabase(stage(t));
+  const env = { DATA_DIR: directory, DATABASE_URL: url };
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'ROT', 4);
+  assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+  assert.equal(await assign(first.api, String(codes[2]), 'cleo'), 200);
+  assert.equal((await first.ended('SIGTERM')).code, 0);
+  const journal = join(directory, 'journal');
+  for (const name of readdirSync(journal, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.seg')) continue;
+    const bytes = readFileSync(join(journal, name));
+    const at = bytes.indexOf('ada');
+    if (at === -1) continue;
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    writeFileSync(join(journal, name), bytes);
+  }
+  const refused = await refusedStart(stage(t), env);
+  assert.equal(refused.code, EXIT_CODES.damaged, refused.line);
+  assert.match(refused.line, /\.seg at offset \d+/);
+  const report = await cli(env, 'restore');
+  assert.equal(report.code, 1, report.told);
+  assert.match(report.told, /\.seg at offset \d+/);
+  const accepted = await cli(env, 'restore', '--accept-loss');
+  assert.equal(accepted.code, 0, accepted.told);
+  assert.match(accepted.out, /put aside: \S+journal-damaged-/);
+  const second = await startServing(stage(t), env);
+  assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200, 'what PostgreSQL had is there');
+  assert.equal(await assign(second.api, String(codes[1]), 'bob'), 200);
+  assert.equal((await second.ended('SIGTERM')).code, 0);
+});
+
+test('a database that is restored to an earlier time is rolled forward from the journal', async (t) => {
+  const directory = dataDirectory(t);
+  const { url, sql } = await createDatabase(stage(t));
+  const env = { DATA_DIR: directory, DATABASE_URL: url };
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'FORWARD', 3);
+  assert.equal((await first.ended('SIGTERM')).code, 0);
+  const backup = await createDatabase(stage(t), url);
+  const second = await startServing(stage(t), env);
+  for (const code of codes) assert.equal(await assign(second.api, code, 'ada'), 200);
+  assert.equal((await second.ended('SIGTERM')).code, 0);
+  await sql.end();
+  const restored = { ...env, DATABASE_URL: backup.url };
+  assert.match((await cli(restored, 'restore')).out, /fits, 3 changes roll forward/);
+  const third = await startServing(stage(t), restored);
+  for (const code of codes) assert.notEqual(await assign(third.api, code, 'bob'), 200, code);
+  assert.equal((await third.ended('SIGTERM')).code, 0);
+});
+
+for (const kind of ['files', 'Redis'] as const) {
+  test(`copies of all stores become an installation of their own with --as-new, on ${kind}`, async (t) => {
+    const directory = dataDirectory(t);
+    const { url, sql } = await createDatabase(stage(t));
+    const env = { DATA_DIR: directory, DATABASE_URL: url, ...(kind === 'Redis' ? await redisOf(t) : {}) };
+    const first = await startServing(stage(t), env);
+    const { codes } = await bookOf(first.api, 'NEW', 2);
+    assert.equal((await first.ended('SIGTERM')).code, 0);
+    const before = (await sql.query('SELECT id FROM installation')).rows[0].id;
+    const { code, out, told } = await cli(env, 'restore', '--as-new');
+    assert.equal(code, 0, told);
+    const id = (await sql.query('SELECT id FROM installation')).rows[0].id;
+    assert.notEqual(id, before);
+    assert.equal(out, `installation ${before} is now ${id}, in all its stores\n`);
+    const second = await startServing(stage(t), env);
+    assert.equal(await assign(second.api, String(codes[0]), 'ada'), 200);
+    assert.equal((await second.ended('SIGTERM')).code, 0);
+    assert.match((await cli(env, 'restore')).out, new RegExp(`^journal .*${id}\ndatabase  ${id}`));
+  });
+
+  test(`an empty database on ${kind} that hold an installation is refused, and replaces it only by its id`, async (t) => {
+    const directory = dataDirectory(t);
+    const own = await createDatabase(stage(t));
+    const env = { DATA_DIR: directory, ...(kind === 'Redis' ? await redisOf(t) : {}) };
+    const first = await startServing(stage(t), { ...env, DATABASE_URL: own.url });
+    await bookOf(first.api, 'PROD', 2);
+    const id = (await own.sql.query('SELECT id FROM installation')).rows[0].id;
+    const fresh = { ...env, DATABASE_URL: (await createDatabase(stage(t))).url };
+    if (kind === 'Redis') {
+      // D5: production goes on, whatever a newcomer with the same Redis is told.
+      const { code, line } = await refusedStart(stage(t), { ...fresh, DATA_DIR: join(directory, 'newcomer') });
+      assert.equal(code, EXIT_CODES.foreign, line);
+      assert.match(
+        line,
+        new RegExp(`the database is empty, and Redis at \\S+ holds installation ${id}; .*--new-installation$`),
+      );
+      assert.equal(await assign(first.api, 'PROD-0', 'ada'), 200, 'production goes on');
+      const connected = await cli(fresh, 'init', '--new-installation', '--replace', id);
+      assert.deepEqual([connected.code, connected.out], [3, ''], 'not while a server is connected');
+    }
+    assert.equal((await first.ended('SIGTERM')).code, 0);
+    const refused = await refusedStart(stage(t), fresh);
+    assert.equal(refused.code, EXIT_CODES.foreign, refused.line);
+
+    const asked = await cli(fresh, 'init', '--new-installation');
+    assert.deepEqual([asked.code, asked.out], [3, ''], asked.told);
+    assert.match(asked.told, new RegExp(`clipbook init --new-installation --replace ${id}`));
+    const wrong = await cli(fresh, 'init', '--new-installation', '--replace', id.replace(/./, 'z'));
+    assert.equal(wrong.code, 3);
+    const again = await startServing(stage(t), { ...env, DATABASE_URL: own.url });
+    assert.equal((await again.ended('SIGTERM')).code, 0, 'nothing was changed');
+
+    const replaced = await cli(fresh, 'init', '--new-installation', '--replace', id);
+    assert.equal(replaced.code, 0, replaced.told);
+    const second = await startServing(stage(t), fresh);
+    await bookOf(second.api, 'PROD', 2);
+    assert.equal((await second.ended('SIGTERM')).code, 0);
+  });
+}
+
+async function redisOf(t: Context): Promise<{ REDIS_URL: string }> {
+  const redis = await startRedis();
+  t.after(() => redis.destroy());
+  return { REDIS_URL: redis.url };
+}

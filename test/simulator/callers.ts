@@ -1,0 +1,220 @@
+/** What callers do: they make books, add codes, compete for them, read, and send again what they heard nothing of. */
+
+import type { Done } from '../../src/actor/engine.js';
+import type { OpenBatch } from '../../src/domain/batch.js';
+import type { BookSettings } from '../../src/domain/book.js';
+import type { Command, Origin, Query } from '../../src/domain/command.js';
+import { asBookId, type BookId, type ShardId } from '../../src/domain/ids.js';
+import { codesOfBook } from './fold.js';
+import type { Judge } from './judge.js';
+import type { SeededRandom } from './seeded-random.js';
+
+export interface Callers {
+  /** The requests of one turn: callers who compete are decided about in one go. */
+  takeTurn(line: Line): void;
+  heard(reply: Done): void;
+}
+
+/** The connection to a process. Each call gives the id of the request. */
+export interface Line {
+  ask(shard: ShardId, command: Command, origin: Origin): number;
+  read(shard: ShardId, query: Query, twinOf: number | null): void;
+}
+
+export interface CallersOptions {
+  readonly random: SeededRandom;
+  readonly shards: readonly ShardId[];
+  readonly judge: Judge;
+  readonly nowMs: () => number;
+  /** What the store has of each batch. */
+  readonly batches: Map<number, string[]>;
+}
+
+const TURN_MAX = 5;
+const BOOKS_MAX = 4;
+
+interface ABook {
+  readonly id: BookId;
+  readonly shard: ShardId;
+}
+
+export function createCallers({ random, shards, judge, nowMs, batches }: CallersOptions): Callers {
+  const books: ABook[] = [];
+  /** Staged, and perhaps not added. */
+  const open: { readonly shard: ShardId; readonly batchId: number; readonly bookId: BookId }[] = [];
+  let names = 0;
+
+  function act(line: Line): void {
+    const roll = random.below(100);
+    if (books.length === 0 || roll < 2) createBook(line);
+    else if (roll < 10) addCodes(line);
+    else if (roll < 11) updateBook(line);
+    else if (roll < 12) archiveBook(line);
+    else if (roll < 16 && judge.repeatable.length > 0) again(line);
+    else if (roll < 30) readSomething(line);
+    else aboutCode(line);
+  }
+
+  /** Often with a twin, which tells what the command saw. */
+  function ask(line: Line, shard: ShardId, command: Command, origin: Origin): void {
+    const id = line.ask(shard, command, origin);
+    const book = books.find((other) => other.shard === shard);
+    if (book !== undefined && random.chance(0.4)) line.read(shard, { kind: 'getBook', bookId: book.id }, id);
+  }
+
+  function newOrigin(): Origin {
+    const key = random.chance(0.3) ? `k${random.below(40)}` : null;
+    return {
+      caller: `c${random.below(2)}`,
+      requestId: `r${++names}`,
+      idempotency: key === null ? null : { key, fingerprint: random.below(2) },
+    };
+  }
+
+  function createBook(line: Line): void {
+    const id = asBookId(`b${++names}`);
+    const shard = random.pick(shards);
+    ask(
+      line,
+      shard,
+      { kind: 'createBook', bookId: id, settings: someSettings(random, nowMs()), codes: null },
+      newOrigin(),
+    );
+    books.push({ id, shard });
+    if (books.length > BOOKS_MAX) books.shift();
+  }
+
+  function addCodes(line: Line): void {
+    const staged = random.chance(0.5) ? open.pop() : undefined;
+    if (staged === undefined) {
+      const { id: bookId, shard } = random.pick(books);
+      const key = random.chance(0.3) ? `k${random.below(40)}` : null;
+      const content = { kind: 'uploaded', count: 1, sha256: '' } as const;
+      const command = { kind: 'openBatch', bookId, caller: 'c0', key, fingerprint: null, content } as const;
+      ask(line, shard, command, { ...newOrigin(), idempotency: null });
+      return;
+    }
+    const { shard, batchId, bookId } = staged;
+    if (random.chance(0.1)) ask(line, shard, { kind: 'giveUpBatch', bookId, batchId }, newOrigin());
+    const size = batches.get(batchId)?.length ?? 0;
+    ask(line, shard, { kind: 'addCodes', bookId, codes: { batchId, size, count: size, report: {} } }, newOrigin());
+  }
+
+  /** An id that a shard has told is durable, so nobody else gets it: its codes are staged. */
+  function stage(shard: ShardId, { batchId, bookId }: OpenBatch): void {
+    if (!batches.has(batchId)) {
+      const codes = Array.from({ length: 1 + random.below(5) }, (_, ordinal) => `C${batchId}-${ordinal}`);
+      batches.set(batchId, codes);
+    }
+    open.push({ shard, batchId, bookId });
+  }
+
+  function updateBook(line: Line): void {
+    const { id, shard } = random.pick(books);
+    const { isActive, maxCodesPerUser, requireLock } = someSettings(random, nowMs());
+    const patch = { isActive, maxCodesPerUser, requireLock };
+    ask(line, shard, { kind: 'updateBook', bookId: id, patch, ifVersion: null }, newOrigin());
+  }
+
+  function archiveBook(line: Line): void {
+    const { id, shard } = random.pick(books);
+    ask(line, shard, { kind: 'archiveBook', bookId: id, ifVersion: null }, newOrigin());
+  }
+
+  /** The same request with the same key, as a caller sends it who heard nothing, or who forgot that it did. */
+  function again(line: Line): void {
+    const { shard, command, origin } = random.pick(judge.repeatable);
+    ask(line, shard, command, { ...origin, requestId: `r${++names}` });
+  }
+
+  function someCode({ id, shard }: ABook): string {
+    const codes = codesOfBook(judge.foldOf(shard), id);
+    if (codes.length === 0 || random.chance(0.05)) return 'NO-SUCH-CODE';
+    // Often one of the first: callers compete for it.
+    const place = random.chance(0.5) ? random.below(Math.min(2, codes.length)) : random.below(codes.length);
+    return codes[place]?.text ?? 'NO-SUCH-CODE';
+  }
+
+  function readSomething(line: Line): void {
+    const book = random.pick(books);
+    line.read(book.shard, someQuery(book), null);
+  }
+
+  function someQuery(book: ABook): Query {
+    const roll = random.below(4);
+    if (roll === 0) return { kind: 'getBook', bookId: book.id };
+    if (roll < 3) return { kind: 'getCode', code: someCode(book) };
+    const userId = `u${random.below(4)}`;
+    return { kind: 'listUserCodes', userId, bookId: null, status: null, afterIndex: -1, limit: 10_000 };
+  }
+
+  function aboutCode(line: Line): void {
+    const book = random.pick(books);
+    const fold = judge.foldOf(book.shard);
+    const code = someCode(book);
+    const holder = fold.codes.get(code)?.userId ?? null;
+    const userId = holder !== null && random.chance(0.7) ? holder : `u${random.below(4)}`;
+    ask(line, book.shard, someCommand(book, code, userId), newOrigin());
+  }
+
+  function someCommand({ id, shard }: ABook, code: string, userId: string): Command {
+    const fold = judge.foldOf(shard);
+    const lockId = random.chance(0.2) ? (fold.codes.get(code)?.lock?.lockId ?? random.below(50)) : null;
+    switch (random.below(11)) {
+      case 0:
+      case 1:
+        return { kind: 'assignRandom', bookId: id, userId };
+      case 2:
+        return { kind: 'assignCode', code, userId };
+      case 3:
+        return { kind: 'lockCode', code, userId, ttlMs: random.chance(0.5) ? null : 1 + random.below(60) };
+      case 4:
+        return { kind: 'lockCode', code, userId, ttlMs: null };
+      case 5:
+        return { kind: 'unlockCode', code, userId, lockId };
+      case 6:
+        return { kind: 'redeemCode', code, userId, lockId, metadata: null };
+      case 7:
+      case 8:
+        return { kind: 'redeemCode', code, userId, lockId: null, metadata: null };
+      case 9: {
+        const theirs = [...fold.redemptions].filter(([, redemption]) => redemption.code === code);
+        const redemptionId = theirs.length === 0 ? 'none' : random.pick(theirs)[0];
+        return { kind: 'rollbackRedemption', code, redemptionId, reason: null };
+      }
+      default:
+        return { kind: 'unassignCode', code, reason: null };
+    }
+  }
+
+  return {
+    heard({ outcome, shard }) {
+      if (outcome.kind === 'batchOpened') stage(shard, outcome.batch);
+    },
+    takeTurn(line) {
+      for (let left = 1 + random.below(TURN_MAX); left > 0; left--) act(line);
+    },
+  };
+}
+
+function someSettings(random: SeededRandom, nowMs: number): BookSettings {
+  const allowMultipleRedemptions = random.chance(0.4);
+  const maybe = (probability: number, max: number): number | null =>
+    random.chance(probability) ? 1 + random.below(max) : null;
+  return {
+    name: 'book',
+    description: null,
+    startMs: random.chance(0.1) ? nowMs + random.below(100) : null,
+    endMs: random.chance(0.1) ? nowMs + 200 + random.below(400) : null,
+    isActive: random.chance(0.9),
+    maxCodesPerUser: maybe(0.3, 3),
+    maxRedemptionsPerUser: maybe(0.3, 3),
+    allowMultipleRedemptions,
+    maxRedemptionsPerCode: allowMultipleRedemptions ? maybe(0.6, 3) : null,
+    codePattern: null,
+    redeemableBy: random.chance(0.5) ? 'bearer' : 'assignee',
+    requireLock: random.chance(0.2),
+    lockTtlMs: null,
+    metadata: null,
+  };
+}

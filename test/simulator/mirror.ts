@@ -1,0 +1,67 @@
+/** What memory must be: the journal applied from its beginning, by the domain (digest) and naively (counts). */
+import assert from 'node:assert/strict';
+import { apply } from '../../src/domain/apply.js';
+import { digest } from '../../src/domain/digest.js';
+import type { ShardId } from '../../src/domain/ids.js';
+import { ShardState, type StateOptions } from '../../src/domain/state.js';
+import { type CodesOfBatch, codesOfBook } from './fold.js';
+import type { Judge } from './judge.js';
+import type { SimProcess } from './process.js';
+import type { Truth } from './truth.js';
+
+export interface Mirror {
+  /** Compares the process's memory with it, shard by shard, where it is not ahead of what is durable. */
+  check(process: SimProcess): void;
+}
+
+export interface MirrorOptions {
+  readonly truth: Truth;
+  readonly codesOf: CodesOfBatch;
+  readonly judge: Judge;
+  readonly state: Omit<StateOptions, 'shard'>;
+}
+
+export function createMirror({ truth, codesOf, judge, state: options }: MirrorOptions): Mirror {
+  const states = new Map<ShardId, ShardState>();
+
+  function upToDate(shard: ShardId): ShardState {
+    const state = states.get(shard) ?? new ShardState({ ...options, shard });
+    states.set(shard, state);
+    for (const { changes } of truth.entriesAfter(shard, state.seq)) {
+      for (const change of changes) {
+        for (const event of change.events) {
+          if (event.kind !== 'codesAdded') continue;
+          state.stage(event.batchId, event.size, event.firstIndex);
+          for (const [ordinal, code] of codesOf(event.batchId).entries()) {
+            const bytes = Buffer.from(code);
+            state.stageCode(event.batchId, ordinal, bytes, 0, bytes.length);
+          }
+        }
+        apply(state, change);
+      }
+    }
+    return state;
+  }
+
+  function checkCounts(state: ShardState): void {
+    const fold = judge.foldOf(state.options.shard);
+    for (const book of state.books()) {
+      const { total, available, assigned, redeemed } = state.counts(book);
+      assert.equal(available + assigned + redeemed, total, 'available + assigned + redeemed = total (I5)');
+      const codes = codesOfBook(fold, book.book.id);
+      if (fold.seq === state.seq) assert.equal(codes.filter(({ userId }) => userId === null).length, available);
+    }
+  }
+
+  return {
+    check(process) {
+      if (!process.isServing() || process.isPaused()) return;
+      for (const { shard, seq, digest: inMemory } of process.actor.inspect()) {
+        if (seq !== truth.lastSeq(shard)) continue;
+        const state = upToDate(shard);
+        checkCounts(state);
+        assert.equal(inMemory, digest(state, process.nowMs()), 'memory is the journal folded (I5)');
+      }
+    },
+  };
+}
