@@ -1,6 +1,6 @@
 /**
- * `npm run generate`: writes the code that the layers need of the records in src/records/.
- * With `--check` it writes nothing, and names the files that are stale; exit code 1 if there is one.
+ * `npm run generate`: writes the code that the layers need of the records in src/records/. With
+ * `--check` it writes nothing, and names the files that are stale; exit code 1 if there is one.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

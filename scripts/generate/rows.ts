@@ -32,7 +32,10 @@ const WRITE: CodeOf<(value: string) => string> = {
 
 const NULLABLE = new Set(['textOrNull', 'integerOrNull', 'countOrNull', 'instantOrNull', 'jsonOrNull']);
 
-/** Columns of `changes`, in their order: a field of the event with that name, or what the change says. */
+/**
+ * Columns of `changes`, in their order: a field of the event with that name, or what the change
+ * says.
+ */
 const AUDIT: readonly ({ readonly field: string } | { readonly always: string })[] = [
   { always: 'rows.int8(seq)' },
   { always: 'rows.int8(change.atMs)' },

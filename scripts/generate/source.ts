@@ -4,7 +4,10 @@ import type { Field, Form } from '../../src/records/fields.js';
 /** From a form to code; null: no record of this layer has such a field. */
 export type CodeOf<Make> = Readonly<Record<Form, Make | null>>;
 
-/** The code for a field. `where` names it in the error, which says that the layer has none for such a field. */
+/**
+ * The code for a field. `where` names it in the error, which says that the layer has none for such
+ * a field.
+ */
 export function codeFor<Make>(table: CodeOf<Make>, { form }: Field, where: string): Make {
   const make = table[form];
   if (make === null) throw new Error(`${where}: this layer has no code for a field of the form ${form}`);

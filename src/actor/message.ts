@@ -1,4 +1,7 @@
-/** A message between threads: a flat array, and what stands in it besides the fields of commands; see wire.ts. */
+/**
+ * A message between threads: a flat array, and what stands in it besides the fields of commands;
+ * see wire.ts.
+ */
 import type { Command } from '../domain/command.js';
 import type { CommandReply, QueryReply } from './engine.js';
 
@@ -25,6 +28,8 @@ export interface Said {
 export interface Asked {
   /** Null: a query. */
   readonly command: Command | null;
-  /** A method, so that one who awaits replies to commands only may stand here: it gets no others. */
+  /**
+   * A method, so that one who awaits replies to commands only may stand here: it gets no others.
+   */
   reply(reply: CommandReply | QueryReply): void;
 }

@@ -1,10 +1,12 @@
 /**
- * Requests and replies between an HTTP thread and a shard thread: messages with as many of them as there are.
+ * Requests and replies between an HTTP thread and a shard thread: messages with as many of them as
+ * there are.
  *
- * A message is one flat array of numbers and strings: the structured clone of such an array costs a fraction of that
- * of an array of objects, whose property names travel every time. What is asked often has a shape of its own; the rest
- * travels as the object it is. Strings are what costs, some 40 ns each on either side. So one that is the same as in the request before
- * (callers and books come in runs) is written as `SAME`, and a reply does not repeat what its command said.
+ * A message is one flat array of numbers and strings: the structured clone of such an array costs a
+ * fraction of that of an array of objects, whose property names travel every time. What is asked
+ * often has a shape of its own; the rest travels as the object it is. Strings are what costs, some
+ * 40 ns each on either side. So one that is the same as in the request before (callers and books
+ * come in runs) is written as `SAME`, and a reply does not repeat what its command said.
  *
  *     request   number, id, shard, query
  *               number, id, shard, caller, request id, key, [fingerprint,] what the command says

@@ -1,8 +1,9 @@
 /**
- * Outcomes in few bytes, for the memory of idempotency keys. What is answered most has a form of its own, a kind and its
- * fields in order; the rest is JSON. A text ends with a byte that the encoding never has, so that no length goes before it; a
- * UUID, as callers, books, keys and redemptions mostly have, is its 16 bytes after another such byte. A number is seven bits
- * a byte, the lowest first.
+ * Outcomes in few bytes, for the memory of idempotency keys. What is answered most has a form of
+ * its own, a kind and its fields in order; the rest is JSON. A text ends with a byte that the
+ * encoding never has, so that no length goes before it; a UUID, as callers, books, keys and
+ * redemptions mostly have, is its 16 bytes after another such byte. A number is seven bits a byte,
+ * the lowest first.
  *
  * These are the pieces. Which outcomes have which form is declared in src/records/, and what puts
  * them together is generated (outcome-memory.generated.ts).

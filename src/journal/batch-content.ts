@@ -1,4 +1,7 @@
-/** What is in a batch, as fields of a journal payload. An upload has null in the place of the pattern. */
+/**
+ * What is in a batch, as fields of a journal payload. An upload has null in the place of the
+ * pattern.
+ */
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
 import type { FieldReader, FieldWriter } from './payload-fields.js';
 

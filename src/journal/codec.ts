@@ -1,23 +1,25 @@
 /**
  * What is inside a journal entry: one shard's list of changes, as bytes.
  *
- * The form is one version byte and then one flat msgpack array. Flat, because a cursor that walks an array of
- * scalars is several times faster than maps with repeated key names, and half their size. What repeats is written
- * once: the strings that name things (books, callers, users, codes, redemptions) go through a dictionary that both
- * sides build while they walk, so a string stands for itself the first time and a number stands for it afterwards;
- * the outcome that is remembered for an idempotency key thus costs a few bytes beside its event. Sequences are
- * implied, times are differences to the time of the change before.
+ * The form is one version byte and then one flat msgpack array. Flat, because a cursor that walks
+ * an array of scalars is several times faster than maps with repeated key names, and half their
+ * size. What repeats is written once: the strings that name things (books, callers, users, codes,
+ * redemptions) go through a dictionary that both sides build while they walk, so a string stands
+ * for itself the first time and a number stands for it afterwards; the outcome that is remembered
+ * for an idempotency key thus costs a few bytes beside its event. Sequences are implied, times are
+ * differences to the time of the change before.
  *
- * What lost: packing UUIDs to 16 bytes. With the dictionary only one redemption id and one request id a change are
- * left, and turning 36 characters to bytes and back costs more than hashing and syncing 20 bytes more.
- * Free-form values (`metadata`, `report`) are JSON text inside: they came as JSON, they are rare, and JSON keeps
- * every key as it was, `__proto__` included, which msgpack decoders rightly refuse to.
+ * What lost: packing UUIDs to 16 bytes. With the dictionary only one redemption id and one request
+ * id a change are left, and turning 36 characters to bytes and back costs more than hashing and
+ * syncing 20 bytes more. Free-form values (`metadata`, `report`) are JSON text inside: they came as
+ * JSON, they are rare, and JSON keeps every key as it was, `__proto__` included, which msgpack
+ * decoders rightly refuse to.
  *
  * What events and outcomes consist of is declared in src/records/, and their code is generated
  * (records.generated.ts). Here is what stands around them.
  *
- * Both sides of the boundary assert. A payload that passed the journal's checksum and still does not decode was
- * written by a newer version or by a bug: stop, never guess.
+ * Both sides of the boundary assert. A payload that passed the journal's checksum and still does
+ * not decode was written by a newer version or by a bug: stop, never guess.
  */
 import { Packr } from 'msgpackr';
 import type { Change, DomainEvent, Remembered } from '../domain/event.js';
@@ -25,7 +27,10 @@ import type { BookId, Seq } from '../domain/ids.js';
 import { assertThat, FieldReader, FieldWriter } from './payload-fields.js';
 import { decodeEvent, decodeOutcome, encodeEvent, encodeOutcome } from './records.generated.js';
 
-/** The first byte of every payload. Another number is another form; decoding both is then this file's work. */
+/**
+ * The first byte of every payload. Another number is another form; decoding both is then this
+ * file's work.
+ */
 export const CODEC_VERSION = 1;
 
 const msgpack = new Packr({ useRecords: false, moreTypes: false });
@@ -34,8 +39,8 @@ const msgpack = new Packr({ useRecords: false, moreTypes: false });
 const writer = new FieldWriter();
 
 /**
- * The bytes of a list of changes whose sequences follow each other without a gap. At least one change.
- * Throws where the list is not what an entry may hold: that is a bug of the caller.
+ * The bytes of a list of changes whose sequences follow each other without a gap. At least one
+ * change. Throws where the list is not what an entry may hold: that is a bug of the caller.
  */
 export function encodeChanges(changes: readonly Change[]): Uint8Array {
   const first = changes[0];
@@ -66,7 +71,10 @@ export function encodeChanges(changes: readonly Change[]): Uint8Array {
   return payload;
 }
 
-/** The changes of a payload that `encodeChanges` made. Throws when it is of another version or malformed. */
+/**
+ * The changes of a payload that `encodeChanges` made. Throws when it is of another version or
+ * malformed.
+ */
 export function decodeChanges(payload: Uint8Array): Change[] {
   assertThat(payload[0] === CODEC_VERSION, `payload version ${payload[0]}, this program reads ${CODEC_VERSION}`);
   const values: unknown = msgpack.unpack(payload.subarray(1));

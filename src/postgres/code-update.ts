@@ -26,7 +26,10 @@ export interface CodeUpdate {
 
 export type AppendedRows = Readonly<Record<AppendedTable, RowBuffer>>;
 
-/** What events change in the snapshot besides rows of codes: `snapshot` in their declarations names the method. */
+/**
+ * What events change in the snapshot besides rows of codes: `snapshot` in their declarations names
+ * the method.
+ */
 export interface SnapshotChanges {
   bookChanged(shard: ShardId, seq: Seq, event: { readonly book: Book }): void;
   batchOpened(shard: ShardId, seq: Seq, event: OpenBatch): void;

@@ -1,16 +1,18 @@
 /**
  * Turns changes into the rows of one projection: what is appended as it is, and what is folded.
  *
- * Appended: the audit (`changes`), redemptions, rollbacks, remembered keys. Folded: all events of one code in the batch
- * become one row update, for an update is by far the dearest thing that a batch asks of PostgreSQL. Each event
- * touches groups of columns; per group the last event wins, and a group that no event touched is left alone:
+ * Appended: the audit (`changes`), redemptions, rollbacks, remembered keys. Folded: all events of
+ * one code in the batch become one row update, for an update is by far the dearest thing that a
+ * batch asks of PostgreSQL. Each event touches groups of columns; per group the last event wins,
+ * and a group that no event touched is left alone:
  *
  *     user     user_id, assigned_ms            codeAssigned, codeUnassigned
  *     lease    lock_id, locked_until_ms        codeLocked, codeUnlocked, leaseExpired, codeRedeemed
  *     count    redemption_count                codeRedeemed, redemptionRolledBack
  *              seq                             every event
  *
- * What becomes of each event is declared in src/records/, and its code is generated (event-rows.generated.ts).
+ * What becomes of each event is declared in src/records/, and its code is generated
+ * (event-rows.generated.ts).
  */
 
 import type { OpenBatch } from '../domain/batch.js';
@@ -83,7 +85,10 @@ export class ProjectionBatch implements SnapshotChanges {
     this.rememberedLastMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Adds what comes after `checkpoint`. Throws when the changes don't follow it and each other without a gap. */
+  /**
+   * Adds what comes after `checkpoint`. Throws when the changes don't follow it and each other
+   * without a gap.
+   */
   add(shard: ShardId, checkpoint: Seq, changes: Iterable<Change>): void {
     const updates = new Map<number, CodeUpdate>();
     let reached = checkpoint;

@@ -7,12 +7,15 @@ export type BatchContent =
       /** Of the generator's keys. */
       readonly keyId: number;
       readonly ranges: readonly CounterRange[];
-      /** How the ordinals follow: in the order of the code, or in that order within runs (codes/copy-rows.ts). */
+      /**
+       * How the ordinals follow: in the order of the code, or in that order within runs
+       * (codes/copy-rows.ts).
+       */
       readonly order: 'byCode' | 'inRuns';
     }
   /**
-   * `count` valid codes came, in this order, each with a newline: that is what `sha256` (hexadecimal) is of. Fewer go live
-   * where codes came twice or existed.
+   * `count` valid codes came, in this order, each with a newline: that is what `sha256`
+   * (hexadecimal) is of. Fewer go live where codes came twice or existed.
    */
   | { readonly kind: 'uploaded'; readonly count: number; readonly sha256: string };
 

@@ -32,11 +32,12 @@ export const openBatchRecord = record('openBatch', {
 });
 export type OpenBatch = ValuesOf<typeof openBatchRecord.fields>;
 
-// ─── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Events ──────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The intent to add codes. It is journaled before any row of the batch is committed, so the journal of the book's shard
- * alone decides what a row belongs to: a batch that is open, live or given up. The book need not be there yet.
+ * The intent to add codes. It is journaled before any row of the batch is committed, so the journal
+ * of the book's shard alone decides what a row belongs to: a batch that is open, live or given up.
+ * The book need not be there yet.
  */
 export const batchOpened = event('batchOpened', 13, openBatchRecord.fields, {
   shownAs: null,
@@ -64,7 +65,7 @@ export const codesAdded = event(
   { shownAs: null, detail: ['batchId', 'size', 'count'], snapshot: 'batchWentLive' },
 );
 
-// ─── Outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────
 
 const madeByRoutes = { memory: null, isAnswer: false } as const;
 
@@ -81,7 +82,7 @@ export const batchOpenedOutcome = outcome(
 
 export const batchSettled = outcome('batchSettled', 11, { fate: choice('givenUp', 'live') }, madeByRoutes);
 
-// ─── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 
 /**
  * Codes that are in the store (and loaded into the shard) but not live yet.
@@ -101,8 +102,9 @@ export const addCodes = command(
 );
 
 /**
- * The intent to add codes; the shard chooses the batch's id. A batch that the same caller opened with the same key, and that is
- * open still, is the answer where there is one. The key is not the command's own: it stays with the batch.
+ * The intent to add codes; the shard chooses the batch's id. A batch that the same caller opened
+ * with the same key, and that is open still, is the answer where there is one. The key is not the
+ * command's own: it stays with the batch.
  */
 export const openBatch = command(
   'openBatch',

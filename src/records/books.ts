@@ -40,7 +40,10 @@ export const bookSettings = record('bookSettings', {
 });
 export type BookSettings = ValuesOf<typeof bookSettings.fields>;
 
-/** A book as it is kept, journaled and shown. `version` grows by one with each change; it is the ETag. */
+/**
+ * A book as it is kept, journaled and shown. `version` grows by one with each change; it is the
+ * ETag.
+ */
 export const book = record(
   'book',
   {
@@ -58,7 +61,8 @@ export type Book = ValuesOf<typeof book.fields>;
 /**
  * Live counts of a book. `available + assigned + redeemed = total` always holds: a code is redeemed
  * while at least one redemption of it stands, assigned while it has a user and no redemption.
- * `locked` counts live leases and overlaps `assigned` and `redeemed`; `redemptions` counts those that stand.
+ * `locked` counts live leases and overlaps `assigned` and `redeemed`; `redemptions` counts those
+ * that stand.
  */
 export const bookCounts = record('bookCounts', {
   total: count(),
@@ -70,7 +74,7 @@ export const bookCounts = record('bookCounts', {
 });
 export type BookCounts = ValuesOf<typeof bookCounts.fields>;
 
-// ─── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Events ──────────────────────────────────────────────────────────────────────────────────────
 
 const ofBook = {
   shownAs: null,
@@ -85,13 +89,13 @@ export const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, o
 /** Nothing changed, but the success has to be remembered for its idempotency key. */
 export const noted = event('noted', 5, { bookId: bookId() }, { shownAs: null });
 
-// ─── Outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────
 
 const madeByRoutes = { memory: null, isAnswer: false } as const;
 
 export const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, madeByRoutes);
 export const archived = outcome('archived', 2, {}, madeByRoutes);
-// ─── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 
 /** The book has to be in one of these versions; null: in any. */
 export type IfVersion = readonly number[] | null;

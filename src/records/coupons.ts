@@ -15,11 +15,11 @@ import {
   time,
 } from './fields.js';
 
-// ─── Events ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Events ──────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * What every event of one code carries. `index` is the code's place in its shard, given once by `codesAdded`
- * and never changed. `prevSeq` chains a code's events, newest to oldest; 0 ends it.
+ * What every event of one code carries. `index` is the code's place in its shard, given once by
+ * `codesAdded` and never changed. `prevSeq` chains a code's events, newest to oldest; 0 ends it.
  */
 const ofCode = { bookId: bookId(), index: count(), code: code(), userId: subject(), prevSeq: seq() };
 
@@ -87,7 +87,7 @@ export const redemptionRolledBack = event(
   },
 );
 
-// ─── Outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────
 
 export const assigned = outcome(
   'assigned',
@@ -134,7 +134,7 @@ export const unassigned = outcome(
   { memory: null, isAnswer: true },
 );
 
-// ─── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 
 export const assignRandom = command(
   'assignRandom',

@@ -13,7 +13,9 @@ import type { Field, Fields, ValuesOf } from './fields.js';
 export type CodeColumn = 'user_id' | 'assigned_ms' | 'lock_id' | 'locked_until_ms' | 'redemption_count';
 
 export interface EventOptions<F extends Fields> {
-  /** What callers know the event as, in histories and live updates; null: it is not shown to them. */
+  /**
+   * What callers know the event as, in histories and live updates; null: it is not shown to them.
+   */
   readonly shownAs: string | null;
   /** What becomes of the code's row in the snapshot: the field that a column takes, or null. */
   readonly row?: Readonly<Partial<Record<CodeColumn, (keyof F & string) | null>>>;
@@ -22,9 +24,15 @@ export interface EventOptions<F extends Fields> {
    * JSON names the last part of each. Fields that can be null are left out while all of them are.
    */
   readonly detail?: readonly string[];
-  /** The table that gets a row of these values, in this order. `seq` and `shard` are the event's place. */
+  /**
+   * The table that gets a row of these values, in this order. `seq` and `shard` are the event's
+   * place.
+   */
   readonly appends?: { readonly table: AppendedTable; readonly values: readonly (keyof F | 'seq' | 'shard')[] };
-  /** The method of the projection's `SnapshotChanges` that keeps what else it changes in the snapshot. */
+  /**
+   * The method of the projection's `SnapshotChanges` that keeps what else it changes in the
+   * snapshot.
+   */
   readonly snapshot?: SnapshotMethod;
 }
 
@@ -113,7 +121,10 @@ export function command<const Kind extends string, const F extends Fields>(
   return { kind, fields, ...options };
 }
 
-/** The value of a declared event, outcome or command; for a union of declarations the union of values. */
+/**
+ * The value of a declared event, outcome or command; for a union of declarations the union of
+ * values.
+ */
 export type Of<Declared> = Declared extends { readonly kind: infer Kind; readonly fields: infer F extends Fields }
   ? Simplify<{ readonly kind: Kind } & ValuesOf<F>>
   : never;

@@ -99,7 +99,10 @@ export const commands = [
 ] as const;
 export type Command = Of<(typeof commands)[number]>;
 
-/** Events by their number in `changes.kind`; the table `change_kinds` says the same to readers of the database. */
+/**
+ * Events by their number in `changes.kind`; the table `change_kinds` says the same to readers of
+ * the database.
+ */
 export const eventNumbers = Object.fromEntries(events.map(({ kind, number }) => [kind, number])) as Readonly<
   Record<DomainEvent['kind'], number>
 >;

@@ -1,4 +1,7 @@
-/** What the layers make of every record is what the fixtures hold; `npm run golden` writes those anew. */
+/**
+ * What the layers make of every record is what the fixtures hold; `npm run golden` writes those
+ * anew.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeChanges } from '../../src/journal/codec.js';
