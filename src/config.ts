@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SHARDS_MAX } from './domain/ids.js';
 import { type IpRange, parseRange } from './http/ip-address.js';
+import type { Retention } from './journal/journal.js';
 
 export interface Config {
   readonly host: string;
@@ -29,10 +30,14 @@ export interface Config {
   readonly embeddedPostgresBytes: number;
   /** `null`: the file journal, under `dataDir`. */
   readonly redisUrl: string | null;
+  /** Of the generator, the active one first. Empty: one is made, and kept in the database. */
+  readonly generatorKeys: readonly Uint8Array[];
   /** Replicas of Redis that must have a commit before it is answered; 0: none. */
   readonly redisWaitReplicas: number;
   /** How long they may take; then the commit fails. */
   readonly redisWaitMs: number;
+  /** How long the journal keeps what is in PostgreSQL. */
+  readonly journalRetention: Retention;
   readonly shards: number;
   /** At most `shards`. */
   readonly shardThreads: number;
@@ -69,7 +74,7 @@ export function parseConfig(env: Environment): Config {
   const host = read('HOST', VARIABLES.HOST) ?? '127.0.0.1';
   const port = read('PORT', VARIABLES.PORT) ?? 3000;
   const { dataDir, databaseUrl } = readStore(read);
-  const { redisUrl, redisWaitReplicas, redisWaitMs } = readJournal(read);
+  const journal = readJournal(read);
   const shards = read('SHARDS', VARIABLES.SHARDS) ?? SHARDS_DEFAULT;
   const givenShardThreads = read('SHARD_THREADS', VARIABLES.SHARD_THREADS);
   if (givenShardThreads !== null && givenShardThreads > shards)
@@ -87,11 +92,10 @@ export function parseConfig(env: Environment): Config {
     port,
     dataDir,
     databaseUrl,
+    generatorKeys: read('GENERATOR_KEY', VARIABLES.GENERATOR_KEY) ?? [],
     embeddedPostgresBytes:
       read('EMBEDDED_POSTGRES_MEMORY', VARIABLES.EMBEDDED_POSTGRES_MEMORY) ?? EMBEDDED_POSTGRES_BYTES_DEFAULT,
-    redisUrl,
-    redisWaitReplicas,
-    redisWaitMs,
+    ...journal,
     shards,
     shardThreads: givenShardThreads ?? spareCores(httpThreads, shards),
     httpThreads,
@@ -109,10 +113,9 @@ export function parseConfig(env: Environment): Config {
 }
 
 /** What work on the stores needs while no server runs. */
-export type StoreConfig = Pick<
-  Config,
-  'dataDir' | 'databaseUrl' | 'redisUrl' | 'redisWaitReplicas' | 'redisWaitMs' | 'shards'
->;
+export type StoreConfig = Pick<Config, 'dataDir' | 'databaseUrl' | 'shards'> & JournalConfig;
+
+type JournalConfig = Pick<Config, 'redisUrl' | 'redisWaitReplicas' | 'redisWaitMs' | 'journalRetention'>;
 
 /** Throws as `parseConfig` does. */
 export function parseStoreConfig(env: Environment): StoreConfig {
@@ -122,9 +125,20 @@ export function parseStoreConfig(env: Environment): StoreConfig {
 
 const SHARDS_DEFAULT = 16;
 
-function readJournal(read: Read): Pick<Config, 'redisUrl' | 'redisWaitReplicas' | 'redisWaitMs'> {
+const RETENTION_HOURS_DEFAULT = 24;
+const RETENTION_BYTES_DEFAULT = { file: 2 ** 30, redis: 64 * 2 ** 20 } as const;
+const HOUR_MS = 3_600_000;
+
+function readJournal(read: Read): JournalConfig {
+  const redisUrl = read('REDIS_URL', VARIABLES.REDIS_URL);
+  const hours = read('JOURNAL_RETENTION_HOURS', VARIABLES.JOURNAL_RETENTION_HOURS) ?? RETENTION_HOURS_DEFAULT;
+  const bytesByDefault = RETENTION_BYTES_DEFAULT[redisUrl === null ? 'file' : 'redis'];
   return {
-    redisUrl: read('REDIS_URL', VARIABLES.REDIS_URL),
+    redisUrl,
+    journalRetention: {
+      ms: hours * HOUR_MS,
+      bytes: read('JOURNAL_RETENTION_BYTES', VARIABLES.JOURNAL_RETENTION_BYTES) ?? bytesByDefault,
+    },
     redisWaitReplicas: read('REDIS_WAIT_REPLICAS', VARIABLES.REDIS_WAIT_REPLICAS) ?? 0,
     redisWaitMs: read('REDIS_WAIT_MS', VARIABLES.REDIS_WAIT_MS) ?? 1000,
   };
@@ -258,6 +272,28 @@ const VARIABLES = {
     byDefault: '`0`',
   },
   REDIS_WAIT_MS: { ...whole(1, 60_000), about: 'how long those may take; then 503', byDefault: '`1000`' },
+  JOURNAL_RETENTION_HOURS: {
+    ...whole(0, 8_760),
+    about:
+      'how long the journal keeps what PostgreSQL has already, so that PostgreSQL can be restored from a backup of that age',
+    byDefault: '`24`',
+  },
+  JOURNAL_RETENTION_BYTES: {
+    ...whole(0, 2 ** 44),
+    about: 'size of the journal from which on it keeps less than that, the oldest first',
+    byDefault: '`1073741824` (1 GiB) in files, `67108864` (64 MiB) in Redis',
+  },
+  GENERATOR_KEY: {
+    schema: z
+      .string()
+      .regex(/^[\s,]*[0-9a-f]{64}(?:[\s,]+[0-9a-f]{64}){0,15}[\s,]*$/i)
+      .transform((text) => [...text.matchAll(/[0-9a-f]{64}/gi)].map(([key]) => Buffer.from(key, 'hex'))),
+    allowed: '1 to 16 keys of 64 hexadecimal digits, separated by spaces, newlines or commas',
+    about:
+      'the key that codes are generated from, and after it older keys ([production.md](production.md#the-key-of-generated-codes))',
+    byDefault: 'made and kept in the database',
+    secret: true,
+  },
   SHARDS: {
     ...whole(1, SHARDS_MAX),
     about: 'logical shards; fixed once there is data',
@@ -394,7 +430,7 @@ function refusal(name: VariableName, given: string, allowed: string): ConfigErro
 }
 
 /** Of these nothing shows; of the URLs among the secrets, all but user and password. */
-const HIDDEN: ReadonlySet<VariableName> = new Set(['JWT_SECRET', 'CLIPBOOK_PASSWORD']);
+const HIDDEN: ReadonlySet<VariableName> = new Set(['JWT_SECRET', 'GENERATOR_KEY', 'CLIPBOOK_PASSWORD']);
 const SHOWN_LENGTH_MAX = 100;
 
 /** A value as the operator may see it: quoted, on one line, of bounded length, without passwords. */

@@ -6,10 +6,12 @@ import type { KeyMemory } from './actor/key-memory.js';
 import type { StuckShards } from './actor/stuck-shards.js';
 import type { Supervisor } from './actor/supervisor.js';
 import type { Watermarks } from './actor/watermarks.js';
+import type { ClockReport } from './clock.js';
 import type { DiskSpace } from './disk-space.js';
 import { asShardId, type ShardId } from './domain/ids.js';
 import type { JournalReader } from './journal/journal.js';
 import type { ControlStore } from './postgres/store.js';
+import type { DurabilityWatch, StoreDurability } from './store-durability.js';
 
 type Part = Readiness['parts'][string];
 type Marks = Pick<Watermarks, 'get'>;
@@ -20,6 +22,8 @@ export interface Observed {
   readonly checkpoints: Marks;
   readonly durable: Marks;
   readonly stuck: Pick<StuckShards, 'has' | 'list'>;
+  readonly clock: { now(): number; report(): ClockReport };
+  readonly durability: Pick<DurabilityWatch, 'current'>;
   readonly disk: () => Promise<DiskSpace>;
   readonly reader: JournalReader;
   readonly store: ControlStore;
@@ -40,13 +44,18 @@ export function createReadiness({
   checkpoints,
   durable,
   stuck,
+  clock,
+  durability,
   disk,
   reader,
   store,
   keys,
 }: Observed): () => Promise<Readiness> {
   const askDatabase = oneAtATime(() => store.checkpoint(asShardId(0)).then(answers));
-  const askJournal = oneAtATime(() => reader.size().then(answers));
+  const askJournal = oneAtATime(async () => {
+    await reader.size();
+    return { ok: true, detail: `answers; keeps ${spanText(await retainedSeconds(reader))}` };
+  });
   const askDisk = oneAtATime(() => disk().then(diskPart));
   return async () => {
     const statuses = supervisor.statuses();
@@ -60,7 +69,16 @@ export function createReadiness({
     };
     // Only the shards and their journal are needed to serve: the others are told, and catch up by themselves.
     const projection = projectionPart(lag, stuck.list());
-    const parts = { shards, journal, database, projection, disk: diskSpace, idempotencyKeys: keysPart(keys) };
+    const parts = {
+      shards,
+      journal,
+      database,
+      projection,
+      disk: diskSpace,
+      clock: clockPart(clock.report()),
+      durability: durabilityPart(durability.current()),
+      idempotencyKeys: keysPart(keys, clock.now()),
+    };
     return { ready: shards.ok && journal.ok, parts };
   };
 }
@@ -77,12 +95,39 @@ function diskPart({ freeBytes, path }: DiskSpace): Part {
   return { ok: false, detail: `${free}: changes are refused when there is no room for the journal` };
 }
 
+function clockPart({ jumps, notFollowedMs }: ClockReport): Part {
+  if (notFollowedMs === 0) return { ok: true, detail: `follows the system's clock; ${jumps} jumps were not followed` };
+  const seconds = Math.round(notFollowedMs / 1000);
+  return {
+    ok: false,
+    detail: `the system's clock was set by ${seconds} s, which is not followed: set it right or restart`,
+  };
+}
+
+function durabilityPart(stores: readonly StoreDurability[]): Part {
+  const unsafe = stores.filter(({ isSafe }) => !isSafe);
+  if (unsafe.length === 0) return { ok: true, detail: 'no store runs without fsync' };
+  return { ok: false, detail: unsafe.map(({ line }) => line).join('; ') };
+}
+
+/** How far back the journal reaches; 0 for one that is empty. */
+async function retainedSeconds(reader: JournalReader): Promise<number> {
+  const sinceMs = await reader.sinceMs();
+  return sinceMs === null ? 0 : Math.max(0, (Date.now() - sinceMs) / 1000);
+}
+
+function spanText(seconds: number): string {
+  return seconds < 3600
+    ? `the last ${Math.floor(seconds / 60)} minutes`
+    : `the last ${(seconds / 3600).toFixed(1)} hours`;
+}
+
 const answers = (): Part => ({ ok: true, detail: 'answers' });
 
 /** Who is refused can be one caller of many, so this stops nobody either. */
-function keysPart(keys: Observed['keys']): Part {
+function keysPart(keys: Observed['keys'], nowMs: number): Part {
   const percent = ((100 * keys.bytes()) / keys.bytesMax).toFixed(1);
-  const ok = keys.lastRefusedMs() + KEYS_REFUSED_MS < Date.now();
+  const ok = keys.lastRefusedMs() + KEYS_REFUSED_MS < nowMs;
   const refused = ok ? '' : '; in the last minute callers were refused whose keys take all that one caller may have';
   return { ok, detail: `${percent} % of IDEMPOTENCY_BYTES_MAX in use${refused}` };
 }
@@ -112,7 +157,7 @@ function oneAtATime(ask: () => Promise<Part>): () => Promise<Part> {
 
 /** `http` renders what the HTTP threads count. */
 export function createMetrics(
-  { shardCount, supervisor, checkpoints, durable, stuck, disk, reader, keys }: Observed,
+  { shardCount, supervisor, checkpoints, durable, stuck, clock, disk, reader, keys }: Observed,
   http: () => string,
 ): () => Promise<string> {
   const registry = new Registry();
@@ -151,6 +196,9 @@ export function createMetrics(
   });
   // While it is away, there is no number, and the others are still told.
   gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size().catch(() => Number.NaN));
+  gauge('clipbook_journal_retained_seconds', 'Age of the oldest moment since when the journal has every change', () =>
+    retainedSeconds(reader).catch(() => Number.NaN),
+  );
   gauge('clipbook_idempotency_bytes', 'Memory of remembered idempotency keys', keys.bytes);
   gauge('clipbook_idempotency_bytes_max', 'What it may be: IDEMPOTENCY_BYTES_MAX', () => keys.bytesMax);
   new Counter({
@@ -168,6 +216,15 @@ export function createMetrics(
       () => Number.NaN,
     ),
   );
+  new Counter({
+    name: 'clipbook_clock_jumps_total',
+    help: "How often the system's clock was set so far that it was not followed",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(clock.report().jumps);
+    },
+  });
   gauge('clipbook_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   gauge('clipbook_uptime_seconds', 'Seconds since the start', () => process.uptime());
   return async () => (await registry.metrics()) + http();

@@ -35,7 +35,7 @@ async function serve(): Promise<void> {
   };
   onSignal((exitCode) => void endNow(exitCode, log));
   try {
-    const clipbook = await startClipbook(config, log, onFatal, {}, quickEnds);
+    const clipbook = await startClipbook(config, log, onFatal, { acceptsClock: isGiven('--accept-clock') }, quickEnds);
     if (isEnding) return;
     onSignal(() => {
       onSignal((exitCode) => void endNow(exitCode, log));
@@ -48,6 +48,10 @@ async function serve(): Promise<void> {
     refuse(`clipbook can not start: ${firstLine(error)}`);
     process.exit(EXIT_CODES[exitCauseOf(error)]);
   }
+}
+
+function isGiven(option: string): boolean {
+  return process.argv.slice(2).includes(option);
 }
 
 /** Null when it can't be used: then the line that says so is printed. */
@@ -79,7 +83,7 @@ function announce(config: Config, { port, codeCount, durability }: Clipbook): vo
   const base = `http://${host}:${port}`;
   const lines = [
     `data       ${config.dataDir} (${codeCount} codes)`,
-    `journal    ${durability}`,
+    ...durability.map(({ store, line }) => `${store.padEnd(10)} ${line}`),
     `API page   ${base}/api-docs`,
   ];
   if (config.environment !== 'production') {

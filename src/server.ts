@@ -15,8 +15,10 @@ import { createControl } from './actor/control.js';
 import { serveControl } from './actor/control-link.js';
 import { createGenerations } from './actor/generations.js';
 import { createJobs } from './actor/jobs.js';
+import { createKeptCodes } from './actor/kept-codes.js';
 import { createKeyMemory } from './actor/key-memory.js';
 import { createKeyTurns } from './actor/key-turns.js';
+import { refillBatches } from './actor/refill.js';
 import { shardOfBook } from './actor/router.js';
 import { SEEDED_EMAILS } from './actor/seeded-logins.js';
 import { createStuckShards } from './actor/stuck-shards.js';
@@ -24,12 +26,14 @@ import { createSupervisor, type Supervisor } from './actor/supervisor.js';
 import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
+import { type ClockKeeper, startClock } from './clock.js';
 import { type Config, jwtSecretOf } from './config.js';
 import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
 import { createDiskSpace } from './disk-space.js';
 import { asShardId, type BookId, type ShardId } from './domain/ids.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
+import { randomDirectoryKey } from './hash-keys.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from './http/metrics.js';
 import { reservedWords } from './http/reserved-words.js';
 import { ROUTES } from './http/routes/table.js';
@@ -45,10 +49,14 @@ import { openEndedTokens } from './postgres/account-store.js';
 import { createControlStore } from './postgres/control-store.js';
 import { type EmbeddedPostgres, startEmbedded } from './postgres/embedded.js';
 import { endEmbeddedNow } from './postgres/embedded-children.js';
+import { describePostgres, isSafe, type PostgresFacts, readPostgresFacts } from './postgres/facts.js';
 import { postgresFailure } from './postgres/failure.js';
+import type { GeneratorKeys } from './postgres/generator-keys.js';
 import { migrate, WrongShardCount } from './postgres/migrate.js';
 import { startWriteBack } from './postgres/write-back.js';
 import { spareThreads } from './spare-thread.js';
+import { assertSameTime } from './store-clocks.js';
+import { type StoreDurability, watchDurability } from './store-durability.js';
 import { startPool, startWorker } from './thread.js';
 import type {
   FromProjector,
@@ -70,8 +78,8 @@ const CODE_THREAD_IDLE_MS = 10_000;
 export interface Clipbook {
   readonly port: number;
   readonly codeCount: number;
-  /** What an answered operation survives, in one line. */
-  readonly durability: string;
+  /** What a power cut of each store can lose, a line for each. */
+  readonly durability: readonly StoreDurability[];
   /** For those who want to see a shard thread die. */
   readonly supervisor: Supervisor;
   /** Drains: finishes what was accepted, flushes, and ends every part. */
@@ -80,9 +88,11 @@ export interface Clipbook {
 
 type Stops = (() => Promise<void>)[];
 
-export interface ThreadLimits {
+export interface StartOptions {
   /** Heap of a shard thread in MiB; V8's own choice when absent. Codes are kept outside of it. */
   readonly shardHeapMb?: number;
+  /** Times in the journal that this machine's clock is far behind are accepted, and remembered as accepted. */
+  readonly acceptsClock?: boolean;
 }
 
 /** What has to be done before the process may exit at once, in the middle of a start too. */
@@ -93,7 +103,7 @@ export async function startClipbook(
   config: Config,
   log: Logger,
   onFatal: (message: string, cause: ExitCause) => void,
-  limits: ThreadLimits = {},
+  options: StartOptions = {},
   quickEnds: QuickEnds = [],
 ): Promise<Clipbook> {
   const stops: Stops = [];
@@ -101,7 +111,7 @@ export async function startClipbook(
     for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
   try {
-    const { port, supervisor, durability } = await startParts({ config, log, onFatal, limits, stops, quickEnds });
+    const { port, supervisor, durability } = await startParts({ config, log, onFatal, options, stops, quickEnds });
     return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
@@ -115,17 +125,17 @@ async function startParts({
   config,
   log,
   onFatal,
-  limits: { shardHeapMb },
+  options: { shardHeapMb, acceptsClock = false },
   stops,
   quickEnds,
 }: {
   readonly config: Config;
   readonly log: Logger;
   readonly onFatal: (message: string, cause: ExitCause) => void;
-  readonly limits: ThreadLimits;
+  readonly options: StartOptions;
   readonly stops: Stops;
   readonly quickEnds: QuickEnds;
-}): Promise<{ port: number; supervisor: Supervisor; durability: string }> {
+}): Promise<Pick<Clipbook, 'port' | 'supervisor' | 'durability'>> {
   quickEnds.push(endEmbeddedNow);
   let endedBy: ExitCause | null = null;
   const end = (message: string, cause: ExitCause): void => {
@@ -133,6 +143,10 @@ async function startParts({
     endedBy = cause;
     onFatal(message, cause);
   };
+  const clock = startClock((aheadMs) =>
+    log.error({ aheadMs: Math.round(aheadMs) }, "the system's clock was set too far to be right; it is not followed"),
+  );
+  stops.push(async () => clock.close());
   const checkpoints = createWatermarks();
   prepareDataDir(config.dataDir);
   const ownPort = await takePort(config.host, config.port);
@@ -143,11 +157,24 @@ async function startParts({
     await refuseForeign({ ...stores, databaseUrl }, (work) => namingDatabase(config, databaseUrl, work));
   }
   const prepared = await prepareJournal({ ...config, directory }, log);
-  const { durability, lock, release } = prepared;
+  const { lock, release } = prepared;
   stops.push(release);
+  if (prepared.clock !== null) {
+    const { aheadMs, toleranceMs } = prepared.clock;
+    assertSameTime('Redis', String(config.redisUrl), aheadMs, toleranceMs);
+  }
   const embedded = config.databaseUrl === null ? await openEmbedded(config, log, stops) : null;
   const databaseUrl = embedded?.url ?? String(config.databaseUrl);
   const inDatabase = <T>(work: () => Promise<T>): Promise<T> => namingDatabase(config, databaseUrl, work);
+  const examine = (): Promise<PostgresFacts> => readPostgresFacts(databaseUrl, clock.now);
+  const facts = await inDatabase(examine);
+  assertSameTime('PostgreSQL', databaseUrl, facts.clockAheadMs, facts.roundTripMs / 2);
+  const durability = watchDurability({
+    first: durabilityOf(databaseUrl, prepared.durability, facts),
+    read: async () => durabilityOf(databaseUrl, await prepared.rereadDurability(), await examine()),
+    log,
+  });
+  stops.push(async () => durability.close());
   let hasServed = false;
   const onLost = (error: ProcessEnd): void => end(error.message, error.exitCause);
   lock?.onLost((error) => end(error.message, 'fenced'));
@@ -177,6 +204,7 @@ async function startParts({
   // Before anybody can stage others.
   await inDatabase(() => store.giveBackOfRequests());
   const leftBatches = await inDatabase(() => store.unsettledBatches());
+  const generatorKeys = await inDatabase(() => takeGeneratorKeys(config, store, clock, log));
   const isProduction = config.environment === 'production';
   const accounts = createAccounts(store, { isProduction });
   if (!isProduction) await inDatabase(() => accounts.seed());
@@ -195,6 +223,7 @@ async function startParts({
     ...(shardHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: shardHeapMb } }),
   });
   stops.push(() => shardThreads.close());
+  const directoryKey = randomDirectoryKey();
   const supervisor: Supervisor = createSupervisor({
     shardCount: config.shards,
     threadCount: config.shardThreads,
@@ -208,9 +237,14 @@ async function startParts({
           acceptedLosses,
           checkpoints: checkpoints.shared,
           keyMemory: keyMemory.shared,
+          clock: clock.shared,
+          directoryKey,
         }),
       ),
+    directoryKey,
     onShardsServe: shardThreads.prepare,
+    refill: (refill) =>
+      refillBatches({ store, generatorKeys, workers, keptCodes, shardOfBook: shardOf, reserved, log }, refill),
     startHttpThread: (index, port, directory) => {
       const { port1, port2 } = new MessageChannel();
       serveControl(port1, control, (error, method) => log.error({ err: error, method }, 'a control call broke'));
@@ -220,8 +254,10 @@ async function startParts({
           index,
           port,
           directory,
+          directoryKey,
           control: port2,
           counters: countersOf(index),
+          clock: clock.shared,
           endedTokens: accountWatch.current(),
         }),
         {
@@ -244,30 +280,45 @@ async function startParts({
   const workers = createCodeWorkers(pool, reserved);
   const shardOf = (bookId: BookId) => shardOfBook(bookId, config.shards);
   const { engine, mayHaveCode } = supervisor;
+  const keptCodes = createKeptCodes(join(directory, 'batches'));
   const allShards = Array.from({ length: config.shards }, (_, index) => asShardId(index));
   const batches = createBatches({
     store,
     engine,
+    keptCodes,
+    keptMs: config.journalRetention.ms,
     shards: allShards,
     shardOfBook: shardOf,
-    nowMs: Date.now,
+    nowMs: clock.now,
     keyTtlMs: config.idempotencyTtlMs,
     log,
   });
   stops.push(async () => batches.close());
-  const made = { store, workers, engine, batches, turns: createKeyTurns() };
-  const common = { ...made, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: Date.now, log };
+  const made = { store, generatorKeys, workers, engine, batches, turns: createKeyTurns() };
+  const common = { ...made, shardOfBook: shardOf, mayHaveCode, reserved, nowMs: clock.now, log };
   const jobs = createJobs(common);
   const uploads = createUploads(common);
   const generations = createGenerations(common);
   const keys = { ...keyMemory, bytesMax: config.idempotencyBytesMax };
   const stuck = createStuckShards();
   const disk = createDiskSpace(config.dataDir);
-  const observed = { shardCount: config.shards, supervisor, checkpoints, durable, stuck, disk, reader, store, keys };
+  const observed = {
+    shardCount: config.shards,
+    supervisor,
+    checkpoints,
+    durable,
+    stuck,
+    clock,
+    durability,
+    disk,
+    reader,
+    store,
+    keys,
+  };
   const verification = createVerifications({
     shardCount: config.shards,
     memory: supervisor,
-    startThread: () => startWorker('verify', verifyData(config, allShards, location, databaseUrl)),
+    startThread: () => startWorker('verify', verifyData(config, allShards, location, databaseUrl, clock.shared)),
   });
   stops.push(() => verification.close());
   let projector: Worker | null = null;
@@ -300,12 +351,22 @@ async function startParts({
     await supervisor.closeHttpNow();
   });
   const port = await supervisor.startHttp(config.httpThreads, ownPort);
+  const acceptedClockMs = await namingDatabase(config, databaseUrl, () => store.acceptedClockMs());
+  clock.accept(acceptsClock ? Number.MAX_SAFE_INTEGER : acceptedClockMs);
   await supervisor.startShards();
   hasServed = true;
   await inDatabase(() => lease.noteLosses());
+  await inDatabase(() => noteAcceptedClock(clock, acceptedClockMs, store, log));
   const started = startWorker(
     'projector',
-    projectorData(config, { claim, location, databaseUrl, checkpoints: checkpoints.shared, stuck: stuck.shared }),
+    projectorData(config, {
+      claim,
+      location,
+      databaseUrl,
+      checkpoints: checkpoints.shared,
+      stuck: stuck.shared,
+      clock: clock.shared,
+    }),
   );
   projector = started;
   started.on('message', ({ message, cause }: FromProjector) => end(message, cause));
@@ -316,7 +377,14 @@ async function startParts({
   stops.push(() => jobs.close());
   await batches.settleLeft(leftBatches);
   await jobs.resume();
-  return { port, supervisor, durability };
+  return { port, supervisor, durability: durability.current() };
+}
+
+function durabilityOf(databaseUrl: string, journal: string, facts: PostgresFacts): readonly StoreDurability[] {
+  return [
+    { store: 'journal', line: journal, isSafe: true },
+    { store: 'postgres', line: describePostgres(databaseUrl, facts), isSafe: isSafe(facts) },
+  ];
 }
 
 async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<EmbeddedPostgres> {
@@ -345,6 +413,35 @@ async function namingDatabase<T>(config: Config, url: string, work: () => Promis
   }
 }
 
+async function takeGeneratorKeys(
+  { generatorKeys: given, journalRetention }: Config,
+  store: Pick<ReturnType<typeof createControlStore>, 'openGeneratorKeys'>,
+  clock: ClockKeeper,
+  log: Logger,
+): Promise<GeneratorKeys> {
+  const keys = await store.openGeneratorKeys({ given, nowMs: clock.now(), keptMs: journalRetention.ms });
+  if (keys.isReplaced) log.warn({ keyId: keys.activeId }, 'GENERATOR_KEY is not set any more; codes get a new key');
+  return keys;
+}
+
+/** What is accepted once is accepted for good, but no later time is. */
+async function noteAcceptedClock(
+  clock: ClockKeeper,
+  knownMs: number,
+  store: { acceptClock(throughMs: number): Promise<void> },
+  log: Logger,
+): Promise<void> {
+  const throughMs = Math.max(knownMs, clock.acceptedMs());
+  clock.accept(throughMs);
+  if (throughMs === knownMs) return;
+  await store.acceptClock(throughMs);
+  const through = new Date(throughMs).toISOString();
+  log.warn(
+    { through },
+    'the journal has times ahead of the clock, which were accepted; leases of then end when they say',
+  );
+}
+
 function keepWriting({ url, cluster, startAnew }: EmbeddedPostgres, log: Logger): () => Promise<void> {
   const onFailure = (error: Error): void => {
     log.error({ err: error }, 'a write of PostgreSQL failed; it begins again from its log');
@@ -359,7 +456,10 @@ function shardData(
   {
     location,
     ...data
-  }: Pick<ShardThreadData, 'thread' | 'shards' | 'databaseUrl' | 'acceptedLosses' | 'checkpoints' | 'keyMemory'> & {
+  }: Pick<
+    ShardThreadData,
+    'thread' | 'shards' | 'databaseUrl' | 'acceptedLosses' | 'checkpoints' | 'keyMemory' | 'clock' | 'directoryKey'
+  > & {
     location: ShardThreadData['journal'];
   },
 ): ShardThreadData {
@@ -372,7 +472,10 @@ function shardData(
 
 function httpData(
   config: Config,
-  data: Pick<HttpThreadData, 'index' | 'port' | 'directory' | 'control' | 'counters' | 'endedTokens'>,
+  data: Pick<
+    HttpThreadData,
+    'index' | 'port' | 'directory' | 'control' | 'counters' | 'clock' | 'endedTokens' | 'directoryKey'
+  >,
 ): HttpThreadData {
   const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, logLevel } = config;
   const jwt = {
@@ -390,9 +493,10 @@ function verifyData(
   shards: readonly ShardId[],
   journal: VerifyThreadData['journal'],
   databaseUrl: string,
+  clock: SharedArrayBuffer,
 ): VerifyThreadData {
   const state = { shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax };
-  return { shards, journal, databaseUrl, state, logLevel };
+  return { shards, journal, databaseUrl, clock, state, logLevel };
 }
 
 function projectorData(
@@ -400,7 +504,7 @@ function projectorData(
   {
     location: journal,
     ...data
-  }: Pick<ProjectorThreadData, 'claim' | 'databaseUrl' | 'checkpoints' | 'stuck'> & {
+  }: Pick<ProjectorThreadData, 'claim' | 'databaseUrl' | 'checkpoints' | 'stuck' | 'clock'> & {
     location: ProjectorThreadData['journal'];
   },
 ): ProjectorThreadData {

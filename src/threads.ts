@@ -1,5 +1,6 @@
 /** What each worker thread is given at its start. */
 import type { MessagePort } from 'node:worker_threads';
+import type { DirectoryKey } from './actor/directory.js';
 import type { EndedTokens } from './actor/engine.js';
 import type { LogLevel } from './config.js';
 import type { ShardId } from './domain/ids.js';
@@ -8,6 +9,9 @@ import type { IpRange } from './http/ip-address.js';
 import type { JournalLocation } from './journal/open.js';
 import type { ExitCause } from './platform/exit-codes.js';
 import type { Claim } from './postgres/fence.js';
+
+/** The thread that has the state chooses the key of its tables. */
+export type ThreadStateOptions = Omit<StateOptions, 'shard' | 'hashKey'>;
 
 export interface ShardThreadData {
   readonly thread: number;
@@ -18,10 +22,13 @@ export interface ShardThreadData {
   readonly isOwnDatabase: boolean;
   /** Shards that go on although their journal ends before the snapshot. */
   readonly acceptedLosses: readonly ShardId[];
-  readonly state: Omit<StateOptions, 'shard'>;
+  readonly state: ThreadStateOptions;
   readonly checkpoints: SharedArrayBuffer;
+  readonly directoryKey: DirectoryKey;
   /** Of `createKeyMemory`. */
   readonly keyMemory: SharedArrayBuffer;
+  /** Of the process's `ClockKeeper`. */
+  readonly clock: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 
@@ -44,6 +51,7 @@ export interface ProjectorThreadData {
   readonly checkpoints: SharedArrayBuffer;
   /** Of `createStuckShards`. */
   readonly stuck: SharedArrayBuffer;
+  readonly clock: SharedArrayBuffer;
   readonly idempotencyTtlMs: number;
   readonly logLevel: LogLevel;
 }
@@ -52,7 +60,8 @@ export interface VerifyThreadData {
   readonly shards: readonly ShardId[];
   readonly journal: JournalLocation;
   readonly databaseUrl: string;
-  readonly state: Omit<StateOptions, 'shard'>;
+  readonly state: ThreadStateOptions;
+  readonly clock: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 
@@ -64,10 +73,12 @@ export interface HttpThreadData {
   readonly threadCount: number;
   readonly mailboxMax: number;
   readonly directory: SharedArrayBuffer;
+  readonly directoryKey: DirectoryKey;
   /** Answers `Control`; handed over. */
   readonly control: MessagePort;
   /** What it counts, for `renderCounters`. */
   readonly counters: SharedArrayBuffer;
+  readonly clock: SharedArrayBuffer;
   /** Of Clipbook. */
   readonly version: string;
   readonly trustedProxies: readonly IpRange[];

@@ -15,9 +15,11 @@ test('an empty environment gives the documented defaults', () => {
     dataDir: resolve('data'),
     databaseUrl: null,
     embeddedPostgresBytes: 268_435_456,
+    generatorKeys: [],
     redisUrl: null,
     redisWaitReplicas: 0,
     redisWaitMs: 1000,
+    journalRetention: { ms: 86_400_000, bytes: 1_073_741_824 },
     shards: 16,
     shardThreads: Math.min(16, Math.max(1, availableParallelism() - 1)),
     httpThreads: 1,
@@ -43,8 +45,11 @@ test('every variable is read', () => {
       DATABASE_URL: 'postgres://u:p@db/clipbook',
       EMBEDDED_POSTGRES_MEMORY: '4GB',
       REDIS_URL: 'redis://cache:6379',
+      GENERATOR_KEY: `${'ab'.repeat(32)}\n${'CD'.repeat(32)}\n`,
       REDIS_WAIT_REPLICAS: '1',
       REDIS_WAIT_MS: '500',
+      JOURNAL_RETENTION_HOURS: '2',
+      JOURNAL_RETENTION_BYTES: '5000',
       SHARDS: '4',
       SHARD_THREADS: '4',
       HTTP_THREADS: '2',
@@ -66,9 +71,11 @@ test('every variable is read', () => {
       dataDir: '/var/lib/clipbook',
       databaseUrl: 'postgres://u:p@db/clipbook',
       embeddedPostgresBytes: 4_294_967_296,
+      generatorKeys: [Buffer.alloc(32, 0xab), Buffer.alloc(32, 0xcd)],
       redisUrl: 'redis://cache:6379',
       redisWaitReplicas: 1,
       redisWaitMs: 500,
+      journalRetention: { ms: 7_200_000, bytes: 5000 },
       shards: 4,
       shardThreads: 4,
       httpThreads: 2,
@@ -246,4 +253,16 @@ test('a given secret is used and nothing is written', (t) => {
 test('docs/configuration.md holds the table of what is declared (npm run document writes it)', () => {
   const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
   assert.ok(page.includes(`<!-- declared -->\n${configurationTable()}\n<!-- end -->`));
+});
+
+test('a generator key that is none is refused and not shown', () => {
+  for (const key of ['ab', 'x'.repeat(64), 'ab'.repeat(33), `${'ab'.repeat(32)} ab`]) {
+    assert.throws(
+      () => parseConfig({ GENERATOR_KEY: key }),
+      (error) =>
+        error instanceof ConfigError &&
+        error.message ===
+          `GENERATOR_KEY is a text of ${key.length} bytes; allowed is 1 to 16 keys of 64 hexadecimal digits, separated by spaces, newlines or commas`,
+    );
+  }
 });

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createProjector } from '../src/actor/projector.js';
 import { createStuckShards } from '../src/actor/stuck-shards.js';
 import { createWatermarks } from '../src/actor/watermarks.js';
+import { openClock } from '../src/clock.js';
 import { asShardId } from '../src/domain/ids.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
@@ -21,7 +22,7 @@ const projector = createProjector({
   checkpoints: createWatermarks(data.checkpoints),
   stuck: createStuckShards(data.stuck),
   durable: durableMarks(data.journal),
-  nowMs: Date.now,
+  nowMs: openClock(data.clock).now,
   idempotencyTtlMs: data.idempotencyTtlMs,
   onEnd: ({ message, exitCause: cause }) =>
     main.postMessage({ type: 'failed', message, cause } satisfies FromProjector),

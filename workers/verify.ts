@@ -2,6 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromVerifyThread, ToVerifyThread } from '../src/actor/verifications.js';
 import { type VerifierOptions, verifyShard } from '../src/actor/verifier.js';
+import { openClock } from '../src/clock.js';
+import { randomHashKey } from '../src/hash-keys.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
 import { createLogger } from '../src/log.js';
 import { createSnapshotLoader } from '../src/postgres/loader.js';
@@ -36,7 +38,8 @@ const options: VerifierOptions = {
   openReader: () => journal.openReader(),
   durable: durableMarks(data.journal),
   loader,
-  state: data.state,
+  state: { ...data.state, hashKey: randomHashKey() },
+  nowMs: openClock(data.clock).now,
   memory: {
     digestOf: (shard) => ask((id) => ({ type: 'digest', id, shard })),
     factsOf: (shard, part) => ask((id) => ({ type: 'facts', id, shard, part })),

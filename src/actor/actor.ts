@@ -44,6 +44,8 @@ export interface ActorOptions {
   readonly random: Random;
   /** Makes codes known to those who route by code; resolves when all of them know. */
   readonly publishCodes: RecoveryOptions['publishCodes'];
+  readonly refill?: RecoveryOptions['refill'];
+  readonly directoryKey: RecoveryOptions['directoryKey'];
   /** Replies of one turn, in the order in which they were released. */
   readonly send: (replies: readonly ActorReply[]) => void;
   /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
@@ -333,7 +335,8 @@ export function createActor(options: ActorOptions): Actor {
 
   function fail(error: Error): void {
     generation++;
-    unresolved = inFlight.splice(0);
+    // Those of an earlier failure may still wait for a recovery.
+    unresolved = [...unresolved, ...inFlight.splice(0)];
     // What waits on no failed commit but was decided after one never reached the journal.
     const undecided = replies;
     replies = [];

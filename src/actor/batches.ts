@@ -18,32 +18,47 @@
 import type { BatchContent, OpenBatch } from '../domain/batch.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { BatchFate } from '../domain/outcome.js';
+import { realTimers, type Timers } from '../platform/timers.js';
 import { batchHolder } from '../postgres/counters.js';
-import type { BatchOwner, ControlStore, CounterHolder, Holder, UnsettledBatch } from '../postgres/store.js';
+import type { BatchOwner, ControlStore, CounterHolder, Holder, KeptWriter, UnsettledBatch } from '../postgres/store.js';
 import { askFate, askOpenBatches, tellBatch } from './asking.js';
 import { type BatchEnd, ControlError, type Engine } from './engine.js';
+import { jobOfKey } from './job-key.js';
+import type { KeptCodes, KeptIntent } from './kept-codes.js';
 
 const RETRY_MS = 500;
 const ORPHANS_EVERY_MS = 10_000;
+const FORGET_KEPT_EVERY_MS = 10 * 60_000;
 /** How long an upload waits for an open batch that has one of its codes. */
 const OPEN_WAIT_MS_MAX = 5_000;
 const OPEN_POLL_MS = 50;
 const BY_ITSELF = { caller: 'system', requestId: '' };
 
-/** A space is in no key that a caller can send. */
-const JOB_KEY = 'job ';
-/** The idempotency key under which a job opens its batch and makes it live. */
-export const jobKey = (jobId: string): string => JOB_KEY + jobId;
+/** What of the store batches need. */
+export type BatchStore = Pick<
+  ControlStore,
+  | 'stagedBatch'
+  | 'discardBatch'
+  | 'settledBatches'
+  | 'moveReservation'
+  | 'giveBackReservation'
+  | 'dropReservation'
+  | 'jobById'
+>;
 
 export interface BatchesOptions {
-  readonly store: ControlStore;
+  readonly store: BatchStore;
   readonly engine: Engine;
+  readonly keptCodes: KeptCodes;
+  /** How long codes are kept at least. */
+  readonly keptMs: number;
   readonly shards: readonly ShardId[];
   readonly shardOfBook: (bookId: BookId) => ShardId;
   readonly nowMs: () => number;
   /** How long an idempotency key is good. */
   readonly keyTtlMs: number;
   readonly log: { warn(fields: object, message: string): void };
+  readonly timers?: Timers;
 }
 
 /** Who brings a batch. */
@@ -91,7 +106,8 @@ interface InHand {
 }
 
 export function createBatches(options: BatchesOptions): Batches {
-  const { store, engine, shards, shardOfBook, nowMs, keyTtlMs, log } = options;
+  const { store, engine, keptCodes, keptMs, shards, shardOfBook, nowMs, keyTtlMs, log } = options;
+  const { timers = realTimers } = options;
   /** Bounded by the requests under way. */
   const inHand = new Map<number, InHand>();
   /** Intents on their way: they are in no hand yet. */
@@ -156,6 +172,7 @@ export function createBatches(options: BatchesOptions): Batches {
     return {
       adopt,
       open,
+      keep: (batchId, content) => keep({ batchId, bookId: request.bookId, content }),
       async giveUp(batchId) {
         if (batchId !== current) throw new Error(`batch ${batchId} is in another hand`);
         if ((await giveUp({ bookId: request.bookId, batchId })) === 'live') throw new Error(`batch ${batchId} is live`);
@@ -173,6 +190,31 @@ export function createBatches(options: BatchesOptions): Batches {
       letGo() {
         if (current !== null) inHand.delete(current);
       },
+    };
+  }
+
+  /** An upload does not fail because its codes can't be kept: they are needed only where PostgreSQL comes out of a backup. */
+  async function keep(intent: KeptIntent): Promise<KeptWriter | null> {
+    let isBroken = false;
+    const orWarn = async (work: () => Promise<void>): Promise<void> => {
+      if (isBroken) return;
+      try {
+        await work();
+      } catch (error) {
+        isBroken = true;
+        log.warn({ err: error, batchId: intent.batchId }, 'the codes of a batch could not be kept beside the journal');
+      }
+    };
+    let writer: KeptWriter | null = null;
+    await orWarn(async () => {
+      writer = await keptCodes.write(intent);
+    });
+    const opened = writer as KeptWriter | null;
+    if (opened === null) return null;
+    return {
+      write: (lines, count) => orWarn(() => opened.write(lines, count)),
+      finish: () => orWarn(() => opened.finish()),
+      abandon: () => opened.abandon(),
     };
   }
 
@@ -198,7 +240,7 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function settleHolders(holders: readonly Holder[]): ReturnType<BatchOwner['settle']> {
     const live: number[] = [];
-    const untilMs = performance.now() + OPEN_WAIT_MS_MAX;
+    const untilMs = timers.monotonicMs() + OPEN_WAIT_MS_MAX;
     for (let left = holders; ; ) {
       const open: Holder[] = [];
       for (const holder of left) {
@@ -208,9 +250,10 @@ export function createBatches(options: BatchesOptions): Batches {
         else if (fate === 'live') live.push(holder.batchId);
         else await discard(holder);
       }
-      if (open.length === 0 || performance.now() > untilMs) return { live, open: open.map(({ batchId }) => batchId) };
+      if (open.length === 0 || timers.monotonicMs() > untilMs)
+        return { live, open: open.map(({ batchId }) => batchId) };
       left = open;
-      await new Promise((resolve) => setTimeout(resolve, OPEN_POLL_MS));
+      await pause(OPEN_POLL_MS);
     }
   }
 
@@ -227,6 +270,7 @@ export function createBatches(options: BatchesOptions): Batches {
   async function discard({ batchId }: Holder): Promise<void> {
     if (!(await store.discardBatch(batchId)))
       throw new Error(`batch ${batchId} was given up, but PostgreSQL has it as live`);
+    await keptCodes.remove(batchId);
   }
 
   async function settle(batchId: number, end: BatchEnd): Promise<void> {
@@ -254,7 +298,7 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function retry(work: () => Promise<void>): Promise<void> {
     while (!closing) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      await pause(RETRY_MS);
       try {
         await work();
         return;
@@ -263,6 +307,8 @@ export function createBatches(options: BatchesOptions): Batches {
       }
     }
   }
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => timers.after(ms, resolve));
 
   // ─── Batches in nobody's hand ────────────────────────────────────────────────────────────────────────────────
 
@@ -278,16 +324,28 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function isOver({ key, openedMs }: OpenBatch): Promise<boolean> {
     if (key === null) return true;
-    if (key.startsWith(JOB_KEY)) return (await store.jobById(key.slice(JOB_KEY.length)))?.status !== 'processing';
+    const jobId = jobOfKey(key);
+    if (jobId !== null) return (await store.jobById(jobId))?.status !== 'processing';
     return openedMs + keyTtlMs <= nowMs();
   }
 
-  const orphansTimer = setInterval(() => {
+  /** What PostgreSQL has as live, and no backup within the span may lack, need not be kept. */
+  async function forgetKept(): Promise<void> {
+    const old = await keptCodes.keptBefore(nowMs() - keptMs);
+    if (old.length === 0) return;
+    for (const batchId of await store.settledBatches(old)) await keptCodes.remove(batchId);
+  }
+
+  const ends: (() => void)[] = [];
+
+  function lookThroughAtTimes(): void {
     const settleOrphan = (batch: OpenBatch): Promise<void> => settleOnce({ ...batch, hasCounters: true }, 'dropped');
-    endOrphans(settleOrphan).catch((error: unknown) =>
-      log.warn({ err: error }, 'open batches could not be looked through'),
-    );
-  }, ORPHANS_EVERY_MS).unref();
+    const every = (ms: number, work: () => Promise<void>, failed: string): void => {
+      ends.push(timers.every(ms, () => void work().catch((error: unknown) => log.warn({ err: error }, failed))));
+    };
+    every(FORGET_KEPT_EVERY_MS, forgetKept, 'kept codes could not be looked through');
+    every(ORPHANS_EVERY_MS, () => endOrphans(settleOrphan), 'open batches could not be looked through');
+  }
 
   return {
     take,
@@ -295,6 +353,8 @@ export function createBatches(options: BatchesOptions): Batches {
     fateOf,
     giveUp,
     async settleLeft(left) {
+      // Not before: a start that can't succeed says why in one line.
+      lookThroughAtTimes();
       // What they have in PostgreSQL is in `left`.
       await orRetry(() => endOrphans(giveUp));
       const settling = left.map((batch) => ({ batch, done: orRetry(() => settleOnce(batch, 'unknown', true)) }));
@@ -303,7 +363,7 @@ export function createBatches(options: BatchesOptions): Batches {
     },
     close() {
       closing = true;
-      clearInterval(orphansTimer);
+      for (const end of ends) end();
     },
   };
 }

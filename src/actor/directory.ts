@@ -16,10 +16,17 @@
  * Routing by a hash of the code instead would need no table, but it would tear a book over all shards, and its limits and counts with it.
  */
 import { asShardId, type ShardId } from '../domain/ids.js';
-import { hashBytes, hashText } from '../domain/text.js';
+import { FIXED_HASH_KEY, type HashKey, keyedHash, keyedHashOfText } from '../domain/keyed-hash.js';
 
-const SEED_1 = 0x0d1_2ec7;
-const SEED_2 = 0x70f_0e5d;
+/** Chosen anew by each process, and the same in all of its threads. */
+export interface DirectoryKey {
+  readonly first: HashKey;
+  readonly second: HashKey;
+}
+
+/** For those whose codes go into no directory. */
+export const NO_DIRECTORY: DirectoryKey = { first: FIXED_HASH_KEY, second: FIXED_HASH_KEY };
+
 const SLOTS_FIRST = 1 << 12;
 
 /** Pairs of hashes, two words a code: what a shard sends of its codes. */
@@ -33,7 +40,7 @@ const HASHES_FIRST = 1 << 6;
 const MOVES_PER_INSERT = 16;
 
 /** Collects hashes into arrays of at most `HASHES_PER_MESSAGE`; `full` takes each over. */
-export function collectHashes(full: (shard: ShardId, hashes: CodeHashes) => void) {
+export function collectHashes(key: DirectoryKey, full: (shard: ShardId, hashes: CodeHashes) => void) {
   let of: ShardId | null = null;
   let hashes = new Uint32Array(2 * HASHES_FIRST);
   let length = 0;
@@ -50,14 +57,14 @@ export function collectHashes(full: (shard: ShardId, hashes: CodeHashes) => void
       larger.set(hashes);
       hashes = larger;
     }
-    hashes[length++] = hashBytes(bytes, start, end, SEED_1);
-    hashes[length++] = hashBytes(bytes, start, end, SEED_2);
+    hashes[length++] = keyedHash(key.first, bytes, start, end);
+    hashes[length++] = keyedHash(key.second, bytes, start, end);
   };
   return { add, flush };
 }
 
 /** The writer's side. `onGrow` is called with the new table; until its promise resolves, nobody relies on what was added since. */
-export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<void>) {
+export function createDirectory(key: DirectoryKey, onGrow: (table: SharedArrayBuffer) => Promise<void>) {
   let table = new SharedArrayBuffer(SLOTS_FIRST * 8);
   let words: Uint32Array = new Uint32Array(table);
   let count = 0;
@@ -129,7 +136,7 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
     },
     /** False: no shard has this code. True: one may have it. */
     mayHave(code: string): boolean {
-      return findShards(words, code).length > 0;
+      return findShards(key, words, code).length > 0;
     },
     /**
      * Resolves when every reader can find these codes. Adding what is there already changes nothing. What comes faster than it can
@@ -145,22 +152,22 @@ export function createDirectory(onGrow: (table: SharedArrayBuffer) => Promise<vo
 }
 
 /** The readers' side. `find` names the shards that may have a code, most often none or one. */
-export function createDirectoryReader(first: SharedArrayBuffer) {
+export function createDirectoryReader(key: DirectoryKey, first: SharedArrayBuffer) {
   let words = new Uint32Array(first);
   return {
     replace(table: SharedArrayBuffer): void {
       words = new Uint32Array(table);
     },
     /** Shards that may have the code, most often none or one. */
-    find: (code: string): ShardId[] => findShards(words, code),
+    find: (code: string): ShardId[] => findShards(key, words, code),
   };
 }
 
 export type DirectoryReader = ReturnType<typeof createDirectoryReader>;
 
-function findShards(words: Uint32Array, code: string): ShardId[] {
-  const hash = hashText(code, SEED_1);
-  const tag = hashText(code, SEED_2) & 0xffffff00;
+function findShards(key: DirectoryKey, words: Uint32Array, code: string): ShardId[] {
+  const hash = keyedHashOfText(key.first, code);
+  const tag = keyedHashOfText(key.second, code) & 0xffffff00;
   const mask = words.length / 2 - 1;
   const shards: ShardId[] = [];
   for (let slot = hash & mask; ; slot = (slot + 1) & mask) {

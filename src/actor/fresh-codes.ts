@@ -10,6 +10,7 @@ import { COUNTER_MAX, deriveKey } from '../codes/permutation.js';
 import type { CounterRange } from '../domain/batch.js';
 import type { BookId } from '../domain/ids.js';
 import { countersIn } from '../postgres/counters.js';
+import type { GeneratorKeys } from '../postgres/generator-keys.js';
 import type { ControlStore, CounterHolder, PatternCounters } from '../postgres/store.js';
 import { ControlError } from './engine.js';
 
@@ -44,26 +45,24 @@ export interface MoreCodes {
 
 export interface FreshCodesOptions {
   readonly store: ControlStore;
+  readonly generatorKeys: GeneratorKeys;
   /** False when no code like this one is live anywhere. */
   readonly mayHaveCode: (code: string) => boolean;
 }
 
-/** Of the generator's keys: the one that codes are made with. */
-export const GENERATOR_KEY_ID = 1;
-
-export function countersOf(bookId: BookId, { canonical, keyspace }: Pattern): PatternCounters {
+export function countersOf(bookId: BookId, { canonical, keyspace }: Pattern, keyId: number): PatternCounters {
   const counterCount = keyspace > BigInt(COUNTER_MAX) ? COUNTER_MAX : Number(keyspace);
-  return { bookId, pattern: canonical, counterCount };
+  return { bookId, pattern: canonical, keyId, counterCount };
 }
 
 /** Making one costs up to 50 ms for small keyspaces. */
 export async function createFreshCodes(
-  { store, mayHaveCode }: FreshCodesOptions,
+  { store, generatorKeys, mayHaveCode }: FreshCodesOptions,
   bookId: BookId,
   pattern: Pattern,
 ): Promise<FreshCodes> {
-  const counters = countersOf(bookId, pattern);
-  const generator = createCodeGenerator(deriveKey(await store.generatorKey(), bookId, pattern.canonical), pattern);
+  const counters = countersOf(bookId, pattern, generatorKeys.activeId);
+  const generator = createCodeGenerator(deriveKey(generatorKeys.active, bookId, pattern.canonical), pattern);
 
   async function make(ranges: readonly CounterRange[]): Promise<string[]> {
     const codes = ranges.flatMap(({ first, end }) => codesOf(generator.generate(first, end), pattern.length));

@@ -9,11 +9,12 @@ import type { BatchContent, CounterRange } from '../domain/batch.js';
 import type { Origin } from '../domain/command.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import { batchHolder, requestHolder } from '../postgres/counters.js';
+import type { GeneratorKeys } from '../postgres/generator-keys.js';
 import type { ControlStore, CounterHolder, Finished } from '../postgres/store.js';
 import { isKeyRemembered } from './asking.js';
 import type { Batches } from './batches.js';
 import { type Control, ControlError, type Engine, type Generated } from './engine.js';
-import { countersOf, createFreshCodes, GENERATOR_KEY_ID, tooFewCodes, writeLines } from './fresh-codes.js';
+import { countersOf, createFreshCodes, tooFewCodes, writeLines } from './fresh-codes.js';
 import { type KeyTurns, requestKeyOf } from './key-turns.js';
 
 /** Under way at once. Each has at most 10,000 codes in memory. */
@@ -21,6 +22,7 @@ const GENERATIONS_MAX = 64;
 
 export interface GenerationsOptions {
   readonly store: ControlStore;
+  readonly generatorKeys: GeneratorKeys;
   readonly batches: Batches;
   readonly engine: Engine;
   readonly turns: KeyTurns;
@@ -31,7 +33,7 @@ export interface GenerationsOptions {
 }
 
 export function createGenerations(options: GenerationsOptions): Pick<Control, 'generate'> {
-  const { store, batches, engine, turns, shardOfBook } = options;
+  const { store, generatorKeys, batches, engine, turns, shardOfBook } = options;
   let making = 0;
 
   const generate: Control['generate'] = async ({ bookId, pattern: text, quantity, origin }) => {
@@ -82,7 +84,7 @@ export function createGenerations(options: GenerationsOptions): Pick<Control, 'g
     try {
       const adopted = await hand.adopt();
       if (adopted !== null) return adopted;
-      const reserved = await store.reserve(counters, countersOf(bookId, pattern), quantity);
+      const reserved = await store.reserve(counters, countersOf(bookId, pattern, generatorKeys.activeId), quantity);
       const fresh = await createFreshCodes(options, bookId, pattern);
       if (reserved.kind === 'short') throw await fresh.tooFew(reserved.unreserved, quantity);
 
@@ -100,7 +102,7 @@ export function createGenerations(options: GenerationsOptions): Pick<Control, 'g
       const content = (): BatchContent => ({
         kind: 'generated',
         pattern: pattern.canonical,
-        keyId: GENERATOR_KEY_ID,
+        keyId: generatorKeys.activeId,
         ranges: [...ranges],
         order: 'byCode',
       });

@@ -20,6 +20,7 @@ import type { Origin } from '../domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../domain/ids.js';
 import type { BatchFate } from '../domain/outcome.js';
 import { jobHolder } from '../postgres/counters.js';
+import type { GeneratorKeys } from '../postgres/generator-keys.js';
 import {
   type BatchOwner,
   CommitUnknown,
@@ -29,10 +30,11 @@ import {
   type Staging,
 } from '../postgres/store.js';
 import { isKeyRemembered } from './asking.js';
-import { type Batches, type BatchHand, jobKey } from './batches.js';
+import type { Batches, BatchHand } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { type CommandReply, type Control, ControlError, type Engine, type GenerateResult, type Job } from './engine.js';
-import { countersOf, createFreshCodes, GENERATOR_KEY_ID, tooFewCodes } from './fresh-codes.js';
+import { countersOf, createFreshCodes, tooFewCodes } from './fresh-codes.js';
+import { jobKey } from './job-key.js';
 import { requestKeyOf } from './key-turns.js';
 
 /** Jobs that run at once; each holds two connections to PostgreSQL. Others wait in line. */
@@ -48,6 +50,7 @@ const RETRY_MS = 1000;
 
 export interface JobsOptions {
   readonly store: ControlStore;
+  readonly generatorKeys: GeneratorKeys;
   readonly workers: CodeWorkers;
   readonly engine: Engine;
   readonly batches: Batches;
@@ -107,7 +110,7 @@ interface Batch {
 }
 
 export function createJobs(options: JobsOptions): Jobs {
-  const { store, workers, engine, batches, shardOfBook, reserved, nowMs, log } = options;
+  const { store, generatorKeys, workers, engine, batches, shardOfBook, reserved, nowMs, log } = options;
   const running = new Map<string, Running>();
   /** In the order in which they came. */
   const waiting = new Set<Running>();
@@ -124,7 +127,7 @@ export function createJobs(options: JobsOptions): Jobs {
     if (known !== null) return replay(known, fingerprint);
     await refuseKeyOfOther(bookId, origin);
     if (running.size >= WAITING_MAX) throw new ControlError('tooMany', 'Too many jobs are waiting.');
-    const counters = countersOf(bookId, pattern);
+    const counters = countersOf(bookId, pattern, generatorKeys.activeId);
     const { caller, requestId } = origin;
     const plan: Plan = { bookId, pattern: pattern.canonical, caller, requestId, batchId: null };
     const row: JobRow = {
@@ -291,7 +294,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const content = (order: 'byCode' | 'inRuns'): BatchContent => ({
       kind: 'generated',
       pattern: pattern.canonical,
-      keyId: GENERATOR_KEY_ID,
+      keyId: generatorKeys.activeId,
       ranges: [...ranges],
       order,
     });
@@ -299,7 +302,7 @@ export function createJobs(options: JobsOptions): Jobs {
     job.staging = staging;
     const owner = ownerOf(job);
     await save(job, { done: 0 });
-    const key = deriveKey(await store.generatorKey(), bookId, pattern.canonical);
+    const key = deriveKey(generatorKeys.active, bookId, pattern.canonical);
     const generate = (batchId: number | null, write: Staging['writeRows']) =>
       workers.generate(
         { key, pattern: pattern.canonical, ranges, batchId },
@@ -365,7 +368,11 @@ export function createJobs(options: JobsOptions): Jobs {
 
   async function reserveAnew({ row, plan }: Running, pattern: Pattern): Promise<readonly CounterRange[]> {
     const bookId = asBookId(plan.bookId);
-    const reserved = await store.renewReservation(jobHolder(row.id), countersOf(bookId, pattern), row.total);
+    const reserved = await store.renewReservation(
+      jobHolder(row.id),
+      countersOf(bookId, pattern, generatorKeys.activeId),
+      row.total,
+    );
     if (reserved.kind === 'reserved') return reserved.ranges;
     throw await (await createFreshCodes(options, bookId, pattern)).tooFew(reserved.unreserved, row.total);
   }

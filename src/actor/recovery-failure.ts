@@ -10,7 +10,7 @@ import type { Seq, ShardId } from '../domain/ids.js';
 import { JournalDamaged, JournalFenced, JournalTrimmed } from '../journal/journal.js';
 import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import { isCorruption, isPassing } from '../postgres/failure.js';
-import { SnapshotUnfit } from '../postgres/store.js';
+import { BatchMissing, SnapshotUnfit } from '../postgres/store.js';
 
 export type FailureMeaning =
   | { readonly kind: 'end'; readonly end: ProcessEnd }
@@ -42,7 +42,7 @@ export function meaningOf(error: unknown): FailureMeaning {
       `the journal begins after what PostgreSQL has (${error.message}): do the two belong together, or was PostgreSQL restored from an older backup? ${HELP}`,
     );
   }
-  if (error instanceof SnapshotUnfit)
+  if (error instanceof SnapshotUnfit || error instanceof BatchMissing)
     return ends('loss', error, `PostgreSQL lacks what the journal needs: ${error.message}; ${HELP}`);
   if (error instanceof ReplayFailed)
     return ends('damaged', error, `the journal does not fit PostgreSQL: ${error.message}; ${HELP}`);

@@ -6,8 +6,9 @@
  * journal, which `JournalTrimmed` tells, and a newer snapshot is loaded.
  */
 import { apply } from '../domain/apply.js';
+import type { OpenBatch } from '../domain/batch.js';
 import type { StagedBatch } from '../domain/command.js';
-import type { CodesAdded } from '../domain/event.js';
+import { type Change, type CodeEvent, type CodesAdded, lastSeqOf as lastSeq } from '../domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
 import {
   loadBatch,
@@ -24,8 +25,9 @@ import { decodeChanges } from '../journal/codec.js';
 import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
 import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
-import { type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
-import { type CodeHashes, collectHashes } from './directory.js';
+import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
+import { type CodeHashes, collectHashes, type DirectoryKey } from './directory.js';
+import type { AddedBatch, Refill } from './lacking-batches.js';
 import { meaningOf, ReplayFailed } from './recovery-failure.js';
 
 export interface RecoveryOptions {
@@ -35,10 +37,13 @@ export interface RecoveryOptions {
   readonly state: Omit<StateOptions, 'shard'>;
   /** Unix ms. `notBefore`: time doesn't run backwards over a restart either. */
   readonly clock: { now(): number; notBefore(ms: number): void };
+  readonly directoryKey: DirectoryKey;
   readonly publishCodes: (shard: ShardId, hashes: CodeHashes) => Promise<void>;
   readonly after: (delayMs: number, work: () => void) => void;
   /** Shards that go on at the first start although their journal ends before the snapshot. */
   readonly acceptedLosses?: ReadonlySet<ShardId> | undefined;
+  /** Makes batches again that PostgreSQL lacks. Rejects with `ProcessEnd` when that can't be done. Absent: they stay missing. */
+  readonly refill?: ((refill: Refill) => Promise<void>) | undefined;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -56,6 +61,7 @@ const OPEN_DELAY_MS_MAX = 400;
 /** `durable`: what this thread has acknowledged so far; empty at the first start. Waits while the journal is away. */
 export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
   let writer: JournalWriter | null = null;
+  let isRefilled = false;
   try {
     for (let tries = 1; ; tries++) {
       const entryHashes = new Map<ShardId, Uint8Array>();
@@ -63,10 +69,16 @@ export async function recover(options: RecoveryOptions, durable: ReadonlyMap<Sha
       writer ??= await openWriter(options, states, durable);
       try {
         await compareEntries(options, states, entryHashes);
-        for (const state of states.values()) await replay(options, state, lastSeqOf(writer, state.options.shard));
+        for (const state of states.values()) {
+          await replay(options, state, lastSeqOf(writer, state.options.shard), isRefilled);
+        }
         return { states, writer };
       } catch (error) {
-        if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
+        if (error instanceof BatchMissing && options.refill !== undefined && !isRefilled) {
+          isRefilled = true;
+          states.clear();
+          await options.refill(await readRefill(options, writer.lastSeqs));
+        } else if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
       }
     }
   } catch (error) {
@@ -74,6 +86,25 @@ export async function recover(options: RecoveryOptions, durable: ReadonlyMap<Sha
     await (writer?.discard?.() ?? writer?.close());
     throw error;
   }
+}
+
+/** What the journal says of batches after the snapshot. */
+async function readRefill(options: RecoveryOptions, lastSeqs: ReadonlyMap<ShardId, Seq>): Promise<Refill> {
+  const added: AddedBatch[] = [];
+  const givenUp: number[] = [];
+  const open = new Map<number, OpenBatch>();
+  for (const { seq, openBatches, options: of } of (await loadSnapshot(options)).values()) {
+    for (const batch of openBatches.all()) open.set(batch.batchId, batch);
+    await eachChange(options, of.shard, seq, lastSeqs.get(of.shard) ?? seq, async ({ events }) => {
+      for (const event of events) {
+        if (event.kind === 'batchOpened') open.set(event.batchId, event);
+        if (event.kind === 'codesAdded') added.push({ event, intent: open.get(event.batchId) ?? null });
+        if (event.kind === 'batchGivenUp') givenUp.push(event.batchId);
+        if (event.kind === 'codesAdded' || event.kind === 'batchGivenUp') open.delete(event.batchId);
+      }
+    });
+  }
+  return { shards: options.shards, added, givenUp, open: [...open.keys()] };
 }
 
 /** A shard goes on only from the very change that its snapshot ends with. */
@@ -110,11 +141,15 @@ async function openWriter(
   const goOn = (shard: ShardId, lostFrom: number, lostThrough: number): void => {
     const snapshot = states.get(shard)?.seq ?? asSeq(0);
     goOnAfter.set(shard, snapshot);
-    log.error({ shard, lostFrom, lostThrough, snapshot }, 'THE JOURNAL LOST ENTRIES; going on after what is left');
+    log.error(
+      { shard, lostFrom, lostThrough, snapshot },
+      'the journal has lost entries; the shard goes on after what is left',
+    );
   };
+  const inSnapshot = new Map([...states].map(([shard, { seq }]) => [shard, seq]));
   for (let delayMs = OPEN_DELAY_MS; ; ) {
     try {
-      const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter);
+      const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter, inSnapshot);
       const behind = [...states.values()].filter(({ seq, options: { shard } }) => lastSeqOf(writer, shard) < seq);
       if (behind.length === 0) return writer;
       const refused = behind.filter(({ options: { shard } }) => mustBeWhole(shard));
@@ -160,7 +195,9 @@ export async function loadSnapshot(
     options.shards.map((shard) => [shard, new ShardState({ ...options.state, idempotencyTally, shard })]),
   );
   const publishing: Promise<void>[] = [];
-  const hashes = collectHashes((shard, full) => publishing.push(options.publishCodes(shard, full)));
+  const hashes = collectHashes(options.directoryKey, (shard, full) =>
+    publishing.push(options.publishCodes(shard, full)),
+  );
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
   // What was decided before the restart must not be in the future of what is decided after it.
   const sink = createSink(states, hashes.add, entryHashes, (atMs) => options.clock.notBefore(atMs));
@@ -217,22 +254,52 @@ function createSink(
   };
 }
 
-/** Applies the journal after the state, through the end of a change. Rejects with `JournalTrimmed` when it has that no more. */
-export async function replay(options: RecoveryOptions, state: ShardState, through: Seq): Promise<void> {
+/**
+ * Applies the journal after the state, through the end of a change. Rejects with `JournalTrimmed` when it has that no more.
+ * `isRefilled`: batches were made again, and each code has to be where the journal says that it is.
+ */
+export async function replay(
+  options: RecoveryOptions,
+  state: ShardState,
+  through: Seq,
+  isRefilled = false,
+): Promise<void> {
   const { shard } = state.options;
-  if (state.seq >= through) return;
+  await eachChange(options, shard, state.seq, through, async (change) => {
+    for (const event of change.events) {
+      if (event.kind === 'codesAdded') await restage(options, state, event);
+      if (isRefilled && 'code' in event) assertPlace(state, event, change.firstSeq);
+    }
+    orUnfit(shard, change.firstSeq, () => apply(state, change));
+    options.clock.notBefore(change.atMs);
+  });
+}
+
+function assertPlace(state: ShardState, { code, index }: CodeEvent, seq: Seq): void {
+  if (state.codes.exists(index) && state.codes.text(index) === code) return;
+  throw new ReplayFailed(state.options.shard, seq, new Error(`code ${index} is not ${code}`));
+}
+
+async function eachChange(
+  options: RecoveryOptions,
+  shard: ShardId,
+  after: Seq,
+  through: Seq,
+  take: (change: Change) => Promise<void>,
+): Promise<void> {
+  if (after >= through) return;
   const reader = await options.journal.openReader();
+  let reached = after;
   try {
-    while (state.seq < through) {
-      const entries = await reader.read(shard, state.seq, REPLAY_BYTES);
+    while (reached < through) {
+      const entries = await reader.read(shard, reached, REPLAY_BYTES);
       if (entries.length === 0)
-        throw new JournalTrimmed(`shard ${shard} has nothing after ${state.seq}, but ends at ${through}`);
+        throw new JournalTrimmed(`shard ${shard} has nothing after ${reached}, but ends at ${through}`);
       for (const entry of entries) {
         for (const change of orUnfit(shard, entry.firstSeq, () => decodeChanges(entry.payload))) {
-          if (change.firstSeq <= state.seq || change.firstSeq > through) continue;
-          for (const event of change.events) if (event.kind === 'codesAdded') await restage(options, state, event);
-          orUnfit(shard, change.firstSeq, () => apply(state, change));
-          options.clock.notBefore(change.atMs);
+          if (change.firstSeq <= reached || change.firstSeq > through) continue;
+          await take(change);
+          reached = lastSeq(change);
         }
       }
     }
@@ -257,13 +324,13 @@ async function restage(options: RecoveryOptions, state: ShardState, event: Codes
 /** Loads a batch's codes into the state, not live yet, and makes them known to those who route by code. */
 export async function stageBatch(
   state: ShardState,
-  options: Pick<RecoveryOptions, 'loader' | 'publishCodes'>,
+  options: Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>,
   shard: ShardId,
   batch: Pick<StagedBatch, 'batchId' | 'size'>,
   firstIndex: number | undefined,
 ): Promise<void> {
   const publishing: Promise<void>[] = [];
-  const hashes = collectHashes((of, full) => publishing.push(options.publishCodes(of, full)));
+  const hashes = collectHashes(options.directoryKey, (of, full) => publishing.push(options.publishCodes(of, full)));
   state.stage(batch.batchId, batch.size, firstIndex);
   await options.loader.loadBatch(batch, (ordinal, bytes, start, end) => {
     state.stageCode(batch.batchId, ordinal, bytes, start, end);

@@ -17,7 +17,7 @@ import { uuidv7 } from 'uuidv7';
 import type { Command } from '../domain/command.js';
 import { asBookId, asShardId, type BookId, type ShardId } from '../domain/ids.js';
 import { hashText } from '../domain/text.js';
-import { createDirectoryReader } from './directory.js';
+import { createDirectoryReader, type DirectoryKey } from './directory.js';
 import type { CommandReply, Engine, QueryReply, Unavailable } from './engine.js';
 import type { Asked, Message } from './message.js';
 import { readReplies } from './messages.generated.js';
@@ -45,6 +45,7 @@ export interface RouterOptions {
   readonly shardCount: number;
   readonly threadCount: number;
   readonly directory: SharedArrayBuffer;
+  readonly directoryKey: DirectoryKey;
   /** Requests under way per shard thread at most. */
   readonly mailboxMax: number;
 }
@@ -61,8 +62,8 @@ export interface Router extends Engine {
 /** Shards are dealt out to threads in turn. */
 export const threadOfShard = (shard: ShardId, threadCount: number): number => shard % threadCount;
 
-export function createRouter({ shardCount, threadCount, directory, mailboxMax }: RouterOptions): Router {
-  const codes = createDirectoryReader(directory);
+export function createRouter({ shardCount, threadCount, directory, directoryKey, mailboxMax }: RouterOptions): Router {
+  const codes = createDirectoryReader(directoryKey, directory);
   const links: ThreadLink[] = Array.from({ length: threadCount }, () => ({
     port: null,
     outgoing: new RequestWriter(),

@@ -6,10 +6,11 @@ import type { Fact } from '../domain/facts.js';
 import { asSeq, type ShardId } from '../domain/ids.js';
 import type { Random } from '../domain/random.js';
 import type { Journal } from '../journal/journal.js';
-import type { ExitCause } from '../platform/exit-codes.js';
+import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
 import { type Actor, type ActorOptions, type ActorStatus, createActor } from './actor.js';
 import type { CodeHashes } from './directory.js';
+import type { Refill } from './lacking-batches.js';
 import type { Message } from './message.js';
 import { readRequests } from './messages.generated.js';
 import type { ActorReply } from './requests.js';
@@ -19,6 +20,12 @@ import { ReplyWriter } from './wire.js';
 export type ToShardThread =
   | { readonly type: 'connect'; readonly from: number; readonly port: MessagePort }
   | { readonly type: 'published'; readonly id: number }
+  /** To `refill`. `cause`: the process has to end; absent where it may be tried again. */
+  | {
+      readonly type: 'refilled';
+      readonly id: number;
+      readonly failure: { readonly message: string; readonly cause?: ExitCause } | null;
+    }
   | { readonly type: 'inspect'; readonly id: number }
   | { readonly type: 'digest'; readonly id: number; readonly shard: ShardId }
   | { readonly type: 'facts'; readonly id: number; readonly shard: ShardId; readonly part: DigestPart }
@@ -34,6 +41,8 @@ export type FromShardThread =
   /** To `digest` and `facts`. */
   | { readonly type: 'told'; readonly id: number; readonly value: DigestReport | readonly Fact[] }
   | { readonly type: 'notTold'; readonly id: number; readonly message: string }
+  /** PostgreSQL lacks batches: they are to be made again. */
+  | { readonly type: 'refill'; readonly id: number; readonly refill: Refill }
   /** The shards can't be recovered. */
   | { readonly type: 'failed'; readonly message: string; readonly cause: ExitCause }
   | { readonly type: 'stopped' };
@@ -45,6 +54,7 @@ export interface ShardThreadOptions {
   readonly loader: SnapshotLoader;
   readonly state: ActorOptions['state'];
   readonly clock: ActorOptions['clock'];
+  readonly directoryKey: ActorOptions['directoryKey'];
   readonly collect: ActorOptions['collect'];
   readonly acceptedLosses: NonNullable<ActorOptions['acceptedLosses']>;
   readonly log: ActorOptions['log'];
@@ -62,11 +72,13 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
   const ports = new Map<number, MessagePort>();
   const toMain = (message: FromShardThread, transfer: ArrayBuffer[] = []): void => main.postMessage(message, transfer);
   const publishing = createPublishing(toMain);
+  const refilling = createRefilling(toMain);
 
   const actor = createActor({
     ...options,
     random: systemRandom(),
     publishCodes: publishing.publish,
+    refill: refilling.refill,
     send: (replies) => sendReplies(ports, replies),
     defer: setImmediate,
     after: (delayMs, work) => setTimeout(work, delayMs).unref(),
@@ -92,6 +104,8 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
       }
       case 'published':
         return publishing.published(message.id);
+      case 'refilled':
+        return refilling.refilled(message);
       case 'inspect':
         return toMain({ type: 'inspected', id: message.id, shards: actor.inspect() });
       case 'digest':
@@ -153,6 +167,27 @@ function createPublishing(toMain: (message: FromShardThread, transfer: ArrayBuff
       }),
     published(id: number): void {
       waiting.get(id)?.();
+      waiting.delete(id);
+    },
+  };
+}
+
+/** Recoveries that wait for their batches. */
+function createRefilling(toMain: (message: FromShardThread) => void) {
+  const waiting = new Map<number, (failure: Error | null) => void>();
+  let nextId = 1;
+  return {
+    refill: (refill: Refill): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const id = nextId++;
+        waiting.set(id, (failure) => (failure === null ? resolve() : reject(failure)));
+        toMain({ type: 'refill', id, refill });
+      }),
+    refilled({ id, failure }: Extract<ToShardThread, { type: 'refilled' }>): void {
+      const { message, cause } = failure ?? {};
+      const error =
+        message === undefined ? null : cause === undefined ? new Error(message) : new ProcessEnd(cause, message);
+      waiting.get(id)?.(error);
       waiting.delete(id);
     },
   };

@@ -8,8 +8,9 @@ import type { Fact } from '../domain/facts.js';
 import { asShardId, type ShardId } from '../domain/ids.js';
 import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { ActorStatus } from './actor.js';
-import { createDirectory } from './directory.js';
+import { createDirectory, type DirectoryKey } from './directory.js';
 import type { EndedTokens, Engine } from './engine.js';
+import type { Refill } from './lacking-batches.js';
 import { createRouter, threadOfShard } from './router.js';
 import type { FromShardThread, ToShardThread } from './shard-thread.js';
 
@@ -36,8 +37,11 @@ export interface SupervisorOptions {
   readonly shardCount: number;
   readonly threadCount: number;
   readonly startShardThread: (thread: number, shards: readonly ShardId[]) => Worker;
+  readonly directoryKey: DirectoryKey;
   /** All shard threads serve: at the start, and each time that one came back. */
   readonly onShardsServe: () => void;
+  /** Makes batches again that PostgreSQL lacks. */
+  readonly refill: (refill: Refill) => Promise<void>;
   readonly startHttpThread: (index: number, port: number, directory: SharedArrayBuffer) => Worker;
   readonly log: {
     info(fields: object, message: string): void;
@@ -122,11 +126,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const asked = new Map<number, Asked>();
   let nextInspection = 1;
   let draining = false;
+  let refilling: Promise<void> = Promise.resolve();
   const endProcess = ({ message, exitCause }: ProcessEnd): void => options.onFatal(message, exitCause);
   /** Called when shards can't be recovered. During the start, the caller of `startShards` is told. */
   let onEnd: (end: ProcessEnd) => void = endProcess;
 
-  const directory = createDirectory(async (table) => {
+  const directory = createDirectory(options.directoryKey, async (table) => {
     router.replaceDirectory(table);
     await Promise.all(
       httpThreads.map((worker) => {
@@ -137,7 +142,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     );
   });
 
-  const router = createRouter({ shardCount, threadCount, directory: directory.table, mailboxMax: MAIN_MAILBOX_MAX });
+  const router = createRouter({
+    shardCount,
+    threadCount,
+    directory: directory.table,
+    directoryKey: options.directoryKey,
+    mailboxMax: MAIN_MAILBOX_MAX,
+  });
 
   // ─── Shard threads ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -190,6 +201,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           entry.worker.postMessage({ type: 'published', id: message.id } satisfies ToShardThread);
         });
         return;
+      case 'refill':
+        void refillFor(entry.worker, message.id, message.refill);
+        return;
       case 'inspected':
         inspections.get(message.id)?.(message.shards);
         inspections.delete(message.id);
@@ -208,6 +222,17 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       case 'stopped':
         entry.ended = true;
     }
+  }
+
+  /** One after the other: two threads may lack batches of one pattern. */
+  async function refillFor(worker: Worker, id: number, refill: Refill): Promise<void> {
+    const mine = refilling.then(() => options.refill(refill));
+    refilling = mine.catch(() => undefined);
+    const failure = await mine.then(
+      () => null,
+      (error: unknown) => failureOf(error),
+    );
+    worker.postMessage({ type: 'refilled', id, failure } satisfies ToShardThread);
   }
 
   function onShardExit(thread: number, entry: ShardThread): void {
@@ -366,6 +391,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       );
     },
   };
+}
+
+function failureOf(error: unknown): Extract<ToShardThread, { type: 'refilled' }>['failure'] {
+  if (error instanceof ProcessEnd) return { message: error.message, cause: error.exitCause };
+  return { message: error instanceof Error ? error.message : String(error) };
 }
 
 function tell(worker: Worker, message: ToHttpThread): void {

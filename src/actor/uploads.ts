@@ -29,8 +29,8 @@ const UPLOADS_MAX = 8;
 const UPLOAD_IDLE_MS = 60_000;
 
 export interface UploadsOptions {
-  readonly store: ControlStore;
-  readonly workers: CodeWorkers;
+  readonly store: Pick<ControlStore, 'stage'>;
+  readonly workers: Pick<CodeWorkers, 'parser'>;
   readonly batches: Batches;
   readonly engine: Engine;
   readonly turns: KeyTurns;

@@ -17,6 +17,7 @@ import { type Fact, factsOf } from '../domain/facts.js';
 import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
 import { ShardState } from '../domain/state.js';
 import { type JournalReader, JournalTrimmed } from '../journal/journal.js';
+import { NO_DIRECTORY } from './directory.js';
 import { loadSnapshot, type RecoveryOptions, replay } from './recovery.js';
 
 export interface ShardVerdict {
@@ -30,9 +31,11 @@ export interface ShardVerdict {
   readonly difference: string | null;
 }
 
-export interface VerifierOptions extends Omit<RecoveryOptions, 'shards' | 'journal' | 'clock' | 'publishCodes'> {
+export interface VerifierOptions
+  extends Omit<RecoveryOptions, 'shards' | 'journal' | 'clock' | 'directoryKey' | 'publishCodes'> {
   readonly openReader: () => Promise<JournalReader>;
   readonly durable: { get(shard: ShardId): Seq };
+  readonly nowMs: () => number;
   readonly memory: {
     digestOf(shard: ShardId): Promise<DigestReport>;
     factsOf(shard: ShardId, part: DigestPart): Promise<readonly Fact[]>;
@@ -182,7 +185,8 @@ function foldingOptions(options: VerifierOptions, shard: ShardId): RecoveryOptio
     },
     loader: options.loader,
     state: options.state,
-    clock: { now: Date.now, notBefore: () => undefined },
+    clock: { now: options.nowMs, notBefore: () => undefined },
+    directoryKey: NO_DIRECTORY,
     publishCodes: async () => undefined,
     after: options.after,
     log: options.log,

@@ -48,7 +48,13 @@ export function createProgram(signal: AbortSignal): Command {
   program
     .command('serve')
     .description('Start the server. It is configured by the environment: docs/configuration.md.')
-    .action(() => serve(signal));
+    .option(
+      '--accept-clock',
+      "start although this machine's clock is more than an hour behind the last change in the journal; see docs/production.md#clocks",
+    )
+    .action(({ acceptClock = false }: { acceptClock?: boolean }) =>
+      serve(signal, acceptClock ? ['--accept-clock'] : []),
+    );
 
   addUserCommands(program, signal);
   addStoresCommands(program);

@@ -45,9 +45,9 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
   switch (command.kind) {
     case 'report': {
       tellPlaces(stores);
-      const unfit = tellShards(await reportShards(stores, log));
+      const unfit = tellShards(await reportShards(stores, log), stores);
       if (unfit === 0) return tell('Everything fits; a start needs no restore.');
-      throw new CommandFailed(EXIT.failed, `${unfit} shards do not fit.`, [
+      throw new CommandFailed(EXIT.failed, unfit === 1 ? '1 shard does not fit.' : `${unfit} shards do not fit.`, [
         'Restore PostgreSQL from a newer backup, or the journal, where there is one.',
         'To go on without what is lost: clipbook restore --accept-loss',
       ]);
@@ -55,12 +55,12 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
     case 'acceptLoss': {
       tellPlaces(stores);
       const { whole, reports } = await reportOrPutAside(stores);
-      const unfit = tellShards(reports);
+      const unfit = tellShards(reports, whole);
       await acceptLoss(whole, reports);
       tell(
         unfit === 0
           ? 'Nothing is lost; the next start goes on.'
-          : `${unfit} losses are accepted; the next start goes on.`,
+          : `The loss in ${unfit === 1 ? '1 shard' : `${unfit} shards`} is accepted; the next start goes on.`,
       );
       return;
     }
@@ -118,18 +118,21 @@ function tellPlaces({ journal, database: { installation } }: OfflineStores): voi
 }
 
 /** Returns how many do not fit. */
-function tellShards(reports: readonly ShardReport[]): number {
-  for (const report of reports) tell(lineOf(report));
+function tellShards(reports: readonly ShardReport[], { database }: OfflineStores): number {
+  const isDrained = database.installation?.isDrained === true;
+  for (const report of reports) tell(lineOf(report, isDrained));
   return reports.filter(({ fit }) => fit.kind !== 'fits').length;
 }
 
-function lineOf({ shard, database, journal, fit }: ShardReport): string {
+function lineOf({ shard, database, journal, fit }: ShardReport, isDrained: boolean): string {
   const where = `shard ${shard}: database at ${database}, journal at ${journal}`;
   switch (fit.kind) {
     case 'fits':
       return `${where}: fits${journal > database ? `, ${journal - database} changes roll forward` : ''}`;
     case 'ahead':
-      return `${where}: the journal ends too early; whatever it had after ${database} is lost`;
+      return isDrained
+        ? `${where}: the journal ends too early, but the database has all that the journal had`
+        : `${where}: the journal ends too early; whatever it had after ${database} is lost`;
     case 'gap':
       return `${where}: the journal begins at ${fit.first}; everything after ${database} is lost, ${database + 1} to ${fit.first - 1} is in neither`;
     case 'differs':

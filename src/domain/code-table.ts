@@ -9,6 +9,7 @@
  *
  *     a lease (lockId, untilMs) lies over assigned or redeemed; its holder is always the code's user
  */
+import type { HashKey } from './keyed-hash.js';
 import type { Field } from './paged.js';
 import { Rows } from './rows.js';
 import { StringTable } from './string-table.js';
@@ -32,7 +33,7 @@ export interface Joining {
 
 export class CodeTable {
   readonly #rows = new Rows(4);
-  readonly strings = new StringTable(this.#rows.word(0));
+  readonly strings: StringTable;
   /** Number of the code's book in the shard, and its phase in the lowest bits. */
   readonly #bookAndPhase = this.#rows.word(1);
   /** Place in the pool of the book while available. */
@@ -47,6 +48,10 @@ export class CodeTable {
   readonly joining = new Set<Joining>();
   #lastCode: string | null = null;
   #lastFound = -1;
+
+  constructor(key: HashKey) {
+    this.strings = new StringTable(key, this.#rows.word(0));
+  }
 
   get nextIndex(): number {
     return this.#nextIndex;

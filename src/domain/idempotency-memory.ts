@@ -21,10 +21,11 @@
 import { CallerTable } from './caller-table.js';
 import { canonicalJson } from './canonical.js';
 import type { BookId, Seq } from './ids.js';
+import { type HashKey, keyedHash } from './keyed-hash.js';
 import type { Outcome } from './outcome.js';
 import { appendText, endOfTexts } from './outcome-bytes.js';
 import { appendOutcome, readOutcome } from './outcome-memory.generated.js';
-import { encode, fold, hashBytes, scratch } from './text.js';
+import { encode, fold, hashBytes, mix, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;
 /** The first chunk is smaller: most shards of a small installation have few keys, and each start fills it with zeros. */
@@ -72,6 +73,7 @@ export interface MemoryTally {
 }
 
 export class IdempotencyMemory {
+  readonly #hashKey: HashKey;
   readonly #ttlMs: number;
   readonly #bytesMax: number;
   readonly #tally: MemoryTally;
@@ -107,7 +109,13 @@ export class IdempotencyMemory {
   #nameBytes = 0;
   #hash = 0;
 
-  constructor(options: { readonly ttlMs: number; readonly bytesMax: number; readonly tally?: MemoryTally }) {
+  constructor(options: {
+    readonly hashKey: HashKey;
+    readonly ttlMs: number;
+    readonly bytesMax: number;
+    readonly tally?: MemoryTally;
+  }) {
+    this.#hashKey = options.hashKey;
     this.#ttlMs = options.ttlMs;
     this.#bytesMax = options.bytesMax;
     this.#tally = options.tally ?? { bytes: 0 };
@@ -247,17 +255,18 @@ export class IdempotencyMemory {
       this.#callerBytes = scratch.length;
       appendText(bookId ?? '');
       if (caller !== this.#caller) {
-        this.#callerHash = hashBytes(scratch.bytes, 0, this.#callerBytes, 0);
+        this.#callerHash = keyedHash(this.#hashKey, scratch.bytes, 0, this.#callerBytes);
         this.#callerSlot = -1;
       }
-      this.#scopeHash = hashBytes(scratch.bytes, this.#callerBytes, scratch.length, this.#callerHash);
+      const bookHash = keyedHash(this.#hashKey, scratch.bytes, this.#callerBytes, scratch.length);
+      this.#scopeHash = mix(this.#callerHash) ^ bookHash;
       this.#scopeBytes = this.#putIntoName(0);
       this.#caller = caller;
       this.#bookId = bookId;
     }
     scratch.length = 0;
     appendText(key);
-    this.#hash = hashBytes(scratch.bytes, 0, scratch.length, this.#scopeHash);
+    this.#hash = (mix(this.#scopeHash) ^ keyedHash(this.#hashKey, scratch.bytes, 0, scratch.length)) >>> 0;
     this.#nameBytes = this.#putIntoName(this.#scopeBytes);
     this.#key = key;
   }

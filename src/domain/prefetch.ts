@@ -18,7 +18,6 @@ import type { Pool } from './pool.js';
 import type { Random } from './random.js';
 import type { ShardState } from './state.js';
 import type { StringTable } from './string-table.js';
-import { hashText } from './text.js';
 
 /** Look-ups at once; those beyond are left to themselves. At three lines of 64 bytes each they fit into a first cache of 32 KiB. */
 const LOOKUPS_MAX = 128;
@@ -80,7 +79,7 @@ export class Prefetch {
   #name(table: StringTable, name: string): void {
     if (this.#lookups === LOOKUPS_MAX) return;
     this.#tables[this.#lookups] = table;
-    this.#found[this.#lookups++] = hashText(name, 0);
+    this.#found[this.#lookups++] = table.peekHash(name);
   }
 
   #draw(state: ShardState, { bookId }: Extract<Command, { kind: 'assignRandom' }>): void {

@@ -9,6 +9,7 @@ import { fateOf } from './decide-batch.js';
 import { asSeq } from './ids.js';
 import type { Refusal } from './outcome.js';
 import { RedemptionRate } from './redemption-rate.js';
+import { Smallest } from './smallest.js';
 import type { BookState, ShardState } from './state.js';
 import type { BookView, CodePage, QueryResult } from './view.js';
 
@@ -156,23 +157,45 @@ function listCodes(
   return { items, nextIndex: null };
 }
 
-function listUserCodes(
-  state: ShardState,
-  { userId, bookId, status, afterIndex, limit }: Extract<Query, { kind: 'listUserCodes' }>,
-  nowMs: number,
-): CodePage {
-  const user = state.users.find(userId);
+/**
+ * In the order of the codes' indexes, which doesn't change between pages; a user's list is in the order of assignment. A list of
+ * up to `SCAN_MAX` codes is walked through for each page. For a longer one the indexes themselves are gone through, as in
+ * `listCodes`: whoever has so many codes has a good part of them. Either way a query looks at a bounded number of codes.
+ */
+function listUserCodes(state: ShardState, asked: UserCodesQuery, nowMs: number): CodePage {
+  const user = state.users.find(asked.userId);
   if (user === -1) return { items: [], nextIndex: null };
   const { used } = state.codes;
-  const indexes: number[] = [];
+  const { afterIndex, limit } = asked;
+  const found = new Smallest(limit + 1);
+  let scanned = 0;
   for (let record = state.users.firstRecord(user); record !== -1; record = used.nextOfUser.get(record) - 1) {
+    if (scanned === SCAN_MAX) return listManyUserCodes(state, user, asked, nowMs);
+    scanned++;
     const index = used.index.get(record);
-    if (index <= afterIndex) continue;
-    if (bookId !== null && state.bookOfCode(index).book.id !== bookId) continue;
-    if (status === null || statusOf(state, index, nowMs) === status) indexes.push(index);
+    if (index > afterIndex && isAskedFor(state, index, asked, nowMs)) found.add(index);
   }
-  // The list is in the order of assignment, and pages have to be in an order that doesn't change between them.
-  indexes.sort((a, b) => a - b);
+  const indexes = found.ascending();
   const items = indexes.slice(0, limit).map((index) => viewCode(state, index, nowMs));
   return { items, nextIndex: indexes.length > limit ? (indexes[limit - 1] ?? null) : null };
+}
+
+function listManyUserCodes(state: ShardState, user: number, asked: UserCodesQuery, nowMs: number): CodePage {
+  const { codes } = state;
+  const items: CodeView[] = [];
+  const scanEnd = Math.min(asked.afterIndex + 1 + SCAN_MAX, codes.nextIndex);
+  for (let index = asked.afterIndex + 1; index < scanEnd; index++) {
+    if (items.length === asked.limit) return { items, nextIndex: index - 1 };
+    const record = codes.record(index);
+    if (record === -1 || codes.used.user.get(record) !== user + 1) continue;
+    if (isAskedFor(state, index, asked, nowMs)) items.push(viewCode(state, index, nowMs));
+  }
+  return { items, nextIndex: scanEnd < codes.nextIndex ? scanEnd - 1 : null };
+}
+
+type UserCodesQuery = Extract<Query, { kind: 'listUserCodes' }>;
+
+function isAskedFor(state: ShardState, index: number, { bookId, status }: UserCodesQuery, nowMs: number): boolean {
+  if (bookId !== null && state.bookOfCode(index).book.id !== bookId) return false;
+  return status === null || statusOf(state, index, nowMs) === status;
 }

@@ -6,6 +6,7 @@ import type { Book, BookCounts } from './book.js';
 import { AVAILABLE, CodeTable, IN_USE, STAGED } from './code-table.js';
 import { IdempotencyMemory, type MemoryTally } from './idempotency-memory.js';
 import { asSeq, type BookId, type Seq, type ShardId } from './ids.js';
+import type { HashKey } from './keyed-hash.js';
 import { LeaseHeap } from './lease-heap.js';
 import { OpenBatches } from './open-batches.js';
 import { Pool } from './pool.js';
@@ -23,6 +24,8 @@ export interface StateOptions {
   /** For all shards that share `idempotencyTally`; for this one alone where none is given. */
   readonly idempotencyBytesMax: number;
   readonly idempotencyTally?: MemoryTally;
+  /** Of its tables, chosen anew by each process: nobody may know it. Nothing that can be seen depends on it. */
+  readonly hashKey: HashKey;
 }
 
 /** A book with what the shard keeps of it. */
@@ -59,10 +62,10 @@ export interface Witness {
 
 export class ShardState {
   readonly options: StateOptions;
-  readonly codes = new CodeTable();
-  readonly users = new UserTable();
+  readonly codes: CodeTable;
+  readonly users: UserTable;
   readonly redemptions = new RedemptionTable();
-  readonly leases = new LeaseHeap(this.codes.used);
+  readonly leases: LeaseHeap;
   readonly remembered: IdempotencyMemory;
   readonly openBatches: OpenBatches;
   readonly booksByNumber: BookState[] = [];
@@ -77,8 +80,12 @@ export class ShardState {
 
   constructor(options: StateOptions) {
     this.options = options;
+    this.codes = new CodeTable(options.hashKey);
+    this.users = new UserTable(options.hashKey);
+    this.leases = new LeaseHeap(this.codes.used);
     this.openBatches = new OpenBatches(options.shard, options.shardCount);
     this.remembered = new IdempotencyMemory({
+      hashKey: options.hashKey,
       ttlMs: options.idempotencyTtlMs,
       bytesMax: options.idempotencyBytesMax,
       ...(options.idempotencyTally === undefined ? {} : { tally: options.idempotencyTally }),

@@ -14,6 +14,7 @@
  * doubles at once.
  */
 
+import { type HashKey, keyedHash, keyedHashOfText } from './keyed-hash.js';
 import { tableMemory } from './memory.js';
 import type { Field } from './paged.js';
 import { decode, encode, hashBytes, scratch } from './text.js';
@@ -51,6 +52,7 @@ export class StringTable {
   /** Place of each index's text, plus one; 0: no text. A text never straddles two chunks. */
   readonly #offsets: Field;
   readonly #hashes: Field | null;
+  readonly #key: HashKey;
   #slots: Uint32Array = new Uint32Array(SLOTS_FIRST);
   #used = 0;
   #old: Uint32Array | null = null;
@@ -59,7 +61,8 @@ export class StringTable {
   #count = 0;
 
   /** `hashes` is for a table that grows string by string: with it, moving a slot needs no look at the text. */
-  constructor(offsets: Field, hashes: Field | null = null) {
+  constructor(key: HashKey, offsets: Field, hashes: Field | null = null) {
+    this.#key = key;
     this.#offsets = offsets;
     this.#hashes = hashes;
   }
@@ -83,7 +86,7 @@ export class StringTable {
   }
 
   findBytes(bytes: Uint8Array, start: number, end: number): number {
-    return this.#find(hashBytes(bytes, start, end, 0), bytes, start, end);
+    return this.#find(keyedHash(this.#key, bytes, start, end), bytes, start, end);
   }
 
   /** Whether the string at an index that has one is this one. */
@@ -99,14 +102,14 @@ export class StringTable {
   }
 
   addBytes(index: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#add(index, bytes, start, end, hashBytes(bytes, start, end, 0));
+    this.#add(index, bytes, start, end, keyedHash(this.#key, bytes, start, end));
   }
 
   /** The index of a string, which is `index` if it was not in the table before. */
   findOrAdd(text: string, index: number): number {
     encode(text);
     const { bytes, length } = scratch;
-    const hash = hashBytes(bytes, 0, length, 0);
+    const hash = keyedHash(this.#key, bytes, 0, length);
     const found = this.#find(hash, bytes, 0, length);
     if (found !== -1) return found;
     this.#add(index, bytes, 0, length, hash);
@@ -135,23 +138,26 @@ export class StringTable {
 
   /** Forgets a string. Its bytes stay in the arena: removal is for what was never live. */
   remove(index: number): void {
-    const { chunk, start, end } = this.#span(index);
-    const hash = hashBytes(chunk, start, end, 0);
+    const hash = this.#hashAt(index);
     if (!this.#erase(this.#slots, index, hash) && this.#old !== null) this.#erase(this.#old, index, hash);
     this.#offsets.set(index, 0);
     this.#count--;
   }
 
-  /** A hash of the string at an index, as `seed` wants it. */
+  /** A hash of the string at an index, as `seed` wants it, which is the same in every process. */
   hash(index: number, seed: number): number {
     const { chunk, start, end } = this.#span(index);
     return hashBytes(chunk, start, end, seed);
   }
 
   /**
-   * What a look-up reads, one place in memory after the other, for `Prefetch`: the first slot of a hash, the row of the index
+   * What a look-up reads, one place in memory after the other, for `Prefetch`: the hash, its first slot, the row of the index
    * that stands there, and the first byte of its text. None of them says that the string is there.
    */
+  peekHash(text: string): number {
+    return keyedHashOfText(this.#key, text);
+  }
+
   peekIndex(hash: number): number {
     const slots = this.#slots;
     return ((slots[hash & (slots.length - 1)] as number) & INDEX_MASK) - 1;
@@ -240,6 +246,11 @@ export class StringTable {
     return offset;
   }
 
+  #hashAt(index: number): number {
+    const { chunk, start, end } = this.#span(index);
+    return keyedHash(this.#key, chunk, start, end);
+  }
+
   #makeRoom(): void {
     if (this.#old !== null && ++this.#addedSinceMove * MOVES_PER_INSERT >= MOVES_AT_ONCE) this.#moveSome(this.#old);
     if (this.#used * 8 < this.#slots.length * 5) return;
@@ -267,7 +278,7 @@ export class StringTable {
     const hashes = this.#hashes;
     for (let i = 0; i < count; i++) {
       const index = movedIndexes[i] as number;
-      movedHashes[i] = hashes === null ? this.hash(index, 0) : hashes.get(index);
+      movedHashes[i] = hashes === null ? this.#hashAt(index) : hashes.get(index);
     }
     for (let i = 0; i < count; i++) this.#place(this.#slots, movedIndexes[i] as number, movedHashes[i] as number);
     this.#used += count;

@@ -10,6 +10,7 @@
  * table of names grows with each new user: to move a name without a look at its text is half of the way.
  */
 import type { CodeRecords } from './code-table.js';
+import type { HashKey } from './keyed-hash.js';
 import { tableMemory } from './memory.js';
 import { Rows } from './rows.js';
 import { StringTable } from './string-table.js';
@@ -21,7 +22,7 @@ const MOVES_PER_INSERT = 4;
 
 export class UserTable {
   readonly #rows = new Rows(6);
-  readonly names = new StringTable(this.#rows.word(0), this.#rows.word(1));
+  readonly names: StringTable;
   /** First record of the user's list, plus one. */
   readonly #head = this.#rows.word(2);
   /** The book that the user came to first, plus one; 0: none yet. */
@@ -41,6 +42,12 @@ export class UserTable {
   #slots: Uint32Array = new Uint32Array(SLOTS_FIRST);
   #old: Uint32Array | null = null;
   #oldMoved = 0;
+  readonly #pairSeed: number;
+
+  constructor(key: HashKey) {
+    this.names = new StringTable(key, this.#rows.word(0), this.#rows.word(1));
+    this.#pairSeed = key[0] as number;
+  }
 
   /** The user's number, or -1. */
   find(userId: string): number {
@@ -144,7 +151,7 @@ export class UserTable {
 
   #probe(slots: Uint32Array, book: number, user: number): number {
     const mask = slots.length - 1;
-    for (let slot = pairHash(book, user) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = this.#pairHash(book, user) & mask; ; slot = (slot + 1) & mask) {
       const member = (slots[slot] as number) - 1;
       if (member === -1) return -1;
       if (this.#memberUser.get(member) === user && this.#memberBook.get(member) === book) return member;
@@ -181,12 +188,14 @@ export class UserTable {
     if (end === this.#old.length) this.#old = null;
   }
 
+  #pairHash(book: number, user: number): number {
+    return mix(Math.imul(book, 0x9e3779b1) ^ user ^ this.#pairSeed);
+  }
+
   #place(member: number): void {
     const mask = this.#slots.length - 1;
-    let slot = pairHash(this.#memberBook.get(member), this.#memberUser.get(member)) & mask;
+    let slot = this.#pairHash(this.#memberBook.get(member), this.#memberUser.get(member)) & mask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
     this.#slots[slot] = member + 1;
   }
 }
-
-const pairHash = (book: number, user: number): number => mix(Math.imul(book, 0x9e3779b1) ^ user);

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { createControlClient } from '../actor/control-link.js';
+import type { DirectoryKey } from '../actor/directory.js';
 import { createRouter } from '../actor/router.js';
 import type { FromHttpThread, ToHttpThread } from '../actor/supervisor.js';
 import { type HttpOptions, startHttpServer } from './server.js';
@@ -15,6 +16,7 @@ export interface HttpThreadOptions {
   readonly threadCount: number;
   readonly mailboxMax: number;
   readonly directory: SharedArrayBuffer;
+  readonly directoryKey: DirectoryKey;
   readonly http: HttpOptions;
 }
 

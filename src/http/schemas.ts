@@ -516,15 +516,3 @@ export const problemOut = name(
     errors: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
   }),
 );
-
-// -- what is no JSON ------------------------------------------------------------------------------
-
-export const codesCsv = z
-  .string()
-  .describe('One column, or several of which one is named `code` or by `?column=`. Delimiters: , ; tab |');
-export const codesNdjson = z
-  .string()
-  .describe('A line is a string, or an object with a field `code`, one that `?column=` names, or a single one');
-export const csvOut = z.string().describe('code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt');
-export const textOut = z.string();
-export const openApiOut = z.record(z.string(), z.unknown());

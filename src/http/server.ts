@@ -41,6 +41,8 @@ export interface HttpOptions {
   readonly tokens: TokenOptions;
   /** Tokens that are not valid when it starts. */
   readonly endedTokens: readonly EndedTokens[];
+  /** The process's clock, Unix ms. */
+  readonly nowMs: () => number;
   readonly log: HttpLog;
   /** Proxies whose word on the client's address is believed. */
   readonly trustedProxies: readonly IpRange[];
@@ -125,7 +127,7 @@ export async function startHttpServer({
   const perMinute = (countMax: number) => createRateLimit({ countMax, windowMs: MINUTE_MS, namesMax: NAMES_MAX });
   const clients = createClientAddresses(options.trustedProxies);
   const pool: Exchange[] = [];
-  let nowMs = Date.now();
+  let nowMs = options.nowMs();
   let isDraining = false;
   const tokens = createTokens(options.tokens);
   tokens.end(options.endedTokens);
@@ -194,7 +196,7 @@ export async function startHttpServer({
 
   const socket = await listen(app, options.host, options.port);
   const ticker = setInterval(() => {
-    nowMs = Date.now();
+    nowMs = options.nowMs();
     deadlines.tick();
     counters.set('connections', connections.count);
     counters.set('inFlight', deadlines.count);

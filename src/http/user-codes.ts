@@ -50,8 +50,8 @@ export async function collectUserCodes(
     let page = pageOf(replies[i]);
     if ('kind' in page) return page;
     const room = limit - items.length;
-    if (page.items.length === 0) continue;
-    if (room === 0) return { items, next: { shard, afterIndex: -1 } };
+    if (page.items.length === 0 && page.nextIndex === null) continue;
+    if (room === 0) return { items, next: { shard, afterIndex: afterIndexOf(shard) } };
     if (page.items.length > room) {
       page = pageOf(await ask(shard, room));
       if ('kind' in page) return page;

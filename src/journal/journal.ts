@@ -31,13 +31,15 @@ export interface Journal {
    * Rejects with `JournalDamaged` when a record is bad that a crash can't have torn, and with `JournalRolledBack` when a shard ends
    * before what was acknowledged. `goOnAfter` names the shards whose loss the owner has taken note of, each with
    * the last sequence that the owner has from elsewhere (its snapshot; 0: none): such a shard goes on after that
-   * or after its own end, whichever is later.
+   * or after its own end, whichever is later. `inSnapshot` names the last sequence that the snapshot has of a shard: what
+   * is kept up to there is not verified now, only when it is read.
    * Rejects with `JournalFenced` when this journal had opened a shard before and another process has taken it over since.
    */
   openWriter(
     shards: readonly ShardId[],
     startAfter?: ReadonlyMap<ShardId, Seq>,
     goOnAfter?: ReadonlyMap<ShardId, Seq>,
+    inSnapshot?: ReadonlyMap<ShardId, Seq>,
   ): Promise<JournalWriter>;
 
   openReader(): Promise<JournalReader>;
@@ -70,7 +72,10 @@ export interface JournalWriter {
   /** Absent where nobody else can take the shards over while this process runs. */
   readonly ownership?: Ownership;
 
-  /** Entries through `throughSeq` are in the snapshot and may go. Frees space in the background. */
+  /**
+   * Entries through `throughSeq` are in the snapshot. They are kept for the retention span, and go after it, in the
+   * background.
+   */
   trim(shard: ShardId, throughSeq: Seq): void;
 
   /** Waits for what is in flight. */
@@ -82,6 +87,18 @@ export interface JournalWriter {
    */
   discard?(): Promise<void>;
 }
+
+/**
+ * How long entries are kept that are in the snapshot already, so that a snapshot restored from a backup can be brought
+ * forward. Whichever is reached first ends it. What is kept so goes before any change is refused for want of room.
+ */
+export interface Retention {
+  readonly ms: number;
+  /** Of the whole journal. */
+  readonly bytes: number;
+}
+
+export const KEEP_NOTHING: Retention = { ms: 0, bytes: 0 };
 
 /** What a writer knows, between its appends, of still being the one. */
 export interface Ownership {
@@ -102,6 +119,9 @@ export interface JournalReader {
 
   /** Bytes that the journal holds on its medium, for metrics and readiness. */
   size(): Promise<number>;
+
+  /** Unix milliseconds since when the journal has every entry, as far as is known. Null: it has none. */
+  sinceMs(): Promise<number | null>;
 
   close(): Promise<void>;
 }

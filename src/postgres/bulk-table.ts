@@ -17,12 +17,13 @@
  */
 import type pg from 'pg';
 import { endQuietly, giveUp, orLost, transaction } from './connection.js';
-import { copyFramesIn, copyFramesOut } from './copy-frames.js';
+import { copyFramesIn, copyFramesOut, FRAME_HEAD_BYTES } from './copy-frames.js';
 import { copyTextIn } from './copy-in.js';
 import { type CollectedCodes, isTaken, type NewBatch, registerCopied } from './staged-batches.js';
-import type { Holder } from './store.js';
+import type { Holder, KeptWriter } from './store.js';
 
 const PIECE_BYTES = 1024 * 1024;
+const NEWLINE = 0x0a;
 
 export interface BulkTable extends CollectedCodes {
   write(bytes: Uint8Array, count: number): Promise<void>;
@@ -93,7 +94,7 @@ export async function openBulkTable(connectBulk: () => Promise<pg.Client>): Prom
     });
   }
 
-  async function put(batch: NewBatch): Promise<number | null> {
+  async function put(batch: NewBatch, kept: KeptWriter | null): Promise<number | null> {
     await flush();
     const writer = await connectBulk();
     clients.push(writer);
@@ -108,11 +109,14 @@ export async function openBulkTable(connectBulk: () => Promise<pg.Client>): Prom
            ) TO STDOUT (FORMAT binary)`,
           writer,
           'COPY codes (code, batch_id, ordinal) FROM STDIN (FORMAT binary)',
-          (count) => {
+          async (frames, count) => {
             moved += count;
+            if (kept !== null) await keepCodes(kept, frames);
           },
         );
-        return orLost(client, orLost(writer, copied));
+        const count = await orLost(client, orLost(writer, copied));
+        await kept?.finish();
+        return count;
       });
       await endQuietly(writer);
       return count;
@@ -159,12 +163,43 @@ async function pipe(
   copyOut: string,
   writer: pg.Client,
   copyIn: string,
-  onWritten: (count: number) => void,
+  onWritten: (frames: Buffer, count: number) => Promise<void>,
 ): Promise<number> {
   const into = await copyFramesIn(writer, copyIn);
   await copyFramesOut(reader, copyOut, async (frames, count) => {
     await into.writeLent(frames);
-    onWritten(count);
+    await onWritten(frames, count);
   });
   return into.end();
+}
+
+/** The first frame may begin with this and two numbers of 4 bytes, the second of which is 0. */
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
+const SIGNATURE_BYTES = SIGNATURE.length + 8;
+/** Of a row: how many fields it has, and the length of the first one, the code. */
+const FIELDS_BYTES = 2;
+const LENGTH_BYTES = 4;
+
+/** The codes of binary rows, each in a frame of its own, as lines. */
+async function keepCodes(kept: KeptWriter, frames: Buffer): Promise<void> {
+  const lines = Buffer.allocUnsafe(frames.length);
+  let length = 0;
+  let count = 0;
+  for (let at = 0; at < frames.length; ) {
+    const end = at + 1 + frames.readInt32BE(at + 1);
+    let row = at + FRAME_HEAD_BYTES;
+    if (frames.compare(SIGNATURE, 0, SIGNATURE.length, row, Math.min(row + SIGNATURE.length, end)) === 0) {
+      row += SIGNATURE_BYTES;
+    }
+    // The last frame is a number of fields of -1, and has none.
+    if (end - row > FIELDS_BYTES) {
+      const codeBytes = frames.readInt32BE(row + FIELDS_BYTES);
+      const code = row + FIELDS_BYTES + LENGTH_BYTES;
+      length += frames.copy(lines, length, code, code + codeBytes);
+      lines[length++] = NEWLINE;
+      count++;
+    }
+    at = end;
+  }
+  if (count > 0) await kept.write(lines.subarray(0, length), count);
 }

@@ -28,7 +28,18 @@ export async function connect(url: string): Promise<pg.Client> {
   });
   client.on('error', () => undefined);
   await client.connect();
+  await commitDurably(client);
   return client;
+}
+
+/**
+ * The journal is trimmed on the word of a commit, and staged rows are named in the journal after theirs. So a commit waits until it
+ * is on disk, and on the standbys that the server names, whatever the server's default is. Stricter is left as it is.
+ */
+export async function commitDurably(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
+  await client.query(
+    `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') <> 'remote_apply'`,
+  );
 }
 
 /** pg hands its settings to this, which its types don't tell. TLS reads from the socket itself. */

@@ -1,17 +1,17 @@
 /** What the main thread asks of PostgreSQL: staging, history, accounts. Nothing of it is in a request's way. */
-import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { eventNumbers } from '../records/list.js';
 import { createAccountStore } from './account-store.js';
-import { giveUp } from './connection.js';
+import { commitDurably, giveUp, transaction } from './connection.js';
 import { createCounterStore } from './counters.js';
 import { type Claim, fenceClient } from './fence.js';
+import { type GeneratorKeyOptions, openGeneratorKeys } from './generator-keys.js';
 import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
-import { discardBatch, unsettledBatches } from './staged-batches.js';
+import { discardBatch, settledBatches, unsettledBatches } from './staged-batches.js';
 import { createStaging } from './staging.js';
 import type { ControlStore, HistoryEntry } from './store.js';
 
@@ -42,6 +42,10 @@ export function createControlStore({
 }: ControlStoreOptions): ControlStore & {
   /** Throws when this database was begun with another number of shards; notes it in a new one. */
   checkShardCount(): Promise<void>;
+  /** Times in the journal that an operator accepted although the clock was far behind them: up to this one. 0: none. */
+  acceptedClockMs(): Promise<number>;
+  acceptClock(throughMs: number): Promise<void>;
+  openGeneratorKeys(options: GeneratorKeyOptions): ReturnType<typeof openGeneratorKeys>;
 } {
   const pool = new pg.Pool({
     connectionString: url,
@@ -50,6 +54,8 @@ export function createControlStore({
     connectionTimeoutMillis: CONNECT_MS_MAX,
     query_timeout: QUERY_MS_MAX,
     keepAlive: true,
+    // Runs once per connection, before anybody gets it.
+    verify: (client, done) => void commitDurably(client).then(() => done(), done),
     // The process may end while connections rest here.
     allowExitOnIdle: true,
   });
@@ -78,9 +84,25 @@ export function createControlStore({
 
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
+    openGeneratorKeys: (options) =>
+      use((client) => transaction(client, 'BEGIN', () => openGeneratorKeys(client, options))),
+    async acceptedClockMs() {
+      const { rows } = await pool.query<{ value: string }>(
+        `SELECT value FROM settings WHERE name = 'accepted_clock_ms'`,
+      );
+      return Number(rows[0]?.value ?? 0);
+    },
+    async acceptClock(throughMs) {
+      await pool.query(
+        `INSERT INTO settings (name, value) VALUES ('accepted_clock_ms', $1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+        [String(throughMs)],
+      );
+    },
     stage: (shard, bookId) => createStaging({ url, use, isOwn, shard, bookId }),
     discardBatch: (batchId) => use((client) => discardBatch(client, batchId)),
     unsettledBatches: () => use(unsettledBatches),
+    settledBatches: (batchIds) => use((client) => settledBatches(client, batchIds)),
     ...createJobStore(use),
     ...createCounterStore(use),
     async history(shard, code, beforeSeq, limit) {
@@ -95,7 +117,6 @@ export function createControlStore({
       const { rows } = await pool.query<{ seq: string }>('SELECT seq FROM checkpoints WHERE shard = $1', [shard]);
       return asSeq(Number(rows[0]?.seq ?? 0));
     },
-    generatorKey: () => generatorKey(pool),
     async existingCodes(codes) {
       const { rows } = await pool.query<{ code: string }>('SELECT code FROM codes WHERE code = ANY($1::text[])', [
         codes,
@@ -165,12 +186,4 @@ function historyEntry(shard: number, code: string, row: HistoryRow): HistoryEntr
     redemptionId: row.redemption_id,
     detail: Object.keys(detail).length === 0 ? null : detail,
   };
-}
-
-async function generatorKey(pool: pg.Pool): Promise<Uint8Array> {
-  await pool.query(`INSERT INTO settings (name, value) VALUES ('generator_key', $1) ON CONFLICT DO NOTHING`, [
-    randomBytes(32).toString('hex'),
-  ]);
-  const { rows } = await pool.query<{ value: string }>(`SELECT value FROM settings WHERE name = 'generator_key'`);
-  return Buffer.from(rows[0]?.value ?? '', 'hex');
 }

@@ -5,6 +5,8 @@
  *      ▲                    │
  *      └────────giveBack────┘                                     its codes are not live and never will be
  *
+ * Each key of the generator has counters of its own, since another key gives other codes for them.
+ *
  * All changes of one pattern's counters lock its row in `generated`, so they happen one after the other, however many callers
  * ask at once. A reservation is a row that survives a crash: after a restart its holder finds out whether the codes became
  * live, and then either drops it or gives it back.
@@ -29,6 +31,9 @@ export const jobHolder = (jobId: string): CounterHolder => `job ${jobId}`;
 export const requestHolder = (id: string): CounterHolder => `request ${id}`;
 
 type Use = <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>;
+
+const SET_COUNTERS = `
+  UPDATE generated SET next = $4, free = $5::int8multirange WHERE book_id = $1 AND pattern = $2 AND key_id = $3`;
 
 /** `use` borrows a connection for something short. */
 export function createCounterStore(use: Use): CounterStore {
@@ -56,6 +61,8 @@ export function createCounterStore(use: Use): CounterStore {
         ),
       );
     },
+    markUsed: (counters, ranges) =>
+      use((client) => transaction(client, 'BEGIN', () => markUsed(client, counters, ranges))),
     giveBackReservation: (holder) => use((client) => transaction(client, 'BEGIN', () => giveBack(client, holder))),
     giveBackOfRequests: () =>
       use((client) =>
@@ -77,15 +84,15 @@ export function createCounterStore(use: Use): CounterStore {
 export async function reserve(
   client: pg.Client,
   holder: CounterHolder,
-  { bookId, pattern, counterCount }: PatternCounters,
+  { bookId, pattern, keyId, counterCount }: PatternCounters,
   quantity: number,
   orFewer: boolean,
 ): Promise<Reserved> {
   const { rows } = await client.query<{ next: string; free: string }>(
-    `INSERT INTO generated AS g (book_id, pattern, next) VALUES ($1, $2, 0)
-     ON CONFLICT (book_id, pattern) DO UPDATE SET next = g.next
+    `INSERT INTO generated AS g (book_id, pattern, key_id, next) VALUES ($1, $2, $3, 0)
+     ON CONFLICT (book_id, pattern, key_id) DO UPDATE SET next = g.next
      RETURNING next, free::text`,
-    [bookId, pattern],
+    [bookId, pattern, keyId],
   );
   const [row] = rows;
   if (row === undefined) throw new Error(`the counters of ${pattern} could not be locked`);
@@ -96,24 +103,20 @@ export async function reserve(
   if (available < quantity && (!orFewer || available === 0)) return { kind: 'short', unreserved };
   const { taken, left } = take(free, next, Math.min(quantity, available));
   const past = Math.max(next, ...taken.map(({ end }) => end));
-  await client.query('UPDATE generated SET next = $3, free = $4::int8multirange WHERE book_id = $1 AND pattern = $2', [
-    bookId,
-    pattern,
-    past,
-    textOf(left),
-  ]);
+  await client.query(SET_COUNTERS, [bookId, pattern, keyId, past, textOf(left)]);
   await client.query(
-    `INSERT INTO reserved_counters AS r (holder, book_id, pattern, ranges) VALUES ($1, $2, $3, $4::int8multirange)
+    `INSERT INTO reserved_counters AS r (holder, book_id, pattern, key_id, ranges)
+     VALUES ($1, $2, $3, $4, $5::int8multirange)
      ON CONFLICT (holder) DO UPDATE SET ranges = r.ranges + excluded.ranges`,
-    [holder, bookId, pattern, textOf(taken)],
+    [holder, bookId, pattern, keyId, textOf(taken)],
   );
   return { kind: 'reserved', ranges: taken };
 }
 
 /** The holder's counters can be taken by others again. Nothing happens when it holds none. */
 export async function giveBack(client: pg.Client, holder: CounterHolder): Promise<void> {
-  const { rows } = await client.query<{ bookId: string; pattern: string; ranges: string }>(
-    'DELETE FROM reserved_counters WHERE holder = $1 RETURNING book_id AS "bookId", pattern, ranges::text',
+  const { rows } = await client.query<{ bookId: string; pattern: string; keyId: number; ranges: string }>(
+    'DELETE FROM reserved_counters WHERE holder = $1 RETURNING book_id AS "bookId", pattern, key_id AS "keyId", ranges::text',
     [holder],
   );
   const [held] = rows;
@@ -121,21 +124,41 @@ export async function giveBack(client: pg.Client, holder: CounterHolder): Promis
   const { rows: merged } = await client.query<{ next: string; free: string }>(
     `UPDATE generated SET free = (
        SELECT coalesce(range_agg(kept), '{}') FROM (
-         SELECT kept FROM unnest(free + $3::int8multirange) AS kept ORDER BY upper(kept) - lower(kept) DESC LIMIT $4
+         SELECT kept FROM unnest(free + $4::int8multirange) AS kept ORDER BY upper(kept) - lower(kept) DESC LIMIT $5
        ) AS largest
-     ) WHERE book_id = $1 AND pattern = $2 RETURNING next, free::text`,
-    [held.bookId, held.pattern, held.ranges, FREE_RANGES_MAX],
+     ) WHERE book_id = $1 AND pattern = $2 AND key_id = $3 RETURNING next, free::text`,
+    [held.bookId, held.pattern, held.keyId, held.ranges, FREE_RANGES_MAX],
   );
   const free = rangesOf(merged[0]?.free ?? '');
   const last = free.at(-1);
   if (last === undefined || last.end !== Number(merged[0]?.next)) return;
   // The range below `next` joins what was never taken.
-  await client.query('UPDATE generated SET next = $3, free = $4::int8multirange WHERE book_id = $1 AND pattern = $2', [
-    held.bookId,
-    held.pattern,
-    last.first,
-    textOf(free.slice(0, -1)),
-  ]);
+  await client.query(SET_COUNTERS, [held.bookId, held.pattern, held.keyId, last.first, textOf(free.slice(0, -1))]);
+}
+
+/**
+ * Counters that a database of an older moment takes for free, reserved, or never taken. What lies between them and those that it
+ * knows of becomes free.
+ */
+async function markUsed(
+  client: pg.Client,
+  { bookId, pattern, keyId }: Omit<PatternCounters, 'counterCount'>,
+  ranges: readonly CounterRange[],
+): Promise<void> {
+  const end = Math.max(...ranges.map((range) => range.end));
+  await client.query(
+    `INSERT INTO generated AS g (book_id, pattern, key_id, next, free) VALUES (
+       $1, $2, $3, $4, int8multirange(int8range(0, $4)) - $5::int8multirange
+     ) ON CONFLICT (book_id, pattern, key_id) DO UPDATE SET
+       free = g.free + int8multirange(int8range(least(g.next, $4), $4)) - $5::int8multirange,
+       next = greatest(g.next, $4)`,
+    [bookId, pattern, keyId, end, textOf(ranges)],
+  );
+  await client.query(
+    `UPDATE reserved_counters SET ranges = ranges - $4::int8multirange
+     WHERE book_id = $1 AND pattern = $2 AND key_id = $3`,
+    [bookId, pattern, keyId, textOf(ranges)],
+  );
 }
 
 /** The holder's codes are live: its counters are used for good. */

@@ -24,10 +24,17 @@ export function createHeldCodes(use: Use, lines: readonly Uint8Array[]): Collect
       return [...new Map(holders.map(({ batchId, bookId }) => [batchId, { batchId, bookId }])).values()];
     },
     left: async () => codes.length,
-    async put(batch) {
+    async put(batch, kept) {
       try {
         await use((client) =>
-          transaction(client, 'BEGIN', () => registerBatch(client, batch, () => insert(client, batch.batchId, codes))),
+          transaction(client, 'BEGIN', () =>
+            registerBatch(client, batch, async () => {
+              const inserted = await insert(client, batch.batchId, codes);
+              if (codes.length > 0) await kept?.write(Buffer.from(`${codes.join('\n')}\n`, 'latin1'), codes.length);
+              await kept?.finish();
+              return inserted;
+            }),
+          ),
         );
         return codes.length;
       } catch (error) {

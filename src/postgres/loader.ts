@@ -13,7 +13,7 @@ import { asBookId, asSeq, asShardId, type ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import { createLink, stepBack, transaction } from './connection.js';
 import { copyOut } from './copy-out.js';
-import { type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from './store.js';
+import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from './store.js';
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const LARGE_BATCH = 50_000;
@@ -228,7 +228,7 @@ async function loadBatch(
     [batchId],
   );
   const batch = rows[0];
-  if (batch === undefined) throw new SnapshotUnfit(`there is no batch ${batchId}`);
+  if (batch === undefined) throw new BatchMissing(`there is no batch ${batchId}`);
   const seen = new Uint8Array(batch.size);
   let found = 0;
   const read = (where: string) =>

@@ -4,7 +4,7 @@ import type { BookId, ShardId } from '../domain/ids.js';
 import { transaction, transactionIf } from './connection.js';
 import { batchHolder, giveBack } from './counters.js';
 import { blocks } from './loader.js';
-import type { Holder, UnsettledBatch } from './store.js';
+import type { Holder, KeptWriter, UnsettledBatch } from './store.js';
 
 const UNIQUE_VIOLATION = '23505';
 /** Two batches that brought the same codes at once, not in quite the same order. */
@@ -46,6 +46,15 @@ export async function unsettledBatches(client: pg.Client): Promise<readonly Unse
   return rows;
 }
 
+export async function settledBatches(client: pg.Client, batchIds: readonly number[]): Promise<readonly number[]> {
+  const { rows } = await client.query<{ batchId: number }>(
+    `SELECT id AS "batchId" FROM unnest($1::int[]) AS u (id)
+     WHERE NOT EXISTS (SELECT FROM batches WHERE batch_id = id AND live_seq IS NULL)`,
+    [batchIds],
+  );
+  return rows.map(({ batchId }) => batchId);
+}
+
 /** Removes a batch, if it is there, and gives back its counters. False when it is live: then nothing was changed. */
 export function discardBatch(client: pg.Client, batchId: number): Promise<boolean> {
   return transactionIf(
@@ -74,9 +83,9 @@ export interface CollectedCodes {
   left(): Promise<number>;
   /**
    * Puts in what is left, and the batch's row, in one transaction. Resolves with the number of codes, or with null when one of them
-   * exists; then nothing is in.
+   * exists; then nothing is in. `kept` gets the codes as well, and has them before the transaction is committed.
    */
-  put(batch: NewBatch): Promise<number | null>;
+  put(batch: NewBatch, kept: KeptWriter | null): Promise<number | null>;
 }
 
 interface Rows {

@@ -22,9 +22,17 @@ import type { BatchContent } from '../domain/batch.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import { type BulkTable, openBulkTable } from './bulk-table.js';
 import { connectForBulk } from './connection.js';
+import { countersIn } from './counters.js';
 import { createHeldCodes } from './held-codes.js';
-import type { CollectedCodes } from './staged-batches.js';
-import { type BatchOwner, CodesPending, type Finished, type GeneratedCodes, type Staging } from './store.js';
+import type { CollectedCodes, NewBatch } from './staged-batches.js';
+import {
+  type BatchOwner,
+  CodesPending,
+  type Finished,
+  type GeneratedCodes,
+  type KeptWriter,
+  type Staging,
+} from './store.js';
 import { openStraightRows, type StraightRows } from './straight-rows.js';
 
 const HELD_BYTES_MAX = 64 * 1024;
@@ -37,10 +45,19 @@ export interface StagingOptions {
   readonly isOwn: boolean;
   readonly shard: ShardId;
   readonly bookId: BookId;
+  /** What a few codes become at the end, `lines` being a code a line. */
+  readonly collect?: (lines: readonly Uint8Array[]) => CollectedCodes;
 }
 
 /** Nothing is asked of PostgreSQL before there are many codes, or before they are finished. */
-export function createStaging({ url, use, isOwn, shard, bookId }: StagingOptions): Staging {
+export function createStaging({
+  url,
+  use,
+  isOwn,
+  shard,
+  bookId,
+  collect = (lines) => createHeldCodes(use, lines),
+}: StagingOptions): Staging {
   const hash = createHash('sha256');
   let held: Uint8Array[] = [];
   let heldBytes = 0;
@@ -84,9 +101,10 @@ export function createStaging({ url, use, isOwn, shard, bookId }: StagingOptions
     const adopted = await owner.adopt();
     if (adopted !== null) return finished(adopted);
     let opened: number | null = null;
+    let intent = content();
     // Many codes are taken to be new at first: looking for each costs more than putting it in.
     for (let looksFirst = bulk === null; !isAbandoned; looksFirst = true) {
-      const codes: CollectedCodes = bulk ?? createHeldCodes(use, held);
+      const codes: CollectedCodes = bulk ?? collect(held);
       if (looksFirst) {
         await leaveOut(codes, owner, settled, generated !== undefined);
         const missing = refill === null ? 0 : wanted - (await codes.left());
@@ -99,8 +117,11 @@ export function createStaging({ url, use, isOwn, shard, bookId }: StagingOptions
           continue;
         }
       }
-      opened ??= await owner.open(content());
-      const count = await codes.put({ batchId: opened, shard, bookId });
+      if (opened === null) intent = content();
+      opened ??= await owner.open(intent);
+      const isWhole = isMadeAgain(intent, looksFirst && generated !== undefined ? await codes.left() : rowCount);
+      const kept = isWhole ? null : await owner.keep(opened, intent);
+      const count = await putOrAbandon(codes, { batchId: opened, shard, bookId }, kept);
       if (count !== null) return finished({ batchId: opened, bookId, size: count, count });
     }
     throw new Error('this batch was given up');
@@ -134,6 +155,21 @@ export function createStaging({ url, use, isOwn, shard, bookId }: StagingOptions
       straight?.giveUp();
     },
   };
+}
+
+/** The intent alone makes the codes again: each of its counters gave one of them. */
+function isMadeAgain(content: BatchContent, count: number): boolean {
+  return content.kind === 'generated' && countersIn(content.ranges) === count;
+}
+
+async function putOrAbandon(codes: CollectedCodes, batch: NewBatch, kept: KeptWriter | null): Promise<number | null> {
+  let count: number | null = null;
+  try {
+    count = await codes.put(batch, kept);
+    return count;
+  } finally {
+    if (count === null) await kept?.abandon();
+  }
 }
 
 /** Leaves out the codes that exist, when it is certain that they stay. */

@@ -79,7 +79,7 @@ export interface RememberedRow {
 export interface SnapshotLoader {
   /** One consistent snapshot of these shards (one REPEATABLE READ transaction), streamed into the sink. */
   load(shards: readonly ShardId[], rememberedAfterMs: number, sink: SnapshotSink): Promise<void>;
-  /** The codes of one staged or live batch, by ordinal. Rejects when the batch is not there. */
+  /** The codes of one staged or live batch, by ordinal. Rejects with `BatchMissing` when the batch is not there. */
   loadBatch(
     batch: Pick<BatchRow, 'batchId' | 'size'>,
     code: (ordinal: number, bytes: Uint8Array, start: number, end: number) => void,
@@ -165,6 +165,13 @@ export interface Holder {
   readonly bookId: BookId;
 }
 
+/** Takes codes, a code a line. They are durable when `finish` resolves. */
+export interface KeptWriter {
+  write(lines: Uint8Array, count: number): Promise<void>;
+  finish(): Promise<void>;
+  abandon(): Promise<void>;
+}
+
 /** What staging asks of the shards, whose journals decide what a batch is. */
 export interface BatchOwner {
   /**
@@ -174,6 +181,11 @@ export interface BatchOwner {
   adopt(): Promise<Omit<Finished, 'duplicates'> | null>;
   /** Journals the intent of a batch. */
   open(content: BatchContent): Promise<number>;
+  /**
+   * Keeps the codes of a batch whose intent does not make them again, in the order of their ordinals. Null where codes can't be
+   * kept.
+   */
+  keep(batchId: number, content: BatchContent): Promise<KeptWriter | null>;
   /** Journals the end of a batch that has no rows. */
   giveUp(batchId: number): Promise<void>;
   /**
@@ -260,11 +272,12 @@ export interface JobRow {
   readonly fingerprint: number | null;
 }
 
-/** The counters of one book's pattern: `0 .. counterCount - 1`. */
+/** The counters of one book's pattern and one key of the generator: `0 .. counterCount - 1`. */
 export interface PatternCounters {
   readonly bookId: BookId;
   /** Canonical. */
   readonly pattern: string;
+  readonly keyId: number;
   readonly counterCount: number;
 }
 
@@ -282,6 +295,11 @@ export interface UnsettledBatch extends Holder {
 /** PostgreSQL was lost during the commit: the change may or may not have been made. */
 export class CommitUnknown extends Error {
   override readonly name = 'CommitUnknown';
+}
+
+/** The journal has made a batch live that PostgreSQL does not have: it was restored from a backup. */
+export class BatchMissing extends Error {
+  override readonly name = 'BatchMissing';
 }
 
 /** PostgreSQL has rows that do not belong together, or lacks rows that its checkpoints promise. */
@@ -303,6 +321,8 @@ export interface CounterStore {
   moveReservation(from: CounterHolder, to: CounterHolder): Promise<void>;
   /** The holder's counters can be taken by others again. */
   giveBackReservation(holder: CounterHolder): Promise<void>;
+  /** These counters gave codes that are live: whatever this database says of them, they are used. */
+  markUsed(counters: Omit<PatternCounters, 'counterCount'>, ranges: readonly CounterRange[]): Promise<void>;
   /** Gives back what requests had reserved that this process does not know: they opened no batch. To be called at the start. */
   giveBackOfRequests(): Promise<void>;
   /** The codes of the holder's counters are live. */
@@ -341,13 +361,13 @@ export interface ControlStore extends JobStore, CounterStore, AccountStore {
    * was changed.
    */
   discardBatch(batchId: number): Promise<boolean>;
+  /** Those of these batches that are live in PostgreSQL, or not in it at all. */
+  settledBatches(batchIds: readonly number[]): Promise<readonly number[]>;
   /** Rows of batches that are not live in PostgreSQL, and counters of batches; but those of jobs that are under way. */
   unsettledBatches(): Promise<readonly UnsettledBatch[]>;
   /** The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along `prevSeq`. */
   history(shard: ShardId, code: string, beforeSeq: Seq | null, limit: number): Promise<readonly HistoryEntry[]>;
   checkpoint(shard: ShardId): Promise<Seq>;
-  /** 256 bits, made once per data set: what the codes of every book are generated from. */
-  generatorKey(): Promise<Uint8Array>;
   /** Those of `codes` that are in PostgreSQL, live or not. */
   existingCodes(codes: readonly string[]): Promise<ReadonlySet<string>>;
   close(): Promise<void>;

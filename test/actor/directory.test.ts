@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CodeHashes, collectHashes, createDirectory, createDirectoryReader } from '../../src/actor/directory.js';
 import { asShardId, type ShardId } from '../../src/domain/ids.js';
+import { randomDirectoryKey } from '../../src/hash-keys.js';
+
+const KEY = randomDirectoryKey();
 
 const SHARD = asShardId(3);
 
 function hashesOf(codes: readonly string[], shard: ShardId = SHARD): CodeHashes[] {
   const messages: CodeHashes[] = [];
-  const { add, flush } = collectHashes((_, hashes) => void messages.push(hashes));
+  const { add, flush } = collectHashes(KEY, (_, hashes) => void messages.push(hashes));
   for (const code of codes) add(shard, Buffer.from(code), 0, code.length);
   flush();
   return messages;
@@ -21,6 +24,7 @@ function openDirectory() {
   const grown: SharedArrayBuffer[] = [];
   let handOut = (): void => undefined;
   const directory = createDirectory(
+    KEY,
     (table) =>
       new Promise((resolve) => {
         grown.push(table);
@@ -30,7 +34,7 @@ function openDirectory() {
         };
       }),
   );
-  const reader = createDirectoryReader(directory.table);
+  const reader = createDirectoryReader(KEY, directory.table);
   return { directory, reader, grown, handOut: () => handOut() };
 }
 

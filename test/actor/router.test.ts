@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
-import { createDirectory } from '../../src/actor/directory.js';
+import { createDirectory, NO_DIRECTORY } from '../../src/actor/directory.js';
 import type { CommandReply, QueryReply } from '../../src/actor/engine.js';
 import type { Message } from '../../src/actor/message.js';
 import { readRequests } from '../../src/actor/messages.generated.js';
@@ -13,8 +13,14 @@ const THREADS = 2;
 
 /** A router whose shard threads say of every code that it is not there. */
 function open(t: { after(run: () => void): void }) {
-  const { table } = createDirectory(() => Promise.resolve());
-  const router = createRouter({ shardCount: 4, threadCount: THREADS, directory: table, mailboxMax: 100 });
+  const { table } = createDirectory(NO_DIRECTORY, () => Promise.resolve());
+  const router = createRouter({
+    shardCount: 4,
+    threadCount: THREADS,
+    directory: table,
+    directoryKey: NO_DIRECTORY,
+    mailboxMax: 100,
+  });
   const asked: string[] = [];
   for (let thread = 0; thread < THREADS; thread++) {
     const { port1, port2 } = new MessageChannel();

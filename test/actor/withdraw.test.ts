@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { createDirectory } from '../../src/actor/directory.js';
+import { createDirectory, NO_DIRECTORY } from '../../src/actor/directory.js';
 import type { CommandReply } from '../../src/actor/engine.js';
 import type { Message } from '../../src/actor/message.js';
 import { readRequests } from '../../src/actor/messages.generated.js';
@@ -14,8 +14,14 @@ const bookId = asBookId('01930000-0000-7000-8000-000000000001');
 const origin = { caller: 'till', requestId: 'r', idempotency: null };
 
 function setUp(): { router: ReturnType<typeof createRouter>; shardThread: MessagePort; close(): void } {
-  const directory = createDirectory(async () => undefined);
-  const router = createRouter({ shardCount: 1, threadCount: 1, directory: directory.table, mailboxMax: 1000 });
+  const directory = createDirectory(NO_DIRECTORY, async () => undefined);
+  const router = createRouter({
+    shardCount: 1,
+    threadCount: 1,
+    directory: directory.table,
+    directoryKey: NO_DIRECTORY,
+    mailboxMax: 1000,
+  });
   const { port1, port2 } = new MessageChannel();
   router.connect(0, port1);
   return { router, shardThread: port2, close: () => port2.close() };

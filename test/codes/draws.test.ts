@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { systemRandom } from '../../src/actor/shard-thread.js';
 import { CodeTable } from '../../src/domain/code-table.js';
+import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import { Pool } from '../../src/domain/pool.js';
 
 const CODES = 1000;
 const DRAWS = 1_000_000;
 
 it('1,000,000 draws from 1,000 codes, each given back, pass a chi-squared test', () => {
-  const pool = new Pool(new CodeTable(), 0);
+  const pool = new Pool(new CodeTable(FIXED_HASH_KEY), 0);
   for (let index = 0; index < CODES; index++) pool.put(index);
   const random = systemRandom();
   const counts = new Uint32Array(CODES);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { startRedis } from '../journal/redis-server.js';
 import { temporaryDirectory, undoes } from '../support/server.js';
 import { type KillLoopOptions, killLoop } from './kill-loop.js';
+import { postgresLoop } from './postgres-loop.js';
 import { redisLoop } from './redis-loop.js';
 
 async function assertNothingLost(options: Omit<KillLoopOptions, 'callers' | 'lifeMs'>): Promise<void> {
@@ -47,4 +48,21 @@ test('when Redis is killed under 256 callers, nothing answered is lost or double
   assert.deepEqual(report.unexpected, []);
   assert.ok(report.checked > 100, `only ${report.checked} operations were checked`);
   assert.ok(Math.max(...report.backMs) < 2000, `serving after ${report.backMs} ms`);
+});
+
+test('when PostgreSQL is killed under callers, uploads and jobs, nothing answered is lost or doubled, and operations on codes go on', async (t) => {
+  const undo = undoes(t);
+  const directory = await temporaryDirectory();
+  undo(directory.remove);
+  const report = await postgresLoop({
+    dataDir: directory.path,
+    kills: 2,
+    callers: 16,
+    lifeMs: [500, 1500],
+    say: (line) => t.diagnostic(line),
+  });
+  assert.deepEqual(report.lost, []);
+  assert.deepEqual(report.doubled, []);
+  assert.deepEqual(report.refused, []);
+  assert.ok(report.checked > 100, `only ${report.checked} operations were checked`);
 });

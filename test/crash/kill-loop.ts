@@ -4,6 +4,8 @@
  */
 import { type Api, connect } from '../support/api.js';
 import { type Environment, startServer } from '../support/server.js';
+import { createParties } from './parties.js';
+import { newBook } from './party.js';
 import { verify } from './verify.js';
 import { type Caller, createCaller } from './workload.js';
 
@@ -34,17 +36,18 @@ const CODES = 5000;
 export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport> {
   const { dataDir, env = {}, kills, lifeMs, say } = options;
   let server = await startServer(dataDir, env);
-  let api = await connect(server.url, { sockets: options.callers });
+  let api = await connect(server.url, { sockets: socketsFor(options.callers) });
   const books = await Promise.all([createBook(api), createBook(api), createBook(api)]);
   const callers = Array.from({ length: options.callers }, (_, i) =>
     createCaller(books[i % books.length] as string, `user-${i}`),
   );
+  const parties = await createParties(api);
   const since = new Map<Caller, number>();
   const report = { kills: 0, answered: 0, checked: 0, lost: [] as string[], doubled: [] as string[] };
 
   while (report.kills < kills) {
     options.beforeLife?.();
-    const running = Promise.all(callers.map((caller) => caller.run(api)));
+    const running = Promise.all([...callers.map((caller) => caller.run(api)), parties.run(api)]);
     const life = lifeMs[0] + Math.random() * (lifeMs[1] - lifeMs[0]);
     await Promise.race([running, new Promise((resolve) => setTimeout(resolve, life))]);
     await server.kill();
@@ -55,12 +58,13 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
     const began = performance.now();
     server = await startServer(dataDir, env);
     const startMs = Math.round(performance.now() - began);
-    api = await connect(server.url, { sockets: options.callers });
+    api = await connect(server.url, { sockets: socketsFor(options.callers) });
     const verdict = await verify(api, callers, since);
+    await parties.verify(api, verdict);
     report.checked += verdict.checked;
     report.lost.push(...verdict.lost);
     report.doubled.push(...verdict.doubled);
-    report.answered = callers.reduce((sum, caller) => sum + caller.answered(), 0);
+    report.answered = callers.reduce((sum, caller) => sum + caller.answered(), 0) + parties.answered();
     const { lost, doubled, answered } = report;
     say(
       `kill ${report.kills}: serving again after ${startMs} ms; ${answered} answered, ${lost.length} lost, ${doubled.length} doubled`,
@@ -68,18 +72,26 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
     if (lost.length + doubled.length > 0) break;
     await refill(api, books);
   }
-  if (report.lost.length + report.doubled.length === 0) await checkCounts(api, books);
+  if (report.lost.length + report.doubled.length === 0) {
+    await parties.finish(api);
+    await parties.verify(api, report);
+    await checkCounts(api, books);
+  }
   api.close();
   const code = await server.stop();
   if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
   return report;
 }
 
+/** The parties have their own beside the callers. */
+export function socketsFor(callers: number): number {
+  return callers + 16;
+}
+
 async function createBook(api: Api): Promise<string> {
-  const { status, body } = await api.call('POST', '/coupon-books', { name: 'crash test' });
-  if (status !== 201) throw new Error(`a book could not be made: ${status} ${JSON.stringify(body)}`);
-  await generate(api, body.id);
-  return body.id;
+  const bookId = await newBook(api);
+  await generate(api, bookId);
+  return bookId;
 }
 
 async function generate(api: Api, bookId: string): Promise<void> {

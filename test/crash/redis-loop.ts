@@ -7,7 +7,8 @@ import { type RedisServer, startRedis } from '../journal/redis-server.js';
 import { connect } from '../support/api.js';
 import { booksByThread, type Load, startLoad, until } from '../support/probe.js';
 import { startServer } from '../support/server.js';
-import { checkCounts } from './kill-loop.js';
+import { checkCounts, socketsFor } from './kill-loop.js';
+import { createParties } from './parties.js';
 
 export interface RedisLoopOptions {
   readonly dataDir: string;
@@ -46,8 +47,10 @@ export async function redisLoop(options: RedisLoopOptions): Promise<RedisLoopRep
   try {
     const server = await startServer(dataDir, { REDIS_URL: redis.url, SHARD_THREADS: String(THREADS) });
     try {
-      const api = await connect(server.url, { sockets: callers });
+      const api = await connect(server.url, { sockets: socketsFor(callers) });
       const books = await booksByThread(api, THREADS, BOOKS_PER_THREAD, CODES);
+      const parties = await createParties(api, { jobsMayFail: true });
+      const running = parties.run(api);
       const load = startLoad(api, books, {
         callersPerBook: Math.ceil(callers / (THREADS * BOOKS_PER_THREAD)),
         pauseMs,
@@ -59,13 +62,17 @@ export async function redisLoop(options: RedisLoopOptions): Promise<RedisLoopRep
         say(`kill ${backMs.length}: serving ${backMs.at(-1)} ms after Redis was back; ${load.answered()} answered`);
       }
       await during(lifeMs);
-      await load.stop();
-      const verdict = await load.verify();
+      parties.stop();
+      await Promise.all([load.stop(), running]);
+      await parties.finish(api);
+      const { checked, lost, doubled } = await load.verify();
+      const verdict = { checked, lost: [...lost], doubled: [...doubled] };
+      await parties.verify(api, verdict);
       await checkCounts(api, books.flat());
       api.close();
       const code = await server.stop();
       if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
-      return { kills, answered: load.answered(), ...whatCallersGot(load), ...verdict, backMs };
+      return { kills, answered: load.answered() + parties.answered(), ...whatCallersGot(load), ...verdict, backMs };
     } finally {
       await server.kill();
     }

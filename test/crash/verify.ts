@@ -3,7 +3,7 @@ import type { Api } from '../support/api.js';
 import type { Caller, Told } from './workload.js';
 
 export interface Verdict {
-  readonly checked: number;
+  checked: number;
   /** Answered, and not there. */
   readonly lost: string[];
   /** There more often than it was asked for. */

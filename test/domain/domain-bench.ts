@@ -10,9 +10,10 @@ import { randomFillSync } from 'node:crypto';
 import { apply } from '../../src/domain/apply.js';
 import type { Command } from '../../src/domain/command.js';
 import { decide } from '../../src/domain/decide.js';
+import { loadOpenBatch } from '../../src/domain/load.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { ShardState } from '../../src/domain/state.js';
-import { BOOK, lock, OPTIONS, redeem, SETTINGS } from './shard.js';
+import { BOOK, lock, OPEN_BATCH, OPTIONS, redeem, SETTINGS } from './shard.js';
 
 const ROUNDS = 8;
 
@@ -65,6 +66,7 @@ function bench(codeCount: number, report: (name: string, value: number, unit: st
   const settings = { ...SETTINGS, redeemableBy: 'bearer' } as const;
   run({ kind: 'createBook', bookId: BOOK, settings, codes: null });
   const begun = cpuNs();
+  loadOpenBatch(state, { ...OPEN_BATCH, batchId: 1 });
   stageRandomCodes(state, codeCount);
   run({ kind: 'addCodes', bookId: BOOK, codes: { batchId: 1, size: codeCount, count: codeCount, report: {} } });
   report('load', (cpuNs() - begun) / codeCount, 'ns a code');
@@ -77,6 +79,7 @@ function bench(codeCount: number, report: (name: string, value: number, unit: st
   const users = Array.from({ length: 2 * usedCount }, (_, n) => flat(`customer-${(n * 7919).toString(36)}`));
   const orders = users.map((_, n) => flat(`018f2f3c-7a1e-7d35-9c55-${String(n).padStart(12, '0')}`));
 
+  const redemptionsBefore = state.redemptions.bytes();
   const usersBefore = state.users.bytes();
   const before = state.bytes() - usersBefore;
   measure('assign', (n) => {
@@ -86,6 +89,7 @@ function bench(codeCount: number, report: (name: string, value: number, unit: st
   measure('redeem', (n) => void run(redeem(at(n).code, at(n).userId)));
   const used = state.bytes() - state.users.bytes() - before;
   report('used', used / usedCount + before / codeCount, 'bytes a code');
+  report('redemption', (state.redemptions.bytes() - redemptionsBefore) / usedCount, 'bytes each, of it');
   report('user', (state.users.bytes() - usersBefore) / usedCount, 'bytes each');
 
   held = [];

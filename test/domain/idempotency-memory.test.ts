@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdempotencyMemory } from '../../src/domain/idempotency-memory.js';
 import { asBookId, asSeq } from '../../src/domain/ids.js';
+import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { below } from '../../src/domain/random.js';
 import { BOOK, SETTINGS, START, seeded } from './shard.js';
 
 const TTL_MS = 1_000;
-const open = (bytesMax = 1e9) => new IdempotencyMemory({ ttlMs: TTL_MS, bytesMax });
+const open = (bytesMax = 1e9) => new IdempotencyMemory({ hashKey: FIXED_HASH_KEY, ttlMs: TTL_MS, bytesMax });
 const assigned = (n: number): Outcome => ({
   kind: 'assigned',
   bookId: BOOK,
@@ -198,7 +199,9 @@ test('a caller may have as much as is free, so that those who have many leave ro
 
 test('memories that share a tally share the room, and all of it comes back', () => {
   const tally = { bytes: 0 };
-  const memories = [0, 1, 2].map(() => new IdempotencyMemory({ ttlMs: TTL_MS, bytesMax: 10_000, tally }));
+  const memories = [0, 1, 2].map(
+    () => new IdempotencyMemory({ hashKey: FIXED_HASH_KEY, ttlMs: TTL_MS, bytesMax: 10_000, tally }),
+  );
   const [first, second, empty] = memories;
   assert.ok(first !== undefined && second !== undefined && empty !== undefined);
   fill(first, 'shop');
@@ -220,7 +223,7 @@ test('what each caller has, and when its oldest key ends, is exact, whoever come
   const bytesMax = 1e9;
   const tally = { bytes: 0 };
   const random = seeded(9);
-  const memory = new IdempotencyMemory({ ttlMs: TTL_MS, bytesMax, tally });
+  const memory = new IdempotencyMemory({ hashKey: FIXED_HASH_KEY, ttlMs: TTL_MS, bytesMax, tally });
   const alive: { caller: string; atMs: number; bytes: number }[] = [];
   let atMs = START;
   const isFullAt = (caller: string, bytes: number): number => {

@@ -6,7 +6,6 @@ import { digest } from '../../src/domain/digest.js';
 import { asBookId } from '../../src/domain/ids.js';
 import { Prefetch } from '../../src/domain/prefetch.js';
 import type { StringTable } from '../../src/domain/string-table.js';
-import { hashText } from '../../src/domain/text.js';
 import { BOOK, lock, OTHER_BOOK, openShard, redeem, seeded, type TestShard } from './shard.js';
 
 const codes = (count: number, prefix: string): string[] => Array.from({ length: count }, (_, n) => `${prefix}-${n}`);
@@ -37,7 +36,7 @@ function expectAll(shard: TestShard, commands: readonly Command[], prefetch: Pre
 
 /** Those of the texts that stand first at their hash, so that the first look finds them. */
 const firstOnes = (table: StringTable, texts: readonly string[]): string[] =>
-  texts.filter((text) => table.peekIndex(hashText(text, 0)) === table.find(text));
+  texts.filter((text) => table.peekIndex(table.peekHash(text)) === table.find(text));
 
 describe('prefetch', () => {
   test('reads the codes and users that are named', () => {

@@ -249,3 +249,24 @@ test('a user’s list survives what is taken out of its beginning, middle and en
   shard.run(assign('C-4', 'ann'));
   assert.deepEqual(page(shard, usersCodes('ann')).codes, ['C-4']);
 });
+
+test('of a user with more codes than a query may look at, each page looks at some, and all pages together have all codes once, in order', () => {
+  const total = 120_000;
+  const mine = 60_000;
+  const codes = Array.from({ length: total }, (_, n) => `MANY-${n}`);
+  const shard = openShard();
+  shard.addBook({ maxCodesPerUser: null }, codes);
+  // Every second code, the last ones first.
+  for (let n = mine - 1; n >= 0; n--) shard.run(assign(`MANY-${2 * n}`, 'ann'));
+  const expected = Array.from({ length: mine }, (_, n) => `MANY-${2 * n}`);
+  const asked = usersCodes('ann', { limit: 1_000 });
+  assert.deepEqual(allPages(shard, asked), expected);
+  const first = page(shard, asked);
+  assert.deepEqual([first.codes.length, first.codes[0], first.next], [1_000, 'MANY-0', 1_998]);
+  const rare = page(shard, usersCodes('ann', { status: 'redeemed' }));
+  assert.deepEqual(
+    [rare.codes, rare.next],
+    [[], 49_999],
+    'it gives up after fifty thousand codes, and says where to go on',
+  );
+});

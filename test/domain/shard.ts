@@ -10,6 +10,7 @@ import type { Command, Origin, StagedBatch } from '../../src/domain/command.js';
 import { decide, expireLeases, type Verdict } from '../../src/domain/decide.js';
 import type { Change, DomainEvent } from '../../src/domain/event.js';
 import { asBookId, asShardId, type BookId } from '../../src/domain/ids.js';
+import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import { loadOpenBatch } from '../../src/domain/load.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
 import type { Random } from '../../src/domain/random.js';
@@ -25,6 +26,7 @@ export const OPTIONS: StateOptions = {
   lockTtlMs: 1_000,
   idempotencyTtlMs: 10_000,
   idempotencyBytesMax: 1_000_000,
+  hashKey: FIXED_HASH_KEY,
 };
 
 /** Everything allowed that can be allowed, so that a test names only what it is about. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { getHeapStatistics } from 'node:v8';
 import { AVAILABLE, CodeRecords, CodeTable, IN_USE, STAGED } from '../../src/domain/code-table.js';
+import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import { LeaseHeap } from '../../src/domain/lease-heap.js';
 import { byteColumn, float64Column, uint32Column } from '../../src/domain/paged.js';
 import { Pool } from '../../src/domain/pool.js';
@@ -64,7 +65,7 @@ describe('columns', () => {
   });
 });
 
-const stringTable = () => new StringTable(uint32Column());
+const stringTable = () => new StringTable(FIXED_HASH_KEY, uint32Column());
 const TEXTS = [
   '',
   'A',
@@ -259,7 +260,7 @@ test('the lease heap always knows who ends first', () => {
 });
 
 test('the user table keeps the list and the counts of every user', () => {
-  const users = new UserTable();
+  const users = new UserTable(FIXED_HASH_KEY);
   const records = new CodeRecords();
   const lists = new Map<string, Set<number>>();
   const ownerOf = new Map<number, string>();
@@ -302,7 +303,7 @@ test('the user table keeps the list and the counts of every user', () => {
 });
 
 test('the user table tells a thousand books of a thousand users apart', () => {
-  const users = new UserTable();
+  const users = new UserTable(FIXED_HASH_KEY);
   for (let n = 0; n < 1000; n++) users.findOrAdd(`user-${n}`);
   const expected = new Map<string, number>();
   for (let n = 0; n < 40_000; n++) {
@@ -323,7 +324,7 @@ test('the user table tells a thousand books of a thousand users apart', () => {
 
 describe('the pool', () => {
   const filled = (count: number) => {
-    const codes = new CodeTable();
+    const codes = new CodeTable(FIXED_HASH_KEY);
     const pool = new Pool(codes, 0);
     for (let index = 0; index < count; index++) pool.put(index);
     return pool;
@@ -361,7 +362,7 @@ describe('the pool', () => {
   });
 
   test('codes that join are drawn and taken at once, whatever settling has come to, and without bias', () => {
-    const codes = new CodeTable();
+    const codes = new CodeTable(FIXED_HASH_KEY);
     const pool = new Pool(codes, 7);
     for (let index = 0; index < 100; index++) pool.add(index);
     pool.join(100, 1_000);
@@ -410,7 +411,7 @@ describe('the pool', () => {
   });
 
   test('a second batch may join while the first is settling', () => {
-    const codes = new CodeTable();
+    const codes = new CodeTable(FIXED_HASH_KEY);
     const pool = new Pool(codes, 0);
     pool.join(0, 10_000);
     pool.settle(10);
@@ -447,7 +448,7 @@ describe('drawing a number', () => {
 
 test('the tables of a million codes are not counted by the collector, which could free none of them', () => {
   const external = (): number => getHeapStatistics().external_memory;
-  const codes = new CodeTable();
+  const codes = new CodeTable(FIXED_HASH_KEY);
   const before = external();
   for (let index = 0; index < 1_000_000; index++) {
     codes.strings.add(index, `CODE-${index}`);

@@ -63,6 +63,7 @@ export async function serve(limits: Partial<HttpLimits> = {}, proxies: readonly 
       host: '127.0.0.1',
       port: 0,
       version: '0.0.0',
+      nowMs: Date.now,
       tokens: TOKENS,
       endedTokens: [],
       counters,

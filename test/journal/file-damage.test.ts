@@ -106,6 +106,18 @@ test('a byte flipped in the last commit stops the opening, with file and offset'
   }
 });
 
+test('a byte flipped in the start record of an epoch without commits stops the opening, also when it is all there is', async () => {
+  const directory = fs.mkdtempSync(join(directories, 'd-'));
+  await (await open(directory)).close();
+  const path = join(directory, '0000000001', '00000000.seg');
+  const whole = fs.readFileSync(path);
+  for (let at = 0; at < 64 + whole.readUInt32LE(8); at += 1) {
+    const bytes = Buffer.from(whole);
+    bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+    await assert.rejects(openCopy(path, bytes), isDamageAt(0), `flipped at ${at}`);
+  }
+});
+
 test('a commit of many sectors that lacks any of them is torn, and one with a flipped bit is damaged', async () => {
   const directory = fs.mkdtempSync(join(directories, 'd-'));
   const path = join(directory, '0000000001', '00000000.seg');

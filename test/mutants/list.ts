@@ -61,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
         find: '(atMs) => options.clock.notBefore(atMs)',
         put: '() => undefined',
       },
-      { file: 'src/actor/recovery.ts', find: '          options.clock.notBefore(change.atMs);\n', put: '' },
+      { file: 'src/actor/recovery.ts', find: '    options.clock.notBefore(change.atMs);\n', put: '' },
     ],
     caughtBy: [SIMULATOR],
   },
@@ -98,7 +98,7 @@ export const MUTANTS: readonly Mutant[] = [
         put: "if (fate !== 'live' || true) return 'givenUp';",
       },
     ],
-    caughtBy: [test('test/server/batches.test.ts')],
+    caughtBy: [SIMULATOR, test('test/server/batches.test.ts')],
   },
   {
     id: 'M8',
@@ -134,7 +134,7 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'M9',
     bug: 'the lock file is not checked before acknowledging',
     edits: [{ file: WRITER, find: '      lockCheck?.check();\n      return null;', put: '      return null;' }],
-    caughtBy: [test('test/journal/file-lock.test.ts')],
+    caughtBy: [SIMULATOR, test('test/journal/file-lock.test.ts')],
   },
   {
     id: 'M10',
@@ -146,7 +146,7 @@ export const MUTANTS: readonly Mutant[] = [
         put: 'if (journalId !== undefined && installation.id === null) {',
       },
     ],
-    caughtBy: [test('test/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
+    caughtBy: [SIMULATOR, test('test/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
   },
   {
     id: 'M11',
@@ -213,8 +213,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/actor/recovery.ts',
-        find: '          apply(state, change);',
-        put: '          apply(state, { ...change, remembered: null });',
+        find: '() => apply(state, change));',
+        put: '() => apply(state, { ...change, remembered: null }));',
       },
     ],
     caughtBy: [SIMULATOR],
@@ -261,8 +261,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/actor/projector.ts',
-        find: '    await writer.write(batch);\n    for (const [shard, seq] of reached) checkpoints.set(shard, seq);\n',
-        put: '    for (const [shard, seq] of reached) checkpoints.set(shard, seq);\n    await writer.write(batch);\n',
+        find: '    await writer.write(batch, entryHashes);\n    let events = 0;\n',
+        put: '    for (const [shard, { last }] of parts) checkpoints.set(shard, last.lastSeq);\n    await writer.write(batch, entryHashes);\n    let events = 0;\n',
       },
     ],
     caughtBy: [test('test/actor/projector.test.ts')],
@@ -277,6 +277,6 @@ export const MUTANTS: readonly Mutant[] = [
         put: 'fingerprint !== 0 ? await store.stagedBatch(batchId) : null',
       },
     ],
-    caughtBy: [test('test/server/batches.test.ts')],
+    caughtBy: [SIMULATOR, test('test/server/batches.test.ts')],
   },
 ];

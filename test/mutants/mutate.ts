@@ -1,6 +1,7 @@
 /**
- * npm run mutate -- [ID …]: puts deliberate bugs (list.ts) into a copy of the working tree, one at a time, and sees that the
- * tests named with each fail. Ends with a table, and with 1 when a bug was caught by less than it should be.
+ * npm run mutate -- [ID …] [--document]: puts deliberate bugs (list.ts) into a copy of the working tree, one at a time, and sees
+ * that the tests named with each fail. Ends with a table, and with 1 when a bug was caught by less than it should be. With
+ * `--document`, the table of a run of all bugs goes to docs/mutants.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -12,10 +13,17 @@ import { type Edit, MUTANTS, type Mutant } from './list.js';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const COMMAND_MS_MAX = 20 * 60_000;
 
-const asked = process.argv.slice(2);
+const DOCUMENT = '--document';
+
+const isDocumented = process.argv.includes(DOCUMENT);
+const asked = process.argv.slice(2).filter((argument) => argument !== DOCUMENT);
 const unknown = asked.filter((id) => !MUTANTS.some((mutant) => mutant.id === id));
 if (unknown.length > 0) {
   process.stderr.write(`no such bug: ${unknown.join(', ')}; there are ${MUTANTS.map(({ id }) => id).join(', ')}\n`);
+  process.exit(2);
+}
+if (isDocumented && asked.length > 0) {
+  process.stderr.write(`${DOCUMENT} is for a run of all bugs\n`);
   process.exit(2);
 }
 const mutants = asked.length === 0 ? MUTANTS : MUTANTS.filter(({ id }) => asked.includes(id));
@@ -26,10 +34,11 @@ try {
   const broken = commands.filter((command) => !passes(command));
   for (const command of broken) process.stderr.write(`fails without any bug: ${command}\n`);
   const rows = broken.length > 0 ? [] : mutants.map(judge);
-  process.stdout.write(
-    `\n| no. | bug | caught by |\n| --- | --- | --- |\n${rows.map(({ line }) => line).join('\n')}\n`,
-  );
-  process.exitCode = broken.length === 0 && rows.every(({ isCaught }) => isCaught) ? 0 : 1;
+  const table = `| no. | bug | caught by |\n| --- | --- | --- |\n${rows.map(({ line }) => line).join('\n')}\n`;
+  process.stdout.write(`\n${table}`);
+  const areCaught = broken.length === 0 && rows.every(({ isCaught }) => isCaught);
+  if (areCaught && isDocumented) writeFileSync(join(ROOT, 'docs/mutants.md'), documentOf(table));
+  process.exitCode = areCaught ? 0 : 1;
 } finally {
   rmSync(copy, { recursive: true, force: true });
 }
@@ -72,4 +81,14 @@ function passes(command: string): boolean {
   const [program = '', ...args] = command.split(' ');
   const { status } = spawnSync(program, args, { cwd: copy, stdio: 'ignore', timeout: COMMAND_MS_MAX });
   return status === 0;
+}
+
+function documentOf(table: string): string {
+  return `# Deliberate bugs
+
+Each of these bugs breaks a promise that Clipbook makes. \`npm run mutate\` puts them one by one into a copy of the
+source, and runs the tests that must notice. A test that passes with the bug in the source is a gap. The bugs stand
+in [test/mutants/list.ts](../test/mutants/list.ts). This table was written by \`npm run mutate -- --document\`.
+
+${table}`;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type pg from 'pg';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { createControlStore } from '../../src/postgres/control-store.js';
 import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
@@ -99,13 +100,62 @@ test('an email is one account, however it is written', async (t) => {
   assert.equal(await store.findAccount('bob@example.com'), null);
 });
 
-test('the generator key is made once', async (t) => {
+const KEYS = { nowMs: 1_000_000, keptMs: 1_000 };
+const hex = (key: Uint8Array | null): string | null => (key === null ? null : Buffer.from(key).toString('hex'));
+const keyOf = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
+
+async function secretsIn(sql: pg.Pool): Promise<(string | null)[]> {
+  const { rows } = await sql.query<{ secret: Buffer | null }>(
+    'SELECT secret FROM generator_keys ORDER BY created_ms, id',
+  );
+  return rows.map(({ secret }) => hex(secret));
+}
+
+test('where no generator key is given, one is made once and kept', async (t) => {
   const { url, store } = await openStore(t);
   const other = createControlStore({ url, poolMax: 1, shardCount: SHARDS, isOwn: true });
   t.after(() => other.close());
-  const [key, same] = await Promise.all([store.generatorKey(), other.generatorKey()]);
-  assert.equal(key.length, 32);
-  assert.deepEqual([...key], [...same]);
+  const given = { ...KEYS, given: [] };
+  const [keys, same] = await Promise.all([store.openGeneratorKeys(given), other.openGeneratorKeys(given)]);
+  assert.equal(keys.active.length, 32);
+  assert.deepEqual([hex(same.active), same.activeId], [hex(keys.active), keys.activeId]);
+  assert.deepEqual([keys.isReplaced, same.isReplaced], [false, false]);
+  assert.equal(hex(keys.byId(keys.activeId)), hex(keys.active));
+  assert.equal(keys.byId(1), null);
+});
+
+test('a generator key that is given is not in the database; another one in its place is active, and the one before is found by its id', async (t) => {
+  const { sql, store } = await openStore(t);
+  const first = await store.openGeneratorKeys({ ...KEYS, given: [keyOf(1)] });
+  const both = await store.openGeneratorKeys({ ...KEYS, given: [keyOf(2), keyOf(1)] });
+  assert.deepEqual([hex(first.active), hex(both.active)], [hex(keyOf(1)), hex(keyOf(2))]);
+  assert.notEqual(first.activeId, both.activeId);
+  assert.equal(hex(both.byId(first.activeId)), hex(keyOf(1)));
+  const alone = await store.openGeneratorKeys({ ...KEYS, given: [keyOf(2)] });
+  assert.deepEqual([alone.activeId, alone.byId(first.activeId)], [both.activeId, null]);
+  assert.deepEqual(await secretsIn(sql), [null, null]);
+  const { isReplaced } = await store.openGeneratorKeys({ ...KEYS, given: [] });
+  assert.equal(isReplaced, true, 'nobody gives it any more');
+});
+
+test('a generator key that was kept in the database stays there for the span of the journal after another one was given', async (t) => {
+  const { sql, store } = await openStore(t);
+  const kept = await store.openGeneratorKeys({ ...KEYS, given: [] });
+  const given = [keyOf(7)];
+  const later = { given, keptMs: KEYS.keptMs, nowMs: KEYS.nowMs + 100 };
+  const after = await store.openGeneratorKeys(later);
+  assert.deepEqual([hex(after.active), hex(after.byId(kept.activeId))], [hex(keyOf(7)), hex(kept.active)]);
+  assert.deepEqual(await secretsIn(sql), [hex(kept.active), null]);
+  await store.openGeneratorKeys({ ...later, nowMs: later.nowMs + KEYS.keptMs + 1 });
+  assert.deepEqual(await secretsIn(sql), [null, null]);
+});
+
+test('the generator key that is given may be the one that the database kept, and is then removed from there', async (t) => {
+  const { sql, store } = await openStore(t);
+  const kept = await store.openGeneratorKeys({ ...KEYS, given: [] });
+  const given = await store.openGeneratorKeys({ ...KEYS, given: [kept.active] });
+  assert.deepEqual([given.activeId, hex(given.active)], [kept.activeId, hex(kept.active)]);
+  assert.deepEqual(await secretsIn(sql), [null]);
 });
 
 test('another number of shards than the data was begun with is refused, naming both', async (t) => {

@@ -16,7 +16,7 @@ import { SHARDS, testServer } from './server.js';
 const server = testServer();
 const RUNS = Number(process.env['COUNTER_RUNS'] ?? 40);
 
-const of = (counterCount: number, pattern = '{NUMERIC:1}') => ({ bookId: BOOK, pattern, counterCount });
+const of = (counterCount: number, pattern = '{NUMERIC:1}') => ({ bookId: BOOK, pattern, keyId: 1, counterCount });
 
 async function openStore(t: { after(work: () => Promise<unknown>): void }): Promise<{
   readonly sql: pg.Pool;
@@ -203,12 +203,13 @@ test('a job that starts anew gets as many counters as it needs, whatever it had'
 test('free ranges are bounded: the smallest ones are forgotten', async (t) => {
   const { sql, store } = await openStore(t);
   await sql.query(
-    `INSERT INTO generated (book_id, pattern, next, free)
-     SELECT $1, '{NUMERIC:1}', 1000000, range_agg(int8range(n * 10, n * 10 + 2)) FROM generate_series(1, 1000) AS n`,
+    `INSERT INTO generated (book_id, pattern, key_id, next, free)
+     SELECT $1, '{NUMERIC:1}', 1, 1000000, range_agg(int8range(n * 10, n * 10 + 2)) FROM generate_series(1, 1000) AS n`,
     [BOOK],
   );
   await sql.query(
-    `INSERT INTO reserved_counters VALUES ('batch 1', $1, '{NUMERIC:1}', '{[500000,500001),[600000,600005)}')`,
+    `INSERT INTO reserved_counters (holder, book_id, pattern, key_id, ranges)
+     VALUES ('batch 1', $1, '{NUMERIC:1}', 1, '{[500000,500001),[600000,600005)}')`,
     [BOOK],
   );
   await store.discardBatch(1);

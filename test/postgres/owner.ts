@@ -26,6 +26,7 @@ export function createOwner(store: Pick<ControlStore, 'discardBatch'>, firstId =
     asked,
     fates,
     adopt: async () => null,
+    keep: async () => null,
     async open(content) {
       opened.push({ batchId: next, content });
       return next++;

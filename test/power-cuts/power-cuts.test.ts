@@ -34,8 +34,17 @@ function register(): void {
     ['names', 'the sync of a directory'],
   ] as const) {
     test(`without ${what}, a power cut loses answered operations`, async (t) => {
-      const { lost } = await run(t, 1, without);
-      assert.ok(lost.length > 0, 'nothing was lost: these cuts show nothing');
+      assert.ok(await isLossSeen(run(t, 1, without)), 'nothing was lost: these cuts show nothing');
     });
+  }
+}
+
+/** A loss shows as missing operations, as a book that is gone, or as a start that the journal's emptiness ends with code 24. */
+async function isLossSeen(cuts: ReturnType<typeof powerCuts>): Promise<boolean> {
+  try {
+    return (await cuts).lost.length > 0;
+  } catch (error) {
+    if (/book-not-found|the server ended with 24:/.test(String(error))) return true;
+    throw error;
   }
 }

@@ -7,14 +7,18 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { asShardId } from '../../src/domain/ids.js';
 import { PROBLEMS, type ProblemSlug } from '../../src/http/problem.js';
-import { startRedis } from '../journal/redis-server.js';
+import { installationKey } from '../../src/journal/redis/entry.js';
+import { openRedisJournal } from '../../src/journal/redis/redis-journal.js';
+import { EXIT_CODES } from '../../src/platform/exit-codes.js';
+import { type RedisServer, startRedis } from '../journal/redis-server.js';
 import { SHARDS, testServer } from '../postgres/server.js';
-import { type Api, connect, type Reply } from '../support/api.js';
+import { type Api, type Connection, connect, type Reply } from '../support/api.js';
 import { signalPostgres } from '../support/postgres.js';
 import { until } from '../support/probe.js';
 import { ADA, pause, startWorld, type World } from '../support/refusal-world.js';
-import { startServer, temporaryDirectory, undoes } from '../support/server.js';
+import { type Server, startServer, temporaryDirectory, undoes } from '../support/server.js';
 
 type Answer = Pick<Reply, 'status' | 'body'>;
 
@@ -388,38 +392,55 @@ test('draining: a server whose shards were taken over changes nothing, and the o
   undo(redis.destroy);
   const { url } = await postgres.database();
   const env = { REDIS_URL: redis.url, DATABASE_URL: url, SHARDS: String(SHARDS), SHARD_THREADS: '1' };
-  const start = async (): Promise<Api> => {
+  const start = async (): Promise<{ server: Server; api: Connection }> => {
     const directory = await temporaryDirectory();
     undo(directory.remove);
     const server = await startServer(directory.path, env);
     undo(server.kill);
     const api = await connect(server.url);
     undo(api.close);
-    return api;
+    return { server, api };
   };
   const first = await start();
   const codes = ['DRAIN-1', 'DRAIN-2'];
   const settings = { name: 'draining', redeemableBy: 'bearer', codePattern: 'DR{NUMERIC:1}', initialCodes: codes };
-  const book = await first.call('POST', '/coupon-books', settings);
+  const book = await first.api.call('POST', '/coupon-books', settings);
   const path = `/coupon-books/${book.body.id}`;
-  const second = await start();
-  const observe = async () => [
-    (await second.call('GET', path)).body,
-    (await second.call('GET', `${path}/codes`)).body,
-    (await second.call('GET', '/coupons/DRAIN-1/history')).body,
+  const observe = async ({ api }: { api: Api }) => [
+    (await api.call('GET', path)).body,
+    (await api.call('GET', `${path}/codes`)).body,
+    (await api.call('GET', '/coupons/DRAIN-1/history')).body,
   ];
-  const before = await observe();
-  for (const [action, body] of [
-    [`${path}/generate`, { quantity: 10 }],
-    [`${path}/codes`, { codes: ['DRAIN-3'] }],
-    ['/coupons/DRAIN-1/lock', { userId: ADA }],
-  ] as const) {
-    const { status, headers, body: problem } = await first.call('POST', action, body, keyed('drained'));
-    assert.deepEqual([status, problem.type], [503, '/problems/draining'], action);
+  const before = await observe(first);
+
+  // The server ends as soon as it knows. Until then it answers the requests that were under way.
+  const underWay = await Promise.all(
+    [
+      [`${path}/generate`, { quantity: 10 }] as const,
+      [`${path}/codes`, { codes: ['DRAIN-3'] }] as const,
+      ['/coupons/DRAIN-1/lock', { userId: ADA }] as const,
+    ].map(([action, body]) => first.api.begin('POST', action, body, keyed('drained'))),
+  );
+  await takeShards(redis);
+  await until(() => first.server.output().includes('another process has taken over'), 'the first one knows');
+  for (const { status, headers, body: problem } of await Promise.all(underWay.map((finish) => finish()))) {
+    assert.deepEqual([status, problem.type], [503, '/problems/draining']);
     assert.ok(Number(headers['retry-after']) >= 1);
   }
-  assert.deepEqual(await observe(), before);
-  const next = await second.call('POST', `${path}/generate`, { quantity: 10 }, keyed('drained'));
+  assert.equal(await first.server.ended(), EXIT_CODES.fenced);
+
+  const second = await start();
+  assert.deepEqual(await observe(second), before);
+  const next = await second.api.call('POST', `${path}/generate`, { quantity: 10 }, keyed('drained'));
   // The intent of its codes comes before them.
   assert.deepEqual([next.status, next.headers['idempotency-replayed'], seqOf(next)], [201, undefined, seqOf(book) + 2]);
 });
+
+/** As a second process of the same installation does. */
+async function takeShards({ url, command }: RedisServer): Promise<void> {
+  const installation = String(await command('GET', installationKey(asShardId(0))));
+  const log = { info: () => undefined, warn: () => undefined };
+  const rival = await openRedisJournal({ url, installation, log });
+  await rival.openWriter(Array.from({ length: SHARDS }, (_, shard) => asShardId(shard)));
+  await rival.close();
+}

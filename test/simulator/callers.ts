@@ -1,10 +1,10 @@
 /** What callers do: they make books, add codes, compete for them, read, and send again what they heard nothing of. */
 
-import type { Done } from '../../src/actor/engine.js';
-import type { OpenBatch } from '../../src/domain/batch.js';
 import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../../src/domain/ids.js';
+import { hashText } from '../../src/domain/text.js';
+import type { UploadRequest } from './control.js';
 import { codesOfBook } from './fold.js';
 import type { Judge } from './judge.js';
 import type { SeededRandom } from './seeded-random.js';
@@ -12,13 +12,13 @@ import type { SeededRandom } from './seeded-random.js';
 export interface Callers {
   /** The requests of one turn: callers who compete are decided about in one go. */
   takeTurn(line: Line): void;
-  heard(reply: Done): void;
 }
 
 /** The connection to a process. Each call gives the id of the request. */
 export interface Line {
   ask(shard: ShardId, command: Command, origin: Origin): number;
   read(shard: ShardId, query: Query, twinOf: number | null): void;
+  upload(shard: ShardId, request: UploadRequest): void;
 }
 
 export interface CallersOptions {
@@ -26,23 +26,24 @@ export interface CallersOptions {
   readonly shards: readonly ShardId[];
   readonly judge: Judge;
   readonly nowMs: () => number;
-  /** What the store has of each batch. */
-  readonly batches: Map<number, string[]>;
+  /** A caller names a book for the first time. */
+  readonly noteBook: (bookId: BookId, shard: ShardId) => void;
 }
 
 const TURN_MAX = 5;
 const BOOKS_MAX = 4;
+/** Codes that callers bring again are among so many of the last. */
+const RECENT_CODES = 12;
 
 interface ABook {
   readonly id: BookId;
   readonly shard: ShardId;
 }
 
-export function createCallers({ random, shards, judge, nowMs, batches }: CallersOptions): Callers {
+export function createCallers({ random, shards, judge, nowMs, noteBook }: CallersOptions): Callers {
   const books: ABook[] = [];
-  /** Staged, and perhaps not added. */
-  const open: { readonly shard: ShardId; readonly batchId: number; readonly bookId: BookId }[] = [];
   let names = 0;
+  let codeNames = 0;
 
   function act(line: Line): void {
     const roll = random.below(100);
@@ -72,41 +73,33 @@ export function createCallers({ random, shards, judge, nowMs, batches }: Callers
   }
 
   function createBook(line: Line): void {
-    const id = asBookId(`b${++names}`);
     const shard = random.pick(shards);
-    ask(
-      line,
-      shard,
-      { kind: 'createBook', bookId: id, settings: someSettings(random, nowMs()), codes: null },
-      newOrigin(),
-    );
+    const id = newBookId(shard);
+    const settings = someSettings(random, nowMs());
+    if (random.chance(0.3)) upload(line, shard, { bookId: id, settings, codes: someCodes(), origin: newOrigin() });
+    else ask(line, shard, { kind: 'createBook', bookId: id, settings, codes: null }, newOrigin());
     books.push({ id, shard });
     if (books.length > BOOKS_MAX) books.shift();
   }
 
-  function addCodes(line: Line): void {
-    const staged = random.chance(0.5) ? open.pop() : undefined;
-    if (staged === undefined) {
-      const { id: bookId, shard } = random.pick(books);
-      const key = random.chance(0.3) ? `k${random.below(40)}` : null;
-      const content = { kind: 'uploaded', count: 1, sha256: '' } as const;
-      const command = { kind: 'openBatch', bookId, caller: 'c0', key, fingerprint: null, content } as const;
-      ask(line, shard, command, { ...newOrigin(), idempotency: null });
-      return;
-    }
-    const { shard, batchId, bookId } = staged;
-    if (random.chance(0.1)) ask(line, shard, { kind: 'giveUpBatch', bookId, batchId }, newOrigin());
-    const size = batches.get(batchId)?.length ?? 0;
-    ask(line, shard, { kind: 'addCodes', bookId, codes: { batchId, size, count: size, report: {} } }, newOrigin());
+  function newBookId(shard: ShardId): BookId {
+    const id = asBookId(`b${++names}`);
+    noteBook(id, shard);
+    return id;
   }
 
-  /** An id that a shard has told is durable, so nobody else gets it: its codes are staged. */
-  function stage(shard: ShardId, { batchId, bookId }: OpenBatch): void {
-    if (!batches.has(batchId)) {
-      const codes = Array.from({ length: 1 + random.below(5) }, (_, ordinal) => `C${batchId}-${ordinal}`);
-      batches.set(batchId, codes);
-    }
-    open.push({ shard, batchId, bookId });
+  function addCodes(line: Line): void {
+    const { id: bookId, shard } = random.pick(books);
+    upload(line, shard, { bookId, settings: null, codes: someCodes(), origin: newOrigin() });
+  }
+
+  /** Some are new, and some were brought by others or are being brought by them. */
+  function someCodes(): string[] {
+    const codes = Array.from({ length: 1 + random.below(4) }, () => {
+      const number = random.chance(0.3) ? Math.max(1, codeNames - random.below(RECENT_CODES)) : ++codeNames;
+      return `C${number}`;
+    });
+    return [...new Set(codes)];
   }
 
   function updateBook(line: Line): void {
@@ -123,8 +116,25 @@ export function createCallers({ random, shards, judge, nowMs, batches }: Callers
 
   /** The same request with the same key, as a caller sends it who heard nothing, or who forgot that it did. */
   function again(line: Line): void {
-    const { shard, command, origin } = random.pick(judge.repeatable);
-    ask(line, shard, command, { ...origin, requestId: `r${++names}` });
+    const { shard, command, origin, upload: sent } = random.pick(judge.repeatable);
+    const repeated = { ...origin, requestId: `r${++names}` };
+    if (sent === null) {
+      ask(line, shard, command, repeated);
+      return;
+    }
+    // The server names the book of a creation anew each time. Now and then a caller sends another body with its key.
+    const bookId = sent.settings === null ? sent.bookId : newBookId(shard);
+    const codes = random.chance(0.9) ? sent.codes : someCodes();
+    upload(line, shard, { ...sent, bookId, codes, origin: repeated });
+  }
+
+  /** As the HTTP threads have it, the fingerprint of a request is one of its body. */
+  function upload(line: Line, shard: ShardId, request: UploadRequest): void {
+    const { codes, settings, origin } = request;
+    const { idempotency } = origin;
+    const fingerprint = hashText(JSON.stringify([codes, settings]), 1);
+    const marked = idempotency === null ? null : { key: idempotency.key, fingerprint };
+    line.upload(shard, { ...request, origin: { ...origin, idempotency: marked } });
   }
 
   function someCode({ id, shard }: ABook): string {
@@ -188,9 +198,6 @@ export function createCallers({ random, shards, judge, nowMs, batches }: Callers
   }
 
   return {
-    heard({ outcome, shard }) {
-      if (outcome.kind === 'batchOpened') stage(shard, outcome.batch);
-    },
     takeTurn(line) {
       for (let left = 1 + random.below(TURN_MAX); left > 0; left--) act(line);
     },

@@ -79,7 +79,8 @@ export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, ke
     fold.seq = asSeq(fold.seq + 1);
     foldEvent(fold, event, change.atMs, codesOf);
   }
-  if (change.caller !== 'system') {
+  // The intent of a batch, and its end, go under the request that brings the codes.
+  if (change.caller !== 'system' && !isOfBatch(change)) {
     assert.ok(!fold.requests.has(change.requestId), `request ${change.requestId} has one effect (I7)`);
     fold.requests.set(change.requestId, fold.seq);
   }
@@ -223,6 +224,10 @@ function assertOpen(settings: Book['settings'], nowMs: number): void {
   assert.ok(settings.isActive);
   assert.ok(settings.startMs === null || settings.startMs <= nowMs);
   assert.ok(settings.endMs === null || nowMs < settings.endMs);
+}
+
+export function isOfBatch({ events }: Change): boolean {
+  return events.every(({ kind }) => kind === 'batchOpened' || kind === 'batchGivenUp');
 }
 
 /** In the order in which they came. */

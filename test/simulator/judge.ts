@@ -14,9 +14,11 @@ import assert from 'node:assert/strict';
 import type { Done, QueryReply } from '../../src/actor/engine.js';
 import type { ActorReply } from '../../src/actor/requests.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
+import type { Change } from '../../src/domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../../src/domain/ids.js';
 import type { Outcome, Refusal } from '../../src/domain/outcome.js';
-import { type CodesOfBatch, codesOfBook, type Fold, foldChange, isLocked, newFold } from './fold.js';
+import type { UploadRequest } from './control.js';
+import { type CodesOfBatch, codesOfBook, type Fold, foldChange, isLocked, isOfBatch, newFold } from './fold.js';
 import type { Truth } from './truth.js';
 
 export type Asked = AskedCommand | AskedQuery;
@@ -27,6 +29,8 @@ export interface AskedCommand {
   readonly shard: ShardId;
   readonly command: Command;
   readonly origin: Origin;
+  /** What it brings in; null: no codes. */
+  readonly upload: UploadRequest | null;
   /** The actor's clock when it took the request. */
   atMs: number;
 }
@@ -60,6 +64,8 @@ export interface Judge {
 
 export interface Tally {
   done: number;
+  /** Of them, those that brought codes in. */
+  uploads: number;
   refused: number;
   unavailable: number;
   reads: number;
@@ -87,10 +93,11 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
   const folds = new Map(shards.map((shard) => [shard, newFold()]));
   const lastTold = new Map<ShardId, Seq>();
   const neverHappened = new Set<string>();
+  const liveCodes = new Set<string>();
   const repeatable: AskedCommand[] = [];
   /** What was answered to a key, in the order of the journal: after its time, a key may be used anew. */
   const firstAnswers = new Map<string, Outcome[]>();
-  const tally: Tally = { done: 0, refused: 0, unavailable: 0, reads: 0, judged: 0 };
+  const tally: Tally = { done: 0, uploads: 0, refused: 0, unavailable: 0, reads: 0, judged: 0 };
   const refusals = new Map<number, { asked: AskedCommand; reply: Refusal; heldSeq: Seq }>();
   let unchecked: { readonly asked: AskedCommand; readonly reply: Done }[] = [];
   let reads: Read[] = [];
@@ -123,6 +130,7 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
 
   function toldDone(asked: AskedCommand, reply: Done): void {
     tally.done++;
+    if (asked.upload !== null) tally.uploads++;
     assert.ok(truth.lastSeq(asked.shard) >= reply.seq, 'what is answered is durable (I2)');
     tell(asked.shard, reply.seq);
     if (reply.replayed) neverHappened.add(asked.origin.requestId);
@@ -167,7 +175,19 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
     if (unchecked.length > 0) unchecked = [];
   }
 
-  function checkDone(fold: Fold, { origin }: AskedCommand, reply: Done): void {
+  /** A code is in one book only, also when its books are in two shards. */
+  function noteCodes({ events }: Change): void {
+    for (const event of events) {
+      if (event.kind !== 'codesAdded') continue;
+      for (const code of codesOf(event.batchId)) {
+        assert.ok(!liveCodes.has(code), `code ${code} is live once`);
+        liveCodes.add(code);
+      }
+    }
+  }
+
+  function checkDone(fold: Fold, { origin, upload }: AskedCommand, reply: Done): void {
+    for (const code of upload?.codes ?? []) assert.ok(liveCodes.has(code), `code ${code} was brought in, and is live`);
     if (reply.replayed) {
       const first =
         origin.idempotency === null ? [] : (firstAnswers.get(nameOf(origin.caller, origin.idempotency)) ?? []);
@@ -190,7 +210,9 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
         if (change.firstSeq <= fold.seq || change.firstSeq > through) continue;
         foldChange(fold, change, codesOf, keyTtlMs);
         if (change.remembered !== null) noteAnswer(nameOf(change.caller, change.remembered), change.remembered.outcome);
-        assert.ok(!neverHappened.has(change.requestId), `${change.requestId} was answered as not done (I7)`);
+        const wasDenied = neverHappened.has(change.requestId) && !isOfBatch(change);
+        assert.ok(!wasDenied, `${change.requestId} was answered as not done (I7)`);
+        noteCodes(change);
       }
     }
   }

@@ -1,12 +1,16 @@
 /** One server process of the simulation: the real actor on a host of its own, with its connections and its projector. */
+
 import { type Actor, createActor } from '../../src/actor/actor.js';
+import { NO_DIRECTORY } from '../../src/actor/directory.js';
+import type { CommandReply, Engine, QueryReply } from '../../src/actor/engine.js';
 import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { createClock } from '../../src/clock.js';
-import { asSeq, type ShardId } from '../../src/domain/ids.js';
+import { asSeq, type BookId, type ShardId } from '../../src/domain/ids.js';
 import type { StateOptions } from '../../src/domain/state.js';
 import { JournalFenced, type JournalReader } from '../../src/journal/journal.js';
 import { judgeStores } from '../../src/judge-stores.js';
 import { type ExitCause, ProcessEnd } from '../../src/platform/exit-codes.js';
+import { createSimControl, type Staged, type UploadRequest } from './control.js';
 import { createHost } from './host.js';
 import type { Lock, Medium } from './medium.js';
 import type { Schedule } from './schedule.js';
@@ -21,6 +25,8 @@ export interface SimProcess {
   isAlive(): boolean;
   isPaused(): boolean;
   isServing(): boolean;
+  /** Nobody has opened its journal since. */
+  isOwner(): boolean;
   /** A paused process takes it when it is resumed. `taken` is called at that moment. */
   deliver(requests: readonly ActorRequest[], taken: () => void): void;
   pause(): void;
@@ -29,6 +35,8 @@ export interface SimProcess {
   kill(): void;
   /** SIGTERM; resolves when it has ended. */
   stop(): Promise<void>;
+  /** Codes are staged; `ask` sends the command that makes them live. `refuse`: it did not come to that. */
+  upload(request: UploadRequest, ask: (staged: Staged) => void, refuse: () => void): void;
   /** A round of its projector. */
   project(): void;
   /** The journal is trimmed behind the snapshot, and keys that have ended are forgotten. */
@@ -43,6 +51,7 @@ export interface SimProcessOptions {
   readonly truth: Truth;
   readonly store: SimStore;
   readonly state: Omit<StateOptions, 'shard'>;
+  readonly shardOfBook: (bookId: BookId) => ShardId;
   readonly noteAsync: () => void;
   readonly onReplies: (replies: readonly ActorReply[]) => void;
   /** It serves, for the first time or again. `isClear`: nothing was left of the memory before. */
@@ -51,6 +60,8 @@ export interface SimProcessOptions {
   readonly onEnd: (error: ProcessEnd) => void;
 }
 
+/** Whom to answer: the callers are 0. */
+const TO_CONTROL = 1;
 /** Of the lock and of the lease in PostgreSQL. */
 const HEARTBEAT_MS = 2_000;
 
@@ -84,6 +95,18 @@ export function startProcess(options: SimProcessOptions): Start {
   let isClear = true;
   let reader: JournalReader | null = null;
   let isProjecting = false;
+  let hasServed = false;
+  /** Of the control's own requests. */
+  const asked = new Map<number, (reply: ActorReply['reply']) => void>();
+  let askedCount = 0;
+  const control = createSimControl({
+    host,
+    engine: createEngine(),
+    codes: store.codes,
+    shards,
+    keyTtlMs: options.state.idempotencyTtlMs,
+    nowMs: () => clock.now(),
+  });
 
   const actor = createActor({
     shards,
@@ -92,9 +115,13 @@ export function startProcess(options: SimProcessOptions): Start {
     state: options.state,
     clock,
     random,
+    directoryKey: NO_DIRECTORY,
     publishCodes: async () => {},
     send: (replies) => {
-      if (host.isAlive()) options.onReplies(replies);
+      if (!host.isAlive()) return;
+      const own = replies.filter(({ to }) => to === TO_CONTROL);
+      for (const reply of own) answerControl(reply);
+      if (own.length < replies.length) options.onReplies(replies.filter(({ to }) => to !== TO_CONTROL));
     },
     collect: () => {
       isClear = true;
@@ -109,10 +136,48 @@ export function startProcess(options: SimProcessOptions): Start {
       if (!isServing) return;
       options.onServing(isClear);
       isClear = false;
+      if (!hasServed) control.begin();
+      hasServed = true;
     },
   });
   host.noteAsync();
   actor.start().catch((error: unknown) => end(endOf(error)));
+
+  /** The main thread's way to the shards. */
+  function createEngine(): Engine {
+    const send = (request: ActorRequest, reply: (reply: ActorReply['reply']) => void): void => {
+      asked.set(request.id, reply);
+      host.after(0, () => actor.deliver([request]));
+    };
+    const never = (): never => {
+      throw new Error('the control does not ask that');
+    };
+    return {
+      shardCount: shards.length,
+      shardOfBook: options.shardOfBook,
+      newBookId: never,
+      withdraw: never,
+      isFull: () => false,
+      command(command, origin, reply) {
+        if (!('bookId' in command)) return never();
+        const shard = options.shardOfBook(command.bookId);
+        const request = { kind: 'command', to: TO_CONTROL, id: ++askedCount, shard, command, origin } as const;
+        send(request, (answer) => reply(answer as CommandReply));
+      },
+      query(query, shard, reply) {
+        const of = shard ?? ('bookId' in query && query.bookId !== null ? options.shardOfBook(query.bookId) : never());
+        const request = { kind: 'query', to: TO_CONTROL, id: ++askedCount, shard: of, query } as const;
+        send(request, (answer) => reply(answer as QueryReply));
+      },
+    };
+  }
+
+  function answerControl({ id, reply }: ActorReply): void {
+    const waiting = asked.get(id);
+    asked.delete(id);
+    host.noteAsync();
+    waiting?.(reply);
+  }
 
   /** As the server does when it is fenced or finds damage. What it was about to answer first still leaves. */
   function end(error: ProcessEnd): void {
@@ -129,6 +194,8 @@ export function startProcess(options: SimProcessOptions): Start {
   function leave(isClean: boolean): void {
     isServing = false;
     host.kill();
+    control.close();
+    store.codes.endTransactions(host);
     medium.left(host, isClean);
     if (isClean) store.giveBack(host);
   }
@@ -157,6 +224,7 @@ export function startProcess(options: SimProcessOptions): Start {
     isAlive: host.isAlive,
     isPaused: host.isPaused,
     isServing: () => isServing,
+    isOwner: () => truth.isOwner(host),
     deliver: (requests, taken) =>
       host.run(() => {
         taken();
@@ -172,6 +240,14 @@ export function startProcess(options: SimProcessOptions): Start {
       await actor.stop();
       leave(true);
     },
+    upload: (request, ask, refuse) =>
+      host.run(() => {
+        void control.stage(request).then((staged) => {
+          if (!host.isAlive()) return;
+          if (staged === null) refuse();
+          else ask(staged);
+        });
+      }),
     project() {
       if (!isServing || isProjecting || host.isPaused()) return;
       isProjecting = true;

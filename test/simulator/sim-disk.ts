@@ -42,6 +42,7 @@ interface Inode {
   size: number;
   durable: Buffer;
   durableSize: number;
+  modifiedMs: number;
   /** What a sync would write. Nothing where `from` is not below `to`. */
   from: number;
   to: number;
@@ -96,7 +97,7 @@ export function createSimDisk(random: SeededRandom, nowMs: () => number, faultRa
 
   function newInode(): Inode {
     const none = Buffer.alloc(0);
-    const inode = { ino: ++inodes, bytes: none, size: 0, durable: none, durableSize: 0 };
+    const inode = { ino: ++inodes, bytes: none, size: 0, durable: none, durableSize: 0, modifiedMs: nowMs() };
     return { ...inode, from: Number.POSITIVE_INFINITY, to: 0 };
   }
 
@@ -120,6 +121,7 @@ export function createSimDisk(random: SeededRandom, nowMs: () => number, faultRa
     ensure(inode, end);
     inode.bytes.set(count === bytes.length ? bytes : bytes.subarray(0, count), position);
     inode.size = Math.max(inode.size, end);
+    inode.modifiedMs = nowMs();
     inode.from = Math.min(inode.from, position);
     inode.to = Math.max(inode.to, end);
     return count;
@@ -256,6 +258,7 @@ export function createSimDisk(random: SeededRandom, nowMs: () => number, faultRa
       size: (fd) => inodeOf(fd).size,
       freeBytesLater: () => later(() => (isFull() ? 0 : ROOM_BYTES)),
       sizeLater: (path) => later(() => inodeAt(path).size),
+      modifiedMsLater: (path) => later(() => inodeAt(path).modifiedMs),
       fileId,
       wallMs: host.wallMs,
       monotonicMs: host.monotonicMs,

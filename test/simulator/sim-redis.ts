@@ -164,6 +164,7 @@ export function createSimRedis(random: SeededRandom, schedule: Schedule, faults:
               .slice(0, 1 + random.below(8));
           },
           size: async () => 0,
+          sinceMs: async () => null,
           async close() {},
         };
       },
@@ -194,7 +195,11 @@ export function createSimRedis(random: SeededRandom, schedule: Schedule, faults:
       for (const commit of last) {
         if (commit.epoch !== epoch) return;
         const isWhole = random.chance(0.5);
-        for (const entry of commit.entries) if (isWhole || random.chance(0.3)) put(entry);
+        for (const entry of commit.entries) {
+          // As the script does that appends: after an earlier failure the tail is another one.
+          const follows = entry.firstSeq === lastOf(entry.shard) + 1;
+          if (follows && (isWhole || random.chance(0.3))) put(entry);
+        }
         if (!isWhole) return;
       }
     },

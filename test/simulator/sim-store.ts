@@ -8,12 +8,15 @@ import { hashOfEntry } from '../../src/journal/entry-hash.js';
 import type { JournalReader } from '../../src/journal/journal.js';
 import { type DatabaseFacts, LEASE_MS } from '../../src/postgres/installation.js';
 import type { SnapshotLoader, SnapshotSink } from '../../src/postgres/store.js';
-import { type CodesOfBatch, type Fold, foldChange, newFold } from './fold.js';
+import { type Fold, foldChange, newFold } from './fold.js';
 import type { Host } from './host.js';
 import type { SeededRandom } from './seeded-random.js';
+import { createSimCodes, type SimCodes } from './sim-codes.js';
 import type { TrueEntry, Truth } from './truth.js';
+import type { Verdict } from './verdict.js';
 
 export interface SimStore {
+  readonly codes: SimCodes;
   loaderFor(host: Host): SnapshotLoader;
   checkpoint(shard: ShardId): number;
   /** What a start reads of the installation. */
@@ -34,7 +37,7 @@ const READ_BYTES = 1 << 20;
 export function createSimStore(
   random: SeededRandom,
   truth: Truth,
-  codesOf: CodesOfBatch,
+  verdict: Verdict,
   options: { readonly nowMs: () => number; readonly keyTtlMs: number; readonly faults: () => number },
 ): SimStore {
   const { nowMs, keyTtlMs, faults } = options;
@@ -57,7 +60,16 @@ export function createSimStore(
     if (random.chance(faults())) throw new Error('the store is away');
   };
 
+  const codes = createSimCodes({
+    random,
+    verdict,
+    isLive: truth.isLive,
+    mayWrite: (host) => writer?.host === host,
+    mayFail,
+  });
+
   return {
+    codes,
     checkpoint: (shard) => foldOf(shard).seq,
     facts: () => ({
       installation:
@@ -77,6 +89,7 @@ export function createSimStore(
       acceptedLosses: new Set(),
     }),
     claim(host, id, holder) {
+      if (writer !== null) codes.endTransactions(writer.host);
       installation ??= { id, journal: null };
       shardCount = 1;
       epoch++;
@@ -102,7 +115,10 @@ export function createSimStore(
       for (const entry of truth.entriesAfter(shard, fold.seq).slice(0, read.length)) {
         if (random.chance(0.2)) break;
         lastEntries.set(shard, entry);
-        for (const change of entry.changes) foldChange(fold, change, codesOf, keyTtlMs);
+        for (const change of entry.changes) {
+          foldChange(fold, change, codes.codesOf, keyTtlMs);
+          for (const event of change.events) if (event.kind === 'codesAdded') codes.noteLive(event.batchId);
+        }
       }
       return true;
     },
@@ -125,7 +141,7 @@ export function createSimStore(
       async loadBatch({ batchId }, code) {
         host.noteAsync();
         mayFail();
-        for (const [ordinal, text] of codesOf(batchId).entries()) {
+        for (const [ordinal, text] of codes.rowsOf(batchId).entries()) {
           const bytes = Buffer.from(text);
           code(ordinal, bytes, 0, bytes.length);
         }

@@ -25,6 +25,10 @@ export interface Truth {
   lastSeq(shard: ShardId): Seq;
   /** The entries that hold sequences after this one, in order. */
   entriesAfter(shard: ShardId, seq: Seq): readonly TrueEntry[];
+  /** Whether the journal has made the batch live. */
+  isLive(batchId: number): boolean;
+  /** Whether no other process has opened the journal since. */
+  isOwner(host: Host): boolean;
   /** The journal of one process. */
   watch(journal: Journal, host: Host): Journal;
 }
@@ -35,7 +39,9 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
   const entries = new Map<ShardId, TrueEntry[]>(shards.map((shard) => [shard, []]));
   /** Appended by anyone, and not known to be durable. */
   const unknown = new Map<ShardId, Entry[]>(shards.map((shard) => [shard, []]));
+  const live = new Set<number>();
   let openings = 0;
+  let owner: Host | null = null;
   /** Openings under way. What they find is shown to readers at once. */
   let opening = 0;
 
@@ -56,7 +62,11 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
   function add(entry: Entry): void {
     const { shard } = entry;
     assert.equal(entry.firstSeq, lastSeq(shard) + 1, 'entries follow each other');
-    entriesOf(entries, shard).push({ ...entry, changes: decodeChanges(entry.payload) });
+    const changes = decodeChanges(entry.payload);
+    entriesOf(entries, shard).push({ ...entry, changes });
+    for (const { events } of changes) {
+      for (const event of events) if (event.kind === 'codesAdded') live.add(event.batchId);
+    }
     const open = entriesOf(unknown, shard);
     unknown.set(
       shard,
@@ -143,6 +153,8 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
   return {
     lastSeq,
     entriesAfter,
+    isLive: (batchId) => live.has(batchId),
+    isOwner: (host) => host === owner,
     watch: (journal, host) => ({
       ...journal,
       async openWriter(owned, startAfter, goOnAfter) {
@@ -150,6 +162,7 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
         try {
           const writer = await journal.openWriter(owned, startAfter, goOnAfter);
           const mine = ++openings;
+          owner = host;
           // A process that dies meanwhile goes on after nothing: the next opening finds it.
           await verdict.ofAsync(() => adopt(journal, writer).catch((error: unknown) => failIfAlive(host, error)));
           return watchWriter(writer, mine);

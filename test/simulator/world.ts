@@ -8,9 +8,11 @@
  */
 import assert from 'node:assert/strict';
 import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
-import { asShardId } from '../../src/domain/ids.js';
+import { asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
+import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import type { ProcessEnd } from '../../src/platform/exit-codes.js';
 import { createCallers, type Line } from './callers.js';
+import type { Staged, UploadRequest } from './control.js';
 import { SHARD_COUNT } from './fold.js';
 import { type Asked, createJudge } from './judge.js';
 import type { Medium } from './medium.js';
@@ -24,6 +26,13 @@ import { createSimStore, type SimStore } from './sim-store.js';
 import { createTruth } from './truth.js';
 import { createVerdict } from './verdict.js';
 
+interface Waiting {
+  readonly asked: Asked;
+  readonly from: SimProcess;
+  /** Of an upload that has got to its command. */
+  readonly settle?: Staged['settle'];
+}
+
 export interface RunOptions {
   readonly seed: number;
   readonly steps: number;
@@ -31,6 +40,7 @@ export interface RunOptions {
 
 export interface RunReport {
   readonly done: number;
+  readonly uploads: number;
   readonly refused: number;
   readonly unavailable: number;
   readonly reads: number;
@@ -51,7 +61,13 @@ export interface RunReport {
 
 const START_MS = 1_700_000_000_000;
 const KEY_TTL_MS = 400;
-const STATE = { shardCount: SHARD_COUNT, lockTtlMs: 40, idempotencyTtlMs: KEY_TTL_MS, idempotencyBytesMax: 1 << 20 };
+const STATE = {
+  shardCount: SHARD_COUNT,
+  lockTtlMs: 40,
+  idempotencyTtlMs: KEY_TTL_MS,
+  idempotencyBytesMax: 1 << 20,
+  hashKey: FIXED_HASH_KEY,
+};
 
 /** Within so many steps a stop has passed its deadline. */
 const STOP_STEPS_MAX = 4_000;
@@ -76,19 +92,19 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   let faults = random.pick([0, 0.02, 0.1, 0.3]);
   const medium = createMedium();
   const shards = Array.from({ length: 1 + random.below(SHARD_COUNT) }, (_, index) => asShardId(index));
-  const batches = new Map<number, string[]>();
-  const codesOf = (batchId: number): readonly string[] => batches.get(batchId) ?? [];
   const truth = createTruth(shards, verdict);
   const store = createStore();
   /** The journal of another installation, and an empty database. */
   const strangeMedium = createMedium();
   strangeMedium.stamp('another installation');
+  const { codesOf } = store.codes;
+  const shardsOfBooks = new Map<BookId, ShardId>();
   const mayReadStale = medium.name === 'redis';
   const judge = createJudge({ truth, shards, codesOf, keyTtlMs: KEY_TTL_MS, mayReadStale });
-  const callers = createCallers({ random, shards, judge, nowMs: schedule.now, batches });
+  const callers = createCallers({ random, shards, judge, nowMs: schedule.now, noteBook });
   const mirror = createMirror({ truth, codesOf, judge, state: STATE });
 
-  const waiting = new Map<number, { readonly asked: Asked; readonly from: SimProcess }>();
+  const waiting = new Map<number, Waiting>();
   const tally = { crashes: 0, stops: 0, recoveries: 0, pauses: 0, takeovers: 0, ends: 0, flips: 0, damages: 0 };
   let nextId = 1;
   /** Something settled a promise: what follows from that has to be waited for. */
@@ -103,12 +119,16 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   let pausedMs = 0;
   let undoFlip: (() => void) | null = null;
 
+  function noteBook(bookId: BookId, shard: ShardId): void {
+    shardsOfBooks.set(bookId, shard);
+  }
+
   function createMedium(): Medium {
     return random.chance(0.5) ? createSimRedis(random, schedule, faults) : createSimFiles(random, schedule.now, faults);
   }
 
   function createStore(): SimStore {
-    return createSimStore(random, truth, codesOf, {
+    return createSimStore(random, truth, verdict, {
       nowMs: schedule.now,
       keyTtlMs: KEY_TTL_MS,
       faults: () => faults,
@@ -135,6 +155,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
       truth,
       store: onStore,
       state: STATE,
+      shardOfBook: (bookId) => shardsOfBooks.get(bookId) ?? asShardId(0),
       noteAsync,
       onReplies: (replies) => verdict.of(() => replies.forEach(onReply)),
       onServing(isClear) {
@@ -217,7 +238,8 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     });
     for (let left = STOP_STEPS_MAX; left > 0 && !isStopped && process.isAlive(); left--) await step();
     assert.ok(isStopped || !process.isAlive(), 'a stop comes to its end, whatever the medium does');
-    const left = [...waiting.values()].filter(({ from }) => from === process);
+    // An upload that is still being staged breaks off.
+    const left = [...waiting.values()].filter(({ from, asked }) => from === process && !isUpload(asked));
     assert.equal(left.length, 0, 'a stop leaves nobody without an answer');
     drop();
   }
@@ -255,7 +277,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     const line: Line = {
       ask(shard, command, origin) {
         const id = nextId++;
-        put({ kind: 'command', id, shard, command, origin, atMs: 0 });
+        put({ kind: 'command', id, shard, command, origin, upload: null, atMs: 0 });
         requests.push({ kind: 'command', to: 0, id, shard, command, origin });
         return id;
       },
@@ -264,6 +286,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
         put({ kind: 'query', id, shard, query, atMs: 0, twinOf, toldSeq: judge.toldSeq(shard) });
         requests.push({ kind: 'query', to: 0, id, shard, query });
       },
+      upload: (shard, request) => upload(process, shard, request),
     };
     callers.takeTurn(line);
     process.deliver(requests, () => {
@@ -272,12 +295,36 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     });
   }
 
+  /** It waits under one id until it is staged, and under another one for the answer to its command. */
+  function upload(process: SimProcess, shard: ShardId, request: UploadRequest): void {
+    const { origin, bookId } = request;
+    const id = nextId++;
+    const command = { kind: 'archiveBook', bookId, ifVersion: null } as const;
+    const asked = { kind: 'command', id, shard, command, origin, upload: request, atMs: 0 } as const;
+    waiting.set(id, { asked, from: process });
+    const refuse = (): void => {
+      if (!waiting.delete(id)) return;
+      verdict.of(() => judge.told(asked, { kind: 'unavailable', reason: 'recovering', retryAfterMs: 0 }));
+    };
+    process.upload(
+      request,
+      (staged) => {
+        if (!waiting.delete(id)) return;
+        const next = { ...asked, id: nextId++, command: staged.command, atMs: process.nowMs() };
+        waiting.set(next.id, { asked: next, from: process, settle: staged.settle });
+        const sent = { kind: 'command', to: 0, id: next.id, shard, command: staged.command, origin } as const;
+        process.deliver([sent], () => undefined);
+      },
+      refuse,
+    );
+  }
+
   function onReply({ id, reply }: ActorReply): void {
     const request = waiting.get(id);
     assert.ok(request !== undefined, 'a request is answered once');
     waiting.delete(id);
-    if (reply.kind === 'done') callers.heard(reply);
     judge.told(request.asked, reply);
+    if (reply.kind !== 'result') request.settle?.(reply);
   }
 
   // ─── The run ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -285,6 +332,11 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   function check(): void {
     verdict.throw();
     judge.check();
+  }
+
+  /** A process that was replaced may have decided something else under the same sequences: it will never be durable. */
+  function checkMemory(): void {
+    for (const process of processes) if (process.isOwner()) mirror.check(process);
   }
 
   /** What is due next, or a little time. */
@@ -330,7 +382,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     if (isAsync) await quiet();
     check();
     if (processes.length === 0) startAgain();
-    if (random.chance(MIRROR_RATE)) for (const process of processes) mirror.check(process);
+    if (random.chance(MIRROR_RATE)) checkMemory();
   }
 
   faults = 0;
@@ -341,7 +393,11 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     if (processes.length === 0) startAgain();
   }
   assert.equal(waiting.size, 0, 'everyone is answered once the medium is well');
-  for (const process of processes) mirror.check(process);
+  checkMemory();
   check();
   return { ...tally, ...judge.tally };
+}
+
+function isUpload(asked: Asked): boolean {
+  return asked.kind === 'command' && asked.upload !== null;
 }

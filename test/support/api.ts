@@ -14,10 +14,15 @@ export interface Api {
   close(): void;
 }
 
+export interface Connection extends Api {
+  /** Sends a request but for the end of its body. Resolves with what sends the rest, when the operating system has the first part. */
+  begin(...request: Parameters<Api['call']>): Promise<() => Promise<Reply>>;
+}
+
 export const ADMIN = { email: 'admin@admin.com', password: 'Password1' };
 
 /** Signed in as the seeded admin. */
-export async function connect(url: string, options: { readonly sockets?: number } = {}): Promise<Api> {
+export async function connect(url: string, options: { readonly sockets?: number } = {}): Promise<Connection> {
   const agent = new Agent({ keepAlive: true, maxSockets: options.sockets ?? 64 });
   const raw = rawClient(url, agent);
   const signedIn = await raw('POST', '/api/v1/auth/token', ADMIN, {});
@@ -25,33 +30,62 @@ export async function connect(url: string, options: { readonly sockets?: number 
   const authorization = `Bearer ${signedIn.body.accessToken}`;
   return {
     call: (method, path, body, headers = {}) => raw(method, `/api/v1${path}`, body, { authorization, ...headers }),
+    begin: (method, path, body, headers = {}) =>
+      begin(url, agent, [method, `/api/v1${path}`, body, { authorization, ...headers }]),
     close: () => agent.destroy(),
   };
 }
 
+type Headers = Readonly<Record<string, string>>;
+type RawRequest = readonly [method: string, path: string, body: unknown, headers: Headers];
+
 export function rawClient(url: string, agent: Agent) {
-  return (method: string, path: string, body: unknown, headers: Readonly<Record<string, string>>): Promise<Reply> =>
-    new Promise((resolve, reject) => {
-      const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-      const type =
-        payload === undefined
-          ? {}
-          : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) };
-      const asked = request(`${url}${path}`, { method, agent, headers: { ...type, ...headers } }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          const isJson = String(response.headers['content-type']).includes('json');
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: isJson && text !== '' ? JSON.parse(text) : text,
-          });
+  return (...raw: RawRequest): Promise<Reply> => {
+    const payload = payloadOf(raw[2]);
+    const { sent, replied } = open(url, agent, raw, payload);
+    sent.end(payload);
+    return replied;
+  };
+}
+
+async function begin(url: string, agent: Agent, raw: RawRequest): Promise<() => Promise<Reply>> {
+  const payload = payloadOf(raw[2]) ?? '';
+  const { sent, replied } = open(url, agent, raw, payload);
+  // Whoever finishes the request hears of it.
+  replied.catch(() => undefined);
+  await new Promise<void>((resolve) => sent.write(payload.slice(0, 1), () => resolve()));
+  return () => {
+    sent.end(payload.slice(1));
+    return replied;
+  };
+}
+
+function payloadOf(body: unknown): string | undefined {
+  return body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+}
+
+function open(url: string, agent: Agent, [method, path, , headers]: RawRequest, payload: string | undefined) {
+  const type: Headers =
+    payload === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) };
+  const sent = request(`${url}${path}`, { method, agent, headers: { ...type, ...headers } });
+  const replied = new Promise<Reply>((resolve, reject) => {
+    sent.on('error', reject);
+    sent.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const isJson = String(response.headers['content-type']).includes('json');
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: isJson && text !== '' ? JSON.parse(text) : text,
         });
       });
-      asked.on('error', reject);
-      asked.end(payload);
     });
+  });
+  return { sent, replied };
 }

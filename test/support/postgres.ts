@@ -1,10 +1,13 @@
 /** The embedded PostgreSQL of a server under test, seen from outside: its processes, and what it holds. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NO_DIRECTORY } from '../../src/actor/directory.js';
 import { recover } from '../../src/actor/recovery.js';
 import type { Inspection } from '../../src/actor/supervisor.js';
 import { digest } from '../../src/domain/digest.js';
-import type { Journal, JournalWriter } from '../../src/journal/journal.js';
+import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
+import type { Journal, JournalReader, JournalWriter } from '../../src/journal/journal.js';
 import { createSnapshotLoader } from '../../src/postgres/loader.js';
 import { signalQuietly } from '../../src/postgres/postmaster.js';
 import { waitFor } from '../journal/wait-for.js';
@@ -52,8 +55,15 @@ export async function digestsInPostgres(dataDir: string, shards: Inspection): Pr
         shards: shards.map(({ shard }) => shard),
         journal: endingAt(shards),
         loader,
-        state: { shardCount, lockTtlMs: 120_000, idempotencyTtlMs: 86_400_000, idempotencyBytesMax: 2 ** 30 },
+        state: {
+          shardCount,
+          lockTtlMs: 120_000,
+          idempotencyTtlMs: 86_400_000,
+          idempotencyBytesMax: 2 ** 30,
+          hashKey: FIXED_HASH_KEY,
+        },
         clock: { now: Date.now, notBefore: () => undefined },
+        directoryKey: NO_DIRECTORY,
         publishCodes: async () => undefined,
         after: (delayMs, work) => setTimeout(work, delayMs),
         log: { info: () => undefined, error: (fields, message) => console.error(message, fields) },
@@ -75,9 +85,11 @@ function endingAt(shards: Inspection): Journal {
     lastSeqs: new Map(shards.map(({ shard, seq }) => [shard, seq])),
     close: async () => undefined,
   };
+  // A snapshot that is behind finds nothing to go on with, and its recovery fails.
+  const reader: Pick<JournalReader, 'read' | 'close'> = { read: async () => [], close: async () => undefined };
   const journal: Pick<Journal, 'openWriter' | 'openReader'> = {
     openWriter: async () => writer as JournalWriter,
-    openReader: () => Promise.reject(new Error('PostgreSQL is behind')),
+    openReader: async () => reader as JournalReader,
   };
   return journal as Journal;
 }

@@ -43,8 +43,13 @@ export async function temporaryDirectory(): Promise<{ path: string; remove(): Pr
 }
 
 /** Resolves when it prints that it listens. Rejects with what it printed when it ends before. */
-export async function startServer(dataDir: string, env: Environment = {}, main = 'src/main.ts'): Promise<Server> {
-  const child = spawn(process.execPath, ['--import', 'tsx', main], {
+export async function startServer(
+  dataDir: string,
+  env: Environment = {},
+  main = 'src/main.ts',
+  args: readonly string[] = [],
+): Promise<Server> {
+  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
     cwd: ROOT,
     env: { ...process.env, NODE_ENV: 'development', LOG_LEVEL: 'warn', PORT: '0', DATA_DIR: dataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -2,6 +2,7 @@
 import { type Done, NO_BATCH, type UploadFormat, type UploadReport, type UploadShape } from '../../actor/engine.js';
 import type { Origin, StagedBatch } from '../../domain/command.js';
 import { asBookId, type BookId } from '../../domain/ids.js';
+import * as documents from '../document-schemas.js';
 import type { Exchange } from '../exchange.js';
 import { exportCodes } from '../export-csv.js';
 import { guessOdds } from '../guess-odds.js';
@@ -128,8 +129,8 @@ const upload = route({
     streamed: true,
     types: {
       'application/json': schemas.codesInput,
-      'text/csv': schemas.codesCsv,
-      'application/x-ndjson': schemas.codesNdjson,
+      'text/csv': documents.codesCsv,
+      'application/x-ndjson': documents.codesNdjson,
     },
   },
   deadlineMs: UPLOAD_SILENCE_MS,
@@ -263,7 +264,7 @@ const exportCsv = route({
   params: { id: schemas.bookId },
   query: schemas.exportQuery,
   deadlineMs: STAGING_DEADLINE_MS,
-  answers: { 200: { description: 'The file', schema: schemas.csvOut, type: 'text/csv' } },
+  answers: { 200: { description: 'The file', schema: documents.csvOut, type: 'text/csv' } },
   problems: ['book-not-found'],
   handle(x, _body, { status = null, for: reader }) {
     x.run(() => exportCodes(x, asBookId(x.param(0)), status, reader ?? 'program'));

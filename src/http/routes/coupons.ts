@@ -233,7 +233,8 @@ const userCodes = route({
   path: '/api/v1/users/{userId}/coupons',
   tag: TAG,
   summary: "A user's codes",
-  description: 'Reads your own writes: a code that was answered to be assigned is in the list.',
+  description:
+    'Reads your own writes: a code that was answered to be assigned is in the list. For a user with very many codes a page may be short, or empty, and still have a nextCursor.',
   access: ANYONE,
   ownUser: 'param',
   params: { userId: schemas.userId },

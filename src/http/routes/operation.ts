@@ -1,5 +1,6 @@
 /** What operators and readers of the API need. Section 11 of the contract. */
 import type { Verification } from '../../actor/engine.js';
+import * as documents from '../document-schemas.js';
 import { type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 
@@ -87,7 +88,7 @@ const metrics = route({
   tag: TAG,
   summary: 'Metrics for Prometheus',
   access: 'public',
-  answers: { 200: { description: 'The metrics', schema: schemas.textOut, type: 'text/plain' } },
+  answers: { 200: { description: 'The metrics', schema: documents.textOut, type: 'text/plain' } },
   problems: [],
   handle(x) {
     x.run(async () => {
@@ -104,7 +105,7 @@ const openApi = route({
   tag: TAG,
   summary: 'This description, made from the schemas that validate',
   access: 'public',
-  answers: { 200: { description: 'OpenAPI 3.1', schema: schemas.openApiOut } },
+  answers: { 200: { description: 'OpenAPI 3.1', schema: documents.openApiOut } },
   problems: [],
   handle: (x) => x.json(200, x.services.openApi),
 });

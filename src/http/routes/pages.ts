@@ -14,6 +14,7 @@ import {
   API_PAGE_STYLE_PATH,
   SCALAR_PATH,
 } from '../api-page.js';
+import * as documents from '../document-schemas.js';
 import { homeJson, homePage } from '../home-page.js';
 import { HTML, PAGE_CSS, PAGE_HEADERS, PAGE_STYLE_PATH } from '../page.js';
 import { isProblemSlug } from '../problem.js';
@@ -38,7 +39,7 @@ const home = route({
   answers: {
     200: {
       description: 'Links to the documentation and the health endpoints',
-      schema: schemas.textOut,
+      schema: documents.textOut,
       type: 'text/html',
       others: { 'application/json': schemas.homeOut },
     },
@@ -58,7 +59,7 @@ const apiPage = route({
   tag: TAG,
   summary: 'A page to read and try the API',
   access: 'public',
-  answers: { 200: { description: 'A page', schema: schemas.textOut, type: 'text/html' } },
+  answers: { 200: { description: 'A page', schema: documents.textOut, type: 'text/html' } },
   problems: [],
   handle: (x) => x.answer(200, HTML, API_PAGE_HTML, API_PAGE_HEADERS),
 });
@@ -70,7 +71,7 @@ const problemList = route({
   tag: TAG,
   summary: 'All problems that the API can answer',
   access: 'public',
-  answers: { 200: { description: 'A page', schema: schemas.textOut, type: 'text/html' } },
+  answers: { 200: { description: 'A page', schema: documents.textOut, type: 'text/html' } },
   problems: [],
   handle: (x) => x.answer(200, HTML, problemIndex(), PAGE_HEADERS),
 });
@@ -83,7 +84,7 @@ const problem = route({
   summary: 'What a problem means, and what to do about it',
   access: 'public',
   params: { slug: z.string().max(64) },
-  answers: { 200: { description: 'A page', schema: schemas.textOut, type: 'text/html' } },
+  answers: { 200: { description: 'A page', schema: documents.textOut, type: 'text/html' } },
   problems: ['not-found'],
   handle(x) {
     const slug = x.param(0);
@@ -101,7 +102,7 @@ const asset = (id: string, path: string, type: string, content: string): RouteSp
     summary: 'A file that a page loads',
     asset: true,
     access: 'public',
-    answers: { 200: { description: 'The file', schema: schemas.textOut, type: type.split(';')[0] ?? type } },
+    answers: { 200: { description: 'The file', schema: documents.textOut, type: type.split(';')[0] ?? type } },
     problems: [],
     handle: (x) => x.answer(200, type, content, PAGE_HEADERS),
   });
@@ -115,7 +116,7 @@ const scalar = route({
   asset: true,
   access: 'public',
   negotiates: true,
-  answers: { 200: { description: 'The file', schema: schemas.textOut, type: 'text/javascript' } },
+  answers: { 200: { description: 'The file', schema: documents.textOut, type: 'text/javascript' } },
   problems: [],
   handle(x) {
     const { scalar } = x.services;

@@ -53,7 +53,7 @@ async function answerSignIn(x: Exchange, email: string, address: string, passwor
   }
   signIns.ofEmail.forgive(email);
   signIns.ofAddress.forgive(address);
-  const accessToken = await tokens.sign(account, Date.now());
+  const accessToken = await tokens.sign(account, x.services.nowMs());
   x.json(200, JSON.stringify({ accessToken, tokenType: 'Bearer', expiresIn: tokenTtlSeconds }));
 }
 

@@ -17,8 +17,8 @@
  * the file whose state is in doubt, and nothing that stops the older writer).
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
-import type { Journal, JournalReader } from '../journal.js';
-import { JournalRolledBack } from '../journal.js';
+import type { Journal, JournalReader, Retention } from '../journal.js';
+import { JournalRolledBack, KEEP_NOTHING } from '../journal.js';
 import { type FileOps, isErrorCode, realFileOps, writeFully } from './file-ops.js';
 import { epochPath, segmentPath, takeEpoch } from './layout.js';
 import { createLockCheck, type LockFile } from './lock-check.js';
@@ -36,6 +36,8 @@ export interface FileJournalOptions {
   readonly lock?: LockFile;
   /** What the threads of one process share about this directory; the first one makes it and hands it on. */
   readonly shared?: SharedArrayBuffer;
+  /** Nothing is kept behind the snapshot when absent. */
+  readonly retention?: Retention;
   /** The size that segments grow to. */
   readonly segmentBytes?: number;
   /** How long after a failure the next segment is tried again. */
@@ -66,6 +68,7 @@ export function openFileJournal({
   directory,
   lock,
   shared = createJournalMarksBuffer(),
+  retention = KEEP_NOTHING,
   segmentBytes = SEGMENT_BYTES,
   retryMs = RETRY_MS,
   onCut = () => undefined,
@@ -79,6 +82,7 @@ export function openFileJournal({
     shards: readonly ShardId[],
     startAfter: ReadonlyMap<ShardId, Seq> = new Map(),
     goOnAfter: ReadonlyMap<ShardId, Seq> = new Map(),
+    inSnapshot: ReadonlyMap<ShardId, Seq> = new Map(),
   ): Promise<FileWriter> {
     await fenceEarlier(shards);
     const lockCheck = lock === undefined ? null : createLockCheck(ops, lock);
@@ -89,7 +93,7 @@ export function openFileJournal({
     for (const shard of shards) marks.owner.raise(shard, epoch);
     try {
       const voidAfter = voidAfterOf(shards, startAfter);
-      const scan = scanEpochs({ ops, directory, shards, voidAfter, beforeEpoch: epoch });
+      const scan = scanEpochs({ ops, directory, shards, voidAfter, inSnapshot, beforeEpoch: epoch });
       for (const cut of scan.cuts) onCut(cut);
       for (const shard of shards) {
         const lastSeq = scan.lastSeqs[shard] ?? 0;
@@ -113,6 +117,7 @@ export function openFileJournal({
         shards,
         scan,
         lockNumber: lock?.number ?? 0,
+        retention,
         segmentBytes,
         retryMs,
         abandon: () => abandonEpoch(ops, directory, epoch),

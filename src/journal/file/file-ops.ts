@@ -31,6 +31,8 @@ export interface FileOps {
   /** The bytes that this process may still use on the file system of a path. */
   freeBytesLater(path: string): Promise<number>;
   sizeLater(path: string): Promise<number>;
+  /** When a file was last written to, in Unix milliseconds. */
+  modifiedMsLater(path: string): Promise<number>;
   /** Unix milliseconds, by the system's clock. */
   wallMs(): number;
   /** Milliseconds, from any beginning. */
@@ -74,6 +76,7 @@ export const realFileOps: FileOps = {
     return bavail * bsize;
   },
   sizeLater: async (path) => (await fs.promises.stat(path)).size,
+  modifiedMsLater: async (path) => (await fs.promises.stat(path)).mtimeMs,
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after: (delayMs, work) => {

@@ -66,7 +66,9 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   let removed: RemovedLock | null = null;
   /** See `LockFile.number`. */
   let number = 0;
+  let staleNumber = 0;
   let fd = -1;
+  let identity: { readonly dev: bigint; readonly ino: bigint };
   try {
     do {
       if (fd !== -1) {
@@ -74,11 +76,13 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
         fd = -1;
         const stale = await removeStale(path, `${draft}.stale`);
         removed = stale?.removed ?? removed;
-        number = Math.max(number, stale?.number ?? 0);
+        staleNumber = Math.max(staleNumber, stale?.number ?? 0);
       }
-      number = 1 + Math.max(number, listEpochs(realFileOps, directory).at(-1) ?? 0);
+      number = 1 + Math.max(staleNumber, listEpochs(realFileOps, directory).at(-1) ?? 0);
       fs.writeFileSync(draft, JSON.stringify({ ...thisProcess(), lock: id, number }));
       fd = fs.openSync(draft, 'r');
+      // Before the draft's name is gone: a file system in user space may know an open file by its first name only.
+      identity = fs.fstatSync(fd, { bigint: true });
     } while (!tryLink(draft, path));
   } catch (error) {
     if (fd !== -1) fs.closeSync(fd);
@@ -86,12 +90,15 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   } finally {
     fs.rmSync(draft, { force: true });
   }
-  const { dev, ino } = fs.fstatSync(fd, { bigint: true });
+  const { dev, ino } = identity;
   const file: LockFile = { path, dev, ino, number };
   const cuts = sweepDirectory(directory);
   let tellLost: ((error: Error) => void) | null = null;
   const heartbeat = setInterval(() => {
-    if (holdsLock(realFileOps, file)) return touch(fd);
+    const isHeld = isHeldOrNull(file);
+    // Where the disk can not tell, the writers answer nothing, and the next heartbeat looks again.
+    if (isHeld === null) return;
+    if (isHeld) return touch(fd);
     clearInterval(heartbeat);
     tellLost?.(lockLost(file));
   }, HEARTBEAT_MS);
@@ -106,10 +113,20 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     },
     release: () => {
       clearInterval(heartbeat);
-      if (holdsLock(realFileOps, file)) fs.rmSync(path, { force: true });
+      // A lock that stays is judged by the next start.
+      if (isHeldOrNull(file) === true) fs.rmSync(path, { force: true });
       fs.closeSync(fd);
     },
   };
+}
+
+/** Null: the disk can not tell. */
+function isHeldOrNull(file: LockFile): boolean | null {
+  try {
+    return holdsLock(realFileOps, file);
+  } catch {
+    return null;
+  }
 }
 
 interface Holder {

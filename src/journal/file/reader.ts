@@ -19,10 +19,11 @@ import { JournalDamaged, JournalTrimmed } from '../journal.js';
 import { type EpochEnds, type EpochHead, endsOf, placeOf } from './epochs.js';
 import type { FileOps } from './file-ops.js';
 import { isErrorCode } from './file-ops.js';
-import { listEpochs, listSegments, preparedPath, segmentPath } from './layout.js';
+import { listEpochs, listSegments, segmentPath } from './layout.js';
 import type { Start } from './record.js';
 import { readStartOf } from './scan.js';
 import { createSegmentIndex, createWindowCache, type SegmentIndex } from './segment-index.js';
+import { journalBytes } from './size.js';
 import type { JournalMarks } from './watermarks.js';
 
 const INDEXES_MAX = 8;
@@ -182,20 +183,25 @@ export function createFileReader({
     }
   }
 
-  async function size(): Promise<number> {
-    let bytes = 0;
-    for (const epoch of listEpochs(ops, directory)) {
-      const paths = listSegments(ops, directory, epoch).map((number) => segmentPath(directory, epoch, number));
-      for (const path of [...paths, preparedPath(directory, epoch)]) bytes += await sizeOf(path);
+  /** A segment says when it began. Of one of the first format only the time of its last record is known. */
+  async function sinceMs(): Promise<number | null> {
+    refresh();
+    const sinceOf = new Map<ShardId, number>();
+    for (const { segments, fences } of epochs.values()) {
+      const [first] = segments;
+      if (first === undefined) continue;
+      const beganMs = first.start.beganMs ?? (await modifiedMs(first.path));
+      for (const shard of fences.keys()) sinceOf.set(shard, Math.min(sinceOf.get(shard) ?? beganMs, beganMs));
     }
-    return bytes;
+    return sinceOf.size === 0 ? null : Math.max(...sinceOf.values());
   }
 
-  async function sizeOf(path: string): Promise<number> {
+  /** Now, for a file that is gone. */
+  async function modifiedMs(path: string): Promise<number> {
     try {
-      return await ops.sizeLater(path);
+      return await ops.modifiedMsLater(path);
     } catch (error) {
-      if (isErrorCode(error, 'ENOENT')) return 0;
+      if (isErrorCode(error, 'ENOENT')) return ops.wallMs();
       throw error;
     }
   }
@@ -203,7 +209,8 @@ export function createFileReader({
   return {
     // Async so that what it throws is a rejection; reading itself is a few system calls on cached pages.
     read: async (shard, afterSeq, bytesMax) => read(shard, afterSeq, bytesMax),
-    size,
+    size: () => journalBytes(ops, directory),
+    sinceMs,
     close: async () => {
       closed = true;
       for (const index of indexes.values()) index.close();

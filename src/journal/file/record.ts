@@ -17,8 +17,8 @@
  *
  * The body of a commit is its entries, each `shard u16, 0 u16, length u32, firstSeq f64, lastSeq f64, payload`. A commit
  * without entries only shows that the record before it was durable (writer.ts).
- * The body of a start is `chain before it 32, salt u32, number of the lock u32, count of earlier epochs u32, 0 u32`, then
- * per shard of the writer `shard u16, 0 u16, 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch
+ * The body of a start is `chain before it 32, salt u32, number of the lock u32, count of earlier epochs u32, time u32`
+ * (Unix seconds), then per shard of the writer `shard u16, 0 u16, 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch
  * began the shard, the sequence at which this segment does, and the link to the entry before it. Then, per earlier
  * epoch, `epoch u32, segment u32, offset u32`: up to where the epoch was read (epochs.ts). All numbers are little-endian;
  * sequences and ordinals are doubles because they pass 32 bits and a BigInt costs an allocation.
@@ -88,6 +88,8 @@ export interface Start {
   readonly salt: number;
   /** `LockFile.number` of the process; 0 in the first format. */
   readonly lockNumber: number;
+  /** When the segment was begun, in Unix milliseconds, to the second. Null in the first format. */
+  readonly beganMs: number | null;
   readonly shards: readonly StartShard[];
   /** Of the epochs that had a shard of this one. None in the first format. */
   readonly earlier: readonly EpochEnd[];
@@ -126,7 +128,7 @@ export function writeStart(target: Buffer, offset: number, place: RecordPlace, s
   target.writeUInt32LE(start.salt, at + 32);
   target.writeUInt32LE(start.lockNumber, at + 36);
   target.writeUInt32LE(start.earlier.length, at + 40);
-  target.writeUInt32LE(0, at + 44);
+  target.writeUInt32LE(Math.floor((start.beganMs ?? 0) / 1000), at + 44);
   at += START_HEADER_BYTES;
   for (const { shard, fenceSeq, nextSeq, link } of start.shards) {
     target.writeUInt16LE(shard, at);
@@ -251,6 +253,7 @@ function readStart(bytes: Buffer, offset: number, isFirst: boolean): Start {
   const salt = bytes.readUInt32LE(at + 32);
   const lockNumber = isFirst ? 0 : bytes.readUInt32LE(at + 36);
   const earlierCount = isFirst ? 0 : bytes.readUInt32LE(at + 40);
+  const beganMs = isFirst ? null : bytes.readUInt32LE(at + 44) * 1000;
   at += isFirst ? FIRST_FORMAT_START_HEADER_BYTES : START_HEADER_BYTES;
   const shards: StartShard[] = [];
   for (let n = 0; n < count; n += 1) {
@@ -271,7 +274,7 @@ function readStart(bytes: Buffer, offset: number, isFirst: boolean): Start {
     });
     at += EARLIER_BYTES;
   }
-  return { chainBefore, salt, lockNumber, shards, earlier };
+  return { chainBefore, salt, lockNumber, beganMs, shards, earlier };
 }
 
 /**

@@ -10,6 +10,9 @@
  * anything whole comes after it, in the same file or in a later one, or when a later epoch had read past it, then entries
  * that were acknowledged may be among it, and the opening is refused with the place. A later segment shows by its
  * own chain whether the end of the one before it is all there.
+ *
+ * A segment that holds nothing but what is in the snapshot is kept for the retention span (retention.ts). It is not read:
+ * the start record of the segment behind it says all that is needed, and a start must not take longer for what is kept.
  */
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { JournalDamaged } from '../journal.js';
@@ -25,6 +28,7 @@ import {
   HEADER_BYTES,
   isFirstFormat,
   mentionsRecord,
+  type ReadRecord,
   readEntries,
   readRecord,
   type Start,
@@ -81,6 +85,8 @@ interface ScanRequest {
   readonly shards: readonly ShardId[];
   /** Entries of a shard after this sequence are void. */
   readonly voidAfter: ReadonlyMap<ShardId, Seq>;
+  /** Entries through this sequence need not be verified. */
+  readonly inSnapshot: ReadonlyMap<ShardId, Seq>;
   /** Epochs from this one on are not looked at: ours, and those of writers that open at the same time. */
   readonly beforeEpoch: number;
 }
@@ -97,7 +103,7 @@ export function scanEpochs(request: ScanRequest): Scan {
   }
 }
 
-function scanOnce({ ops, directory, shards, voidAfter, beforeEpoch }: ScanRequest): Scan {
+function scanOnce({ ops, directory, shards, voidAfter, inSnapshot, beforeEpoch }: ScanRequest): Scan {
   const heads: EpochHead[] = [];
   const ends: EpochEnd[] = [];
   const cuts: Cut[] = [];
@@ -116,6 +122,7 @@ function scanOnce({ ops, directory, shards, voidAfter, beforeEpoch }: ScanReques
     lastSeqs: new Float64Array(SHARDS_MAX),
     links: Array.from({ length: SHARDS_MAX }, () => Buffer.alloc(CHAIN_BYTES)),
     voidAfter,
+    inSnapshot,
     ends: endsOf(heads),
     cuts,
   };
@@ -153,6 +160,7 @@ interface ScanState {
   readonly lastSeqs: Float64Array;
   readonly links: Buffer[];
   readonly voidAfter: ReadonlyMap<ShardId, Seq>;
+  readonly inSnapshot: ReadonlyMap<ShardId, Seq>;
   readonly ends: EpochEnds;
   readonly cuts: Cut[];
 }
@@ -176,7 +184,7 @@ export function readHead(ops: FileOps, directory: string, epoch: number): FoundH
     }
   }
   // An opening that didn't finish wrote a start record, maybe torn, and nothing after it.
-  const bytes = readFile(ops, path);
+  const bytes = readFile(ops, path, Number.POSITIVE_INFINITY);
   // Another thread may just have begun it.
   const record = readRecord(bytes, 0, epoch, first, 0);
   if (record?.kind === 'start') return { kind: 'begun', head: { epoch, segments, start: record.start } };
@@ -192,13 +200,19 @@ export function readHead(ops: FileOps, directory: string, epoch: number): FoundH
 
 /** The start record of a segment, or null when it is not whole. */
 export function readStartOf(ops: FileOps, path: string, epoch: number, segment: number): Start | null {
+  return readStartRecord(ops, path, epoch, segment)?.start ?? null;
+}
+
+type StartRecord = Extract<ReadRecord, { readonly kind: 'start' }>;
+
+function readStartRecord(ops: FileOps, path: string, epoch: number, segment: number): StartRecord | null {
   const fd = ops.open(path, 'r');
   try {
     const header = Buffer.alloc(HEADER_BYTES);
     if (readFully(ops, fd, header, 0) < HEADER_BYTES) return null;
     const bytes = Buffer.alloc(HEADER_BYTES + Math.min(header.readUInt32LE(8), START_BODY_BYTES_MAX));
     const record = readRecord(bytes.subarray(0, readFully(ops, fd, bytes, 0)), 0, epoch, segment, 0);
-    return record?.kind === 'start' ? record.start : null;
+    return record?.kind === 'start' ? record : null;
   } finally {
     ops.close(fd);
   }
@@ -251,7 +265,8 @@ function scanEpoch(
 ): { segments: OldSegment[]; blanks: string[]; tail: Tail | null; end: EpochEnd } {
   const cursor = createCursor(head, state);
   const { salt } = head.start;
-  const segments: OldSegment[] = [];
+  const segments = skipSegments(ops, directory, state, cursor);
+  const skipped = segments.length;
   const blanks: string[] = [];
   let end: EpochEnd = { epoch: head.epoch, segment: 0, offset: 0 };
   /** Where the segment before stopped; offset 0 is one that didn't even begin. */
@@ -262,7 +277,8 @@ function scanEpoch(
       blanks.push(path);
       continue;
     }
-    const bytes = readFile(ops, path);
+    if (index < skipped) continue;
+    const bytes = readFile(ops, path, cursor.end - placeOf(number, 0));
     const record = readRecord(bytes, 0, head.epoch, number, salt);
     if (record?.kind !== 'start') {
       const follower = findRecord(bytes, 1, head.epoch, number, salt);
@@ -294,6 +310,50 @@ function scanEpoch(
     throw new JournalDamaged(last.path, last.offset, 'a bad record, and a later epoch had read past it');
   }
   return { segments, blanks, tail: Number.isFinite(cursor.end) ? null : cursor.tail, end };
+}
+
+/**
+ * The segments at the beginning of an epoch that need not be read, because the snapshot has all that is in them. The
+ * cursor and the state are then where the first of the others begins.
+ */
+function skipSegments(ops: FileOps, directory: string, state: ScanState, cursor: EpochCursor): OldSegment[] {
+  const { epoch, segments, start } = cursor.head;
+  const first = segments[0] ?? 0;
+  const records: StartRecord[] = [];
+  for (const [index, number] of segments.entries()) {
+    const record = readStartRecord(ops, segmentPath(directory, epoch, number), epoch, number);
+    if (record === null || number !== first + index || !isInSnapshot(record, state, cursor)) break;
+    records.push(record);
+  }
+  const next = records.at(-1);
+  if (next === undefined || records.length < 2) return [];
+  beginShards(start.shards, true, state, cursor, segmentPath(directory, epoch, first));
+  cursor.ordinal = next.place.ordinal - 1;
+  cursor.chain = Buffer.from(next.start.chainBefore);
+  for (const { shard, nextSeq, link } of next.start.shards) {
+    cursor.positions[shard] = nextSeq - 1;
+    if (cursor.ends[shard] === 0) continue;
+    state.lastSeqs[shard] = nextSeq - 1;
+    state.links[shard] = Buffer.from(link);
+  }
+  return records.slice(1).map((behind, index) => {
+    const lastSeqs = new Float64Array(SHARDS_MAX);
+    const began = new Map(records[index]?.start.shards.map(({ shard, nextSeq }) => [shard, nextSeq]));
+    for (const { shard, nextSeq } of behind.start.shards) {
+      if (nextSeq !== began.get(shard)) lastSeqs[shard] = nextSeq - 1;
+    }
+    return { path: segmentPath(directory, epoch, first + index), lastSeqs };
+  });
+}
+
+/** Whether the snapshot has everything that counts of the epoch before a segment. */
+function isInSnapshot({ place, start }: StartRecord, { inSnapshot }: ScanState, cursor: EpochCursor): boolean {
+  return start.shards.every(({ shard, nextSeq }) => {
+    const end = cursor.ends[shard] ?? 0;
+    if (end === 0) return true;
+    const isCounting = placeOf(place.segment, 0) < end && nextSeq <= (cursor.limits[shard] ?? nextSeq);
+    return isCounting && nextSeq - 1 <= (inSnapshot.get(shard) ?? 0);
+  });
 }
 
 /** The first format wrote a start record and the commit behind it at once, so the start may be torn and the commit whole. */
@@ -428,10 +488,10 @@ function gap(shard: ShardId): string {
   return `a gap in the sequence of shard ${shard}`;
 }
 
-function readFile(ops: FileOps, path: string): Buffer {
+function readFile(ops: FileOps, path: string, bytesMax: number): Buffer {
   const fd = ops.open(path, 'r');
   try {
-    const bytes = Buffer.allocUnsafe(ops.size(fd));
+    const bytes = Buffer.allocUnsafe(Math.min(ops.size(fd), bytesMax));
     return bytes.subarray(0, readFully(ops, fd, bytes, 0));
   } finally {
     ops.close(fd);

@@ -56,18 +56,20 @@ export interface Preparer {
 
 /**
  * Before it writes, it asks whether the disk has twice the room: what is left belongs to others on the same disk, above
- * all to PostgreSQL, which has to go on for the journal to be trimmed.
+ * all to PostgreSQL, which has to go on for the journal to be trimmed. `onNoRoom` is told how much room that would be.
  */
 export function createPreparer({
   ops,
   path,
   directory,
   retryMs,
+  onNoRoom,
 }: {
   readonly ops: FileOps;
   readonly path: string;
   readonly directory: string;
   readonly retryMs: number;
+  readonly onNoRoom: (bytes: number) => void;
 }): Preparer {
   let ready: PreparedSegment | null = null;
   let running: Promise<void> | null = null;
@@ -80,9 +82,10 @@ export function createPreparer({
         running = null;
         ready = made;
       },
-      () => {
+      (error: unknown) => {
         running = null;
         if (closed) return;
+        if (isErrorCode(error, 'ENOSPC', 'EDQUOT')) onNoRoom(2 * bytes);
         cancelRetry = ops.after(retryMs, () => prepare(bytes));
       },
     );
@@ -90,7 +93,10 @@ export function createPreparer({
 
   async function make(bytes: number): Promise<PreparedSegment> {
     const freeBytes = await ops.freeBytesLater(directory);
-    if (freeBytes < 2 * bytes) throw new Error(`${freeBytes} bytes free, a segment of ${bytes} is wanted`);
+    if (freeBytes < 2 * bytes) {
+      const message = `${freeBytes} bytes free, a segment of ${bytes} is wanted`;
+      throw Object.assign(new Error(message), { code: 'ENOSPC' });
+    }
     let fd: number | null = null;
     try {
       fd = ops.open(path, 'wx+');

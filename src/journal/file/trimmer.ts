@@ -1,5 +1,6 @@
 /**
- * Deletes whole segments and epochs that hold nothing but trimmed entries, in the background.
+ * Deletes whole segments and epochs that hold nothing but trimmed entries, in the background, when the retention span is
+ * over (retention.ts).
  *
  * Always the oldest first, each deletion synced before the next: whatever a crash leaves is an end of the history
  * without holes, so a hole always means damage. Segments at the end that were never begun go before all, for the last one
@@ -8,9 +9,11 @@
  * stays until a newer epoch has begun every shard of it, because its start record says where the shards stand.
  */
 import type { ShardId } from '../../domain/ids.js';
+import type { Retention } from '../journal.js';
 import type { FileOps } from './file-ops.js';
 import { isErrorCode } from './file-ops.js';
 import { epochPath, listEpochs, preparedPath } from './layout.js';
+import { createKeeper } from './retention.js';
 import type { OldEpoch, OldSegment } from './scan.js';
 import { deleteFile } from './segment.js';
 import type { JournalMarks } from './watermarks.js';
@@ -27,6 +30,7 @@ export function createTrimmer({
   marks,
   older,
   own,
+  retention,
 }: {
   readonly ops: FileOps;
   readonly directory: string;
@@ -34,7 +38,9 @@ export function createTrimmer({
   readonly older: readonly OldEpoch[];
   /** The writer's own epoch: `segments` are those that it is done with, oldest first; they are taken out here. */
   readonly own: { readonly epoch: number; readonly shards: readonly ShardId[]; readonly segments: OldSegment[] };
+  readonly retention: Retention;
 }): Trimmer {
+  const keeper = createKeeper({ ops, directory, marks, retention });
   let epochs = older.map((epoch) => ({
     ...epoch,
     segments: epoch.segments === null ? null : [...epoch.segments],
@@ -64,6 +70,7 @@ export function createTrimmer({
       for (const shard of shards) blocked.add(shard);
     };
     const kept: typeof epochs = [];
+    keeper.begin();
     for (const epoch of epochs) {
       if (!epoch.shards.some((shard) => blocked.has(shard)) && (await deleteEpoch(epoch))) continue;
       block(epoch.shards);
@@ -102,8 +109,8 @@ export function createTrimmer({
     keep: number,
   ): Promise<void> {
     for (let oldest = segments[0]; oldest !== undefined && segments.length > keep && !closed; oldest = segments[0]) {
-      const { lastSeqs, path } = oldest;
-      if (!shards.every((shard) => (lastSeqs[shard] ?? 0) <= marks.trimmed.get(shard))) return;
+      const { path } = oldest;
+      if (!(await keeper.mayGo(oldest, shards))) return;
       if (!(await deleteDurably(epoch, path))) return;
       segments.shift();
     }

@@ -1,5 +1,5 @@
 /**
- * Four numbers per shard that the journal's threads share, in one SharedArrayBuffer. They hold within one process;
+ * Four numbers per shard, and one for all, that the journal's threads share, in one SharedArrayBuffer. They hold within one process;
  * after a restart they begin at 0 and `openWriter` sets them from what is on disk.
  */
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
@@ -14,6 +14,8 @@ export interface JournalMarks {
   readonly owner: Mark<number>;
   /** The newest epoch whose start record is on the medium. Older ones are needed only for the entries in them. */
   readonly opened: Mark<number>;
+  /** Bytes that writers wanted and did not get, added up: every trimmer frees what it keeps, so far as it can. */
+  readonly roomWanted: { get(): number; add(bytes: number): void };
 }
 
 export interface Mark<T extends number> {
@@ -24,7 +26,7 @@ export interface Mark<T extends number> {
 
 /** The buffer that all threads of one process must be given for one journal directory. */
 export function createJournalMarksBuffer(): SharedArrayBuffer {
-  return new SharedArrayBuffer(4 * SHARDS_MAX * BigInt64Array.BYTES_PER_ELEMENT);
+  return new SharedArrayBuffer((4 * SHARDS_MAX + 1) * BigInt64Array.BYTES_PER_ELEMENT);
 }
 
 export function journalMarks(shared: SharedArrayBuffer): JournalMarks {
@@ -34,6 +36,15 @@ export function journalMarks(shared: SharedArrayBuffer): JournalMarks {
     trimmed: mark<Seq>(shared, 1),
     owner: mark<number>(shared, 2),
     opened: mark<number>(shared, 3),
+    roomWanted: counter(shared, 4),
+  };
+}
+
+function counter(shared: SharedArrayBuffer, place: number): JournalMarks['roomWanted'] {
+  const value = new BigInt64Array(shared, place * SHARDS_MAX * BigInt64Array.BYTES_PER_ELEMENT, 1);
+  return {
+    get: () => Number(Atomics.load(value, 0)),
+    add: (bytes) => void Atomics.add(value, 0, BigInt(bytes)),
   };
 }
 

@@ -30,7 +30,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
-import type { Entry, JournalWriter } from '../journal.js';
+import type { Entry, JournalWriter, Retention } from '../journal.js';
 import { JournalFenced } from '../journal.js';
 import { type FileOps, writeFully } from './file-ops.js';
 import { epochPath, preparedPath, segmentPath } from './layout.js';
@@ -74,6 +74,7 @@ export interface FileWriterOptions {
   readonly scan: Scan;
   /** `LockFile.number`. */
   readonly lockNumber: number;
+  readonly retention: Retention;
   readonly segmentBytes: number;
   readonly retryMs: number;
   /** Removes the epoch, which has one segment. */
@@ -97,7 +98,8 @@ interface OpenSegment extends OldSegment {
 
 /** Begins the epoch: its start record is durable when this returns. Throws what the disk said. */
 export function createFileWriter(options: FileWriterOptions): FileWriter {
-  const { ops, directory, lockCheck, marks, epoch, shards, scan, lockNumber, segmentBytes, retryMs } = options;
+  const { ops, directory, lockCheck, marks, epoch, shards, scan, lockNumber, retention, segmentBytes, retryMs } =
+    options;
   const roomBytes = Math.min(ROOM_BYTES, Math.floor(segmentBytes / 4));
   const salt = randomBytes(4).readUInt32LE();
   const appended = Float64Array.from(scan.lastSeqs);
@@ -133,7 +135,11 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   let held: HeldCommit | null = null;
 
   const done: OldSegment[] = [];
-  const preparer = createPreparer({ ops, path: preparedPath(directory, epoch), directory, retryMs });
+  const onNoRoom = (bytes: number): void => {
+    marks.roomWanted.add(bytes);
+    trimmer.request();
+  };
+  const preparer = createPreparer({ ops, path: preparedPath(directory, epoch), directory, retryMs, onNoRoom });
   preparer.prepare(segmentBytesOf(segmentsMade, segmentBytes));
   const trimmer = createTrimmer({
     ops,
@@ -141,6 +147,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     marks,
     older: scan.epochs,
     own: { epoch, shards, segments: done },
+    retention,
   });
 
   function openFirstSegment(): OpenSegment {
@@ -362,7 +369,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
         link: links[shard] ?? Buffer.alloc(CHAIN_BYTES),
       }),
     );
-    const start = { chainBefore: chain, salt, lockNumber, shards: starts, earlier: scan.ends };
+    const start = { chainBefore: chain, salt, lockNumber, beganMs: ops.wallMs(), shards: starts, earlier: scan.ends };
     chain = writeStart(scratch, 0, { epoch, segment: number, ordinal }, start);
     ordinal += 1;
   }

@@ -10,11 +10,16 @@ export interface DurableSeqs {
   raise(shard: ShardId, seq: Seq): void;
   /** A writer has opened the shard: this is where it stands, though it may have stood further before a loss. */
   set(shard: ShardId, seq: Seq): void;
+  /** Unix milliseconds since when the stream has every entry, as far as its writer knows; 0 where it does not. */
+  sinceMs(shard: ShardId): number;
+  setSince(shard: ShardId, ms: number): void;
 }
 
-/** The buffer that all threads of one process are given. The first word of each shard is its sequence. */
+const SHARDS = SHARDS_MAX + 1;
+
+/** The buffer that all threads of one process are given: the sequences of all shards, then the times. */
 export function createDurableBuffer(): SharedArrayBuffer {
-  return new SharedArrayBuffer((SHARDS_MAX + 1) * BigInt64Array.BYTES_PER_ELEMENT);
+  return new SharedArrayBuffer(2 * SHARDS * BigInt64Array.BYTES_PER_ELEMENT);
 }
 
 export function durableSeqs(shared: SharedArrayBuffer): DurableSeqs {
@@ -26,5 +31,7 @@ export function durableSeqs(shared: SharedArrayBuffer): DurableSeqs {
       if (BigInt(seq) > Atomics.load(seqs, shard)) Atomics.store(seqs, shard, BigInt(seq));
     },
     set: (shard, seq) => void Atomics.store(seqs, shard, BigInt(seq)),
+    sinceMs: (shard) => Number(Atomics.load(seqs, SHARDS + shard)),
+    setSince: (shard, ms) => void Atomics.store(seqs, SHARDS + shard, BigInt(ms)),
   };
 }

@@ -18,6 +18,9 @@ export interface RedisFacts {
   readonly replicas: number;
   /** Replicas without which the server takes no writes. */
   readonly minReplicas: number;
+  /** How far its clock is ahead of ours, give or take half of `roundTripMs`. */
+  readonly clockAheadMs: number;
+  readonly roundTripMs: number;
 }
 
 /** A server that a journal must not be kept on. The message is for the operator. */
@@ -29,7 +32,11 @@ export class RedisUnfit extends Error {
 const VERSION_MAJOR_MIN = 7;
 
 export async function readFacts(redis: Redis): Promise<RedisFacts> {
-  const [info, config] = await Promise.all([redis.info(), readConfig(redis)]);
+  const config = await readConfig(redis);
+  const askedMs = Date.now();
+  const beganMs = performance.now();
+  const info = await redis.info();
+  const roundTripMs = performance.now() - beganMs;
   const fields = infoFields(info);
   const field = (name: string): string => fields.get(name) ?? '';
   const appendfsync = config?.get('appendfsync');
@@ -43,6 +50,8 @@ export async function readFacts(redis: Redis): Promise<RedisFacts> {
     maxmemoryPolicy: field('maxmemory_policy'),
     replicas: Number(field('connected_slaves')),
     minReplicas: Number(config?.get('min-replicas-to-write') ?? 0),
+    clockAheadMs: Number(field('server_time_usec')) / 1000 - (askedMs + roundTripMs / 2),
+    roundTripMs,
   };
 }
 

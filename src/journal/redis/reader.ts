@@ -111,6 +111,10 @@ export function createRedisReader(
       for (const size of sizes) bytes += Number(size ?? 0);
       return bytes;
     },
+    async sinceMs() {
+      const times = shards().map((shard) => durable.sinceMs(shard));
+      return times.length === 0 ? null : Math.max(...times);
+    },
     async close() {
       isClosed = true;
       const link = await opening?.catch(() => null);

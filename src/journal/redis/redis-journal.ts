@@ -16,7 +16,7 @@
  * fence in another system, which would have to be asked before each append.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Journal } from '../journal.js';
+import { type Journal, KEEP_NOTHING, type Retention } from '../journal.js';
 import { type Link, type LinkOptions, openLink, placeOf, within } from './connection.js';
 import { createDurableBuffer, durableSeqs } from './durable.js';
 import { assertFit, describeDurability, type RedisFacts, RedisUnfit } from './facts.js';
@@ -36,6 +36,8 @@ export interface RedisJournalOptions {
   readonly waitReplicas?: number;
   /** How long they may take; then the commit fails. */
   readonly waitMsMax?: number;
+  /** Nothing is kept behind the snapshot when absent. `bytes` is for all of the `shardCount` shards. */
+  readonly retention?: Retention & { readonly shardCount: number };
   /** A commit without an answer for this long is given up. Above the pauses that are to be sat out, below the caller's patience. */
   readonly appendMsMax?: number;
   /** How long the first connection may be tried: a server may just be starting. */
@@ -47,6 +49,7 @@ export interface RedisJournal extends Journal {
   readonly name: 'redis';
   /** One line for the operator: what an answered operation survives. */
   readonly durability: string;
+  readonly facts: RedisFacts;
 }
 
 /** What keeps the fsync busy is (round trip + fsync) / fsync; more only makes commits smaller and fsyncs more. */
@@ -102,6 +105,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
       appendMsMax,
       waitReplicas,
       waitMsMax,
+      retention: shareOf(options.retention, shards.length),
       log,
       onEnd: () => open.delete(closeWriter),
     });
@@ -112,6 +116,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
   return {
     name: 'redis',
     durability: `${placeOf(url)}: ${describeDurability(facts, waitReplicas)}`,
+    facts,
     async openWriter(...asked) {
       const link = await openLink(writerLink);
       try {
@@ -134,6 +139,11 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
       await Promise.all([...open].map((close) => close()));
     },
   };
+}
+
+function shareOf(retention: RedisJournalOptions['retention'], shards: number): Retention {
+  if (retention === undefined) return KEEP_NOTHING;
+  return { ms: retention.ms, bytes: Math.floor((retention.bytes * shards) / retention.shardCount) };
 }
 
 async function firstFacts(linkOptions: LinkOptions, msMax: number): Promise<RedisFacts> {

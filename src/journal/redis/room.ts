@@ -11,10 +11,12 @@ const LOOK_EVERY_MS = 100;
 const MARGIN_BYTES_MAX = 32 * 1024 * 1024;
 const MARGIN_PART = 16;
 /** What an entry takes in memory, as a multiple of its bytes: its nodes are not full, and its allocations rounded up. */
-const OVERHEAD = 1.3;
+export const OVERHEAD = 1.3;
 
 export interface Room {
   has(): boolean;
+  /** There is room, but less than twice the margin: what is kept for convenience should go now. */
+  isTight(): boolean;
   /** So many bytes were appended. */
   added(bytes: number): void;
   /** Asks, unless it was done just now or the last question has no answer yet. */
@@ -25,12 +27,14 @@ export interface Room {
 
 export function createRoom(link: Link): Room {
   let freeBytes = Number.POSITIVE_INFINITY;
+  let marginBytes = 0;
   /** Since the question that `freeBytes` is the answer to. */
   let addedBytes = 0;
   let lookedMs = Number.NEGATIVE_INFINITY;
   let askedMs = Number.POSITIVE_INFINITY;
   return {
     has: () => addedBytes * OVERHEAD <= freeBytes,
+    isTight: () => addedBytes * OVERHEAD + marginBytes > freeBytes,
     added: (bytes) => {
       addedBytes += bytes;
     },
@@ -43,6 +47,7 @@ export function createRoom(link: Link): Room {
       try {
         const infos = await link.sendToAll('INFO', ['memory']);
         freeBytes = Math.min(...infos.map((info) => freeBytesOf(String(info))));
+        marginBytes = Math.max(...infos.map((info) => marginBytesOf(maxBytesOf(infoFields(String(info))))));
         // The question went behind what was appended before it, so that is in the answer.
         addedBytes -= countedBytes;
         lookedMs = now;
@@ -56,8 +61,12 @@ export function createRoom(link: Link): Room {
 /** Until "full". Counts as Redis does: what is not counted for eviction (buffers of the AOF and of replicas) is not. */
 export function freeBytesOf(infoMemory: string): number {
   const fields = infoFields(infoMemory);
-  const maxBytes = Number(fields.get('maxmemory') ?? 0);
+  const maxBytes = maxBytesOf(fields);
   if (maxBytes === 0) return Number.POSITIVE_INFINITY;
   const usedBytes = Number(fields.get('used_memory') ?? 0) - Number(fields.get('mem_not_counted_for_evict') ?? 0);
-  return maxBytes - Math.min(MARGIN_BYTES_MAX, maxBytes / MARGIN_PART) - usedBytes;
+  return maxBytes - marginBytesOf(maxBytes) - usedBytes;
 }
+
+const maxBytesOf = (fields: ReadonlyMap<string, string>): number => Number(fields.get('maxmemory') ?? 0);
+
+const marginBytesOf = (maxBytes: number): number => Math.min(MARGIN_BYTES_MAX, maxBytes / MARGIN_PART);

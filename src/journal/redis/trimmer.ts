@@ -1,6 +1,8 @@
 /**
- * Trims the streams behind the checkpoint, a bounded number of entries per call and one call at a time, so that appends
- * never wait long behind it. Redis drops whole nodes of a stream (4 KB or 100 entries), so at most one node stays too long.
+ * Trims the streams behind the checkpoint and the retention span (retention.ts), a bounded number of entries per call and
+ * one call at a time, so that appends never wait long behind it. Redis drops whole nodes of a stream (4 KB or 100
+ * entries), so at most one node stays too long. The entry that holds the sequence stays: it tells whether PostgreSQL and
+ * the journal belong together.
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Link } from './connection.js';
@@ -14,13 +16,23 @@ export interface Trimmer {
   attach(link: Link): void;
   detach(): void;
   trim(shard: ShardId, throughSeq: Seq): void;
+  /** Looks again at what may go. */
+  request(): void;
 }
 
-/** `epochOf` is undefined for a shard that is not the writer's. */
-export function createTrimmer(
-  epochOf: (shard: ShardId) => string | undefined,
-  log: { warn(fields: object, message: string): void },
-): Trimmer {
+export function createTrimmer({
+  epochOf,
+  limitOf,
+  onTrimmed,
+  log,
+}: {
+  /** Undefined for a shard that is not the writer's. */
+  readonly epochOf: (shard: ShardId) => string | undefined;
+  /** How much of what is behind the checkpoint may go. */
+  readonly limitOf: (shard: ShardId, checkpoint: Seq) => Seq;
+  readonly onTrimmed: (shard: ShardId) => void;
+  readonly log: { warn(fields: object, message: string): void };
+}): Trimmer {
   const wanted = new Map<ShardId, Seq>();
   const trimmed = new Map<ShardId, Seq>();
   let link: Link | null = null;
@@ -35,6 +47,7 @@ export function createTrimmer(
         const count = await trimSome(link, shard, seq);
         if (count >= ENTRIES_PER_CALL_MAX / 2) continue;
         trimmed.set(shard, seq);
+        onTrimmed(shard);
       }
     } catch (error) {
       // It is asked for again before long. A connection that is lost is the writer's to tell.
@@ -45,13 +58,16 @@ export function createTrimmer(
   }
 
   function nextWanted(): [ShardId, Seq] | null {
-    for (const [shard, seq] of wanted) if (seq > (trimmed.get(shard) ?? 0)) return [shard, seq];
+    for (const [shard, checkpoint] of wanted) {
+      const seq = limitOf(shard, checkpoint);
+      if (seq > (trimmed.get(shard) ?? 0)) return [shard, seq];
+    }
     return null;
   }
 
   async function trimSome(to: Link, shard: ShardId, throughSeq: Seq): Promise<number> {
     const keys = [streamKey(shard), epochKey(shard)];
-    const args = [epochOf(shard) ?? '', entryId(throughSeq + 1), ENTRIES_PER_CALL_MAX];
+    const args = [epochOf(shard) ?? '', entryId(throughSeq), ENTRIES_PER_CALL_MAX];
     return Number(await to.send('EVALSHA', evalsha(TRIM, keys, args)));
   }
 
@@ -68,5 +84,6 @@ export function createTrimmer(
       wanted.set(shard, throughSeq);
       void run();
     },
+    request: () => void run(),
   };
 }

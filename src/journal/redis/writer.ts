@@ -19,12 +19,20 @@
  *                                 is no room, so that callers are refused at once and the shards need no rebuilding
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
-import { type Entry, JournalDamaged, JournalFenced, JournalRolledBack, type JournalWriter } from '../journal.js';
+import {
+  type Entry,
+  JournalDamaged,
+  JournalFenced,
+  JournalRolledBack,
+  type JournalWriter,
+  type Retention,
+} from '../journal.js';
 import { type Argument, type Link, type LinkOptions, openLink, within } from './connection.js';
 import type { DurableSeqs } from './durable.js';
 import { encodeEntry, entryId, MARK_BYTES } from './entry.js';
 import { assertFit } from './facts.js';
 import { createOwnershipCheck, type OwnershipCheck } from './ownership.js';
+import { createStreamRetention } from './retention.js';
 import { createRoom, type Room } from './room.js';
 import { APPEND } from './scripts.js';
 import { evalsha, newToken, refusalOf, resumeShards, type ShardTail, type Taker } from './shard-tail.js';
@@ -49,6 +57,8 @@ export interface RedisWriterOptions {
   /** Replicas that must have a commit before it counts; 0: none. */
   readonly waitReplicas: number;
   readonly waitMsMax: number;
+  /** Of this writer's shards. */
+  readonly retention: Retention;
   readonly log: WriterLog;
   /** The writer has failed or was closed, and holds nothing any more. */
   readonly onEnd: () => void;
@@ -78,7 +88,18 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
   let isClosed = false;
   let whenIdle: (() => void)[] = [];
   let tellEnd = (_error: Error): void => undefined;
-  const trimmer = createTrimmer((shard) => tailOf.get(shard)?.epoch, log);
+  const kept = createStreamRetention({
+    retention: options.retention,
+    seqs: new Map(tails.map(({ shard, appended }) => [shard, appended])),
+    bytesBefore: await streamBytes(options.link, tails),
+  });
+  for (const { shard } of tails) durable.setSince(shard, kept.sinceMs());
+  const trimmer = createTrimmer({
+    epochOf: (shard) => tailOf.get(shard)?.epoch,
+    limitOf: kept.limit,
+    onTrimmed: (shard) => durable.setSince(shard, Math.max(durable.sinceMs(shard), kept.sinceMs())),
+    log,
+  });
 
   await use(options.link);
   const watcher = setInterval(watch, WATCH_EVERY_MS).unref();
@@ -94,6 +115,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     }
     checkEntries(entries);
     const calls = encodeCalls(entries, link.isCluster);
+    kept.added(entries);
     const commit: Commit = { entries, done, startMs: performance.now(), missing: calls.length };
     inFlight.push(commit);
     const settle = (error: Error | null): void => {
@@ -255,6 +277,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
   function watch(): void {
     const watched = link;
     if (watched === null) return;
+    kept.look(room.isTight());
+    if (room.isTight()) trimmer.request();
     const isLate = (): boolean => {
       const oldestMs = Math.min(inFlight[0]?.startMs ?? Number.POSITIVE_INFINITY, room.askedMs());
       return performance.now() - oldestMs > appendMsMax;
@@ -304,6 +328,11 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     trim: trimmer.trim,
     close,
   };
+}
+
+async function streamBytes(link: Link, tails: readonly ShardTail[]): Promise<number> {
+  const sizes = await Promise.all(tails.map(({ stream }) => link.send('MEMORY', ['USAGE', stream])));
+  return sizes.reduce<number>((total, size) => total + Number(size ?? 0), 0);
 }
 
 /** Rejects when fewer replicas than asked for have what this connection wrote. */

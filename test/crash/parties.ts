@@ -1,0 +1,32 @@
+/** All who load the server beside the callers, as one: uploads that overlap, jobs, and callers who compete. */
+import type { Api } from '../support/api.js';
+import { createContest } from './contest.js';
+import { createJobStarter } from './jobs.js';
+import type { Party } from './party.js';
+import { createUploader, type SharedCodes } from './uploads.js';
+
+const UPLOADERS = 3;
+const CONTENDERS = 6;
+
+export async function createParties(api: Api, { jobsMayFail = false } = {}): Promise<Party> {
+  const shared: SharedCodes = { next: 0 };
+  const uploaders = Array.from({ length: UPLOADERS }, (_, index) => createUploader(api, `UPLOADER-${index}`, shared));
+  const parties = await Promise.all([
+    ...uploaders,
+    createJobStarter(api, { mayFail: jobsMayFail }),
+    createContest(api, CONTENDERS),
+  ]);
+  return {
+    answered: () => parties.reduce((sum, party) => sum + party.answered(), 0),
+    run: (over) => forAll((party) => party.run(over)),
+    stop() {
+      for (const party of parties) party.stop();
+    },
+    finish: (over) => forAll((party) => party.finish(over)),
+    verify: (over, verdict) => forAll((party) => party.verify(over, verdict)),
+  };
+
+  async function forAll(work: (party: Party) => Promise<void>): Promise<void> {
+    await Promise.all(parties.map(work));
+  }
+}
