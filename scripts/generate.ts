@@ -1,6 +1,6 @@
 /**
- * `npm run generate`: writes the code that the layers need of the records in src/records/. With
- * `--check` it writes nothing, and names the files that are stale; exit code 1 if there is one.
+ * `npm run generate`: writes the code of each layer for the records that src/records/ declares. With
+ * `--check` it writes nothing but names the files that are out of date; exit code 1 if there are any.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -31,7 +31,7 @@ const made = await Promise.all(
 );
 const stale = made.filter(({ path, source }) => !existsSync(join(ROOT, path)) || textOf(path) !== source);
 for (const { path, source } of stale) {
-  if (isCheck) console.error(`${path} is not what src/records/ says: npm run generate`);
+  if (isCheck) console.error(`${path} does not match src/records/; run npm run generate`);
   else writeFileSync(join(ROOT, path), source);
 }
 process.exitCode = isCheck && stale.length > 0 ? 1 : 0;
@@ -40,7 +40,7 @@ function textOf(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
 }
 
-/** As `npm run format` leaves it, which sorts the imports too. */
+/** Formats the source as `npm run format` does, which also sorts the imports. */
 async function formatted(path: string, source: string): Promise<string> {
   const biome = spawn(process.execPath, [BIOME, 'check', '--write', `--stdin-file-path=${path}`], { cwd: ROOT });
   biome.stdin.end(source);

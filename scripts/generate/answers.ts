@@ -1,4 +1,4 @@
-/** src/http/answers.generated.ts: outcomes as the JSON that callers get. */
+/** Makes src/http/answers.generated.ts: outcomes as the JSON of HTTP answers. */
 import { fieldsOf } from '../../src/records/declare.js';
 import { outcomes } from '../../src/records/list.js';
 import { type CodeOf, codeFor, generatedFile, inCapitals } from './source.js';
@@ -11,7 +11,7 @@ const PLAIN = [QUOTE, call((value) => `.ascii(${value})`), QUOTE];
 const WHOLE = [call((value) => `.whole(${value})`)];
 const WHOLE_OR_NULL = [call((value) => `.wholeOrNull(${value})`)];
 
-/** What is written between a field's name and the comma after it. Codes and ids need no escape. */
+/** The value of a field in JSON. Codes and ids need no escape. */
 const WRITE: CodeOf<readonly Piece[]> = {
   text: [call((value) => `.json(${value})`)],
   textOrNull: null,
@@ -39,7 +39,7 @@ const WRITE: CodeOf<readonly Piece[]> = {
 
 export function answersSource(): string {
   const parts = outcomes
-    .filter(({ isAnswer }) => isAnswer)
+    .filter(({ answer }) => answer === 'fields')
     .map(({ kind, fields }) => {
       const list = fieldsOf(fields);
       const pieces = list.flatMap(([name, field], n): Piece[] => {
@@ -54,7 +54,7 @@ export function answersSource(): string {
 }`;
     });
   return generatedFile(
-    'Outcomes as the JSON that callers get, written as bytes; answer-bytes.ts says why.',
+    'Outcomes as the JSON of HTTP answers, written as bytes; answer-bytes.ts says why.',
     [
       { types: ['Done'], from: '../actor/engine.js' },
       { types: ['Exchange'], from: './exchange.js' },
@@ -67,7 +67,7 @@ export function answersSource(): string {
 
 const named = (piece: Piece, name: string): Piece => ('literal' in piece ? piece : { call: () => piece.call(name) });
 
-/** Literals that follow each other become one. */
+/** Joins adjacent literals, so that they are written with one call. */
 function joined(pieces: readonly Piece[]): string {
   let source = '';
   let literal = '';

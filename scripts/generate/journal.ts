@@ -1,4 +1,4 @@
-/** src/journal/records.generated.ts: events and outcomes in the payload of a journal entry. */
+/** Makes src/journal/records.generated.ts: events and outcomes in the payload of a journal entry. */
 import { fieldsOf } from '../../src/records/declare.js';
 import type { Field, Fields, RecordDeclaration } from '../../src/records/fields.js';
 import { events, outcomes } from '../../src/records/list.js';
@@ -69,7 +69,7 @@ export function journalSource(): string {
     ...innerRecords().map(recordSource),
   ];
   return generatedFile(
-    'Events and outcomes as they stand in the payload of a journal entry.',
+    'Events and outcomes in the payload of a journal entry; codec.ts describes the form.',
     [
       { types: ['OpenBatch'], from: '../records/batches.js' },
       { types: ['Book', 'BookCounts', 'BookSettings'], from: '../records/books.js' },
@@ -121,9 +121,9 @@ function recordSource(declared: RecordDeclaration): string {
     field,
     fields[field] as Field,
   ]);
-  if (stored.length !== entries.length) throw new Error(`${name}: its order in the journal names other fields`);
+  if (stored.length !== entries.length) throw new Error(`${name}: its journal order names other fields`);
   const writes = stored.map(([field, of]) => `${write(`value.${field}`, of, `${name}.${field}`)};`);
-  // Without an order of its own, a literal reads its fields in the right one.
+  // In the order of the declaration, the object literal itself can read the fields.
   const reads = journalOrder === null ? [] : stored;
   const values = entries.map(([field, of]) =>
     journalOrder === null ? `${field}: ${read(of, `${name}.${field}`)}` : field,
@@ -142,13 +142,13 @@ function decode${type}(from: FieldReader${time}): ${type} {
 const write = (value: string, field: Field, where: string): string => codeFor(WRITE, field, where)(value, field);
 const read = (field: Field, where: string): string => codeFor(READ, field, where)(field);
 
-/** Whether it has a field that is told from the time of the change. */
+/** Whether it has a field that is stored as a difference to the time of the change. */
 function usesTime(declared: RecordDeclaration | null): boolean {
   if (declared === null) return false;
   return fieldsOf(declared.fields).some(([, { form, of }]) => form === 'time' || usesTime(of));
 }
 
-/** Records in records, each after those that hold it. */
+/** Records that are fields of others, each after the record that holds it. */
 function innerRecords(): RecordDeclaration[] {
   const found = new Map<string, RecordDeclaration>();
   const visit = (fields: Fields): void => {

@@ -1,4 +1,4 @@
-/** src/domain/outcome-memory.generated.ts: outcomes in the memory of idempotency keys. */
+/** Makes src/domain/outcome-memory.generated.ts: outcomes in the memory of idempotency keys. */
 import { fieldsOf, type OutcomeDeclaration } from '../../src/records/declare.js';
 import { outcomes } from '../../src/records/list.js';
 import { type CodeOf, codeFor, generatedFile } from './source.js';
@@ -33,22 +33,21 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
 };
 
 export function memorySource(): string {
-  const inFields = (outcomes as readonly OutcomeDeclaration[]).flatMap((outcome) =>
-    outcome.memory === null ? [] : [{ ...outcome, memory: outcome.memory }],
-  );
-  const inJson = outcomes.filter(({ memory }) => memory === null);
-  const writes = inFields.map(({ kind, memory, fields }) => {
+  const all: readonly OutcomeDeclaration[] = outcomes;
+  const compact = all.filter(({ memory }) => memory !== 'json');
+  const inJson = all.filter(({ memory }) => memory === 'json');
+  const writes = compact.map(({ kind, memory, fields }) => {
     const lines = fieldsOf(fields).map(
       ([name, field]) => `${codeFor(CODE, field, `${kind}.${name}`).write(`outcome.${name}`)};`,
     );
     return `case '${kind}':\nappendByte(${memory});\n${lines.join('\n')}\nreturn;`;
   });
-  const reads = inFields.map(({ kind, memory, fields }) => {
+  const reads = compact.map(({ kind, memory, fields }) => {
     const values = fieldsOf(fields).map(([name, field]) => `${name}: ${codeFor(CODE, field, `${kind}.${name}`).read}`);
     return `case ${memory}: return { kind: '${kind}', ${values.join(', ')} };`;
   });
   return generatedFile(
-    'Outcomes in few bytes, for the memory of idempotency keys; outcome-bytes.ts describes the form.',
+    'Outcomes in the memory of idempotency keys; outcome-bytes.ts describes the form.',
     [
       { types: ['BookId', 'Seq'], from: '../records/ids.js' },
       { types: ['Outcome'], from: '../records/list.js' },
@@ -69,7 +68,7 @@ export function memorySource(): string {
         from: './outcome-bytes.js',
       },
     ],
-    `/** To the end of \`scratch\`. */
+    `/** Appends to \`scratch\`. */
 export function appendOutcome(outcome: Outcome): void {
   switch (outcome.kind) {
     ${writes.join('\n')}
@@ -82,7 +81,7 @@ export function appendOutcome(outcome: Outcome): void {
   }
 }
 
-/** What \`appendOutcome\` left at \`start\`. */
+/** Reads what \`appendOutcome\` wrote at \`start\`. */
 export function readOutcome(bytes: Uint8Array, start: number): Outcome {
   beginReading(bytes, start);
   const form = readByte();

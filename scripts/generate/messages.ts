@@ -1,8 +1,8 @@
 /**
- * src/actor/messages.generated.ts: commands and their outcomes in messages between threads.
+ * Makes src/actor/messages.generated.ts: commands and their outcomes in messages between threads.
  *
- * The readers are one loop each, with the place in a local variable. An inner function that takes
- * the next field costs a third more.
+ * Each reader is one loop with the position in a local variable. With an inner function that reads
+ * the next field, reading took three times as long.
  */
 import {
   type CommandDeclaration,
@@ -18,11 +18,11 @@ const PLAIN = { write: (value: string) => value, read: 'message[at++] as string'
 const NUMBER = { ...PLAIN, read: 'message[at++] as number' };
 const NUMBER_OR_NULL = { ...PLAIN, read: 'message[at++] as number | null' };
 
-/** Book ids come in runs, so one that is the same as the one before it in the message is `SAME`. */
+/** Book ids repeat often, so an id that equals the last one in the message is written as `SAME`. */
 const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: string }> = {
   text: PLAIN,
   textOrNull: { ...PLAIN, read: 'message[at++] as string | null' },
-  bookId: { write: (value) => `${value} === said.bookId ? SAME : ${value}`, read: 'bookId' },
+  bookId: { write: (value) => `${value} === last.bookId ? SAME : ${value}`, read: 'bookId' },
   code: PLAIN,
   subject: PLAIN,
   caller: PLAIN,
@@ -51,7 +51,9 @@ interface Hot extends CommandDeclaration {
 type NamedField = readonly [name: string, field: Field];
 
 export function messagesSource(): string {
-  const hot = (commands as readonly CommandDeclaration[]).filter((command): command is Hot => command.message !== null);
+  const hot = (commands as readonly CommandDeclaration[]).filter(
+    (command): command is Hot => command.message !== 'object',
+  );
   const parts = [requestNumbers(hot), requestWriter(hot), requestReader(hot), replyWriter(hot), replyReader(hot)];
   return generatedFile(
     'Commands and their outcomes in messages between an HTTP thread and a shard thread; wire.ts\ndescribes the form.',
@@ -62,7 +64,7 @@ export function messagesSource(): string {
       { types: ['CommandReply', 'QueryReply'], from: './engine.js' },
       {
         names: ['OTHER_REPLY', 'OTHER_REQUEST', 'QUERY', 'SAME', 'WITHDRAWN'],
-        types: ['Asked', 'MessageField', 'Message', 'Said'],
+        types: ['Asked', 'MessageField', 'Message', 'LastWritten'],
         from: './message.js',
       },
       { types: ['ActorReply', 'ActorRequest'], from: './requests.js' },
@@ -74,10 +76,10 @@ export function messagesSource(): string {
 const caseLabels = (kinds: readonly { readonly kind: string }[]): string =>
   kinds.map(({ kind }) => `case '${kind}':`).join('\n');
 
-const rare = () => commands.filter(({ message }) => message === null);
+const rare = () => commands.filter(({ message }) => message === 'object');
 
 function requestNumbers(hot: readonly Hot[]): string {
-  return `/** The number that a request with this command begins with. */
+  return `/** The number that begins a request with this command. */
 export function requestNumberOf(command: Command): number {
   switch (command.kind) {
     ${hot.map(({ kind, message }) => `case '${kind}': return ${message.request};`).join('\n')}
@@ -92,10 +94,10 @@ export function requestNumberOf(command: Command): number {
 function requestWriter(hot: readonly Hot[]): string {
   const cases = hot.map(({ kind, fields }) => {
     const list = fieldsOf(fields);
-    return `case '${kind}':\nfields.push(${list.map((field) => write('command', kind, field)).join(', ')});\n${saying('command', list)}return;`;
+    return `case '${kind}':\nfields.push(${list.map((field) => write('command', kind, field)).join(', ')});\n${rememberBookId('command', list)}return;`;
   });
-  return `/** What a request says of its command. */
-export function writeCommand(fields: MessageField[], said: Said, command: Command): void {
+  return `/** Writes the fields of a command. */
+export function writeCommand(fields: MessageField[], last: LastWritten, command: Command): void {
   switch (command.kind) {
     ${cases.join('\n')}
     ${caseLabels(rare())}
@@ -111,9 +113,9 @@ function requestReader(hot: readonly Hot[]): string {
   const cases = hot.map(({ kind, fields, message }) => {
     const list = fieldsOf(fields);
     const values = list.map(([name, field]) => assign(name, read(kind, [name, field])));
-    return `case ${message.request}:\n${hearing(list)}command = { kind: '${kind}', ${values.join(', ')} };\nbreak;`;
+    return `case ${message.request}:\n${readBookId(list)}command = { kind: '${kind}', ${values.join(', ')} };\nbreak;`;
   });
-  return `/** The requests of a message, without those that were withdrawn. \`to\` is who sent it. */
+  return `/** Reads the requests of a message, without withdrawn ones. \`to\` is the thread that sent it. */
 export function readRequests(message: Message, to: number): ActorRequest[] {
   const requests: ActorRequest[] = [];
   let at = 0;
@@ -149,11 +151,11 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
 }`;
 }
 
-/** The fields that the reply has to bring, in their order in it. */
+/** The fields of the outcome that the command does not have, in the order of the reply. */
 function replied({ kind, fields, gives, message }: Hot): readonly NamedField[] {
   const brought = fieldsOf(gives.fields).filter(([name]) => !(name in fields));
   const order = message.replyOrder ?? brought.map(([name]) => name);
-  if (order.length !== brought.length) throw new Error(`${kind}: the order of its reply names other fields`);
+  if (order.length !== brought.length) throw new Error(`${kind}: its reply order names other fields`);
   return order.map((name) => [name, gives.fields[name] as Field]);
 }
 
@@ -162,17 +164,17 @@ function replyWriter(hot: readonly Hot[]): string {
     const list = replied(command);
     const values = list.map((field) => write('outcome', command.gives.kind, field));
     const pushed = [String(command.message.reply), 'id', 'shard', 'seq', 'replayed', ...values].join(', ');
-    return `fields.push(${pushed});\n${saying('outcome', list)}`;
+    return `fields.push(${pushed});\n${rememberBookId('outcome', list)}`;
   };
   const given = (outcome: OutcomeDeclaration): readonly Hot[] => hot.filter(({ gives }) => gives === outcome);
   const cases = outcomes.flatMap((outcome) => {
     const [first, ...others] = given(outcome).toReversed();
     if (first === undefined) return [];
-    // The command that was asked tells which of several forms it is.
+    // If several commands have this outcome, the command of the request decides the form.
     const branches = others.map((command) => `if (command?.kind === '${command.kind}') {\n${one(command)}return;\n}`);
     return [`case '${outcome.kind}':\n${branches.join('\n')}${one(first)}return;`];
   });
-  return `export function writeReply(fields: MessageField[], said: Said, { id, command, reply }: ActorReply): void {
+  return `export function writeReply(fields: MessageField[], last: LastWritten, { id, command, reply }: ActorReply): void {
   if (reply.kind !== 'done') {
     fields.push(OTHER_REPLY, id, reply);
     return;
@@ -195,7 +197,7 @@ function replyReader(hot: readonly Hot[]): string {
     const { kind, fields, gives, message } = declared;
     const list = replied(declared);
     const reads = list.map(([name, field]) => {
-      if (field.form === 'bookId') return hearing([[name, field]]);
+      if (field.form === 'bookId') return readBookId([[name, field]]);
       return `const ${name} = ${read(kind, [name, field])};\n`;
     });
     const values = fieldsOf(gives.fields).map(([name, field]) => {
@@ -204,7 +206,7 @@ function replyReader(hot: readonly Hot[]): string {
     });
     return `case ${message.reply}: {\n${reads.join('')}if (command?.kind === '${kind}') outcome = { kind: '${gives.kind}', ${values.join(', ')} };\nbreak;\n}`;
   });
-  return `/** \`takeAsked\` gives who asked under an id, once; undefined when nobody waits any more. */
+  return `/** \`takeAsked\` removes and returns the request with an id; undefined if nobody waits for it. */
 export function readReplies(message: Message, takeAsked: (id: number) => Asked | undefined): void {
   let at = 0;
   let bookId = '' as BookId;
@@ -222,7 +224,7 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
     const replayed = message[at++] === 1;
     const command = asked?.command;
     let outcome: Outcome | null = null;
-    // The fields are read in any case, for the next reply comes after them.
+    // The fields are read in any case, because the next reply comes after them.
     switch (number) {
       ${cases.join('\n')}
       default:
@@ -242,12 +244,12 @@ const read = (kind: string, [name, field]: NamedField): string => codeFor(CODE, 
 
 const assign = (name: string, value: string): string => (name === value ? name : `${name}: ${value}`);
 
-/** Keeps the id of a book that was written. */
-const saying = (from: string, list: readonly NamedField[]): string =>
-  list.map(([name, { form }]) => (form === 'bookId' ? `said.bookId = ${from}.${name};\n` : '')).join('');
+/** Keeps the book id that was written. */
+const rememberBookId = (from: string, list: readonly NamedField[]): string =>
+  list.map(([name, { form }]) => (form === 'bookId' ? `last.bookId = ${from}.${name};\n` : '')).join('');
 
-/** Reads the id of a book. */
-const hearing = (list: readonly NamedField[]): string =>
+/** Reads a book id, if the list has one. */
+const readBookId = (list: readonly NamedField[]): string =>
   list.some(([, { form }]) => form === 'bookId')
     ? 'if (message[at] !== SAME) bookId = message[at] as BookId;\nat++;\n'
     : '';

@@ -1,10 +1,10 @@
-/** src/postgres/event-rows.generated.ts: events as rows of the projection. */
+/** Makes src/postgres/event-rows.generated.ts: events as rows of the projection. */
 import { type CodeColumn, type EventDeclaration, fieldsOf } from '../../src/records/declare.js';
 import type { Field } from '../../src/records/fields.js';
 import { events } from '../../src/records/list.js';
 import { type CodeOf, codeFor, generatedFile } from './source.js';
 
-/** A value in COPY data. */
+/** A value in the data of a COPY. */
 const WRITE: CodeOf<(value: string) => string> = {
   text: (value) => `rows.text(${value})`,
   textOrNull: (value) => `rows.textOrNull(${value})`,
@@ -32,26 +32,39 @@ const WRITE: CodeOf<(value: string) => string> = {
 
 const NULLABLE = new Set(['textOrNull', 'integerOrNull', 'countOrNull', 'instantOrNull', 'jsonOrNull']);
 
-/**
- * Columns of `changes`, in their order: a field of the event with that name, or what the change
- * says.
- */
-const AUDIT: readonly ({ readonly field: string } | { readonly always: string })[] = [
-  { always: 'rows.int8(seq)' },
-  { always: 'rows.int8(change.atMs)' },
-  { field: 'prevSeq' },
-  { always: 'rows.int2(shard)' },
-  { always: 'rows.int2(NUMBER)' },
-  { field: 'redemptionCount' },
-  { field: 'lockId' },
-  { field: 'untilMs' },
-  { always: 'rows.uuid(change.bookId)' },
-  { field: 'redemptionId' },
-  { field: 'code' },
-  { field: 'userId' },
-  { always: 'rows.text(change.caller)' },
-  { always: 'rows.text(change.requestId)' },
-  { always: 'DETAIL' },
+/** The code that writes a column of an event's row. */
+type Column = (declared: EventDeclaration) => string;
+
+const always =
+  (code: string): Column =>
+  () =>
+    code;
+
+/** The field of the event, or null if the event has no such field. */
+const fieldOrNull =
+  (name: string): Column =>
+  ({ kind, fields }) => {
+    const field = fields[name];
+    return field === undefined ? 'rows.null()' : codeFor(WRITE, field, `${kind}.${name}`)(`event.${name}`);
+  };
+
+/** The columns of `changes`, in their order. */
+const AUDIT: readonly Column[] = [
+  always('rows.int8(seq)'),
+  always('rows.int8(change.atMs)'),
+  fieldOrNull('prevSeq'),
+  always('rows.int2(shard)'),
+  ({ number }) => `rows.int2(${number})`,
+  fieldOrNull('redemptionCount'),
+  fieldOrNull('lockId'),
+  fieldOrNull('untilMs'),
+  always('rows.uuid(change.bookId)'),
+  fieldOrNull('redemptionId'),
+  fieldOrNull('code'),
+  fieldOrNull('userId'),
+  always('rows.text(change.caller)'),
+  always('rows.text(change.requestId)'),
+  detailOf,
 ];
 
 const GROUPS: Readonly<Record<string, readonly CodeColumn[]>> = {
@@ -65,7 +78,7 @@ const ofCodes = all.filter(({ fields }) => 'code' in fields);
 
 export function rowsSource(): string {
   return generatedFile(
-    'Events as rows of the projection; projection-batch.ts describes what becomes of them.',
+    'Events as rows of the projection; projection-batch.ts describes how they are used.',
     [
       { types: ['Change', 'CodeEvent'], from: '../domain/event.js' },
       { types: ['Seq', 'ShardId'], from: '../records/ids.js' },
@@ -84,16 +97,10 @@ export function rowsSource(): string {
 
 function auditSource(): string {
   const cases = all.map((declared) => {
-    const lines = AUDIT.map((column) => {
-      if ('always' in column)
-        return column.always.replace('NUMBER', String(declared.number)).replace('DETAIL', detailOf(declared));
-      const field = declared.fields[column.field];
-      if (field === undefined) return 'rows.null()';
-      return codeFor(WRITE, field, `${declared.kind}.${column.field}`)(`event.${column.field}`);
-    });
+    const lines = AUDIT.map((column) => column(declared));
     return `case '${declared.kind}':\n${lines.join(';\n')};\nreturn;`;
   });
-  return `/** The event's row in \`changes\`. */
+  return `/** Writes the event's row in \`changes\`. */
 export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change: Change, event: DomainEvent): void {
   rows.row(${AUDIT.length});
   switch (event.kind) {
@@ -108,7 +115,7 @@ function detailOf({ kind, fields, detail }: EventDeclaration): string {
   if (detail.length === 0) return 'rows.null()';
   const parts = detail.map((path) => {
     const [field = ''] = path.split('.');
-    if (!(field in fields)) throw new Error(`${kind}: its detail names ${field}, which it does not have`);
+    if (!(field in fields)) throw new Error(`${kind}: its detail names ${field}, which is not a field`);
     return { name: path.split('.').at(-1) ?? path, value: `event.${path}`, isNullable: isNullable(fields[path]) };
   });
   const json = `JSON.stringify({ ${parts.map(({ name, value }) => `${name}: ${value}`).join(', ')} })`;
@@ -124,7 +131,7 @@ function foldSource(): string {
     const touched = Object.entries(GROUPS).filter(([, group]) => columns.some(([name]) => isOneOf(group, name)));
     for (const [, group] of touched) {
       const missing = group.filter((name) => row?.[name] === undefined);
-      if (missing.length > 0) throw new Error(`${kind}: its row does not say what becomes of ${missing.join()}`);
+      if (missing.length > 0) throw new Error(`${kind}: its row sets no ${missing.join()}`);
     }
     const values = columns.map(
       ([name, field]) => `update.${camel(name)} = ${field === null ? 'null' : `event.${field}`};`,
@@ -132,7 +139,7 @@ function foldSource(): string {
     const touches = touched.length === 0 ? '' : `update.touches |= ${touched.map(([name]) => name).join(' | ')};`;
     return `case '${kind}':\n${[touches, ...values].join('\n')}\nreturn;`;
   });
-  return `/** What becomes of the code's row in the snapshot. */
+  return `/** Applies the event to the update of its code's row in the snapshot. */
 export function foldInto(update: CodeUpdate, event: CodeEvent): void {
   switch (event.kind) {
     ${cases.join('\n')}
@@ -150,7 +157,7 @@ function othersSource(): string {
   const cases = all
     .filter((declared) => !isFolded(declared))
     .map((declared) => `case '${declared.kind}': ${othersOf(declared)}`);
-  return `/** The rest of what the event changes: rows that are appended, and other parts of the snapshot. */
+  return `/** Writes the other rows that the event appends, and changes the rest of the snapshot. */
 export function writeOthers(
   tables: AppendedRows,
   snapshot: SnapshotChanges,
@@ -178,7 +185,7 @@ function othersOf({ kind, fields, appends, snapshot }: EventDeclaration): string
       if (name === 'seq') return 'rows.int8(seq);';
       if (name === 'shard') return 'rows.int2(shard);';
       const field = fieldsOf(fields).find(([other]) => other === name)?.[1];
-      if (field === undefined) throw new Error(`${kind}: appends ${String(name)}, which it does not have`);
+      if (field === undefined) throw new Error(`${kind}: it appends ${String(name)}, which is not a field`);
       return `${codeFor(WRITE, field, `${kind}.${String(name)}`)(`event.${String(name)}`)};`;
     });
     lines.push(`const rows = tables.${appends.table};`, `rows.row(${values.length});`, ...values);

@@ -1,20 +1,17 @@
-/** What the generators share: the head of a generated file, and pieces of source. */
+/** What the generators share: tables from form to code, and the frame of a generated file. */
 import type { Field, Form } from '../../src/records/fields.js';
 
-/** From a form to code; null: no record of this layer has such a field. */
+/** The code of a layer for each form; null: no record in this layer has such a field. */
 export type CodeOf<Make> = Readonly<Record<Form, Make | null>>;
 
-/**
- * The code for a field. `where` names it in the error, which says that the layer has none for such
- * a field.
- */
+/** The code for a field. `where` names the field in the error if the layer has no code for its form. */
 export function codeFor<Make>(table: CodeOf<Make>, { form }: Field, where: string): Make {
   const make = table[form];
   if (make === null) throw new Error(`${where}: this layer has no code for a field of the form ${form}`);
   return make;
 }
 
-/** `imports` are lines. What is not used in `body` is left out of them. */
+/** Leaves out the imports that `body` does not use. */
 export function generatedFile(about: string, imports: readonly Import[], body: string): string {
   const lines = imports.flatMap(({ names, types, from }) => {
     const isUsed = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(body);

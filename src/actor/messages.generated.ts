@@ -10,18 +10,18 @@ import { unknownRecord } from '../records/unknown.js';
 import type { CommandReply, QueryReply } from './engine.js';
 import {
   type Asked,
+  type LastWritten,
   type Message,
   type MessageField,
   OTHER_REPLY,
   OTHER_REQUEST,
   QUERY,
   SAME,
-  type Said,
   WITHDRAWN,
 } from './message.js';
 import type { ActorReply, ActorRequest } from './requests.js';
 
-/** The number that a request with this command begins with. */
+/** The number that begins a request with this command. */
 export function requestNumberOf(command: Command): number {
   switch (command.kind) {
     case 'assignRandom':
@@ -36,25 +36,25 @@ export function requestNumberOf(command: Command): number {
       return 3;
     case 'unassignCode':
       return 7;
+    case 'rollbackRedemption':
     case 'createBook':
     case 'updateBook':
     case 'archiveBook':
     case 'addCodes':
     case 'openBatch':
     case 'giveUpBatch':
-    case 'rollbackRedemption':
       return OTHER_REQUEST;
     default:
       return unknownRecord(command);
   }
 }
 
-/** What a request says of its command. */
-export function writeCommand(fields: MessageField[], said: Said, command: Command): void {
+/** Writes the fields of a command. */
+export function writeCommand(fields: MessageField[], last: LastWritten, command: Command): void {
   switch (command.kind) {
     case 'assignRandom':
-      fields.push(command.bookId === said.bookId ? SAME : command.bookId, command.userId);
-      said.bookId = command.bookId;
+      fields.push(command.bookId === last.bookId ? SAME : command.bookId, command.userId);
+      last.bookId = command.bookId;
       return;
     case 'assignCode':
       fields.push(command.code, command.userId);
@@ -71,13 +71,13 @@ export function writeCommand(fields: MessageField[], said: Said, command: Comman
     case 'unassignCode':
       fields.push(command.code, command.reason);
       return;
+    case 'rollbackRedemption':
     case 'createBook':
     case 'updateBook':
     case 'archiveBook':
     case 'addCodes':
     case 'openBatch':
     case 'giveUpBatch':
-    case 'rollbackRedemption':
       fields.push(command);
       return;
     default:
@@ -85,7 +85,7 @@ export function writeCommand(fields: MessageField[], said: Said, command: Comman
   }
 }
 
-/** The requests of a message, without those that were withdrawn. `to` is who sent it. */
+/** Reads the requests of a message, without withdrawn ones. `to` is the thread that sent it. */
 export function readRequests(message: Message, to: number): ActorRequest[] {
   const requests: ActorRequest[] = [];
   let at = 0;
@@ -155,7 +155,7 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
   return requests;
 }
 
-export function writeReply(fields: MessageField[], said: Said, { id, command, reply }: ActorReply): void {
+export function writeReply(fields: MessageField[], last: LastWritten, { id, command, reply }: ActorReply): void {
   if (reply.kind !== 'done') {
     fields.push(OTHER_REPLY, id, reply);
     return;
@@ -175,9 +175,9 @@ export function writeReply(fields: MessageField[], said: Said, { id, command, re
         seq,
         replayed,
         outcome.assignedMs,
-        outcome.bookId === said.bookId ? SAME : outcome.bookId,
+        outcome.bookId === last.bookId ? SAME : outcome.bookId,
       );
-      said.bookId = outcome.bookId;
+      last.bookId = outcome.bookId;
       return;
     case 'locked':
       fields.push(4, id, shard, seq, replayed, outcome.lockId, outcome.untilMs);
@@ -199,13 +199,13 @@ export function writeReply(fields: MessageField[], said: Said, { id, command, re
       );
       return;
     case 'unassigned':
-      fields.push(6, id, shard, seq, replayed, outcome.bookId === said.bookId ? SAME : outcome.bookId);
-      said.bookId = outcome.bookId;
+      fields.push(6, id, shard, seq, replayed, outcome.bookId === last.bookId ? SAME : outcome.bookId);
+      last.bookId = outcome.bookId;
       return;
+    case 'rolledBack':
     case 'book':
     case 'archived':
     case 'codesAdded':
-    case 'rolledBack':
     case 'batchOpened':
     case 'batchSettled':
       fields.push(OTHER_REPLY, id, reply);
@@ -215,7 +215,7 @@ export function writeReply(fields: MessageField[], said: Said, { id, command, re
   }
 }
 
-/** `takeAsked` gives who asked under an id, once; undefined when nobody waits any more. */
+/** `takeAsked` removes and returns the request with an id; undefined if nobody waits for it. */
 export function readReplies(message: Message, takeAsked: (id: number) => Asked | undefined): void {
   let at = 0;
   let bookId = '' as BookId;
@@ -233,7 +233,7 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
     const replayed = message[at++] === 1;
     const command = asked?.command;
     let outcome: Outcome | null = null;
-    // The fields are read in any case, for the next reply comes after them.
+    // The fields are read in any case, because the next reply comes after them.
     switch (number) {
       case 1: {
         const assignedMs = message[at++] as number;

@@ -1,23 +1,22 @@
 /**
- * Requests and replies between an HTTP thread and a shard thread: messages with as many of them as
- * there are.
+ * Requests and replies between an HTTP thread and a shard thread. A message holds one or more.
  *
- * A message is one flat array of numbers and strings: the structured clone of such an array costs a
- * fraction of that of an array of objects, whose property names travel every time. What is asked
- * often has a shape of its own; the rest travels as the object it is. Strings are what costs, some
- * 40 ns each on either side. So one that is the same as in the request before (callers and books
- * come in runs) is written as `SAME`, and a reply does not repeat what its command said.
+ * A message is one flat array of numbers and strings. The structured clone of such an array costs a
+ * fraction of the clone of an array of objects, because property names are not copied. Frequent
+ * commands have a compact form; all others travel as objects. Strings are the expensive part, about
+ * 40 ns each on either side. So a caller or book id that equals the last one in the message is
+ * written as `SAME`, and a reply leaves out the fields of its command.
  *
  *     request   number, id, shard, query
- *               number, id, shard, caller, request id, key, [fingerprint,] what the command says
- *     reply     number, id, shard, seq, replayed, what of the outcome the command did not say
+ *               number, id, shard, caller, request id, key, [fingerprint,] fields of the command
+ *     reply     number, id, shard, seq, replayed, fields of the outcome that the command lacks
  *               number, id, any other reply
  *
- * The readers, and what commands and outcomes say, are generated (messages.generated.ts).
+ * The readers and the fields of commands and outcomes are generated (messages.generated.ts).
  */
 import type { Command, Query } from '../domain/command.js';
 import type { ShardId } from '../domain/ids.js';
-import { type Message, type MessageField, QUERY, SAME, type Said, WITHDRAWN } from './message.js';
+import { type LastWritten, type Message, type MessageField, QUERY, SAME, WITHDRAWN } from './message.js';
 import { requestNumberOf, writeCommand, writeReply } from './messages.generated.js';
 import type { ActorReply } from './requests.js';
 
@@ -28,7 +27,7 @@ export class RequestWriter {
   readonly #idPlaces: number[] = [];
   #count = 0;
   #caller = '';
-  readonly #said: Said = { bookId: '' };
+  readonly #last: LastWritten = { bookId: '' };
 
   get count(): number {
     return this.#count;
@@ -45,7 +44,7 @@ export class RequestWriter {
     this.#fields = [];
     this.#count = 0;
     this.#caller = '';
-    this.#said.bookId = '';
+    this.#last.bookId = '';
   }
 
   /**
@@ -83,20 +82,20 @@ export class RequestWriter {
     fields.push(requestNumberOf(command), id, shard, caller === this.#caller ? SAME : caller, requestId, key);
     this.#caller = caller;
     if (key !== null) fields.push(fingerprint);
-    writeCommand(fields, this.#said, command);
+    writeCommand(fields, this.#last, command);
   }
 }
 
 /** Replies of a shard thread to one HTTP thread. */
 export class ReplyWriter {
   readonly #fields: MessageField[] = [];
-  readonly #said: Said = { bookId: '' };
+  readonly #last: LastWritten = { bookId: '' };
 
   get message(): Message {
     return this.#fields;
   }
 
   write(reply: ActorReply): void {
-    writeReply(this.#fields, this.#said, reply);
+    writeReply(this.#fields, this.#last, reply);
   }
 }

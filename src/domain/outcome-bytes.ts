@@ -5,8 +5,8 @@
  * redemptions mostly have, is its 16 bytes after another such byte. A number is seven bits a byte,
  * the lowest first.
  *
- * These are the pieces. Which outcomes have which form is declared in src/records/, and what puts
- * them together is generated (outcome-memory.generated.ts).
+ * This file writes and reads single values. src/records/ declares the form of each outcome, and the
+ * code that writes and reads whole outcomes is generated (outcome-memory.generated.ts).
  */
 import { append, decode, room, scratch } from './text.js';
 
@@ -16,7 +16,7 @@ const UUID = 0xfe;
 const UUID_BYTES = 16;
 const NUMBER_BYTES_MAX = 8;
 
-/** The number of the form of outcomes that have none of their own: JSON. */
+/** The number that begins an outcome kept as JSON. */
 export const JSON_TEXT = 0;
 
 /** To the end of `scratch`. No text is the beginning of another. */
@@ -40,7 +40,7 @@ export function endOfTexts(bytes: Uint8Array, start: number, texts: number): num
 let source: Uint8Array = scratch.bytes;
 let at = 0;
 
-/** The reading functions go on from there. */
+/** Sets where the next `read…` begins. */
 export function beginReading(bytes: Uint8Array, start: number): void {
   source = bytes;
   at = start;

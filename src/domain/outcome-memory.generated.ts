@@ -1,5 +1,5 @@
 /**
- * Outcomes in few bytes, for the memory of idempotency keys; outcome-bytes.ts describes the form.
+ * Outcomes in the memory of idempotency keys; outcome-bytes.ts describes the form.
  *
  * Written by `npm run generate` from the declarations in src/records/. Do not edit.
  */
@@ -19,7 +19,7 @@ import {
   readText,
 } from './outcome-bytes.js';
 
-/** To the end of `scratch`. */
+/** Appends to `scratch`. */
 export function appendOutcome(outcome: Outcome): void {
   switch (outcome.kind) {
     case 'assigned':
@@ -45,12 +45,12 @@ export function appendOutcome(outcome: Outcome): void {
       appendNumber(outcome.redemptionCount);
       appendNumberOrNull(outcome.remaining);
       return;
-    case 'book':
-    case 'archived':
-    case 'codesAdded':
     case 'unlocked':
     case 'rolledBack':
     case 'unassigned':
+    case 'book':
+    case 'archived':
+    case 'codesAdded':
     case 'batchOpened':
     case 'batchSettled':
       appendByte(JSON_TEXT);
@@ -61,7 +61,7 @@ export function appendOutcome(outcome: Outcome): void {
   }
 }
 
-/** What `appendOutcome` left at `start`. */
+/** Reads what `appendOutcome` wrote at `start`. */
 export function readOutcome(bytes: Uint8Array, start: number): Outcome {
   beginReading(bytes, start);
   const form = readByte();

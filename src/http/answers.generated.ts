@@ -1,5 +1,5 @@
 /**
- * Outcomes as the JSON that callers get, written as bytes; answer-bytes.ts says why.
+ * Outcomes as the JSON of HTTP answers, written as bytes; answer-bytes.ts says why.
  *
  * Written by `npm run generate` from the declarations in src/records/. Do not edit.
  */

@@ -15,8 +15,8 @@
  * JSON, they are rare, and JSON keeps every key as it was, `__proto__` included, which msgpack
  * decoders rightly refuse to.
  *
- * What events and outcomes consist of is declared in src/records/, and their code is generated
- * (records.generated.ts). Here is what stands around them.
+ * src/records/ declares the fields of events and outcomes, and the code for them is generated
+ * (records.generated.ts). This file holds the rest: entries, changes and remembered keys.
  *
  * Both sides of the boundary assert. A payload that passed the journal's checksum and still does
  * not decode was written by a newer version or by a bug: stop, never guess.

@@ -66,7 +66,7 @@ export class FieldWriter extends MsgpackWriter {
     this.#sameOrNew(this.#user, text);
   }
 
-  /** Who asked for a change: like a subject, it may be the id of a person. */
+  /** Like a subject, a caller may be a person. */
   caller(text: string): void {
     this.name(text);
   }

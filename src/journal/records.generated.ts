@@ -1,5 +1,5 @@
 /**
- * Events and outcomes as they stand in the payload of a journal entry.
+ * Events and outcomes in the payload of a journal entry; codec.ts describes the form.
  *
  * Written by `npm run generate` from the declarations in src/records/. Do not edit.
  */
@@ -14,30 +14,6 @@ import type { FieldReader, FieldWriter } from './payload-fields.js';
 /** `atMs` is the time of the change. */
 export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number): void {
   switch (value.kind) {
-    case 'bookCreated':
-      out.number(0);
-      encodeBook(out, value.book);
-      return;
-    case 'bookUpdated':
-      out.number(1);
-      encodeBook(out, value.book);
-      return;
-    case 'bookArchived':
-      out.number(2);
-      encodeBook(out, value.book);
-      return;
-    case 'codesAdded':
-      out.number(3);
-      out.name(value.bookId);
-      out.number(value.batchId);
-      out.number(value.firstIndex);
-      out.number(value.size);
-      out.number(value.count);
-      return;
-    case 'noted':
-      out.number(4);
-      out.name(value.bookId);
-      return;
     case 'codeAssigned':
       out.number(5);
       out.name(value.bookId);
@@ -107,6 +83,22 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.number(value.redemptionCount);
       out.textOrNull(value.reason);
       return;
+    case 'bookCreated':
+      out.number(0);
+      encodeBook(out, value.book);
+      return;
+    case 'bookUpdated':
+      out.number(1);
+      encodeBook(out, value.book);
+      return;
+    case 'bookArchived':
+      out.number(2);
+      encodeBook(out, value.book);
+      return;
+    case 'noted':
+      out.number(4);
+      out.name(value.bookId);
+      return;
     case 'batchOpened':
       out.number(12);
       out.number(value.batchId);
@@ -122,6 +114,14 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.name(value.bookId);
       out.number(value.batchId);
       return;
+    case 'codesAdded':
+      out.number(3);
+      out.name(value.bookId);
+      out.number(value.batchId);
+      out.number(value.firstIndex);
+      out.number(value.size);
+      out.number(value.count);
+      return;
     default:
       unknownRecord(value);
   }
@@ -130,23 +130,6 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
 export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
   const number = from.integer();
   switch (number) {
-    case 0:
-      return { kind: 'bookCreated', book: decodeBook(from) };
-    case 1:
-      return { kind: 'bookUpdated', book: decodeBook(from) };
-    case 2:
-      return { kind: 'bookArchived', book: decodeBook(from) };
-    case 3:
-      return {
-        kind: 'codesAdded',
-        bookId: from.name() as BookId,
-        batchId: from.integer(),
-        firstIndex: from.integer(),
-        size: from.integer(),
-        count: from.integer(),
-      };
-    case 4:
-      return { kind: 'noted', bookId: from.name() as BookId };
     case 5:
       return {
         kind: 'codeAssigned',
@@ -223,6 +206,14 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         redemptionCount: from.integer(),
         reason: from.textOrNull(),
       };
+    case 0:
+      return { kind: 'bookCreated', book: decodeBook(from) };
+    case 1:
+      return { kind: 'bookUpdated', book: decodeBook(from) };
+    case 2:
+      return { kind: 'bookArchived', book: decodeBook(from) };
+    case 4:
+      return { kind: 'noted', bookId: from.name() as BookId };
     case 12:
       return {
         kind: 'batchOpened',
@@ -236,6 +227,15 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
       };
     case 13:
       return { kind: 'batchGivenUp', bookId: from.name() as BookId, batchId: from.integer() };
+    case 3:
+      return {
+        kind: 'codesAdded',
+        bookId: from.name() as BookId,
+        batchId: from.integer(),
+        firstIndex: from.integer(),
+        size: from.integer(),
+        count: from.integer(),
+      };
     default:
       throw new Error(`journal payload: unknown kind of event, number ${number}`);
   }
@@ -244,20 +244,6 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
 /** `atMs` is the time of the change. */
 export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): void {
   switch (value.kind) {
-    case 'book':
-      out.number(0);
-      encodeBook(out, value.book);
-      encodeBookCounts(out, value.counts);
-      return;
-    case 'archived':
-      out.number(1);
-
-      return;
-    case 'codesAdded':
-      out.number(2);
-      out.number(value.total);
-      out.json(value.report);
-      return;
     case 'assigned':
       out.number(3);
       out.name(value.bookId);
@@ -298,6 +284,20 @@ export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): v
       out.name(value.bookId);
       out.code(value.code);
       return;
+    case 'book':
+      out.number(0);
+      encodeBook(out, value.book);
+      encodeBookCounts(out, value.counts);
+      return;
+    case 'archived':
+      out.number(1);
+
+      return;
+    case 'codesAdded':
+      out.number(2);
+      out.number(value.total);
+      out.json(value.report);
+      return;
     case 'batchOpened':
       out.number(9);
       out.boolean(value.isNew);
@@ -315,12 +315,6 @@ export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): v
 export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
   const number = from.integer();
   switch (number) {
-    case 0:
-      return { kind: 'book', book: decodeBook(from), counts: decodeBookCounts(from) };
-    case 1:
-      return { kind: 'archived' };
-    case 2:
-      return { kind: 'codesAdded', total: from.integer(), report: from.json() };
     case 3:
       return {
         kind: 'assigned',
@@ -359,6 +353,12 @@ export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
       };
     case 8:
       return { kind: 'unassigned', bookId: from.name() as BookId, code: from.name() };
+    case 0:
+      return { kind: 'book', book: decodeBook(from), counts: decodeBookCounts(from) };
+    case 1:
+      return { kind: 'archived' };
+    case 2:
+      return { kind: 'codesAdded', total: from.integer(), report: from.json() };
     case 9:
       return { kind: 'batchOpened', isNew: from.boolean(), batch: decodeOpenBatch(from, atMs) };
     case 10:

@@ -1,8 +1,9 @@
-/** What events are folded into, and where else they go; projection-batch.ts tells how. */
-import type { OpenBatch } from '../domain/batch.js';
+/** What events change in the snapshot; projection-batch.ts describes how. */
+
 import type { Book } from '../domain/book.js';
 import type { CodesAdded } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
+import type { OpenBatch } from '../records/batches.js';
 import type { AppendedTable } from '../records/declare.js';
 import type { RowBuffer } from './row-buffer.js';
 
@@ -26,10 +27,7 @@ export interface CodeUpdate {
 
 export type AppendedRows = Readonly<Record<AppendedTable, RowBuffer>>;
 
-/**
- * What events change in the snapshot besides rows of codes: `snapshot` in their declarations names
- * the method.
- */
+/** Changes of the snapshot besides the rows of codes. The declaration of an event names the method. */
 export interface SnapshotChanges {
   bookChanged(shard: ShardId, seq: Seq, event: { readonly book: Book }): void;
   batchOpened(shard: ShardId, seq: Seq, event: OpenBatch): void;

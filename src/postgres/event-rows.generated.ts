@@ -1,5 +1,5 @@
 /**
- * Events as rows of the projection; projection-batch.ts describes what becomes of them.
+ * Events as rows of the projection; projection-batch.ts describes how they are used.
  *
  * Written by `npm run generate` from the declarations in src/records/. Do not edit.
  */
@@ -17,95 +17,10 @@ import {
 } from './code-update.js';
 import type { RowBuffer } from './row-buffer.js';
 
-/** The event's row in `changes`. */
+/** Writes the event's row in `changes`. */
 export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change: Change, event: DomainEvent): void {
   rows.row(15);
   switch (event.kind) {
-    case 'bookCreated':
-      rows.int8(seq);
-      rows.int8(change.atMs);
-      rows.null();
-      rows.int2(shard);
-      rows.int2(1);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.uuid(change.bookId);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.text(change.caller);
-      rows.text(change.requestId);
-      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
-      return;
-    case 'bookUpdated':
-      rows.int8(seq);
-      rows.int8(change.atMs);
-      rows.null();
-      rows.int2(shard);
-      rows.int2(2);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.uuid(change.bookId);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.text(change.caller);
-      rows.text(change.requestId);
-      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
-      return;
-    case 'bookArchived':
-      rows.int8(seq);
-      rows.int8(change.atMs);
-      rows.null();
-      rows.int2(shard);
-      rows.int2(3);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.uuid(change.bookId);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.text(change.caller);
-      rows.text(change.requestId);
-      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
-      return;
-    case 'codesAdded':
-      rows.int8(seq);
-      rows.int8(change.atMs);
-      rows.null();
-      rows.int2(shard);
-      rows.int2(4);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.uuid(change.bookId);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.text(change.caller);
-      rows.text(change.requestId);
-      rows.text(JSON.stringify({ batchId: event.batchId, size: event.size, count: event.count }));
-      return;
-    case 'noted':
-      rows.int8(seq);
-      rows.int8(change.atMs);
-      rows.null();
-      rows.int2(shard);
-      rows.int2(5);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.uuid(change.bookId);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.text(change.caller);
-      rows.text(change.requestId);
-      rows.null();
-      return;
     case 'codeAssigned':
       rows.int8(seq);
       rows.int8(change.atMs);
@@ -225,6 +140,74 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.text(change.requestId);
       rows.textOrNull(event.reason === null ? null : JSON.stringify({ reason: event.reason }));
       return;
+    case 'bookCreated':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(1);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
+      return;
+    case 'bookUpdated':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(2);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
+      return;
+    case 'bookArchived':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(3);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
+      return;
+    case 'noted':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(5);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.null();
+      return;
     case 'batchOpened':
       rows.int8(seq);
       rows.int8(change.atMs);
@@ -259,12 +242,29 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.text(change.requestId);
       rows.text(JSON.stringify({ batchId: event.batchId }));
       return;
+    case 'codesAdded':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(4);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId, size: event.size, count: event.count }));
+      return;
     default:
       unknownRecord(event);
   }
 }
 
-/** What becomes of the code's row in the snapshot. */
+/** Applies the event to the update of its code's row in the snapshot. */
 export function foldInto(update: CodeUpdate, event: CodeEvent): void {
   switch (event.kind) {
     case 'codeAssigned':
@@ -307,7 +307,7 @@ export function foldInto(update: CodeUpdate, event: CodeEvent): void {
   }
 }
 
-/** The rest of what the event changes: rows that are appended, and other parts of the snapshot. */
+/** Writes the other rows that the event appends, and changes the rest of the snapshot. */
 export function writeOthers(
   tables: AppendedRows,
   snapshot: SnapshotChanges,
@@ -316,18 +316,6 @@ export function writeOthers(
   event: DomainEvent,
 ): void {
   switch (event.kind) {
-    case 'bookCreated':
-      snapshot.bookChanged(shard, seq, event);
-      return;
-    case 'bookUpdated':
-      snapshot.bookChanged(shard, seq, event);
-      return;
-    case 'bookArchived':
-      snapshot.bookChanged(shard, seq, event);
-      return;
-    case 'codesAdded':
-      snapshot.batchWentLive(shard, seq, event);
-      return;
     case 'codeRedeemed': {
       const rows = tables.redemptions;
       rows.row(6);
@@ -347,18 +335,30 @@ export function writeOthers(
       rows.uuid(event.redemptionId);
       return;
     }
+    case 'bookCreated':
+      snapshot.bookChanged(shard, seq, event);
+      return;
+    case 'bookUpdated':
+      snapshot.bookChanged(shard, seq, event);
+      return;
+    case 'bookArchived':
+      snapshot.bookChanged(shard, seq, event);
+      return;
     case 'batchOpened':
       snapshot.batchOpened(shard, seq, event);
       return;
     case 'batchGivenUp':
       snapshot.batchGivenUp(shard, seq, event);
       return;
-    case 'noted':
+    case 'codesAdded':
+      snapshot.batchWentLive(shard, seq, event);
+      return;
     case 'codeAssigned':
     case 'codeUnassigned':
     case 'codeLocked':
     case 'codeUnlocked':
     case 'leaseExpired':
+    case 'noted':
       return;
     default:
       unknownRecord(event);

@@ -11,14 +11,14 @@
  *     count    redemption_count                codeRedeemed, redemptionRolledBack
  *              seq                             every event
  *
- * What becomes of each event is declared in src/records/, and its code is generated
+ * src/records/ declares what each event changes, and the code for it is generated
  * (event-rows.generated.ts).
  */
 
-import type { OpenBatch } from '../domain/batch.js';
 import type { Book } from '../domain/book.js';
 import { type Change, type CodeEvent, type CodesAdded, lastSeqOf } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
+import type { OpenBatch } from '../records/batches.js';
 import type { CodeUpdate, SnapshotChanges } from './code-update.js';
 import { foldInto, writeAudit, writeOthers } from './event-rows.generated.js';
 import { RowBuffer } from './row-buffer.js';
@@ -183,7 +183,7 @@ export class ProjectionBatch implements SnapshotChanges {
   }
 }
 
-/** A code's row as the batch leaves it alone: no group of columns is touched. */
+/** An update that touches no column yet. */
 function untouched(event: CodeEvent): CodeUpdate {
   return {
     code: event.code,

@@ -1,21 +1,18 @@
-/** What makes the codes of a batch again, or tells whether they are the same. */
+/** How to generate the codes of a batch again, or how to check that uploaded codes are the same. */
 export type BatchContent =
   | {
       readonly kind: 'generated';
       /** Canonical. */
       readonly pattern: string;
-      /** Of the generator's keys. */
+      /** The id of the generator key. */
       readonly keyId: number;
       readonly ranges: readonly CounterRange[];
-      /**
-       * How the ordinals follow: in the order of the code, or in that order within runs
-       * (codes/copy-rows.ts).
-       */
+      /** Whether ordinals follow the order of the codes everywhere, or within runs (codes/copy-rows.ts). */
       readonly order: 'byCode' | 'inRuns';
     }
   /**
-   * `count` valid codes came, in this order, each with a newline: that is what `sha256`
-   * (hexadecimal) is of. Fewer go live where codes came twice or existed.
+   * `count` valid codes were uploaded. `sha256` (hexadecimal) is the hash of these codes in their
+   * order, each with a newline. Fewer codes go live if some were duplicates or existed already.
    */
   | { readonly kind: 'uploaded'; readonly count: number; readonly sha256: string };
 

@@ -1,4 +1,4 @@
-/** Records of batches of codes, from the intent to add codes until they are live or given up. */
+/** Records of batches of codes: open a batch, then make it live or give it up. */
 import { command, event, outcome } from './declare.js';
 import {
   batchContent,
@@ -18,14 +18,14 @@ import {
   type ValuesOf,
 } from './fields.js';
 
-/** A batch whose rows are being staged. `codesAdded` and `batchGivenUp` end it. */
-export const openBatchRecord = record('openBatch', {
+/** A batch whose rows are being staged. `codesAdded` or `batchGivenUp` ends it. */
+const openBatchRecord = record('openBatch', {
   batchId: integer(),
   bookId: bookId(),
   caller: caller(),
-  /** Of the request that brings the codes; null: it has none. */
+  /** The idempotency key of the request that adds the codes; null: it has none. */
   key: textOrNull(),
-  /** Of the same request; null where there is no key. */
+  /** The fingerprint of that request; null if it has no key. */
   fingerprint: integerOrNull(),
   openedMs: time(),
   content: batchContent(),
@@ -35,18 +35,18 @@ export type OpenBatch = ValuesOf<typeof openBatchRecord.fields>;
 // ─── Events ──────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The intent to add codes. It is journaled before any row of the batch is committed, so the journal
- * of the book's shard alone decides what a row belongs to: a batch that is open, live or given up.
- * The book need not be there yet.
+ * The intent to add codes. It is journaled before any row of the batch is committed. So the journal
+ * of the book's shard alone decides whether a batch is open, live or given up. The book need not
+ * exist yet.
  */
-export const batchOpened = event('batchOpened', 13, openBatchRecord.fields, {
+const batchOpened = event('batchOpened', 13, openBatchRecord.fields, {
   shownAs: null,
   detail: ['batchId', 'content'],
   snapshot: 'batchOpened',
 });
 
-/** An open batch will never be live: its rows may go, and its codes may come again. */
-export const batchGivenUp = event(
+/** The batch will never be live: its rows may be deleted, and its codes may be added again. */
+const batchGivenUp = event(
   'batchGivenUp',
   14,
   { bookId: bookId(), batchId: integer() },
@@ -54,9 +54,9 @@ export const batchGivenUp = event(
 );
 
 /**
- * A batch of codes goes live. Its rows are in the store already, under `batchId`, each with an
- * `ordinal` in `0 .. size - 1`; the code with ordinal n gets index `firstIndex + n` in the shard.
- * Ordinals may have holes (duplicates that were left out), so `count <= size`.
+ * A batch of codes goes live. Its rows are in the store already, with this `batchId`. Each has an
+ * `ordinal` from 0 to `size - 1`; the code with ordinal n gets index `firstIndex + n` in the shard.
+ * Duplicates were left out, so some ordinals may be missing, and `count <= size`.
  */
 export const codesAdded = event(
   'codesAdded',
@@ -67,26 +67,26 @@ export const codesAdded = event(
 
 // ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────
 
-const madeByRoutes = { memory: null, isAnswer: false } as const;
+const madeByRoutes = { memory: 'json', answer: 'byRoute' } as const;
 
-/** `report` is what the caller is told of the batch, already in the contract's words. */
-export const codesAddedOutcome = outcome('codesAdded', 3, { total: count(), report: json() }, madeByRoutes);
+/** `report` is what the caller is told about the batch, in the words of the API. */
+const codesAddedOutcome = outcome('codesAdded', 3, { total: count(), report: json() }, madeByRoutes);
 
-/** `isNew`: this command opened it; otherwise it was open already, for the same caller and key. */
-export const batchOpenedOutcome = outcome(
+/** `isNew`: this command opened the batch; otherwise the same caller had opened it with the same key. */
+const batchOpenedOutcome = outcome(
   'batchOpened',
   10,
   { isNew: boolean(), batch: recordOf(openBatchRecord) },
   madeByRoutes,
 );
 
-export const batchSettled = outcome('batchSettled', 11, { fate: choice('givenUp', 'live') }, madeByRoutes);
+const batchSettled = outcome('batchSettled', 11, { fate: choice('givenUp', 'live') }, madeByRoutes);
 
 // ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * Codes that are in the store (and loaded into the shard) but not live yet.
- * `report` is what the caller is to be told of them when they are.
+ * Codes that are in the store (and loaded into the shard) but not live yet. `report` is what the
+ * caller is told about them when they are live.
  */
 export interface StagedBatch {
   readonly batchId: number;
@@ -95,18 +95,18 @@ export interface StagedBatch {
   readonly report: Readonly<Record<string, unknown>>;
 }
 
-export const addCodes = command(
+const addCodes = command(
   'addCodes',
   { bookId: bookId(), codes: object<StagedBatch>() },
-  { gives: codesAddedOutcome, message: null },
+  { gives: codesAddedOutcome, message: 'object' },
 );
 
 /**
- * The intent to add codes; the shard chooses the batch's id. A batch that the same caller opened
- * with the same key, and that is open still, is the answer where there is one. The key is not the
- * command's own: it stays with the batch.
+ * The intent to add codes; the shard chooses the batch's id. If the same caller has an open batch
+ * with the same key, that batch is the outcome. The key is not the idempotency key of this command:
+ * it is stored with the batch.
  */
-export const openBatch = command(
+const openBatch = command(
   'openBatch',
   {
     bookId: bookId(),
@@ -115,12 +115,18 @@ export const openBatch = command(
     fingerprint: integerOrNull(),
     content: batchContent(),
   },
-  { gives: batchOpenedOutcome, message: null },
+  { gives: batchOpenedOutcome, message: 'object' },
 );
 
-/** A batch that is live stays live. */
-export const giveUpBatch = command(
+/** Has no effect on a batch that is live. */
+const giveUpBatch = command(
   'giveUpBatch',
   { bookId: bookId(), batchId: integer() },
-  { gives: batchSettled, message: null },
+  { gives: batchSettled, message: 'object' },
 );
+
+export const batchRecords = {
+  events: [batchOpened, batchGivenUp, codesAdded],
+  outcomes: [codesAddedOutcome, batchOpenedOutcome, batchSettled],
+  commands: [addCodes, openBatch, giveUpBatch],
+} as const;

@@ -19,8 +19,8 @@ import {
   type ValuesOf,
 } from './fields.js';
 
-/** What the owner of a book can set. `null` means "no limit", "not given". */
-export const bookSettings = record('bookSettings', {
+/** The settings that the owner of a book can change. Null means "no limit" or "not given". */
+const bookSettings = record('bookSettings', {
   name: text(),
   description: textOrNull(),
   startMs: instantOrNull(),
@@ -31,20 +31,17 @@ export const bookSettings = record('bookSettings', {
   allowMultipleRedemptions: boolean(),
   maxRedemptionsPerCode: countOrNull(),
   codePattern: textOrNull(),
-  /** Who may redeem a code: only the user it was assigned to, or whoever holds it unassigned. */
+  /** Who may redeem a code: only the user it is assigned to, or also anyone who knows an unassigned code. */
   redeemableBy: choice('assignee', 'bearer'),
   requireLock: boolean(),
-  /** `null`: the configured default. */
+  /** Null: the configured default. */
   lockTtlMs: integerOrNull(),
   metadata: jsonOrNull(),
 });
 export type BookSettings = ValuesOf<typeof bookSettings.fields>;
 
-/**
- * A book as it is kept, journaled and shown. `version` grows by one with each change; it is the
- * ETag.
- */
-export const book = record(
+/** `version` grows by one with each change; it is the ETag. */
+const book = record(
   'book',
   {
     id: bookId(),
@@ -59,12 +56,12 @@ export const book = record(
 export type Book = ValuesOf<typeof book.fields>;
 
 /**
- * Live counts of a book. `available + assigned + redeemed = total` always holds: a code is redeemed
- * while at least one redemption of it stands, assigned while it has a user and no redemption.
- * `locked` counts live leases and overlaps `assigned` and `redeemed`; `redemptions` counts those
- * that stand.
+ * Counts of a book at this moment. `available + assigned + redeemed = total` always holds: a code is
+ * redeemed if at least one redemption of it stands, and assigned if it has a user and no standing
+ * redemption. `locked` counts live leases; such codes also count as assigned or redeemed.
+ * `redemptions` counts the redemptions that stand.
  */
-export const bookCounts = record('bookCounts', {
+const bookCounts = record('bookCounts', {
   total: count(),
   available: count(),
   assigned: count(),
@@ -82,36 +79,43 @@ const ofBook = {
   snapshot: 'bookChanged',
 } as const;
 
-export const bookCreated = event('bookCreated', 1, { book: recordOf(book) }, ofBook);
-export const bookUpdated = event('bookUpdated', 2, { book: recordOf(book) }, ofBook);
-export const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, ofBook);
+const bookCreated = event('bookCreated', 1, { book: recordOf(book) }, ofBook);
+const bookUpdated = event('bookUpdated', 2, { book: recordOf(book) }, ofBook);
+const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, ofBook);
 
-/** Nothing changed, but the success has to be remembered for its idempotency key. */
-export const noted = event('noted', 5, { bookId: bookId() }, { shownAs: null });
+/** Nothing changed, but the outcome has to be remembered for its idempotency key. */
+const noted = event('noted', 5, { bookId: bookId() }, { shownAs: null });
 
 // ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────
 
-const madeByRoutes = { memory: null, isAnswer: false } as const;
+const madeByRoutes = { memory: 'json', answer: 'byRoute' } as const;
 
-export const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, madeByRoutes);
-export const archived = outcome('archived', 2, {}, madeByRoutes);
+const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, madeByRoutes);
+const archived = outcome('archived', 2, {}, madeByRoutes);
+
 // ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 
-/** The book has to be in one of these versions; null: in any. */
+/** The book must have one of these versions; null: any version. */
 export type IfVersion = readonly number[] | null;
 
-export const createBook = command(
+const createBook = command(
   'createBook',
   { bookId: bookId(), settings: recordOf(bookSettings), codes: object<StagedBatch | null>() },
-  { gives: bookOutcome, message: null },
+  { gives: bookOutcome, message: 'object' },
 );
-export const updateBook = command(
+const updateBook = command(
   'updateBook',
   { bookId: bookId(), patch: object<Partial<BookSettings>>(), ifVersion: object<IfVersion>() },
-  { gives: bookOutcome, message: null },
+  { gives: bookOutcome, message: 'object' },
 );
-export const archiveBook = command(
+const archiveBook = command(
   'archiveBook',
   { bookId: bookId(), ifVersion: object<IfVersion>() },
-  { gives: archived, message: null },
+  { gives: archived, message: 'object' },
 );
+
+export const bookRecords = {
+  events: [bookCreated, bookUpdated, bookArchived, noted],
+  outcomes: [bookOutcome, archived],
+  commands: [createBook, updateBook, archiveBook],
+} as const;

@@ -1,4 +1,4 @@
-/** Records of unique codes: assigning, locking, redeeming and taking back. */
+/** Records of coupon codes: assign, lock, redeem, roll back, unassign. */
 import { command, event, outcome } from './declare.js';
 import {
   bookId,
@@ -18,51 +18,52 @@ import {
 // ─── Events ──────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * What every event of one code carries. `index` is the code's place in its shard, given once by
- * `codesAdded` and never changed. `prevSeq` chains a code's events, newest to oldest; 0 ends it.
+ * The fields of every event of a code. `index` is the position of the code in its shard; `codesAdded`
+ * assigns it, and it never changes. `prevSeq` is the sequence of the code's previous event; 0: there
+ * is none.
  */
 const ofCode = { bookId: bookId(), index: count(), code: code(), userId: subject(), prevSeq: seq() };
 
 const leaseEnds = { lock_id: null, locked_until_ms: null } as const;
 
-export const codeAssigned = event(
+const codeAssigned = event(
   'codeAssigned',
   6,
   { ...ofCode, atMs: time() },
   { shownAs: 'coupon.assigned', row: { user_id: 'userId', assigned_ms: 'atMs' } },
 );
 
-export const codeUnassigned = event(
+const codeUnassigned = event(
   'codeUnassigned',
   7,
   { ...ofCode, reason: textOrNull() },
   { shownAs: 'coupon.unassigned', row: { user_id: null, assigned_ms: null }, detail: ['reason'] },
 );
 
-/** A renewal is the same event with the same `lockId` and a later `untilMs`. */
-export const codeLocked = event(
+/** The renewal of a lock is the same event with the same `lockId` and a later `untilMs`. */
+const codeLocked = event(
   'codeLocked',
   8,
   { ...ofCode, lockId: integer(), untilMs: time() },
   { shownAs: 'coupon.locked', row: { lock_id: 'lockId', locked_until_ms: 'untilMs' } },
 );
 
-export const codeUnlocked = event(
+const codeUnlocked = event(
   'codeUnlocked',
   9,
   { ...ofCode, lockId: integer() },
   { shownAs: 'coupon.unlocked', row: leaseEnds },
 );
 
-export const leaseExpired = event(
+const leaseExpired = event(
   'leaseExpired',
   10,
   { ...ofCode, lockId: integer() },
   { shownAs: 'coupon.lock_expired', row: leaseEnds },
 );
 
-/** Ends the code's lease, if it has one. `redemptionCount` is the count after it. */
-export const codeRedeemed = event(
+/** Also ends the lease of the code, if there is one. `redemptionCount` is the count after this event. */
+const codeRedeemed = event(
   'codeRedeemed',
   11,
   { ...ofCode, redemptionId: redemptionId(), atMs: time(), redemptionCount: count(), metadata: jsonOrNull() },
@@ -74,8 +75,8 @@ export const codeRedeemed = event(
   },
 );
 
-/** `userId` is the user whose redemption it was; `redemptionCount` is the count after it. */
-export const redemptionRolledBack = event(
+/** `userId` is the user who had redeemed the code. `redemptionCount` is the count after this event. */
+const redemptionRolledBack = event(
   'redemptionRolledBack',
   12,
   { ...ofCode, redemptionId: redemptionId(), redemptionCount: count(), reason: textOrNull() },
@@ -89,24 +90,24 @@ export const redemptionRolledBack = event(
 
 // ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────
 
-export const assigned = outcome(
+const assigned = outcome(
   'assigned',
   4,
   { bookId: bookId().as('couponBookId'), code: code(), userId: subject(), assignedMs: time().as('assignedAt') },
-  { memory: 1, isAnswer: true },
+  { memory: 1, answer: 'fields' },
 );
 
-export const locked = outcome(
+const locked = outcome(
   'locked',
   5,
   { code: code(), userId: subject(), lockId: integer(), untilMs: time().as('lockedUntil') },
-  { memory: 2, isAnswer: true },
+  { memory: 2, answer: 'fields' },
 );
 
-export const unlocked = outcome('unlocked', 6, { code: code(), userId: subject() }, { memory: null, isAnswer: true });
+const unlocked = outcome('unlocked', 6, { code: code(), userId: subject() }, { memory: 'json', answer: 'fields' });
 
-/** `remaining`: how often this code can still be redeemed; `null` is without end. */
-export const redeemed = outcome(
+/** `remaining`: how often the code can still be redeemed; null: without limit. */
+const redeemed = outcome(
   'redeemed',
   7,
   {
@@ -117,64 +118,70 @@ export const redeemed = outcome(
     redemptionCount: count(),
     remaining: countOrNull(),
   },
-  { memory: 3, isAnswer: true },
+  { memory: 3, answer: 'fields' },
 );
 
-export const rolledBack = outcome(
+const rolledBack = outcome(
   'rolledBack',
   8,
   { code: code(), redemptionId: redemptionId(), redemptionCount: count(), remaining: countOrNull() },
-  { memory: null, isAnswer: true },
+  { memory: 'json', answer: 'fields' },
 );
 
-export const unassigned = outcome(
+const unassigned = outcome(
   'unassigned',
   9,
   { bookId: bookId().as('couponBookId'), code: code() },
-  { memory: null, isAnswer: true },
+  { memory: 'json', answer: 'fields' },
 );
 
 // ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 
-export const assignRandom = command(
+const assignRandom = command(
   'assignRandom',
   { bookId: bookId(), userId: subject() },
   { gives: assigned, message: { request: 2, reply: 1, replyOrder: ['assignedMs', 'code'] } },
 );
 
-export const assignCode = command(
+const assignCode = command(
   'assignCode',
   { code: code(), userId: subject() },
   { gives: assigned, message: { request: 6, reply: 2, replyOrder: ['assignedMs', 'bookId'] } },
 );
 
-export const lockCode = command(
+const lockCode = command(
   'lockCode',
   { code: code(), userId: subject(), ttlMs: integerOrNull() },
   { gives: locked, message: { request: 4, reply: 4 } },
 );
 
-export const unlockCode = command(
+const unlockCode = command(
   'unlockCode',
   { code: code(), userId: subject(), lockId: integerOrNull() },
   { gives: unlocked, message: { request: 5, reply: 5 } },
 );
 
-export const redeemCode = command(
+const redeemCode = command(
   'redeemCode',
   { code: code(), userId: subject(), lockId: integerOrNull(), metadata: jsonOrNull() },
   { gives: redeemed, message: { request: 3, reply: 3 } },
 );
 
-/** `redemptionId` is whatever text the caller sent; the outcome's is that of a redemption. */
-export const rollbackRedemption = command(
+/** `redemptionId` is the text from the caller, which need not be the id of a redemption. */
+const rollbackRedemption = command(
   'rollbackRedemption',
   { code: code(), redemptionId: redemptionId(), reason: textOrNull() },
-  { gives: rolledBack, message: null },
+  { gives: rolledBack, message: 'object' },
 );
 
-export const unassignCode = command(
+const unassignCode = command(
   'unassignCode',
   { code: code(), reason: textOrNull() },
   { gives: unassigned, message: { request: 7, reply: 6 } },
 );
+
+export const couponRecords = {
+  events: [codeAssigned, codeUnassigned, codeLocked, codeUnlocked, leaseExpired, codeRedeemed, redemptionRolledBack],
+  outcomes: [assigned, locked, unlocked, redeemed, rolledBack, unassigned],
+  commands: [assignRandom, assignCode, lockCode, unlockCode, redeemCode, rollbackRedemption, unassignCode],
+} as const;

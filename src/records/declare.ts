@@ -1,38 +1,34 @@
 /**
- * How events, outcomes and commands are declared. What the layers need to know of a record stands
- * in its declaration; `npm run generate` makes their code of it.
+ * How events, outcomes and commands are declared. A declaration says everything that the layers need
+ * to know about a record, and `npm run generate` writes their code from it.
  *
- * Numbers and names are stored: those of events in the journal and in PostgreSQL, those of outcomes
- * in the journal, names of fields in JSON columns. The journal form of a record is the list of its
- * fields in their order. So a number is never used again, and a record that was released never
- * changes: one with other fields gets a new number. `test/fixtures/golden/` shows what is stored.
+ * Numbers and names are stored: event numbers in the journal and in PostgreSQL, outcome numbers in
+ * the journal, and field names in JSON columns. The journal stores the fields of a record by their
+ * position. So never use a number twice, and never change a record that was released: declare
+ * another record with a new number instead. `test/fixtures/golden/` holds the stored bytes.
  */
 import type { Field, Fields, ValuesOf } from './fields.js';
 
-/** Columns of a code's row in the snapshot that events change. */
+/** The columns of a code's row in the snapshot that events change. */
 export type CodeColumn = 'user_id' | 'assigned_ms' | 'lock_id' | 'locked_until_ms' | 'redemption_count';
 
 export interface EventOptions<F extends Fields> {
-  /**
-   * What callers know the event as, in histories and live updates; null: it is not shown to them.
-   */
+  /** The name of the event in histories and live updates; null: callers do not see the event. */
   readonly shownAs: string | null;
-  /** What becomes of the code's row in the snapshot: the field that a column takes, or null. */
+  /**
+   * How the event changes the code's row in the snapshot: each column gets the value of the named
+   * field, or null.
+   */
   readonly row?: Readonly<Partial<Record<CodeColumn, (keyof F & string) | null>>>;
   /**
-   * What of the event its audit row has no column for: paths of fields, such as `book.version`. The
-   * JSON names the last part of each. Fields that can be null are left out while all of them are.
+   * The fields that the audit row keeps as JSON in `detail`, because it has no column for them: paths
+   * such as `book.version`. The last part of a path is the name in the JSON. If all of the fields can
+   * be null and all are null, `detail` is null.
    */
   readonly detail?: readonly string[];
-  /**
-   * The table that gets a row of these values, in this order. `seq` and `shard` are the event's
-   * place.
-   */
+  /** The table that gets a row with these values, in this order. */
   readonly appends?: { readonly table: AppendedTable; readonly values: readonly (keyof F | 'seq' | 'shard')[] };
-  /**
-   * The method of the projection's `SnapshotChanges` that keeps what else it changes in the
-   * snapshot.
-   */
+  /** The method of `SnapshotChanges` (postgres/code-update.ts) that changes the rest of the snapshot. */
   readonly snapshot?: SnapshotMethod;
 }
 
@@ -42,7 +38,7 @@ export type SnapshotMethod = 'bookChanged' | 'batchOpened' | 'batchGivenUp' | 'b
 export interface EventDeclaration<Kind extends string = string, F extends Fields = Fields>
   extends Required<Omit<EventOptions<Fields>, 'row' | 'appends' | 'snapshot'>> {
   readonly kind: Kind;
-  /** Its number in `changes.kind` of the database. The journal has the number before it. */
+  /** The event's number in the column `changes.kind`. The journal stores this number less one. */
   readonly number: number;
   readonly fields: F;
   readonly row: EventOptions<Fields>['row'] | null;
@@ -69,15 +65,18 @@ export function event<const Kind extends string, const F extends Fields>(
 }
 
 export interface OutcomeOptions {
-  /** The number of its form in the memory of idempotency keys; null: JSON. */
-  readonly memory: number | null;
-  /** Whether the body of the answer is its fields; else the routes make the answer. */
-  readonly isAnswer: boolean;
+  /**
+   * How the memory of idempotency keys keeps the outcome: as JSON, or in a compact form that begins
+   * with this number.
+   */
+  readonly memory: number | 'json';
+  /** What the body of the HTTP answer is: the fields of the outcome, or something a route makes. */
+  readonly answer: 'fields' | 'byRoute';
 }
 
 export interface OutcomeDeclaration<Kind extends string = string, F extends Fields = Fields> extends OutcomeOptions {
   readonly kind: Kind;
-  /** The journal has the number before it. */
+  /** The journal stores this number less one. */
   readonly number: number;
   readonly fields: F;
 }
@@ -91,21 +90,25 @@ export function outcome<const Kind extends string, const F extends Fields>(
   return { kind, number, fields, ...options };
 }
 
-/** The forms in which a command and its outcome travel between threads. */
+/**
+ * The compact form of a command and its outcome in messages between threads: the numbers that a
+ * request and a reply begin with.
+ */
 export interface MessageForm {
   readonly request: number;
   readonly reply: number;
-  /** The order of the reply's fields, where it is not the order of the outcome's declaration. */
+  /** The order of the fields in the reply, if it is not their order in the outcome. */
   readonly replyOrder?: readonly string[];
 }
 
 export interface CommandOptions {
   readonly gives: OutcomeDeclaration;
   /**
-   * Null: command and outcome travel as the objects that they are, which is slower. With a form, a
-   * reply leaves out the fields that outcome and command have in common: they must be equal.
+   * How the command and its outcome travel between threads: as plain objects, or in a compact form,
+   * which is faster. In the compact form the reply leaves out each field that the command has too. So
+   * a field with the same name must have the same value in both.
    */
-  readonly message: MessageForm | null;
+  readonly message: MessageForm | 'object';
 }
 
 export interface CommandDeclaration<Kind extends string = string, F extends Fields = Fields> extends CommandOptions {
@@ -121,15 +124,12 @@ export function command<const Kind extends string, const F extends Fields>(
   return { kind, fields, ...options };
 }
 
-/**
- * The value of a declared event, outcome or command; for a union of declarations the union of
- * values.
- */
+/** The type of a declared event, outcome or command; of a union of declarations, the union of types. */
 export type Of<Declared> = Declared extends { readonly kind: infer Kind; readonly fields: infer F extends Fields }
   ? Simplify<{ readonly kind: Kind } & ValuesOf<F>>
   : never;
 
 type Simplify<T> = { [Name in keyof T]: T[Name] };
 
-/** Name and field, in the order of the declaration. */
+/** Names and fields, in the order of the declaration. */
 export const fieldsOf = (fields: Fields): readonly (readonly [string, Field])[] => Object.entries(fields);

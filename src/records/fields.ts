@@ -1,9 +1,9 @@
 /**
- * The kinds of fields that a record can have. A kind holds a type and the name of its form, and no
+ * The kinds of fields that a record can have. A field holds a type and the name of its form, and no
  * code: each layer (journal, messages between threads, …) has its own table from form to code, in
- * `scripts/generate/`. So a thread that only sends messages never loads what PostgreSQL needs.
+ * `scripts/generate/`. So a thread that only sends messages never loads the code for PostgreSQL.
  *
- * A new form is a member of `Form`; the tables then fail to compile until each has an entry for it.
+ * To add a form, add a member to `Form`. The tables do not compile until each has an entry for it.
  */
 import type { BatchContent } from './batch-content.js';
 import type { BookId, Seq } from './ids.js';
@@ -13,14 +13,14 @@ export type Form =
   | 'textOrNull'
   /** Id of a coupon book. */
   | 'bookId'
-  /** Text of a coupon code: ASCII that needs no escape in JSON. */
+  /** The text of a coupon code: ASCII that needs no escape in JSON. */
   | 'code'
   /**
-   * Id of a user. Every field that names a person has this form, so that a person can be erased
-   * in one place. The journal's header of a change names a `caller` too.
+   * Id of a user. Every field that names a person has the form `subject` or `caller`, so that one
+   * line per layer decides how persons are stored.
    */
   | 'subject'
-  /** The authenticated subject that asked: the id of a user, or the name of a service. */
+  /** The authenticated sender of a request: the id of a user, or the name of a service. */
   | 'caller'
   /** Id of a redemption: a UUID. */
   | 'redemptionId'
@@ -32,37 +32,37 @@ export type Form =
   /** A whole number from 0 to 2^31 - 1. */
   | 'count'
   | 'countOrNull'
-  /** Unix ms, near the time of the change that holds the record. */
+  /** Unix ms, near the time of the change. The journal stores the difference to that time. */
   | 'time'
-  /** Unix ms, of any time. */
+  /** Unix ms, at any distance from the time of the change. */
   | 'instant'
   | 'instantOrNull'
   | 'boolean'
   /** One of two words. */
   | 'choice'
-  /** An object as it came, in JSON. */
+  /** An object from a caller, kept unchanged as JSON. */
   | 'json'
   | 'jsonOrNull'
   /** Another record. */
   | 'record'
   | 'batchContent'
-  /** A value that stays within the process: it travels between threads and is not stored. */
+  /** A value that only travels between threads of the process. It is never stored. */
   | 'object';
 
-declare const held: unique symbol;
+declare const valueType: unique symbol;
 
 export interface Field<out Value = unknown> {
   readonly form: Form;
-  /** Its name in the JSON of an answer; null: the same as in the source. */
+  /** Its name in the JSON of an answer; null: the name that it has in the record. */
   readonly shownAs: string | null;
-  /** For the form `choice`. */
+  /** The two words, if the form is `choice`. */
   readonly choices: readonly [string, string] | null;
-  /** For the form `record`: the name of the record. */
+  /** The other record, if the form is `record`. */
   readonly of: RecordDeclaration | null;
-  /** The same field under another name in the JSON of an answer. */
+  /** The same field with another name in the JSON of an answer. */
   as(shownAs: string): Field<Value>;
-  /** Only for the type. */
-  readonly [held]: Value;
+  /** Exists for the type checker only. */
+  readonly [valueType]: Value;
 }
 
 export type Fields = Readonly<Record<string, Field>>;
@@ -72,11 +72,11 @@ export type ValueOf<F> = F extends Field<infer Value> ? Value : never;
 /** The value of a record with these fields. */
 export type ValuesOf<F extends Fields> = { readonly [Name in keyof F]: ValueOf<F[Name]> };
 
-/** A record inside of others, such as a book. */
+/** A record that is a field of other records, such as a book. */
 export interface RecordDeclaration<F extends Fields = Fields> {
   readonly name: string;
   readonly fields: F;
-  /** The order of the fields in the journal, where it is not the order of the declaration. */
+  /** The order of the fields in the journal; null: the order of the declaration. */
   readonly journalOrder: readonly string[] | null;
 }
 

@@ -1,4 +1,4 @@
-/** The identities that records name. Branded where mixing two of them up would still type-check. */
+/** Ids in records. They are branded, because otherwise one could be used in place of another. */
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
@@ -10,7 +10,6 @@ export type BookId = Brand<string, 'BookId'>;
 export type ShardId = Brand<number, 'ShardId'>;
 
 /**
- * The place of an event in the one order of its shard: 1, 2, 3, … without a gap.
- * 0 means "before the first event".
+ * The sequence of an event in its shard: 1, 2, 3, … without a gap. 0 means "before the first event".
  */
 export type Seq = Brand<number, 'Seq'>;

@@ -1,4 +1,4 @@
-/** The default of a switch over records, which compiles only while the switch names all of them. */
+/** For the default case of a switch over records: it compiles only if the switch has a case for each. */
 export function unknownRecord(value: never): never {
   throw new Error(`unknown record ${JSON.stringify(value)}`);
 }

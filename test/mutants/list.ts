@@ -123,9 +123,9 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'a declared event is not in the list of events',
     edits: [
       {
-        file: 'src/records/list.ts',
-        find: '  codeUnlocked,\n  leaseExpired,\n  codeRedeemed,\n',
-        put: '  leaseExpired,\n  codeRedeemed,\n',
+        file: 'src/records/coupons.ts',
+        find: 'codeLocked, codeUnlocked, leaseExpired',
+        put: 'codeLocked, leaseExpired',
       },
     ],
     caughtBy: ['npx tsc -p tsconfig.json'],

@@ -7,7 +7,7 @@ import { commands, type DomainEvent, eventNumbers, events, outcomes } from '../.
 import { BOOK, openShard } from '../domain/shard.js';
 
 const declared: readonly CommandDeclaration[] = commands;
-const forms = declared.flatMap(({ message }) => (message === null ? [] : [message]));
+const forms = declared.flatMap(({ message }) => (message === 'object' ? [] : [message]));
 
 test('no number and no name is given to two records', () => {
   const lists = [
@@ -15,7 +15,7 @@ test('no number and no name is given to two records', () => {
     events.map(({ kind }) => kind),
     outcomes.map(({ number }) => number),
     outcomes.map(({ kind }) => kind),
-    outcomes.flatMap(({ memory }) => memory ?? []),
+    outcomes.flatMap(({ memory }) => (memory === 'json' ? [] : [memory])),
     commands.map(({ kind }) => kind),
     forms.map(({ request }) => request),
     forms.map(({ reply }) => reply),
@@ -67,5 +67,8 @@ test('an outcome says the same as its command in every field that both have', ()
         assert.deepEqual(value, command[field as keyof typeof command], `${command.kind}.${field}`);
     }
   }
-  assert.deepEqual([...seen].sort(), declared.flatMap(({ kind, message }) => (message === null ? [] : [kind])).sort());
+  assert.deepEqual(
+    [...seen].sort(),
+    declared.flatMap(({ kind, message }) => (message === 'object' ? [] : [kind])).sort(),
+  );
 });
