@@ -60,7 +60,7 @@ export async function takeInstallation(options: TakeOptions): Promise<TakenInsta
   const { databaseUrl, lock, inDatabase, log } = options;
   const claimant = { holder: lock?.id ?? randomUUID(), place: `process ${process.pid} on ${hostname()}` };
   for (let tries = 1; tries <= TRIES_MAX; tries++) {
-    const facts = await (options.redisUrl === null ? awaitLease(() => readFacts(options)) : readFacts(options));
+    const facts = await (options.redisUrl === null ? awaitLease(() => readFacts(options), log) : readFacts(options));
     const verdict = judgeStores(facts);
     if (verdict.kind === 'refuse') throw new ProcessEnd(verdict.cause, verdict.message);
     await options.prepareDatabase();
@@ -106,8 +106,12 @@ export async function readFacts(stores: Stores & Pick<TakeOptions, 'lock' | 'inD
  * Resolves with what `read` found when no lease is alive, or the holder is known to have ended. Rejects with `ProcessEnd`
  * when the lease is renewed meanwhile; to find that out may take as long as a lease.
  */
-export async function awaitLease(read: () => Promise<StoreFacts>): Promise<StoreFacts> {
+export async function awaitLease(
+  read: () => Promise<StoreFacts>,
+  log: { info(fields: object, message: string): void },
+): Promise<StoreFacts> {
   const first = await read();
+  let isTold = false;
   for (let facts = first; ; facts = await read()) {
     const { installation } = facts.database;
     if (installation === null || !installation.isAlive || installation.holder === facts.endedHolder) return facts;
@@ -115,6 +119,9 @@ export async function awaitLease(read: () => Promise<StoreFacts>): Promise<Store
     if (before?.seenAt !== installation.seenAt || before.epoch !== installation.epoch) {
       throw new ProcessEnd('inUse', inUse(installation));
     }
+    if (!isTold)
+      log.info({ holder: installation.place }, 'another process has the lease; waiting for it to be renewed or to end');
+    isTold = true;
     await sleep(LOOK_EVERY_MS);
   }
 }

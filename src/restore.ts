@@ -84,7 +84,7 @@ export async function withOfflineStores<T>(
       const asked = { redisUrl: config.redisUrl, directory, databaseUrl, shardCount: config.shards };
       const { lock } = prepared;
       const inDatabase = <R>(ask: () => Promise<R>): Promise<R> => ask();
-      const facts = await awaitLease(() => readFacts({ ...asked, lock, inDatabase }));
+      const facts = await awaitLease(() => readFacts({ ...asked, lock, inDatabase }), log);
       const [id = ''] = facts.journal.installations;
       return await work({ ...asked, ...facts, location: locationOf(prepared.location, id) });
     } finally {

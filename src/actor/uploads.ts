@@ -6,6 +6,7 @@
  */
 import { UploadMalformed } from '../codes/parse.js';
 import type { BookId, ShardId } from '../domain/ids.js';
+import { realTimers, type Timers } from '../platform/timers.js';
 import { CodesPending, type ControlStore, type Finished, type Staging } from '../postgres/store.js';
 import { isKeyRemembered } from './asking.js';
 import type { Batches } from './batches.js';
@@ -36,6 +37,7 @@ export interface UploadsOptions {
   readonly turns: KeyTurns;
   readonly shardOfBook: (bookId: BookId) => ShardId;
   readonly nowMs: () => number;
+  readonly timers?: Timers;
 }
 
 interface Upload {
@@ -56,17 +58,17 @@ export type Uploads = Pick<Control, 'uploadBegin' | 'uploadChunk' | 'uploadEnd' 
 };
 
 export function createUploads(options: UploadsOptions): Uploads {
-  const { store, workers, batches, engine, turns, shardOfBook, nowMs } = options;
+  const { store, workers, batches, engine, turns, shardOfBook, nowMs, timers = realTimers } = options;
   const uploads = new Map<number, Upload>();
   /** Uploads that wait for PostgreSQL, not for their sender. */
   const ending = new Set<number>();
   let nextUploadId = 1;
 
-  const idleTimer = setInterval(() => {
+  const endLookingForIdle = timers.every(UPLOAD_IDLE_MS / 4, () => {
     for (const [id, upload] of uploads) {
       if (!ending.has(id) && nowMs() - upload.heardMs > UPLOAD_IDLE_MS) void uploadAbort(id).catch(() => undefined);
     }
-  }, UPLOAD_IDLE_MS / 4).unref();
+  });
 
   async function uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number> {
     if (uploads.size >= UPLOADS_MAX) throw new ControlError('tooMany', 'Too many uploads are under way.');
@@ -180,7 +182,7 @@ export function createUploads(options: UploadsOptions): Uploads {
     uploadAbort,
     uploadProgress,
     async close() {
-      clearInterval(idleTimer);
+      endLookingForIdle();
       await Promise.all([...uploads.keys()].map(uploadAbort));
     },
   };

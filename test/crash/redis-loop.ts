@@ -4,11 +4,9 @@
  * Lost and doubled must both be 0, and while Redis is away every answer must be a 503 with `Retry-After`.
  */
 import { type RedisServer, startRedis } from '../journal/redis-server.js';
-import { connect } from '../support/api.js';
-import { booksByThread, type Load, startLoad, until } from '../support/probe.js';
+import { type Load, until } from '../support/probe.js';
 import { startServer } from '../support/server.js';
-import { checkCounts, socketsFor } from './kill-loop.js';
-import { createParties } from './parties.js';
+import { type LoadReport, underLoad } from './under-load.js';
 
 export interface RedisLoopOptions {
   readonly dataDir: string;
@@ -24,13 +22,9 @@ export interface RedisLoopOptions {
   readonly say: (line: string) => void;
 }
 
-export interface RedisLoopReport {
+export interface RedisLoopReport extends LoadReport {
   readonly kills: number;
-  readonly answered: number;
   readonly refused: number;
-  readonly checked: number;
-  readonly lost: readonly string[];
-  readonly doubled: readonly string[];
   /** What callers got besides 200 and a 503 with `Retry-After`. */
   readonly unexpected: readonly string[];
   /** From Redis answering again to the first success of the slowest shard thread, of each kill. */
@@ -38,8 +32,6 @@ export interface RedisLoopReport {
 }
 
 const THREADS = 2;
-const BOOKS_PER_THREAD = 4;
-const CODES = 10_000;
 
 export async function redisLoop(options: RedisLoopOptions): Promise<RedisLoopReport> {
   const { dataDir, kills, callers, lifeMs, awayMs, pauseMs, say } = options;
@@ -47,32 +39,17 @@ export async function redisLoop(options: RedisLoopOptions): Promise<RedisLoopRep
   try {
     const server = await startServer(dataDir, { REDIS_URL: redis.url, SHARD_THREADS: String(THREADS) });
     try {
-      const api = await connect(server.url, { sockets: socketsFor(callers) });
-      const books = await booksByThread(api, THREADS, BOOKS_PER_THREAD, CODES);
-      const parties = await createParties(api, { jobsMayFail: true });
-      const running = parties.run(api);
-      const load = startLoad(api, books, {
-        callersPerBook: Math.ceil(callers / (THREADS * BOOKS_PER_THREAD)),
-        pauseMs,
-      });
       const backMs: number[] = [];
-      while (backMs.length < kills) {
+      const shape = { threads: THREADS, booksPerThread: 4, callers, pauseMs };
+      const { load, ...report } = await underLoad(server, shape, async (load, answered) => {
+        while (backMs.length < kills) {
+          await during(lifeMs);
+          backMs.push(await strike(redis, load, awayMs));
+          say(`kill ${backMs.length}: serving ${backMs.at(-1)} ms after Redis was back; ${answered()} answered`);
+        }
         await during(lifeMs);
-        backMs.push(await strike(redis, load, awayMs));
-        say(`kill ${backMs.length}: serving ${backMs.at(-1)} ms after Redis was back; ${load.answered()} answered`);
-      }
-      await during(lifeMs);
-      parties.stop();
-      await Promise.all([load.stop(), running]);
-      await parties.finish(api);
-      const { checked, lost, doubled } = await load.verify();
-      const verdict = { checked, lost: [...lost], doubled: [...doubled] };
-      await parties.verify(api, verdict);
-      await checkCounts(api, books.flat());
-      api.close();
-      const code = await server.stop();
-      if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
-      return { kills, answered: load.answered() + parties.answered(), ...whatCallersGot(load), ...verdict, backMs };
+      });
+      return { kills, ...report, ...whatCallersGot(load), backMs };
     } finally {
       await server.kill();
     }

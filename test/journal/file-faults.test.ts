@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { openFileJournal } from '../../src/journal/file/file-journal.js';
 import { realFileOps } from '../../src/journal/file/file-ops.js';
+import { EMPTY_COMMIT_BYTES } from '../../src/journal/file/record.js';
 import { createJournalMarksBuffer } from '../../src/journal/file/watermarks.js';
 import type { Journal, JournalWriter } from '../../src/journal/journal.js';
 import { all, commit, entry } from './conformance.js';
@@ -275,7 +276,8 @@ test('each commit is synced after it is written and before it is reported, and e
   const calls: string[] = [];
   fail({
     write: (fd, bytes, position) => {
-      calls.push('write');
+      // On a slow machine, a mark may follow a commit before it is looked at here.
+      if (bytes.length !== EMPTY_COMMIT_BYTES) calls.push('write');
       return realFileOps.write(fd, bytes, position);
     },
     sync: (fd) => {

@@ -11,6 +11,7 @@ import { type EmbeddedPostgres, startEmbedded } from '../../src/postgres/embedde
 import { type Api, connect, type Reply } from '../support/api.js';
 import { until } from '../support/probe.js';
 import { type Server, startServer, temporaryDirectory } from '../support/server.js';
+import { verifyStores } from '../support/verification.js';
 
 const MANY = 150_000;
 const JOB_CODES = 200_000;
@@ -110,16 +111,6 @@ async function killBetweenRowsAndCommand(request: () => Promise<Reply>): Promise
   await start();
 }
 
-async function verify(): Promise<void> {
-  const { body: begun } = await ask('POST', '/verifications');
-  let verification = begun;
-  await until(async () => {
-    verification = (await ask('GET', `/verifications/${begun.id}`)).body;
-    return verification.status !== 'processing';
-  }, 'it is verified');
-  assert.deepEqual([verification.status, verification.agrees], ['completed', true], JSON.stringify(verification));
-}
-
 describe('a server that is killed', () => {
   it('while live codes are not projected keeps them, also when the time of the job’s key is over', async () => {
     const bookId = await newBook();
@@ -148,7 +139,7 @@ describe('a server that is killed', () => {
     assert.equal(await totalOf(bookId), JOB_CODES);
     assert.equal((await ask('GET', `/coupons/code/${code}`)).body.status, 'redeemed');
     await until(isProjected, 'the projection goes on');
-    await verify();
+    await verifyStores(api);
   });
 
   it('between the rows of an upload and its command answers the same request as if nothing had happened', async () => {
@@ -160,7 +151,7 @@ describe('a server that is killed', () => {
     assert.equal(await totalOf(bookId), MANY);
     const replayed = await upload(bookId, codes, 'adopt');
     assert.deepEqual([replayed.body, replayed.headers['idempotency-replayed']], [again.body, 'true']);
-    await verify();
+    await verifyStores(api);
   });
 
   it('between the rows of a new book’s codes and its command makes the book with them when it is asked again', async () => {
@@ -170,7 +161,7 @@ describe('a server that is killed', () => {
     const { status, body } = await create();
     assert.deepEqual([status, body.counts.total], [201, 1000]);
     assert.deepEqual((await create()).body, body);
-    await verify();
+    await verifyStores(api);
   });
 
   it('between the rows of an upload and its command gives the codes to a request without a key, too', async () => {
@@ -179,7 +170,7 @@ describe('a server that is killed', () => {
     await killBetweenRowsAndCommand(() => upload(bookId, codes));
     const again = await upload(bookId, codes);
     assert.deepEqual([again.status, again.body.added, again.body.duplicates], [200, MANY, 0]);
-    await verify();
+    await verifyStores(api);
   });
 
   it('between the rows of generated codes and their command adopts them when it is asked again', async () => {
@@ -191,7 +182,7 @@ describe('a server that is killed', () => {
     assert.equal(await totalOf(bookId), 90);
     const more = await ask('POST', `/coupon-books/${bookId}/generate`, { quantity: 10, codePattern: 'ADG{NUMERIC:2}' });
     assert.equal(more.status, 201, 'no counter was lost');
-    await verify();
+    await verifyStores(api);
   });
 });
 
@@ -204,7 +195,7 @@ describe('a request that comes again after a crash', () => {
     assert.deepEqual([again.status, again.body.added, again.body.duplicates], [200, 510, 0]);
     assert.equal(await totalOf(bookId), 510);
     assert.equal(await rowsLike('FIRST'), 10);
-    await verify();
+    await verifyStores(api);
   });
 
   it('not at all leaves nothing when the time of its key is over; until then its codes are waited for', async () => {
@@ -216,7 +207,7 @@ describe('a request that comes again after a crash', () => {
     assert.equal(await rowsLike('OPEN'), 1000, 'and they stay');
     await until(async () => (await rowsLike('OPEN')) === 0, 'they are removed');
     assert.equal((await upload(other, codesNamed('OPEN', 1))).body.added, 1);
-    await verify();
+    await verifyStores(api);
   });
 });
 
@@ -238,7 +229,7 @@ describe('uploads that bring the same codes at once', () => {
       totals.reduce((sum, total) => sum + total, 0),
       codes.length,
     );
-    await verify();
+    await verifyStores(api);
   });
 
   it('with the same key are one upload', async () => {
@@ -247,6 +238,6 @@ describe('uploads that bring the same codes at once', () => {
     const replies = await Promise.all(Array.from({ length: 4 }, () => upload(bookId, codes, 'one-upload')));
     for (const { status, body } of replies) assert.deepEqual([status, body], [200, replies[0]?.body]);
     assert.deepEqual([replies[0]?.body.added, await totalOf(bookId)], [codes.length, codes.length]);
-    await verify();
+    await verifyStores(api);
   });
 });

@@ -13,6 +13,7 @@ import { type Api, connect, type Reply } from '../support/api.js';
 import { type Dump, dumpDatabase, restoreDatabase } from '../support/dump.js';
 import { until } from '../support/probe.js';
 import { type Server, startServer, temporaryDirectory } from '../support/server.js';
+import { verifyStores } from '../support/verification.js';
 
 const MANY = 20_000;
 const JOB_CODES = 60_000;
@@ -79,16 +80,6 @@ async function batchCount(): Promise<number> {
   }
 }
 
-async function verify(): Promise<void> {
-  const { body: begun } = await ask('POST', '/verifications');
-  let verification = begun;
-  await until(async () => {
-    verification = (await ask('GET', `/verifications/${begun.id}`)).body;
-    return verification.status !== 'processing';
-  }, 'it is verified');
-  assert.deepEqual([verification.status, verification.agrees], ['completed', true], JSON.stringify(verification));
-}
-
 /** Every code of a book, with its status and user. */
 async function codesOf(bookId: string): Promise<Map<string, string>> {
   const codes = new Map<string, string>();
@@ -142,7 +133,7 @@ async function loadWithBackup(): Promise<{ dump: Dump; books: string[] }> {
 describe('a PostgreSQL that is restored from a backup', () => {
   it('is brought forward by the journal, with all codes that came since, and each counter is used once', async () => {
     const { dump, books } = await loadWithBackup();
-    await verify();
+    await verifyStores(api);
     const before = await Promise.all(books.map(codesOf));
     const batches = await batchCount();
     api.close();
@@ -153,7 +144,7 @@ describe('a PostgreSQL that is restored from a backup', () => {
     await start();
     const after = await Promise.all(books.map(codesOf));
     for (const [n, codes] of before.entries()) assert.deepEqual(after[n], codes);
-    await verify();
+    await verifyStores(api);
     // All that the pattern has left, and none of them twice.
     const [early] = books;
     const left =
@@ -166,7 +157,7 @@ describe('a PostgreSQL that is restored from a backup', () => {
       (await ask('POST', `/coupon-books/${early}/generate`, { quantity: 1, codePattern: 'SMALL{NUMERIC:2}' })).status,
       422,
     );
-    await verify();
+    await verifyStores(api);
   });
 
   it('keeps the server from starting where codes are not kept, and names each batch that is lost', async () => {

@@ -11,6 +11,7 @@ import { plainUpload } from '../../src/codes/parse.js';
 import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin } from '../../src/domain/command.js';
 import type { BookId, ShardId } from '../../src/domain/ids.js';
+import type { Timers } from '../../src/platform/timers.js';
 import { createStaging } from '../../src/postgres/staging.js';
 import type { Host } from './host.js';
 import type { SimCodes } from './sim-codes.js';
@@ -54,6 +55,23 @@ export function createSimControl(options: SimControlOptions): SimControl {
   const { host, engine, codes, shards, keyTtlMs, nowMs } = options;
   const { shardOfBook } = engine;
   const nothing = (): Promise<never> => Promise.reject(new Error('no counters and no jobs are simulated'));
+  const timers: Timers = {
+    monotonicMs: host.monotonicMs,
+    after: host.after,
+    every: (periodMs, work) => {
+      let isOver = false;
+      const again = (): void =>
+        host.after(periodMs, () => {
+          if (isOver) return;
+          work();
+          again();
+        });
+      again();
+      return () => {
+        isOver = true;
+      };
+    },
+  };
   const batches = createBatches({
     store: {
       stagedBatch: (batchId) => codes.stagedBatch(host, batchId),
@@ -77,23 +95,7 @@ export function createSimControl(options: SimControlOptions): SimControl {
     nowMs,
     keyTtlMs,
     log: LOG,
-    timers: {
-      monotonicMs: host.monotonicMs,
-      after: host.after,
-      every: (periodMs, work) => {
-        let isOver = false;
-        const again = (): void =>
-          host.after(periodMs, () => {
-            if (isOver) return;
-            work();
-            again();
-          });
-        again();
-        return () => {
-          isOver = true;
-        };
-      },
-    },
+    timers,
   });
   const uploads = createUploads({
     store: {
@@ -126,6 +128,7 @@ export function createSimControl(options: SimControlOptions): SimControl {
     turns: createKeyTurns(),
     shardOfBook,
     nowMs,
+    timers,
   });
 
   async function stageCodes({ bookId, settings, codes: wanted, origin }: UploadRequest): Promise<UploadReport> {
