@@ -23,7 +23,8 @@ import { canonicalJson } from './canonical.js';
 import type { BookId, Seq } from './ids.js';
 import { type HashKey, keyedHash } from './keyed-hash.js';
 import type { Outcome } from './outcome.js';
-import { appendOutcome, appendText, endOfTexts, readOutcome } from './outcome-bytes.js';
+import { appendText, endOfTexts } from './outcome-bytes.js';
+import { appendOutcome, readOutcome } from './outcome-memory.generated.js';
 import { encode, fold, hashBytes, mix, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;

@@ -3,8 +3,8 @@ import pg from 'pg';
 import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
 import type { ProcessEnd } from '../platform/exit-codes.js';
+import { eventNumbers } from '../records/list.js';
 import { createAccountStore } from './account-store.js';
-import { KIND_NUMBERS } from './change-kinds.js';
 import { commitDurably, giveUp, transaction } from './connection.js';
 import { createCounterStore } from './counters.js';
 import { type Claim, type Fence, fenceClient } from './fence.js';
@@ -168,7 +168,7 @@ interface HistoryRow {
   readonly detail: string | null;
 }
 
-const KIND_NAMES = new Map(Object.entries(KIND_NUMBERS).map(([name, number]) => [number, name as DomainEvent['kind']]));
+const KIND_NAMES = new Map(Object.entries(eventNumbers).map(([name, number]) => [number, name as DomainEvent['kind']]));
 
 function historyEntry(shard: number, code: string, row: HistoryRow): HistoryEntry {
   const event = KIND_NAMES.get(row.kind);

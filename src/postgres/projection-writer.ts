@@ -20,18 +20,11 @@ import type pg from 'pg';
 import type { Change } from '../domain/event.js';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
 import { counterOf } from '../domain/open-batches.js';
+import { TOUCHES_COUNT, TOUCHES_LEASE, TOUCHES_USER } from './code-update.js';
 import { createLink, transaction } from './connection.js';
 import { copyIn } from './copy-in.js';
 import type { Claim } from './fence.js';
-import {
-  COLUMNS,
-  type CopyTarget,
-  ProjectionBatch,
-  TOUCHES_COUNT,
-  TOUCHES_LEASE,
-  TOUCHES_USER,
-  type WentLive,
-} from './projection-batch.js';
+import { COLUMNS, type CopyTarget, ProjectionBatch, type WentLive } from './projection-batch.js';
 import { dropOldPartitions, ensurePartitions } from './remembered-partitions.js';
 import { RowPlaces } from './row-places.js';
 import type { ProjectionWriter } from './store.js';

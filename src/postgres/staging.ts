@@ -18,8 +18,8 @@
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import type { BatchContent } from '../domain/batch.js';
 import type { BookId, ShardId } from '../domain/ids.js';
+import type { BatchContent } from '../records/batch-content.js';
 import { type BulkTable, openBulkTable } from './bulk-table.js';
 import { connectForBulk } from './connection.js';
 import { countersIn } from './counters.js';
