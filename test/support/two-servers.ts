@@ -50,6 +50,11 @@ export function start({ built }: Pick<Stage, 'built'>, env: Environment, through
 
 export async function startServing(stage: Stage, env: Environment, through?: readonly string[]): Promise<Serving> {
   const started = start(stage, env, through);
+  const { child } = started;
+  // On stores elsewhere it has nothing open in its data directory, by which others are found.
+  stage.t.after(async () => {
+    if (child.exitCode === null && child.signalCode === null) await started.ended('SIGKILL');
+  });
   await listening(started);
   const api = await connect(/clipbook listening on (\S+)/.exec(started.output())?.[1] ?? '');
   stage.t.after(async () => api.close());
