@@ -1,4 +1,4 @@
-/** docs/architecture.md names files and functions, imports that are allowed, and code. All of it must be true. */
+/** docs/architecture.md names files, functions and imports, and shows code. All must be true. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
