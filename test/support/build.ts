@@ -17,6 +17,13 @@ export function nodeArgs(main: string): string[] {
   return ['--import', LOADER, join(ROOT, main)];
 }
 
+/** For long runs of their own: from now on `nodeArgs` starts a build, which goes with this process. */
+export function startBuilt(): void {
+  const { path, remove } = compile();
+  process.env['TEST_BUILD'] = path;
+  process.once('exit', remove);
+}
+
 /** The build of the test run where there is one (`TEST_BUILD`, see scripts/test.ts), else one of its own. */
 export function build(): Build {
   const built = process.env['TEST_BUILD'];
