@@ -77,7 +77,7 @@ describe('the example of a new command', () => {
     run('--import', 'tsx', 'scripts/generate.ts');
     writeFileSync(
       join(directory, 'tsconfig.example.json'),
-      JSON.stringify({ extends: './tsconfig.json', include: ['src', ...tests] }),
+      JSON.stringify({ extends: './tsconfig.json', include: [...files, 'src/**/*.generated.ts'] }),
     );
     run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.example.json');
     run('--import', 'tsx', '--test', ...tests);
