@@ -9,7 +9,7 @@ import { openRedisStore } from './peers/redis-peer.js';
 import { carryOver } from './peers/redis-worker.js';
 import { createService, type PeerStore } from './peers/service.js';
 
-const kind = process.argv[2];
+const kind = process.argv[2] ?? '';
 
 switch (kind) {
   case 'postgres':

@@ -9,14 +9,15 @@ import { blankOut, importsOf, lineAt } from './source-text.js';
 /** What a folder may import besides itself. Files that lie directly in `src/` are the part `src`. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/platform': [],
-  'src/domain': [],
+  'src/records': [],
+  'src/domain': ['src/records'],
   'src/codes': [],
-  'src/journal': ['src/domain', 'src/platform'],
-  'src/postgres': ['src/domain', 'src/platform'],
-  'src/actor': ['src/domain', 'src/journal', 'src/postgres', 'src/codes', 'src/platform'],
+  'src/journal': ['src/domain', 'src/records', 'src/platform'],
+  'src/postgres': ['src/domain', 'src/records', 'src/platform'],
+  'src/actor': ['src/domain', 'src/records', 'src/journal', 'src/postgres', 'src/codes', 'src/platform'],
   'src/live': ['src/actor', 'src/domain', 'src/journal'],
   'src/cli': ['src', 'src/actor', 'src/postgres', 'src/platform'],
-  'src/http': ['src/actor', 'src/domain', 'src/codes', 'src/platform'],
+  'src/http': ['src/actor', 'src/domain', 'src/records', 'src/codes', 'src/platform'],
   src: ['src/platform', 'src/domain', 'src/codes', 'src/journal', 'src/postgres', 'src/actor', 'src/live', 'src/http'],
   workers: [
     'src',
@@ -29,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/live',
     'src/http',
   ],
-  scripts: ['src', 'src/cli', 'src/platform'],
+  scripts: ['src', 'src/cli', 'src/records', 'src/platform'],
   load: ['scripts', 'src/platform'],
   web: [],
 };
@@ -38,10 +39,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
  * What lies directly in `src/` (configuration, clock, log, …) is made once, where a thread is composed (main, `workers/`), and
  * handed down. The parts may name its types, but not import the things themselves; these two may not even do that.
  */
-const SEES_NOTHING = new Set(['src/domain', 'src/codes']);
+const SEES_NOTHING = new Set(['src/records', 'src/domain', 'src/codes']);
 
 /** A process of its own, which composes what it needs. */
 const COMPOSES = new Set(['src/cli']);
+
+/** Only values go in and come out. */
+const PURE: Readonly<Record<string, string>> = { 'src/domain': 'the domain', 'src/records': 'src/records' };
 
 /** Time, randomness, I/O and waiting: all that would make a replay differ. */
 const IMPURE =
@@ -58,12 +62,13 @@ export function findBreaches(files: ReadonlyMap<string, string>): string[] {
   for (const [path, source] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const targets = new Map<string, number>();
     graph.set(path, targets);
-    if (partOf(path) === 'src/domain') breaches.push(...impurities(path, source));
+    const pure = PURE[partOf(path)];
+    if (pure !== undefined) breaches.push(...impurities(pure, path, source));
 
     for (const { specifier, line, typeOnly } of importsOf(source)) {
       if (!specifier.startsWith('.')) {
-        if (partOf(path) === 'src/domain')
-          breaches.push(`${path}:${line}: the domain imports nothing from outside, here ${specifier}`);
+        if (pure !== undefined)
+          breaches.push(`${path}:${line}: ${pure} imports nothing from outside, here ${specifier}`);
         continue;
       }
       const target = resolveImport(files, path, specifier);
@@ -90,9 +95,9 @@ function forbidden(path: string, target: string, typeOnly: boolean): string | nu
   return `${from} must not import ${to} (${target})`;
 }
 
-function impurities(path: string, source: string): string[] {
+function impurities(part: string, path: string, source: string): string[] {
   return [...blankOut(source).matchAll(IMPURE)].map(
-    (match) => `${path}:${lineAt(source, match.index)}: the domain is pure and synchronous, here ${match[0]}`,
+    (match) => `${path}:${lineAt(source, match.index)}: ${part} is pure and synchronous, here ${match[0]}`,
   );
 }
 

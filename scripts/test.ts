@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bindingRefusalHere } from '../src/platform/uws-binding.js';
+import { type Build, compile } from './compile.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -35,6 +36,8 @@ const NEEDS: readonly Need[] = [
 
 /** Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only slow each other down. */
 const FILES_AT_ONCE_MAX = 4;
+/** Far more than the longest test takes. A test that waits for ever must not hold the whole run up. */
+const TEST_MS_MAX = 10 * 60_000;
 
 main();
 
@@ -52,10 +55,12 @@ function main(): void {
   }
   const missing = NEEDS.filter((need) => isNamedIn(need.program, files) && !isThere(need) && !install(need));
   if (missing.length > 0) process.exit(1);
-  run(files);
+  const built = files.some((file) => file.startsWith(join(ROOT, 'test'))) ? compile() : null;
+  run(files, built);
 }
 
-function run(files: readonly string[]): void {
+/** Where there is a build, the tests start it in place of the sources. */
+function run(files: readonly string[], built: Build | null): void {
   const atOnce = Math.min(FILES_AT_ONCE_MAX, Math.max(2, availableParallelism()));
   const runner = spawn(
     process.execPath,
@@ -64,16 +69,18 @@ function run(files: readonly string[]): void {
       'tsx',
       '--test',
       `--test-concurrency=${atOnce}`,
+      `--test-timeout=${TEST_MS_MAX}`,
       '--test-reporter=spec',
       '--test-reporter-destination=stdout',
       ...files.map((file) => relative(ROOT, file)),
     ],
     // NODE_TEST_CONTEXT is set when we are run from within a test, and would make the runner report in its private format.
-    { cwd: ROOT, stdio: 'inherit', env: { ...process.env, NODE_TEST_CONTEXT: undefined } },
+    { cwd: ROOT, stdio: 'inherit', env: { ...process.env, NODE_TEST_CONTEXT: undefined, TEST_BUILD: built?.path } },
   );
   // The runner ends its test processes; killing only ourselves would leave them.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => runner.kill(signal));
   runner.on('exit', (code) => {
+    built?.remove();
     process.exitCode = code ?? 1;
   });
 }

@@ -25,7 +25,7 @@ export async function takePort(host: string, port: number): Promise<number> {
 }
 
 /** Names the variable that has to change. */
-function refusal(host: string, port: number, { code, message }: NodeJS.ErrnoException): string {
+function refusal(host: string, port: number, { code = '', message }: NodeJS.ErrnoException): string {
   const where = `can not listen on ${host}:${port}`;
   switch (code) {
     case 'EADDRINUSE':

@@ -1,10 +1,10 @@
 /** The main thread's own commands and questions, as promises. All reject with `ControlError` while the shard does not serve. */
 
-import type { OpenBatch } from '../domain/batch.js';
 import type { Command, Query } from '../domain/command.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { BatchFate, Outcome } from '../domain/outcome.js';
 import type { QueryResult } from '../domain/view.js';
+import type { OpenBatch } from '../records/batches.js';
 import { ControlError, type Engine, type Unavailable } from './engine.js';
 
 export type BatchCommand = Extract<Command, { kind: 'openBatch' | 'giveUpBatch' }>;

@@ -15,12 +15,14 @@
  * and the same fingerprint adopts it, if all of its rows are in. All others are given up: at the start, and then every
  * `ORPHANS_EVERY_MS`.
  */
-import type { BatchContent, OpenBatch } from '../domain/batch.js';
+
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { BatchFate } from '../domain/outcome.js';
 import { realTimers, type Timers } from '../platform/timers.js';
 import { batchHolder } from '../postgres/counters.js';
 import type { BatchOwner, ControlStore, CounterHolder, Holder, KeptWriter, UnsettledBatch } from '../postgres/store.js';
+import type { BatchContent } from '../records/batch-content.js';
+import type { OpenBatch } from '../records/batches.js';
 import { askFate, askOpenBatches, tellBatch } from './asking.js';
 import { type BatchEnd, ControlError, type Engine } from './engine.js';
 import { jobOfKey } from './job-key.js';

@@ -7,7 +7,7 @@ import type { ParseReport } from '../codes/code-sink.js';
 import { RUN_ROWS_MAX } from '../codes/copy-rows.js';
 import { UploadMalformed, type UploadShape } from '../codes/parse.js';
 import type { CodeLines, CodeTask, GenerateTask, ParsedChunk } from '../codes/tasks.js';
-import type { CounterRange } from '../domain/batch.js';
+import type { CounterRange } from '../records/batch-content.js';
 
 /** Of piscina, what is used here. */
 export interface TaskPool {

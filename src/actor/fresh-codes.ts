@@ -7,11 +7,11 @@
 import { createCodeGenerator } from '../codes/generate.js';
 import type { Pattern } from '../codes/pattern.js';
 import { COUNTER_MAX, deriveKey } from '../codes/permutation.js';
-import type { CounterRange } from '../domain/batch.js';
 import type { BookId } from '../domain/ids.js';
 import { countersIn } from '../postgres/counters.js';
 import type { GeneratorKeys } from '../postgres/generator-keys.js';
 import type { ControlStore, CounterHolder, PatternCounters } from '../postgres/store.js';
+import type { CounterRange } from '../records/batch-content.js';
 import { ControlError } from './engine.js';
 
 /** Up to here a refusal tells the exact number of free codes: each has to be made and looked for. */

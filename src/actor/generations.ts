@@ -5,12 +5,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Pattern, parsePattern } from '../codes/pattern.js';
-import type { BatchContent, CounterRange } from '../domain/batch.js';
 import type { Origin } from '../domain/command.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import { batchHolder, requestHolder } from '../postgres/counters.js';
 import type { GeneratorKeys } from '../postgres/generator-keys.js';
 import type { ControlStore, CounterHolder, Finished } from '../postgres/store.js';
+import type { BatchContent, CounterRange } from '../records/batch-content.js';
 import { isKeyRemembered } from './asking.js';
 import type { Batches } from './batches.js';
 import { type Control, ControlError, type Engine, type Generated } from './engine.js';

@@ -15,7 +15,6 @@ import { uuidv7 } from 'uuidv7';
 import type { Pattern } from '../codes/pattern.js';
 import { parsePattern } from '../codes/pattern.js';
 import { deriveKey } from '../codes/permutation.js';
-import type { BatchContent, CounterRange } from '../domain/batch.js';
 import type { Origin } from '../domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../domain/ids.js';
 import type { BatchFate } from '../domain/outcome.js';
@@ -29,6 +28,7 @@ import {
   type JobRow,
   type Staging,
 } from '../postgres/store.js';
+import type { BatchContent, CounterRange } from '../records/batch-content.js';
 import { isKeyRemembered } from './asking.js';
 import type { Batches, BatchHand } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';

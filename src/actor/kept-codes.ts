@@ -17,9 +17,9 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
-import type { OpenBatch } from '../domain/batch.js';
 import { realFileOps } from '../journal/file/file-ops.js';
 import type { KeptWriter } from '../postgres/store.js';
+import type { OpenBatch } from '../records/batches.js';
 
 const SUFFIX = '.codes.gz';
 const NEW_SUFFIX = '.new';

@@ -1,7 +1,8 @@
 /** What a recovery tells of batches when PostgreSQL lacks one of them (refill.ts). */
-import type { OpenBatch } from '../domain/batch.js';
+
 import type { CodesAdded } from '../domain/event.js';
 import type { ShardId } from '../domain/ids.js';
+import type { OpenBatch } from '../records/batches.js';
 
 /** What the journal says of batches after the checkpoints of some shards. */
 export interface Refill {

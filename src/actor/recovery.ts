@@ -6,7 +6,6 @@
  * journal, which `JournalTrimmed` tells, and a newer snapshot is loaded.
  */
 import { apply } from '../domain/apply.js';
-import type { OpenBatch } from '../domain/batch.js';
 import type { StagedBatch } from '../domain/command.js';
 import { type Change, type CodeEvent, type CodesAdded, lastSeqOf as lastSeq } from '../domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
@@ -26,6 +25,7 @@ import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
 import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
+import type { OpenBatch } from '../records/batches.js';
 import { type CodeHashes, collectHashes, type DirectoryKey } from './directory.js';
 import type { AddedBatch, Refill } from './lacking-batches.js';
 import { meaningOf, ReplayFailed } from './recovery-failure.js';

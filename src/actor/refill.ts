@@ -13,13 +13,14 @@
  */
 import { parsePattern } from '../codes/pattern.js';
 import { deriveKey } from '../codes/permutation.js';
-import type { BatchContent, OpenBatch } from '../domain/batch.js';
 import type { CodesAdded } from '../domain/event.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { countersIn } from '../postgres/counters.js';
 import type { GeneratorKeys } from '../postgres/generator-keys.js';
 import type { ControlStore, Staging } from '../postgres/store.js';
+import type { BatchContent } from '../records/batch-content.js';
+import type { OpenBatch } from '../records/batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { jobOfKey } from './job-key.js';
 import { type KeptCodes, KeptCodesUnfit } from './kept-codes.js';

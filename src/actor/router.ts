@@ -19,8 +19,10 @@ import { asBookId, asShardId, type BookId, type ShardId } from '../domain/ids.js
 import { hashText } from '../domain/text.js';
 import { createDirectoryReader, type DirectoryKey } from './directory.js';
 import type { CommandReply, Engine, QueryReply, Unavailable } from './engine.js';
+import type { Asked, Message } from './message.js';
+import { readReplies } from './messages.generated.js';
 import { createPending } from './pending.js';
-import { type Asked, type Message, RequestWriter, readReplies } from './wire.js';
+import { RequestWriter } from './wire.js';
 
 const MESSAGE_REQUESTS = 32;
 const SEED_BOOK = 0x0b0_0c5d;

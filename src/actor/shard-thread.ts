@@ -11,8 +11,10 @@ import type { SnapshotLoader } from '../postgres/store.js';
 import { type Actor, type ActorOptions, type ActorStatus, createActor } from './actor.js';
 import type { CodeHashes } from './directory.js';
 import type { Refill } from './lacking-batches.js';
+import type { Message } from './message.js';
+import { readRequests } from './messages.generated.js';
 import type { ActorReply } from './requests.js';
-import { type Message, ReplyWriter, readRequests } from './wire.js';
+import { ReplyWriter } from './wire.js';
 
 /** From the main thread. */
 export type ToShardThread =

@@ -1,70 +1,10 @@
 /** Commands and queries: what a caller asks of one shard. Verbs; validated and authorized before they get here. */
-
-import type { BatchContent } from './batch.js';
-import type { BookSettings } from './book.js';
+import type { StagedBatch } from '../records/batches.js';
+import type { IfVersion } from '../records/books.js';
+import type { Command } from '../records/list.js';
 import type { BookId, Seq } from './ids.js';
 
-export type Command =
-  | {
-      readonly kind: 'createBook';
-      readonly bookId: BookId;
-      readonly settings: BookSettings;
-      readonly codes: StagedBatch | null;
-    }
-  | {
-      readonly kind: 'updateBook';
-      readonly bookId: BookId;
-      readonly patch: Partial<BookSettings>;
-      readonly ifVersion: IfVersion;
-    }
-  | { readonly kind: 'archiveBook'; readonly bookId: BookId; readonly ifVersion: IfVersion }
-  | { readonly kind: 'addCodes'; readonly bookId: BookId; readonly codes: StagedBatch }
-  /**
-   * The intent to add codes; the shard chooses the batch's id. A batch that the same caller opened with the same key, and that is
-   * open still, is the answer where there is one. The key is not the command's own: it stays with the batch.
-   */
-  | {
-      readonly kind: 'openBatch';
-      readonly bookId: BookId;
-      readonly caller: string;
-      readonly key: string | null;
-      readonly fingerprint: number | null;
-      readonly content: BatchContent;
-    }
-  /** A batch that is live stays live. */
-  | { readonly kind: 'giveUpBatch'; readonly bookId: BookId; readonly batchId: number }
-  | { readonly kind: 'assignRandom'; readonly bookId: BookId; readonly userId: string }
-  | { readonly kind: 'assignCode'; readonly code: string; readonly userId: string }
-  | { readonly kind: 'lockCode'; readonly code: string; readonly userId: string; readonly ttlMs: number | null }
-  | { readonly kind: 'unlockCode'; readonly code: string; readonly userId: string; readonly lockId: number | null }
-  | {
-      readonly kind: 'redeemCode';
-      readonly code: string;
-      readonly userId: string;
-      readonly lockId: number | null;
-      readonly metadata: Readonly<Record<string, unknown>> | null;
-    }
-  | {
-      readonly kind: 'rollbackRedemption';
-      readonly code: string;
-      readonly redemptionId: string;
-      readonly reason: string | null;
-    }
-  | { readonly kind: 'unassignCode'; readonly code: string; readonly reason: string | null };
-
-/** The book has to be in one of these versions; null: in any. */
-export type IfVersion = readonly number[] | null;
-
-/**
- * Codes that are in the store (and loaded into the shard) but not live yet.
- * `report` is what the caller is to be told of them when they are.
- */
-export interface StagedBatch {
-  readonly batchId: number;
-  readonly size: number;
-  readonly count: number;
-  readonly report: Readonly<Record<string, unknown>>;
-}
+export type { Command, IfVersion, StagedBatch };
 
 /** Who asks, under which request, and with which idempotency key. */
 export interface Origin {

@@ -1,5 +1,6 @@
 /**
- * What was answered to which idempotency key, for as long as the contract says.
+ * The answers that idempotency keys stand for, kept for `IDEMPOTENCY_TTL_SECONDS` (docs/contract.md,
+ * section 2).
  *
  * Keys live equally long, so they end in the order in which they came: the memory is a log of records in chunks of bytes,
  * with a hash table over it. Forgetting is moving the log's beginning on, and dropping whole chunks with it. There is no
@@ -23,7 +24,8 @@ import { canonicalJson } from './canonical.js';
 import type { BookId, Seq } from './ids.js';
 import { type HashKey, keyedHash } from './keyed-hash.js';
 import type { Outcome } from './outcome.js';
-import { appendOutcome, appendText, endOfTexts, readOutcome } from './outcome-bytes.js';
+import { appendText, endOfTexts } from './outcome-bytes.js';
+import { appendOutcome, readOutcome } from './outcome-memory.generated.js';
 import { encode, fold, hashBytes, mix, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;

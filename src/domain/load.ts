@@ -1,6 +1,6 @@
 /** Filling a state from a snapshot. Rows come in the order of these functions. */
 
-import type { OpenBatch } from './batch.js';
+import type { OpenBatch } from '../records/batches.js';
 import type { Book } from './book.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';

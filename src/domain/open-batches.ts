@@ -5,7 +5,7 @@
  *
  * PostgreSQL, which holds the rows, chooses none of them. A counter that was used once is not used again.
  */
-import type { OpenBatch } from './batch.js';
+import type { OpenBatch } from '../records/batches.js';
 import type { ShardId } from './ids.js';
 
 /**

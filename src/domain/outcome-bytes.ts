@@ -1,11 +1,13 @@
 /**
- * Outcomes in few bytes, for the memory of idempotency keys. What is answered most has a form of its own, a kind and its
- * fields in order; the rest is JSON. A text ends with a byte that the encoding never has, so that no length goes before it; a
- * UUID, as callers, books, keys and redemptions mostly have, is its 16 bytes after another such byte. A number is seven bits
- * a byte, the lowest first.
+ * Outcomes in few bytes, for the memory of idempotency keys. What is answered most has a form of
+ * its own, a kind and its fields in order; the rest is JSON. A text ends with a byte that the
+ * encoding never has, so that no length goes before it; a UUID, as callers, books, keys and
+ * redemptions mostly have, is its 16 bytes after another such byte. A number is seven bits a byte,
+ * the lowest first.
+ *
+ * This file writes and reads single values. src/records/ declares the form of each outcome, and the
+ * code that writes and reads whole outcomes is generated (outcome-memory.generated.ts).
  */
-import { asBookId } from './ids.js';
-import type { Outcome } from './outcome.js';
 import { append, decode, room, scratch } from './text.js';
 
 /** In no encoded text: UTF-8 of a 16-bit unit ends at 0xef. */
@@ -14,48 +16,14 @@ const UUID = 0xfe;
 const UUID_BYTES = 16;
 const NUMBER_BYTES_MAX = 8;
 
-const JSON_TEXT = 0;
-const ASSIGNED = 1;
-const LOCKED = 2;
-const REDEEMED = 3;
+/** The number that begins an outcome kept as JSON. */
+export const JSON_TEXT = 0;
 
 /** To the end of `scratch`. No text is the beginning of another. */
 export function appendText(text: string): void {
   if (appendUuid(text)) return;
   append(text);
   appendByte(END);
-}
-
-/** To the end of `scratch`. */
-export function appendOutcome(outcome: Outcome): void {
-  switch (outcome.kind) {
-    case 'assigned':
-      appendByte(ASSIGNED);
-      appendText(outcome.bookId);
-      appendText(outcome.code);
-      appendText(outcome.userId);
-      appendNumber(outcome.assignedMs);
-      return;
-    case 'locked':
-      appendByte(LOCKED);
-      appendText(outcome.code);
-      appendText(outcome.userId);
-      appendNumber(outcome.lockId);
-      appendNumber(outcome.untilMs);
-      return;
-    case 'redeemed':
-      appendByte(REDEEMED);
-      appendText(outcome.code);
-      appendText(outcome.userId);
-      appendText(outcome.redemptionId);
-      appendNumber(outcome.redeemedMs);
-      appendNumber(outcome.redemptionCount);
-      appendNumber(outcome.remaining === null ? 0 : outcome.remaining + 1);
-      return;
-    default:
-      appendByte(JSON_TEXT);
-      appendText(JSON.stringify(outcome));
-  }
 }
 
 /** Where the last of some texts, which `appendText` left at `start`, ends. */
@@ -72,44 +40,17 @@ export function endOfTexts(bytes: Uint8Array, start: number, texts: number): num
 let source: Uint8Array = scratch.bytes;
 let at = 0;
 
-/** What `appendOutcome` left at `start`. */
-export function readOutcome(bytes: Uint8Array, start: number): Outcome {
+/** Sets where the next `read…` begins. */
+export function beginReading(bytes: Uint8Array, start: number): void {
   source = bytes;
   at = start;
-  const form = source[at++];
-  switch (form) {
-    case ASSIGNED:
-      return {
-        kind: 'assigned',
-        bookId: asBookId(readText()),
-        code: readText(),
-        userId: readText(),
-        assignedMs: readNumber(),
-      };
-    case LOCKED:
-      return { kind: 'locked', code: readText(), userId: readText(), lockId: readNumber(), untilMs: readNumber() };
-    case REDEEMED:
-      return {
-        kind: 'redeemed',
-        code: readText(),
-        userId: readText(),
-        redemptionId: readText(),
-        redeemedMs: readNumber(),
-        redemptionCount: readNumber(),
-        remaining: readRemaining(),
-      };
-    case JSON_TEXT:
-      return JSON.parse(readText()) as Outcome;
-    default:
-      throw new Error(`no outcome has the form ${form}`);
-  }
 }
 
-function appendByte(byte: number): void {
+export function appendByte(byte: number): void {
   room(1)[scratch.length++] = byte;
 }
 
-function appendNumber(value: number): void {
+export function appendNumber(value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not a count or a time`);
   const bytes = room(NUMBER_BYTES_MAX);
   let end = scratch.length;
@@ -123,7 +64,7 @@ function appendNumber(value: number): void {
   scratch.length = end;
 }
 
-function readText(): string {
+export function readText(): string {
   if (source[at] === UUID) return readUuid();
   const start = at;
   while (source[at] !== END) {
@@ -133,7 +74,7 @@ function readText(): string {
   return decode(source, start, at++);
 }
 
-function readNumber(): number {
+export function readNumber(): number {
   let value = 0;
   for (let unit = 1; ; unit *= 0x80) {
     const byte = source[at++] as number;
@@ -142,7 +83,15 @@ function readNumber(): number {
   }
 }
 
-function readRemaining(): number | null {
+export function readByte(): number {
+  return source[at++] as number;
+}
+
+export function appendNumberOrNull(value: number | null): void {
+  appendNumber(value === null ? 0 : value + 1);
+}
+
+export function readNumberOrNull(): number | null {
   const value = readNumber();
   return value === 0 ? null : value - 1;
 }

@@ -2,52 +2,9 @@
  * What a command or a query comes to: an outcome (2xx) or a refusal. Refusals are values; the order in
  * which a command checks for them is the order in which `decide` names them, and it is documented there.
  */
+import type { Outcome } from '../records/list.js';
 
-import type { OpenBatch } from './batch.js';
-import type { Book, BookCounts } from './book.js';
-import type { BookId } from './ids.js';
-
-export type Outcome =
-  | { readonly kind: 'book'; readonly book: Book; readonly counts: BookCounts }
-  | { readonly kind: 'archived' }
-  /** `report` is what the caller is told of the batch, already in the contract's words. */
-  | { readonly kind: 'codesAdded'; readonly total: number; readonly report: Readonly<Record<string, unknown>> }
-  | {
-      readonly kind: 'assigned';
-      readonly bookId: BookId;
-      readonly code: string;
-      readonly userId: string;
-      readonly assignedMs: number;
-    }
-  | {
-      readonly kind: 'locked';
-      readonly code: string;
-      readonly userId: string;
-      readonly lockId: number;
-      readonly untilMs: number;
-    }
-  | { readonly kind: 'unlocked'; readonly code: string; readonly userId: string }
-  | {
-      readonly kind: 'redeemed';
-      readonly code: string;
-      readonly userId: string;
-      readonly redemptionId: string;
-      readonly redeemedMs: number;
-      readonly redemptionCount: number;
-      /** How often this code can still be redeemed; `null` is without end. */
-      readonly remaining: number | null;
-    }
-  | {
-      readonly kind: 'rolledBack';
-      readonly code: string;
-      readonly redemptionId: string;
-      readonly redemptionCount: number;
-      readonly remaining: number | null;
-    }
-  | { readonly kind: 'unassigned'; readonly bookId: BookId; readonly code: string }
-  /** `isNew`: this command opened it; otherwise it was open already, for the same caller and key. */
-  | { readonly kind: 'batchOpened'; readonly batch: OpenBatch; readonly isNew: boolean }
-  | { readonly kind: 'batchSettled'; readonly fate: Exclude<BatchFate, 'open'> };
+export type { Outcome };
 
 /** As the journal of its shard tells it. An id that was never opened counts as given up. */
 export type BatchFate = 'open' | 'live' | 'givenUp';

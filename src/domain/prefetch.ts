@@ -65,8 +65,14 @@ export class Prefetch {
       case 'rollbackRedemption':
         this.#name(state.codes.strings, command.code);
         return;
-      default:
-      // What is rare waits for its memory.
+      case 'createBook':
+      case 'updateBook':
+      case 'archiveBook':
+      case 'addCodes':
+      case 'openBatch':
+      case 'giveUpBatch':
+        // Rare commands wait for their memory.
+        return;
     }
   }
 

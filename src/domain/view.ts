@@ -1,6 +1,6 @@
 /** What queries answer with. Times are Unix ms. */
 
-import type { OpenBatch } from './batch.js';
+import type { OpenBatch } from '../records/batches.js';
 import type { Book, BookCounts } from './book.js';
 import type { CodeView } from './command.js';
 import type { BatchFate } from './outcome.js';

@@ -90,6 +90,10 @@ export class AnswerBytes {
     return this;
   }
 
+  wholeOrNull(value: number | null): this {
+    return value === null ? this.ascii('null') : this.whole(value);
+  }
+
   /** Any text, as JSON with its quotes, in UTF-8. */
   json(text: string): this {
     if (!isPlain(text)) return this.#utf8(JSON.stringify(text));

@@ -39,27 +39,28 @@ function messageOf(issue: z.core.$ZodRawIssue): string | undefined {
       return `At most ${issue.maximum}${unitOf(issue.origin, issue.maximum)}`;
     case 'invalid_format':
       return issue.format === 'email' ? 'Not an email address' : undefined;
-    default:
+    case 'custom':
+    case 'invalid_element':
+    case 'invalid_key':
+    case 'invalid_union':
+    case 'not_multiple_of':
+    case 'unrecognized_keys':
       return undefined;
   }
 }
 
 function nounOf({ expected, inst }: z.core.$ZodRawIssue & { readonly code: 'invalid_type' }): string {
-  switch (expected) {
-    case 'number':
-    case 'int':
-      return inst instanceof z.ZodNumberFormat || expected === 'int' ? 'a whole number' : 'a number';
-    case 'boolean':
-      return 'true or false';
-    case 'object':
-    case 'record':
-      return 'a JSON object';
-    case 'array':
-      return 'a list';
-    default:
-      return `a ${expected}`;
-  }
+  const isNumber = expected === 'number' || expected === 'int';
+  if (isNumber) return inst instanceof z.ZodNumberFormat || expected === 'int' ? 'a whole number' : 'a number';
+  return NOUNS[expected] ?? `a ${expected}`;
 }
+
+const NOUNS: Readonly<Record<string, string>> = {
+  boolean: 'true or false',
+  object: 'a JSON object',
+  record: 'a JSON object',
+  array: 'a list',
+};
 
 function unitOf(origin: string, bound: number | bigint): string {
   const isOne = Number(bound) === 1;

@@ -1,13 +1,12 @@
 /**
- * What the engine answers, in the words of the API. What is hot is written by hand: every text in
- * it but the user's id is made of characters that need no escape in JSON (codes, ids, times).
+ * The engine's answers in the words of the API. Answers that consist of the fields of an outcome are
+ * generated (answers.generated.ts).
  */
 import type { BookStats, BookView, Done, HistoryEntry } from '../actor/engine.js';
 import type { CodeView } from '../domain/command.js';
 import type { Outcome } from '../domain/outcome.js';
-import type { AnswerBytes } from './answer-bytes.js';
-import type { Exchange } from './exchange.js';
-import { isoTime, isoTimeOrNull, millis, upToSecond } from './iso-time.js';
+import { shownNames } from '../records/list.js';
+import { isoTime, isoTimeOrNull } from './iso-time.js';
 
 export type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { readonly kind: Kind }>;
 
@@ -15,47 +14,6 @@ export type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { readonl
 export function expectOutcome<Kind extends Outcome['kind']>(done: Done, kind: Kind): OutcomeOf<Kind> {
   if (done.outcome.kind !== kind) throw new Error(`outcome ${done.outcome.kind} where ${kind} was asked for`);
   return done.outcome as OutcomeOf<Kind>;
-}
-
-export function showAssigned(x: Exchange, done: Done): void {
-  const { bookId, code, userId, assignedMs } = expectOutcome(done, 'assigned');
-  const out = x.write().ascii('{"couponBookId":"').ascii(bookId).ascii('","code":"').ascii(code);
-  writeTime(out.ascii('","userId":').json(userId).ascii(',"assignedAt":"'), assignedMs).ascii('"}');
-  x.changedAsWritten(done);
-}
-
-export function showLocked(x: Exchange, done: Done): void {
-  const { code, userId, lockId, untilMs } = expectOutcome(done, 'locked');
-  const out = x.write().ascii('{"code":"').ascii(code).ascii('","userId":').json(userId);
-  writeTime(out.ascii(',"lockId":').whole(lockId).ascii(',"lockedUntil":"'), untilMs).ascii('"}');
-  x.changedAsWritten(done);
-}
-
-export function showUnlocked(x: Exchange, done: Done): void {
-  const { code, userId } = expectOutcome(done, 'unlocked');
-  x.write().ascii('{"code":"').ascii(code).ascii('","userId":').json(userId).ascii('}');
-  x.changedAsWritten(done);
-}
-
-export function showRedeemed(x: Exchange, done: Done): void {
-  const { code, userId, redemptionId, redeemedMs, redemptionCount, remaining } = expectOutcome(done, 'redeemed');
-  const out = x.write().ascii('{"code":"').ascii(code).ascii('","userId":').json(userId);
-  writeTime(out.ascii(',"redemptionId":"').ascii(redemptionId).ascii('","redeemedAt":"'), redeemedMs);
-  out.ascii('","redemptionCount":').whole(redemptionCount).ascii(',"remaining":');
-  (remaining === null ? out.ascii('null') : out.whole(remaining)).ascii('}');
-  x.changedAsWritten(done);
-}
-
-const writeTime = (out: AnswerBytes, ms: number): AnswerBytes => out.ascii(upToSecond(ms)).ascii(millis(ms));
-
-export function showRolledBack(x: Exchange, done: Done): void {
-  const { code, redemptionId, redemptionCount, remaining } = expectOutcome(done, 'rolledBack');
-  x.changed(200, JSON.stringify({ code, redemptionId, redemptionCount, remaining }), done);
-}
-
-export function showUnassigned(x: Exchange, done: Done): void {
-  const { bookId, code } = expectOutcome(done, 'unassigned');
-  x.changed(200, JSON.stringify({ couponBookId: bookId, code }), done);
 }
 
 export const etagOf = (version: number): string => `"${version}"`;
@@ -124,21 +82,10 @@ export function codeJson(view: CodeView): Record<string, unknown> {
   };
 }
 
-/** What callers know the domain's events as: the same names that live updates carry. */
-const EVENT_NAMES: Readonly<Record<string, string>> = {
-  codeAssigned: 'coupon.assigned',
-  codeUnassigned: 'coupon.unassigned',
-  codeLocked: 'coupon.locked',
-  codeUnlocked: 'coupon.unlocked',
-  leaseExpired: 'coupon.lock_expired',
-  codeRedeemed: 'coupon.redeemed',
-  redemptionRolledBack: 'coupon.rolled_back',
-};
-
 export function historyJson(entry: HistoryEntry): Record<string, unknown> {
   return {
     commitSeq: `${entry.shard}-${entry.seq}`,
-    event: EVENT_NAMES[entry.event] ?? entry.event,
+    event: shownNames.get(entry.event) ?? entry.event,
     at: isoTime(entry.atMs),
     code: entry.code,
     userId: entry.userId,

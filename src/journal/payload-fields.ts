@@ -62,8 +62,13 @@ export class FieldWriter extends MsgpackWriter {
     this.#sameOrNew(this.#code, text);
   }
 
-  user(text: string): void {
+  subject(text: string): void {
     this.#sameOrNew(this.#user, text);
+  }
+
+  /** Like a subject, a caller may be a person. */
+  caller(text: string): void {
+    this.name(text);
   }
 
   redemption(text: string): void {
@@ -120,6 +125,14 @@ export class FieldReader {
     const name = typeof value === 'number' ? this.#names[value] : undefined;
     if (name === undefined) this.#fail('a name');
     return name;
+  }
+
+  subject(): string {
+    return this.name();
+  }
+
+  caller(): string {
+    return this.name();
   }
 
   text(): string {

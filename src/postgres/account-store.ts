@@ -21,7 +21,11 @@ const isNamedIn = (parameter: string): string =>
 
 const REPAIRED = `generation = generation + 1, repaired_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint`;
 
-export function createAccountStore(database: Queryable): AccountStore {
+/** `change` runs what changes an account, in a transaction where there has to be one. */
+export function createAccountStore(
+  database: Queryable,
+  change: <T>(work: (database: Queryable) => Promise<T>) => Promise<T> = (work) => work(database),
+): AccountStore {
   async function rows(condition: string, ...values: readonly unknown[]): Promise<readonly AccountRow[]> {
     // `bigint` comes as text.
     const found = await database.query<Omit<AccountRow, 'createdMs'> & { createdMs: string }>(
@@ -31,8 +35,8 @@ export function createAccountStore(database: Queryable): AccountStore {
     return found.rows.map((row) => ({ ...row, createdMs: Number(row.createdMs) }));
   }
 
-  async function repair(id: string, change: string, ...values: readonly unknown[]): Promise<void> {
-    await database.query(`UPDATE users SET ${change}, ${REPAIRED} WHERE id = $1`, [id, ...values]);
+  async function repair(id: string, set: string, ...values: readonly unknown[]): Promise<void> {
+    await change((to) => to.query(`UPDATE users SET ${set}, ${REPAIRED} WHERE id = $1`, [id, ...values]));
   }
 
   return {
@@ -46,10 +50,12 @@ export function createAccountStore(database: Queryable): AccountStore {
     listAccounts: (seededEmails) => rows('true ORDER BY created_ms, id', seededEmails),
     async createAccount(email, role, passwordHash) {
       const account: Account = { id: uuidv7(), email, role };
-      const { rowCount } = await database.query(
-        `INSERT INTO users (id, email, role, password_hash, created_ms) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (lower(email)) DO NOTHING`,
-        [account.id, email, role, passwordHash, Date.now()],
+      const { rowCount } = await change((to) =>
+        to.query(
+          `INSERT INTO users (id, email, role, password_hash, created_ms) VALUES ($1, $2, $3, $4, $5)
+           ON CONFLICT (lower(email)) DO NOTHING`,
+          [account.id, email, role, passwordHash, Date.now()],
+        ),
       );
       return rowCount === 1 ? account : null;
     },

@@ -8,7 +8,7 @@ import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
-import { beginFenced, type Claim, fenceClient } from './fence.js';
+import { beginFenced, type Fence, fenceClient } from './fence.js';
 import { createLendingSocket } from './lending-socket.js';
 import { CommitUnknown } from './store.js';
 
@@ -80,8 +80,9 @@ async function stepGroupBack(pid: number): Promise<void> {
 }
 
 /** A connection for long statements, which steps back where PostgreSQL is ours, and notices within a second when it is given up. */
-export async function connectForBulk(url: string, isOwn: boolean): Promise<pg.Client> {
+export async function connectForBulk(url: string, isOwn: boolean, fence?: Fence): Promise<pg.Client> {
   const client = await connect(url);
+  fenceClient(client, fence);
   if (isOwn) await stepBack(client);
   await client.query("SET client_connection_check_interval = '1s'");
   return client;
@@ -94,8 +95,8 @@ export interface Link {
   close(): Promise<void>;
 }
 
-/** `prepare` is run on each new connection. A `claim` is checked by each transaction. */
-export function createLink(url: string, prepare: (client: pg.Client) => Promise<unknown>, claim?: Claim): Link {
+/** `prepare` is run on each new connection. The claim of a `fence` is checked by each transaction. */
+export function createLink(url: string, prepare: (client: pg.Client) => Promise<unknown>, fence?: Fence): Link {
   let current: pg.Client | null = null;
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
@@ -104,7 +105,7 @@ export function createLink(url: string, prepare: (client: pg.Client) => Promise<
     if (closed) throw new Error('the connection was closed');
     if (current !== null) return current;
     const client = await connect(url);
-    fenceClient(client, claim);
+    fenceClient(client, fence);
     client.on('end', () => {
       if (current === client) current = null;
     });

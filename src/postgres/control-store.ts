@@ -2,12 +2,12 @@
 import pg from 'pg';
 import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
-import { ProcessEnd } from '../platform/exit-codes.js';
+import type { ProcessEnd } from '../platform/exit-codes.js';
+import { eventNumbers } from '../records/list.js';
 import { createAccountStore } from './account-store.js';
-import { KIND_NUMBERS } from './change-kinds.js';
 import { commitDurably, giveUp, transaction } from './connection.js';
 import { createCounterStore } from './counters.js';
-import { type Claim, fenceClient } from './fence.js';
+import { type Claim, type Fence, fenceClient } from './fence.js';
 import { type GeneratorKeyOptions, openGeneratorKeys } from './generator-keys.js';
 import { createJobStore } from './job-store.js';
 import { agreeOnShards } from './migrate.js';
@@ -47,6 +47,7 @@ export function createControlStore({
   acceptClock(throughMs: number): Promise<void>;
   openGeneratorKeys(options: GeneratorKeyOptions): ReturnType<typeof openGeneratorKeys>;
 } {
+  const fence: Fence | undefined = claim === undefined ? undefined : { claim, onLost };
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'clipbook-control',
@@ -64,7 +65,7 @@ export function createControlStore({
   // And one that is lent out, between two queries, has nobody to hear it but this.
   pool.on('connect', (client) => {
     client.on('error', () => undefined);
-    fenceClient(client, claim);
+    fenceClient(client, fence);
   });
 
   /** Whoever fails in the middle of something leaves its connection in a state that nobody should inherit. */
@@ -77,15 +78,17 @@ export function createControlStore({
     } catch (error) {
       client.release(true);
       giveUp(client);
-      if (error instanceof ProcessEnd) onLost?.(error);
       throw error;
     }
   }
 
+  /** A transaction, so that it is fenced. */
+  const change = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> =>
+    use((client) => transaction(client, 'BEGIN', () => work(client)));
+
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
-    openGeneratorKeys: (options) =>
-      use((client) => transaction(client, 'BEGIN', () => openGeneratorKeys(client, options))),
+    openGeneratorKeys: (options) => change((client) => openGeneratorKeys(client, options)),
     async acceptedClockMs() {
       const { rows } = await pool.query<{ value: string }>(
         `SELECT value FROM settings WHERE name = 'accepted_clock_ms'`,
@@ -93,13 +96,15 @@ export function createControlStore({
       return Number(rows[0]?.value ?? 0);
     },
     async acceptClock(throughMs) {
-      await pool.query(
-        `INSERT INTO settings (name, value) VALUES ('accepted_clock_ms', $1)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
-        [String(throughMs)],
+      await change((client) =>
+        client.query(
+          `INSERT INTO settings (name, value) VALUES ('accepted_clock_ms', $1)
+           ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+          [String(throughMs)],
+        ),
       );
     },
-    stage: (shard, bookId) => createStaging({ url, use, isOwn, shard, bookId }),
+    stage: (shard, bookId) => createStaging({ url, use, isOwn, fence, shard, bookId }),
     discardBatch: (batchId) => use((client) => discardBatch(client, batchId)),
     unsettledBatches: () => use(unsettledBatches),
     settledBatches: (batchIds) => use((client) => settledBatches(client, batchIds)),
@@ -123,7 +128,7 @@ export function createControlStore({
       ]);
       return new Set(rows.map(({ code }) => code));
     },
-    ...createAccountStore(pool),
+    ...createAccountStore(pool, change),
     close: () => pool.end(),
   };
 }
@@ -163,7 +168,7 @@ interface HistoryRow {
   readonly detail: string | null;
 }
 
-const KIND_NAMES = new Map(Object.entries(KIND_NUMBERS).map(([name, number]) => [number, name as DomainEvent['kind']]));
+const KIND_NAMES = new Map(Object.entries(eventNumbers).map(([name, number]) => [number, name as DomainEvent['kind']]));
 
 function historyEntry(shard: number, code: string, row: HistoryRow): HistoryEntry {
   const event = KIND_NAMES.get(row.kind);

@@ -14,7 +14,7 @@
  * `reserve`, `giveBack` and `dropReservation` have to be called within a transaction.
  */
 import type pg from 'pg';
-import type { CounterRange } from '../domain/batch.js';
+import type { CounterRange } from '../records/batch-content.js';
 import { transaction, transactionIf } from './connection.js';
 import type { CounterHolder, CounterStore, PatternCounters, Reserved } from './store.js';
 

@@ -7,6 +7,11 @@
  * key and is held up by neither.
  *
  * BEGIN and the look are one message, so the fence costs no round trip.
+ *
+ * Every statement of a server that changes a table after the claim runs in a fenced transaction: the projector's, those of
+ * the control store's pool, and those of the connections on which batches are staged. The exceptions name the claim in their
+ * own condition (the lease in installation.ts), or change nothing that a successor could have decided otherwise
+ * (`agreeOnShards`). `clipbook user` works beside a server, whichever that is, and is not fenced.
  */
 import type pg from 'pg';
 import { ProcessEnd } from '../platform/exit-codes.js';
@@ -20,23 +25,32 @@ export interface Claim {
 export const claimOver = (): ProcessEnd =>
   new ProcessEnd('fenced', 'another process has taken over this installation (found in PostgreSQL); this one ends');
 
+export interface Fence {
+  readonly claim: Claim;
+  /** Told each time when the claim is found to be over. */
+  readonly onLost?: ((error: ProcessEnd) => void) | undefined;
+}
+
 /** Whose transactions are fenced, and by what. */
-const claims = new WeakMap<pg.ClientBase, Claim>();
+const fences = new WeakMap<pg.ClientBase, Fence>();
 
 /** From now on each transaction of this connection is fenced. */
-export function fenceClient(client: pg.ClientBase, claim: Claim | undefined): void {
-  if (claim !== undefined) claims.set(client, claim);
+export function fenceClient(client: pg.ClientBase, fence: Fence | undefined): void {
+  if (fence !== undefined) fences.set(client, fence);
 }
 
 /** Begins a transaction with `statement`. Rejects with `ProcessEnd` when the connection is fenced and the claim is over. */
 export async function beginFenced(client: pg.ClientBase, statement: string): Promise<void> {
-  const claim = claims.get(client);
-  if (claim === undefined) {
+  const fence = fences.get(client);
+  if (fence === undefined) {
     await client.query(statement);
     return;
   }
-  const results = (await client.query(`${statement}; ${lookAt(client, claim)}`)) as unknown as pg.QueryResult[];
-  if (results[1]?.rowCount !== 1) throw claimOver();
+  const results = (await client.query(`${statement}; ${lookAt(client, fence.claim)}`)) as unknown as pg.QueryResult[];
+  if (results[1]?.rowCount === 1) return;
+  const error = claimOver();
+  fence.onLost?.(error);
+  throw error;
 }
 
 /** Several statements in one message take no parameters. */

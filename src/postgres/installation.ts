@@ -241,7 +241,8 @@ export interface Lease {
 
 /** Renews the claim until it is given back, or over; then `onLost` is told. */
 export function keepLease(url: string, { epoch, holder }: Claim, onLost: (error: ProcessEnd) => void): Lease {
-  const link = createLink(url, (client) => client.query(`SET statement_timeout = ${RENEW_MS_MAX}`));
+  const prepare = (client: pg.Client): Promise<unknown> => client.query(`SET statement_timeout = ${RENEW_MS_MAX}`);
+  const link = createLink(url, prepare, { claim: { epoch, holder } });
   let isEnded = false;
 
   /** False: the claim is over. */
@@ -286,10 +287,13 @@ export function keepLease(url: string, { epoch, holder }: Claim, onLost: (error:
     async noteJournal(journal) {
       if (!(await change('journal = $3', [journal]))) throw claimOver();
     },
-    noteLosses: () =>
-      link.use(async (client) => {
-        await client.query('UPDATE accepted_losses SET used_at = now() WHERE used_at IS NULL');
-      }),
+    async noteLosses() {
+      await link.use((client) =>
+        transaction(client, 'BEGIN', () =>
+          client.query('UPDATE accepted_losses SET used_at = now() WHERE used_at IS NULL'),
+        ),
+      );
+    },
     async giveBack(isDrained) {
       end();
       // Where PostgreSQL is away the lease just ends.

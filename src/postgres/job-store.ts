@@ -1,6 +1,6 @@
 /** The table of jobs: what was asked for, how far it is, what became of it. */
 import type pg from 'pg';
-import { transactionIf } from './connection.js';
+import { transaction, transactionIf } from './connection.js';
 import { dropReservation, giveBack, jobHolder, reserve } from './counters.js';
 import { removeBatch } from './staged-batches.js';
 import type { JobRow, JobStore, Reserved } from './store.js';
@@ -66,7 +66,7 @@ export function createJobStore(use: Use): JobStore {
       return found ?? null;
     },
     jobsUnderWay: () => select(`status = 'processing' ORDER BY started_ms`, []),
-    saveJob: (job) => use((client) => updateJob(client, job)),
+    saveJob: (job) => use((client) => transaction(client, 'BEGIN', () => updateJob(client, job))),
     endJob: (job, batchId) =>
       use((client) =>
         transactionIf(

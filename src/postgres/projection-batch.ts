@@ -1,27 +1,28 @@
 /**
  * Turns changes into the rows of one projection: what is appended as it is, and what is folded.
  *
- * Appended: the audit (`changes`), redemptions, rollbacks, remembered keys. Folded: all events of one code in the batch
- * become one row update, for an update is by far the dearest thing that a batch asks of PostgreSQL. Each event
- * touches groups of columns; per group the last event wins, and a group that no event touched is left alone:
+ * Appended: the audit (`changes`), redemptions, rollbacks, remembered keys. Folded: all events of
+ * one code in the batch become one row update, for an update is by far the dearest thing that a
+ * batch asks of PostgreSQL. Each event touches groups of columns; per group the last event wins,
+ * and a group that no event touched is left alone:
  *
  *     user     user_id, assigned_ms            codeAssigned, codeUnassigned
  *     lease    lock_id, locked_until_ms        codeLocked, codeUnlocked, leaseExpired, codeRedeemed
  *     count    redemption_count                codeRedeemed, redemptionRolledBack
  *              seq                             every event
+ *
+ * src/records/ declares what each event changes, and the code for it is generated
+ * (event-rows.generated.ts).
  */
 
-import type { OpenBatch } from '../domain/batch.js';
 import type { Book } from '../domain/book.js';
-import { type Change, type CodeEvent, type CodesAdded, type DomainEvent, lastSeqOf } from '../domain/event.js';
+import { type Change, type CodeEvent, type CodesAdded, lastSeqOf } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
-import { KIND_NUMBERS } from './change-kinds.js';
+import type { OpenBatch } from '../records/batches.js';
+import type { CodeUpdate, SnapshotChanges } from './code-update.js';
+import { foldInto, writeAudit, writeOthers } from './event-rows.generated.js';
 import { RowBuffer } from './row-buffer.js';
 import type { RowPlaces } from './row-places.js';
-
-export const TOUCHES_USER = 1;
-export const TOUCHES_LEASE = 2;
-export const TOUCHES_COUNT = 4;
 
 /** Where each COPY goes: the columns in the order in which their values are written below. */
 export const COLUMNS = {
@@ -36,19 +37,6 @@ export const COLUMNS = {
 
 export type CopyTarget = keyof typeof COLUMNS;
 
-interface CodeUpdate {
-  readonly code: string;
-  /** The code was never used before, so its row is where it was put. */
-  readonly isFirstUse: boolean;
-  touches: number;
-  redemptionCount: number;
-  seq: number;
-  assignedMs: number | null;
-  lockId: number | null;
-  lockedUntilMs: number | null;
-  userId: string | null;
-}
-
 export interface WentLive {
   readonly shard: ShardId;
   readonly seq: Seq;
@@ -56,7 +44,7 @@ export interface WentLive {
 }
 
 /** Owns its buffers and is used again and again: `clear`, `add` …, then read. */
-export class ProjectionBatch {
+export class ProjectionBatch implements SnapshotChanges {
   readonly rows: Readonly<Record<CopyTarget, RowBuffer>> = {
     changes: new RowBuffer(1024 * 1024),
     redemptions: new RowBuffer(),
@@ -97,7 +85,10 @@ export class ProjectionBatch {
     this.rememberedLastMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Adds what comes after `checkpoint`. Throws when the changes don't follow it and each other without a gap. */
+  /**
+   * Adds what comes after `checkpoint`. Throws when the changes don't follow it and each other
+   * without a gap.
+   */
   add(shard: ShardId, checkpoint: Seq, changes: Iterable<Change>): void {
     const updates = new Map<number, CodeUpdate>();
     let reached = checkpoint;
@@ -117,76 +108,41 @@ export class ProjectionBatch {
   #addChange(shard: ShardId, change: Change, updates: Map<number, CodeUpdate>): void {
     let seq = change.firstSeq as number;
     for (const event of change.events) {
-      this.#addAudit(shard, seq, change, event);
-      if ('code' in event) foldInto(updates, seq, event);
-      this.#addOthers(shard, seq as Seq, event);
+      writeAudit(this.rows.changes, shard, seq, change, event);
+      if ('code' in event) this.#fold(updates, seq, event);
+      writeOthers(this.rows, this, shard, seq as Seq, event);
       seq++;
     }
     if (change.remembered !== null) this.#addRemembered(shard, seq - 1, change, change.remembered);
   }
 
-  #addAudit(shard: ShardId, seq: number, change: Change, event: DomainEvent): void {
-    const rows = this.rows.changes;
-    rows.row(15);
-    rows.int8(seq);
-    rows.int8(change.atMs);
-    rows.int8OrNull('prevSeq' in event && event.prevSeq > 0 ? event.prevSeq : null);
-    rows.int2(shard);
-    rows.int2(KIND_NUMBERS[event.kind]);
-    if ('redemptionCount' in event) rows.int4(event.redemptionCount);
-    else rows.null();
-    rows.int8OrNull('lockId' in event ? event.lockId : null);
-    rows.int8OrNull('untilMs' in event ? event.untilMs : null);
-    rows.uuid(change.bookId);
-    if ('redemptionId' in event) rows.uuid(event.redemptionId);
-    else rows.null();
-    rows.textOrNull('code' in event ? event.code : null);
-    rows.textOrNull('userId' in event ? event.userId : null);
-    rows.text(change.caller);
-    rows.text(change.requestId);
-    rows.textOrNull(detailOf(event));
+  bookChanged(shard: ShardId, _seq: Seq, { book }: { readonly book: Book }): void {
+    this.books.set(book.id, { shard, book });
   }
 
-  #addOthers(shard: ShardId, seq: Seq, event: DomainEvent): void {
-    switch (event.kind) {
-      case 'bookCreated':
-      case 'bookUpdated':
-      case 'bookArchived':
-        this.books.set(event.book.id, { shard, book: event.book });
-        return;
-      case 'codesAdded':
-        this.wentLive.push({ shard, seq, event });
-        this.#close(event.batchId);
-        return;
-      case 'batchOpened':
-        this.opened.set(event.batchId, { shard, batch: event });
-        // Ids of a shard grow.
-        this.lastBatchIds.set(shard, event.batchId);
-        return;
-      case 'batchGivenUp':
-        this.#close(event.batchId);
-        return;
-      case 'codeRedeemed': {
-        const rows = this.rows.redemptions;
-        rows.row(6);
-        rows.int8(seq);
-        rows.int8(event.atMs);
-        rows.int4(event.index);
-        rows.int2(shard);
-        rows.uuid(event.redemptionId);
-        rows.text(event.userId);
-        return;
-      }
-      case 'redemptionRolledBack': {
-        const rows = this.rows.rollbacks;
-        rows.row(3);
-        rows.int8(seq);
-        rows.int2(shard);
-        rows.uuid(event.redemptionId);
-        return;
-      }
-      default:
+  batchOpened(shard: ShardId, _seq: Seq, batch: OpenBatch): void {
+    this.opened.set(batch.batchId, { shard, batch });
+    // Ids of a shard grow.
+    this.lastBatchIds.set(shard, batch.batchId);
+  }
+
+  batchGivenUp(_shard: ShardId, _seq: Seq, { batchId }: { readonly batchId: number }): void {
+    this.#close(batchId);
+  }
+
+  batchWentLive(shard: ShardId, seq: Seq, event: CodesAdded): void {
+    this.wentLive.push({ shard, seq, event });
+    this.#close(event.batchId);
+  }
+
+  #fold(updates: Map<number, CodeUpdate>, seq: number, event: CodeEvent): void {
+    let update = updates.get(event.index);
+    if (update === undefined) {
+      update = untouched(event);
+      updates.set(event.index, update);
     }
+    update.seq = seq;
+    foldInto(update, event);
   }
 
   #close(batchId: number): void {
@@ -227,80 +183,17 @@ export class ProjectionBatch {
   }
 }
 
-function foldInto(updates: Map<number, CodeUpdate>, seq: number, event: CodeEvent): void {
-  let update = updates.get(event.index);
-  if (update === undefined) {
-    update = {
-      code: event.code,
-      isFirstUse: event.prevSeq === 0,
-      touches: 0,
-      redemptionCount: 0,
-      seq,
-      assignedMs: null,
-      lockId: null,
-      lockedUntilMs: null,
-      userId: null,
-    };
-    updates.set(event.index, update);
-  }
-  update.seq = seq;
-  switch (event.kind) {
-    case 'codeAssigned':
-      update.touches |= TOUCHES_USER;
-      update.userId = event.userId;
-      update.assignedMs = event.atMs;
-      return;
-    case 'codeUnassigned':
-      update.touches |= TOUCHES_USER;
-      update.userId = null;
-      update.assignedMs = null;
-      return;
-    case 'codeLocked':
-      update.touches |= TOUCHES_LEASE;
-      update.lockId = event.lockId;
-      update.lockedUntilMs = event.untilMs;
-      return;
-    case 'codeUnlocked':
-    case 'leaseExpired':
-      endLease(update);
-      return;
-    case 'codeRedeemed':
-      endLease(update);
-      update.touches |= TOUCHES_COUNT;
-      update.redemptionCount = event.redemptionCount;
-      return;
-    case 'redemptionRolledBack':
-      update.touches |= TOUCHES_COUNT;
-      update.redemptionCount = event.redemptionCount;
-      return;
-  }
-}
-
-function endLease(update: CodeUpdate): void {
-  update.touches |= TOUCHES_LEASE;
-  update.lockId = null;
-  update.lockedUntilMs = null;
-}
-
-/** What of an event has no column of its own. */
-function detailOf(event: DomainEvent): string | null {
-  switch (event.kind) {
-    case 'bookCreated':
-    case 'bookUpdated':
-    case 'bookArchived':
-      return JSON.stringify({ version: event.book.version, settings: event.book.settings });
-    case 'codesAdded':
-      return JSON.stringify({ batchId: event.batchId, size: event.size, count: event.count });
-    case 'batchOpened':
-      return JSON.stringify({ batchId: event.batchId, content: event.content });
-    case 'batchGivenUp':
-      return JSON.stringify({ batchId: event.batchId });
-    case 'codeUnassigned':
-    case 'redemptionRolledBack':
-      return event.reason === null ? null : JSON.stringify({ reason: event.reason });
-    case 'codeRedeemed':
-      return event.metadata === null ? null : JSON.stringify({ metadata: event.metadata });
-    default:
-      return null;
-  }
+/** An update that touches no column yet. */
+function untouched(event: CodeEvent): CodeUpdate {
+  return {
+    code: event.code,
+    isFirstUse: event.prevSeq === 0,
+    touches: 0,
+    redemptionCount: 0,
+    seq: 0,
+    assignedMs: null,
+    lockId: null,
+    lockedUntilMs: null,
+    userId: null,
+  };
 }

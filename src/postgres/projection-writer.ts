@@ -20,18 +20,11 @@ import type pg from 'pg';
 import type { Change } from '../domain/event.js';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
 import { counterOf } from '../domain/open-batches.js';
+import { TOUCHES_COUNT, TOUCHES_LEASE, TOUCHES_USER } from './code-update.js';
 import { createLink, transaction } from './connection.js';
 import { copyIn } from './copy-in.js';
 import type { Claim } from './fence.js';
-import {
-  COLUMNS,
-  type CopyTarget,
-  ProjectionBatch,
-  TOUCHES_COUNT,
-  TOUCHES_LEASE,
-  TOUCHES_USER,
-  type WentLive,
-} from './projection-batch.js';
+import { COLUMNS, type CopyTarget, ProjectionBatch, type WentLive } from './projection-batch.js';
 import { dropOldPartitions, ensurePartitions } from './remembered-partitions.js';
 import { RowPlaces } from './row-places.js';
 import type { ProjectionWriter } from './store.js';
@@ -82,7 +75,7 @@ export function createProjectionWriter({ url, shardCount, claim }: ProjectionWri
     places.forgetAll();
     return prepare(client);
   };
-  const link = createLink(url, prepareAnew, claim);
+  const link = createLink(url, prepareAnew, claim === undefined ? undefined : { claim });
 
   async function writeBatch(
     client: pg.Client,
@@ -166,12 +159,7 @@ export function createProjectionWriter({ url, shardCount, claim }: ProjectionWri
       }),
     write: (changes, entryHashes = new Map()) =>
       link.use((client) => transaction(client, 'BEGIN', () => writeBatch(client, changes, entryHashes))),
-    sweep: (rememberedBeforeMs) =>
-      link.use(async (client) => {
-        // Only sees that this process may still change anything.
-        await transaction(client, 'BEGIN', () => Promise.resolve());
-        await dropOldPartitions(client, rememberedBeforeMs, partitions);
-      }),
+    sweep: (rememberedBeforeMs) => link.use((client) => dropOldPartitions(client, rememberedBeforeMs, partitions)),
     close: () => link.close(),
   };
 }

@@ -3,6 +3,7 @@
  * them did; dropping a partition costs nothing.
  */
 import type pg from 'pg';
+import { beginFenced } from './fence.js';
 
 const HOUR_MS = 3_600_000;
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -39,13 +40,14 @@ export async function dropOldPartitions(client: pg.Client, beforeMs: number, kno
     const hour = Number(name.slice(name.lastIndexOf('_') + 1));
     if ((hour + 1) * HOUR_MS > beforeMs) continue;
     known.delete(hour);
+    await beginFenced(client, 'BEGIN');
     try {
-      await client.query(`SET lock_timeout = '200ms'`);
+      await client.query(`SET LOCAL lock_timeout = '200ms'`);
       await client.query(`DROP TABLE ${name}`);
+      await client.query('COMMIT');
     } catch (error) {
       if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
-    } finally {
-      await client.query('SET lock_timeout = 0');
+      await client.query('ROLLBACK');
     }
   }
 }

@@ -18,11 +18,12 @@
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import type { BatchContent } from '../domain/batch.js';
 import type { BookId, ShardId } from '../domain/ids.js';
+import type { BatchContent } from '../records/batch-content.js';
 import { type BulkTable, openBulkTable } from './bulk-table.js';
 import { connectForBulk } from './connection.js';
 import { countersIn } from './counters.js';
+import type { Fence } from './fence.js';
 import { createHeldCodes } from './held-codes.js';
 import type { CollectedCodes, NewBatch } from './staged-batches.js';
 import {
@@ -43,6 +44,8 @@ export interface StagingOptions {
   readonly use: <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>;
   /** PostgreSQL is ours and on this machine: bulk work may be told to step back. */
   readonly isOwn: boolean;
+  /** Of each transaction that puts rows in. */
+  readonly fence: Fence | undefined;
   readonly shard: ShardId;
   readonly bookId: BookId;
   /** What a few codes become at the end, `lines` being a code a line. */
@@ -54,6 +57,7 @@ export function createStaging({
   url,
   use,
   isOwn,
+  fence,
   shard,
   bookId,
   collect = (lines) => createHeldCodes(use, lines),
@@ -78,7 +82,7 @@ export function createStaging({
   }
 
   async function spill(): Promise<void> {
-    const opened = await openBulkTable(() => connectForBulk(url, isOwn));
+    const opened = await openBulkTable(() => connectForBulk(url, isOwn, fence));
     bulk = opened;
     const first = held;
     held = [];
@@ -140,7 +144,7 @@ export function createStaging({
     },
     async copyRows(batchId, produce) {
       begin();
-      straight = await openStraightRows(url, isOwn, { batchId, shard, bookId });
+      straight = await openStraightRows(() => connectForBulk(url, isOwn, fence), { batchId, shard, bookId });
       if (isAbandoned) straight.giveUp();
       const count = await straight.copy(produce);
       isFinishing = count !== null;

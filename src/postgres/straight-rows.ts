@@ -5,7 +5,8 @@
  * keyspace, so nothing needs to be stored, sorted or looked for first, and PostgreSQL writes each once. When it does find one
  * that is there already, all is rolled back, and they come again by the way of staging.ts.
  */
-import { connectForBulk, endQuietly, giveUp, orLost } from './connection.js';
+import type pg from 'pg';
+import { endQuietly, giveUp, orLost } from './connection.js';
 import { copyFramesIn, FRAME_HEAD_BYTES } from './copy-frames.js';
 import { isTaken, type NewBatch, registerCopied } from './staged-batches.js';
 
@@ -25,8 +26,8 @@ export interface StraightRows {
   giveUp(): void;
 }
 
-export async function openStraightRows(url: string, isOwn: boolean, batch: NewBatch): Promise<StraightRows> {
-  const client = await connectForBulk(url, isOwn);
+export async function openStraightRows(connectBulk: () => Promise<pg.Client>, batch: NewBatch): Promise<StraightRows> {
+  const client = await connectBulk();
 
   async function send(produce: (write: WriteRows) => Promise<void>): Promise<number> {
     const into = await copyFramesIn(client, COPY);

@@ -4,8 +4,10 @@ import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { createDirectory, NO_DIRECTORY } from '../../src/actor/directory.js';
 import type { CommandReply, QueryReply } from '../../src/actor/engine.js';
+import type { Message } from '../../src/actor/message.js';
+import { readRequests } from '../../src/actor/messages.generated.js';
 import { createRouter } from '../../src/actor/router.js';
-import { type Message, ReplyWriter, readRequests } from '../../src/actor/wire.js';
+import { ReplyWriter } from '../../src/actor/wire.js';
 
 const THREADS = 2;
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CommandReply } from '../../src/actor/engine.js';
+import { readReplies, readRequests } from '../../src/actor/messages.generated.js';
 import type { ActorReply } from '../../src/actor/requests.js';
-import { ReplyWriter, RequestWriter, readReplies, readRequests } from '../../src/actor/wire.js';
+import { ReplyWriter, RequestWriter } from '../../src/actor/wire.js';
 import type { Command } from '../../src/domain/command.js';
 import { asBookId, asSeq, asShardId } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';

@@ -5,8 +5,9 @@ import { test } from 'node:test';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { createDirectory, NO_DIRECTORY } from '../../src/actor/directory.js';
 import type { CommandReply } from '../../src/actor/engine.js';
+import type { Message } from '../../src/actor/message.js';
+import { readRequests } from '../../src/actor/messages.generated.js';
 import { createRouter } from '../../src/actor/router.js';
-import { type Message, readRequests } from '../../src/actor/wire.js';
 import { asBookId } from '../../src/domain/ids.js';
 
 const bookId = asBookId('01930000-0000-7000-8000-000000000001');

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cliReference } from '../../src/cli/reference.js';
 import { ADMIN } from '../support/api.js';
+import { nodeArgs } from '../support/build.js';
 import { ended } from '../support/cli.js';
 import { startServer, temporaryDirectory, undoes } from '../support/server.js';
 
@@ -29,8 +30,8 @@ test('the examples of docs/cli.md run as written', async (t) => {
 
   const examples = [...PAGE.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, text]) => text ?? '');
   assert.ok(examples.length >= 5);
-  // Here the server has another port, and the command line is run from its source.
-  const cli = `'${process.execPath}' --import '${join(ROOT, 'node_modules/tsx/dist/esm/index.mjs')}' '${ROOT}src/cli/main.ts'`;
+  // Here the server has another port, and the command line is started by its file.
+  const cli = [process.execPath, ...nodeArgs('src/cli/main.ts')].map((word) => `'${word}'`).join(' ');
   const npx = `npx() { [ "$1" = clipbook ] || exit 99; shift; ${cli} "$@"; }`;
   const script = ['set -e', npx, ...examples].join('\n').replaceAll('http://127.0.0.1:3000', server.url);
   const shell = spawn('bash', ['-c', script], {

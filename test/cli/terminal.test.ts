@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ADMIN } from '../support/api.js';
+import { nodeArgs } from '../support/build.js';
 import { ended, startCli } from '../support/cli.js';
 import { startOnTerminal } from '../support/pty.js';
 import { openStage, type Stage } from './stage.js';
@@ -157,7 +158,7 @@ describe('in a pipe', () => {
   it('export | head ends quietly with 141, and the server stops sending', async () => {
     const book = await newBook();
     await ended(startCli(['generate', '--book', book, '--quantity', '1000000', '--quiet'], environment));
-    const cli = `'${process.execPath}' --import tsx src/cli/main.ts export --book ${book}`;
+    const cli = `'${process.execPath}' '${nodeArgs('src/cli/main.ts').join("' '")}' export --book ${book}`;
     const shell = spawn('bash', ['-c', `${cli} | head -n 1; echo "\${PIPESTATUS[0]}"`], {
       env: { ...process.env, ...environment },
     });

@@ -19,6 +19,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { testServer } from '../postgres/server.js';
+import { nodeArgs } from '../support/build.js';
 import { ended, startCli } from '../support/cli.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -230,7 +231,7 @@ describe('clipbook user on an embedded database that no server uses', () => {
 
 /** Runs the command in a terminal of its own; each of `lines` is typed when the next question is asked. */
 async function typed(dataDir: string, args: readonly string[], lines: readonly string[]) {
-  const command = [process.execPath, '--import', 'tsx', 'src/cli/main.ts', 'user', ...args]
+  const command = [process.execPath, ...nodeArgs('src/cli/main.ts'), 'user', ...args]
     .map((word) => `'${word}'`)
     .join(' ');
   const env = { ...process.env, DATA_DIR: dataDir, DATABASE_URL: '', NODE_ENV: 'production' };

@@ -1,16 +1,16 @@
 /**
- * A naive Clipbook, written from the contract: plain objects, every count counted when it is asked for, every look-up
- * a search. It decides by itself whether a command is refused or what it comes to. Three choices are free (the code that is
- * drawn, the ids of redemptions and new locks): those it takes from the real outcome, after it has checked that
- * they were allowed.
+ * A naive Clipbook, written from docs/contract.md (sections 1 to 5): plain objects, every count
+ * counted when it is asked for, every look-up a search. It decides by itself whether a command is
+ * refused or what it comes to. Three choices are free (the code that is drawn, the ids of redemptions
+ * and new locks): those it takes from the real outcome, after it has checked that they were allowed.
  */
 import assert from 'node:assert/strict';
-import type { OpenBatch } from '../../src/domain/batch.js';
 import type { Book, BookCounts, BookSettings } from '../../src/domain/book.js';
 import type { CodeStatus, CodeView, Command, Origin } from '../../src/domain/command.js';
 import type { Verdict } from '../../src/domain/decide.js';
 import { asSeq, type BookId, type Seq } from '../../src/domain/ids.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
+import type { OpenBatch } from '../../src/records/batches.js';
 
 export interface ModelCode {
   readonly code: string;
@@ -188,7 +188,12 @@ export class Model {
           return { outcome: { kind: 'batchSettled', fate: 'live' }, events: 0 };
         return { outcome: { kind: 'batchSettled', fate: 'givenUp' }, events: this.#close(batchId) ? 1 : 0 };
       }
-      default: {
+      case 'assignCode':
+      case 'lockCode':
+      case 'unlockCode':
+      case 'redeemCode':
+      case 'rollbackRedemption':
+      case 'unassignCode': {
         const code = this.codes.get(command.code);
         return code === undefined ? 'codeNotFound' : this.#answerOfCode(code, command, nowMs, verdict);
       }

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { apply } from '../../src/domain/apply.js';
-import type { BatchContent, OpenBatch } from '../../src/domain/batch.js';
 import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin, StagedBatch } from '../../src/domain/command.js';
 import { decide, expireLeases, type Verdict } from '../../src/domain/decide.js';
@@ -15,6 +14,8 @@ import { loadOpenBatch } from '../../src/domain/load.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
 import type { Random } from '../../src/domain/random.js';
 import { ShardState, type StateOptions } from '../../src/domain/state.js';
+import type { BatchContent } from '../../src/records/batch-content.js';
+import type { OpenBatch } from '../../src/records/batches.js';
 
 export const START = Date.UTC(2026, 0, 1);
 export const BOOK = asBookId('01890000-0000-7000-8000-000000000001');

@@ -124,6 +124,36 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: [test('test/server/unprojected-batches.test.ts')],
   },
   {
+    id: 'M8',
+    bug: 'an event is forgotten in the fold of the projection',
+    edits: [
+      {
+        file: 'src/postgres/event-rows.generated.ts',
+        find: "    case 'codeUnlocked':\n      update.touches |= TOUCHES_LEASE;\n      update.lockId = null;\n      update.lockedUntilMs = null;\n      return;\n",
+        put: '',
+      },
+    ],
+    caughtBy: ['npx tsc -p tsconfig.json', 'npx oxlint --type-aware src', 'npm run generate -- --check'],
+  },
+  {
+    id: 'M8b',
+    bug: 'an event is forgotten where events are applied',
+    edits: [{ file: 'src/domain/apply.ts', find: "    case 'codeUnlocked':\n", put: '' }],
+    caughtBy: ['npx tsc -p tsconfig.json', 'npx oxlint --type-aware src'],
+  },
+  {
+    id: 'M8c',
+    bug: 'a declared event is not in the list of events',
+    edits: [
+      {
+        file: 'src/records/coupons.ts',
+        find: 'codeLocked, codeUnlocked, leaseExpired',
+        put: 'codeLocked, leaseExpired',
+      },
+    ],
+    caughtBy: ['npx tsc -p tsconfig.json'],
+  },
+  {
     id: 'M9',
     bug: 'the lock file is not checked before acknowledging',
     edits: [{ file: WRITER, find: '      lockCheck?.check();\n      return null;', put: '      return null;' }],

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import pg from 'pg';
 import { asShardId } from '../../src/domain/ids.js';
 import { OpenBatches } from '../../src/domain/open-batches.js';
-import { KIND_NUMBERS } from '../../src/postgres/change-kinds.js';
 import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
+import { eventNumbers } from '../../src/records/list.js';
 import { takeBackTo } from './older-schema.js';
 import { testServer } from './server.js';
 
@@ -32,7 +32,7 @@ test('two starts at once migrate an empty database once', async () => {
 test('the database names the kinds of changes as the code does', async () => {
   const { sql } = await server.database();
   const { rows } = await sql.query<{ kind: number; name: string }>('SELECT kind, name FROM change_kinds');
-  assert.deepEqual(Object.fromEntries(rows.map(({ name, kind }) => [name, kind])), KIND_NUMBERS);
+  assert.deepEqual(Object.fromEntries(rows.map(({ name, kind }) => [name, kind])), eventNumbers);
 });
 
 test('ids of batches go on above the largest one that an older version gave out', async () => {

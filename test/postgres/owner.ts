@@ -1,9 +1,9 @@
 /** What staging asks of the shards, answered by a test: ids in turn, and what each batch is. */
 
-import type { BatchContent } from '../../src/domain/batch.js';
 import { asBookId } from '../../src/domain/ids.js';
 import type { BatchFate } from '../../src/domain/outcome.js';
 import type { BatchOwner, ControlStore } from '../../src/postgres/store.js';
+import type { BatchContent } from '../../src/records/batch-content.js';
 
 export interface TestOwner extends BatchOwner {
   readonly opened: { readonly batchId: number; readonly content: BatchContent }[];

@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type KillLoopReport, killLoop } from '../crash/kill-loop.js';
+import { nodeArgs } from '../support/build.js';
 import { postmasterPid, signalPostgres } from '../support/postgres.js';
 import type { Environment } from '../support/server.js';
 import { mountCutFs, type Undone } from './cut-fs.js';
@@ -59,7 +60,7 @@ export async function powerCuts(options: PowerCutOptions): Promise<KillLoopRepor
   }
 
   async function cutStart(): Promise<void> {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+    const child = spawn(process.execPath, nodeArgs('src/main.ts'), {
       cwd: ROOT,
       env: { ...process.env, NODE_ENV: 'development', LOG_LEVEL: 'error', PORT: '0', DATA_DIR: dataDir, ...env },
       stdio: ['ignore', 'ignore', 'inherit'],

@@ -103,3 +103,26 @@ test('every connection waits until its commits are on disk, whatever the databas
   );
   assert.equal(await server.stop(), 0);
 });
+
+test('a metric and /readyz tell how far back the journal reaches', async (t) => {
+  const undo = undoes(t);
+  const directory = await temporaryDirectory();
+  undo(directory.remove);
+  const server = await startServer(directory.path, {
+    DATABASE_URL: (await postgres.database()).url,
+    SHARDS: String(SHARDS),
+  });
+  undo(server.kill);
+  const api = await connect(server.url);
+  undo(api.close);
+  assert.equal((await api.call('POST', '/coupon-books', { name: 'kept' })).status, 201);
+  const retained = async (): Promise<number> => {
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    return Number(/^clipbook_journal_retained_seconds (\S+)$/m.exec(text)?.[1]);
+  };
+  await until(async () => (await retained()) >= 1, 'the span grows');
+  const readiness = await fetch(`${server.url}/readyz`);
+  const { parts } = (await readiness.json()) as { parts: Record<string, { ok: boolean; detail: string }> };
+  assert.match(String(parts['journal']?.detail), /^answers; keeps the last \d+ minutes$/);
+  assert.equal(await server.stop(), 0);
+});

@@ -4,10 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Build } from '../../scripts/compile.js';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { testServer } from '../postgres/server.js';
 import { type Api, connect } from '../support/api.js';
-import { type Build, build } from '../support/build.js';
+import { build } from '../support/build.js';
 import { dataDirectory, type Launch, launch, listening, type Started } from '../support/process.js';
 
 const postgres = testServer();

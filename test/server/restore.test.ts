@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Build } from '../../scripts/compile.js';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { startRedis } from '../journal/redis-server.js';
 import { testServer } from '../postgres/server.js';
-import { type Build, build } from '../support/build.js';
+import { build } from '../support/build.js';
 import { ended, startCli } from '../support/cli.js';
 import { dataDirectory } from '../support/process.js';
 import { assign, bookOf, createDatabase, refusedStart, type Stage, startServing } from '../support/two-servers.js';
@@ -207,3 +208,34 @@ async function redisOf(t: Context): Promise<{ REDIS_URL: string }> {
   t.after(() => redis.destroy());
   return { REDIS_URL: redis.url };
 }
+
+test('a damaged stream in Redis ends the start, and can be put aside by hand', async (t) => {
+  const redis = await startRedis();
+  t.after(redis.destroy);
+  const { url, sql } = await createDatabase(stage(t));
+  const env = { DATA_DIR: dataDirectory(t), DATABASE_URL: url, REDIS_URL: redis.url };
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'ROTTEN', 4);
+  assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+  assert.equal((await first.ended('SIGTERM')).code, 0);
+  const { rows } = await sql.query('SELECT shard, seq::int FROM checkpoints WHERE seq > 0');
+  const [{ shard, seq }] = rows;
+  const stream = `clipbook:{${shard}}:journal`;
+  await redis.command('XDEL', stream, `${seq}-0`);
+  await redis.command('XADD', stream, `${seq}-1`, 'e', 'no entry');
+  const refused = await refusedStart(stage(t), env);
+  assert.equal(refused.code, EXIT_CODES.damaged, refused.line);
+  assert.ok(refused.line.includes(stream), refused.line);
+
+  await redis.command('RENAME', stream, `${stream}-damaged`);
+  const report = await cli(env, 'restore');
+  assert.match(report.out, new RegExp(`shard ${shard}: database at ${seq}, journal at 0`));
+  assert.equal((await cli(env, 'restore', '--accept-loss')).code, 0);
+  const second = await startServing(stage(t), env);
+  assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200, 'what PostgreSQL had is there');
+  assert.equal(await assign(second.api, String(codes[1]), 'bob'), 200);
+  assert.equal((await second.ended('SIGTERM')).code, 0);
+  const third = await startServing(stage(t), env);
+  assert.notEqual(await assign(third.api, String(codes[1]), 'cleo'), 200);
+  assert.equal((await third.ended('SIGTERM')).code, 0);
+});

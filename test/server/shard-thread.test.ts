@@ -1,8 +1,9 @@
 /** A shard thread that dies under load: who notices, for how long, and that nothing is lost. */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
+import type { Build } from '../../scripts/compile.js';
 import { type Api, connect } from '../support/api.js';
-import { type Build, build } from '../support/build.js';
+import { build } from '../support/build.js';
 import { booksByThread, type Load, type Seen, startLoad, until } from '../support/probe.js';
 import {
   type Environment,

@@ -6,11 +6,12 @@ import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
+import type { Build } from '../../scripts/compile.js';
 import { freePort } from '../../src/port-check.js';
 import { waitFor } from '../journal/wait-for.js';
 import { testServer } from '../postgres/server.js';
 import { connect } from '../support/api.js';
-import { type Build, build } from '../support/build.js';
+import { build } from '../support/build.js';
 import { dataDirectory, launch, listening, processesIn, type Started } from '../support/process.js';
 
 /** A second, and as much again for a machine that is busy with other tests. */

@@ -8,11 +8,12 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
+import type { Build } from '../../scripts/compile.js';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { freePort } from '../../src/port-check.js';
 import { startRedis } from '../journal/redis-server.js';
 import { testServer } from '../postgres/server.js';
-import { type Build, build } from '../support/build.js';
+import { build } from '../support/build.js';
 import { dataDirectory, type Launch, launch, listening, processesIn } from '../support/process.js';
 
 const PASSWORD = 'sesame-open-up';

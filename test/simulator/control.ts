@@ -104,6 +104,7 @@ export function createSimControl(options: SimControlOptions): SimControl {
           url: '',
           use: () => Promise.reject(new Error('the store is simulated')),
           isOwn: false,
+          fence: undefined,
           shard,
           bookId,
           collect: (lines) => codes.collect(host, lines),

@@ -5,12 +5,12 @@
  * It is also the simulator's store: a snapshot is a fold that stopped at the checkpoint.
  */
 import assert from 'node:assert/strict';
-import type { OpenBatch } from '../../src/domain/batch.js';
 import type { Book } from '../../src/domain/book.js';
-import type { Change, DomainEvent } from '../../src/domain/event.js';
+import type { Change, CodeEvent, DomainEvent } from '../../src/domain/event.js';
 import type { BookId, Seq } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
+import type { OpenBatch } from '../../src/records/batches.js';
 
 export interface FoldedCode {
   readonly text: string;
@@ -137,7 +137,18 @@ function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: Codes
       }
       return;
     }
+    case 'codeAssigned':
+    case 'codeUnassigned':
+    case 'codeLocked':
+    case 'codeUnlocked':
+    case 'leaseExpired':
+    case 'codeRedeemed':
+    case 'redemptionRolledBack':
+      foldCodeEvent(fold, event, nowMs);
   }
+}
+
+function foldCodeEvent(fold: Fold, event: CodeEvent, nowMs: number): void {
   const code = codeOf(fold, event.code);
   const { settings, archivedMs } = bookOf(fold, code.bookId);
   assert.equal(event.index, code.index);

@@ -308,7 +308,22 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     }
     case 'alreadyRolledBack':
       return command.kind === 'rollbackRedemption' && fold.redemptions.get(command.redemptionId)?.rolledBack === true;
-    default:
+    case 'batchUnknown':
+    case 'batchesFull':
+    case 'bookArchived':
+    case 'bookExists':
+    case 'bookInvalid':
+    case 'bookNotActive':
+    case 'bookNotBegun':
+    case 'bookNotFound':
+    case 'bookOver':
+    case 'bookVersionMismatch':
+    case 'codeNotFound':
+    case 'idempotencyKeyReused':
+    case 'idempotencyMemoryFull':
+    case 'lockNotHeld':
+    case 'redemptionNotFound':
+    case 'userCodesLimit':
       return true;
   }
 }

@@ -1,28 +1,31 @@
-/** Clipbook as `npm start` runs it: compiled. Where time is measured, tsx would be most of it in each new thread. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** Clipbook as `npm start` runs it: compiled. */
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Build, compile } from '../../scripts/compile.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** By its path, since the program may be started in any directory. */
+const LOADER = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/esm/index.mjs')).href;
 
-export interface Build {
-  /** Holds `dist`. */
-  readonly path: string;
-  remove(): void;
+/**
+ * Node's arguments that start `main`, such as `src/main.ts`: from the build of the test run where there is one, else from the
+ * sources. A server that Node starts from the sources compiles each file in each of its threads, which takes 2.5 s of a core.
+ */
+export function nodeArgs(main: string): string[] {
+  const built = process.env['TEST_BUILD'];
+  if (built !== undefined && main.startsWith('src/')) return [join(built, 'dist', main.replace(/\.ts$/, '.js'))];
+  return ['--import', LOADER, join(ROOT, main)];
 }
 
-/** Compiles into a directory of its own, without looking at types: that is another check's part. */
+/** For long runs of their own: from now on `nodeArgs` starts a build, which goes with this process. */
+export function startBuilt(): void {
+  const { path, remove } = compile();
+  process.env['TEST_BUILD'] = path;
+  process.once('exit', remove);
+}
+
+/** The build of the test run where there is one (`TEST_BUILD`, see scripts/test.ts), else one of its own. */
 export function build(): Build {
-  const path = mkdtempSync(join(tmpdir(), 'clipbook-build-'));
-  const remove = () => rmSync(path, { recursive: true, force: true });
-  writeFileSync(join(path, 'package.json'), '{ "type": "module" }');
-  for (const name of ['node_modules', 'sql', 'web']) symlinkSync(join(ROOT, name), join(path, name));
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const args = ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(path, 'dist')];
-  const { status, stdout } = spawnSync(process.execPath, [compiler, ...args], { cwd: ROOT, encoding: 'utf8' });
-  if (status === 0) return { path, remove };
-  remove();
-  throw new Error(`the build failed: ${stdout}`);
+  const built = process.env['TEST_BUILD'];
+  return built === undefined ? compile() : { path: built, remove: () => undefined };
 }

@@ -2,11 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { nodeArgs } from './build.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  return spawn(process.execPath, [...nodeArgs('src/cli/main.ts'), ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
   });

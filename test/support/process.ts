@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Build } from '../../scripts/compile.js';
 import { waitFor } from '../journal/wait-for.js';
-import type { Build } from './build.js';
 
 export interface Ended {
   /** As a shell reports it: 128 and the number of the signal, where a signal ended it. */

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { nodeArgs } from './build.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -26,7 +27,7 @@ export interface OnTerminal {
 }
 
 export function startOnTerminal(args: readonly string[], env: Readonly<Record<string, string>>): OnTerminal {
-  const child = spawn('python3', ['-c', RELAY, process.execPath, '--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child = spawn('python3', ['-c', RELAY, process.execPath, ...nodeArgs('src/cli/main.ts'), ...args], {
     cwd: ROOT,
     env: { ...process.env, TERM: 'xterm', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],

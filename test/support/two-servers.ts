@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import type { Build } from '../../scripts/compile.js';
 import { type Api, connect } from './api.js';
-import type { Build } from './build.js';
 import { launch, listening, type Started } from './process.js';
 
 export interface Stage {
@@ -43,12 +43,18 @@ export interface Serving extends Started {
 
 const FEW_THREADS = { SHARDS: '4', SHARD_THREADS: '2' };
 
-export function start({ built }: Pick<Stage, 'built'>, env: Environment): Started {
-  return launch(built, { env: { ...FEW_THREADS, ...env } });
+/** `through`: what starts it, in the place of Node alone. */
+export function start({ built }: Pick<Stage, 'built'>, env: Environment, through: readonly string[] = []): Started {
+  return launch(built, { env: { ...FEW_THREADS, ...env }, through });
 }
 
-export async function startServing(stage: Stage, env: Environment): Promise<Serving> {
-  const started = start(stage, env);
+export async function startServing(stage: Stage, env: Environment, through?: readonly string[]): Promise<Serving> {
+  const started = start(stage, env, through);
+  const { child } = started;
+  // On stores elsewhere it has nothing open in its data directory, by which others are found.
+  stage.t.after(async () => {
+    if (child.exitCode === null && child.signalCode === null) await started.ended('SIGKILL');
+  });
   await listening(started);
   const api = await connect(/clipbook listening on (\S+)/.exec(started.output())?.[1] ?? '');
   stage.t.after(async () => api.close());

@@ -1,26 +1,25 @@
 /**
- * Unique codes: handing out, locking, redeeming, taking back. Section 5 of the contract; the hot
- * path.
+ * Unique codes: assign, lock, redeem, roll back, unassign (docs/contract.md, section 5). This is the
+ * hot path.
  */
 import type { QueryReply } from '../../actor/engine.js';
 import type { CodeView } from '../../domain/command.js';
 import { asBookId, asSeq } from '../../domain/ids.js';
-import type { Exchange } from '../exchange.js';
-import { listOf, readCursor, sendPage } from '../paging.js';
-import { type RouteSpec, route } from '../route.js';
-import * as schemas from '../schemas.js';
-import { collectUserCodes } from '../user-codes.js';
-import { readBookAndUser, readUser } from '../usual-bodies.js';
 import {
-  codeJson,
-  historyJson,
   showAssigned,
   showLocked,
   showRedeemed,
   showRolledBack,
   showUnassigned,
   showUnlocked,
-} from '../views.js';
+} from '../answers.generated.js';
+import type { Exchange } from '../exchange.js';
+import { listOf, readCursor, sendPage } from '../paging.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+import { collectUserCodes } from '../user-codes.js';
+import { readBookAndUser, readUser } from '../usual-bodies.js';
+import { codeJson, historyJson } from '../views.js';
 
 const ANYONE = ['admin', 'service', 'user'] as const;
 const SERVERS = ['admin', 'service'] as const;

@@ -22,7 +22,7 @@ export function redisFailure(url: string, error: unknown): string {
     default:
       if (usesTls) return `${server}: TLS failed: ${message} (${code})`;
   }
-  const [kind] = message.split(' ');
+  const [kind = ''] = message.split(' ');
   switch (kind) {
     case 'NOAUTH':
       return `${server} asks for a password, and the URL has none (NOAUTH)`;

@@ -1,0 +1,466 @@
+/**
+ * Events and outcomes in the payload of a journal entry; codec.ts describes the form.
+ *
+ * Written by `npm run generate` from the declarations in src/records/. Do not edit.
+ */
+import type { OpenBatch } from '../records/batches.js';
+import type { Book, BookCounts, BookSettings } from '../records/books.js';
+import type { BookId, Seq } from '../records/ids.js';
+import type { DomainEvent, Outcome } from '../records/list.js';
+import { unknownRecord } from '../records/unknown.js';
+import { decodeBatchContent, encodeBatchContent } from './batch-content.js';
+import type { FieldReader, FieldWriter } from './payload-fields.js';
+
+/** `atMs` is the time of the change. */
+export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number): void {
+  switch (value.kind) {
+    case 'codeAssigned':
+      out.number(5);
+      out.name(value.bookId);
+      out.number(value.index);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.number(value.prevSeq);
+      out.time(value.atMs, atMs);
+      return;
+    case 'codeUnassigned':
+      out.number(6);
+      out.name(value.bookId);
+      out.number(value.index);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.number(value.prevSeq);
+      out.textOrNull(value.reason);
+      return;
+    case 'codeLocked':
+      out.number(7);
+      out.name(value.bookId);
+      out.number(value.index);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.number(value.prevSeq);
+      out.number(value.lockId);
+      out.time(value.untilMs, atMs);
+      return;
+    case 'codeUnlocked':
+      out.number(8);
+      out.name(value.bookId);
+      out.number(value.index);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.number(value.prevSeq);
+      out.number(value.lockId);
+      return;
+    case 'leaseExpired':
+      out.number(9);
+      out.name(value.bookId);
+      out.number(value.index);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.number(value.prevSeq);
+      out.number(value.lockId);
+      return;
+    case 'codeRedeemed':
+      out.number(10);
+      out.name(value.bookId);
+      out.number(value.index);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.number(value.prevSeq);
+      out.redemption(value.redemptionId);
+      out.time(value.atMs, atMs);
+      out.number(value.redemptionCount);
+      out.json(value.metadata);
+      return;
+    case 'redemptionRolledBack':
+      out.number(11);
+      out.name(value.bookId);
+      out.number(value.index);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.number(value.prevSeq);
+      out.redemption(value.redemptionId);
+      out.number(value.redemptionCount);
+      out.textOrNull(value.reason);
+      return;
+    case 'bookCreated':
+      out.number(0);
+      encodeBook(out, value.book);
+      return;
+    case 'bookUpdated':
+      out.number(1);
+      encodeBook(out, value.book);
+      return;
+    case 'bookArchived':
+      out.number(2);
+      encodeBook(out, value.book);
+      return;
+    case 'noted':
+      out.number(4);
+      out.name(value.bookId);
+      return;
+    case 'batchOpened':
+      out.number(12);
+      out.number(value.batchId);
+      out.name(value.bookId);
+      out.caller(value.caller);
+      out.textOrNull(value.key);
+      out.numberOrNull(value.fingerprint);
+      out.time(value.openedMs, atMs);
+      encodeBatchContent(out, value.content);
+      return;
+    case 'batchGivenUp':
+      out.number(13);
+      out.name(value.bookId);
+      out.number(value.batchId);
+      return;
+    case 'codesAdded':
+      out.number(3);
+      out.name(value.bookId);
+      out.number(value.batchId);
+      out.number(value.firstIndex);
+      out.number(value.size);
+      out.number(value.count);
+      return;
+    default:
+      unknownRecord(value);
+  }
+}
+
+export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
+  const number = from.integer();
+  switch (number) {
+    case 5:
+      return {
+        kind: 'codeAssigned',
+        bookId: from.name() as BookId,
+        index: from.integer(),
+        code: from.name(),
+        userId: from.subject(),
+        prevSeq: from.integer() as Seq,
+        atMs: from.time(atMs),
+      };
+    case 6:
+      return {
+        kind: 'codeUnassigned',
+        bookId: from.name() as BookId,
+        index: from.integer(),
+        code: from.name(),
+        userId: from.subject(),
+        prevSeq: from.integer() as Seq,
+        reason: from.textOrNull(),
+      };
+    case 7:
+      return {
+        kind: 'codeLocked',
+        bookId: from.name() as BookId,
+        index: from.integer(),
+        code: from.name(),
+        userId: from.subject(),
+        prevSeq: from.integer() as Seq,
+        lockId: from.integer(),
+        untilMs: from.time(atMs),
+      };
+    case 8:
+      return {
+        kind: 'codeUnlocked',
+        bookId: from.name() as BookId,
+        index: from.integer(),
+        code: from.name(),
+        userId: from.subject(),
+        prevSeq: from.integer() as Seq,
+        lockId: from.integer(),
+      };
+    case 9:
+      return {
+        kind: 'leaseExpired',
+        bookId: from.name() as BookId,
+        index: from.integer(),
+        code: from.name(),
+        userId: from.subject(),
+        prevSeq: from.integer() as Seq,
+        lockId: from.integer(),
+      };
+    case 10:
+      return {
+        kind: 'codeRedeemed',
+        bookId: from.name() as BookId,
+        index: from.integer(),
+        code: from.name(),
+        userId: from.subject(),
+        prevSeq: from.integer() as Seq,
+        redemptionId: from.name(),
+        atMs: from.time(atMs),
+        redemptionCount: from.integer(),
+        metadata: from.jsonOrNull(),
+      };
+    case 11:
+      return {
+        kind: 'redemptionRolledBack',
+        bookId: from.name() as BookId,
+        index: from.integer(),
+        code: from.name(),
+        userId: from.subject(),
+        prevSeq: from.integer() as Seq,
+        redemptionId: from.name(),
+        redemptionCount: from.integer(),
+        reason: from.textOrNull(),
+      };
+    case 0:
+      return { kind: 'bookCreated', book: decodeBook(from) };
+    case 1:
+      return { kind: 'bookUpdated', book: decodeBook(from) };
+    case 2:
+      return { kind: 'bookArchived', book: decodeBook(from) };
+    case 4:
+      return { kind: 'noted', bookId: from.name() as BookId };
+    case 12:
+      return {
+        kind: 'batchOpened',
+        batchId: from.integer(),
+        bookId: from.name() as BookId,
+        caller: from.caller(),
+        key: from.textOrNull(),
+        fingerprint: from.integerOrNull(),
+        openedMs: from.time(atMs),
+        content: decodeBatchContent(from),
+      };
+    case 13:
+      return { kind: 'batchGivenUp', bookId: from.name() as BookId, batchId: from.integer() };
+    case 3:
+      return {
+        kind: 'codesAdded',
+        bookId: from.name() as BookId,
+        batchId: from.integer(),
+        firstIndex: from.integer(),
+        size: from.integer(),
+        count: from.integer(),
+      };
+    default:
+      throw new Error(`journal payload: unknown kind of event, number ${number}`);
+  }
+}
+
+/** `atMs` is the time of the change. */
+export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): void {
+  switch (value.kind) {
+    case 'assigned':
+      out.number(3);
+      out.name(value.bookId);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.time(value.assignedMs, atMs);
+      return;
+    case 'locked':
+      out.number(4);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.number(value.lockId);
+      out.time(value.untilMs, atMs);
+      return;
+    case 'unlocked':
+      out.number(5);
+      out.code(value.code);
+      out.subject(value.userId);
+      return;
+    case 'redeemed':
+      out.number(6);
+      out.code(value.code);
+      out.subject(value.userId);
+      out.redemption(value.redemptionId);
+      out.time(value.redeemedMs, atMs);
+      out.number(value.redemptionCount);
+      out.numberOrNull(value.remaining);
+      return;
+    case 'rolledBack':
+      out.number(7);
+      out.code(value.code);
+      out.redemption(value.redemptionId);
+      out.number(value.redemptionCount);
+      out.numberOrNull(value.remaining);
+      return;
+    case 'unassigned':
+      out.number(8);
+      out.name(value.bookId);
+      out.code(value.code);
+      return;
+    case 'book':
+      out.number(0);
+      encodeBook(out, value.book);
+      encodeBookCounts(out, value.counts);
+      return;
+    case 'archived':
+      out.number(1);
+
+      return;
+    case 'codesAdded':
+      out.number(2);
+      out.number(value.total);
+      out.json(value.report);
+      return;
+    case 'batchOpened':
+      out.number(9);
+      out.boolean(value.isNew);
+      encodeOpenBatch(out, value.batch, atMs);
+      return;
+    case 'batchSettled':
+      out.number(10);
+      out.boolean(value.fate === 'live');
+      return;
+    default:
+      unknownRecord(value);
+  }
+}
+
+export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
+  const number = from.integer();
+  switch (number) {
+    case 3:
+      return {
+        kind: 'assigned',
+        bookId: from.name() as BookId,
+        code: from.name(),
+        userId: from.subject(),
+        assignedMs: from.time(atMs),
+      };
+    case 4:
+      return {
+        kind: 'locked',
+        code: from.name(),
+        userId: from.subject(),
+        lockId: from.integer(),
+        untilMs: from.time(atMs),
+      };
+    case 5:
+      return { kind: 'unlocked', code: from.name(), userId: from.subject() };
+    case 6:
+      return {
+        kind: 'redeemed',
+        code: from.name(),
+        userId: from.subject(),
+        redemptionId: from.name(),
+        redeemedMs: from.time(atMs),
+        redemptionCount: from.integer(),
+        remaining: from.integerOrNull(),
+      };
+    case 7:
+      return {
+        kind: 'rolledBack',
+        code: from.name(),
+        redemptionId: from.name(),
+        redemptionCount: from.integer(),
+        remaining: from.integerOrNull(),
+      };
+    case 8:
+      return { kind: 'unassigned', bookId: from.name() as BookId, code: from.name() };
+    case 0:
+      return { kind: 'book', book: decodeBook(from), counts: decodeBookCounts(from) };
+    case 1:
+      return { kind: 'archived' };
+    case 2:
+      return { kind: 'codesAdded', total: from.integer(), report: from.json() };
+    case 9:
+      return { kind: 'batchOpened', isNew: from.boolean(), batch: decodeOpenBatch(from, atMs) };
+    case 10:
+      return { kind: 'batchSettled', fate: from.boolean() ? 'live' : 'givenUp' };
+    default:
+      throw new Error(`journal payload: unknown kind of outcome, number ${number}`);
+  }
+}
+
+function encodeBook(out: FieldWriter, value: Book): void {
+  out.name(value.id);
+  out.number(value.version);
+  out.number(value.createdMs);
+  out.number(value.updatedMs);
+  out.numberOrNull(value.archivedMs);
+  encodeBookSettings(out, value.settings);
+}
+
+function decodeBook(from: FieldReader): Book {
+  const id = from.name() as BookId;
+  const version = from.integer();
+  const createdMs = from.integer();
+  const updatedMs = from.integer();
+  const archivedMs = from.integerOrNull();
+  const settings = decodeBookSettings(from);
+  return { id, settings, version, createdMs, updatedMs, archivedMs };
+}
+
+function encodeBookSettings(out: FieldWriter, value: BookSettings): void {
+  out.text(value.name);
+  out.textOrNull(value.description);
+  out.numberOrNull(value.startMs);
+  out.numberOrNull(value.endMs);
+  out.boolean(value.isActive);
+  out.numberOrNull(value.maxCodesPerUser);
+  out.numberOrNull(value.maxRedemptionsPerUser);
+  out.boolean(value.allowMultipleRedemptions);
+  out.numberOrNull(value.maxRedemptionsPerCode);
+  out.textOrNull(value.codePattern);
+  out.boolean(value.redeemableBy === 'bearer');
+  out.boolean(value.requireLock);
+  out.numberOrNull(value.lockTtlMs);
+  out.json(value.metadata);
+}
+
+function decodeBookSettings(from: FieldReader): BookSettings {
+  return {
+    name: from.text(),
+    description: from.textOrNull(),
+    startMs: from.integerOrNull(),
+    endMs: from.integerOrNull(),
+    isActive: from.boolean(),
+    maxCodesPerUser: from.integerOrNull(),
+    maxRedemptionsPerUser: from.integerOrNull(),
+    allowMultipleRedemptions: from.boolean(),
+    maxRedemptionsPerCode: from.integerOrNull(),
+    codePattern: from.textOrNull(),
+    redeemableBy: from.boolean() ? 'bearer' : 'assignee',
+    requireLock: from.boolean(),
+    lockTtlMs: from.integerOrNull(),
+    metadata: from.jsonOrNull(),
+  };
+}
+
+function encodeBookCounts(out: FieldWriter, value: BookCounts): void {
+  out.number(value.total);
+  out.number(value.available);
+  out.number(value.assigned);
+  out.number(value.locked);
+  out.number(value.redeemed);
+  out.number(value.redemptions);
+}
+
+function decodeBookCounts(from: FieldReader): BookCounts {
+  return {
+    total: from.integer(),
+    available: from.integer(),
+    assigned: from.integer(),
+    locked: from.integer(),
+    redeemed: from.integer(),
+    redemptions: from.integer(),
+  };
+}
+
+function encodeOpenBatch(out: FieldWriter, value: OpenBatch, atMs: number): void {
+  out.number(value.batchId);
+  out.name(value.bookId);
+  out.caller(value.caller);
+  out.textOrNull(value.key);
+  out.numberOrNull(value.fingerprint);
+  out.time(value.openedMs, atMs);
+  encodeBatchContent(out, value.content);
+}
+
+function decodeOpenBatch(from: FieldReader, atMs: number): OpenBatch {
+  return {
+    batchId: from.integer(),
+    bookId: from.name() as BookId,
+    caller: from.caller(),
+    key: from.textOrNull(),
+    fingerprint: from.integerOrNull(),
+    openedMs: from.time(atMs),
+    content: decodeBatchContent(from),
+  };
+}

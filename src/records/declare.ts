@@ -1,0 +1,135 @@
+/**
+ * How events, outcomes and commands are declared. A declaration says everything that the layers need
+ * to know about a record, and `npm run generate` writes their code from it.
+ *
+ * Numbers and names are stored: event numbers in the journal and in PostgreSQL, outcome numbers in
+ * the journal, and field names in JSON columns. The journal stores the fields of a record by their
+ * position. So never use a number twice, and never change a record that was released: declare
+ * another record with a new number instead. `test/fixtures/golden/` holds the stored bytes.
+ */
+import type { Field, Fields, ValuesOf } from './fields.js';
+
+/** The columns of a code's row in the snapshot that events change. */
+export type CodeColumn = 'user_id' | 'assigned_ms' | 'lock_id' | 'locked_until_ms' | 'redemption_count';
+
+export interface EventOptions<F extends Fields> {
+  /** The name of the event in histories and live updates; null: callers do not see the event. */
+  readonly shownAs: string | null;
+  /**
+   * How the event changes the code's row in the snapshot: each column gets the value of the named
+   * field, or null.
+   */
+  readonly row?: Readonly<Partial<Record<CodeColumn, (keyof F & string) | null>>>;
+  /**
+   * The fields that the audit row keeps as JSON in `detail`, because it has no column for them: paths
+   * such as `book.version`. The last part of a path is the name in the JSON. If all of the fields can
+   * be null and all are null, `detail` is null.
+   */
+  readonly detail?: readonly string[];
+  /** The table that gets a row with these values, in this order. */
+  readonly appends?: { readonly table: AppendedTable; readonly values: readonly (keyof F | 'seq' | 'shard')[] };
+  /** The method of `SnapshotChanges` (postgres/code-update.ts) that changes the rest of the snapshot. */
+  readonly snapshot?: SnapshotMethod;
+}
+
+export type AppendedTable = 'redemptions' | 'rollbacks';
+export type SnapshotMethod = 'bookChanged' | 'batchOpened' | 'batchGivenUp' | 'batchWentLive';
+
+export interface EventDeclaration<Kind extends string = string, F extends Fields = Fields>
+  extends Required<Omit<EventOptions<Fields>, 'row' | 'appends' | 'snapshot'>> {
+  readonly kind: Kind;
+  /** The event's number in the column `changes.kind`. The journal stores this number less one. */
+  readonly number: number;
+  readonly fields: F;
+  readonly row: EventOptions<Fields>['row'] | null;
+  readonly appends: EventOptions<Fields>['appends'] | null;
+  readonly snapshot: SnapshotMethod | null;
+}
+
+export function event<const Kind extends string, const F extends Fields>(
+  kind: Kind,
+  number: number,
+  fields: F,
+  { shownAs, row, detail = [], appends, snapshot }: EventOptions<F>,
+): EventDeclaration<Kind, F> {
+  return {
+    kind,
+    number,
+    fields,
+    shownAs,
+    row: row ?? null,
+    detail,
+    appends: (appends as EventOptions<Fields>['appends']) ?? null,
+    snapshot: snapshot ?? null,
+  };
+}
+
+export interface OutcomeOptions {
+  /**
+   * How the memory of idempotency keys keeps the outcome: as JSON, or in a compact form that begins
+   * with this number.
+   */
+  readonly memory: number | 'json';
+  /** What the body of the HTTP answer is: the fields of the outcome, or something a route makes. */
+  readonly answer: 'fields' | 'byRoute';
+}
+
+export interface OutcomeDeclaration<Kind extends string = string, F extends Fields = Fields> extends OutcomeOptions {
+  readonly kind: Kind;
+  /** The journal stores this number less one. */
+  readonly number: number;
+  readonly fields: F;
+}
+
+export function outcome<const Kind extends string, const F extends Fields>(
+  kind: Kind,
+  number: number,
+  fields: F,
+  options: OutcomeOptions,
+): OutcomeDeclaration<Kind, F> {
+  return { kind, number, fields, ...options };
+}
+
+/**
+ * The compact form of a command and its outcome in messages between threads: the numbers that a
+ * request and a reply begin with.
+ */
+export interface MessageForm {
+  readonly request: number;
+  readonly reply: number;
+  /** The order of the fields in the reply, if it is not their order in the outcome. */
+  readonly replyOrder?: readonly string[];
+}
+
+export interface CommandOptions {
+  readonly gives: OutcomeDeclaration;
+  /**
+   * How the command and its outcome travel between threads: as plain objects, or in a compact form,
+   * which is faster. In the compact form the reply leaves out each field that the command has too. So
+   * a field with the same name must have the same value in both.
+   */
+  readonly message: MessageForm | 'object';
+}
+
+export interface CommandDeclaration<Kind extends string = string, F extends Fields = Fields> extends CommandOptions {
+  readonly kind: Kind;
+  readonly fields: F;
+}
+
+export function command<const Kind extends string, const F extends Fields>(
+  kind: Kind,
+  fields: F,
+  options: CommandOptions,
+): CommandDeclaration<Kind, F> {
+  return { kind, fields, ...options };
+}
+
+/** The type of a declared event, outcome or command; of a union of declarations, the union of types. */
+export type Of<Declared> = Declared extends { readonly kind: infer Kind; readonly fields: infer F extends Fields }
+  ? Simplify<{ readonly kind: Kind } & ValuesOf<F>>
+  : never;
+
+type Simplify<T> = { [Name in keyof T]: T[Name] };
+
+/** Names and fields, in the order of the declaration. */
+export const fieldsOf = (fields: Fields): readonly (readonly [string, Field])[] => Object.entries(fields);
