@@ -11,6 +11,7 @@ const ONLY_SUBTESTS = /^\s*'\d+ subtests? failed'/;
 const SEED = /^(seed \d+) fails; .*\n(.*)$/gm;
 /** What the compiler refuses, and what oxlint does. */
 const REFUSED = /^\S+\(\d+,\d+\): error (TS\d+: .*)$|^ *[x×] (\w+\([\w-]+\): .*)$/gm;
+const REFUSED_CHARACTERS_MAX = 100;
 const ERROR_CLASS = /^\w*Error(?: \[\w+\])?: /;
 
 /** The names of the tests, the seeds with the broken invariant, or what the compiler or the lint refuses, in the order of the output. */
@@ -22,8 +23,13 @@ export function failuresIn(output: string): string[] {
   const seeds = [...text.matchAll(SEED)].map(
     ([, seed, thrown = '']) => `${seed}: ${thrown.trim().replace(ERROR_CLASS, '')}`,
   );
-  const refused = [...text.matchAll(REFUSED)].map(([, byCompiler, byLint = '']) => byCompiler ?? byLint);
+  const refused = [...text.matchAll(REFUSED)].map(([, byCompiler, byLint = '']) => beginningOf(byCompiler ?? byLint));
   return [...tests, ...seeds, ...refused];
+}
+
+/** The compiler spells out whole types. */
+function beginningOf(text: string): string {
+  return text.length > REFUSED_CHARACTERS_MAX ? `${text.slice(0, REFUSED_CHARACTERS_MAX)} …` : text;
 }
 
 /** Node lists a file that ended by itself, or that could not be loaded, as a test with the name of the file. */
