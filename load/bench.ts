@@ -1,6 +1,7 @@
 /**
- * npm run bench [-- options]: Clipbook, its yardstick and its peers, side by side; or Clipbook alone, for what lasts, what
- * more threads bring, what size costs, and what happens when it is too much. bench/options.ts has the options.
+ * npm run bench [-- options]: Clipbook, its yardstick and its peers, side by side; or Clipbook
+ * alone, for what lasts, what more threads bring, what size costs, and what happens when it is too
+ * much. bench/options.ts has the options.
  *
  * Tables go to the terminal, all figures to load/results/.
  */

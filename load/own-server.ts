@@ -1,4 +1,6 @@
-/** A Clipbook of one's own, built and started on a temporary directory, for as long as a load runs. */
+/**
+ * A Clipbook of one's own, built and started on a temporary directory, for as long as a load runs.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';

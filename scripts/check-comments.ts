@@ -1,4 +1,7 @@
-/** Prints each comment and Markdown line that is too wide, as `path:line`. Exit code 1 if there is one. */
+/**
+ * Prints each comment and Markdown line that is too wide, as `path:line`. Exit code 1 if there is
+ * one.
+ */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

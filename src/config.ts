@@ -1,12 +1,14 @@
 /**
  * Configuration: every variable that Clipbook reads, declared and validated here and nowhere else.
  *
- * A declaration carries its schema together with the sentence that tells what is allowed, so that the error line,
- * the table in docs/configuration.md and the check can't drift apart. An empty variable counts as one that is not
- * given, because that is what a compose file passes for a value that was left out.
+ * A declaration carries its schema together with the sentence that tells what is allowed, so that
+ * the error line, the table in docs/configuration.md and the check can't drift apart. An empty
+ * variable counts as one that is not given, because that is what a compose file passes for a value
+ * that was left out.
  *
- * A variable that is `secret` may also be given as a file: `JWT_SECRET_FILE` names a file that holds `JWT_SECRET`.
- * Passwords and signing secrets never show in an error line, wherever they came from.
+ * A variable that is `secret` may also be given as a file: `JWT_SECRET_FILE` names a file that
+ * holds `JWT_SECRET`. Passwords and signing secrets never show in an error line, wherever they came
+ * from.
  */
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,7 +45,10 @@ export interface Config {
   readonly shardThreads: number;
   readonly httpThreads: number;
   readonly environment: 'development' | 'production' | 'test';
-  /** `null`: not given; `jwtSecretOf` finds or makes the one that is kept. Never `null` in production. */
+  /**
+   * `null`: not given; `jwtSecretOf` finds or makes the one that is kept. Never `null` in
+   * production.
+   */
   readonly jwtSecret: string | null;
   readonly jwtIssuer: string;
   readonly jwtAudience: string;
@@ -185,9 +190,10 @@ function readStore(read: Read): Pick<Config, 'dataDir' | 'databaseUrl'> {
 const readEnvironment = (read: Read): Config['environment'] => read('NODE_ENV', VARIABLES.NODE_ENV) ?? 'development';
 
 /**
- * The secret that signs tokens: the one that was given, else the one that is kept in `DATA_DIR/jwt-secret`, readable
- * by its owner alone, made on the first start. It is linked into place when it is whole, so that of two starts at
- * once both read the same one, and none reads half of it.
+ * The secret that signs tokens: the one that was given, else the one that is kept in
+ * `DATA_DIR/jwt-secret`, readable by its owner alone, made on the first start. It is linked into
+ * place when it is whole, so that of two starts at once both read the same one, and none reads half
+ * of it.
  */
 export function jwtSecretOf(config: Config): string {
   if (config.jwtSecret !== null) return config.jwtSecret;
@@ -416,7 +422,10 @@ const SECRET_DISTINCT_MIN = 8;
 /** Of the whole, up to where a text counts as a repeated one: twice, with a separator. */
 const REPEATED_SHARE_MAX = 0.6;
 
-/** One from an example, one of few different characters, or a short text that was repeated until it was long enough. */
+/**
+ * One from an example, one of few different characters, or a short text that was repeated until it
+ * was long enough.
+ */
 function isGuessableSecret(secret: string): boolean {
   if (KNOWN_SECRETS.has(secret) || new Set(secret).size < SECRET_DISTINCT_MIN) return true;
   for (let period = 1; period < secret.length * REPEATED_SHARE_MAX; period++) {
@@ -433,7 +442,9 @@ function refusal(name: VariableName, given: string, allowed: string): ConfigErro
 const HIDDEN: ReadonlySet<VariableName> = new Set(['JWT_SECRET', 'GENERATOR_KEY', 'CLIPBOOK_PASSWORD']);
 const SHOWN_LENGTH_MAX = 100;
 
-/** A value as the operator may see it: quoted, on one line, of bounded length, without passwords. */
+/**
+ * A value as the operator may see it: quoted, on one line, of bounded length, without passwords.
+ */
 function shown(name: VariableName, given: string): string {
   if (given === '') return 'not set';
   if (HIDDEN.has(name)) return `a text of ${Buffer.byteLength(given)} bytes`;

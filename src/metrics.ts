@@ -1,4 +1,7 @@
-/** How all parts are, for those who operate them: readiness by part, and metrics in Prometheus' text format. */
+/**
+ * How all parts are, for those who operate them: readiness by part, and metrics in Prometheus' text
+ * format.
+ */
 import { setTimeout } from 'node:timers/promises';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Readiness } from './actor/engine.js';
@@ -32,7 +35,10 @@ export interface Observed {
 
 /** A projection that is this many events behind is shown as late. It stops nobody. */
 const LAG_EVENTS_LATE = 1_000_000;
-/** Below this, the room under the data directory is shown as short. The journal asks for twice a segment, 128 MiB. */
+/**
+ * Below this, the room under the data directory is shown as short. The journal asks for twice a
+ * segment, 128 MiB.
+ */
 const DISK_FREE_BYTES_SHORT = 512 * 2 ** 20;
 const ANSWER_MS_MAX = 500;
 /** A caller that was refused for its idempotency keys is told of this long. */
@@ -67,7 +73,8 @@ export function createReadiness({
       ok: statuses.length > 0 && serving === statuses.length,
       detail: `${serving} of ${statuses.length} threads serve${lost > 0 ? `; ${lost} stopped: another process may have their shards` : ''}`,
     };
-    // Only the shards and their journal are needed to serve: the others are told, and catch up by themselves.
+    // Only the shards and their journal are needed to serve: the others are told, and catch up by
+    // themselves.
     const projection = projectionPart(lag, stuck.list());
     const parts = {
       shards,
@@ -133,8 +140,8 @@ function keysPart(keys: Observed['keys'], nowMs: number): Part {
 }
 
 /**
- * A server that hangs answers nobody, and a probe gives up after a second or so: it is told in time. The question
- * that hangs stays the only one, so that probes don't take all connections.
+ * A server that hangs answers nobody, and a probe gives up after a second or so: it is told in
+ * time. The question that hangs stays the only one, so that probes don't take all connections.
  */
 function oneAtATime(ask: () => Promise<Part>): () => Promise<Part> {
   let asked: Promise<Part> | null = null;

@@ -1,12 +1,14 @@
 /**
- * At the start, this machine's clock is held against those of the stores on other hosts. A store on this host has the same
- * clock, and tells nothing.
+ * At the start, this machine's clock is held against those of the stores on other hosts. A store on
+ * this host has the same clock, and tells nothing.
  */
 import { ProcessEnd } from './platform/exit-codes.js';
 
 const APART_MS_MAX = 60_000;
 
-/** Throws `ProcessEnd`. `aheadMs`: how far the store's clock is ahead, give or take `toleranceMs`. */
+/**
+ * Throws `ProcessEnd`. `aheadMs`: how far the store's clock is ahead, give or take `toleranceMs`.
+ */
 export function assertSameTime(store: 'PostgreSQL' | 'Redis', url: string, aheadMs: number, toleranceMs: number): void {
   const apartMs = Math.abs(aheadMs) - toleranceMs;
   const { hostname } = new URL(url);

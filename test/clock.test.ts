@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { createClock, createClockKeeper, openClock } from '../src/clock.js';
 import { ProcessEnd } from '../src/platform/exit-codes.js';
 
-/** A clock over system clocks that the test moves: `pass` is real time, `step` is what an operator or NTP does. */
+/**
+ * A clock over system clocks that the test moves: `pass` is real time, `step` is what an operator
+ * or NTP does.
+ */
 function movedClock() {
   const system = { wallMs: 1_000_000, monotonicMs: 0 };
   const clock = createClock(

@@ -8,7 +8,10 @@ const BOOKS_AT_ONCE = 4;
 const LISTS_AT_ONCE = 32;
 const JOB_POLL_MS = 100;
 
-/** Resolves to the ids of `shards` books, one on each shard, whose number an answer tells in `Commit-Seq`. */
+/**
+ * Resolves to the ids of `shards` books, one on each shard, whose number an answer tells in
+ * `Commit-Seq`.
+ */
 export async function booksOnAllShards(subject: Subject, settings: NewBook, shards: number): Promise<string[]> {
   return withClient(subject, async (client) => {
     const ofShard = new Map<string, string>();

@@ -32,7 +32,10 @@ export interface Row {
 
 const YARDSTICK = 'bare';
 
-/** One row for each subject, operation and number of connections. Of invalid runs only the number is told. */
+/**
+ * One row for each subject, operation and number of connections. Of invalid runs only the number is
+ * told.
+ */
 export function summarize(cells: readonly Cell[]): Row[] {
   const rows: Row[] = [];
   for (const operation of OPERATIONS) {

@@ -1,8 +1,10 @@
 /**
- * Tells the HTTP threads which tokens are not valid any more, within a second of the repair of an account in PostgreSQL.
+ * Tells the HTTP threads which tokens are not valid any more, within a second of the repair of an
+ * account in PostgreSQL.
  *
- * While PostgreSQL is away, the list that was read last stays in force: nothing can be repaired there meanwhile. What was
- * repaired while only this server could not reach it is told as soon as it can.
+ * While PostgreSQL is away, the list that was read last stays in force: nothing can be repaired
+ * there meanwhile. What was repaired while only this server could not reach it is told as soon as
+ * it can.
  */
 import type { EndedTokens } from '../postgres/store.js';
 

@@ -5,14 +5,15 @@
  *                 in memory, at once   until the turn ends,   one entry per shard     in order
  *                                      or a commit slot is free
  *
- * What was decided is in memory at once, so the next request sees it. But no reply leaves before the journal has
- * everything that it could have seen: a refusal or a read waits for the commit of its turn just as a success does.
+ * What was decided is in memory at once, so the next request sees it. But no reply leaves before
+ * the journal has everything that it could have seen: a refusal or a read waits for the commit of
+ * its turn just as a success does.
  *
- * When a commit fails, memory is ahead of what is durable, by an amount that nobody knows. The actor then answers
- * nothing, throws its memory away, takes its shards over anew and rebuilds them from the snapshot and the journal. What
- * the journal turns out to hold of the failed commits is answered as done; the rest is answered 503 and never was.
- * The alternative, undoing in memory, would need an inverse of every event, right in every corner, and tested
- * only by rare faults.
+ * When a commit fails, memory is ahead of what is durable, by an amount that nobody knows. The
+ * actor then answers nothing, throws its memory away, takes its shards over anew and rebuilds them
+ * from the snapshot and the journal. What the journal turns out to hold of the failed commits is
+ * answered as done; the rest is answered 503 and never was. The alternative, undoing in memory,
+ * would need an inverse of every event, right in every corner, and tested only by rare faults.
  */
 import { apply } from '../domain/apply.js';
 import type { StagedBatch } from '../domain/command.js';
@@ -48,7 +49,7 @@ export interface ActorOptions {
   readonly directoryKey: RecoveryOptions['directoryKey'];
   /** Replies of one turn, in the order in which they were released. */
   readonly send: (replies: readonly ActorReply[]) => void;
-  /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
+  /** Calls back when the current turn has taken everything that was there. */
   readonly defer: (work: () => void) => void;
   readonly after: RecoveryOptions['after'];
   readonly acceptedLosses?: RecoveryOptions['acceptedLosses'];
@@ -84,22 +85,25 @@ interface Commit {
 }
 
 export interface Actor {
-  /** Takes over the shards and serves. Resolves when it does, or when it has ended (`ActorOptions.onEnd`). */
+  /** Takes over the shards. Resolves when it serves, or when it has ended (`onEnd`). */
   start(): Promise<void>;
   deliver(requests: readonly ActorRequest[]): void;
   /** Entries through the checkpoint are in the snapshot. */
   trim(checkpoints: (shard: ShardId) => Seq): void;
   inspect(): readonly { shard: ShardId; seq: Seq; bytes: number; codes: number; digest: string }[];
-  /** The digest of this moment, taken in steps while others are served. One at a time; rejects when the shard is rebuilt meanwhile. */
+  /**
+   * The digest of this moment, taken in steps while others are served. One at a time; rejects when
+   * the shard is rebuilt meanwhile.
+   */
   digestOf(shard: ShardId): Promise<DigestReport>;
-  /** Another process has taken the shards over, or has the right to: nothing more is acknowledged. */
+  /** Another process has the shards, or the right to them: nothing more is acknowledged. */
   yield(reason: string): void;
   /** As they are now. */
   factsOf(shard: ShardId, part: DigestPart): readonly Fact[];
   readonly keys: KeyKeeper;
   /**
-   * Finishes what was accepted, waiting at most `DRAIN_MS_MAX` for the journal, then gives the journal back. What is not
-   * durable by then is answered so.
+   * Finishes what was accepted, waiting at most `DRAIN_MS_MAX` for the journal, then gives the
+   * journal back. What is not durable by then is answered so.
    */
   stop(): Promise<void>;
 }
@@ -118,7 +122,7 @@ export function createActor(options: ActorOptions): Actor {
   let replies: Reply[] = [];
   let flushAsked = false;
   const inFlight: Commit[] = [];
-  /** Commits that were in flight when the journal failed, until a recovery tells which of them are durable. */
+  /** In flight when the journal failed; a recovery will tell which of them are durable. */
   let unresolved: readonly Commit[] = [];
   const durable = new Map<ShardId, Seq>();
   const idle: (() => void)[] = [];
@@ -133,8 +137,9 @@ export function createActor(options: ActorOptions): Actor {
   function deliver(requests: readonly ActorRequest[]): void {
     const now = nowMs();
     if (requests.length > 1 && status === 'serving') prefetchFor(requests);
-    // A refusal, a replay and a read tell what is in memory, without the journal's word that it still counts. Asked
-    // once: these requests were all made before now, so a takeover after it is one after their answers.
+    // A refusal, a replay and a read tell what is in memory, without the journal's word that it
+    // still counts. Asked once: these requests were all made before now, so a takeover after it is
+    // one after their answers.
     const isOwner = writer?.ownership?.isSure() !== false;
     for (const request of requests) {
       const refusal = isOwner ? refuseNow(request) : unavailable('recovering', 1000);
@@ -199,7 +204,7 @@ export function createActor(options: ActorOptions): Actor {
     }
   }
 
-  /** Loads the codes of a batch from the store, while others are served, and then decides about them. */
+  /** Loads the codes of a batch from the store while others are served, then decides. */
   function stageThenRun(batch: StagedBatch, request: Extract<ActorRequest, { kind: 'command' }>): void {
     const begun = generation;
     const { shard } = request;
@@ -234,7 +239,8 @@ export function createActor(options: ActorOptions): Actor {
 
   function answerQuery(state: ShardState, request: Extract<ActorRequest, { kind: 'query' }>, now: number): void {
     const { to, id, shard } = request;
-    // Announcing the end of a lease needs room in the journal. A read does not: it judges leases by their deadline.
+    // Announcing the end of a lease needs room in the journal. A read does not: it judges leases by
+    // their deadline.
     if (writer?.hasRoom() === true) expireDue(state, now);
     const result = query(state, request.query, now);
     const reply: QueryReply =
@@ -289,7 +295,8 @@ export function createActor(options: ActorOptions): Actor {
       return;
     }
     if (inFlight.length >= writer.inFlightMax) return;
-    // A small commit costs the medium as much as a large one: behind another it waits until it is as large, or that has landed.
+    // A small commit costs the medium as much as a large one: behind another it waits until it is
+    // as large, or that has landed.
     const last = inFlight.at(-1);
     if (last !== undefined && replies.length < last.replies.length) return;
     const commit: Commit = { entries: encodeEntries(changes), replies };
@@ -413,7 +420,7 @@ export function createActor(options: ActorOptions): Actor {
     settleSoon();
   }
 
-  /** Answers what was in flight when the journal failed, now that it is known how much of it is durable. */
+  /** Answers what was in flight when the journal failed: now it is known what is durable. */
   function resolve(): void {
     const resolved = unresolved.flatMap(({ replies: waiting }) =>
       waiting.map(({ shard, seq, message }): ActorReply => {

@@ -1,4 +1,7 @@
-/** The main thread's own commands and questions, as promises. All reject with `ControlError` while the shard does not serve. */
+/**
+ * The main thread's own commands and questions, as promises. All reject with `ControlError` while
+ * the shard does not serve.
+ */
 
 import type { Command, Query } from '../domain/command.js';
 import type { BookId, ShardId } from '../domain/ids.js';
@@ -9,7 +12,10 @@ import { ControlError, type Engine, type Unavailable } from './engine.js';
 
 export type BatchCommand = Extract<Command, { kind: 'openBatch' | 'giveUpBatch' }>;
 
-/** Where the outcome is unknown this rejects too: whoever asked has no batch in hand then, and what was opened is given up later. */
+/**
+ * Where the outcome is unknown this rejects too: whoever asked has no batch in hand then, and what
+ * was opened is given up later.
+ */
 export function tellBatch(engine: Engine, command: BatchCommand, by: { caller: string; requestId: string }) {
   return new Promise<Outcome>((resolve, reject) => {
     engine.command(command, { ...by, idempotency: null }, (reply) => {

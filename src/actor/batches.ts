@@ -1,18 +1,21 @@
 /**
- * Batches of codes between their intent and their end. The journal of its shard alone decides whether a batch is open, live or
- * given up; the main thread asks, and clears up what PostgreSQL has of a batch (its rows, the counters of its codes) accordingly.
+ * Batches of codes between their intent and their end. The journal of its shard alone decides
+ * whether a batch is open, live or given up; the main thread asks, and clears up what PostgreSQL
+ * has of a batch (its rows, the counters of its codes) accordingly.
  *
  *     take ─▶ open ─▶ rows are staged ─▶ its command is answered ──▶ 'live'      its counters are used
  *                                                               ├──▶ 'dropped'   it is given up, then its rows go, then its
  *                                                               │                counters are free again
  *                                                               └──▶ 'unknown'   its shard is asked, as soon as it serves
  *
- * Rows must not go while their codes may be live, so only those of a batch that was given up are removed. "Not live in PostgreSQL" is
- * no reason: it may mean "not projected yet". While PostgreSQL or the shard is away it is tried again.
+ * Rows must not go while their codes may be live, so only those of a batch that was given up are
+ * removed. "Not live in PostgreSQL" is no reason: it may mean "not projected yet". While PostgreSQL
+ * or the shard is away it is tried again.
  *
- * A batch that is open and in nobody's hand was left by a process that died, or its end could not be heard. One that a job is to
- * resume stays. One with an idempotency key stays until the time of the key is over, and a request that comes again with that key
- * and the same fingerprint adopts it, if all of its rows are in. All others are given up: at the start, and then every
+ * A batch that is open and in nobody's hand was left by a process that died, or its end could not
+ * be heard. One that a job is to resume stays. One with an idempotency key stays until the time of
+ * the key is over, and a request that comes again with that key and the same fingerprint adopts it,
+ * if all of its rows are in. All others are given up: at the start, and then every
  * `ORPHANS_EVERY_MS`.
  */
 
@@ -72,7 +75,10 @@ export interface BatchRequest {
   readonly requestId: string;
   readonly key: string | null;
   readonly fingerprint: number | null;
-  /** Who has reserved the counters of its codes: they become the batch's. Null: there are none, or they stay where they are. */
+  /**
+   * Who has reserved the counters of its codes: they become the batch's. Null: there are none, or
+   * they stay where they are.
+   */
   readonly counters: CounterHolder | null;
   /** Called once, when it is known what becomes of it. */
   readonly onSettled: () => void;
@@ -80,7 +86,10 @@ export interface BatchRequest {
 
 /** One batch at a time, in the hand of its request until `settle` or `drop`. */
 export interface BatchHand extends BatchOwner {
-  /** The request fails: nothing is left of it. Resolves when that is done, or when it failed and will be tried again. */
+  /**
+   * The request fails: nothing is left of it. Resolves when that is done, or when it failed and
+   * will be tried again.
+   */
   drop(): Promise<void>;
   /** Somebody else looks after the batch from here on. */
   letGo(): void;
@@ -88,15 +97,18 @@ export interface BatchHand extends BatchOwner {
 
 export interface Batches {
   take(request: BatchRequest): BatchHand;
-  /** Of a batch that is in a hand. Resolves when that is done, or when it failed and will be tried again. */
+  /**
+   * Of a batch that is in a hand. Resolves when that is done, or when it failed and will be tried
+   * again.
+   */
   settle(batchId: number, end: BatchEnd): Promise<void>;
   /** Rejects with `ControlError` while its shard does not serve; so does `giveUp`. */
   fateOf(batch: Holder): Promise<BatchFate>;
   /** Gives an open batch up, and tells what it is then. Its rows stay. */
   giveUp(batch: Holder): Promise<Exclude<BatchFate, 'open'>>;
   /**
-   * Gives up what nobody has in hand any more, and settles what an earlier process left; all shards serve. Resolves as `settle` does,
-   * for those that hold counters.
+   * Gives up what nobody has in hand any more, and settles what an earlier process left; all shards
+   * serve. Resolves as `settle` does, for those that hold counters.
    */
   settleLeft(left: readonly UnsettledBatch[]): Promise<void>;
   close(): void;
@@ -195,7 +207,10 @@ export function createBatches(options: BatchesOptions): Batches {
     };
   }
 
-  /** An upload does not fail because its codes can't be kept: they are needed only where PostgreSQL comes out of a backup. */
+  /**
+   * An upload does not fail because its codes can't be kept: they are needed only where PostgreSQL
+   * comes out of a backup.
+   */
   async function keep(intent: KeptIntent): Promise<KeptWriter | null> {
     let isBroken = false;
     const orWarn = async (work: () => Promise<void>): Promise<void> => {
@@ -220,7 +235,10 @@ export function createBatches(options: BatchesOptions): Batches {
     };
   }
 
-  /** Journals the intent, and has a new batch held before anybody can take it for one that is in no hand. */
+  /**
+   * Journals the intent, and has a new batch held before anybody can take it for one that is in no
+   * hand.
+   */
   async function intend(request: BatchRequest, content: BatchContent, hold: (batch: Holder) => void) {
     const { bookId, caller, key, fingerprint } = request;
     const command = { kind: 'openBatch', bookId, caller, key, fingerprint, content } as const;
@@ -316,7 +334,8 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function endOrphans(end: (batch: OpenBatch) => Promise<unknown>): Promise<void> {
     for (const shard of shards) {
-      // Those that are asked for after this are not in the list: a shard answers in the order in which it is asked.
+      // Those that are asked for after this are not in the list: a shard answers in the order in
+      // which it is asked.
       const underWay = [...opening];
       const batches = await askOpenBatches(engine, shard);
       await Promise.allSettled(underWay);

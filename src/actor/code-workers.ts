@@ -1,6 +1,6 @@
 /**
- * The main thread's side of the pool that generates and parses codes: bounded tasks in flight, and nothing piles up behind a
- * taker that is slow.
+ * The main thread's side of the pool that generates and parses codes: bounded tasks in flight, and
+ * nothing piles up behind a taker that is slow.
  */
 import { MessageChannel, type Transferable } from 'node:worker_threads';
 import type { ParseReport } from '../codes/code-sink.js';
@@ -25,7 +25,10 @@ export interface GenerateSpec extends Pick<GenerateTask, 'key' | 'pattern'> {
 export type TakeLines = (lines: CodeLines) => Promise<void>;
 
 export interface UploadParser {
-  /** Takes the bytes over. Resolves when more is wanted. Rejects with `UploadMalformed`, or as `take` did. */
+  /**
+   * Takes the bytes over. Resolves when more is wanted. Rejects with `UploadMalformed`, or as
+   * `take` did.
+   */
   push(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   end(): Promise<ParseReport>;
   /** At any time. */
@@ -39,11 +42,15 @@ export interface CodeWorkers {
 }
 
 const PIECE_ROWS = 16_384;
-/** The first run of rows; each is twice as long as the one before, so that PostgreSQL soon has something to do. */
+/**
+ * The first run of rows; each is twice as long as the one before, so that PostgreSQL soon has
+ * something to do.
+ */
 const RUN_ROWS_MIN = 32_768;
 /**
- * Pieces that are generated ahead of the one that is being taken. Runs are not: PostgreSQL is busy with one for longer than the next
- * takes, and with two cores busy callers would wait for theirs (p99 beside it 21 ms in place of 16, for codes no sooner).
+ * Pieces that are generated ahead of the one that is being taken. Runs are not: PostgreSQL is busy
+ * with one for longer than the next takes, and with two cores busy callers would wait for theirs
+ * (p99 beside it 21 ms in place of 16, for codes no sooner).
  */
 const PIECES_AHEAD = 4;
 const CHUNKS_UNDER_WAY_MAX = 4;

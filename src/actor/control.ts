@@ -56,7 +56,9 @@ export function createControl({
       }
     };
 
-  /** The same for a change, which may have been made where the connection broke after it was sent. */
+  /**
+   * The same for a change, which may have been made where the connection broke after it was sent.
+   */
   const orUnknown =
     <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
     (...args: Args): Promise<T> =>

@@ -1,6 +1,6 @@
 /**
- * What an HTTP thread asks of the rest, as two interfaces. `Engine` is the hot path: commands and queries, decided by
- * the shard threads. `Control` is everything else, done by the main thread.
+ * What an HTTP thread asks of the rest, as two interfaces. `Engine` is the hot path: commands and
+ * queries, decided by the shard threads. `Control` is everything else, done by the main thread.
  */
 
 import type { ReadColumn } from '../codes/csv-opening.js';
@@ -12,7 +12,10 @@ import type { BookStats, BookView, CodePage, QueryResult } from '../domain/view.
 import type { Account, EndedTokens, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
 import type { ShardVerdict } from './verifier.js';
 
-/** The engine can't say yes or no now. Nothing was changed, except where `reason` is `outcomeUnknown`. */
+/**
+ * The engine can't say yes or no now. Nothing was changed, except where `reason` is
+ * `outcomeUnknown`.
+ */
 export interface Unavailable {
   readonly kind: 'unavailable';
   readonly reason: 'overloaded' | 'recovering' | 'noRoom' | 'draining' | 'outcomeUnknown';
@@ -31,7 +34,8 @@ export interface Done {
 
 export type CommandReply = Done | Refusal | Unavailable;
 
-// What an HTTP thread sees of accounts, views and history, named here so that it needs nothing from below.
+// What an HTTP thread sees of accounts, views and history, named here so that it needs nothing from
+// below.
 export type { Account, BookStats, BookView, CodePage, EndedTokens, HistoryEntry, QueryResult, Role };
 
 /** `durableSeq` is the sequence that the answer depends on. */
@@ -43,9 +47,15 @@ export type QueryReply =
 export interface Engine {
   readonly shardCount: number;
   shardOfBook(bookId: BookId): ShardId;
-  /** A new id for a book; with a scope, in the shard that this scope always hashes to (so that a repeated request meets its memory). */
+  /**
+   * A new id for a book; with a scope, in the shard that this scope always hashes to (so that a
+   * repeated request meets its memory).
+   */
   newBookId(scope: string | null): BookId;
-  /** Routed by the command's book or code. An unknown code goes to any shard. `reply` is called exactly once, never before this returns. */
+  /**
+   * Routed by the command's book or code. An unknown code goes to any shard. `reply` is called
+   * exactly once, never before this returns.
+   */
   command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
   /**
    * Takes back the command that was given with this `reply`, if it has not left this thread. The
@@ -55,7 +65,10 @@ export interface Engine {
   withdraw(reply: (reply: CommandReply) => void): boolean;
   /** True while any request would be refused for want of room, so that it need not be read. */
   isFull(): boolean;
-  /** `shard` is needed for `listBooks` and `listUserCodes`, which ask one shard; the others are routed by book or code. */
+  /**
+   * `shard` is needed for `listBooks` and `listUserCodes`, which ask one shard; the others are
+   * routed by book or code.
+   */
   query(query: Query, shard: ShardId | null, reply: (reply: QueryReply) => void): void;
 }
 
@@ -69,7 +82,10 @@ export interface UploadReport {
   readonly errors: readonly { readonly line: number; readonly message: string }[];
   /** Null for formats without columns, and for what was generated. */
   readonly column: ReadColumn | null;
-  /** `NO_BATCH`: nothing was staged, because the idempotency key is remembered: its command is answered without any codes. */
+  /**
+   * `NO_BATCH`: nothing was staged, because the idempotency key is remembered: its command is
+   * answered without any codes.
+   */
   readonly batchId: number;
   /** Of the batch. A creation that comes again gets the book id of the first try. */
   readonly bookId: BookId;
@@ -94,8 +110,8 @@ export interface UploadSender {
 }
 
 /**
- * How far an upload is. `bytes` of its body were read. `received` and `loaded` are codes; `loaded` may start again at 0
- * when codes exist already.
+ * How far an upload is. `bytes` of its body were read. `received` and `loaded` are codes; `loaded`
+ * may start again at 0 when codes exist already.
  */
 export interface UploadProgress {
   readonly bookId: BookId;
@@ -115,7 +131,10 @@ export interface Generated {
   readonly keyspaceBits: number;
 }
 
-/** What the reply to a batch's command says of it. `dropped`: it is not live and won't be, or no command was sent. */
+/**
+ * What the reply to a batch's command says of it. `dropped`: it is not live and won't be, or no
+ * command was sent.
+ */
 export type BatchEnd = 'live' | 'dropped' | 'unknown';
 
 /** Why a call of `Control` failed; each reason has a status (answering.ts). */
@@ -208,22 +227,36 @@ export interface Control {
   uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** The rows are staged; the caller makes them live with a command. `settleBatch` has to follow in any case. */
+  /**
+   * The rows are staged; the caller makes them live with a command. `settleBatch` has to follow in
+   * any case.
+   */
   uploadEnd(uploadId: number, claim: UploadClaim): Promise<UploadReport>;
   uploadAbort(uploadId: number): Promise<void>;
-  /** Null: no upload of this sender is under way. Of several with one request id, the one that began last. */
+  /**
+   * Null: no upload of this sender is under way. Of several with one request id, the one that began
+   * last.
+   */
   uploadProgress(sender: UploadSender): Promise<UploadProgress | null>;
   /**
-   * Stages generated codes, all that were asked for; `settleBatch` has to follow in any case. Null: the idempotency key is
-   * remembered, so a command with it is answered without any codes.
+   * Stages generated codes, all that were asked for; `settleBatch` has to follow in any case. Null:
+   * the idempotency key is remembered, so a command with it is answered without any codes.
    */
   generate(asked: GenerateAsked): Promise<Generated | null>;
-  /** Clears up what a staged batch has besides its codes. Resolves when that is done, or will be tried again. */
+  /**
+   * Clears up what a staged batch has besides its codes. Resolves when that is done, or will be
+   * tried again.
+   */
   settleBatch(batchId: number, end: BatchEnd): Promise<void>;
-  /** Begins to generate codes, however many. `replayed`: its idempotency key began this job before. */
+  /**
+   * Begins to generate codes, however many. `replayed`: its idempotency key began this job before.
+   */
   generateJob(asked: GenerateAsked): Promise<{ readonly job: Job; readonly replayed: boolean }>;
   job(jobId: string): Promise<Job | null>;
-  /** Resolves when it has ended: cancelled, unless it ended otherwise before. Nothing of a cancelled job is left. */
+  /**
+   * Resolves when it has ended: cancelled, unless it ended otherwise before. Nothing of a cancelled
+   * job is left.
+   */
   cancelJob(jobId: string): Promise<Job | null>;
   /** Begins to compare memory, journal and PostgreSQL, unless that is under way; how far it is. */
   verify(): Promise<Verification>;

@@ -1,7 +1,7 @@
 /**
- * Codes that are generated while the caller waits: their counters are reserved, the codes are made here and staged, and the HTTP
- * thread sends the command that makes them live. However that ends, `Batches` clears up: a generation that did not happen gives its
- * counters back.
+ * Codes that are generated while the caller waits: their counters are reserved, the codes are made
+ * here and staged, and the HTTP thread sends the command that makes them live. However that ends,
+ * `Batches` clears up: a generation that did not happen gives its counters back.
  */
 import { randomUUID } from 'node:crypto';
 import { type Pattern, parsePattern } from '../codes/pattern.js';

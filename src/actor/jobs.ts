@@ -1,15 +1,18 @@
 /**
- * Jobs: what takes longer than a caller should wait. There is one kind, the generating of many codes.
+ * Jobs: what takes longer than a caller should wait. There is one kind, the generating of many
+ * codes.
  *
  *     asked ─▶ row in `jobs`, counters reserved ─▶ waiting ─▶ workers ─▶ COPY, staged ─▶ addCodes ─▶ completed
  *                                                     └───────────┴────────┴─ cancelled or failed: nothing is left ◀──┘
  *
- * A job survives a restart: it is taken up again, and its shard tells what has become of its batch. If that is live, the job is
- * completed. If it is open and its codes are all in, only the command is sent again, with the job's id as its idempotency key. If
- * codes are missing, the batch is given up, and the counters are given back and reserved anew.
+ * A job survives a restart: it is taken up again, and its shard tells what has become of its batch.
+ * If that is live, the job is completed. If it is open and its codes are all in, only the command
+ * is sent again, with the job's id as its idempotency key. If codes are missing, the batch is given
+ * up, and the counters are given back and reserved anew.
  *
- * A job that is cancelled or fails leaves neither codes nor reserved counters, and is told to have ended only then. Its batch is
- * given up first, in the journal: once that is durable, no command that is still on its way can make it live.
+ * A job that is cancelled or fails leaves neither codes nor reserved counters, and is told to have
+ * ended only then. Its batch is given up first, in the journal: once that is durable, no command
+ * that is still on its way can make it live.
  */
 import { uuidv7 } from 'uuidv7';
 import type { Pattern } from '../codes/pattern.js';
@@ -42,8 +45,8 @@ const RUNNING_MAX = 2;
 const WAITING_MAX = 100;
 const SAVE_EVERY_MS = 1000;
 /**
- * From here on generated codes are taken to be new until PostgreSQL says otherwise: a million of them meet one of a hundred
- * million others about once in 10,000 jobs.
+ * From here on generated codes are taken to be new until PostgreSQL says otherwise: a million of
+ * them meet one of a hundred million others about once in 10,000 jobs.
  */
 const STRAIGHT_BITS_MIN = 60;
 const RETRY_MS = 1000;
@@ -90,7 +93,10 @@ interface Running {
   staging: Staging | null;
   hand: BatchHand | null;
   cancelled: boolean;
-  /** Its command may have been sent, here or by an earlier process: only the shard knows whether its codes are live. */
+  /**
+   * Its command may have been sent, here or by an earlier process: only the shard knows whether its
+   * codes are live.
+   */
   mayBeLive: boolean;
   savedMs: number;
   /** Called when its turn has come, or when it need not wait any more. */
@@ -160,7 +166,10 @@ export function createJobs(options: JobsOptions): Jobs {
     return { job: jobOf(running.get(row.id)?.row ?? row), replayed: true };
   }
 
-  /** A key that the book's shard remembers belongs to another request: those of jobs are remembered with the job. */
+  /**
+   * A key that the book's shard remembers belongs to another request: those of jobs are remembered
+   * with the job.
+   */
   async function refuseKeyOfOther(bookId: BookId, { caller, idempotency }: Origin): Promise<void> {
     if (idempotency === null) return;
     const { key } = idempotency;
@@ -251,8 +260,9 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   /**
-   * What the shard says of the job's batch, by `ask`: the batch where it is live, null when this process ends before that is known.
-   * While another process has the shard, the job is no business of this one.
+   * What the shard says of the job's batch, by `ask`: the batch where it is live, null when this
+   * process ends before that is known. While another process has the shard, the job is no business
+   * of this one.
    */
   async function fateOf(
     { plan, row }: Running,
@@ -275,7 +285,10 @@ export function createJobs(options: JobsOptions): Jobs {
     }
   }
 
-  /** The batch of a run that a restart cut off, if it is open and all of its codes are in; otherwise nothing is left of it. */
+  /**
+   * The batch of a run that a restart cut off, if it is open and all of its codes are in; otherwise
+   * nothing is left of it.
+   */
   async function wholeBatch({ plan }: Running, fate: 'open' | 'givenUp'): Promise<Batch | null> {
     const { batchId } = plan;
     if (batchId === null) return null;
@@ -408,8 +421,8 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   /**
-   * Writes the end, and removes what must not stay, however long PostgreSQL is away. If this process ends first, the next one
-   * takes the job up again.
+   * Writes the end, and removes what must not stay, however long PostgreSQL is away. If this
+   * process ends first, the next one takes the job up again.
    */
   async function settle(job: Running, end: End): Promise<void> {
     if (end.status !== 'completed') job.staging?.abandon();

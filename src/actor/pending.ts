@@ -1,7 +1,8 @@
 /**
- * Who waits for which reply: slots that are used again and again, so that a request costs no entry in a map, which
- * would be rehashed thousands of times a second for keys that only ever grow. An id is the number of a slot; it may name another request as
- * soon as it was taken out, so whoever sends a reply twice, or after its thread was given up, must not be heard.
+ * Who waits for which reply: slots that are used again and again, so that a request costs no entry
+ * in a map, which would be rehashed thousands of times a second for keys that only ever grow. An id
+ * is the number of a slot; it may name another request as soon as it was taken out, so whoever
+ * sends a reply twice, or after its thread was given up, must not be heard.
  */
 export interface Pending<Waiter> {
   readonly count: number;

@@ -1,20 +1,24 @@
 /**
- * The projector: carries what is durable in the journal into PostgreSQL, batch by batch, each with its checkpoint in one
- * transaction. Nobody waits for it but the trimming of the journal and the history.
+ * The projector: carries what is durable in the journal into PostgreSQL, batch by batch, each with
+ * its checkpoint in one transaction. Nobody waits for it but the trimming of the journal and the
+ * history.
  *
- * It waits a second between batches on purpose. A transaction has a price of its own, its commit gets in the way of the journal's
- * syncs (at 200 changes a second, two in a hundred waited for one when there were twenty commits a second), and changes
- * of one code that come within one batch cost one row update. And the seconds of a drop belong to the callers: while they keep the
- * machine busy it rests, until it is `LAG_EVENTS_RESTING` behind (the journal holds what they did), and from there on it takes the more
- * of its time the further it is behind. Under a load that lasts, that comes to where what it projects and what is decided are
- * the same. Whoever waits for it calls `hurry`.
+ * It waits a second between batches on purpose. A transaction has a price of its own, its commit
+ * gets in the way of the journal's syncs (at 200 changes a second, two in a hundred waited for one
+ * when there were twenty commits a second), and changes of one code that come within one batch cost
+ * one row update. And the seconds of a drop belong to the callers: while they keep the machine busy
+ * it rests, until it is `LAG_EVENTS_RESTING` behind (the journal holds what they did), and from
+ * there on it takes the more of its time the further it is behind. Under a load that lasts, that
+ * comes to where what it projects and what is decided are the same. Whoever waits for it calls
+ * `hurry`.
  *
- * One transaction carries all shards, because most of its price does not depend on how much is in it. When it fails for what it
- * holds, its shards are written one by one, and those that fail alone are stuck: they are left out, named to the operators, and
- * tried again by themselves every few seconds. The journal keeps what they need.
+ * One transaction carries all shards, because most of its price does not depend on how much is in
+ * it. When it fails for what it holds, its shards are written one by one, and those that fail alone
+ * are stuck: they are left out, named to the operators, and tried again by themselves every few
+ * seconds. The journal keeps what they need.
  *
- * A lower priority by the operating system would do the same, but one that an ordinary user may not raise again.
- * While PostgreSQL is away it tries again and the journal grows.
+ * A lower priority by the operating system would do the same, but one that an ordinary user may not
+ * raise again. While PostgreSQL is away it tries again and the journal grows.
  */
 import type { Change } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
@@ -57,15 +61,24 @@ export interface Projector {
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** How often it looks whether there is something. */
 const LOOK_MS = 50;
-/** Between two batches. Each is a commit of PostgreSQL, and a sync of the journal that meets one on the same disk waits for it. */
+/**
+ * Between two batches. Each is a commit of PostgreSQL, and a sync of the journal that meets one on
+ * the same disk waits for it.
+ */
 const PAUSE_MS = 1000;
-/** Until it is this far behind, it leaves the machine to callers who keep it busy: some 20 seconds of a drop. */
+/**
+ * Until it is this far behind, it leaves the machine to callers who keep it busy: some 20 seconds
+ * of a drop.
+ */
 const LAG_EVENTS_RESTING = 1_500_000;
 /** This far behind, it works without a rest. */
 const LAG_EVENTS_RESTLESS = 2_000_000;
 /** Events that come in at this rate show that callers want the machine for themselves. */
 const BUSY_EVENTS_PER_SECOND = 10_000;
-/** Between the two, how long it rests after a round while they do, at most, in times of what the round took. */
+/**
+ * Between the two, how long it rests after a round while they do, at most, in times of what the
+ * round took.
+ */
 const REST_FACTOR_MAX = 6;
 const REST_MS_MAX = 6000;
 /** Who waits for the projection waits this long at most: so long it does not rest. */
@@ -129,8 +142,8 @@ export function createProjector(options: ProjectorOptions): Projector {
   }
 
   /**
-   * What is projected next must follow what PostgreSQL has. A sequence number does not tell: under the same number, another
-   * process or an older copy of a store may have other changes.
+   * What is projected next must follow what PostgreSQL has. A sequence number does not tell: under
+   * the same number, another process or an older copy of a store may have other changes.
    */
   async function assertFollows(shard: ShardId, seq: Seq, entryHash: Uint8Array | null): Promise<void> {
     if (entryHash === null || !shards.includes(shard)) return;
@@ -142,7 +155,8 @@ export function createProjector(options: ProjectorOptions): Projector {
     await tryStuck();
     const parts = new Map<ShardId, Part>();
     let bytes = 0;
-    // Each batch begins with the shard after the last one of the batch before: one that has a backlog must not hold up the others.
+    // Each batch begins with the shard after the last one of the batch before: one that has a
+    // backlog must not hold up the others.
     for (let n = 0; n < shards.length && bytes < BATCH_BYTES_MAX; n++) {
       // In bounds: there is a shard, and `turn` is a remainder by their number.
       const shard = shards[turn] as ShardId;
@@ -230,7 +244,8 @@ export function createProjector(options: ProjectorOptions): Projector {
   }
 
   async function rest(projected: number, tookMs: number): Promise<void> {
-    // Asked each time, so that the first seconds of a drop are not averaged with the quiet before it.
+    // Asked each time, so that the first seconds of a drop are not averaged with the quiet before
+    // it.
     const busy = isBusy();
     if (projected === 0 || isHurried()) return pause(LOOK_MS);
     if (!busy) return pause(lagEvents() < BUSY_EVENTS_PER_SECOND ? PAUSE_MS : 0);
@@ -297,12 +312,18 @@ export function createProjector(options: ProjectorOptions): Projector {
   };
 }
 
-/** True when a batch failed for what it holds, and not because PostgreSQL is away or this process may not write. */
+/**
+ * True when a batch failed for what it holds, and not because PostgreSQL is away or this process
+ * may not write.
+ */
 function isOfContent(error: unknown): boolean {
   return !isPassing(error) && !(error instanceof ProcessEnd);
 }
 
-/** Decoded entry by entry: a batch is tens of thousands of changes, and as objects they would outlive several collections. */
+/**
+ * Decoded entry by entry: a batch is tens of thousands of changes, and as objects they would
+ * outlive several collections.
+ */
 function* changesAfter(entries: readonly Entry[], checkpoint: Seq): Generator<Change> {
   for (const { payload } of entries)
     for (const change of decodeChanges(payload)) if (change.firstSeq > checkpoint) yield change;

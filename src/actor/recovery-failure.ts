@@ -1,10 +1,11 @@
 /**
  * What a failed recovery means.
  *
- * A store that is away comes back by itself: the recovery is tried again for as long as that takes. A recovery that fails
- * because of what the stores hold fails the same way each time. To try it again would only be an outage that no supervisor
- * sees, so the process ends with one line and an exit code that names the cause. An error that is neither of the two is
- * tried again for some seconds, and then it ends the process as well.
+ * A store that is away comes back by itself: the recovery is tried again for as long as that takes.
+ * A recovery that fails because of what the stores hold fails the same way each time. To try it
+ * again would only be an outage that no supervisor sees, so the process ends with one line and an
+ * exit code that names the cause. An error that is neither of the two is tried again for some
+ * seconds, and then it ends the process as well.
  */
 import type { Seq, ShardId } from '../domain/ids.js';
 import { JournalDamaged, JournalFenced, JournalTrimmed } from '../journal/journal.js';
@@ -18,7 +19,10 @@ export type FailureMeaning =
   | { readonly kind: 'away' }
   | { readonly kind: 'unknown' };
 
-/** The journal and the snapshot do not fit together: a change of the one can't be applied to the other. */
+/**
+ * The journal and the snapshot do not fit together: a change of the one can't be applied to the
+ * other.
+ */
 export class ReplayFailed extends Error {
   override readonly name = 'ReplayFailed';
   constructor(shard: ShardId, seq: Seq, cause: unknown) {
@@ -56,7 +60,10 @@ const DELAY_MS_MAX = 1000;
 /** So many errors of unknown kind in a row, and the recovery is given up: some five seconds. */
 const UNKNOWN_MAX = 10;
 
-/** Resolves with null when `attempt` succeeded or `isOver`, and with how the process is to end when it can't succeed. */
+/**
+ * Resolves with null when `attempt` succeeded or `isOver`, and with how the process is to end when
+ * it can't succeed.
+ */
 export async function tryUntilDone({
   attempt,
   isOver,

@@ -24,7 +24,10 @@ export type ActorRequest =
 export interface ActorReply {
   readonly to: number;
   readonly id: number;
-  /** Whose fields the reply need not repeat on its way; null: a query, or a request that was not decided. */
+  /**
+   * Whose fields the reply need not repeat on its way; null: a query, or a request that was not
+   * decided.
+   */
   readonly command: Command | null;
   readonly reply: CommandReply | QueryReply;
 }

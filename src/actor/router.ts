@@ -1,12 +1,14 @@
 /**
- * The router: an HTTP thread's `Engine`. It knows which shard a book or a code belongs to, which thread has the shard,
- * and who waits for which reply.
+ * The router: an HTTP thread's `Engine`. It knows which shard a book or a code belongs to, which
+ * thread has the shard, and who waits for which reply.
  *
- * Requests of one event-loop turn go to a shard thread as one message, or as several of `MESSAGE_REQUESTS`: under load a turn
- * of the HTTP thread is milliseconds long, and the shard, and the disk behind it, would wait for all of it. Callers who
- * wait for each other's batch come in step, and then each core is idle while the other works; with messages of 32
- * that is over, for 13 % more requests a second at 256 connections on two cores. A thread that has `mailboxMax` requests
- * under way gets no more: the caller is refused at once, which costs less than an answer that comes too late.
+ * Requests of one event-loop turn go to a shard thread as one message, or as several of
+ * `MESSAGE_REQUESTS`: under load a turn of the HTTP thread is milliseconds long, and the shard, and
+ * the disk behind it, would wait for all of it. Callers who wait for each other's batch come in
+ * step, and then each core is idle while the other works; with messages of 32 that is over, for 13
+ * % more requests a second at 256 connections on two cores. A thread that has `mailboxMax` requests
+ * under way gets no more: the caller is refused at once, which costs less than an answer that comes
+ * too late.
  *
  * The newest command always waits for the next command or for the end of the turn. Until then its
  * caller can withdraw it: an HTTP parser that finds garbage behind a request closes the connection
@@ -51,7 +53,10 @@ export interface RouterOptions {
 }
 
 export interface Router extends Engine {
-  /** Another incarnation of a shard thread. What the last one left unanswered is answered as unknown. */
+  /**
+   * Another incarnation of a shard thread. What the last one left unanswered is answered as
+   * unknown.
+   */
   connect(thread: number, port: MessagePort): void;
   disconnect(thread: number): void;
   replaceDirectory(table: SharedArrayBuffer): void;
@@ -211,14 +216,17 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
   }
 
   /**
-   * An unknown code takes the same way as one that is there. Refused here, it would be answered sooner than another's code,
-   * and a caller who measures time could tell the two apart.
+   * An unknown code takes the same way as one that is there. Refused here, it would be answered
+   * sooner than another's code, and a caller who measures time could tell the two apart.
    */
   function shardOfUnknown(code: string): ShardId {
     return shardOf(code, SEED_UNKNOWN, shardCount);
   }
 
-  /** Asks the shards that may have the code, one after the other, until one has it. Mostly there is one; any, where there is none. */
+  /**
+   * Asks the shards that may have the code, one after the other, until one has it. Mostly there is
+   * one; any, where there is none.
+   */
   function tryShards(
     code: string,
     reply: (reply: QueryReply) => void,

@@ -1,4 +1,7 @@
-/** What runs in a shard thread: an actor, its ports to the HTTP threads, and its line to the main thread. */
+/**
+ * What runs in a shard thread: an actor, its ports to the HTTP threads, and its line to the main
+ * thread.
+ */
 import { randomFillSync } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import type { DigestPart, DigestReport } from '../domain/digest.js';
@@ -87,7 +90,8 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
   });
   const trimTimer = setInterval(() => actor.trim((shard) => asSeq(options.checkpoint(shard))), TRIM_EVERY_MS).unref();
 
-  // Keys end whether or not their shard is asked again; until they are forgotten they take the room of new ones.
+  // Keys end whether or not their shard is asked again; until they are forgotten they take the room
+  // of new ones.
   const forgetTimer = setInterval(() => {
     actor.keys.forgetEnded();
     const { bytes, refused } = actor.keys.takeReport();

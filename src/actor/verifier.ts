@@ -1,14 +1,16 @@
 /**
- * Verifies one shard after the other: folds its state anew, in a thread of its own, and compares it with the one in memory.
+ * Verifies one shard after the other: folds its state anew, in a thread of its own, and compares it
+ * with the one in memory.
  *
  *     rows in PostgreSQL at the checkpoint ─▶ + the journal after it, through seq ─┐
  *                                                                                  ├─▶ the same digest at seq?
  *     nothing ─▶ + the journal from its first entry, through seq ──────────────────┤
  *     memory of the shard thread, of the moment when it was at seq ────────────────┘
  *
- * The rows are loaded first and the memory is asked then, so that the memory is never behind them. The journal is trimmed behind the
- * checkpoint; when what is wanted went meanwhile, newer rows are loaded. From nothing it can be folded only while nothing was
- * trimmed of the shard. Codes themselves are in PostgreSQL alone, so both folds take them from there.
+ * The rows are loaded first and the memory is asked then, so that the memory is never behind them.
+ * The journal is trimmed behind the checkpoint; when what is wanted went meanwhile, newer rows are
+ * loaded. From nothing it can be folded only while nothing was trimmed of the shard. Codes
+ * themselves are in PostgreSQL alone, so both folds take them from there.
  *
  * One shard is held at a time: verifying takes as much memory as the largest shard does.
  */
@@ -25,7 +27,10 @@ export interface ShardVerdict {
   readonly seq: Seq;
   readonly codes: number;
   readonly digest: string;
-  /** Whether the journal still reaches back to its beginning, so that it was folded from nothing too. */
+  /**
+   * Whether the journal still reaches back to its beginning, so that it was folded from nothing
+   * too.
+   */
   readonly fromNothing: boolean;
   /** The first difference, as a sentence; null: there is none. */
   readonly difference: string | null;
@@ -162,7 +167,10 @@ async function untilDurable({ durable, after }: VerifierOptions, shard: ShardId,
   }
 }
 
-/** Rows that a start could not be made from are a difference, in words; a PostgreSQL that is away is too: it can't be told. */
+/**
+ * Rows that a start could not be made from are a difference, in words; a PostgreSQL that is away is
+ * too: it can't be told.
+ */
 async function load(folding: RecoveryOptions, shard: ShardId): Promise<ShardState | string> {
   try {
     return (await loadSnapshot(folding)).get(shard) ?? 'PostgreSQL does not have this shard';
@@ -173,7 +181,10 @@ async function load(folding: RecoveryOptions, shard: ShardId): Promise<ShardStat
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Recovery's, without what makes it more than a fold: it opens no writer, tells nobody of codes, moves no clock. */
+/**
+ * Recovery's, without what makes it more than a fold: it opens no writer, tells nobody of codes,
+ * moves no clock.
+ */
 function foldingOptions(options: VerifierOptions, shard: ShardId): RecoveryOptions {
   return {
     shards: [shard],

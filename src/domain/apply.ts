@@ -1,6 +1,7 @@
 /**
- * Events onto state. The other half of `decide`, and all of replay: nothing is checked against the rules here, only
- * against the order of events. What can't be applied is a broken journal, and stops.
+ * Events onto state. The other half of `decide`, and all of replay: nothing is checked against the
+ * rules here, only against the order of events. What can't be applied is a broken journal, and
+ * stops.
  */
 import type { Change, DomainEvent } from './event.js';
 import { asSeq, type BookId } from './ids.js';
@@ -22,7 +23,10 @@ export function apply(state: ShardState, change: Change): void {
   }
 }
 
-/** Keys are remembered per book; the key of a creation can't name the book that it makes, and stands outside of all. */
+/**
+ * Keys are remembered per book; the key of a creation can't name the book that it makes, and stands
+ * outside of all.
+ */
 export function rememberedScope(change: Change): BookId | null {
   return change.events[0]?.kind === 'bookCreated' ? null : change.bookId;
 }

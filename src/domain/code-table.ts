@@ -1,13 +1,13 @@
 /**
- * The codes of a shard: one row per code, about 45 bytes in all while it waits in its book's pool, and 40 more from its
- * first use on (a record, kept for good).
+ * The codes of a shard: one row per code, about 45 bytes in all while it waits in its book's pool,
+ * and 40 more from its first use on (a record, kept for good).
  *
  *                      assign                redeem
  *     staged ─▶ available ─▶ assigned ─────────────▶ redeemed       (redemptionCount > 0)
  *                   ◀─────────  ◀─────────────────────
  *                    unassign        rollback of the last one
  *
- *     a lease (lockId, untilMs) lies over assigned or redeemed; its holder is always the code's user
+ *     A lease (lockId, untilMs) is held besides assigned or redeemed, always by the code's user.
  */
 import type { HashKey } from './keyed-hash.js';
 import type { Field } from './paged.js';

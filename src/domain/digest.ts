@@ -1,15 +1,18 @@
 /**
- * A number for a whole state: two shards that came to the same facts have the same digest, in whatever order their
- * rows were loaded. Facts are what the journal carries; places in pools, heaps and tables are not facts.
+ * A number for a whole state: two shards that came to the same facts have the same digest, in
+ * whatever order their rows were loaded. Facts are what the journal carries; places in pools, heaps
+ * and tables are not facts.
  *
- * It is a sum of well-mixed hashes, one per fact, twice with different seeds: 64 bits. It finds a mistake, not a forger;
- * against those there is the journal's chain of SHA-256. Beside it stands a sum for each part of the state, by which two
- * states that differ are compared until it is known where.
+ * It is a sum of well-mixed hashes, one per fact, twice with different seeds: 64 bits. It finds a
+ * mistake, not a forger; against those there is the journal's chain of SHA-256. Beside it stands a
+ * sum for each part of the state, by which two states that differ are compared until it is known
+ * where.
  *
- * Ten million codes take seconds, and a shard that stands still for seconds is one that is down. So the digest of one moment is taken in
- * steps, between which commands go on: the walk goes through codes and redemptions in the order of their numbers, and
- * whatever is about to change ahead of it is counted first, as it was (`beforeCode`, `beforeRedemption`). What is
- * added meanwhile lies outside of what was there when it began.
+ * Ten million codes take seconds, and a shard that stands still for seconds is one that is down. So
+ * the digest of one moment is taken in steps, between which commands go on: the walk goes through
+ * codes and redemptions in the order of their numbers, and whatever is about to change ahead of it
+ * is counted first, as it was (`beforeCode`, `beforeRedemption`). What is added meanwhile lies
+ * outside of what was there when it began.
  */
 import { canonicalJson } from './canonical.js';
 import type { Seq } from './ids.js';
@@ -21,7 +24,10 @@ const SEED_2 = 0x5eed0002;
 /** Codes or redemptions in a part. */
 export const PART_SIZE = 4096;
 
-/** What a part is about: `bookId` is null for redemptions, keys and open batches; `first` and `end` bound the indexes or numbers. */
+/**
+ * What a part is about: `bookId` is null for redemptions, keys and open batches; `first` and `end`
+ * bound the indexes or numbers.
+ */
 export interface DigestPart {
   readonly about: 'book' | 'codes' | 'redemptions' | 'keys' | 'batches';
   readonly bookId: string | null;
@@ -54,7 +60,10 @@ interface CodePart {
   readonly book: BookState;
 }
 
-/** The digest of the moment at which it is made. While it is under way it has to be the state's witness. */
+/**
+ * The digest of the moment at which it is made. While it is under way it has to be the state's
+ * witness.
+ */
 export class DigestWalk implements Witness {
   readonly #state: ShardState;
   readonly #seq: Seq;

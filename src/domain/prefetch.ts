@@ -1,17 +1,20 @@
 /**
  * Fetches what a batch of commands is going to look at, before the first of them is decided.
  *
- * In a shard with a million codes a command's code, its text, its user are anywhere in hundreds of megabytes, and none of it is in
- * a cache: five places, each of which is known when the one before has been read. So a command waits five times for memory,
- * and does little else. Those of 32 commands don't depend on each other, though, and a processor that meets a dozen loads
- * which need no other's result has all of them under way at once. So here all commands take each step together:
+ * In a shard with a million codes a command's code, its text, its user are anywhere in hundreds of
+ * megabytes, and none of it is in a cache: five places, each of which is known when the one before
+ * has been read. So a command waits five times for memory, and does little else. Those of 32
+ * commands don't depend on each other, though, and a processor that meets a dozen loads which need
+ * no other's result has all of them under way at once. So here all commands take each step
+ * together:
  *
  *     hash of the name ─▶ slot ─▶ row ─▶ text        for each code and user that is named
  *     random number ────▶ place in the pool ─▶ …     for each code that will be drawn
  *
- * Nothing is decided here, nothing is remembered: whatever is wrong (another command took the code, a slot holds another
- * name) only costs the time that it was meant to save. After the idea of Chen, Ailamaki, Gibbons and Mowry, "Improving Hash Join
- * Performance through Prefetching" (ICDE 2004), group prefetching.
+ * Nothing is decided here, nothing is remembered: whatever is wrong (another command took the code,
+ * a slot holds another name) only costs the time that it was meant to save. After the idea of Chen,
+ * Ailamaki, Gibbons and Mowry, "Improving Hash Join Performance through Prefetching" (ICDE 2004),
+ * group prefetching.
  */
 import type { Command } from './command.js';
 import type { Pool } from './pool.js';
@@ -19,7 +22,10 @@ import type { Random } from './random.js';
 import type { ShardState } from './state.js';
 import type { StringTable } from './string-table.js';
 
-/** Look-ups at once; those beyond are left to themselves. At three lines of 64 bytes each they fit into a first cache of 32 KiB. */
+/**
+ * Look-ups at once; those beyond are left to themselves. At three lines of 64 bytes each they fit
+ * into a first cache of 32 KiB.
+ */
 const LOOKUPS_MAX = 128;
 
 export class Prefetch {

@@ -1,6 +1,6 @@
 /**
- * The smallest of many numbers, in memory for twice as many as are wanted: what is above all that are kept is passed over,
- * and when the room is full, half of it is sorted away.
+ * The smallest of many numbers, in memory for twice as many as are wanted: what is above all that
+ * are kept is passed over, and when the room is full, half of it is sorted away.
  */
 export class Smallest {
   readonly #count: number;

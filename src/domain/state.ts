@@ -1,6 +1,6 @@
 /**
- * The state of one shard, all of it in memory. `decide` reads it, `apply` changes it, nothing else does; a restart
- * fills it through `ShardState.load…` from a snapshot and then applies the journal.
+ * The state of one shard, all of it in memory. `decide` reads it, `apply` changes it, nothing else
+ * does; a restart fills it through `ShardState.load…` from a snapshot and then applies the journal.
  */
 import type { Book, BookCounts } from './book.js';
 import { AVAILABLE, CodeTable, IN_USE, STAGED } from './code-table.js';
@@ -24,7 +24,10 @@ export interface StateOptions {
   /** For all shards that share `idempotencyTally`; for this one alone where none is given. */
   readonly idempotencyBytesMax: number;
   readonly idempotencyTally?: MemoryTally;
-  /** Of its tables, chosen anew by each process: nobody may know it. Nothing that can be seen depends on it. */
+  /**
+   * Of its tables, chosen anew by each process: nobody may know it. Nothing that can be seen
+   * depends on it.
+   */
   readonly hashKey: HashKey;
 }
 
@@ -128,7 +131,10 @@ export class ShardState {
     return added;
   }
 
-  /** Begins to load a batch. Give its place where an event or a snapshot names it; otherwise the next free range is taken. */
+  /**
+   * Begins to load a batch. Give its place where an event or a snapshot names it; otherwise the
+   * next free range is taken.
+   */
   stage(batchId: number, size: number, first = this.codes.reserve(size)): void {
     if (this.#staged.has(batchId)) throw new Error(`batch ${batchId} is staged already`);
     this.codes.reserveThrough(first + size);
@@ -185,7 +191,10 @@ export class ShardState {
     this.addRange(book, batchId, staged.first, end);
   }
 
-  /** Gives so many codes that went live their places. True when there are more; nobody can tell the difference but by time. */
+  /**
+   * Gives so many codes that went live their places. True when there are more; nobody can tell the
+   * difference but by time.
+   */
   settle(count: number): boolean {
     const [book] = this.#settling;
     if (book !== undefined && !book.pool.settle(count)) this.#settling.delete(book);

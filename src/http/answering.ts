@@ -8,13 +8,16 @@
  * How a connection goes on after an answer:
  *
  *     keep     the usual case. The library writes the answer and reads the next request
- *     close    after a complete request: chunked, with `Connection: close`, or while the server drains. The answer is
- *              written on `setImmediate`. Within the parser the library forgets to close when another request stands in
- *              the same segment, and executes that one; when an answer is pending, it closes without executing
- *     cut      in the handler of a head that makes what follows unsafe to read: the answer is written and the connection
- *              closed, before the parser goes on. Only possible there, and not for HEAD
- *     linger   the body is still to come. The answer is written, the rest of the body is read and dropped for a while, then the
- *              connection is closed. Closing at once would reset the connection, and the client would lose the answer
+ *     close    after a complete request: chunked, with `Connection: close`, or while the server
+ *              drains. The answer is written on `setImmediate`. Within the parser, the library
+ *              forgets to close when another request follows in the same segment, and executes that
+ *              request. While an answer is pending, it closes without executing
+ *     cut      in the handler of a head that makes the bytes behind it unsafe to read: the answer
+ *              is written and the connection is closed before the parser goes on. Only possible
+ *              there, and not for HEAD
+ *     linger   the body is still to come. The answer is written, the rest of the body is read and
+ *              dropped for a while, then the connection is closed. Closing at once would reset the
+ *              connection, and the client would lose the answer
  *
  * In the last three cases `ending` holds the response from the answer to the close.
  *

@@ -1,6 +1,7 @@
 /**
- * How the process ends, by cause, so that a supervisor can tell what a restart may mend. The numbers begin at 20: Node
- * uses some of the numbers below 20 for its own failures. docs/configuration.md lists them for operators.
+ * How the process ends, by cause, so that a supervisor can tell what a restart may mend. The
+ * numbers begin at 20: Node uses some of the numbers below 20 for its own failures.
+ * docs/configuration.md lists them for operators.
  */
 export const EXIT_CODES = {
   /** A failure that a restart may mend, and a setting that is wrong. */

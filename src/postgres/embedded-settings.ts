@@ -1,6 +1,7 @@
 /**
- * What the embedded PostgreSQL is told: settings for one busy writer that commits a few large transactions a second, beside a Node
- * process that answers callers on the same cores and syncs a journal on the same disk.
+ * What the embedded PostgreSQL is told: settings for one busy writer that commits a few large
+ * transactions a second, beside a Node process that answers callers on the same cores and syncs a
+ * journal on the same disk.
  */
 import { statfsSync } from 'node:fs';
 
@@ -13,9 +14,10 @@ const WAL_MB_MAX = 16_384;
 /**
  * Arguments for the postmaster.
  *
- * `memoryBytes` becomes `shared_buffers`, and is taken as it is used. The projection touches pages of `codes` at random: where
- * the table doesn't fit, nearly each is written out and read again per batch, and the journal's syncs wait behind those
- * writes. For many codes PostgreSQL's manual advises a quarter of the machine's memory.
+ * `memoryBytes` becomes `shared_buffers`, and is taken as it is used. The projection touches pages
+ * of `codes` at random: where the table doesn't fit, nearly each is written out and read again per
+ * batch, and the journal's syncs wait behind those writes. For many codes PostgreSQL's manual
+ * advises a quarter of the machine's memory.
  */
 export function settingsFor({
   port,
@@ -48,8 +50,8 @@ export function settingsFor({
     max_wal_size: `${walMb(cluster)}MB`,
     checkpoint_timeout: '15min',
     checkpoint_completion_target: 0.9,
-    // Bulk COPY writes its pages out by itself. Without this they lie in the system's cache until it writes all of them at once, and
-    // the journal's syncs wait 100 ms and more behind that.
+    // Bulk COPY writes its pages out by itself. Without this they lie in the system's cache until
+    // it writes all of them at once, and the journal's syncs wait 100 ms and more behind that.
     backend_flush_after: '256kB',
     wal_compression: 'off',
     jit: 'off',
@@ -65,8 +67,8 @@ export function settingsFor({
 }
 
 /**
- * A tenth of the disk's room. Each checkpoint makes PostgreSQL log every page whole when it is next touched, so under a load that
- * lasts the log is mostly pages, unless checkpoints are rare.
+ * A tenth of the disk's room. Each checkpoint makes PostgreSQL log every page whole when it is next
+ * touched, so under a load that lasts the log is mostly pages, unless checkpoints are rare.
  */
 function walMb(cluster: string): number {
   const { bavail, bsize } = statfsSync(cluster);

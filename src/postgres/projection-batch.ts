@@ -156,7 +156,8 @@ export class ProjectionBatch implements SnapshotChanges {
     rows.int8(seq);
     rows.int8(remembered.fingerprint);
     rows.int2(shard);
-    // The key of a creation can't name the book that it makes, and is remembered outside of all books.
+    // The key of a creation can't name the book that it makes, and is remembered outside of all
+    // books.
     if (change.events[0]?.kind === 'bookCreated') rows.null();
     else rows.uuid(change.bookId);
     rows.text(change.caller);

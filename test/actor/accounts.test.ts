@@ -77,7 +77,8 @@ test('refusing a seeded login or a disabled account takes as long as refusing a 
     ['ada@shop.example', PASSWORD],
     ['nobody@shop.example', PASSWORD],
   ];
-  // In turn, and the least of each, so that a machine that is busy for a while counts for none of them.
+  // In turn, and the least of each, so that a machine that is busy for a while counts for none of
+  // them.
   const leastMs = tries.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round < 15; round++) {
     for (const [index, [email, password]] of tries.entries()) {

@@ -20,7 +20,10 @@ import { projectBook } from '../postgres/project-book.js';
 import { SHARDS, silent, testServer } from '../postgres/server.js';
 
 const EVENTS_PER_SECOND = 50_000;
-/** A drop of which much less than this is projected; and of which this much has to be seen before anything is said. */
+/**
+ * A drop of which much less than this is projected; and of which this much has to be seen before
+ * anything is said.
+ */
 const DROP_EVENTS = 200_000;
 
 /** Of `projectBook`. */
@@ -35,7 +38,9 @@ interface Rig {
   run(): void;
 }
 
-/** A projector between a journal of files and PostgreSQL; it runs from `run` to the end of the test. */
+/**
+ * A projector between a journal of files and PostgreSQL; it runs from `run` to the end of the test.
+ */
 async function rig(t: TestContext, url: string): Promise<Rig> {
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-projector-'));
   const shared = createJournalMarksBuffer();
@@ -126,7 +131,8 @@ test('during a drop it rests; whoever waits for it is served during the drop, an
 
   const writer = await journal.openWriter([SHARD]);
   let seq = BOOK_EVENTS + 1;
-  // What made the book went to PostgreSQL directly, so in this journal something else stands in its place.
+  // What made the book went to PostgreSQL directly, so in this journal something else stands in its
+  // place.
   const nothing = (firstSeq: number, count: number): Change => ({
     ...log.add(Array.from({ length: count }, () => ({ kind: 'noted', bookId: BOOK }))),
     firstSeq: asSeq(firstSeq),

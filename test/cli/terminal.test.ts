@@ -1,4 +1,6 @@
-/** The command line on a real terminal (python3 makes one) and in real pipes, against a real server. */
+/**
+ * The command line on a real terminal (python3 makes one) and in real pipes, against a real server.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';

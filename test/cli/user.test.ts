@@ -1,4 +1,7 @@
-/** `clipbook user` on a database that no server uses: passwords, exit codes, and what it leaves behind. */
+/**
+ * `clipbook user` on a database that no server uses: passwords, exit codes, and what it leaves
+ * behind.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -229,7 +232,10 @@ describe('clipbook user on an embedded database that no server uses', () => {
   });
 });
 
-/** Runs the command in a terminal of its own; each of `lines` is typed when the next question is asked. */
+/**
+ * Runs the command in a terminal of its own; each of `lines` is typed when the next question is
+ * asked.
+ */
 async function typed(dataDir: string, args: readonly string[], lines: readonly string[]) {
   const command = [process.execPath, ...nodeArgs('src/cli/main.ts'), 'user', ...args]
     .map((word) => `'${word}'`)

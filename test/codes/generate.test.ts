@@ -61,7 +61,8 @@ describe('reserved words', () => {
   const KEYS = Array.from({ length: 40 }, (_, i) => new Uint8Array(32).fill(i + 1));
 
   it('are never made, and every other code of the keyspace is, once', () => {
-    // Nearly all that the pattern could make is reserved, so they come up early, late, and among those kept back.
+    // Nearly all that the pattern could make is reserved, so they come up early, late, and among
+    // those kept back.
     for (const reserved of [['X0-A'], ['X3-A', 'X9-A'], ['X0-A', 'X1-A', 'X2-A', 'X3-A', 'X4-A', 'X5-A', 'X6-A']]) {
       const pattern = parsePattern('X{NUMERIC:1}-A', [...reserved, 'LOCK']);
       if (pattern.kind === 'patternError') throw new Error(pattern.message);
@@ -122,7 +123,10 @@ describe('the odds of a guess', () => {
   });
 });
 
-/** Chi-squared, six standard deviations above its mean: the key is fixed, so this never fails by chance. */
+/**
+ * Chi-squared, six standard deviations above its mean: the key is fixed, so this never fails by
+ * chance.
+ */
 function assertUniform(values: readonly number[], cells: number): void {
   const counts = new Array<number>(cells).fill(0);
   for (const value of values) counts[value] = (counts[value] ?? Number.NaN) + 1;

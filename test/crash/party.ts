@@ -1,6 +1,7 @@
 /**
- * Who loads the server beside the callers of workload.ts, and knows what it was told. A request is sent with a key until it
- * has an answer, over kills too: it had happened by then, wholly, or it happens now.
+ * Who loads the server beside the callers of workload.ts, and knows what it was told. A request is
+ * sent with a key until it has an answer, over kills too: it had happened by then, wholly, or it
+ * happens now.
  */
 import { randomUUID } from 'node:crypto';
 import type { Api, Reply } from '../support/api.js';

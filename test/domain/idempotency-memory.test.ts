@@ -1,4 +1,7 @@
-/** The memory of idempotency keys as a structure: many keys, long ones, and forgetting in the order of their age. */
+/**
+ * The memory of idempotency keys as a structure: many keys, long ones, and forgetting in the order
+ * of their age.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdempotencyMemory } from '../../src/domain/idempotency-memory.js';

@@ -60,7 +60,10 @@ describe('a keyed hash', () => {
   });
 });
 
-/** The reads of a table while the texts come in and are looked up: each is a text that it had to be compared with. */
+/**
+ * The reads of a table while the texts come in and are looked up: each is a text that it had to be
+ * compared with.
+ */
 function readsOf(key: HashKey, texts: readonly string[]): number {
   let reads = 0;
   const offsets = uint32Column();

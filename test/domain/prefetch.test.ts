@@ -11,7 +11,10 @@ import { BOOK, lock, OTHER_BOOK, openShard, redeem, seeded, type TestShard } fro
 const codes = (count: number, prefix: string): string[] => Array.from({ length: count }, (_, n) => `${prefix}-${n}`);
 const assign = (userId: string, bookId = BOOK): Command => ({ kind: 'assignRandom', bookId, userId });
 
-/** What is read of a table's texts while `work` runs: the places, none of them where there is nothing. */
+/**
+ * What is read of a table's texts while `work` runs: the places, none of them where there is
+ * nothing.
+ */
 function readsOf(table: StringTable, work: () => void): Set<number> {
   const places = new Set<number>();
   const { peekText } = table;

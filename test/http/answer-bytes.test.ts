@@ -50,7 +50,8 @@ describe('bytes of an answer', () => {
       seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
       return Math.floor((seed / 2 ** 32) * n);
     };
-    // Few texts, of few lengths, so that turns often meet what they met before: the same, or another in its place.
+    // Few texts, of few lengths, so that turns often meet what they met before: the same, or
+    // another in its place.
     const texts = ['a', 'b', 'ab', 'cd', 'abc', 'xyz', '","code":"', '', 'é', '"'];
     const reused = new AnswerBytes('Type: ');
     for (let answer = 0; answer < 5_000; answer++) {

@@ -1,4 +1,7 @@
-/** Tokens that are not valid any more: by the repair of their account, or by the name that they carry. */
+/**
+ * Tokens that are not valid any more: by the repair of their account, or by the name that they
+ * carry.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Account, EndedTokens } from '../../src/actor/engine.js';

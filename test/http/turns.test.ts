@@ -5,7 +5,9 @@ import { createTurns, type TurnsOptions } from '../../src/http/turns.js';
 
 const ROOMY: TurnsOptions = { atOnceMax: 100, atOncePerNameMax: 100, waitingMax: 100, waitingPerAddressMax: 100 };
 
-/** Asks in the order of `take`, and keeps who runs, who was refused, and in which order they began. */
+/**
+ * Asks in the order of `take`, and keeps who runs, who was refused, and in which order they began.
+ */
 function open(options: Partial<TurnsOptions>) {
   const turns = createTurns({ ...ROOMY, ...options });
   const running = new Map<string, () => void>();

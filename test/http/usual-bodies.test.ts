@@ -1,4 +1,7 @@
-/** What is read without the schema is what the schema would have made of it; and the usual is indeed read so. */
+/**
+ * What is read without the schema is what the schema would have made of it; and the usual is indeed
+ * read so.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { z } from 'zod';

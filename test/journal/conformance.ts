@@ -1,4 +1,7 @@
-/** What every journal must do, whatever its medium. A new one calls `journalConformance` with a name and a way to open it. */
+/**
+ * What every journal must do, whatever its medium. A new one calls `journalConformance` with a name
+ * and a way to open it.
+ */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { asSeq, asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../src/domain/ids.js';
@@ -15,7 +18,10 @@ export interface JournalMedium {
   destroy(): Promise<void>;
 }
 
-/** `unacknowledged`: what becomes of whole entries that nobody was told of, once `startAfter` says so. */
+/**
+ * `unacknowledged`: what becomes of whole entries that nobody was told of, once `startAfter` says
+ * so.
+ */
 export function journalConformance(
   name: string,
   create: () => Promise<JournalMedium>,

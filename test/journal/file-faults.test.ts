@@ -1,4 +1,7 @@
-/** A disk that fails: nothing unacknowledged is ever shown, and a full disk is known before a commit needs it. */
+/**
+ * A disk that fails: nothing unacknowledged is ever shown, and a full disk is known before a commit
+ * needs it.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -401,7 +404,9 @@ test('a really full disk behaves like that too (where a file system can be mount
   }
 });
 
-/** Commits until there is no room, which must come before an error does; returns the last sequence. */
+/**
+ * Commits until there is no room, which must come before an error does; returns the last sequence.
+ */
 async function fillUp(writer: JournalWriter, lastSeq: number): Promise<number> {
   let seq = lastSeq;
   while (writer.hasRoom()) {

@@ -1,4 +1,7 @@
-/** Deliberate bugs, each with the tests that must fail of it. `npm run mutate` puts them in one by one. */
+/**
+ * Deliberate bugs, each with the tests that must fail of it. `npm run mutate` puts them in one by
+ * one.
+ */
 
 export interface Edit {
   readonly file: string;

@@ -1,7 +1,8 @@
 /**
- * npm run mutate -- [ID …] [--document]: puts deliberate bugs (list.ts) into a copy of the working tree, one at a time, and sees
- * that the tests named with each fail. Ends with a table, and with 1 when a bug was caught by less than it should be. With
- * `--document`, the table of a run of all bugs goes to docs/mutants.md.
+ * npm run mutate -- [ID …] [--document]: puts deliberate bugs (list.ts) into a copy of the working
+ * tree, one at a time, and sees that the tests named with each fail. Ends with a table, and with 1
+ * when a bug was caught by less than it should be. With `--document`, the table of a run of all
+ * bugs goes to docs/mutants.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -119,7 +119,8 @@ test('from one connection into another', async (t) => {
   assert.equal(await into.end(), 200_000);
   const { rows } = await writer.query('SELECT count(*)::int AS count, sum(n)::float8 AS sum FROM numbers');
   assert.deepEqual(rows, [{ count: 200_000, sum: 20_000_100_000 }]);
-  // All of it is there already: refused at the first row, both sides hear of it, and the rest is read and goes nowhere.
+  // All of it is there already: refused at the first row, both sides hear of it, and the rest is
+  // read and goes nowhere.
   const again = await copyFramesIn(writer, 'COPY numbers FROM STDIN (FORMAT binary)');
   await assert.rejects(copyFramesOut(reader, select, again.writeLent), /duplicate key/);
   await assert.rejects(again.end(), /duplicate key/);

@@ -21,7 +21,8 @@ function dataDirectory(): string {
 }
 
 const made: string[] = [];
-// At the end of all: the hooks of a test run in the order in which they were set, and a server is stopped after this would run.
+// At the end of all: the hooks of a test run in the order in which they were set, and a server is
+// stopped after this would run.
 after(() => {
   for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
 });

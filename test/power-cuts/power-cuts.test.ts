@@ -39,7 +39,10 @@ function register(): void {
   }
 }
 
-/** A loss shows as missing operations, as a book that is gone, or as a start that the journal's emptiness ends with code 24. */
+/**
+ * A loss shows as missing operations, as a book that is gone, or as a start that the journal's
+ * emptiness ends with code 24.
+ */
 async function isLossSeen(cuts: ReturnType<typeof powerCuts>): Promise<boolean> {
   try {
     return (await cuts).lost.length > 0;

@@ -1,4 +1,7 @@
-/** A disk that is full, and a sync that fails once, under the whole server: 503, nothing changed, and it serves again. */
+/**
+ * A disk that is full, and a sync that fails once, under the whole server: 503, nothing changed,
+ * and it serves again.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';

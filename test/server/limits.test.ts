@@ -1,4 +1,7 @@
-/** Limits of the real server: what one caller can do to others, and what a user learns of codes that are not his. */
+/**
+ * Limits of the real server: what one caller can do to others, and what a user learns of codes that
+ * are not his.
+ */
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
@@ -185,7 +188,9 @@ test('the misses of others from one address, behind a trusted proxy or not, keep
 
 const long = (n: number): string => `key-${n}-`.padEnd(255, 'x');
 
-/** Renews his own lock with new keys until that is refused. The refusal, and how many were accepted. */
+/**
+ * Renews his own lock with new keys until that is refused. The refusal, and how many were accepted.
+ */
 async function renewUntilRefused(user: User, code: string): Promise<{ refused: Reply; count: number }> {
   for (let count = 0; count < 10_000; count++) {
     const renewed = await user.call(

@@ -1,4 +1,7 @@
-/** The whole server on a Redis that is full, cuts connections, stands still: nothing answered is lost, nothing happens twice. */
+/**
+ * The whole server on a Redis that is full, cuts connections, stands still: nothing answered is
+ * lost, nothing happens twice.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type RedisProxy, startProxy } from '../journal/redis-proxy.js';
@@ -80,7 +83,8 @@ test('connections that are cut in the middle of a reply, ten times under load: n
       // The reply to an append is ":1\r\n".
       const before = refusals(running);
       let cutMs = Number.NEGATIVE_INFINITY;
-      // A cut between two replies, with nothing in flight, is nobody's to notice. Then it is done again.
+      // A cut between two replies, with nothing in flight, is nobody's to notice. Then it is done
+      // again.
       await until(() => {
         if (performance.now() - cutMs > 500) {
           proxy.cutAfterReplyBytes(bytes);

@@ -1,4 +1,7 @@
-/** Two real servers on one Redis and one PostgreSQL: the newer one has the shards, and the older one says nothing more about them. */
+/**
+ * Two real servers on one Redis and one PostgreSQL: the newer one has the shards, and the older one
+ * says nothing more about them.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';

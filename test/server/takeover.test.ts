@@ -1,4 +1,6 @@
-/** Real servers that are replaced in the middle of something: callers of both are told one story. */
+/**
+ * Real servers that are replaced in the middle of something: callers of both are told one story.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -182,7 +184,9 @@ interface Answered {
 
 const CALLERS = 48;
 
-/** Callers who each assign one code after the other to themselves, until their connection is closed. */
+/**
+ * Callers who each assign one code after the other to themselves, until their connection is closed.
+ */
 function assignAll(
   api: Api,
   codes: readonly string[],
@@ -203,7 +207,10 @@ function assignAll(
 const isOpen = ({ reply }: Answered): boolean =>
   reply === null || reply.body?.type?.endsWith('/outcome-unknown') === true;
 
-/** Compares each answer with what the successor has. Returns how many answers left the outcome open, and what the successor has of those. */
+/**
+ * Compares each answer with what the successor has. Returns how many answers left the outcome open,
+ * and what the successor has of those.
+ */
 async function judge(successor: Api, seen: readonly Answered[]): Promise<{ open: number; openAndThere: number }> {
   let openAndThere = 0;
   for (const answered of seen) {
