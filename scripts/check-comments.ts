@@ -11,7 +11,7 @@ import { WIDTH_MAX, wideLines } from './comment-width.js';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CHECKED = /^(?:[^/]+\.md|(?:src|workers|scripts|test|load|sql|docs)\/.*\.(?:ts|cjs|mjs|sql|md))$/;
 /** Not written by hand: data, and what `npm run bench -- --publish` writes. */
-const NOT_OURS = /^(?:test/fixtures|docs/bench)\//;
+const NOT_OURS = /^(?:test\/fixtures|docs\/bench)\//;
 
 const { stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
   cwd: ROOT,
