@@ -21,7 +21,7 @@ export interface Accounts {
 export const hashPassword = (password: string): Promise<string> => hash(password);
 
 export function createAccounts(store: AccountStore, { isProduction }: { readonly isProduction: boolean }): Accounts {
-  // What an unknown email is checked against, so that its answer takes as long as a wrong
+  // Hash that is verified for an unknown email, so that its answer takes as long as a wrong
   // password's.
   const decoy = hash('no such account');
 

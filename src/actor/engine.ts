@@ -1,6 +1,7 @@
 /**
- * What an HTTP thread asks of the rest, as two interfaces. `Engine` is the hot path: commands and
- * queries, decided by the shard threads. `Control` is everything else, done by the main thread.
+ * The two interfaces through which an HTTP thread uses the rest of Clipbook. `Engine` is the hot
+ * path: commands and queries, decided by the shard threads. `Control` is everything else, done by
+ * the main thread.
  */
 
 import type { ReadColumn } from '../codes/csv-opening.js';
@@ -13,8 +14,7 @@ import type { Account, EndedTokens, GenerateResult, HistoryEntry, Role } from '.
 import type { ShardVerdict } from './verifier.js';
 
 /**
- * The engine can't say yes or no now. Nothing was changed, except where `reason` is
- * `outcomeUnknown`.
+ * The engine can't decide now. Nothing was changed, unless `reason` is `outcomeUnknown`.
  */
 export interface Unavailable {
   readonly kind: 'unavailable';
@@ -34,8 +34,8 @@ export interface Done {
 
 export type CommandReply = Done | Refusal | Unavailable;
 
-// What an HTTP thread sees of accounts, views and history, named here so that it needs nothing from
-// below.
+// The types of accounts, views and history that an HTTP thread needs, exported here so that it
+// imports nothing from lower layers.
 export type { Account, BookStats, BookView, CodePage, EndedTokens, HistoryEntry, QueryResult, Role };
 
 /** `durableSeq` is the sequence that the answer depends on. */
@@ -49,7 +49,7 @@ export interface Engine {
   shardOfBook(bookId: BookId): ShardId;
   /**
    * A new id for a book; with a scope, in the shard that this scope always hashes to (so that a
-   * repeated request meets its memory).
+   * repeated request finds its remembered key).
    */
   newBookId(scope: string | null): BookId;
   /**
@@ -74,20 +74,20 @@ export interface Engine {
 
 export type { ReadColumn, UploadFormat, UploadShape };
 
-/** What became of a stream of codes. `errors` holds the first 100 with their line (1-based). */
+/** The result of a stream of codes. `errors` holds the first 100 with their line (1-based). */
 export interface UploadReport {
   readonly received: number;
   readonly duplicates: number;
   readonly invalid: number;
   readonly errors: readonly { readonly line: number; readonly message: string }[];
-  /** Null for formats without columns, and for what was generated. */
+  /** Null for formats without columns, and for generated codes. */
   readonly column: ReadColumn | null;
   /**
    * `NO_BATCH`: nothing was staged, because the idempotency key is remembered: its command is
    * answered without any codes.
    */
   readonly batchId: number;
-  /** Of the batch. A creation that comes again gets the book id of the first try. */
+  /** Of the batch. A repeated creation gets the book id of the first try. */
   readonly bookId: BookId;
   readonly size: number;
   readonly count: number;
@@ -96,14 +96,14 @@ export interface UploadReport {
 /** No batch has this id. */
 export const NO_BATCH = 0;
 
-/** By what an upload that comes again is known. */
+/** How a repeated upload is recognized. */
 export interface UploadClaim {
   readonly idempotency: Origin['idempotency'];
-  /** Its book is made by the same command. */
+  /** The same command creates its book. */
   readonly isCreation: boolean;
 }
 
-/** Whose upload it is, and the id of its request, by which it is found while it is under way. */
+/** Caller and request id of an upload, by which it is found while it is under way. */
 export interface UploadSender {
   readonly caller: string;
   readonly requestId: string;
@@ -132,31 +132,31 @@ export interface Generated {
 }
 
 /**
- * What the reply to a batch's command says of it. `dropped`: it is not live and won't be, or no
- * command was sent.
+ * The state of a batch after the reply to its command. `dropped`: it is not live and never will be,
+ * or no command was sent.
  */
 export type BatchEnd = 'live' | 'dropped' | 'unknown';
 
 /** Why a call of `Control` failed; each reason has a status (answering.ts). */
 export type ControlReason =
-  /** PostgreSQL is away; nothing was changed. */
+  /** PostgreSQL is not available; nothing was changed. */
   | 'unavailable'
   /** The journal has no room; nothing was changed. */
   | 'noRoom'
-  /** The shards are no more this process's; nothing was changed. */
+  /** This process no longer owns the shards; nothing was changed. */
   | 'draining'
   /** The connection to PostgreSQL broke during a change, which may have been made. */
   | 'outcomeUnknown'
-  /** It can not be done as it was asked for. */
+  /** The request can't be fulfilled in this form. */
   | 'invalid'
   | 'tooMany'
   | 'keyReused'
-  /** The body of an upload is no JSON. */
+  /** The body of an upload is not JSON. */
   | 'malformed'
-  /** It is JSON, but the field at `path` is not what it has to be. */
+  /** It is JSON, but the field at `path` is invalid. */
   | 'invalidField';
 
-/** A failure that has an answer. */
+/** A failure that maps to an answer. */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
   readonly reason: ControlReason;
@@ -244,21 +244,24 @@ export interface Control {
    */
   generate(asked: GenerateAsked): Promise<Generated | null>;
   /**
-   * Clears up what a staged batch has besides its codes. Resolves when that is done, or will be
-   * tried again.
+   * Releases the other resources of a staged batch. Resolves when that is done, or will be tried
+   * again.
    */
   settleBatch(batchId: number, end: BatchEnd): Promise<void>;
   /**
-   * Begins to generate codes, however many. `replayed`: its idempotency key began this job before.
+   * Begins a job that generates codes. `replayed`: the idempotency key had begun this job before.
    */
   generateJob(asked: GenerateAsked): Promise<{ readonly job: Job; readonly replayed: boolean }>;
   job(jobId: string): Promise<Job | null>;
   /**
-   * Resolves when it has ended: cancelled, unless it ended otherwise before. Nothing of a cancelled
-   * job is left.
+   * Resolves when the job has ended: cancelled, unless it ended in another way before. A cancelled
+   * job leaves nothing behind.
    */
   cancelJob(jobId: string): Promise<Job | null>;
-  /** Begins to compare memory, journal and PostgreSQL, unless that is under way; how far it is. */
+  /**
+   * Begins to compare memory, journal and PostgreSQL, unless that is under way; returns the
+   * progress.
+   */
   verify(): Promise<Verification>;
   /** Null: not the last one. */
   verification(id: string): Promise<Verification | null>;

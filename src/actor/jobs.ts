@@ -1,18 +1,17 @@
 /**
- * Jobs: what takes longer than a caller should wait. There is one kind, the generating of many
- * codes.
+ * Jobs: work that takes longer than a caller should wait. There is one kind, generating many codes.
  *
  *     asked ─▶ row in `jobs`, counters reserved ─▶ waiting ─▶ workers ─▶ COPY, staged ─▶ addCodes ─▶ completed
  *                                                     └───────────┴────────┴─ cancelled or failed: nothing is left ◀──┘
  *
- * A job survives a restart: it is taken up again, and its shard tells what has become of its batch.
- * If that is live, the job is completed. If it is open and its codes are all in, only the command
- * is sent again, with the job's id as its idempotency key. If codes are missing, the batch is given
+ * A job survives a restart: it is resumed, and its shard tells the state of its batch. If the batch
+ * is live, the job is completed. If it is open and all of its codes are staged, only the command is
+ * sent again, with the job's id as its idempotency key. If codes are missing, the batch is given
  * up, and the counters are given back and reserved anew.
  *
- * A job that is cancelled or fails leaves neither codes nor reserved counters, and is told to have
- * ended only then. Its batch is given up first, in the journal: once that is durable, no command
- * that is still on its way can make it live.
+ * A job that is cancelled or fails leaves neither codes nor reserved counters, and is reported as
+ * ended only after they are removed. Its batch is given up first, in the journal: once that is
+ * durable, no command that is still on its way can make it live.
  */
 import { uuidv7 } from 'uuidv7';
 import type { Pattern } from '../codes/pattern.js';
@@ -45,8 +44,8 @@ const RUNNING_MAX = 2;
 const WAITING_MAX = 100;
 const SAVE_EVERY_MS = 1000;
 /**
- * From here on generated codes are taken to be new until PostgreSQL says otherwise: a million of
- * them meet one of a hundred million others about once in 10,000 jobs.
+ * From this many bits on, generated codes are assumed to be new until PostgreSQL says otherwise: a
+ * million of them collide with one of a hundred million others about once in 10,000 jobs.
  */
 const STRAIGHT_BITS_MIN = 60;
 const RETRY_MS = 1000;
@@ -69,13 +68,13 @@ export interface JobsOptions {
 }
 
 export type Jobs = Pick<Control, 'generateJob' | 'job' | 'cancelJob'> & {
-  /** Takes up what the last process left. */
+  /** Resumes the jobs of the last process. */
   resume(): Promise<void>;
-  /** Stops without an end: the next process takes them up. */
+  /** Stops without ending the jobs: the next process resumes them. */
   close(): Promise<void>;
 };
 
-/** What a job needs to be taken up again. */
+/** What is needed to resume a job. */
 interface Plan {
   readonly bookId: string;
   /** Canonical. */
@@ -176,7 +175,7 @@ export function createJobs(options: JobsOptions): Jobs {
     if (await isKeyRemembered(engine, { bookId, isCreation: false, caller, key })) throw keyReused();
   }
 
-  /** PostgreSQL was lost while it made the job. */
+  /** The connection to PostgreSQL was lost while it created the job. */
   async function startIfMade(row: JobRow, plan: Plan): Promise<void> {
     while (!closing) {
       await pause(RETRY_MS);
@@ -330,7 +329,7 @@ export function createJobs(options: JobsOptions): Jobs {
       const batchId = await owner.open(content('inRuns'));
       const count = await staging.copyRows(batchId, async (write) => {
         await generate(batchId, write);
-        // What was made of it so far must not pass for the whole.
+        // Partly staged codes must not count as the whole batch.
         if (stopped(job)) throw new Error('stopped');
       });
       if (count !== null) return { batchId, size: count, count };
@@ -421,8 +420,8 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   /**
-   * Writes the end, and removes what must not stay, however long PostgreSQL is away. If this
-   * process ends first, the next one takes the job up again.
+   * Writes the end and removes the leftovers, waiting for PostgreSQL as long as needed. If this
+   * process ends first, the next one resumes the job.
    */
   async function settle(job: Running, end: End): Promise<void> {
     if (end.status !== 'completed') job.staging?.abandon();
@@ -462,7 +461,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const under = running.get(jobId);
     if (under === undefined) return job(jobId);
     under.cancelled = true;
-    // What waits for PostgreSQL fails at once. A command that was sent is waited for.
+    // Work that waits for PostgreSQL fails at once. A command that was sent is awaited.
     if (!under.mayBeLive) under.staging?.abandon();
     under.wake();
     await under.ended;

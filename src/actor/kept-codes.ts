@@ -9,8 +9,8 @@
  *     {"count":3,"sha256":"…"}                    of the lines between, each with its newline
  *
  * A file is durable before the rows of its batch are committed, and so before its event is
- * journaled. It goes when its batch is given up, or when PostgreSQL has it as live and the file is
- * older than the span that the journal is kept for.
+ * journaled. It is removed when its batch is given up, or when PostgreSQL has it as live and the
+ * file is older than the span that the journal is kept for.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -26,8 +26,8 @@ import type { OpenBatch } from '../records/batches.js';
 const SUFFIX = '.codes.gz';
 const NEW_SUFFIX = '.new';
 /**
- * Of zlib: a million codes take 0.3 s of another thread. More would save a tenth of the room and
- * take twice the time.
+ * Of zlib: a million codes take 0.3 s of another thread. A higher level would save a tenth of the
+ * space and take twice the time.
  */
 const LEVEL = 1;
 const NEWLINE = 0x0a;
@@ -43,9 +43,9 @@ export class KeptCodesUnfit extends Error {
 export interface KeptCodes {
   write(intent: KeptIntent): Promise<KeptWriter>;
   /**
-   * Hands the codes of a batch to `take`, in pieces of a code a line. False: none are kept. Rejects
-   * with `KeptCodesUnfit`, perhaps after the last piece only, when they are not the `count` codes
-   * that were kept for this intent.
+   * Passes the codes of a batch to `take` in pieces, one code per line. False: none are kept.
+   * Rejects with `KeptCodesUnfit`, perhaps after the last piece only, when they are not the `count`
+   * codes that were kept for this intent.
    */
   read(intent: KeptIntent, count: number, take: (lines: Buffer) => Promise<void>): Promise<boolean>;
   remove(batchId: number): Promise<void>;

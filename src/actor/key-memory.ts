@@ -1,7 +1,7 @@
 /**
- * What the idempotency keys of all shard threads take, in memory that the threads share: each shard
- * thread writes its own numbers once a second, and whoever renders metrics reads all of them. Plain
- * doubles: one writer each, and an aligned 64-bit read is never torn where Node runs.
+ * Memory use of the idempotency keys of all shard threads, in shared memory: each shard thread
+ * writes its own numbers once a second, and the metrics read all of them. Plain doubles: one writer
+ * each, and an aligned 64-bit read is never torn where Node runs.
  */
 import { SHARDS_MAX } from '../domain/ids.js';
 import type { ShardState } from '../domain/state.js';

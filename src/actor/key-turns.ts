@@ -1,7 +1,6 @@
 /**
- * Requests with the same idempotency key, one after the other. Two at once would both stage codes:
- * the second one would meet those of the first, or find too few counters where the first one took
- * the last.
+ * Requests with the same idempotency key, one after the other. If two ran at once, both would stage
+ * codes: the second one would find the codes of the first as duplicates, or too few counters.
  */
 import { createHash } from 'node:crypto';
 import type { BookId } from '../domain/ids.js';

@@ -1,7 +1,7 @@
 /**
- * The main thread's view of the others: starts shard threads and HTTP threads, joins each of the
- * one to each of the other by a port of their own, keeps the directory, and brings a shard thread
- * that died back. HTTP threads go on meanwhile: its shards answer 503.
+ * The main thread's view of the others: starts shard threads and HTTP threads, connects each shard
+ * thread with each HTTP thread by a message port, keeps the directory, and replaces a shard thread
+ * that died. HTTP threads continue meanwhile: requests for its shards get 503.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { DigestPart, DigestReport } from '../domain/digest.js';
@@ -49,7 +49,7 @@ export interface SupervisorOptions {
     warn(fields: object, message: string): void;
     error(fields: object, message: string): void;
   };
-  /** Something broke that can't be mended by starting a thread anew. */
+  /** A failure that restarting a thread can't repair. */
   readonly onFatal: (message: string, cause: ExitCause) => void;
 }
 
@@ -70,8 +70,8 @@ export interface Supervisor {
   mayHaveCode(code: string): boolean;
   inspect(): Promise<Inspection>;
   /**
-   * Ends a shard thread wherever it is, as a crash would. Resolves when it is gone; it is started
-   * again and recovers.
+   * Ends a shard thread at once, as a crash would. Resolves when it has ended; it is restarted and
+   * recovers.
    */
   killShardThread(thread: number): Promise<void>;
   /** Of the moment when the shard gets to it. Rejects when its thread does not serve. */
@@ -100,8 +100,7 @@ const MAIN_THREAD = -1;
 const MAIN_MAILBOX_MAX = 1024;
 const RESTART_DELAY_MS = 100;
 /**
- * A thread that dies this often in a row, each time before it served, won't be better the next
- * time.
+ * If a thread dies so often in a row before it serves, another restart won't help.
  */
 const RESTARTS_MAX = 5;
 /**
