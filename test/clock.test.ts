@@ -35,7 +35,7 @@ test('the clock follows the system clock', () => {
   assert.equal(clock.now(), 1_005_010);
 });
 
-test('when the system clock is set back, the clock goes on at half pace until the other has caught up', () => {
+test('when the system clock is set back, the clock runs at half pace until the system clock has caught up', () => {
   const clock = movedClock();
   clock.now();
   clock.step(-1_000);
@@ -153,7 +153,7 @@ test('a machine that slept is followed at once, and its uptime shows that it did
   assert.deepEqual(jumps, []);
 });
 
-test('a time before which one thread must not be holds in all of them from the next look on', () => {
+test('a minimum time that one thread sets holds in all threads from the next look on', () => {
   const { keeper, other, pass } = sharedClock();
   other.notBefore(1_000_005_000);
   assert.equal(other.now(), 1_000_005_000, 'at once in its own');
@@ -166,7 +166,7 @@ test('a time before which one thread must not be holds in all of them from the n
   assert.deepEqual([keeper.now(), other.now()], [1_000_011_100, 1_000_011_100], 'until the system clock is level');
 });
 
-test('a journal that is more than an hour ahead is refused, and not held back for when it was accepted', () => {
+test('a journal that is more than an hour ahead is refused, and does not hold the clock back once it was accepted', () => {
   const { keeper, other } = sharedClock();
   const aheadMs = 1_000_000_000 + 30 * DAY_MS;
   other.notBefore(1_000_000_000 + HOUR_MS);

@@ -79,7 +79,7 @@ function append(writer: JournalWriter, shard: ShardId, changes: readonly Change[
   );
 }
 
-test('a checkpoint is made known when its batch is in PostgreSQL, not before', async (t) => {
+test('a checkpoint is published when its batch is in PostgreSQL, not before', async (t) => {
   const { url, sql } = await server.database();
   const { journal, checkpoints, run } = await rig(t, url);
   const writer = await journal.openWriter([SHARD]);
@@ -102,7 +102,7 @@ test('a checkpoint is made known when its batch is in PostgreSQL, not before', a
   await waitFor(() => checkpoints.get(SHARD) === 1, 'the batch is written');
 });
 
-test('a shard with a backlog of many batches does not hold up the others', async (t) => {
+test('a shard with a backlog of many batches does not block the others', async (t) => {
   const { url } = await server.database();
   const { journal, checkpoints, run } = await rig(t, url);
   const [busy, quiet] = [asShardId(0), asShardId(3)];
@@ -122,7 +122,7 @@ test('a shard with a backlog of many batches does not hold up the others', async
   await waitFor(() => checkpoints.get(busy) === 48 * 128, 'the busy one is projected too');
 });
 
-test('during a drop it rests; whoever waits for it is served during the drop, and all is there after it', async (t) => {
+test('the projector pauses during a drop, serves requests that wait for it, and has everything after the drop', async (t) => {
   const { url, sql } = await server.database();
   const { journal, checkpoints, projector, run } = await rig(t, url);
   const store = createProjectionWriter({ url, shardCount: SHARDS });

@@ -58,7 +58,7 @@ test('two first uses at once both work, and leave one dist', async () => {
   assert.deepEqual(folders(), ['dist']);
 });
 
-test('what is built is used again until a source is newer', () => {
+test('the build is used again until a source file is newer', () => {
   assert.equal(version().status, 0);
   const builtMs = statSync(entry()).mtimeMs;
   assert.equal(version().status, 0);

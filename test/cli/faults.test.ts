@@ -70,7 +70,7 @@ describe('a lost or late answer', () => {
     assert.equal(await total(), before + 1);
   });
 
-  it('a 503 is waited out as Retry-After says', async () => {
+  it('after a 503 the command waits as long as Retry-After says', async () => {
     const file = await fileOf('busy.csv', 'BUSY-1\n');
     stage.proxy.order({ on: 'POST', times: 1, how: { answer: busy(1) } });
     const startedMs = performance.now();
@@ -239,7 +239,7 @@ describe('an error', () => {
     );
   });
 
-  it('of an address that is no Clipbook says so', async () => {
+  it('of an address that is not a Clipbook server says so', async () => {
     const answer = 'HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno';
     stage.proxy.order({ on: 'POST', times: 1, how: { answer } });
     const { code, told } = await run(['verify']);

@@ -111,7 +111,7 @@ describe('on a terminal', () => {
     assert.equal(await terminal.ended(), 130);
   });
 
-  it('that calls itself dumb gets plain lines', async () => {
+  it('that is dumb gets plain lines', async () => {
     const book = await newBook();
     const env = { ...environment, TERM: 'dumb' };
     const terminal = startOnTerminal(['generate', '--book', book, '--quantity', '1000000'], env);

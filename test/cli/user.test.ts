@@ -109,7 +109,7 @@ describe('clipbook user', () => {
     assert.equal((await user(['create', '--password', PASSWORD, 'bob@shop.example'])).code, 2);
   });
 
-  it('ends with a code that tells why, and one line', async () => {
+  it('ends with an exit code that names the cause, and one line', async () => {
     const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
       [
         ['create', 'Ada@shop.example'],

@@ -32,7 +32,7 @@ it('1,000,000 draws from 1,000 codes, each given back, pass a chi-squared test',
   assert.ok(chiSquared > 776 && chiSquared < 1254, `chi-squared is ${chiSquared}`);
 });
 
-it('the system’s randomness tells ahead what it is going to give, as far as it knows', () => {
+it('the system’s randomness can announce its next numbers, as far as they are drawn', () => {
   const random = systemRandom();
   // Before the first call nothing has come from the system.
   assert.equal(random.peek?.(0), undefined);

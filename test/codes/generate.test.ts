@@ -46,7 +46,7 @@ describe('generated codes', () => {
     assert.deepEqual(codes.sort(), all);
   });
 
-  it('never contain what looks alike in {RANDOM:n}', () => {
+  it('contain no look-alike characters in {RANDOM:n}', () => {
     for (const code of generate(parsed(DEFAULT_PATTERN_TEXT), 0, 5000)) assert.match(code, /^[A-HJ-NP-Z2-9-]{19}$/);
   });
 
@@ -117,7 +117,7 @@ describe('the odds of a guess', () => {
     assert.match(odds.text, /1 guess in 1,000 .*less than a second/);
   });
 
-  it('are nothing where there is nothing to guess, and certainty where all is live', () => {
+  it('are zero without live codes, and certain if all codes are live', () => {
     assert.equal(guessOdds(parsed('####'), 0).oneIn, Number.POSITIVE_INFINITY);
     assert.equal(guessOdds(parsed('SALE'), 1).oneIn, 1);
   });

@@ -55,7 +55,7 @@ test('every fact counts', () => {
   assert.equal(new Set(digests).size, steps.length);
 });
 
-test('what is remembered counts while it is good', () => {
+test('a remembered key counts in the digest until it expires', () => {
   const keyed = (key: string, fingerprint: number) => {
     const shard = shardAfter();
     shard.run(assign('A-1', 'ann'), { key, fingerprint });

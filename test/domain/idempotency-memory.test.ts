@@ -132,7 +132,7 @@ test('keys are forgotten in the order in which they came, and all others stay', 
   for (const { key, n, atMs: at } of alive) assert.deepEqual(memory.find('shop', BOOK, key, atMs), answer(n, at));
 });
 
-test('what is forgotten gives its bytes back', () => {
+test('a forgotten key frees its bytes', () => {
   const memory = open();
   const empty = memory.bytes;
   for (let n = 0; n < 20_000; n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
@@ -155,7 +155,7 @@ test('a key that ended and comes again has its new answer', () => {
   }
 });
 
-test('a clock that was set back makes no key come to life or get lost', () => {
+test('a clock that was set back neither revives nor loses a key', () => {
   const memory = open();
   memory.remember('shop', BOOK, 'late', answer(1, START + 500));
   memory.remember('shop', BOOK, 'early', answer(2, START));
@@ -285,7 +285,7 @@ test('an answer larger than a chunk is kept whole', () => {
   forgetAll(memory);
 });
 
-test('a remembered answer costs at most 200 bytes, all in', () => {
+test('a remembered answer costs at most 200 bytes in all', () => {
   const memory = open();
   const count = 100_000;
   for (let n = 0; n < count; n++) {

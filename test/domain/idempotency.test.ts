@@ -54,7 +54,7 @@ test('every kind of outcome comes back word for word', () => {
   });
 });
 
-test('a key is one request: another fingerprint is refused', () => {
+test('a key belongs to one request: another fingerprint is refused', () => {
   const shard = given({}, []);
   shard.run(assignRandom('ann'), { key: 'k', fingerprint: 1 });
   assert.equal(reasonOf(shard.run(assignRandom('bob'), { key: 'k', fingerprint: 2 })), 'idempotencyKeyReused');

@@ -109,7 +109,7 @@ describe('prefetch', () => {
     prefetch.run();
   });
 
-  test('does without random numbers that are not there yet', () => {
+  test('works without random numbers that are not drawn yet', () => {
     const shard = openShard();
     shard.addBook({}, codes(50, 'CODE'));
     const { uint32 } = seeded(1);

@@ -90,7 +90,7 @@ test('a code that was given back is available again, with its history', () => {
   );
 });
 
-test('what isn’t there is refused', () => {
+test('a query for an unknown book or code is refused', () => {
   const { state } = given({}, []);
   for (const asked of [
     { kind: 'getBook', bookId: OTHER_BOOK },

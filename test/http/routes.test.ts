@@ -341,7 +341,7 @@ describe('accounts', () => {
 });
 
 describe('operation', () => {
-  it('says that it lives, and how its parts are', async () => {
+  it('reports that it is alive, and the state of its parts', async () => {
     await callRoute('livez', []);
     const ready = await callRoute('readyz', []);
     assert.deepEqual(ready.json, { ready: true, parts: { journal: { ok: true, detail: 'appending' } } });

@@ -109,7 +109,7 @@ describe('a verdict', () => {
     assert.ok(good !== null && good.untilMs <= nowMs + 60_000);
   });
 
-  it('on a token that ran out while it was remembered is another one', async () => {
+  it('on a token that expired while it was remembered changes', async () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = `Bearer ${await tokens.sign(ADMIN, nowMs)}`;

@@ -157,7 +157,7 @@ describe('an abort', () => {
 });
 
 describe('an engine that does not answer in time', () => {
-  it('makes the outcome of a command unknown, and its late answer nobody’s', { timeout: 15_000 }, async () => {
+  it('makes the outcome of a command unknown, and its late answer is dropped', { timeout: 15_000 }, async () => {
     served.engine.holding = true;
     const [command, query] = [
       served.call('POST', '/api/v1/coupons/init-0/lock', { as: ADMIN, body: { userId: 'u' } }),
@@ -264,7 +264,7 @@ describe('a stop', () => {
     await closed;
   });
 
-  it('cuts off what does not end', async () => {
+  it('closes connections that do not end', async () => {
     const own = await serve({ drainMs: 50 });
     await own.call('POST', '/api/v1/coupon-books', { as: ADMIN, body: { name: 'B' } });
     own.engine.holding = true;

@@ -306,7 +306,7 @@ export function journalConformance(
       assert.equal(count, 300);
     });
 
-    test('trimmed entries go in the background, and reading them says so', async () => {
+    test('trimmed entries are removed in the background, and reading them reports it', async () => {
       const on = await medium();
       const journal = await on.open();
       const writer = await journal.openWriter([s0, s1]);

@@ -21,7 +21,7 @@ const s0 = asShardId(0);
 const s1 = asShardId(1);
 const segmentBytes = 64 * 1024;
 
-test('cut at every byte of its last commit, the journal opens with exactly the whole commits', async () => {
+test('a journal cut at any byte of its last commit opens with exactly the complete commits', async () => {
   const { path, ends } = await threeCommits();
   const whole = fs.readFileSync(path);
   const [, secondEnd = 0, thirdEnd = 0] = ends;

@@ -25,7 +25,7 @@ const newDirectory = () => fs.mkdtempSync(join(directories, 'f-'));
 const s0 = asShardId(0);
 const segmentBytes = 64 * 1024;
 
-test('an fdatasync that fails once ends the writer, and what it did not acknowledge is void', async () => {
+test('an fdatasync that fails once ends the writer, and unacknowledged entries are void', async () => {
   const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
   const journal = openFileJournal({ directory, segmentBytes, ops });
@@ -104,7 +104,7 @@ test('when that last sync fails too, the opening fails and nothing is shown', as
   await next.close();
 });
 
-test('a short write is gone on with', async () => {
+test('a short write is continued', async () => {
   const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
   const journal = openFileJournal({ directory, segmentBytes, ops });
@@ -364,7 +364,7 @@ test('a commit larger than the room that was promised fails cleanly on a full di
   await journal.close();
 });
 
-test('no room to open a writer leaves nothing behind', async () => {
+test('a writer that can not be opened for lack of room leaves nothing behind', async () => {
   const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
   const journal: Journal = openFileJournal({ directory, segmentBytes, ops });

@@ -56,7 +56,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('trim' as const), share: fc.constantFrom(0.5, 1) }) },
 );
 
-test('whatever happens, each shard reads as what was acknowledged, and nothing else', async () => {
+test('whatever happens, each shard reads back exactly the acknowledged entries', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
       const directory = fs.mkdtempSync(join(directories, 'm-'));

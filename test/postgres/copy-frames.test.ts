@@ -71,7 +71,7 @@ for (const [what, select, expected] of [
   }
 }
 
-test('out: a taker that is slow is waited for', async (t) => {
+test('out: a slow receiver is waited for', async (t) => {
   const client = await open(t);
   let under = 0;
   let most = 0;
@@ -86,7 +86,7 @@ test('out: a taker that is slow is waited for', async (t) => {
   assert.equal(bytes, 588_895);
 });
 
-test('out: what fails in the middle rejects, here or there, and the connection stays good', async (t) => {
+test('out: a failure of either side in the middle rejects, and the connection stays usable', async (t) => {
   const client = await open(t);
   const broken = copyFramesOut(
     client,

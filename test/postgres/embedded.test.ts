@@ -169,7 +169,7 @@ test('after a kill -9 of Clipbook while initdb runs, initdb ends, and the next s
   assert.deepEqual(await query(postgres.url, 'SELECT 42 AS answer'), [{ answer: 42 }]);
 });
 
-test('its memory is what it was told, and modest when it was told nothing', async () => {
+test('its memory is the configured one, and small by default', async () => {
   const dataDir = dataDirectory();
   const shared = async (memoryBytes?: number): Promise<unknown> => {
     const postgres = await startEmbedded({

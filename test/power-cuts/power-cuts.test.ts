@@ -22,7 +22,7 @@ async function run(t: TestContext, cuts: number, without: 'data' | 'names' | nul
 }
 
 function register(): void {
-  test('what was answered is there after a power cut (I2)', async (t) => {
+  test('answered changes survive a power cut (I2)', async (t) => {
     const { lost, doubled, checked, undone } = await run(t, 3, null);
     assert.deepEqual([...lost, ...doubled], []);
     assert.ok(checked > 100, `only ${checked} operations were checked`);

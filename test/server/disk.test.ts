@@ -83,7 +83,7 @@ async function assertReads(api: Api, bookId: string): Promise<void> {
   }
 }
 
-test('on a full disk a change is refused with 503 and not made, reading goes on, and with room again all is as before (where a file system can be mounted)', async (t) => {
+test('on a full disk a change is refused with 503 and not made, reading goes on, and everything works again once there is room (where a file system can be mounted)', async (t) => {
   const directory = await temporaryDirectory();
   const undo = undoes(t);
   undo(directory.remove);

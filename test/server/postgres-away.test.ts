@@ -75,7 +75,7 @@ async function checkCaughtUp({ dataDir, server, load, lag }: Running, t: TestCon
   t.diagnostic(`caught up ${Math.round(performance.now() - beganMs)} ms after the last command; ${checked} checked`);
 }
 
-test('a PostgreSQL that hangs is noticed by nothing but the lag, and has everything when it goes on', async (t) => {
+test('a PostgreSQL that hangs affects only the lag, and has everything when it continues', async (t) => {
   const running = await start(t);
   const { dataDir, load, lag, ready } = running;
   signalPostgres(dataDir, 'SIGSTOP');

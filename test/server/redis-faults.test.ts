@@ -98,7 +98,7 @@ test('connections that are cut in the middle of a reply, ten times under load: n
   assert.ok(refusals(load) > 0);
 });
 
-test('a Redis that stands still for 2 s: changes wait, and nothing is lost or doubled', async () => {
+test('a Redis that stops responding for 2 s: changes wait, and nothing is lost or doubled', async () => {
   let stoodMs = [0, 0];
   const { seen } = await underLoad(async () => {
     redis.pause();
@@ -113,7 +113,7 @@ test('a Redis that stands still for 2 s: changes wait, and nothing is lost or do
   assert.equal(early.length, 0, 'no change is answered that Redis has not got');
 });
 
-test('a Redis at its memory limit: changes get 503 and are not made, reading goes on, and with room again they are made', async () => {
+test('a Redis at its memory limit: changes get 503 and are not made, reading goes on, and they are made once there is room', async () => {
   const settings = { name: 'full', initialCodes: ['ENDLESS'], allowMultipleRedemptions: true, redeemableBy: 'bearer' };
   const { body } = await api.call('POST', '/coupon-books', settings);
   const redemptions = async (): Promise<number> => {
