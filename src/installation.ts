@@ -32,6 +32,8 @@ export interface Stores {
   /** Of the journal in files. */
   readonly directory: string;
   readonly databaseUrl: string;
+  /** This process has started the PostgreSQL, so no other server can have it. */
+  readonly isOwnDatabase: boolean;
   readonly shardCount: number;
 }
 
@@ -104,12 +106,14 @@ export async function refuseForeign(stores: Stores, inDatabase: TakeOptions['inD
 }
 
 export async function readFacts(stores: Stores & Pick<TakeOptions, 'lock' | 'inDatabase'>): Promise<StoreFacts> {
-  const { databaseUrl, shardCount, lock, inDatabase } = stores;
+  const { databaseUrl, isOwnDatabase, shardCount, lock, inDatabase } = stores;
   const database = await inDatabase(() => readDatabase(databaseUrl));
   if (database.shardCount !== null) assertShardCount(database.shardCount, shardCount);
   const journal = await surveyJournal(stores, shardCount);
   const removed = lock?.removed ?? null;
-  return { journal, database, endedHolder: removed?.judgedBy === 'pid' ? removed.lock : null };
+  const endedByLock = removed?.judgedBy === 'pid' ? removed.lock : null;
+  const endedHolder = isOwnDatabase ? (database.installation?.holder ?? null) : endedByLock;
+  return { journal, database, endedHolder };
 }
 
 /**

@@ -30,8 +30,8 @@ export interface StoreFacts {
   readonly journal: JournalFacts;
   readonly database: DatabaseFacts;
   /**
-   * The holder whose process is known to have ended, by its lock in the journal's directory; null:
-   * none.
+   * The holder whose process is known to have ended, by its lock in the journal's directory or
+   * because the PostgreSQL is this process's own; null: none.
    */
   readonly endedHolder: string | null;
 }

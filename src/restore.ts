@@ -90,7 +90,8 @@ export async function withOfflineStores<T>(
     try {
       if (visit?.isOurs === false) throw new ProcessEnd('inUse', 'a server runs on this DATA_DIR; stop it first');
       const databaseUrl = visit?.url ?? String(config.databaseUrl);
-      const asked = { redisUrl: config.redisUrl, directory, databaseUrl, shardCount: config.shards };
+      const isOwnDatabase = visit !== null;
+      const asked = { redisUrl: config.redisUrl, directory, databaseUrl, isOwnDatabase, shardCount: config.shards };
       const { lock } = prepared;
       const inDatabase = <R>(ask: () => Promise<R>): Promise<R> => ask();
       const facts = await awaitLease(() => readFacts({ ...asked, lock, inDatabase }), log);

@@ -155,7 +155,9 @@ async function startParts({
   const stores = { redisUrl: config.redisUrl, directory, shardCount: config.shards };
   if (config.databaseUrl !== null && config.redisUrl === null) {
     const { databaseUrl } = config;
-    await refuseForeign({ ...stores, databaseUrl }, (work) => namingDatabase(config, databaseUrl, work));
+    await refuseForeign({ ...stores, databaseUrl, isOwnDatabase: false }, (work) =>
+      namingDatabase(config, databaseUrl, work),
+    );
   }
   const prepared = await prepareJournal({ ...config, directory }, log);
   const { lock, release } = prepared;
@@ -182,6 +184,7 @@ async function startParts({
   const { id, claim, lease, acceptedLosses } = await takeInstallation({
     ...stores,
     databaseUrl,
+    isOwnDatabase: embedded !== null,
     lock,
     prepareDatabase: () => inDatabase(() => migrate(databaseUrl)),
     inDatabase,

@@ -92,8 +92,8 @@ export interface Actor {
   trim(checkpoints: (shard: ShardId) => Seq): void;
   inspect(): readonly { shard: ShardId; seq: Seq; bytes: number; codes: number; digest: string }[];
   /**
-   * The digest of this moment, taken in steps while others are served. One at a time; rejects when
-   * the shard is rebuilt meanwhile.
+   * Digest of this moment, taken in steps, one at a time. Rejects if the shard is rebuilt
+   * meanwhile.
    */
   digestOf(shard: ShardId): Promise<DigestReport>;
   /** Another process has the shards, or the right to them: nothing more is acknowledged. */
@@ -102,8 +102,7 @@ export interface Actor {
   factsOf(shard: ShardId, part: DigestPart): readonly Fact[];
   readonly keys: KeyKeeper;
   /**
-   * Finishes what was accepted, waiting at most `DRAIN_MS_MAX` for the journal, then closes the
-   * journal. Requests that are not durable by then are answered as such.
+   * Finishes accepted requests, waiting at most `DRAIN_MS_MAX` for the journal, then closes it.
    */
   stop(): Promise<void>;
 }

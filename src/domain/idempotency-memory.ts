@@ -1,5 +1,6 @@
 /**
- * What was answered to which idempotency key, for as long as the contract says.
+ * The answers that idempotency keys stand for, kept for `IDEMPOTENCY_TTL_SECONDS`
+ * (docs/contract.md, section 2).
  *
  * Keys live equally long, so they end in the order in which they came: the memory is a log of
  * records in chunks of bytes, with a hash table over it. Forgetting is moving the log's beginning

@@ -11,20 +11,16 @@ import { SHARDS, silent, testServer } from '../postgres/server.js';
 
 const server = testServer();
 
-/** A relay to PostgreSQL that cuts the connection instead of passing on the answer to an INSERT. */
+/** A relay to PostgreSQL that cuts the connection instead of passing on the answer to a COMMIT. */
 async function cuttingRelay(to: URL): Promise<{ readonly relay: Server; readonly url: string }> {
   const relay = createServer((client) => {
     const postgres = connect(Number(to.port), to.hostname);
-    let isInserting = false;
     for (const socket of [client, postgres]) socket.on('error', () => undefined);
-    client.on('data', (bytes: Buffer) => {
-      isInserting ||= /INSERT INTO/i.test(bytes.toString('latin1'));
-      postgres.write(bytes);
-    });
+    client.on('data', (bytes: Buffer) => postgres.write(bytes));
     postgres.on('data', (bytes: Buffer) => {
-      // Z: PostgreSQL is done with the statement.
-      if (!isInserting) client.write(bytes);
-      else if (bytes.includes('INSERT 0 1')) client.destroy();
+      // The tag that PostgreSQL ends a statement with.
+      if (bytes.includes('COMMIT\0')) client.destroy();
+      else client.write(bytes);
     });
     client.on('close', () => postgres.destroy());
     postgres.on('close', () => client.destroy());
@@ -52,7 +48,7 @@ const reasonOf = async (work: Promise<unknown>): Promise<string> => {
   return error.reason;
 };
 
-test('an account whose INSERT got no answer has an unknown outcome, because it may exist', async (t) => {
+test('an account whose COMMIT got no answer has an unknown outcome, because it may exist', async (t) => {
   const { url, sql } = await server.database();
   const { relay, url: cutUrl } = await cuttingRelay(new URL(url));
   const store = createControlStore({ url: cutUrl, poolMax: 1, shardCount: SHARDS, isOwn: true });

@@ -4,6 +4,7 @@
  * Redis is the victim, it is one that is started for it.
  */
 import { parseArgs } from 'node:util';
+import { startBuilt } from '../support/build.js';
 import { temporaryDirectory } from '../support/server.js';
 import { killLoop } from './kill-loop.js';
 import { postgresLoop } from './postgres-loop.js';
@@ -15,6 +16,7 @@ const USAGE = `usage: npm run crash -- [options]
   --callers N                       requests under way at once (32; 256 where it is Redis)`;
 
 const values = readValues();
+startBuilt();
 const directory = await temporaryDirectory();
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 try {

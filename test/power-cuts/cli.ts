@@ -3,6 +3,7 @@
  * compiler and libfuse 3.
  */
 import { parseArgs } from 'node:util';
+import { startBuilt } from '../support/build.js';
 import { temporaryDirectory } from '../support/server.js';
 import { whatIsMissing } from './cut-fs.js';
 import { powerCuts } from './power-cuts.js';
@@ -17,6 +18,7 @@ if (missing !== null) {
   process.stderr.write(`no power cuts: ${missing}\n`);
   process.exit(1);
 }
+startBuilt();
 const directory = await temporaryDirectory();
 try {
   const say = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -121,6 +121,20 @@ test('after kill -9 the same directory starts at once, and without its lock file
   assert.equal((await third.ended('SIGTERM')).code, 0);
 });
 
+test('with the embedded PostgreSQL, a start waits for no lease, even where a power cut took the lock file', async (t) => {
+  const directory = dataDirectory(t);
+  const env = { DATA_DIR: join(directory, 'data'), LOG_LEVEL: 'info' };
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'CUT', 1);
+  assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+  await first.ended('SIGKILL');
+  rmSync(join(directory, 'data', 'journal', 'journal.lock'));
+  const second = await startServing(stage(t), env);
+  assert.ok(!second.output().includes(WAITS), second.output());
+  assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200);
+  assert.equal((await second.ended('SIGTERM')).code, 0);
+});
+
 test('a copy of the journal on the same database is refused while the owner serves', async (t) => {
   const directory = dataDirectory(t);
   const { url } = await createDatabase(stage(t));

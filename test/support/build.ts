@@ -19,6 +19,15 @@ export function nodeArgs(main: string): string[] {
 }
 
 /**
+ * For long runs of their own: from now on `nodeArgs` starts a build, which goes with this process.
+ */
+export function startBuilt(): void {
+  const { path, remove } = compile();
+  process.env['TEST_BUILD'] = path;
+  process.once('exit', remove);
+}
+
+/**
  * The build of the test run where there is one (`TEST_BUILD`, see scripts/test.ts), else one of its
  * own.
  */

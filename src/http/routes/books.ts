@@ -1,4 +1,4 @@
-/** Coupon books. Section 3 of the contract. */
+/** Coupon books: docs/contract.md, section 3. */
 import type { BookView, Done } from '../../actor/engine.js';
 import type { BookSettings } from '../../domain/book.js';
 import type { StagedBatch } from '../../domain/command.js';

@@ -1,4 +1,4 @@
-/** The codes of a book: made, brought in, listed, taken out. Section 4 of the contract. */
+/** The codes of a book: made, brought in, listed, exported: docs/contract.md, section 4. */
 import { type Done, NO_BATCH, type UploadFormat, type UploadReport, type UploadShape } from '../../actor/engine.js';
 import type { Origin, StagedBatch } from '../../domain/command.js';
 import { asBookId, type BookId } from '../../domain/ids.js';

@@ -1,4 +1,4 @@
-/** Jobs: what takes longer than a request should. Section 4 of the contract. */
+/** Jobs: work that takes longer than a request should. See docs/contract.md, section 4. */
 import type { Job } from '../../actor/engine.js';
 import type { Exchange } from '../exchange.js';
 import { guessOdds } from '../guess-odds.js';

@@ -1,7 +1,7 @@
 /**
- * The paths of the systems that Clipbook replaces: the same handlers under other names. Section 9
- * of the contract. Only where the older body says more than the path does is there something of its
- * own.
+ * The paths of the systems that Clipbook replaces: the same handlers under other names
+ * (docs/contract.md, section 7). An older path has a handler of its own only if its body names more
+ * than the new path does.
  */
 import { asBookId } from '../../domain/ids.js';
 import { type Method, type RouteSpec, route } from '../route.js';

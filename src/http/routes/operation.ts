@@ -1,4 +1,4 @@
-/** What operators and readers of the API need. Section 11 of the contract. */
+/** What operators and readers of the API need: docs/contract.md, section 8. */
 import type { Verification } from '../../actor/engine.js';
 import * as documents from '../document-schemas.js';
 import { type RouteSpec, route } from '../route.js';

@@ -1,4 +1,4 @@
-/** Accounts and tokens. Section 8 of the contract. */
+/** Accounts and tokens: docs/contract.md, section 6. */
 import type { Account } from '../../actor/engine.js';
 import type { Exchange } from '../exchange.js';
 import { type RouteSpec, route } from '../route.js';
