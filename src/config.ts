@@ -263,7 +263,7 @@ const VARIABLES = {
   },
   EMBEDDED_POSTGRES_MEMORY: {
     ...memory(64 * 2 ** 20, 2 ** 40),
-    about: 'cache of the embedded PostgreSQL; a quarter of the machine for many codes',
+    about: "cache of the embedded PostgreSQL; for many codes, a quarter of the machine's memory",
     byDefault: '`256MB`',
   },
   REDIS_URL: {
@@ -277,7 +277,11 @@ const VARIABLES = {
     about: 'replicas of Redis that must have a commit before it is answered (WAIT)',
     byDefault: '`0`',
   },
-  REDIS_WAIT_MS: { ...whole(1, 60_000), about: 'how long those may take; then 503', byDefault: '`1000`' },
+  REDIS_WAIT_MS: {
+    ...whole(1, 60_000),
+    about: 'how long the replicas may take; after that, callers get 503',
+    byDefault: '`1000`',
+  },
   JOURNAL_RETENTION_HOURS: {
     ...whole(0, 8_760),
     about:
@@ -286,7 +290,7 @@ const VARIABLES = {
   },
   JOURNAL_RETENTION_BYTES: {
     ...whole(0, 2 ** 44),
-    about: 'size of the journal from which on it keeps less than that, the oldest first',
+    about: 'size of the journal above which such entries are removed earlier, the oldest first',
     byDefault: '`1073741824` (1 GiB) in files, `67108864` (64 MiB) in Redis',
   },
   GENERATOR_KEY: {
@@ -307,10 +311,10 @@ const VARIABLES = {
   },
   SHARD_THREADS: {
     ...whole(1, SHARDS_MAX),
-    about: 'threads that decide; at most `SHARDS`',
+    about: 'shard threads, which decide commands; at most `SHARDS`',
     byDefault: 'one for each core that `HTTP_THREADS` leaves',
   },
-  HTTP_THREADS: { ...whole(1, 64), about: 'threads that speak HTTP', byDefault: '`1`' },
+  HTTP_THREADS: { ...whole(1, 64), about: 'threads that serve HTTP', byDefault: '`1`' },
   NODE_ENV: {
     ...oneOf(['development', 'production', 'test']),
     about: '`production` refuses the seeded logins and needs a `JWT_SECRET`',
@@ -327,7 +331,7 @@ const VARIABLES = {
   JWT_AUDIENCE: { ...shortText(), about: '`aud` of tokens', byDefault: '`clipbook`' },
   LOCK_TTL_SECONDS: {
     ...whole(1, 86_400),
-    about: 'how long a lock lives when neither caller nor book says so',
+    about: 'how long a lock lasts if neither caller nor book says so',
     byDefault: '`120`',
   },
   IDEMPOTENCY_TTL_SECONDS: {
@@ -355,7 +359,7 @@ const VARIABLES = {
     about: 'proxies whose `Forwarded` or `X-Forwarded-For` is believed; see [limits.md](limits.md)',
     byDefault: 'none',
   },
-  LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'least level that is logged', byDefault: '`info`' },
+  LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'lowest level that is logged', byDefault: '`info`' },
   CLIPBOOK_PASSWORD: {
     schema: z.string(),
     allowed: 'a password',

@@ -40,13 +40,13 @@ export async function startAccountWatch({ read, tell, log }: AccountWatchOptions
   async function ask(): Promise<void> {
     try {
       const now = await read();
-      if (isAway) log.info({}, 'repairs of accounts are seen again');
+      if (isAway) log.info({}, 'account repairs can be read again');
       isAway = false;
       if (JSON.stringify(now) === JSON.stringify(ended)) return;
       ended = now;
       tell(ended);
     } catch (error) {
-      if (!isAway) log.warn({ err: error }, 'repairs of accounts are not seen while PostgreSQL is away');
+      if (!isAway) log.warn({ err: error }, 'account repairs can not be read while PostgreSQL is not available');
       isAway = true;
     }
   }

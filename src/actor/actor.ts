@@ -91,10 +91,7 @@ export interface Actor {
   /** Entries through the checkpoint are in the snapshot. */
   trim(checkpoints: (shard: ShardId) => Seq): void;
   inspect(): readonly { shard: ShardId; seq: Seq; bytes: number; codes: number; digest: string }[];
-  /**
-   * Digest of this moment, taken in steps, one at a time. Rejects if the shard is rebuilt
-   * meanwhile.
-   */
+  /** Digest of this moment, taken in steps, one at a time. Rejects if the shard is rebuilt. */
   digestOf(shard: ShardId): Promise<DigestReport>;
   /** Another process has the shards, or the right to them: nothing more is acknowledged. */
   yield(reason: string): void;
@@ -114,9 +111,7 @@ export function createActor(options: ActorOptions): Actor {
   let status: ActorStatus = 'recovering';
   let states = new Map<ShardId, ShardState>();
   let writer: JournalWriter | null = null;
-  /**
-   * Grows with every recovery, so that work that began before it can detect that it is out of date.
-   */
+  /** Grows with every recovery, so that older work can detect that it is out of date. */
   let generation = 0;
 
   let changes = new Map<ShardId, Change[]>();

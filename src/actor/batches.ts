@@ -186,7 +186,7 @@ export function createBatches(options: BatchesOptions): Batches {
       open,
       keep: (batchId, content) => keep({ batchId, bookId: request.bookId, content }),
       async giveUp(batchId) {
-        if (batchId !== current) throw new Error(`batch ${batchId} is in another hand`);
+        if (batchId !== current) throw new Error(`batch ${batchId} has another owner`);
         if ((await giveUp({ bookId: request.bookId, batchId })) === 'live') throw new Error(`batch ${batchId} is live`);
         inHand.delete(batchId);
         current = null;
@@ -309,7 +309,7 @@ export function createBatches(options: BatchesOptions): Batches {
     try {
       await work();
     } catch (error) {
-      log.warn({ err: error }, 'a staged batch could not be cleared up and is tried again');
+      log.warn({ err: error }, 'a staged batch could not be cleaned up; it is tried again');
       void retry(work);
     }
   }

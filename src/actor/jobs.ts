@@ -474,7 +474,7 @@ export function createJobs(options: JobsOptions): Jobs {
     cancelJob,
     async resume() {
       for (const row of await store.jobsUnderWay()) {
-        log.info({ jobId: row.id }, 'a job that was cut off is taken up again');
+        log.info({ jobId: row.id }, 'an interrupted job is resumed');
         start(row, row.detail.plan as Plan, null);
       }
     },

@@ -122,14 +122,14 @@ export function createProjector(options: ProjectorOptions): Projector {
         }
         const beganMs = performance.now();
         const projected = await projectBatch();
-        if (retryMs !== RETRY_MS) log.info({}, 'the projection goes on');
+        if (retryMs !== RETRY_MS) log.info({}, 'the projection continues');
         retryMs = RETRY_MS;
         if (stopping && (projected === 0 || nowMs() >= stopAtMs)) return;
         if (projected === 0) await sweep();
         if (!stopping) await rest(projected, performance.now() - beganMs);
       } catch (error) {
         if (error instanceof ProcessEnd) return options.onEnd(error);
-        if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection is held up and will be tried again');
+        if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection failed and is tried again');
         // After an error with an unknown outcome, the checkpoints show what was written.
         known = false;
         if (stopping && nowMs() >= stopAtMs) return;

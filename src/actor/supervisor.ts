@@ -193,7 +193,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (message.type === 'status' && message.status === 'stopped' && draining)
           reject(new Error(`shard thread ${thread} stopped`));
       });
-      worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread broke'));
+      worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread failed'));
       worker.on('exit', () => {
         reject(new Error(`shard thread ${thread} ended before it served`));
         onShardExit(thread, entry);
@@ -267,7 +267,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     setTimeout(
       () => {
         startShardThread(thread, failures).catch((error: unknown) =>
-          log.error({ err: error, thread }, 'a shard thread did not come back'),
+          log.error({ err: error, thread }, 'a shard thread could not be restarted'),
         );
       },
       (failures - 1) * RESTART_DELAY_MS,
@@ -296,7 +296,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (message.type === 'directoryTaken') acks.taken(message.id);
         if (message.type === 'failed') reject(new Error(message.message));
       });
-      worker.on('error', (error) => log.error({ err: error, index }, 'an HTTP thread broke'));
+      worker.on('error', (error) => log.error({ err: error, index }, 'an HTTP thread failed'));
       worker.on('exit', () => {
         listening.delete(worker);
         reject(new Error('an HTTP thread ended before it listened'));

@@ -313,7 +313,7 @@ export abstract class Answering {
       this.failWith(error);
       return;
     }
-    this.services.log.error({ err: error, requestId: this.requestId, route: this.routeId }, 'a handler broke');
+    this.services.log.error({ err: error, requestId: this.requestId, route: this.routeId }, 'a handler failed');
     if (this.mayHaveChanged) this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
     else this.problem('internal', 'Something broke that should not.');
   }
