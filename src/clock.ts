@@ -4,8 +4,8 @@
  *
  * `Date.now()` alone won't do: when the system's clock is set back, a lease that ended would live
  * again. Freezing at the highest time seen won't do either: after a step back of an hour no lease
- * would end for an hour. And a purely monotonic clock never hears of any correction, nor of a
- * machine that slept. So:
+ * would end for an hour. And a purely monotonic clock does not notice corrections, or that the
+ * machine slept. So:
  *
  *     the system's clock                        this clock
  *     is corrected forwards, by up to 60 s      follows at once
@@ -14,9 +14,9 @@
  *     the machine slept (uptime shows it)       follows at once
  *
  * A correction back by d is thus forgotten after 2d, and meanwhile a lease may last up to twice as
- * long as it says, but never ends early and never comes back. A clock that was set by days is an
- * error of an operator or of a time server more often than not. To follow it would end all leases
- * and books, and what was decided meanwhile would stay.
+ * long as it says, but never ends early and never comes back. A clock that was set by days is
+ * usually an error of an operator or of a time server. Following it would end all leases and books,
+ * and the decisions made meanwhile would stay.
  *
  * One thread, the keeper, looks at the system's clock ten times a second. It publishes a straight
  * line of time over the monotonic clock, which all threads of a process share, and every thread
@@ -30,7 +30,7 @@ import { uptime } from 'node:os';
 import { ProcessEnd } from './platform/exit-codes.js';
 
 export interface Clock {
-  /** Unix milliseconds, a whole number, never less than the last one that was given out. */
+  /** Unix milliseconds, a whole number, never less than the last one returned. */
   now(): number;
   /**
    * From now on the clock shows at least `ms`. For a shard that recovers: time must not run
@@ -41,7 +41,7 @@ export interface Clock {
   notBefore(ms: number): void;
 }
 
-/** What the operators are told of the clock. */
+/** State of the clock for operators. */
 export interface ClockReport {
   /** How often the system's clock was set so far that it was not followed. */
   readonly jumps: number;
@@ -56,8 +56,8 @@ export interface ClockKeeper extends Clock {
   look(): void;
   report(): ClockReport;
   /**
-   * Times in the journal up to this one are taken for those of a clock that was wrong; nothing is
-   * held back for them.
+   * Times in the journal up to this one count as those of a wrong clock; the clock is not held back
+   * for them.
    */
   accept(throughMs: number): void;
   /**
@@ -65,7 +65,7 @@ export interface ClockKeeper extends Clock {
    * none.
    */
   acceptedMs(): number;
-  /** Ends the looking. */
+  /** Stops looking at the system's clock. */
   close(): void;
 }
 

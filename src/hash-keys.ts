@@ -1,5 +1,5 @@
 /**
- * Keys of hash tables that live in memory only: new ones for each process, so that nobody can
+ * Keys of hash tables that live in memory only: new ones for each process, so that attackers can't
  * choose names that collide.
  */
 import { randomFillSync } from 'node:crypto';

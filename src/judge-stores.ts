@@ -37,7 +37,7 @@ export interface StoreFacts {
 }
 
 export type Verdict =
-  /** Nothing is there: a new installation. */
+  /** Both stores are empty: a new installation. */
   | { readonly kind: 'begin' }
   /** Data of a version that knew no id. */
   | { readonly kind: 'adopt' }

@@ -1,6 +1,5 @@
 /**
- * How all parts are, for those who operate them: readiness by part, and metrics in Prometheus' text
- * format.
+ * The state of all parts for operators: readiness by part, and metrics in Prometheus' text format.
  */
 import { setTimeout } from 'node:timers/promises';
 import { Counter, Gauge, Registry } from 'prom-client';
@@ -33,7 +32,7 @@ export interface Observed {
   readonly keys: Pick<KeyMemory, 'bytes' | 'refused' | 'lastRefusedMs'> & { readonly bytesMax: number };
 }
 
-/** A projection that is this many events behind is shown as late. It stops nobody. */
+/** A projection that is this many events behind is shown as late. Requests are still served. */
 const LAG_EVENTS_LATE = 1_000_000;
 /**
  * Below this, the room under the data directory is shown as short. The journal asks for twice a
@@ -201,7 +200,7 @@ export function createMetrics(
       for (const shard of shards(shardCount)) this.set({ shard: String(shard) }, stuck.has(shard) ? 1 : 0);
     },
   });
-  // While it is away, there is no number, and the others are still told.
+  // While it is not available, this number is missing; the others are still reported.
   gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size().catch(() => Number.NaN));
   gauge('clipbook_journal_retained_seconds', 'Age of the oldest moment since when the journal has every change', () =>
     retainedSeconds(reader).catch(() => Number.NaN),

@@ -1,7 +1,7 @@
 /**
- * Is the port free? HTTP threads share it by SO_REUSEPORT, and so would a second Clipbook that
- * nobody meant to start: its connections would go now to the one, now to the other. An ordinary
- * bind sees it.
+ * Checks that the port is free. HTTP threads share it by SO_REUSEPORT, and so would a second
+ * Clipbook that was started by mistake: connections would go to either of the two. An ordinary bind
+ * detects this.
  */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';

@@ -1,5 +1,5 @@
 /**
- * Commands and queries: what a caller asks of one shard. Verbs; validated and authorized before
+ * Commands and queries to one shard. Commands are verbs; they are validated and authorized before
  * they get here.
  */
 import type { StagedBatch } from '../records/batches.js';

@@ -1,6 +1,6 @@
 /**
- * The rules. A command on a state comes to a refusal or to a decision: the events that make it so,
- * and what the caller is told. Nothing is changed here; `apply` does that, now and on every replay.
+ * The rules. From a state and a command, `decide` makes a refusal or a decision: events, and the
+ * answer to the caller. Nothing is changed here; `apply` does that, now and on every replay.
  *
  * Refusals are checked in the order in which they stand in each function. For codes it is always:
  *
@@ -13,9 +13,9 @@
  *     5. Does the state of the code allow it?     usedUp, lockNotHeld, codeLocked, …
  *     6. Do the user's limits allow it?           userCodesLimit, userRedemptionsLimit
  *
- * Assigning a particular code says assignedToAnother in step 3: who may assign may know. Unlocking,
- * rolling back and unassigning only give back, so of step 4 they ask for bookArchived alone; a lock
- * that isn't the caller's is lockNotHeld.
+ * Assigning a particular code answers assignedToAnother in step 3, because callers who may assign
+ * may know it. Unlocking, rolling back and unassigning only give something back, so in step 4 they
+ * check for bookArchived alone; a lock of another caller is lockNotHeld.
  *
  * That is for callers who may know of every code; others-code.ts marks the refusals that must not
  * be told to others.
@@ -36,11 +36,11 @@ import type { Outcome, Refusal } from './outcome.js';
 import type { Random } from './random.js';
 import type { BookState, ShardState } from './state.js';
 
-/** What a command comes to. `replay`: it was answered before, under the same idempotency key. */
+/** The result of a command. `replay`: it was answered before, under the same idempotency key. */
 export type Verdict =
   | Refusal
   | { readonly kind: 'change'; readonly change: Change; readonly outcome: Outcome }
-  /** Accepted, and nothing had to change. `seq` is where what it relies on was decided. */
+  /** Accepted, and nothing had to change. `seq` is the sequence of the event that it relies on. */
   | { readonly kind: 'unchanged'; readonly outcome: Outcome; readonly seq: Seq }
   | { readonly kind: 'replay'; readonly outcome: Outcome; readonly seq: Seq };
 
@@ -78,8 +78,7 @@ function judge(state: ShardState, command: Command, origin: Origin, nowMs: numbe
 }
 
 /**
- * The change that ends the lease which ended first, if one has ended by now. Apply it, and ask
- * again.
+ * The change for the earliest lease that has ended by now, if any. Apply it, and call again.
  */
 export function expireLeases(state: ShardState, nowMs: number): Change | null {
   const record = state.leases.first();
@@ -467,8 +466,8 @@ function aboutCode(state: ShardState, index: number, code: string, userId: strin
   return { bookId: state.bookOfCode(index).book.id, index, code, userId, prevSeq: asSeq(state.codes.lastSeq(index)) };
 }
 
-// Field by field, here and where a code is locked or redeemed: spreading `about` takes longer than
-// the rest of the decision.
+// Field by field, also where a code is locked or redeemed: spreading `about` takes longer than the
+// rest of the decision.
 function codeAssigned({ bookId, index, code, userId, prevSeq }: AboutCode, atMs: number): DomainEvent {
   return { kind: 'codeAssigned', atMs, bookId, index, code, userId, prevSeq };
 }

@@ -35,7 +35,7 @@ export interface Change {
   readonly remembered: Remembered | null;
 }
 
-/** A success that is to be answered again, word for word, when its key comes again. */
+/** A success that is answered again, word for word, when its key is repeated. */
 export interface Remembered {
   readonly key: string;
   /** 53-bit hash of the request; another request with the same key is refused. */

@@ -3,9 +3,9 @@
  * (docs/contract.md, section 2).
  *
  * Keys live equally long, so they end in the order in which they came: the memory is a log of
- * records in chunks of bytes, with a hash table over it. Forgetting is moving the log's beginning
- * on, and dropping whole chunks with it. There is no object per key: millions of them would cost
- * the garbage collector more than all of the shard's work.
+ * records in chunks of bytes, with a hash table over it. To forget keys, the beginning of the log
+ * moves forward and whole chunks are dropped. There is no object per key: millions of objects would
+ * cost the garbage collector more than all of the shard's work.
  *
  *     chunk   … │ atMs  seq  fingerprint │ hash  bytes  hash of the caller  the caller's next │ name … outcome … │ next record
  *     slots   open addressing over hash(name) ─▶ hash, place of the record plus one
@@ -16,12 +16,11 @@
  * and a place fits into 32 bits. A `Map` from key to answer costs four times as much, before any
  * garbage is collected.
  *
- * Keys that are still good can't be dropped, so memory that is short has to refuse new ones. It
- * refuses those who take most of it: a caller may have as many bytes here as are free in all
- * memories that share the tally. One caller thus gets half, the next one half of the rest, and
- * whatever they do, there is room left for one who has few. A fixed share for each would either
- * waste what nobody uses or end when there are many callers. A refused caller is told when its
- * oldest key ends.
+ * Valid keys can't be dropped, so new keys are refused when memory is short. Callers with the most
+ * keys are refused first: a caller may have as many bytes here as are free in all memories that
+ * share the tally. So one caller gets half, the next one half of the rest, and there is always room
+ * for a caller with few keys. A fixed share for each caller would waste unused memory, or be too
+ * small with many callers. A refused caller is told when its oldest key expires.
  */
 import { CallerTable } from './caller-table.js';
 import { canonicalJson } from './canonical.js';
@@ -43,7 +42,7 @@ const CHUNK_PLACES = CHUNK_BYTES / PLACE_BYTES;
 const SLOTS_FIRST = 256;
 const NAME_BYTES_FIRST = 1024;
 /**
- * So many old records are forgotten at once, at most, so that no command waits for a million of
+ * Maximum of old records that are forgotten at once, so that no command waits for a million of
  * them.
  */
 const FORGET_MAX = 1000;
@@ -61,7 +60,10 @@ const CALLER_HASH = 8;
 /** The next record of the same caller; 0: this is its newest. */
 const NEXT_OF_CALLER = 9;
 const HEADER_BYTES = 40;
-/** When nobody knows when room comes: the memories that share the tally are swept this often. */
+/**
+ * Retry time if it is not known when there will be room: the memories that share the tally are
+ * swept this often.
+ */
 const SWEPT_EVERY_MS = 1000;
 
 interface Chunk {
@@ -100,7 +102,7 @@ export class IdempotencyMemory {
   /** Where in the oldest chunk the oldest record begins. */
   #oldestStart = 0;
   /**
-   * Two words a slot, the hash and the entry, so that most is decided without a look at the record.
+   * Two words per slot, the hash and the entry, so that most look-ups need not read the record.
    */
   #slots = new Uint32Array(2 * SLOTS_FIRST);
   #mask = SLOTS_FIRST - 1;
@@ -153,7 +155,7 @@ export class IdempotencyMemory {
   /** When this caller may have a new key, Unix ms, if its keys take as much as is free; 0: now. */
   fullUntilMs(caller: string, nowMs: number): number {
     const free = this.#bytesMax - this.#tally.bytes;
-    // Nobody has more than all have.
+    // No caller has more bytes than all callers together.
     if (this.#tally.bytes < free) return 0;
     if (caller !== this.#caller) this.#setName(caller, null, '');
     const slot = this.#slotOfCaller();

@@ -1,7 +1,7 @@
 /**
- * A hash for tables that live in memory only. It is keyed, so that nobody can choose names that
- * collide: with the fixed seeds of `hashBytes`, ten thousand chosen user ids made each look-up walk
- * over all of them.
+ * A hash for tables that live in memory only. It is keyed, so that attackers can't choose names
+ * that collide: with the fixed seeds of `hashBytes`, ten thousand chosen user ids made each look-up
+ * walk over all of them.
  *
  * A random seed for FNV-1a would not do. Its state is multiplied and xored with one byte at a time,
  * so whether two texts collide depends on the lowest byte of the seed alone. SipHash (Aumann and
@@ -35,7 +35,7 @@ const BLOCK_BYTES = 256;
 const BYTES_AT = 8;
 export const HASH_KEY_WORDS = BYTES_AT + BLOCK_BYTES;
 
-/** For states whose names nobody chooses to do harm: tests, and folds that are thrown away. */
+/** For states whose names no attacker chooses: tests, and temporary rebuilds. */
 export const FIXED_HASH_KEY: HashKey = Int32Array.from({ length: HASH_KEY_WORDS }, (_, word) => mix(word + 1));
 
 /** 32 bits of `bytes[start, end)`, all of which may index a table. */

@@ -1,5 +1,5 @@
 /**
- * What a command or a query comes to: an outcome (2xx) or a refusal. Refusals are values; the order
+ * The result of a command or a query: an outcome (2xx) or a refusal. Refusals are values; the order
  * in which a command checks for them is the order in which `decide` names them, and it is
  * documented there.
  */
@@ -45,7 +45,7 @@ export interface Refusal {
   readonly reason: RefusalReason;
   readonly detail: string;
   /**
-   * Unix ms after which the same request may fare better, where that is known (a lease that ends).
+   * Unix ms after which the same request may succeed, if that is known (a lease that ends).
    */
   readonly retryAtMs?: number;
   /**

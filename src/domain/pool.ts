@@ -3,7 +3,7 @@
  * place and fills it with the last; giving back appends. Each code knows its place, so that a
  * particular one can be taken too. O(1) all, no scan, no bias.
  *
- * A batch of a million that goes live would keep the shard for 40 ms if all of its codes were given
+ * A batch of a million codes that goes live would block the shard for 40 ms if all of its codes got
  * their places at once. So they join as a range of indexes, and are available from that moment on;
  * places are given in steps (`settle`), or to a code when it is taken:
  *
@@ -22,7 +22,7 @@ export class Pool {
   readonly #codes: CodeTable;
   readonly #indexes = uint32Column();
   #placed = 0;
-  /** Of the range that joins, what `settle` has not come to. */
+  /** The part of the joining range that `settle` has not reached. */
   #next = 0;
   #end = 0;
   /** How many of them have no place yet. */
@@ -58,7 +58,7 @@ export class Pool {
     return index >= this.#next && index < this.#end && this.#codes.isUntouched(index);
   }
 
-  /** Goes over so many of the codes that join. True when there are more. */
+  /** Gives places to so many of the joining codes. True when there are more. */
   settle(count: number): boolean {
     const end = Math.min(this.#next + count, this.#end);
     for (; this.#next < end; this.#next++) if (this.#codes.isUntouched(this.#next)) this.#place(this.#next);
@@ -84,8 +84,8 @@ export class Pool {
   }
 
   /**
-   * What `draw` will come to after so many other draws, given its random number; -1 if not to be
-   * told. For `Prefetch`.
+   * The result of `draw` after so many other draws, given its random number; -1 if unknown. For
+   * `Prefetch`.
    */
   peek(random: number, drawsBefore: number): number {
     const bound = this.#placed + this.#end - this.#next - drawsBefore;

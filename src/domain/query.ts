@@ -15,8 +15,8 @@ import type { BookView, CodePage, QueryResult } from './view.js';
 
 /**
  * How many codes one query may look at. A page that reaches the bound before it is full ends early,
- * with a `nextIndex` to go on from, so that a rare status in a book of ten million doesn't stop the
- * shard.
+ * with a `nextIndex` to go on from, so that a search for a rare status in a book of ten million
+ * does not block the shard.
  */
 const SCAN_MAX = 50_000;
 
@@ -161,8 +161,8 @@ function listCodes(
 /**
  * In the order of the codes' indexes, which doesn't change between pages; a user's list is in the
  * order of assignment. A list of up to `SCAN_MAX` codes is walked through for each page. For a
- * longer one the indexes themselves are gone through, as in `listCodes`: whoever has so many codes
- * has a good part of them. Either way a query looks at a bounded number of codes.
+ * longer one the indexes themselves are gone through, as in `listCodes`: a user with so many codes
+ * has a good part of all codes. Either way a query looks at a bounded number of codes.
  */
 function listUserCodes(state: ShardState, asked: UserCodesQuery, nowMs: number): CodePage {
   const user = state.users.find(asked.userId);

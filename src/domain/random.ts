@@ -1,13 +1,13 @@
 /**
- * Randomness comes in from outside: the real one from the system's CSPRNG, the simulator's from its
+ * Randomness is an argument: in production from the system's CSPRNG, in the simulator from its
  * seed.
  */
 export interface Random {
   /** A uniform integer in `0 .. 2^32 - 1`. */
   uint32(): number;
   /**
-   * What `uint32` will give after so many more calls, if that is certain by now. A hint for
-   * `Prefetch`, never for a decision.
+   * The result of `uint32` after so many more calls, if it is known already. A hint for `Prefetch`,
+   * never for a decision.
    */
   peek?(callsBefore: number): number | undefined;
 }

@@ -25,13 +25,12 @@ export interface StateOptions {
   readonly idempotencyBytesMax: number;
   readonly idempotencyTally?: MemoryTally;
   /**
-   * Of its tables, chosen anew by each process: nobody may know it. Nothing that can be seen
-   * depends on it.
+   * Hash key of the tables, secret and new in each process. No visible result depends on it.
    */
   readonly hashKey: HashKey;
 }
 
-/** A book with what the shard keeps of it. */
+/** A book with the data that the shard keeps for it. */
 export interface BookState {
   book: Book;
   /** The book's number in the shard, as code rows name it. */
@@ -55,7 +54,7 @@ interface Staged {
   complete: boolean;
 }
 
-/** Somebody who has to see what was before it changes: a digest that is being taken. */
+/** Observer that reads a row before it is changed; used by a running digest. */
 export interface Witness {
   /** Before a fact of this code changes. */
   beforeCode(index: number): void;
@@ -76,7 +75,7 @@ export class ShardState {
   readonly #staged = new Map<number, Staged>();
   readonly #live = new Set<number>();
   readonly #settling = new Set<BookState>();
-  /** Is told of changes while it is there. */
+  /** The current observer, called before changes. */
   witness: Witness | null = null;
   /** Sequence of the last event applied. */
   seq: Seq = asSeq(0);
@@ -192,8 +191,8 @@ export class ShardState {
   }
 
   /**
-   * Gives so many codes that went live their places. True when there are more; nobody can tell the
-   * difference but by time.
+   * Gives places to so many codes that went live. True when there are more. Only timing depends on
+   * it.
    */
   settle(count: number): boolean {
     const [book] = this.#settling;

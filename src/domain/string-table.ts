@@ -6,7 +6,7 @@
  *
  * Five bits of the hash stand in the slot beside the index, so that nearly every slot of another
  * string is passed without a look at that string, which is two places in memory away. The offsets
- * are a field of the owner's rows, beside what is asked for next.
+ * are a field of the owner's rows, next to the fields that are read next.
  *
  * The slots double when they are 5/8 full. Doubling at once would stop the shard for half a second
  * at ten million codes, so each insert moves a few slots of the old array (Redis rehashes its
@@ -79,7 +79,7 @@ export class StringTable {
     this.#hashes = hashes;
   }
 
-  /** Makes room for so many strings more, so that they come in without a rehash. */
+  /** Reserves room for so many more strings, so that adding them needs no rehash. */
   expect(more: number): void {
     let slots = this.#slots.length;
     while ((this.#used + more) * 8 >= slots * 5) slots *= 2;
@@ -148,7 +148,10 @@ export class StringTable {
     return decode(chunk, start, end);
   }
 
-  /** Forgets a string. Its bytes stay in the arena: removal is for what was never live. */
+  /**
+   * Removes a string. Its bytes stay in the arena: only strings of codes that never went live are
+   * removed.
+   */
   remove(index: number): void {
     const hash = this.#hashAt(index);
     if (!this.#erase(this.#slots, index, hash) && this.#old !== null) this.#erase(this.#old, index, hash);

@@ -7,8 +7,8 @@
  *
  * The counts of the book that a user came to first stand in the user's own row: most have codes of
  * no other, and a table of pairs would cost them 30 bytes each and two more places in memory, none
- * of them in a cache. The hash stands there because the table of names grows with each new user: to
- * move a name without a look at its text is half of the way.
+ * of them in a cache. The hash stands there because the table of names grows with each new user:
+ * moving a name without reading its text takes half the time.
  */
 import type { CodeRecords } from './code-table.js';
 import type { HashKey } from './keyed-hash.js';

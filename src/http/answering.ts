@@ -1,9 +1,8 @@
 /**
- * The answering half of an exchange: all that is ever said to a caller goes through `send`, a
- * stream excepted.
+ * The answering half of an exchange: every answer goes through `send`, except streams.
  *
- * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do:
- * an answer that comes too late is dropped here, in one place.
+ * `res` is null after the answer or the abort. Then there is nothing more to do: a late answer is
+ * dropped here, in one place.
  *
  * How a connection goes on after an answer:
  *
@@ -21,9 +20,9 @@
  *
  * In the last three cases `ending` holds the response from the answer to the close.
  *
- * A base class, against the habit of the house: both halves live and end with the same `res`, and a
- * handler has one thing in its hand. As an object of its own, this would need the exchange's
- * `bodyDone`, caller and end, the exchange its `res` and `closes`.
+ * A base class, although this code base avoids inheritance: both halves share the lifetime of one
+ * `res`, and a handler needs one object only. As a separate object, this would need the exchange's
+ * `bodyDone`, caller and end, and the exchange would need its `res` and `closes`.
  */
 
 import type { CommandReply, Done, QueryReply, Role } from '../actor/engine.js';
@@ -82,7 +81,7 @@ export abstract class Answering {
   protected ending: HttpResponse | null = null;
   /** The library does not read from the socket. */
   protected isPaused = false;
-  /** Told that nobody wants the rest of a stream any more; null while no stream has begun. */
+  /** Called when the client no longer reads a stream; null while no stream has begun. */
   protected onGone: (() => void) | null = null;
   private head: string | Uint8Array = '';
   private payload: string | Uint8Array = '';
@@ -98,7 +97,7 @@ export abstract class Answering {
    * takes too long.
    */
   protected abstract watchEnd(): void;
-  /** True where the caller's change may have been made, whatever goes wrong from here on. */
+  /** True if the caller's change may have been made, whatever fails from here on. */
   protected abstract get mayHaveChanged(): boolean;
   /** For the log; undefined once the exchange is over. */
   protected abstract get routeId(): string | undefined;
@@ -160,7 +159,7 @@ export abstract class Answering {
 
   private send(status: number, head: string | Uint8Array, body: string | Uint8Array): void {
     if (this.res === null) return;
-    // Half an answer is out already; only a cut connection tells that it is not whole.
+    // Half of the answer is sent already; only closing the connection shows that it is incomplete.
     if (this.onGone !== null) return void this.res.close();
     this.status = status;
     if (this.after !== 'keep' || !this.bodyDone || this.services.isDraining()) {
@@ -285,7 +284,7 @@ export abstract class Answering {
       this.retryLater(slugOfUnavailable(reply.reason), UNAVAILABLE_DETAIL[reply.reason], reply.retryAfterMs);
       return;
     }
-    // To a user, another's code is one that does not exist.
+    // For a user, another user's code does not exist.
     if (reply.reason === 'codeNotFound' || (reply.isOthersCode === true && this.role === 'user')) {
       this.codeNotFound();
       return;

@@ -1,7 +1,7 @@
 /**
- * What tells an entry from another one under the same sequence numbers. PostgreSQL keeps the hash
- * of the last entry that it has of each shard, and whoever goes on from there compares: equal
- * numbers may hold different changes, when one store was restored or belongs to another journal.
+ * Distinguishes entries with the same sequence numbers. PostgreSQL keeps the hash of the last entry
+ * of each shard, and it is compared before the journal continues from there: equal numbers may have
+ * different changes if one store was restored or belongs to another journal.
  */
 import { createHash } from 'node:crypto';
 import type { Seq, ShardId } from '../domain/ids.js';

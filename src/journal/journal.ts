@@ -1,5 +1,5 @@
 /**
- * The journal: events are durable here before anyone hears of them.
+ * The journal: events become durable here before they are answered.
  *
  * A journal keeps one order of entries per logical shard. An entry is one commit of one shard: the
  * changes that were decided together, encoded, with the sequence numbers they span. The journal
@@ -108,7 +108,7 @@ export interface Retention {
 
 export const KEEP_NOTHING: Retention = { ms: 0, bytes: 0 };
 
-/** What a writer knows, between its appends, of still being the one. */
+/** Whether a writer still owns its shards, known without an append. */
 export interface Ownership {
   /**
    * False when that was not confirmed for so long that another may own the shards by now: then not

@@ -1,10 +1,10 @@
 /**
- * Which records of an epoch count, by the word of later epochs.
+ * Which records of an epoch are valid, as later epochs state.
  *
  * A writer that was replaced may still write: it was paused in the middle of a commit, or of its
  * opening. Its successor can't stop it, but the successor's start record states, for each epoch
- * that it found, up to where it read it. What stands behind that is void for ever. It is no entry,
- * and it is no damage either, whatever it looks like.
+ * that it found, up to where it read it. Bytes after that are void for ever: they are neither
+ * entries nor damage.
  *
  * Two rules, both by shard, because the threads of one process open at different moments:
  *

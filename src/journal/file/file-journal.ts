@@ -11,9 +11,9 @@
  * shards and, for each, the sequence at which it begins; what older epochs have from there on is
  * void. It also states up to where it read each older epoch; bytes behind that are void too
  * (epochs.ts). These rules do three things. They fence: an older writer can go on writing to its
- * own files, and nobody will believe it. They make a failed fdatasync final: whatever of the
- * unacknowledged commit reaches the disk later is void. And they let shards move between threads: a
- * restart with another number of them reads all epochs and goes on in new ones.
+ * own files, but its records are void. They make a failed fdatasync final: if a part of the
+ * unacknowledged commit reaches the disk later, it is void. And they let shards move between
+ * threads: a restart with another number of them reads all epochs and goes on in new ones.
  *
  * What lost: one file per shard (16 fdatasyncs where one is enough), and truncating the torn tail
  * in place (a write to the file whose state is in doubt, and nothing that stops the older writer).
@@ -112,8 +112,7 @@ export function openFileJournal({
         const goOn = goOnAfter.get(shard);
         if (goOn !== undefined && goOn > lastSeq) {
           scan.lastSeqs[shard] = goOn;
-          // Nothing before it to link to: this is how the next opening knows a loss that was noted
-          // from a gap.
+          // Without a link: so the next opening can distinguish an accepted loss from a gap.
           scan.links[shard] = Buffer.alloc(CHAIN_BYTES);
         } else if (goOn === undefined && known > lastSeq)
           throw new JournalRolledBack(shard, (lastSeq + 1) as Seq, known as Seq);

@@ -2,11 +2,11 @@
  * One process at a time may have a journal directory open.
  *
  * The lock is a file that names its holder; it is made by `link`, which either makes it or fails.
- * Node can't `flock`, so what a crash leaves is judged: by the holder's pid and the moment that
- * process began (pids come again), where the holder ran under the same kernel and in the same pid
- * namespace. From elsewhere (another container, another machine on a shared volume, a machine that
- * was rebooted) a pid says nothing; then the file's age decides, which a living holder renews every
- * `HEARTBEAT_MS`.
+ * Node has no `flock`, so the lock of a crashed process has to be recognized. If the holder ran
+ * under the same kernel and in the same pid namespace, its pid and start time tell whether it is
+ * alive (pids are reused). Otherwise (another container, another machine on a shared volume, a
+ * rebooted machine) the pid says nothing, and the age of the file decides; a living holder renews
+ * it every `HEARTBEAT_MS`.
  *
  * A holder that was paused for longer than that (SIGSTOP, a frozen container, a suspended machine)
  * may have lost the lock without noticing. So the holder keeps its lock file open, which keeps the
@@ -102,7 +102,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   let tellLost: ((error: Error) => void) | null = null;
   const heartbeat = setInterval(() => {
     const isHeld = isHeldOrNull(file);
-    // Where the disk can not tell, the writers answer nothing, and the next heartbeat looks again.
+    // If the disk can't tell, the writers answer nothing, and the next heartbeat checks again.
     if (isHeld === null) return;
     if (isHeld) return touch(fd);
     clearInterval(heartbeat);
@@ -168,8 +168,8 @@ async function removeStale(path: string, aside: string): Promise<{ removed: Remo
   const judgedBy = holder !== null && holder.place === placeOfPids() ? 'pid' : 'heartbeat';
   if (judgedBy === 'pid' ? isRunning(holder) : await isBeating(path))
     throw new JournalLocked(`${path} is held by another Clipbook, process ${holder?.pid ?? 'unknown'}`);
-  // Another starter was faster. Even for a moment its lock must not be away: it would take itself
-  // for replaced.
+  // Another start was faster. Its lock must not be missing even for a moment, or it would believe
+  // that it was replaced.
   if (readText(path) !== text) return null;
   // Taken aside first: of two that judged the same stale lock, the slower would otherwise delete
   // the faster one's.

@@ -7,20 +7,20 @@
  *
  * Write and fdatasync run in the calling thread. Handing them to libuv costs twice the CPU (115
  * against 58 µs a commit of 400 bytes here) and half as much time again (p50 200 against 140 µs),
- * for a thread that has nothing else to do than to let its mailbox fill. On a slow disk that is no
- * longer so: when the syncs of late took longer than `SYNC_IN_THREAD_MS_MAX`, they go to libuv, and
- * the shards answer reads and decide commands meanwhile. That is more than a tick of the scheduler
- * or two: where all cores are busy a sync of 0.3 ms takes 4 to 8, and by way of libuv, with two
- * more threads to wake, 8 to 12. `O_DSYNC` in place of the two calls was not measurably different
- * here, and is not a flush of the drive's cache everywhere.
+ * for a thread that would only collect requests meanwhile. On a slow disk this changes: when recent
+ * syncs took longer than `SYNC_IN_THREAD_MS_MAX`, they go to libuv, and the shards answer reads and
+ * decide commands meanwhile. That limit is longer than one or two ticks of the scheduler: if all
+ * cores are busy, a sync of 0.3 ms takes 4 to 8, and with libuv, which has two more threads to
+ * wake, 8 to 12. `O_DSYNC` in place of the two calls was not measurably different here, and is not
+ * a flush of the drive's cache everywhere.
  *
  *      open ──▶ idle ◀──▶ in flight     a commit, or a mark
  *                 │           │
  *                 └──▶ failed ◀┘        an error, a newer epoch, a lost lock, or close: there is no way back
  *
- * After an error of write or fdatasync nobody can say what is on the medium, and another fdatasync
- * would only hide it. So the writer is dead; the next opening takes a new epoch, whose start record
- * says what counts.
+ * After an error of write or fdatasync the state of the disk is unknown, and another fdatasync
+ * would only hide the error. So the writer has failed for good; the next opening takes a new epoch,
+ * whose start record says what counts.
  *
  * A mark is a commit without entries. The writer appends one behind a commit when none followed it
  * for `MARK_AFTER_MS`, and when it closes. With a whole record behind it, a bad one can't be torn:

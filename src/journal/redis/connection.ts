@@ -1,8 +1,8 @@
 /**
- * A connection to Redis that never mends itself: once lost it stays lost, and whoever needs another
- * opens another. What ioredis does to hide a loss (queueing while it is away, sending again what
- * was not answered) is switched off, because an append that was not answered may have been made,
- * and only a look at the stream can tell.
+ * A connection to Redis that does not reconnect: once lost it stays lost, and its user opens
+ * another one. The features of ioredis that hide a loss (queueing while disconnected, resending
+ * unanswered commands) are switched off, because an append that was not answered may have been
+ * made, and only a look at the stream can tell.
  *
  * The URL names one server, or any node of a Redis Cluster; which of the two is asked of the
  * server.
@@ -56,7 +56,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   }
 }
 
-/** Rejects when the work takes longer; what becomes of it then is nobody's concern any more. */
+/** Rejects when the work takes longer; its result is then ignored. */
 export function within<T>(msMax: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

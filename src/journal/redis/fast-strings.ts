@@ -1,5 +1,5 @@
 /**
- * Keeps strings as fast as they were before ioredis came in. Import it before ioredis.
+ * Keeps string operations fast although ioredis is loaded. Import it before ioredis.
  *
  * ioredis has a class that extends `String`. V8 makes the prototype of a class that is being set up
  * a dictionary, until an object that inherits from it is asked for a property often enough; but

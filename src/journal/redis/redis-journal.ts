@@ -1,11 +1,11 @@
 /**
- * The journal on Redis Streams: for those who want the engine's memory and its journal on different
- * machines.
+ * The journal on Redis Streams: for installations that keep the engine's memory and its journal on
+ * different machines.
  *
  * One stream per logical shard, `clipbook:{<shard>}:journal`, one entry per commit of that shard,
  * its id the first sequence. Beside it a key says who may write, `clipbook:{<shard>}:epoch`. An
  * append is compared before it is made (my epoch, and the entry that I expect to be the last),
- * inside Redis and in one step. That one rule is what the rest stands on:
+ * inside Redis and in one step. Everything else depends on this rule:
  *
  * - an append whose answer was lost is never made twice: whoever opens next takes a new epoch,
  *   which shuts out whatever is still on its way, and then reads the tail, which is the truth;
@@ -177,7 +177,7 @@ async function firstFacts(linkOptions: LinkOptions, msMax: number): Promise<Redi
   }
 }
 
-/** What waiting doesn't mend: a server that is unfit, or does not let us in. */
+/** Errors that waiting can't solve: an unsuitable server, or refused access. */
 function isFinal(error: unknown): boolean {
   return (
     error instanceof RedisUnfit || (error instanceof Error && /^(WRONGPASS|NOAUTH|NOPERM|ERR) /.test(error.message))

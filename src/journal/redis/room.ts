@@ -1,9 +1,9 @@
 /**
  * Whether Redis has room, known before it is needed: an append that is refused for want of memory
  * costs a rebuild of the shards, while commands that are refused before they are decided cost
- * nothing. So memory is looked at all the time, what was appended since the last look is reckoned
- * up, and "full" begins a little before Redis's own limit; the margin is for other writers on the
- * same server, and for a commit that is larger than most.
+ * nothing. So memory is checked regularly, the bytes appended since the last check are added, and
+ * "full" begins a little before Redis's own limit. The margin is for other writers on the same
+ * server, and for unusually large commits.
  */
 import type { Link } from './connection.js';
 import { infoFields } from './facts.js';
