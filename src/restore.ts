@@ -1,6 +1,6 @@
 /**
- * Work on the stores of an installation while no server runs: what fits, what is lost, and what an
- * operator decides of it.
+ * Work on the stores of an installation while no server runs: what fits, what is lost, and the
+ * operator's decision about it.
  *
  *     opened ─▶ no lease is alive ─▶ report        each shard's checkpoint beside its journal
  *                                 ├▶ acceptLoss    the next start goes on without what does not fit

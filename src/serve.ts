@@ -5,8 +5,8 @@
  *         │                                │
  *         └────────── signal ──────────────┴──▶ ended at once: exit 130 (SIGINT) or 143 (SIGTERM)
  *
- * A start or a drain that is ended at once leaves what a crash leaves, which every start copes
- * with. Only what would outlive the process, or keep it from exiting, is ended before
+ * A start or a drain that is ended at once leaves the same state as a crash, which every start can
+ * handle. Only what would outlive the process, or keep it from exiting, is ended before
  * (`QuickEnds`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,7 +44,7 @@ async function serve(): Promise<void> {
     });
     announce(config, clipbook);
   } catch (error) {
-    // What is ended in the middle fails, and that is no news.
+    // Interrupted work fails as expected, and need not be reported.
     if (isEnding) return;
     refuse(`clipbook can not start: ${firstLine(error)}`);
     process.exit(EXIT_CODES[exitCauseOf(error)]);

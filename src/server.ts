@@ -81,7 +81,7 @@ export interface Clipbook {
   readonly codeCount: number;
   /** What a power cut of each store can lose, a line for each. */
   readonly durability: readonly StoreDurability[];
-  /** For those who want to see a shard thread die. */
+  /** For tests that end a shard thread. */
   readonly supervisor: Supervisor;
   /** Drains: finishes what was accepted, flushes, and ends every part. */
   stop(): Promise<void>;
@@ -376,7 +376,7 @@ async function startParts({
   started.on('message', ({ message, cause }: FromProjector) => end(message, cause));
   started.on('error', (error) => end(`the projector broke: ${error.message}`, 'failed'));
   stops.push(() => stopProjector(started));
-  // The last are the first to go.
+  // In reverse order of their start.
   stops.push(() => supervisor.drain());
   stops.push(() => jobs.close());
   await batches.settleLeft(leftBatches);

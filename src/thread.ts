@@ -4,7 +4,7 @@
  * From the build, an entry is `dist/workers/<entry>.js`. From sources it is `workers/<entry>.ts`,
  * and that needs a step between: on Node 20 a loader that was given with `--import tsx` does not
  * reach worker threads. So the thread begins with `workers/bootstrap.mjs`, which registers tsx in
- * it and imports the real entry. Which of the two is the case shows in this module's own name.
+ * it and imports the real entry. The name of this module shows which of the two applies.
  */
 import { type Transferable, Worker, type WorkerOptions } from 'node:worker_threads';
 import { Piscina } from 'piscina';

@@ -1,11 +1,11 @@
 /**
- * Fetches what a batch of commands is going to look at, before the first of them is decided.
+ * Loads the data that a batch of commands needs into the CPU's cache, before the first of them is
+ * decided.
  *
- * In a shard with a million codes a command's code, its text, its user are anywhere in hundreds of
- * megabytes, and none of it is in a cache: five places, each of which is known when the one before
- * has been read. So a command waits five times for memory, and does little else. Those of 32
- * commands don't depend on each other, though, and a processor that meets a dozen loads which need
- * no other's result has all of them under way at once. So here all commands take each step
+ * In a shard with a million codes, a command's code, its text and its user are anywhere in hundreds
+ * of megabytes, and not in a cache. Each of these five memory accesses depends on the one before,
+ * so a command waits for memory five times. The accesses of 32 commands are independent, though,
+ * and a CPU executes a dozen independent loads at once. So here all commands take each step
  * together:
  *
  *     hash of the name ─▶ slot ─▶ row ─▶ text        for each code and user that is named

@@ -1,8 +1,7 @@
 /**
- * Many codes on their way into `codes`: a temporary table on a connection of its own (no WAL, no
- * index, gone with the connection), filled in pieces of `PIECE_BYTES`. A transaction that lasts as
- * long as a slow upload would keep PostgreSQL from clearing up behind every update of the
- * projector.
+ * Stages many codes in a temporary table on a separate connection (no WAL, no index, dropped with
+ * the connection), filled in pieces of `PIECE_BYTES`. A transaction as long as a slow upload would
+ * keep PostgreSQL from removing dead rows of the projector's updates.
  *
  * At the end PostgreSQL sorts them, without repetitions, and what comes out of that COPY goes, byte
  * for byte, into a second COPY on another connection:

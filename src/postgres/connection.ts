@@ -17,7 +17,7 @@ const BULK_NICE = 10;
 const GROUP_RETRY_MS = 60;
 const GROUP_TRIES_MAX = 20;
 
-/** A connected client whose loss, while nobody uses it, is no unhandled 'error' event. */
+/** A connected client whose loss while it is unused is not an unhandled 'error' event. */
 export async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
@@ -33,9 +33,9 @@ export async function connect(url: string): Promise<pg.Client> {
 }
 
 /**
- * The journal is trimmed on the word of a commit, and staged rows are named in the journal after
- * theirs. So a commit waits until it is on disk, and on the standbys that the server names,
- * whatever the server's default is. Stricter is left as it is.
+ * The journal is trimmed after a commit of PostgreSQL, and names staged rows after their commit. So
+ * a commit waits until it is on disk, and on the standbys that the server names, whatever the
+ * server's default is. A stricter setting is kept.
  */
 export async function commitDurably(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
   await client.query(
@@ -48,9 +48,9 @@ const createSocket = ({ ssl }: { readonly ssl?: unknown } = {}): Duplex =>
   ssl === undefined || ssl === false ? createLendingSocket() : new Socket();
 
 /**
- * When cores are short, a batch can wait and callers can't. The backend of a PostgreSQL of ours is
- * a process on this machine, and gets a lower priority, where the system lets us; of another one,
- * the number would be that of some other process here.
+ * When cores are busy, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a
+ * process on this machine, and gets a lower priority, where the system lets us; of another one, the
+ * number would be that of some other process here.
  *
  * Where Linux groups processes by session (autogroup), a process competes with those of its session
  * only, and sessions compete by the priority of their group. Each backend begins a session of its
@@ -163,11 +163,11 @@ export function createLink(url: string, prepare: (client: pg.Client) => Promise<
  * server.
  */
 export function giveUp(client: pg.Client): void {
-  // A connection in the middle of a COPY does not answer an orderly goodbye.
+  // A connection in the middle of a COPY can't be closed cleanly.
   client.connection.stream.destroy();
 }
 
-/** Says goodbye to one that is at rest. */
+/** Closes an idle connection. */
 export async function endQuietly(client: pg.Client): Promise<void> {
   try {
     await client.end();

@@ -1,6 +1,5 @@
 /**
- * What the main thread asks of PostgreSQL: staging, history, accounts. Nothing of it is in a
- * request's way.
+ * The main thread's access to PostgreSQL: staging, history, accounts. It is not on the hot path.
  */
 import pg from 'pg';
 import type { DomainEvent } from '../domain/event.js';
@@ -68,7 +67,7 @@ export function createControlStore({
     keepAlive: true,
     // Runs once per connection, before anybody gets it.
     verify: (client, done) => void commitDurably(client).then(() => done(), done),
-    // The process may end while connections rest here.
+    // Idle connections must not keep the process alive.
     allowExitOnIdle: true,
   });
   // A resting connection that breaks is replaced by the pool; the event would end the process if
@@ -81,8 +80,7 @@ export function createControlStore({
   });
 
   /**
-   * Whoever fails in the middle of something leaves its connection in a state that nobody should
-   * inherit.
+   * A failed operation leaves its connection in an unknown state, so it must not be reused.
    */
   async function use<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const client = await pool.connect();

@@ -2,10 +2,10 @@
  * COPY as it is on the wire: CopyData messages in both directions, `d`, length, payload, a row each
  * when PostgreSQL sends.
  *
- * Rows by the million come and go as whole stretches of such messages, where the socket put them,
- * and nothing is made for a row. pg-copy-streams makes two objects for each, goes over a whole
- * buffer of them in one turn, and packs them anew to send them; at a million rows that was a second
- * of two threads that have callers to answer. It is used where the data is ours and comes in large
+ * Millions of rows are passed on as whole sequences of such messages, in the buffers that the
+ * socket filled, without an object per row. pg-copy-streams makes two objects for each row,
+ * processes a whole buffer in one turn, and repacks rows to send them; a million rows took a second
+ * of two threads that also serve callers. It is used for data of our own that comes in large
  * pieces.
  *
  * Protocol: PostgreSQL's documentation, "COPY Operations" and "Message Formats".

@@ -1,7 +1,7 @@
 /**
- * The child processes of embedded PostgreSQL, and that none of them outlives this process.
+ * The child processes of embedded PostgreSQL. None of them outlives this process.
  *
- * An orderly stop is `embedded.ts`'s. Here is what holds when there is none:
+ * `embedded.ts` does an orderly stop. This file covers the other ends:
  *
  * - **A signal that can't wait** (`endEmbeddedNow`): the server is told to shut down at once,
  *   without a checkpoint, and initdb is killed. The next start recovers from PostgreSQL's log, or

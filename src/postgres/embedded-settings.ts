@@ -6,7 +6,7 @@
 import { statfsSync } from 'node:fs';
 
 const MEBIBYTE = 1024 * 1024;
-/** Enough to try Clipbook, and modest beside what else runs on that machine. */
+/** Enough to try Clipbook, and little compared with other programs of that machine. */
 export const MEMORY_BYTES_DEFAULT = 256 * MEBIBYTE;
 const WAL_MB_MIN = 1024;
 const WAL_MB_MAX = 16_384;
@@ -34,7 +34,7 @@ export function settingsFor({
     port,
     unix_socket_directories: '',
     max_connections: 60,
-    // PostgreSQL's defaults, named because the journal is trimmed on their word.
+    // PostgreSQL's defaults, set explicitly because trimming the journal depends on them.
     fsync: 'on',
     synchronous_commit: 'on',
     full_page_writes: 'on',

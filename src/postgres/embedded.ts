@@ -24,8 +24,8 @@
  *   `stop()`. The URL stays valid; clients reconnect.
  * - **Root.** PostgreSQL refuses to run as root, so as root it runs as the owner of an existing
  *   cluster, else as the user `postgres`, which is made if it is not there. That user often cannot
- *   enter where we are (a clone in /root or in a 0700 directory of /tmp). Opening up other people's
- *   directories is not ours to do; instead the child inherits an open descriptor of `dataDir` and
+ *   enter where we are (a clone in /root or in a 0700 directory of /tmp). Clipbook must not change
+ *   the rights of such directories; instead the child inherits an open descriptor of `dataDir` and
  *   reaches it as `/proc/self/fd/3`, which needs no right on the directories above; the binaries
  *   are copied, once, to a directory that can be entered.
  * - **Install scripts.** The package's postinstall only makes symlinks for shared libraries. Where
@@ -63,7 +63,7 @@ export interface EmbeddedPostgres {
 export interface EmbeddedOptions {
   /** A directory for PostgreSQL alone: as root it is given to the user that PostgreSQL runs as. */
   readonly dataDir: string;
-  /** A port of the host that nobody has, nor gets before PostgreSQL listens on it. */
+  /** A free port of the host that no other process gets before PostgreSQL listens on it. */
   readonly freePort: (host: string) => Promise<number>;
   /** For PostgreSQL's own cache of pages (`shared_buffers`); `MEMORY_BYTES_DEFAULT` when absent. */
   readonly memoryBytes?: number;

@@ -18,7 +18,7 @@
 import type pg from 'pg';
 import { ProcessEnd } from '../platform/exit-codes.js';
 
-/** What a process has taken over: `epoch` grows with each, `holder` is unlike any other. */
+/** The claim of a process: `epoch` grows with each claim, `holder` is unique. */
 export interface Claim {
   readonly epoch: number;
   readonly holder: string;

@@ -1,5 +1,5 @@
 /**
- * A socket that lends what it reads, in memory that is used again and again.
+ * A socket that lends its read data in reused buffers.
  *
  * Node makes a buffer for each read. A million rows come in thousands of reads, since PostgreSQL
  * sends 8 KiB at a time, and V8 collected the heap of the shard's thread seventeen times over them,

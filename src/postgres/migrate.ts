@@ -1,6 +1,6 @@
 /**
- * Brings a database to the schema of this version, and holds it to the number of shards that it was
- * begun with.
+ * Brings a database to the schema of this version, and checks that its number of shards is
+ * unchanged.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';

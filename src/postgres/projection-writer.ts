@@ -1,7 +1,7 @@
 /**
  * Writes what was decided into PostgreSQL: one transaction per batch, with the shards' checkpoints
- * in it. So a batch whose outcome is not known may simply be written again: what a checkpoint
- * covers is skipped.
+ * in it. So a batch whose outcome is not known may simply be written again: changes up to the
+ * checkpoint are skipped.
  *
  *     BEGIN
  *     lock the checkpoints      a second writer, or the rest of a lost connection, waits here

@@ -10,7 +10,7 @@ const UNIQUE_VIOLATION = '23505';
 /** Two batches that brought the same codes at once, not in quite the same order. */
 const DEADLOCK = '40P01';
 
-/** Ten million rows take minutes; and who gives up early begins from the start the next time. */
+/** Ten million rows take minutes, and a try that gives up early has to begin again. */
 const REMOVE_MS_MAX = 30 * 60_000;
 
 interface Span {
@@ -171,8 +171,8 @@ export async function registerCopied(client: pg.Client, batch: NewBatch, copy: (
     registerBatch(client, batch, async () => {
       const blocksBefore = await blockCount(client);
       copied = await copy();
-      // Rows may have gone into gaps further in front; who reads them by these blocks counts them,
-      // and looks everywhere then.
+      // Rows may have filled gaps in earlier blocks. So a reader that uses these blocks counts the
+      // rows, and searches the whole table if some are missing.
       const lastBlock = Math.max(0, (await blockCount(client)) - 1);
       return { count: copied, firstBlock: Math.max(0, blocksBefore - 1), lastBlock };
     }),

@@ -1,6 +1,6 @@
 /**
- * Staging a batch of codes: they are collected where nobody sees them, and go into `codes` at
- * `finish`, all in one transaction with the row of their batch.
+ * Staging a batch of codes: they are collected invisibly, and inserted into `codes` at `finish`,
+ * all in one transaction with the row of their batch.
  *
  * A few codes are kept in memory until then and inserted with one statement (held-codes.ts). From
  * `HELD_BYTES_MAX` on they are streamed by COPY into a temporary table on a connection of the
@@ -109,7 +109,7 @@ export function createStaging({
     if (adopted !== null) return finished(adopted);
     let opened: number | null = null;
     let intent = content();
-    // Many codes are taken to be new at first: looking for each costs more than putting it in.
+    // Many codes are assumed to be new at first: looking up each one costs more than inserting it.
     for (let looksFirst = bulk === null; !isAbandoned; looksFirst = true) {
       const codes: CollectedCodes = bulk ?? collect(held);
       if (looksFirst) {

@@ -1,7 +1,7 @@
 /**
- * What the rest of Clipbook asks of PostgreSQL. Three users, each with connections of its own: a
- * shard thread loads (`SnapshotLoader`), the projector thread writes (`ProjectionWriter`), and the
- * main thread does what is neither hot nor decided in memory (`ControlStore`).
+ * The interface of PostgreSQL to the rest of Clipbook. Three users, each with connections of its
+ * own: a shard thread loads (`SnapshotLoader`), the projector thread writes (`ProjectionWriter`),
+ * and the main thread does what is neither hot nor decided in memory (`ControlStore`).
  */
 
 import type { Book } from '../domain/book.js';
@@ -124,7 +124,7 @@ export interface Account {
   readonly id: string;
   readonly email: string;
   readonly role: Role;
-  /** Raised by each repair of the account. Its tokens name it. Absent: 0. */
+  /** Grows with each repair of the account; tokens name it. Absent: 0. */
   readonly generation?: number;
 }
 
@@ -212,7 +212,7 @@ export interface BatchOwner {
   settle(holders: readonly Holder[]): Promise<{ readonly live: readonly number[]; readonly open: readonly number[] }>;
 }
 
-/** Codes of a batch that is neither live nor given up stand in the way. */
+/** Codes of a batch that is neither live nor given up conflict with the new ones. */
 export class CodesPending extends Error {
   override readonly name = 'CodesPending';
   constructor() {
@@ -300,7 +300,7 @@ export interface JobRow {
   readonly finishedMs: number | null;
   /** Why it failed, for the one who asked. */
   readonly error: string | null;
-  /** What it needs to be taken up again, and its result. */
+  /** The data for resuming it, and its result. */
   readonly detail: { readonly plan?: unknown; readonly result?: GenerateResult };
   /** Of the request that came with an idempotency key. */
   readonly fingerprint: number | null;

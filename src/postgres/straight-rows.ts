@@ -1,11 +1,11 @@
 /**
- * Codes that are taken to be new and come nearly in their order: finished rows, by COPY straight
- * into `codes`, in one transaction.
+ * Codes that are assumed to be new and come nearly sorted: finished rows, by COPY straight into
+ * `codes`, in one transaction.
  *
  * This is how generated codes come. They are different from each other by construction and from all
  * others by the size of their keyspace, so nothing needs to be stored, sorted or looked for first,
- * and PostgreSQL writes each once. When it does find one that is there already, all is rolled back,
- * and they come again by the way of staging.ts.
+ * and PostgreSQL writes each once. If one exists already, everything is rolled back, and the codes
+ * are staged again as in staging.ts.
  */
 import type pg from 'pg';
 import { endQuietly, giveUp, orLost } from './connection.js';

@@ -1,5 +1,5 @@
 /**
- * Has the system write PostgreSQL's new pages to the disk soon, and a few at a time.
+ * Makes the system write PostgreSQL's new pages to disk early and in small portions.
  *
  * PostgreSQL makes an index longer by a page of zeros at a time and leaves them to the system's
  * cache. Linux lets them lie there for 30 s and then writes all at once: 50 MB for a million codes,

@@ -3,9 +3,9 @@
  * the medium later.
  *
  * The difference matters because only the last record may not have been acknowledged. A torn record
- * is cut. A rotten one may be an acknowledged commit, so it must stop the start.
+ * is removed. A damaged one may be an acknowledged commit, so it must stop the start.
  *
- * Two facts tell them apart. A segment is full of zeros, and synced, before records are written
+ * Two facts distinguish them. A segment is full of zeros, and synced, before records are written
  * into it. And a medium writes whole sectors: 512 bytes, or a multiple of that (SQLite assumes the
  * same of its log, "Atomic Commit in SQLite", section 2.0; and PostgreSQL of its control file). So
  * after a torn write at least one sector that the record covers is still as it was: all zeros from
