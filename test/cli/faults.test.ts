@@ -56,7 +56,7 @@ describe('a lost or late answer', () => {
     assert.equal(await total(), before + 50);
   });
 
-  it('the standard input cannot be sent again: the failure says what is not known, and the key to ask with', async () => {
+  it('the standard input cannot be sent again: the failure says what is unknown, and names the key for a repeat', async () => {
     const before = await total();
     stage.proxy.order({ on: `POST /api/v1/coupon-books/${book}/codes`, times: 1, how: 'lose' });
     const lost = await run(['import', '-', '--book', book], {}, 'ONCE-1\n');
@@ -161,7 +161,7 @@ describe('an export', () => {
     assert.ok((await lstat('/dev/null')).isCharacterDevice());
   });
 
-  it('to a place that cannot be written is wrong use', async () => {
+  it('to a path that cannot be written is wrong use', async () => {
     const { code, told } = await run(['export', '--book', book, '--out', '/nowhere/codes.csv']);
     assert.equal(code, 2);
     assert.match(told, /^error: option '--out <file>': '\/nowhere\/codes\.csv' cannot be written: ENOENT/);

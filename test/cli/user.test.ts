@@ -158,7 +158,7 @@ describe('clipbook user', () => {
     assert.deepEqual((await user(['enable', 'ada@shop.example'])).out, 'ada@shop.example may sign in\n');
   });
 
-  it('shows seeded logins that a database of development has as refused', async () => {
+  it('shows seeded logins of a development database as refused', async () => {
     await query(`INSERT INTO users (id, email, role, password_hash, created_ms)
       VALUES (gen_random_uuid(), 'Admin@admin.com', 'admin', 'x', 0)`);
     assert.match((await user(['list'])).out, /^Admin@admin\.com +admin +refused \(seeded\) /m);
@@ -210,7 +210,7 @@ describe('clipbook user on an embedded database that no server uses', () => {
     assert.equal(statSync(join(dataDir, 'postgres', 'password')).mode & 0o777, 0o600);
   });
 
-  it('makes none where only `create` is to make one', async () => {
+  it('makes no database where only `create` may make one', async () => {
     const elsewhere = join(directory, 'elsewhere');
     for (const args of [['list'], ['passwd', 'ada@shop.example'], ['disable', 'ada@shop.example']]) {
       const { code, out, told } = await user(args, PASSWORD, { DATABASE_URL: '', DATA_DIR: elsewhere });

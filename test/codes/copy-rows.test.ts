@@ -37,7 +37,7 @@ describe('generated codes for COPY', () => {
     });
   }
 
-  it('are ordered step by step, which changes nothing', () => {
+  it('are sorted in steps, with the same result', () => {
     const { bytes, pattern } = sample(DEFAULT_PATTERN_TEXT, 20_000);
     let steps = 0;
     const order = createRowOrder(pattern)(bytes, () => void steps++);

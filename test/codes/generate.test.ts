@@ -77,7 +77,7 @@ describe('reserved words', () => {
     }
   });
 
-  it('give way in each piece alike, however a range is cut', () => {
+  it('are replaced by the same codes, however a range is split', () => {
     const reserved = Array.from({ length: 300 }, (_, i) => `${String(i * 31).padStart(4, '0')}`);
     const pattern = parsePattern('{NUMERIC:4}', reserved);
     if (pattern.kind === 'patternError') throw new Error(pattern.message);

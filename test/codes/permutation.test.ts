@@ -41,7 +41,7 @@ describe('the permutation', () => {
     );
   });
 
-  it('gives a counter the same row however the range around it is cut', () => {
+  it('gives a counter the same row, however the range around it is split', () => {
     const radices = Array<number>(20).fill(36);
     const permutation = createPermutation(KEY, radices);
     const start = 2 ** 40 - 5;

@@ -263,7 +263,7 @@ test('a refusal that ends with time says when', () => {
   assert.equal(locked.retryAtMs, START + 1000);
 });
 
-test('staged codes are not there until they are added', () => {
+test('staged codes are not visible until they are added', () => {
   const shard = openShard();
   shard.addBook({}, []);
   const codes = shard.stage(['B-1']);
@@ -300,7 +300,7 @@ test('codes whose staging was undone can be staged again', () => {
   assert.equal(shard.state.codes.strings.count, 3);
 });
 
-test('no code is drawn twice, and all are drawn', () => {
+test('every code is drawn exactly once', () => {
   const shard = openShard();
   const codes = Array.from({ length: 500 }, (_, n) => `CODE-${n}`);
   shard.addBook({}, codes);

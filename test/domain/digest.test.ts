@@ -84,7 +84,7 @@ test('the order of keys in settings and outcomes doesn’t count, since a databa
   assert.equal(digest(replay(turned, shard.batches), shard.nowMs), digest(shard.state, shard.nowMs));
 });
 
-test('a digest that is taken in steps is that of the moment at which it began, whatever happens between them', () => {
+test('a digest that is taken in steps is that of the moment at which it began, whatever changes in between', () => {
   const CODES = 9_000;
   for (let seed = 1; seed <= 40; seed++) {
     const random = seeded(seed);

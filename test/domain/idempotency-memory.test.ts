@@ -30,7 +30,7 @@ function forgetAll(memory: IdempotencyMemory): void {
   assert.equal(memory.count, 0);
 }
 
-test('old keys are forgotten some at a time, so that nobody waits for a million of them', () => {
+test('old keys are forgotten in portions, so that no command waits for a million of them', () => {
   const memory = open();
   for (let n = 0; n < 5_000; n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
   const later = START + TTL_MS;
@@ -188,7 +188,7 @@ test('a caller has room again as soon as its oldest key has ended, and is told w
   assert.equal(memory.fullUntilMs('shop', START + TTL_MS), START + 700 + TTL_MS, 'the next one ends much later');
 });
 
-test('a caller may have as much as is free, so that those who have many leave room for one who has few', () => {
+test('a caller may have as many bytes as are free, so that callers with many keys leave room for one with few', () => {
   const memory = open(100_000);
   const counts = ['a', 'b', 'c'].map((caller) => fill(memory, caller));
   const [first = 0, second = 0, third = 0] = counts;
@@ -200,7 +200,7 @@ test('a caller may have as much as is free, so that those who have many leave ro
   assert.equal(memory.fullUntilMs('a', START), START + TTL_MS);
 });
 
-test('memories that share a tally share the room, and all of it comes back', () => {
+test('memories that share a tally share the room, and free all of it again', () => {
   const tally = { bytes: 0 };
   const memories = [0, 1, 2].map(
     () => new IdempotencyMemory({ hashKey: FIXED_HASH_KEY, ttlMs: TTL_MS, bytesMax: 10_000, tally }),
@@ -222,7 +222,7 @@ test('memories that share a tally share the room, and all of it comes back', () 
   assert.equal(tally.bytes, 0);
 });
 
-test('what each caller has, and when its oldest key ends, is exact, whoever comes and whatever ends', () => {
+test('the bytes of each caller, and the end of its oldest key, are always exact', () => {
   const bytesMax = 1e9;
   const tally = { bytes: 0 };
   const random = seeded(9);

@@ -94,7 +94,7 @@ describe('prefetch', () => {
     assert.deepEqual(digest(one.state, one.nowMs), digest(other.state, other.nowMs));
   });
 
-  test('keeps nothing of a shard that is thrown away', async () => {
+  test('keeps no reference to a dropped shard', async () => {
     const prefetch = new Prefetch(seeded(1));
     const dropped = (() => {
       const shard = openShard();

@@ -141,11 +141,11 @@ describe('the string table', () => {
     assert.throws(() => stringTable().add(0, 'x'.repeat(300_000)), /too long/);
   });
 
-  test('has no text where none was added', () => {
+  test('has no text at an unused index', () => {
     assert.throws(() => stringTable().text(5), /no string/);
   });
 
-  test('knows everything at every moment of its growth', () => {
+  test('finds every string at every moment of its growth', () => {
     const table = stringTable();
     const model = new Map<string, number>();
     const live: string[] = [];
@@ -349,7 +349,7 @@ describe('the pool', () => {
     assert(chiSquared > 795 && chiSquared < 1_230, `chi-squared is ${chiSquared}`);
   });
 
-  test('gives every code once', () => {
+  test('draws every code once', () => {
     const pool = filled(500);
     const seen = new Set<number>();
     while (pool.count > 0) {

@@ -44,7 +44,7 @@ describe('bytes of an answer', () => {
       assert.equal(textOf(out.begin().ascii('[').json(text).ascii(']')), `[${JSON.stringify(text)}]`);
   });
 
-  test('are the same whatever was written before them', () => {
+  test('do not depend on what was written before', () => {
     let seed = 1;
     const below = (n: number): number => {
       seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
@@ -70,7 +70,7 @@ describe('bytes of an answer', () => {
     }
   });
 
-  test('are no more than there is room for', () => {
+  test('never exceed the capacity', () => {
     const out = new AnswerBytes('x');
     assert.equal(out.begin().ascii('y'.repeat(4095)).written.length, 4096);
     assert.throws(() => out.ascii('z'), RangeError);

@@ -36,7 +36,7 @@ describe('a repair of an account', () => {
     assert.equal(tokens.remembered(other, nowMs)?.ok, true);
   });
 
-  it('that disables it ends all of them, and what was refused is judged anew when it is enabled', async () => {
+  it('that disables it ends all of its tokens, and refused tokens are verified again when it is enabled', async () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = await bearer({ ...ADMIN, generation: 2 }, nowMs);

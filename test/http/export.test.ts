@@ -27,7 +27,7 @@ describe('an export', () => {
   const head = async (): Promise<string> =>
     `GET ${exportPath()} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\n\r\n`;
 
-  it('has a header, and every field as CSV wants it', async () => {
+  it('has a header, and every field in CSV syntax', async () => {
     served.engine.codes.clear();
     served.engine.codes.set('A-1', {
       code: 'A-1',

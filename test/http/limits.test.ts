@@ -265,7 +265,7 @@ describe('a rate limit', () => {
     assert.equal(limit.blockedUntil('a', 1), 0);
   });
 
-  it('forgets what is over first, and then what is oldest', () => {
+  it('forgets windows that are over first, and then the oldest onesest', () => {
     const limit = createRateLimit({ countMax: 1, windowMs: 100, namesMax: 3 });
     limit.add('over', 0);
     limit.add('b', 50);

@@ -64,7 +64,7 @@ describe('deadlines', () => {
     return { clock, expired, deadlines };
   }
 
-  it('expire what is overdue, oldest first, and nothing that has left', () => {
+  it('expire overdue requests, oldest first, and none that has left', () => {
     const { clock, expired, deadlines } = setUp();
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(item) as [Item, Item, Item, Item];
     for (const [i, each] of [a, b, c, d].entries()) {

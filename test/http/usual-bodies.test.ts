@@ -72,7 +72,7 @@ describe('usual bodies', () => {
     }
   });
 
-  test('are left to the schema where they are anything else', () => {
+  test('are left to the schema in all other cases', () => {
     const others = [
       '',
       '{}',

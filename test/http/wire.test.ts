@@ -128,7 +128,7 @@ describe('a body', () => {
 });
 
 describe('an abort', () => {
-  it('before the body is complete asks nothing of the engine', async () => {
+  it('before the body is complete sends nothing to the engine', async () => {
     const [commands, aborted] = [served.engine.commands.length, counted('aborted')];
     const socket = await served.open();
     socket.write(lock(['Content-Length: 14'], '{"user'));
@@ -175,7 +175,7 @@ describe('an engine that does not answer in time', () => {
 });
 
 describe('headers', () => {
-  it('of a sane request id come back, others are replaced', async () => {
+  it('with a valid request id come back, invalid ones are replaced', async () => {
     for (const id of ['r-1', 'a'.repeat(128), 'trace:01/ab=cd+ef@x~y_z.1']) {
       const answer = await served.call('GET', '/livez', { headers: { 'x-request-id': id } });
       assert.equal(answer.headers.get('x-request-id'), id);

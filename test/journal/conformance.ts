@@ -222,7 +222,7 @@ export function journalConformance(
       });
     }
 
-    test('what was shown as durable is not voided by an owner who did not hear of it', async () => {
+    test('entries that readers saw as durable stay valid, even if their writer was not told', async () => {
       const journal = await (await medium()).open();
       const first = await journal.openWriter([s0]);
       await commit(first, [entry(s0, 1, 1, 'a1')]);
@@ -232,7 +232,7 @@ export function journalConformance(
       assert.equal(second.lastSeqs.get(s0), 2);
     });
 
-    test('acknowledged entries that are gone are named', async () => {
+    test('lost acknowledged entries are named', async () => {
       const on = await medium();
       const first = await (await on.open()).openWriter([s0]);
       await commit(first, [entry(s0, 1, 7, 'a1')]);

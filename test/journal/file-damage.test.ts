@@ -47,7 +47,7 @@ test('a journal cut at any byte of its last commit opens with exactly the comple
   }
 });
 
-test('noise in the last commit is no torn write: it stops the opening, with file and offset', async () => {
+test('noise in the last commit is not a torn write: it stops the opening, with file and offset', async () => {
   const { path, ends } = await threeCommits();
   const whole = fs.readFileSync(path);
   const [, secondEnd = 0, thirdEnd = 0] = ends;

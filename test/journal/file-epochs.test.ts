@@ -46,7 +46,7 @@ test('a commit that a replaced process writes after its successor opened is void
   await end(first);
 });
 
-test('what stands behind the place up to which a later epoch read is no damage, whatever it is', async () => {
+test('bytes after the place up to which a later epoch read are not damage, whatever they are', async () => {
   const directory = newDirectory();
   await withWriter(directory, async (writer) => commit(writer, [entry(s0, 1, 1, 'one')]));
   await withWriter(directory, async (writer) => commit(writer, [entry(s0, 2, 2, 'two')]));

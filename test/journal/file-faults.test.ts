@@ -325,7 +325,7 @@ test('a full disk is known before a commit needs the room, and forgotten when th
   await journal.close();
 });
 
-test('the last room on the disk is left to others', async () => {
+test('the last room on the disk is left to other programs', async () => {
   const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
   let written = 0;
@@ -380,7 +380,7 @@ test('a writer that can not be opened for lack of room leaves nothing behind', a
   await journal.close();
 });
 
-test('a really full disk behaves like that too (where a file system can be mounted)', async (t) => {
+test('a real full disk behaves in the same way (where a file system can be mounted)', async (t) => {
   const directory = newDirectory();
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'clipbook-test', directory]);
   if (mounted.status !== 0) {

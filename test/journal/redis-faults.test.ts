@@ -156,7 +156,7 @@ test('an append that arrives after its writer was replaced is refused', async ()
   assert.deepEqual(await all(direct, s0), ['1-1 a1', '2-2 a2']);
 });
 
-test('an append that arrived although its answer was lost is there at the next opening, once', async () => {
+test('an append whose answer was lost is found once at the next opening', async () => {
   const server = await redis();
   const proxy = await proxyTo(server);
   const journal = await open(proxy.url);
