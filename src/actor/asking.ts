@@ -10,6 +10,8 @@ import type { QueryResult } from '../domain/view.js';
 import type { OpenBatch } from '../records/batches.js';
 import { ControlError, type Engine, type Unavailable } from './engine.js';
 
+const AGAIN_MS = 200;
+
 export type BatchCommand = Extract<Command, { kind: 'openBatch' | 'giveUpBatch' }>;
 
 /**
@@ -61,6 +63,21 @@ function ask<Kind extends keyof Answers>(
   });
 }
 
+/** The shard does not serve now, and will again. */
+export class ShardAway extends ControlError {}
+
+/** Asks again and again while the shard is away, until `isOver`. */
+export async function whenServed<T>(ask: () => Promise<T>, isOver: () => boolean): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ShardAway) || isOver()) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
+    }
+  }
+}
+
 function failureOf({ reason }: Unavailable): ControlError {
   switch (reason) {
     case 'noRoom':
@@ -70,6 +87,6 @@ function failureOf({ reason }: Unavailable): ControlError {
     case 'recovering':
     case 'overloaded':
     case 'outcomeUnknown':
-      return new ControlError('unavailable', 'This part of the engine is recovering; nothing was changed.');
+      return new ShardAway('unavailable', 'This part of the engine is recovering; nothing was changed.');
   }
 }

@@ -31,7 +31,7 @@ import {
   type Staging,
 } from '../postgres/store.js';
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
-import { isKeyRemembered } from './asking.js';
+import { isKeyRemembered, whenServed } from './asking.js';
 import type { Batches, BatchHand } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { type CommandReply, type Control, ControlError, type Engine, type GenerateResult, type Job } from './engine.js';
@@ -288,12 +288,13 @@ export function createJobs(options: JobsOptions): Jobs {
    * The batch of a run that a restart cut off, if it is open and all of its codes are in; otherwise
    * nothing is left of it.
    */
-  async function wholeBatch({ plan }: Running, fate: 'open' | 'givenUp'): Promise<Batch | null> {
-    const { batchId } = plan;
+  async function wholeBatch(job: Running, fate: 'open' | 'givenUp'): Promise<Batch | null> {
+    const { bookId, batchId } = job.plan;
     if (batchId === null) return null;
     const staged = fate === 'open' ? await store.stagedBatch(batchId) : null;
     if (staged !== null) return { batchId, ...staged };
-    if (fate === 'open') await batches.giveUp({ bookId: asBookId(plan.bookId), batchId });
+    const giveUp = () => batches.giveUp({ bookId: asBookId(bookId), batchId });
+    if (fate === 'open') await whenServed(giveUp, () => stopped(job));
     if (!(await store.discardBatch(batchId))) throw new Error(`batch ${batchId} is live, but not for its shard`);
     return null;
   }
@@ -367,10 +368,14 @@ export function createJobs(options: JobsOptions): Jobs {
       onSettled: () => undefined,
     });
     job.hand = hand;
+    // A request is refused while its shard is away. A job waits.
+    const isOver = (): boolean => stopped(job);
     return {
       ...hand,
+      adopt: () => whenServed(hand.adopt, isOver),
+      giveUp: (batchId) => whenServed(() => hand.giveUp(batchId), isOver),
       async open(content) {
-        const batchId = await hand.open(content);
+        const batchId = await whenServed(() => hand.open(content), isOver);
         job.plan = { ...job.plan, batchId };
         await save(job, {});
         return batchId;

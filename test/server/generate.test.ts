@@ -252,7 +252,20 @@ describe('a job that is cancelled', () => {
     const answer = await cancel(body.jobId);
     assert.ok(answer.status === 202 || answer.status === 409, JSON.stringify(answer.body));
     await until(async () => (await server.ask({ ask: 'statuses' })).join() === 'serving', 'it is back');
+    const { status, error } = await jobOf(body.jobId);
+    assert.deepEqual([status, error], [answer.status === 202 ? 'cancelled' : 'completed', undefined]);
     assert.equal((await codesOf(bookId)).length, answer.status === 202 ? 0 : SHORT);
+    await assertNothingIsLeft();
+  });
+
+  it('that waits for its shard goes on when the shard is back', async () => {
+    const bookId = await newBook();
+    const { body } = await generate(bookId, SHORT, 'WA{NUMERIC:5}');
+    await until(async () => (await jobOf(body.jobId)).done >= SHORT, 'its codes are staged, or nearly');
+    await server.ask({ ask: 'killShardThread', thread: 0 });
+    const { status, error } = await ended(body.jobId);
+    assert.deepEqual([status, error], ['completed', undefined]);
+    assert.equal((await codesOf(bookId)).length, SHORT);
     await assertNothingIsLeft();
   });
 
