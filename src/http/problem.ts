@@ -285,7 +285,8 @@ export const PROBLEMS = {
   internal: {
     status: 500,
     title: 'Internal error',
-    about: 'The server failed in an unexpected way, and has logged the error under the request id that `instance` shows.',
+    about:
+      'The server failed in an unexpected way, and has logged the error under the request id that `instance` shows.',
     remedy:
       'Report it with the request id. Before you repeat a change, read the state, or repeat it with its `Idempotency-Key`.',
   },
