@@ -1,9 +1,9 @@
 /**
  * Bulk figures: `npm run bench:bulk [-- --rounds 3] [--ten-million] [--gigabyte]`.
  *
- * Every rate stands beside a COPY of the same rows, in the order in which they came, into an empty
- * table of the same definition in the same PostgreSQL, measured in the same round: what PostgreSQL
- * alone takes. Latencies are counted from when a request was due, so that one which waits behind a
+ * Every rate is compared with a COPY of the same rows, in their order, into an empty table of the
+ * same definition in the same PostgreSQL, measured in the same round: the time that PostgreSQL
+ * alone needs. Latencies are counted from when a request was due, so that one which waits behind a
  * stall is not hidden by a client that waits too.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -365,7 +365,7 @@ function print(line: string): void {
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'clipbook-bulk-'));
-// PostgreSQL may run as another user, who has to get through.
+// PostgreSQL may run as another user, which needs access to the directory.
 chmodSync(directory, 0o755);
 const dataDir = join(directory, 'data');
 if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' }).status !== 0)

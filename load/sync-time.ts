@@ -1,4 +1,4 @@
-/** How long this disk takes to make 4 KiB durable: what a latency is measured against. */
+/** How long this disk takes to make 4 KiB durable: latencies are compared with it. */
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -33,7 +33,7 @@ export function findGoProgram({ name, module }: GoProgram, say: (line: string) =
   return join(folder, name);
 }
 
-/** One line for whoever has neither the program nor Go. */
+/** The line that is printed if neither the program nor Go is installed. */
 export function missingLine({ name, page }: GoProgram): string {
   return `${name} is missing: install it (${page}), or Go, from which it is built here`;
 }

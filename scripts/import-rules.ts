@@ -1,7 +1,7 @@
 /**
- * The rules that keep the parts apart, as one table, and the search for what breaks them: an import
- * that points up, a circle, a file that nothing reaches, and a domain that is not pure. A rule that
- * only a document states is broken within a month; this one stops `npm run check`.
+ * The import rules between the parts, as one table, and the check for breaches: an import that
+ * points up, a cycle, an unreachable file, and a domain that is not pure. A rule that only a
+ * document states is soon broken; these rules fail `npm run check`.
  */
 import { posix } from 'node:path';
 import { blankOut, importsOf, lineAt } from './source-text.js';
@@ -50,7 +50,7 @@ const COMPOSES = new Set(['src/cli']);
 /** Only values go in and come out. */
 const PURE: Readonly<Record<string, string>> = { 'src/domain': 'the domain', 'src/records': 'src/records' };
 
-/** Time, randomness, I/O and waiting: all that would make a replay differ. */
+/** Time, randomness, I/O and waiting: everything that would make a replay differ. */
 const IMPURE =
   /(?<![.\w$])(?:Date|performance|process|setTimeout|setInterval|setImmediate|queueMicrotask|crypto|fetch|console|globalThis|Promise|async|await)(?![\w$]|\??:)|\bMath\.random\b/g;
 

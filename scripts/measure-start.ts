@@ -1,6 +1,6 @@
 /**
- * `npm run measure:start [-- --codes 1000000]`: how soon the server serves with so many codes in
- * its database, and what they take of its memory. It is built, started with nothing, filled through
+ * `npm run measure:start [-- --codes 1000000]`: how soon the server serves with that many codes in
+ * its database, and how much memory they take. It is built, started with nothing, filled through
  * its API, stopped, and started again.
  *
  * Memory is what the process has resident when it has come to rest, over that of the same process
@@ -37,7 +37,7 @@ const built = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio:
 if (built.status !== 0) throw new Error('the build failed');
 
 const directory = mkdtempSync(join(tmpdir(), 'clipbook-start-'));
-// PostgreSQL may run as another user, who has to get through.
+// PostgreSQL may run as another user, which needs access to the directory.
 chmodSync(directory, 0o755);
 const dataDir = join(directory, 'data');
 let server: Server | null = null;

@@ -58,7 +58,7 @@ async function walkInDebian(): Promise<{ code: number | null }> {
   }
 }
 
-/** The repository, what stands in for systemd, and the script. */
+/** The repository, the stand-in for systemd, and the script. */
 function prepare(debian: string): void {
   const clone = join(debian, 'srv/clipbook.git');
   rmSync(clone, { recursive: true, force: true });

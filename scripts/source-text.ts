@@ -1,5 +1,5 @@
 /**
- * A light reading of TypeScript: enough to find imports and identifiers, without a parser.
+ * Reads TypeScript without a parser, well enough to find imports and identifiers.
  *
  * The compiler (TypeScript 7) has no stable interface for programs yet, and a parser only for this
  * would be a dependency more to keep. So: `blankOut` replaces what is inside comments, strings,

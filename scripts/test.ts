@@ -1,6 +1,6 @@
 /**
- * `npm test`: sees that what the tests need is there, then gives them to Node's own runner, whose
- * summary is the last thing printed and whose exit code is ours.
+ * `npm test`: checks that the programs that the tests need are installed, then starts Node's own
+ * runner, whose summary is the last thing printed and whose exit code is ours.
  * `npm test -- test/domain/decide.test.ts …` runs a part; a folder names all tests in it. The files
  * are listed here because Node 20 knows no globs after `--test`.
  */

@@ -1,12 +1,12 @@
 -- Up Migration
 
--- Clipbook's store: the snapshot that a shard starts from, and the audit of all that ever happened.
--- Times are Unix milliseconds, as they are decided, journaled and shown.
+-- Clipbook's store: the snapshot that a shard starts from, and the audit of all changes. Times are
+-- Unix milliseconds, as they are decided, journaled and shown.
 --
 -- One writer (the projector) makes nearly all of the changes, in batches, by COPY. So the tables
 -- that grow with every operation have no index but where one is asked for by name below, and free
 -- text that came from callers is `text`, also where it holds JSON: `jsonb` refuses \u0000 and
--- `json` refuses deep nesting, and one refused row would hold up the projection for good.
+-- `json` refuses deep nesting, and one refused row would block the projection for ever.
 
 -- What may not change over one set of data, such as the number of shards.
 CREATE TABLE settings (

@@ -220,7 +220,7 @@ export async function acceptLoss(stores: OfflineStores, reports: readonly ShardR
   );
 }
 
-/** Resolves with the new id. Nobody who has only the old one can come near the stores any more. */
+/** Resolves with the new id. Processes that have only the old id can't use the stores any more. */
 export async function giveNewId(stores: OfflineStores): Promise<string> {
   const { databaseUrl, database, journal } = stores;
   assertOne(journal, database);

@@ -43,7 +43,7 @@ export async function booksWithCodes(subject: Subject, books: number, codes: num
   });
 }
 
-/** Gives back whatever is assigned: a run that ends leaves up to one code of each connection so. */
+/** Unassigns all assigned codes: the end of a run leaves up to one per connection. */
 export async function giveBackAll(subject: Subject, bookIds: readonly string[]): Promise<void> {
   await withClient(subject, async (client) => {
     for (let i = 0; i < bookIds.length; i += LISTS_AT_ONCE) {

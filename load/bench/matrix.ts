@@ -1,8 +1,8 @@
 /**
- * What more threads bring: Clipbook with 1, 2 and 4 shard threads by 1 and 2 HTTP threads, all in
- * turn, and what they cost per operation. Where the machine has fewer cores than threads the rates
- * say little, but the costs are what a larger one will pay, and scaling.ts computes from them how
- * far it gets.
+ * The effect of more threads: Clipbook with 1, 2 and 4 shard threads by 1 and 2 HTTP threads, all
+ * in turn, and what they cost per operation. On a machine with fewer cores than threads the rates
+ * say little, but the costs also apply to a larger machine, and scaling.ts computes its rate from
+ * them.
  *
  * Each has one book on every shard, and requests go through the books one by one: the hardest way
  * to spread them.

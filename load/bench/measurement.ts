@@ -1,4 +1,4 @@
-/** One run of wrk on a subject, and all that is looked at around it. */
+/** One run of wrk on a subject, and all values measured around it. */
 import { spawnSync } from 'node:child_process';
 import { measureSync, type SyncTimes } from '../sync-time.js';
 import { perOperation } from './cpu.js';
@@ -11,8 +11,8 @@ export interface Measurement extends WrkResult {
   /** Microseconds of a core per operation, by process and thread; `all` is the sum, without wrk. */
   readonly cpuUs: Readonly<Record<string, number>>;
   /**
-   * The same until nothing was behind any more: what works behind the answer puts work off in a
-   * run.
+   * The same until the projection had caught up: a run postpones work that happens after the
+   * answer.
    */
   readonly settledCpuUs: Readonly<Record<string, number>>;
   readonly lagEventsAtEnd: number | null;

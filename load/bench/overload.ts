@@ -1,13 +1,12 @@
 /**
- * What happens when it is too much: more and more connections, each with its next request as soon
- * as it may.
+ * Overload: more and more connections, each of which sends its next request as soon as possible.
  *
  * wrk's clients wait for their answers, so they can't ask for more than is answered, only queue:
  * with c connections, c requests are under way, and the latency is c over the rate. That is the
  * first series. For the other two the bound of a shard thread's mailbox is lowered (MAILBOX_MAX)
- * far below the connections, and whoever finds it full is refused. In one of them the clients do as
- * `Retry-After` says; in the other they don't care and come back at once, which is the worst that
- * clients can do short of an attack: each refusal is work that is taken from the answers.
+ * far below the connections, and a request is refused while it is full. In one of them the clients
+ * respect `Retry-After`. In the other they ignore it and retry at once, which is the worst
+ * behaviour short of an attack: each refusal takes work from the answers.
  *
  * The load is cycle.lua's: assign a code, give it back. It can go on for ever, and tells apart how
  * long answers and refusals took.

@@ -1,6 +1,6 @@
 /**
- * Line plots as SVG, written by hand: a drawing library would be the largest dependency of the
- * project, for a dozen lines and some numbers beside them.
+ * Line plots as SVG, without a library: it would be the largest dependency of the project, for a
+ * dozen lines and some numbers.
  *
  * A plot is a page of panels, one below the other, that share their series: one colour and one dash
  * for a name wherever it shows up, one legend on top. The file carries its own style for light and

@@ -1,6 +1,6 @@
 /**
- * From microseconds of a core per operation to operations per second on more cores, and to what
- * stops there.
+ * Computes operations per second on more cores, and the limiting part, from microseconds of a core
+ * per operation.
  *
  * The model is a sum and a minimum: all cores together give `cores` seconds a second, and what can
  * only run on one thread gives one. It takes costs as they were measured, so it holds as far as

@@ -1,6 +1,6 @@
 /**
- * Whether an operation costs the same however much there is: one book of more and more codes, then
- * more and more books.
+ * Whether the cost of an operation depends on the amount of data: one book of more and more codes,
+ * then more and more books.
  *
  * A thousand codes would be used up in 20 ms, so the load is a circle: half of the requests assign
  * a code drawn at random, the other half give one back (load/wrk/cycle.lua). It can go on for ever,

@@ -1,7 +1,7 @@
 /**
- * How fast Clipbook is when the load stays: the yardstick for a while, then one run of wrk for as
- * long as asked, beside which /metrics is read every few seconds. A row of short runs would hide
- * what happens between them, and would rest there.
+ * The rate under a long load: the yardstick for a while, then one run of wrk for as long as asked,
+ * beside which /metrics is read every few seconds. A row of short runs would hide what happens
+ * between them, and would rest there.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { whole } from './figures.js';

@@ -13,7 +13,7 @@ export interface Party {
   stop(): void;
   /** Sends again what has no answer. Nothing is under way when it resolves. */
   finish(api: Api): Promise<void>;
-  /** Holds what it was told since the last time against what is there. */
+  /** Compares the answers since the last call with the state of the server. */
   verify(api: Api, verdict: Verdict): Promise<void>;
   answered(): number;
 }

@@ -1,5 +1,5 @@
 /**
- * Callers who note what they were told. Each caller owns its users, so that it knows what its next
+ * Callers that record their answers. Each caller owns its users, so that it knows what its next
  * answer must be; each command carries an idempotency key, so that after a crash the same command
  * is sent again and either had happened, wholly, or happens now.
  *

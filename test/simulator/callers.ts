@@ -1,6 +1,6 @@
 /**
- * What callers do: they make books, add codes, compete for them, read, and send again what they
- * heard nothing of.
+ * Simulated callers: they make books, add codes, compete for them, read, and repeat unanswered
+ * requests.
  */
 
 import type { BookSettings } from '../../src/domain/book.js';

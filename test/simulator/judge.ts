@@ -1,16 +1,15 @@
 /**
- * What callers were told, held against the journal: answers, refusals and reads.
+ * Compares everything that callers were told (answers, refusals and reads) with the journal.
  *
- * What is durable (truth.ts) is folded naively (fold.ts), change by change. A read names the
- * sequence that it saw, so it is compared with the fold at exactly that sequence. A refusal names
- * none; its twin does: a read that is asked in the same turn, right behind it, and that therefore
- * saw the same state.
+ * Durable changes (truth.ts) are applied naively (fold.ts), one by one. A read names the sequence
+ * that it saw, so it is compared with the fold at exactly that sequence. A refusal names none; its
+ * twin does: a read that is asked in the same turn, right behind it, and that therefore saw the
+ * same state.
  *
  *     turn    command ─▶ refused        told while `heldSeq` was durable
  *             its twin ─▶ result, saw `durableSeq`        heldSeq >= durableSeq, or the refusal was released too early
  *
- * Whatever was told to anyone is seen by every request that is made after it, whichever process
- * answers.
+ * Every later request sees everything that any caller was told, whichever process answers.
  */
 import assert from 'node:assert/strict';
 import type { Done, QueryReply } from '../../src/actor/engine.js';

@@ -14,8 +14,8 @@ const LOCK_PATH = '/journal/journal.lock';
 const SEGMENT_BYTES = 8 * 1024;
 const RETRY_MS = 20;
 /**
- * Without a heartbeat for so long, a lock whose process can't be looked at is taken for left
- * behind.
+ * After so long without a heartbeat, a lock counts as left behind if its process can't be
+ * inspected.
  */
 const STALE_MS = 10_000;
 

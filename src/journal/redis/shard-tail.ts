@@ -29,7 +29,7 @@ export interface TakeOptions {
   readonly goOnAfter: ReadonlyMap<ShardId, Seq> | undefined;
 }
 
-/** Who takes shards over: a journal, which knows its own epochs again. */
+/** The taker of shards: a journal, which recognizes its own epochs. */
 export interface Taker {
   /** Begins the tokens of all of its epochs. */
   readonly name: string;
