@@ -1,7 +1,8 @@
 /**
- * The yardstick of `npm run bench`: uWebSockets.js alone, which answers Clipbook's hot requests with as many bytes as
- * Clipbook does, headers included, and looks at nothing: no header, no body. That is the hardest yardstick there is; what
- * Clipbook takes beyond it is reading, and what its promises cost.
+ * The yardstick of `npm run bench`: uWebSockets.js alone, which answers Clipbook's hot requests
+ * with as many bytes as Clipbook does, headers included, and inspects nothing: no header, no body.
+ * No yardstick is harder. The difference to Clipbook is the cost of reading requests and of keeping
+ * its promises.
  */
 import { App, type HttpResponse, us_socket_local_port } from '../src/platform/uws.js';
 

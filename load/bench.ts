@@ -1,6 +1,7 @@
 /**
- * npm run bench [-- options]: Clipbook, its yardstick and its peers, side by side; or Clipbook alone, for what lasts, what
- * more threads bring, what size costs, and what happens when it is too much. bench/options.ts has the options.
+ * npm run bench [-- options]: Clipbook, its yardstick and its peers, side by side; or Clipbook
+ * alone: long runs, numbers of threads, sizes of books, and overload. bench/options.ts has the
+ * options.
  *
  * Tables go to the terminal, all figures to load/results/.
  */
@@ -40,7 +41,7 @@ async function main(): Promise<number> {
   const options = orUsage(() => readOptions(process.argv.slice(2)));
   if (options === null) return 2;
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-bench-'));
-  // PostgreSQL may run as another user, who has to get through.
+  // PostgreSQL may run as another user, which needs access to the directory.
   chmodSync(directory, 0o755);
   const clear = async (): Promise<void> => {
     await stopChildren();

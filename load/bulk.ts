@@ -1,9 +1,10 @@
 /**
  * Bulk figures: `npm run bench:bulk [-- --rounds 3] [--ten-million] [--gigabyte]`.
  *
- * Every rate stands beside a COPY of the same rows, in the order in which they came, into an empty table of the same
- * definition in the same PostgreSQL, measured in the same round: what PostgreSQL alone takes. Latencies are counted
- * from when a request was due, so that one which waits behind a stall is not hidden by a client that waits too.
+ * Every rate is compared with a COPY of the same rows, in their order, into an empty table of the
+ * same definition in the same PostgreSQL, measured in the same round: the time that PostgreSQL
+ * alone needs. Latencies are counted from when a request was due, so that one which waits behind a
+ * stall is not hidden by a client that waits too.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -247,7 +248,10 @@ async function compareRates(server: Server, database: pg.Client, rounds: number)
   print(`generate ${median(ratios.generate).toFixed(2)} of raw COPY (wanted 0.6)`);
 }
 
-/** In turn and repeated, as the rates are: a machine that stands still for 0.1 s spoils the p99 of the ten seconds around it. */
+/**
+ * In turn and repeated, as the rates are: a machine that stands still for 0.1 s spoils the p99 of
+ * the ten seconds around it.
+ */
 async function compareLatencies(server: Server, rounds: number): Promise<void> {
   const codes = randomCodes(rounds * REDEEMS_A_ROUND);
   const bookId = await newBook(server, { redeemableBy: 'bearer' });
@@ -311,7 +315,9 @@ async function tenMillion(dataDir: string): Promise<void> {
   await compareBooks(server, bookId);
 }
 
-/** Both in one server, in turn: one that has just started answers more slowly, whatever is in it. */
+/**
+ * Both in one server, in turn: one that has just started answers more slowly, whatever is in it.
+ */
 async function compareBooks(server: Server, bigBook: string): Promise<void> {
   const { bookId: smallBook } = await generate(server, SMALL_BOOK);
   const [small, big]: [number[], number[]] = [[], []];
@@ -359,7 +365,7 @@ function print(line: string): void {
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'clipbook-bulk-'));
-// PostgreSQL may run as another user, who has to get through.
+// PostgreSQL may run as another user, which needs access to the directory.
 chmodSync(directory, 0o755);
 const dataDir = join(directory, 'data');
 if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' }).status !== 0)

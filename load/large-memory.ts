@@ -1,6 +1,7 @@
 /**
- * What a machine that runs little else gives the embedded PostgreSQL, as its manual advises: a quarter of the memory. The default
- * is for a trial; under millions of codes each batch of the projection would wait for pages that do not fit.
+ * What a machine that runs little else gives the embedded PostgreSQL, as its manual advises: a
+ * quarter of the memory. The default is for a trial; under millions of codes each batch of the
+ * projection would wait for pages that do not fit.
  */
 import { totalmem } from 'node:os';
 

@@ -1,4 +1,6 @@
-/** A Clipbook of one's own, built and started on a temporary directory, for as long as a load runs. */
+/**
+ * A Clipbook of one's own, built and started on a temporary directory, for as long as a load runs.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -20,7 +22,7 @@ export async function startOwnServer(env: Readonly<Record<string, string>> = {})
   const built = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' });
   if (built.status !== 0) throw new Error('the build failed');
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-load-'));
-  // PostgreSQL may run as another user, who has to get through.
+  // PostgreSQL may run as another user, which needs access to the directory.
   chmodSync(directory, 0o755);
   const child = spawn(process.execPath, ['dist/src/main.js'], {
     cwd: ROOT,

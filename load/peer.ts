@@ -1,8 +1,8 @@
 /**
  * node dist/load/peer.js postgres | redis | redis-worker
  *
- * Starts a peer of `npm run bench`, or what works behind it. Where its servers are comes from DATABASE_URL and REDIS_URL; PORT and
- * JWT_SECRET are as Clipbook has them. Ends on SIGTERM.
+ * Starts a peer of `npm run bench`, or what works behind it. Where its servers are comes from
+ * DATABASE_URL and REDIS_URL; PORT and JWT_SECRET are as Clipbook has them. Ends on SIGTERM.
  */
 import { openPostgresStore } from './peers/postgres-peer.js';
 import { openRedisStore } from './peers/redis-peer.js';

@@ -1,8 +1,9 @@
 /**
  * npm run load -- <scenario> [--base-url URL] [--short]
  *
- * Runs a k6 scenario against a Clipbook of its own, or against the one at --base-url. A scenario fails when a threshold
- * or an invariant doesn't hold; the exit code is k6's. The report is in load/results/<scenario>.html.
+ * Runs a k6 scenario against a Clipbook of its own, or against the one at --base-url. A scenario
+ * fails when a threshold or an invariant doesn't hold; the exit code is k6's. The report is in
+ * load/results/<scenario>.html.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

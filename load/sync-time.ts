@@ -1,4 +1,4 @@
-/** How long this disk takes to make 4 KiB durable: what a latency is measured against. */
+/** How long this disk takes to make 4 KiB durable: latencies are compared with it. */
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,7 +9,10 @@ export interface SyncTimes {
 
 const BYTES = 4096;
 
-/** `count` writes, one right after the other, to a file that has its size already, as a journal's segment has. */
+/**
+ * `count` writes, one right after the other, to a file that has its size already, as a journal's
+ * segment has.
+ */
 export function measureSync(directory: string, count = 400): SyncTimes {
   const file = openSyncFile(directory, count);
   try {
@@ -19,7 +22,10 @@ export function measureSync(directory: string, count = 400): SyncTimes {
   }
 }
 
-/** The same beside a load: one every `everyMs` until `end`, as far apart as a journal's are when little happens. */
+/**
+ * The same beside a load: one every `everyMs` until `end`, as far apart as a journal's are when
+ * little happens.
+ */
 export function watchSync(directory: string, everyMs: number): { end(): SyncTimes } {
   const blocks = 400;
   const file = openSyncFile(directory, blocks);

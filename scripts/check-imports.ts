@@ -1,4 +1,7 @@
-/** `node --import tsx scripts/check-imports.ts`: prints each breach of the rules in import-rules.ts; exit code 1 if there is one. */
+/**
+ * `node --import tsx scripts/check-imports.ts`: prints each breach of the rules in import-rules.ts;
+ * exit code 1 if there is one.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-/** `npm run check:workflows`: actionlint over `.github/workflows`. Exit code 1 when it finds a fault or can't be had. */
+/**
+ * `npm run check:workflows`: actionlint over `.github/workflows`. Exit code 1 when it finds a fault
+ * or can't be had.
+ */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { findGoProgram, type GoProgram, missingLine } from './go-program.js';

@@ -1,6 +1,7 @@
 /**
- * `npm run generate`: writes the code of each layer for the records that src/records/ declares. With
- * `--check` it writes nothing but names the files that are out of date; exit code 1 if there are any.
+ * `npm run generate`: writes the code of each layer for the records that src/records/ declares.
+ * With `--check` it writes nothing but names the files that are out of date; exit code 1 if there
+ * are any.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** A program that is a Go module: found where it is, or built once into the cache under `node_modules`. */
+/**
+ * A program that is a Go module: found where it is, or built once into the cache under
+ * `node_modules`.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -15,8 +18,8 @@ export interface GoProgram {
 }
 
 /**
- * The path of the program: from the PATH, from an earlier build, or built now. Null where it is missing and
- * Go is as well. Throws one line when the build fails.
+ * The path of the program: from the PATH, from an earlier build, or built now. Null where it is
+ * missing and Go is as well. Throws one line when the build fails.
  */
 export function findGoProgram({ name, module }: GoProgram, say: (line: string) => void): string | null {
   const found = onPath(name) ?? existing(join(CACHE, `${name}-${versionOf(module)}`, name));
@@ -30,7 +33,7 @@ export function findGoProgram({ name, module }: GoProgram, say: (line: string) =
   return join(folder, name);
 }
 
-/** One line for whoever has neither the program nor Go. */
+/** The line that is printed if neither the program nor Go is installed. */
 export function missingLine({ name, page }: GoProgram): string {
   return `${name} is missing: install it (${page}), or Go, from which it is built here`;
 }

@@ -1,12 +1,14 @@
 /**
- * The rules that keep the parts apart, as one table, and the search for what breaks them: an import that points
- * up, a circle, a file that nothing reaches, and a domain that is not pure. A rule that only a document states is
- * broken within a month; this one stops `npm run check`.
+ * The import rules between the parts, as one table, and the check for breaches: an import that
+ * points up, a cycle, an unreachable file, and a domain that is not pure. A rule that only a
+ * document states is soon broken; these rules fail `npm run check`.
  */
 import { posix } from 'node:path';
 import { blankOut, importsOf, lineAt } from './source-text.js';
 
-/** What a folder may import besides itself. Files that lie directly in `src/` are the part `src`. */
+/**
+ * What a folder may import besides itself. Files that lie directly in `src/` are the part `src`.
+ */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/platform': [],
   'src/records': [],
@@ -36,8 +38,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * What lies directly in `src/` (configuration, clock, log, …) is made once, where a thread is composed (main, `workers/`), and
- * handed down. The parts may name its types, but not import the things themselves; these two may not even do that.
+ * What lies directly in `src/` (configuration, clock, log, …) is made once, where a thread is
+ * composed (main, `workers/`), and handed down. The parts may name its types, but not import the
+ * things themselves; these two may not even do that.
  */
 const SEES_NOTHING = new Set(['src/records', 'src/domain', 'src/codes']);
 
@@ -47,13 +50,13 @@ const COMPOSES = new Set(['src/cli']);
 /** Only values go in and come out. */
 const PURE: Readonly<Record<string, string>> = { 'src/domain': 'the domain', 'src/records': 'src/records' };
 
-/** Time, randomness, I/O and waiting: all that would make a replay differ. */
+/** Time, randomness, I/O and waiting: everything that would make a replay differ. */
 const IMPURE =
   /(?<![.\w$])(?:Date|performance|process|setTimeout|setInterval|setImmediate|queueMicrotask|crypto|fetch|console|globalThis|Promise|async|await)(?![\w$]|\??:)|\bMath\.random\b/g;
 
 /**
- * `files` maps a path from the root, with forward slashes, to its text. Returns a line for each breach, `path:line: what`,
- * in the order of the paths.
+ * `files` maps a path from the root, with forward slashes, to its text. Returns a line for each
+ * breach, `path:line: what`, in the order of the paths.
  */
 export function findBreaches(files: ReadonlyMap<string, string>): string[] {
   const breaches: string[] = [];
@@ -136,7 +139,10 @@ function unreached(graph: ReadonlyMap<string, ReadonlyMap<string, number>>): str
   return [...graph.keys()].filter((path) => !reached.has(path)).map((path) => `${path}:1: nothing reaches this file`);
 }
 
-/** What someone starts: the server, a thread, a script, a test. The browser's files are found by their pages. */
+/**
+ * What someone starts: the server, a thread, a script, a test. The browser's files are found by
+ * their pages.
+ */
 function isEntry(path: string): boolean {
   return (
     path === 'src/main.ts' ||
@@ -146,7 +152,9 @@ function isEntry(path: string): boolean {
   );
 }
 
-/** `src/domain/book.ts` is of `src/domain`, `src/main.ts` of `src`, `load/peers/bare.ts` of `load`. */
+/**
+ * `src/domain/book.ts` is of `src/domain`, `src/main.ts` of `src`, `load/peers/bare.ts` of `load`.
+ */
 function partOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
   return top === 'src' && second !== '' && !second.includes('.') ? `${top}/${second}` : top;

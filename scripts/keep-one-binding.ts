@@ -1,6 +1,6 @@
 /**
- * For an image: `node dist/scripts/keep-one-binding.js` deletes the binaries of uWebSockets.js for other platforms and other
- * versions of Node, and keeps the one that this Node loads.
+ * For an image: `node dist/scripts/keep-one-binding.js` deletes the binaries of uWebSockets.js for
+ * other platforms and other versions of Node, and keeps the one that this Node loads.
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -1,9 +1,11 @@
 /**
- * `npm run measure:start [-- --codes 1000000]`: how soon the server serves with so many codes in its database, and what they
- * take of its memory. It is built, started with nothing, filled through its API, stopped, and started again.
+ * `npm run measure:start [-- --codes 1000000]`: how soon the server serves with that many codes in
+ * its database, and how much memory they take. It is built, started with nothing, filled through
+ * its API, stopped, and started again.
  *
- * Memory is what the process has resident when it has come to rest, over that of the same process with no codes. PostgreSQL is not counted; it keeps its buffers as it would.
- * Exits with 1 where a bound is not met.
+ * Memory is what the process has resident when it has come to rest, over that of the same process
+ * with no codes. PostgreSQL is not counted; it keeps its buffers as it would. Exits with 1 where a
+ * bound is not met.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -35,7 +37,7 @@ const built = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio:
 if (built.status !== 0) throw new Error('the build failed');
 
 const directory = mkdtempSync(join(tmpdir(), 'clipbook-start-'));
-// PostgreSQL may run as another user, who has to get through.
+// PostgreSQL may run as another user, which needs access to the directory.
 chmodSync(directory, 0o755);
 const dataDir = join(directory, 'data');
 let server: Server | null = null;
@@ -91,7 +93,10 @@ async function start(): Promise<Server> {
   };
 }
 
-/** The least of half a minute: V8 gives back what the start left behind when it has seen some seconds of rest. */
+/**
+ * The least of half a minute: V8 gives back what the start left behind when it has seen some
+ * seconds of rest.
+ */
 async function resting(pid: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let ms = 0; ms < REST_MS; ms += POLL_MS) {

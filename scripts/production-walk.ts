@@ -1,11 +1,12 @@
 /**
- * `npm run production:walk`: runs every command of docs/production.md, in its order, on an empty Debian 13 that debootstrap
- * makes in a folder, with the commit that is checked out here. It needs root, debootstrap and a network.
+ * `npm run production:walk`: runs every command of docs/production.md, in its order, on an empty
+ * Debian 13 that debootstrap makes in a folder, with the commit that is checked out here. It needs
+ * root, debootstrap and a network.
  *
  *     npm run production:walk                          all of it, in a new Debian 13
  *     npm run production:walk -- --debian <folder>     in the one that is there; it stays
  *     npm run production:walk -- --keep                leaves the Debian behind and says where
- *     npm run production:walk -- --short               up to the first redemption, in a folder, as in the tests
+ *     npm run production:walk -- --short               to the first redemption, as the tests do
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -57,7 +58,7 @@ async function walkInDebian(): Promise<{ code: number | null }> {
   }
 }
 
-/** The repository, what stands in for systemd, and the script. */
+/** The repository, the stand-in for systemd, and the script. */
 function prepare(debian: string): void {
   const clone = join(debian, 'srv/clipbook.git');
   rmSync(clone, { recursive: true, force: true });

@@ -1,10 +1,11 @@
 /**
- * A light reading of TypeScript: enough to find imports and identifiers, without a parser.
+ * Reads TypeScript without a parser, well enough to find imports and identifiers.
  *
- * The compiler (TypeScript 7) has no stable interface for programs yet, and a parser only for this would be a dependency
- * more to keep. So: `blankOut` replaces what is inside comments, strings, templates and regular expressions by
- * spaces, of the same length and with the same line ends. What is left can be searched with plain expressions
- * without ever matching prose, and an offset in it is an offset in the source.
+ * The compiler (TypeScript 7) has no stable interface for programs yet, and a parser only for this
+ * would be a dependency more to keep. So: `blankOut` replaces what is inside comments, strings,
+ * templates and regular expressions by spaces, of the same length and with the same line ends. What
+ * is left can be searched with plain expressions without ever matching prose, and an offset in it
+ * is an offset in the source.
  */
 
 export interface Import {
@@ -15,7 +16,10 @@ export interface Import {
   readonly typeOnly: boolean;
 }
 
-/** Every static and dynamic import and re-export whose specifier is a literal, in the order of the source. */
+/**
+ * Every static and dynamic import and re-export whose specifier is a literal, in the order of the
+ * source.
+ */
 export function importsOf(source: string): Import[] {
   const blanked = blankOut(source);
   const imports: Import[] = [];
@@ -37,7 +41,9 @@ export function lineAt(source: string, offset: number): number {
   return line;
 }
 
-/** `import …from '`, `import '`, `export …from '` (what stands between in group 1), or `import('`. */
+/**
+ * `import …from '`, `import '`, `export …from '` (what stands between in group 1), or `import('`.
+ */
 const IMPORT = /\b(?:import|export)\b(?:([^'"`;=()]*?)\bfrom\s*|\s*\(\s*|\s*)['"]/g;
 
 function isTypeOnly(clause: string): boolean {
@@ -48,7 +54,10 @@ function isTypeOnly(clause: string): boolean {
   return names !== undefined && names.length > 0 && names.every((name) => /^\s*type\s+\w/.test(name));
 }
 
-/** Where a `/` begins a regular expression: after an operator, an opening bracket, or one of these words. */
+/**
+ * Where a `/` begins a regular expression: after an operator, an opening bracket, or one of these
+ * words.
+ */
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%<>~^]|\b(?:return|typeof|case|in|of|void|throw|yield|await))\s*$/;
 const LOOK_BACK = 60;
 

@@ -1,7 +1,8 @@
 /**
- * `npm test`: sees that what the tests need is there, then gives them to Node's own runner, whose summary is the last
- * thing printed and whose exit code is ours. `npm test -- test/domain/decide.test.ts …` runs a part; a folder names all
- * tests in it. The files are listed here because Node 20 knows no globs after `--test`.
+ * `npm test`: checks that the programs that the tests need are installed, then starts Node's own
+ * runner, whose summary is the last thing printed and whose exit code is ours.
+ * `npm test -- test/domain/decide.test.ts …` runs a part; a folder names all tests in it. The files
+ * are listed here because Node 20 knows no globs after `--test`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -34,9 +35,14 @@ const NEEDS: readonly Need[] = [
   { program: 'python3', others: [], aptPackage: 'python3', brewPackage: ['python3'] },
 ];
 
-/** Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only slow each other down. */
+/**
+ * Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only
+ * slow each other down.
+ */
 const FILES_AT_ONCE_MAX = 4;
-/** Far more than the longest test takes. A test that waits for ever must not hold the whole run up. */
+/**
+ * Far more than the longest test takes. A test that waits for ever must not hold the whole run up.
+ */
 const TEST_MS_MAX = 10 * 60_000;
 
 main();
@@ -74,7 +80,8 @@ function run(files: readonly string[], built: Build | null): void {
       '--test-reporter-destination=stdout',
       ...files.map((file) => relative(ROOT, file)),
     ],
-    // NODE_TEST_CONTEXT is set when we are run from within a test, and would make the runner report in its private format.
+    // NODE_TEST_CONTEXT is set when we are run from within a test, and would make the runner report
+    // in its private format.
     { cwd: ROOT, stdio: 'inherit', env: { ...process.env, NODE_TEST_CONTEXT: undefined, TEST_BUILD: built?.path } },
   );
   // The runner ends its test processes; killing only ourselves would leave them.
@@ -110,7 +117,10 @@ function isOnPath(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
-/** Installs where that takes no password; says in one line what is missing and how to get it where it fails. */
+/**
+ * Installs where that takes no password; says in one line what is missing and how to get it where
+ * it fails.
+ */
 function install(need: Need): boolean {
   const command = installCommand(need);
   if (command !== null && (process.getuid?.() === 0 || command[0] === 'brew')) {

@@ -1,7 +1,8 @@
 /**
- * `npm run vendor:scalar -- 1.76.0`: takes Scalar's standalone file of that version out of its npm package, and keeps
- * it compressed in `web/scalar/` with its hash in `src/http/scalar.ts`. npm checks the package against the integrity that
- * the registry gives. A test checks the file against the hash.
+ * `npm run vendor:scalar -- 1.76.0`: takes Scalar's standalone file of that version out of its npm
+ * package, and keeps it compressed in `web/scalar/` with its hash in `src/http/scalar.ts`. npm
+ * checks the package against the integrity that the registry gives. A test checks the file against
+ * the hash.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,12 +1,12 @@
 -- Up Migration
 
--- Clipbook's store: the snapshot that a shard starts from, and the audit of all that ever happened.
--- Times are Unix milliseconds, as they are decided, journaled and shown.
+-- Clipbook's store: the snapshot that a shard starts from, and the audit of all changes. Times are
+-- Unix milliseconds, as they are decided, journaled and shown.
 --
--- One writer (the projector) makes nearly all of the changes, in batches, by COPY. So the tables that grow with
--- every operation have no index but where one is asked for by name below, and free text that came from callers is
--- `text`, also where it holds JSON: `jsonb` refuses \u0000 and `json` refuses deep nesting, and one refused row would
--- hold up the projection for good.
+-- One writer (the projector) makes nearly all of the changes, in batches, by COPY. So the tables
+-- that grow with every operation have no index but where one is asked for by name below, and free
+-- text that came from callers is `text`, also where it holds JSON: `jsonb` refuses \u0000 and
+-- `json` refuses deep nesting, and one refused row would block the projection for ever.
 
 -- What may not change over one set of data, such as the number of shards.
 CREATE TABLE settings (
@@ -30,8 +30,9 @@ CREATE TABLE books (
   settings     text NOT NULL           -- JSON
 );
 
--- A batch of codes. Staged: `live_seq` is null, and nobody sees its codes. Live: a `codesAdded` event named it.
--- `first_block` and `last_block` bound where its rows were put in `codes`, so that a batch is found without an index.
+-- A batch of codes. Staged: `live_seq` is null, and nobody sees its codes. Live: a `codesAdded`
+-- event named it. `first_block` and `last_block` bound where its rows were put in `codes`, so that
+-- a batch is found without an index.
 CREATE TABLE batches (
   batch_id     integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   shard        smallint NOT NULL,
@@ -45,8 +46,9 @@ CREATE TABLE batches (
   live_seq     bigint
 );
 
--- One row per code. What is below the line changes with each use; no index names it and pages keep room, so that
--- PostgreSQL updates in place (HOT). The primary key is what makes a code unique over all books.
+-- One row per code. What is below the line changes with each use; no index names it and pages keep
+-- room, so that PostgreSQL updates in place (HOT). The primary key is what makes a code unique over
+-- all books.
 CREATE TABLE codes (
   code              text COLLATE "C" NOT NULL,
   batch_id          integer NOT NULL,
@@ -65,8 +67,8 @@ CREATE TABLE codes (
   autovacuum_analyze_scale_factor = 0.2
 );
 
--- The audit: one row per event, never changed. `prev_seq` leads to the event before of the same code, and
--- `codes.seq` to its last one: a code's history is a chain, not an index.
+-- The audit: one row per event, never changed. `prev_seq` leads to the event before of the same
+-- code, and `codes.seq` to its last one: a code's history is a chain, not an index.
 CREATE TABLE changes (
   seq               bigint NOT NULL,
   at_ms             bigint NOT NULL,
@@ -96,7 +98,8 @@ INSERT INTO change_kinds (kind, name) VALUES
   (6, 'codeAssigned'), (7, 'codeUnassigned'), (8, 'codeLocked'), (9, 'codeUnlocked'), (10, 'leaseExpired'),
   (11, 'codeRedeemed'), (12, 'redemptionRolledBack');
 
--- Redemptions and their rollbacks, only ever added to: a redemption stands while no rollback names it.
+-- Redemptions and their rollbacks, only ever added to: a redemption stands while no rollback names
+-- it.
 CREATE TABLE redemptions (
   seq            bigint NOT NULL,
   at_ms          bigint NOT NULL,
@@ -112,8 +115,8 @@ CREATE TABLE rollbacks (
   redemption_id  uuid NOT NULL
 );
 
--- Successes that are answered again when their idempotency key comes again. In partitions of one hour each, made as
--- they are needed and dropped whole when they are old.
+-- Successes that are answered again when their idempotency key comes again. In partitions of one
+-- hour each, made as they are needed and dropped whole when they are old.
 CREATE TABLE remembered_keys (
   at_ms        bigint NOT NULL,
   seq          bigint NOT NULL,
@@ -147,7 +150,8 @@ CREATE TABLE jobs (
   detail       text                    -- JSON
 );
 
--- How many codes of a book's pattern were generated: each counter gives one code, and none is given out twice.
+-- How many codes of a book's pattern were generated: each counter gives one code, and none is given
+-- out twice.
 CREATE TABLE generated (
   book_id  uuid NOT NULL,
   pattern  text NOT NULL,

@@ -1,6 +1,6 @@
 -- Up Migration
 
--- Dead versions of a code are taken away by whoever comes to its page next (HOT), so vacuum has nothing to gain from coming often,
--- and while it goes through the table callers and projector wait for the disk. A twentieth of all codes had it come
--- every minute of a load that lasts.
+-- The next access to a page removes dead versions of a code (HOT), so frequent vacuuming gains
+-- nothing, and while vacuum reads the table, callers and projector wait for the disk. With the
+-- threshold of a twentieth of all codes, it ran every minute under a long load.
 ALTER TABLE codes SET (autovacuum_vacuum_scale_factor = 0.3);

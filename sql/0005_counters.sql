@@ -1,6 +1,7 @@
 -- Up Migration
 
--- Each code that a pattern makes in a book comes from a counter. A counter is in one of these states:
+-- Each code that a pattern makes in a book comes from a counter. A counter is in one of these
+-- states:
 --
 --     free       in `generated.free`, or `generated.next` and above
 --     reserved   in `reserved_counters`: its code is being made and may become live
@@ -9,7 +10,8 @@
 -- Free ranges are taken before `next` grows. A multirange merges its neighbours by itself.
 ALTER TABLE generated ADD COLUMN free int8multirange NOT NULL DEFAULT '{}';
 
--- Who holds which counters until it is certain whether their codes became live: 'job <id>' or 'batch <id>'.
+-- Who holds which counters until it is certain whether their codes became live: 'job <id>' or
+-- 'batch <id>'.
 CREATE TABLE reserved_counters (
   holder   text PRIMARY KEY,
   book_id  uuid NOT NULL,

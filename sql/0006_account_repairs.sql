@@ -1,7 +1,8 @@
 -- Up Migration
 
--- A disabled account does not sign in. Each access token names the generation of its account. Every repair of an account
--- (disable, enable, another password, another role) raises the generation, and tokens of an earlier one are refused.
+-- A disabled account does not sign in. Each access token names the generation of its account. Every
+-- repair of an account (disable, enable, another password, another role) raises the generation, and
+-- tokens of an earlier one are refused.
 ALTER TABLE users
   ADD COLUMN disabled_ms bigint,                     -- null: active
   ADD COLUMN generation integer NOT NULL DEFAULT 0,

@@ -1,11 +1,12 @@
 -- Up Migration
 
--- The journal alone decides what a batch is: open, live or given up (docs/decisions/staging.md). Ids of batches are chosen by
--- the shards; PostgreSQL chooses none any more. A row in `batches` comes with all of its codes, in one transaction.
+-- The journal alone decides what a batch is: open, live or given up (docs/decisions/staging.md).
+-- Ids of batches are chosen by the shards; PostgreSQL chooses none any more. A row in `batches`
+-- comes with all of its codes, in one transaction.
 ALTER TABLE batches ALTER COLUMN batch_id DROP IDENTITY;
 
--- How many ids of batches the shard has given out: id = counter * SHARDS + shard. Those from before this version stay; new ones
--- begin above the largest of them.
+-- How many ids of batches the shard has given out: id = counter * SHARDS + shard. Those from before
+-- this version stay; new ones begin above the largest of them.
 ALTER TABLE checkpoints ADD COLUMN batch_counter bigint NOT NULL DEFAULT 0;
 
 UPDATE checkpoints SET batch_counter = (

@@ -1,7 +1,8 @@
 -- Up Migration
 
--- The keys that codes are generated from. A code that was generated can be computed by whoever has its key, so a key may be
--- given from outside (GENERATOR_KEY); then it is not here, and no dump has it. docs/production.md, "The key of generated codes".
+-- The keys that codes are generated from. Whoever has a key can compute its codes, so a key may be
+-- configured from outside (GENERATOR_KEY). Then it is not stored here, and no dump has it.
+-- docs/production.md, "The key of generated codes".
 CREATE TABLE generator_keys (
   id           integer PRIMARY KEY,      -- 1: made before keys had ids; else a part of the fingerprint
   fingerprint  bytea NOT NULL UNIQUE,    -- SHA-256 of the key

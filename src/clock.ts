@@ -1,23 +1,27 @@
 /**
- * The clock that deadlines are judged by: Unix milliseconds that never run backwards, the same in all threads of the process.
+ * The clock that deadlines are judged by: Unix milliseconds that never run backwards, the same in
+ * all threads of the process.
  *
- * `Date.now()` alone won't do: when the system's clock is set back, a lease that ended would live again. Freezing at
- * the highest time seen won't do either: after a step back of an hour no lease would end for an hour. And a purely
- * monotonic clock never hears of any correction, nor of a machine that slept. So:
+ * `Date.now()` alone won't do: when the system's clock is set back, a lease that ended would live
+ * again. Freezing at the highest time seen won't do either: after a step back of an hour no lease
+ * would end for an hour. And a purely monotonic clock does not notice corrections, or that the
+ * machine slept. So:
  *
  *     the system's clock                        this clock
  *     is corrected forwards, by up to 60 s      follows at once
  *     is corrected backwards, by up to 60 s     goes on at half pace until it is level again
- *     was set further than that                 does not follow: it goes on at the pace of the monotonic clock
+ *     was set further than that                 keeps the pace of the monotonic clock
  *     the machine slept (uptime shows it)       follows at once
  *
- * A correction back by d is thus forgotten after 2d, and meanwhile a lease may last up to twice as long as it says, but
- * never ends early and never comes back. A clock that was set by days is an error of an operator or of a time
- * server more often than not. To follow it would end all leases and books, and what was decided meanwhile would stay.
+ * A correction back by d is thus forgotten after 2d, and meanwhile a lease may last up to twice as
+ * long as it says, but never ends early and never comes back. A clock that was set by days is
+ * usually an error of an operator or of a time server. Following it would end all leases and books,
+ * and the decisions made meanwhile would stay.
  *
- * One thread, the keeper, looks at the system's clock ten times a second. It publishes a straight line of time over the
- * monotonic clock, which all threads of a process share, and every thread reads that line. So no thread ever sees a jump by
- * itself, and reading costs less than `Date.now()`.
+ * One thread, the keeper, looks at the system's clock ten times a second. It publishes a straight
+ * line of time over the monotonic clock, which all threads of a process share, and every thread
+ * reads that line. So no thread ever sees a jump by itself, and reading costs less than
+ * `Date.now()`.
  *
  *     keeper   wall clock, monotonic clock, uptime ─▶ line: shown = shownMs + (monotonic - monotonicMs) * pace
  *     others   monotonic clock ─▶ line ─▶ time
@@ -26,17 +30,18 @@ import { uptime } from 'node:os';
 import { ProcessEnd } from './platform/exit-codes.js';
 
 export interface Clock {
-  /** Unix milliseconds, a whole number, never less than the last one that was given out. */
+  /** Unix milliseconds, a whole number, never less than the last one returned. */
   now(): number;
   /**
-   * From now on the clock shows at least `ms`. For a shard that recovers: time must not run backwards over a restart
-   * either, so it begins no earlier than the latest time in its journal. Throws `ProcessEnd` when the clock is more than an
-   * hour behind that, unless times up to that one were accepted.
+   * From now on the clock shows at least `ms`. For a shard that recovers: time must not run
+   * backwards over a restart either, so it begins no earlier than the latest time in its journal.
+   * Throws `ProcessEnd` when the clock is more than an hour behind that, unless times up to that
+   * one were accepted.
    */
   notBefore(ms: number): void;
 }
 
-/** What the operators are told of the clock. */
+/** State of the clock for operators. */
 export interface ClockReport {
   /** How often the system's clock was set so far that it was not followed. */
   readonly jumps: number;
@@ -50,11 +55,17 @@ export interface ClockKeeper extends Clock {
   /** Looks at the system's clock. */
   look(): void;
   report(): ClockReport;
-  /** Times in the journal up to this one are taken for those of a clock that was wrong; nothing is held back for them. */
+  /**
+   * Times in the journal up to this one count as those of a wrong clock; the clock is not held back
+   * for them.
+   */
   accept(throughMs: number): void;
-  /** The latest time in the journal that was more than an hour ahead and accepted; 0: there was none. */
+  /**
+   * The latest time in the journal that was more than an hour ahead and accepted; 0: there was
+   * none.
+   */
   acceptedMs(): number;
-  /** Ends the looking. */
+  /** Stops looking at the system's clock. */
   close(): void;
 }
 
@@ -69,14 +80,19 @@ export interface SystemClocks {
 
 const CATCH_UP_PACE = 0.5;
 const CORRECTION_MS_MAX = 60_000;
-/** Uptime and the wall clock are read one after the other, and uptime has hundredths of a second. */
+/**
+ * Uptime and the wall clock are read one after the other, and uptime has hundredths of a second.
+ */
 const SLEEP_TOLERANCE_MS = 5_000;
 /** The wall clock has whole milliseconds. */
 const JITTER_MS = 2;
 const BEHIND_MS_MAX = 3_600_000;
 const LOOK_EVERY_MS = 100;
 
-/** A reader that is between two fields of a line would have to sleep through as many new lines to read a mixed one. */
+/**
+ * A reader that is between two fields of a line would have to sleep through as many new lines to
+ * read a mixed one.
+ */
 const LINES = 16;
 const LINE_FIELDS = 3;
 const LINES_BYTES = LINES * LINE_FIELDS * 8;
@@ -132,7 +148,10 @@ export function openClock(shared: SharedArrayBuffer, monotonicMs: () => number =
   };
 }
 
-/** The clock of the main thread. `onJump` hears of each time that the system's clock was set too far. */
+/**
+ * The clock of the main thread. `onJump` hears of each time that the system's clock was set too
+ * far.
+ */
 export function createClockKeeper(
   { wallMs, monotonicMs, uptimeMs }: SystemClocks,
   onJump: (aheadMs: number) => void,
@@ -140,7 +159,10 @@ export function createClockKeeper(
   const shared = new SharedArrayBuffer(SHARED_BYTES);
   const { lines, times, newest } = viewsOf(shared);
   let line = { fromMs: monotonicMs(), shownMs: wallMs(), pace: 1 };
-  /** What the wall clock is ahead of the monotonic one, and uptime: as of the last look that was followed. */
+  /**
+   * What the wall clock is ahead of the monotonic one, and uptime: as of the last look that was
+   * followed.
+   */
   let followed = { aheadMs: line.shownMs - line.fromMs, sleptMs: uptimeMs() - line.fromMs };
   let notFollowedMs = 0;
   let jumps = 0;
@@ -220,7 +242,10 @@ export function createClock(
   };
 }
 
-/** `performance.now()` counts from the start of its thread; this counts from the same moment in all of them. */
+/**
+ * `performance.now()` counts from the start of its thread; this counts from the same moment in all
+ * of them.
+ */
 export function systemMonotonicMs(): () => number {
   const originMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
   return () => originMs + performance.now();

@@ -1,6 +1,7 @@
 /**
- * Frees what nothing refers to any more, now. V8 collects by what it counts, and the tables of codes it does not count
- * (src/domain/memory.ts): a state of hundreds of megabytes that was thrown away would stay until something else made it look.
+ * Frees what nothing refers to any more, now. V8 collects by what it counts, and the tables of
+ * codes it does not count (src/domain/memory.ts): a state of hundreds of megabytes that was thrown
+ * away would stay until something else made it look.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

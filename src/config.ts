@@ -1,12 +1,14 @@
 /**
  * Configuration: every variable that Clipbook reads, declared and validated here and nowhere else.
  *
- * A declaration carries its schema together with the sentence that tells what is allowed, so that the error line,
- * the table in docs/configuration.md and the check can't drift apart. An empty variable counts as one that is not
- * given, because that is what a compose file passes for a value that was left out.
+ * A declaration carries its schema together with the sentence that tells what is allowed, so that
+ * the error line, the table in docs/configuration.md and the check can't drift apart. An empty
+ * variable counts as one that is not given, because that is what a compose file passes for a value
+ * that was left out.
  *
- * A variable that is `secret` may also be given as a file: `JWT_SECRET_FILE` names a file that holds `JWT_SECRET`.
- * Passwords and signing secrets never show in an error line, wherever they came from.
+ * A variable that is `secret` may also be given as a file: `JWT_SECRET_FILE` names a file that
+ * holds `JWT_SECRET`. Passwords and signing secrets never show in an error line, wherever they came
+ * from.
  */
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,7 +45,10 @@ export interface Config {
   readonly shardThreads: number;
   readonly httpThreads: number;
   readonly environment: 'development' | 'production' | 'test';
-  /** `null`: not given; `jwtSecretOf` finds or makes the one that is kept. Never `null` in production. */
+  /**
+   * `null`: not given; `jwtSecretOf` finds or makes the one that is kept. Never `null` in
+   * production.
+   */
   readonly jwtSecret: string | null;
   readonly jwtIssuer: string;
   readonly jwtAudience: string;
@@ -185,9 +190,10 @@ function readStore(read: Read): Pick<Config, 'dataDir' | 'databaseUrl'> {
 const readEnvironment = (read: Read): Config['environment'] => read('NODE_ENV', VARIABLES.NODE_ENV) ?? 'development';
 
 /**
- * The secret that signs tokens: the one that was given, else the one that is kept in `DATA_DIR/jwt-secret`, readable
- * by its owner alone, made on the first start. It is linked into place when it is whole, so that of two starts at
- * once both read the same one, and none reads half of it.
+ * The secret that signs tokens: the one that was given, else the one that is kept in
+ * `DATA_DIR/jwt-secret`, readable by its owner alone, made on the first start. It is linked into
+ * place when it is whole, so that of two starts at once both read the same one, and none reads half
+ * of it.
  */
 export function jwtSecretOf(config: Config): string {
   if (config.jwtSecret !== null) return config.jwtSecret;
@@ -257,7 +263,7 @@ const VARIABLES = {
   },
   EMBEDDED_POSTGRES_MEMORY: {
     ...memory(64 * 2 ** 20, 2 ** 40),
-    about: 'cache of the embedded PostgreSQL; a quarter of the machine for many codes',
+    about: "cache of the embedded PostgreSQL; for many codes, a quarter of the machine's memory",
     byDefault: '`256MB`',
   },
   REDIS_URL: {
@@ -271,7 +277,11 @@ const VARIABLES = {
     about: 'replicas of Redis that must have a commit before it is answered (WAIT)',
     byDefault: '`0`',
   },
-  REDIS_WAIT_MS: { ...whole(1, 60_000), about: 'how long those may take; then 503', byDefault: '`1000`' },
+  REDIS_WAIT_MS: {
+    ...whole(1, 60_000),
+    about: 'how long the replicas may take; after that, callers get 503',
+    byDefault: '`1000`',
+  },
   JOURNAL_RETENTION_HOURS: {
     ...whole(0, 8_760),
     about:
@@ -280,7 +290,7 @@ const VARIABLES = {
   },
   JOURNAL_RETENTION_BYTES: {
     ...whole(0, 2 ** 44),
-    about: 'size of the journal from which on it keeps less than that, the oldest first',
+    about: 'size of the journal above which such entries are removed earlier, the oldest first',
     byDefault: '`1073741824` (1 GiB) in files, `67108864` (64 MiB) in Redis',
   },
   GENERATOR_KEY: {
@@ -301,10 +311,10 @@ const VARIABLES = {
   },
   SHARD_THREADS: {
     ...whole(1, SHARDS_MAX),
-    about: 'threads that decide; at most `SHARDS`',
+    about: 'shard threads, which decide commands; at most `SHARDS`',
     byDefault: 'one for each core that `HTTP_THREADS` leaves',
   },
-  HTTP_THREADS: { ...whole(1, 64), about: 'threads that speak HTTP', byDefault: '`1`' },
+  HTTP_THREADS: { ...whole(1, 64), about: 'threads that serve HTTP', byDefault: '`1`' },
   NODE_ENV: {
     ...oneOf(['development', 'production', 'test']),
     about: '`production` refuses the seeded logins and needs a `JWT_SECRET`',
@@ -321,7 +331,7 @@ const VARIABLES = {
   JWT_AUDIENCE: { ...shortText(), about: '`aud` of tokens', byDefault: '`clipbook`' },
   LOCK_TTL_SECONDS: {
     ...whole(1, 86_400),
-    about: 'how long a lock lives when neither caller nor book says so',
+    about: 'how long a lock lasts if neither caller nor book says so',
     byDefault: '`120`',
   },
   IDEMPOTENCY_TTL_SECONDS: {
@@ -349,7 +359,7 @@ const VARIABLES = {
     about: 'proxies whose `Forwarded` or `X-Forwarded-For` is believed; see [limits.md](limits.md)',
     byDefault: 'none',
   },
-  LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'least level that is logged', byDefault: '`info`' },
+  LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'lowest level that is logged', byDefault: '`info`' },
   CLIPBOOK_PASSWORD: {
     schema: z.string(),
     allowed: 'a password',
@@ -416,7 +426,10 @@ const SECRET_DISTINCT_MIN = 8;
 /** Of the whole, up to where a text counts as a repeated one: twice, with a separator. */
 const REPEATED_SHARE_MAX = 0.6;
 
-/** One from an example, one of few different characters, or a short text that was repeated until it was long enough. */
+/**
+ * One from an example, one of few different characters, or a short text that was repeated until it
+ * was long enough.
+ */
 function isGuessableSecret(secret: string): boolean {
   if (KNOWN_SECRETS.has(secret) || new Set(secret).size < SECRET_DISTINCT_MIN) return true;
   for (let period = 1; period < secret.length * REPEATED_SHARE_MAX; period++) {
@@ -433,7 +446,9 @@ function refusal(name: VariableName, given: string, allowed: string): ConfigErro
 const HIDDEN: ReadonlySet<VariableName> = new Set(['JWT_SECRET', 'GENERATOR_KEY', 'CLIPBOOK_PASSWORD']);
 const SHOWN_LENGTH_MAX = 100;
 
-/** A value as the operator may see it: quoted, on one line, of bounded length, without passwords. */
+/**
+ * A value as the operator may see it: quoted, on one line, of bounded length, without passwords.
+ */
 function shown(name: VariableName, given: string): string {
   if (given === '') return 'not set';
   if (HIDDEN.has(name)) return `a text of ${Buffer.byteLength(given)} bytes`;

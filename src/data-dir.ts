@@ -1,11 +1,17 @@
-/** The data directory as the operator sees it: a failure in it names `DATA_DIR`, the path, and what is wrong there. */
+/**
+ * The data directory as the operator sees it: a failure in it names `DATA_DIR`, the path, and what
+ * is wrong there.
+ */
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 
 const PROBE_BYTES = 4096;
 
-/** Makes the directory where it is missing, and sees that it can be written. Throws one readable line. */
+/**
+ * Makes the directory where it is missing, and sees that it can be written. Throws one readable
+ * line.
+ */
 export function prepareDataDir(dataDir: string): void {
   const probe = join(dataDir, `write-test.${randomUUID()}`);
   try {
@@ -26,8 +32,8 @@ export function prepareDataDir(dataDir: string): void {
 }
 
 /**
- * With the directories above it. Node's `recursive` never returns where a file system answers ENOENT
- * for a new entry of an existing directory, as /proc does.
+ * With the directories above it. Node's `recursive` never returns where a file system answers
+ * ENOENT for a new entry of an existing directory, as /proc does.
  */
 function makeDirectory(path: string): void {
   if (isDirectory(path)) return;

@@ -1,4 +1,7 @@
-/** How much room is left under the data directory, so that it is known before changes are refused for want of it. */
+/**
+ * How much room is left under the data directory, so that it is known before changes are refused
+ * for want of it.
+ */
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -1,4 +1,7 @@
-/** Keys of hash tables that live in memory only: new ones for each process, so that nobody can choose names that collide. */
+/**
+ * Keys of hash tables that live in memory only: new ones for each process, so that attackers can't
+ * choose names that collide.
+ */
 import { randomFillSync } from 'node:crypto';
 import type { DirectoryKey } from './actor/directory.js';
 import { HASH_KEY_WORDS, type HashKey } from './domain/keyed-hash.js';

@@ -1,13 +1,14 @@
 /**
- * The installation at a start: compares what journal and database say, takes the database over, and writes the id where
- * none stands yet.
+ * The installation at a start: compares what journal and database say, takes the database over, and
+ * writes the id where none stands yet.
  *
  *     read both ─▶ judge ─▶ migrate ─▶ claim the row ─▶ write the id into the journal ─▶ keep the lease
  *                   │ refuse: end with the cause's code
  *                   │ in use: wait while the lease is not renewed, at most until it is over
  *                   └ the row changed meanwhile: read again
  *
- * Nothing of the journal is taken over before the claim. The shard threads take it over after it, and compare the id again.
+ * Nothing of the journal is taken over before the claim. The shard threads take it over after it,
+ * and compare the id again.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -37,7 +38,10 @@ export interface Stores {
 }
 
 export interface TakeOptions extends Stores {
-  /** The lock of the journal's directory, and the one that had to be removed for it. Null for a journal in Redis. */
+  /**
+   * The lock of the journal's directory, and the one that had to be removed for it. Null for a
+   * journal in Redis.
+   */
   readonly lock: {
     readonly id: string;
     readonly removed: { readonly lock: string | null; readonly judgedBy: 'pid' | 'heartbeat' } | null;
@@ -57,7 +61,10 @@ export interface TakenInstallation {
   readonly acceptedLosses: readonly ShardId[];
 }
 
-/** Rejects with `ProcessEnd` where the stores do not belong together or are in use; then nothing was taken over. */
+/**
+ * Rejects with `ProcessEnd` where the stores do not belong together or are in use; then nothing was
+ * taken over.
+ */
 export async function takeInstallation(options: TakeOptions): Promise<TakenInstallation> {
   const { databaseUrl, lock, inDatabase, log } = options;
   const claimant = { holder: lock?.id ?? randomUUID(), place: `process ${process.pid} on ${hostname()}` };
@@ -89,7 +96,10 @@ const LINES = {
   takeOver: 'the installation is taken over',
 } as const;
 
-/** Refuses stores of different installations, before even the lock of the journal's directory is taken. */
+/**
+ * Refuses stores of different installations, before even the lock of the journal's directory is
+ * taken.
+ */
 export async function refuseForeign(stores: Stores, inDatabase: TakeOptions['inDatabase']): Promise<void> {
   const verdict = judgeStores(await readFacts({ ...stores, lock: null, inDatabase }));
   if (verdict.kind === 'refuse' && verdict.cause === 'foreign') throw new ProcessEnd('foreign', verdict.message);
@@ -107,8 +117,9 @@ export async function readFacts(stores: Stores & Pick<TakeOptions, 'lock' | 'inD
 }
 
 /**
- * Resolves with what `read` found when no lease is alive, or the holder is known to have ended. Rejects with `ProcessEnd`
- * when the lease is renewed meanwhile; to find that out may take as long as a lease.
+ * Resolves with what `read` found when no lease is alive, or the holder is known to have ended.
+ * Rejects with `ProcessEnd` when the lease is renewed meanwhile; to find that out may take as long
+ * as a lease.
  */
 export async function awaitLease(
   read: () => Promise<StoreFacts>,

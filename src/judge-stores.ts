@@ -1,21 +1,25 @@
 /**
- * Whether the journal and the database belong together, and what a start does about it. Pure: what the stores say comes in,
- * the verdict goes out. docs/guarantees.md has the same table for operators.
+ * Whether the journal and the database belong together, and what a start does about it. Pure: what
+ * the stores say comes in, the verdict goes out. docs/guarantees.md has the same table for
+ * operators.
  *
  *     journal            database           verdict
  *     ───────            ────────           ───────
  *     id A               id B               refuse: foreign
- *     any                id, lease alive    refuse: in use; with Redis, and after an owner that is known to have ended: take over
- *     id A               id A               take over; refuse where Redis ends before a checkpoint: loss
- *     empty              id or rows         refuse: loss, unless it was accepted, or the id was still to be written
+ *     any                id, lease alive    refuse: in use; with Redis, or if the owner's
+ *                                           process is known to have ended: take over
+ *     id A               id A               take over; refuse if Redis ends before a
+ *                                           checkpoint: loss
+ *     empty              id or rows         refuse: loss, unless the loss was accepted or the
+ *                                           id was still to be written
  *     id or entries      empty              refuse: foreign
  *     entries, no id     rows, no id        adopt: data of a version that knew no id
  *     entries, no id     id                 refuse: foreign, unless the id was still to be written
  *     id                 rows, no id        refuse: foreign
  *     empty              empty              begin
  *
- * A first start writes the id into the database first and into the journal then, and notes in the database that it has. So
- * a crash between the two is told apart from a journal that was lost.
+ * A first start writes the id into the database first and into the journal then, and notes in the
+ * database that it has. So a crash between the two is told apart from a journal that was lost.
  */
 import type { Seq, ShardId } from './domain/ids.js';
 import type { JournalFacts } from './journal/identity.js';
@@ -26,14 +30,14 @@ export interface StoreFacts {
   readonly journal: JournalFacts;
   readonly database: DatabaseFacts;
   /**
-   * The holder whose process is known to have ended, by its lock in the journal's directory or because the PostgreSQL is this
-   * process's own; null: none.
+   * The holder whose process is known to have ended, by its lock in the journal's directory or
+   * because the PostgreSQL is this process's own; null: none.
    */
   readonly endedHolder: string | null;
 }
 
 export type Verdict =
-  /** Nothing is there: a new installation. */
+  /** Both stores are empty: a new installation. */
   | { readonly kind: 'begin' }
   /** Data of a version that knew no id. */
   | { readonly kind: 'adopt' }
@@ -102,14 +106,17 @@ function judgeOwn(facts: StoreFacts, installation: InstallationRow, journalId: s
 }
 
 function isInUse({ journal, endedHolder }: StoreFacts, { isAlive, holder }: InstallationRow): boolean {
-  // In Redis, whoever takes the shards fences the older process in one step. In files there is no such step.
+  // In Redis, whoever takes the shards fences the older process in one step. In files there is no
+  // such step.
   return isAlive && journal.kind === 'file' && holder !== endedHolder;
 }
 
 export const inUse = ({ id, place }: InstallationRow): string =>
   `${place} serves installation ${id}, and its lease is alive; stop that process first`;
 
-/** Shards of which PostgreSQL has more than the journal, as far as the journal told where it ends. */
+/**
+ * Shards of which PostgreSQL has more than the journal, as far as the journal told where it ends.
+ */
 function shardsBehind({ journal: { ends }, database: { seqs, acceptedLosses } }: StoreFacts): string[] {
   if (ends === null) return [];
   const lines: string[] = [];

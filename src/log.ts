@@ -4,11 +4,13 @@ import type { LogLevel } from './config.js';
 export type { Logger };
 
 /**
- * A logger that writes one JSON object a line to standard output. `thread` names who speaks: `main`, `shard-0`, ….
+ * A logger that writes one JSON object a line to standard output. `thread` names who speaks:
+ * `main`, `shard-0`, ….
  *
- * It writes synchronously: nothing on the hot path logs at `info`, and the last line before a crash is the one that is
- * needed. What lets someone in or is worth money (passwords, tokens, coupon codes) is masked where the fields
- * of `SECRET_FIELDS` hold it, down to three levels; never put such a value into the message itself.
+ * It writes synchronously: nothing on the hot path logs at `info`, and the last line before a crash
+ * is the one that is needed. What lets someone in or is worth money (passwords, tokens, coupon
+ * codes) is masked where the fields of `SECRET_FIELDS` hold it, down to three levels; never put
+ * such a value into the message itself.
  */
 export function createLogger(options: { readonly level: LogLevel; readonly thread: string }): Logger {
   return pino(
@@ -41,7 +43,10 @@ const SECRET_FIELDS = [
   'codes',
 ];
 
-/** An error's `code` (ECONNREFUSED, 57P01) is what the operator looks for, so it goes by a name that isn't masked. */
+/**
+ * An error's `code` (ECONNREFUSED, 57P01) is what the operator looks for, so it goes by a name that
+ * isn't masked.
+ */
 function errorFields(error: Error): Record<string, unknown> {
   const { code, ...fields } = pino.stdSerializers.err(error);
   return code === undefined ? fields : { ...fields, errorCode: code };

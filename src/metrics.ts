@@ -1,4 +1,6 @@
-/** How all parts are, for those who operate them: readiness by part, and metrics in Prometheus' text format. */
+/**
+ * The state of all parts for operators: readiness by part, and metrics in Prometheus' text format.
+ */
 import { setTimeout } from 'node:timers/promises';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Readiness } from './actor/engine.js';
@@ -30,9 +32,12 @@ export interface Observed {
   readonly keys: Pick<KeyMemory, 'bytes' | 'refused' | 'lastRefusedMs'> & { readonly bytesMax: number };
 }
 
-/** A projection that is this many events behind is shown as late. It stops nobody. */
+/** A projection that is this many events behind is shown as late. Requests are still served. */
 const LAG_EVENTS_LATE = 1_000_000;
-/** Below this, the room under the data directory is shown as short. The journal asks for twice a segment, 128 MiB. */
+/**
+ * Below this, the room under the data directory is shown as short. The journal asks for twice a
+ * segment, 128 MiB.
+ */
 const DISK_FREE_BYTES_SHORT = 512 * 2 ** 20;
 const ANSWER_MS_MAX = 500;
 /** A caller that was refused for its idempotency keys is told of this long. */
@@ -67,7 +72,8 @@ export function createReadiness({
       ok: statuses.length > 0 && serving === statuses.length,
       detail: `${serving} of ${statuses.length} threads serve${lost > 0 ? `; ${lost} stopped: another process may have their shards` : ''}`,
     };
-    // Only the shards and their journal are needed to serve: the others are told, and catch up by themselves.
+    // Only the shards and their journal are needed to serve: the others are told, and catch up by
+    // themselves.
     const projection = projectionPart(lag, stuck.list());
     const parts = {
       shards,
@@ -133,8 +139,8 @@ function keysPart(keys: Observed['keys'], nowMs: number): Part {
 }
 
 /**
- * A server that hangs answers nobody, and a probe gives up after a second or so: it is told in time. The question
- * that hangs stays the only one, so that probes don't take all connections.
+ * A server that hangs answers nobody, and a probe gives up after a second or so: it is told in
+ * time. The question that hangs stays the only one, so that probes don't take all connections.
  */
 function oneAtATime(ask: () => Promise<Part>): () => Promise<Part> {
   let asked: Promise<Part> | null = null;
@@ -194,7 +200,7 @@ export function createMetrics(
       for (const shard of shards(shardCount)) this.set({ shard: String(shard) }, stuck.has(shard) ? 1 : 0);
     },
   });
-  // While it is away, there is no number, and the others are still told.
+  // While it is not available, this number is missing; the others are still reported.
   gauge('clipbook_journal_bytes', 'Size of the journal', () => reader.size().catch(() => Number.NaN));
   gauge('clipbook_journal_retained_seconds', 'Age of the oldest moment since when the journal has every change', () =>
     retainedSeconds(reader).catch(() => Number.NaN),

@@ -1,18 +1,22 @@
 /**
- * Is the port free? HTTP threads share it by SO_REUSEPORT, and so would a second Clipbook that nobody meant to start:
- * its connections would go now to the one, now to the other. An ordinary bind sees it.
+ * Checks that the port is free. HTTP threads share it by SO_REUSEPORT, and so would a second
+ * Clipbook that was started by mistake: connections would go to either of the two. An ordinary bind
+ * detects this.
  */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** The system gives outgoing connections theirs from above: from 32768 on Linux, from 49152 on macOS. */
+/**
+ * The system gives outgoing connections theirs from above: from 32768 on Linux, from 49152 on
+ * macOS.
+ */
 const FREE_PORT_FIRST = 20_000;
 const FREE_PORT_END = 32_768;
 const DRAWS_MAX = 100;
 
 /**
- * Resolves with the port, or with a free one for 0: uWebSockets.js doesn't share a port that the system chose. Rejects with
- * one readable line when someone listens there.
+ * Resolves with the port, or with a free one for 0: uWebSockets.js doesn't share a port that the
+ * system chose. Rejects with one readable line when someone listens there.
  */
 export async function takePort(host: string, port: number): Promise<number> {
   try {
@@ -43,8 +47,9 @@ function refusal(host: string, port: number, { code = '', message }: NodeJS.Errn
 }
 
 /**
- * For a server that begins to listen a moment later. The system would choose from the ports that it also gives to outgoing
- * connections, and one of ours may get the very one in that moment. Rejects with what the system said when none can be had.
+ * For a server that begins to listen a moment later. The system would choose from the ports that it
+ * also gives to outgoing connections, and one of ours may get the very one in that moment. Rejects
+ * with what the system said when none can be had.
  */
 export async function freePort(host: string): Promise<number> {
   for (let draw = 1; ; draw++) {

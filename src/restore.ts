@@ -1,13 +1,14 @@
 /**
- * Work on the stores of an installation while no server runs: what fits, what is lost, and what an operator decides of it.
+ * Work on the stores of an installation while no server runs: what fits, what is lost, and the
+ * operator's decision about it.
  *
  *     opened ─▶ no lease is alive ─▶ report        each shard's checkpoint beside its journal
  *                                 ├▶ acceptLoss    the next start goes on without what does not fit
  *                                 ├▶ giveNewId     all stores become another installation
  *                                 └▶ replace       what another installation left in the journal goes
  *
- * A shard fits when the journal has the very entry that its checkpoint ends with, or can't tell, and everything after it.
- * Each of the changes may be repeated after a crash in the middle.
+ * A shard fits when the journal has the very entry that its checkpoint ends with, or can't tell,
+ * and everything after it. Each of the changes may be repeated after a crash in the middle.
  */
 import { randomUUID } from 'node:crypto';
 import { chownSync, readdirSync, statSync } from 'node:fs';
@@ -55,15 +56,23 @@ export interface ShardReport {
   readonly journal: Seq;
   readonly fit:
     | { readonly kind: 'fits' }
-    /** The journal ends before the checkpoint. What it had after its end and PostgreSQL does not have is lost. */
+    /**
+     * The journal ends before the checkpoint. What it had after its end and PostgreSQL does not
+     * have is lost.
+     */
     | { readonly kind: 'ahead' }
-    /** The journal begins at `first`, after the checkpoint. What is between the two is in neither. */
+    /**
+     * The journal begins at `first`, after the checkpoint. What is between the two is in neither.
+     */
     | { readonly kind: 'gap'; readonly first: Seq }
     /** They hold different changes at the checkpoint. */
     | { readonly kind: 'differs' };
 }
 
-/** Opens the stores that the configuration names, for one piece of work. Rejects with `ProcessEnd` while a server has them. */
+/**
+ * Opens the stores that the configuration names, for one piece of work. Rejects with `ProcessEnd`
+ * while a server has them.
+ */
 export async function withOfflineStores<T>(
   config: StoreConfig,
   log: JournalLog,
@@ -97,7 +106,10 @@ export async function withOfflineStores<T>(
   }
 }
 
-/** As root on a DATA_DIR of another user, what was made in the journal belongs to that user, who could not go on there otherwise. */
+/**
+ * As root on a DATA_DIR of another user, what was made in the journal belongs to that user, who
+ * could not go on there otherwise.
+ */
 function handOver(dataDir: string, directory: string): void {
   const { uid, gid } = statSync(dataDir);
   if (process.getuid?.() !== 0 || uid === 0) return;
@@ -173,8 +185,9 @@ async function isThere(reader: JournalReader, shard: ShardId, seq: Seq): Promise
 }
 
 /**
- * Puts a damaged journal in files aside, beside its directory, and resolves with the stores as they are then. Everything after
- * the checkpoints is lost, so this is for an operator who has accepted that. Null for a journal in Redis.
+ * Puts a damaged journal in files aside, beside its directory, and resolves with the stores as they
+ * are then. Everything after the checkpoints is lost, so this is for an operator who has accepted
+ * that. Null for a journal in Redis.
  */
 export async function putDamagedAside(stores: OfflineStores): Promise<{ stores: OfflineStores; aside: string } | null> {
   if (stores.redisUrl !== null) return null;
@@ -185,7 +198,10 @@ export async function putDamagedAside(stores: OfflineStores): Promise<{ stores: 
 
 // ─── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The next start goes on with every shard that does not fit, after what PostgreSQL has of it and after its journal. */
+/**
+ * The next start goes on with every shard that does not fit, after what PostgreSQL has of it and
+ * after its journal.
+ */
 export async function acceptLoss(stores: OfflineStores, reports: readonly ShardReport[]): Promise<void> {
   const { databaseUrl, database, journal } = stores;
   assertOne(journal, database);
@@ -204,7 +220,7 @@ export async function acceptLoss(stores: OfflineStores, reports: readonly ShardR
   );
 }
 
-/** Resolves with the new id. Nobody who has only the old one can come near the stores any more. */
+/** Resolves with the new id. Processes that have only the old id can't use the stores any more. */
 export async function giveNewId(stores: OfflineStores): Promise<string> {
   const { databaseUrl, database, journal } = stores;
   assertOne(journal, database);
@@ -217,7 +233,10 @@ export async function giveNewId(stores: OfflineStores): Promise<string> {
   return id;
 }
 
-/** Removes what the installation `id` has in the journal, so that the empty database can begin a new one. */
+/**
+ * Removes what the installation `id` has in the journal, so that the empty database can begin a new
+ * one.
+ */
 export async function replaceInstallation(stores: OfflineStores, id: string): Promise<void> {
   const { database, journal } = stores;
   if (database.installation !== null || database.seqs.size > 0) {

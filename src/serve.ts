@@ -5,8 +5,9 @@
  *         │                                │
  *         └────────── signal ──────────────┴──▶ ended at once: exit 130 (SIGINT) or 143 (SIGTERM)
  *
- * A start or a drain that is ended at once leaves what a crash leaves, which every start copes with. Only what would
- * outlive the process, or keep it from exiting, is ended before (`QuickEnds`).
+ * A start or a drain that is ended at once leaves the same state as a crash, which every start can
+ * handle. Only what would outlive the process, or keep it from exiting, is ended before
+ * (`QuickEnds`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SEEDED_LOGINS } from './actor/seeded-logins.js';
@@ -43,7 +44,7 @@ async function serve(): Promise<void> {
     });
     announce(config, clipbook);
   } catch (error) {
-    // What is ended in the middle fails, and that is no news.
+    // Interrupted work fails as expected, and need not be reported.
     if (isEnding) return;
     refuse(`clipbook can not start: ${firstLine(error)}`);
     process.exit(EXIT_CODES[exitCauseOf(error)]);
@@ -112,7 +113,8 @@ async function endNow(exitCode: number, log: Logger): Promise<void> {
   log.level = 'silent';
   const ended = Promise.all(quickEnds.map((end) => end())).then(() => true);
   const isOrderly = await Promise.race([ended, sleep(END_MS_MAX).then(() => false)]);
-  // An HTTP thread that did not answer may make the exit an abort. A signal's own effect is as good, and never one.
+  // An HTTP thread that did not answer may make the exit an abort. A signal's own effect is as
+  // good, and never one.
   if (!isOrderly) dieOfSignal(exitCode);
   process.exit(exitCode);
 }

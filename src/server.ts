@@ -1,5 +1,6 @@
 /**
- * Clipbook, put together: starts the parts from the ground up and takes them down in the order of the flow.
+ * Clipbook, put together: starts the parts from the ground up and takes them down in the order of
+ * the flow.
  *
  *     PostgreSQL ─▶ migrations ─▶ HTTP threads (503 until) ─▶ shard threads recover ─▶ projector ─▶ "listening"
  *
@@ -67,7 +68,7 @@ import type {
   VerifyThreadData,
 } from './threads.js';
 
-/** How long a stop waits for the projection to catch up. What is left is in the journal, and projected at the next start. */
+/** How long a stop waits for the projection. The next start projects the rest of the journal. */
 const PROJECT_ON_STOP_MS = 10_000;
 const CONTROL_CONNECTIONS_MAX = 12;
 /** Threads that generate and parse codes, and what each may have in hand: uploads mostly wait. */
@@ -80,7 +81,7 @@ export interface Clipbook {
   readonly codeCount: number;
   /** What a power cut of each store can lose, a line for each. */
   readonly durability: readonly StoreDurability[];
-  /** For those who want to see a shard thread die. */
+  /** For tests that end a shard thread. */
   readonly supervisor: Supervisor;
   /** Drains: finishes what was accepted, flushes, and ends every part. */
   stop(): Promise<void>;
@@ -91,7 +92,7 @@ type Stops = (() => Promise<void>)[];
 export interface StartOptions {
   /** Heap of a shard thread in MiB; V8's own choice when absent. Codes are kept outside of it. */
   readonly shardHeapMb?: number;
-  /** Times in the journal that this machine's clock is far behind are accepted, and remembered as accepted. */
+  /** Accept, and remember as accepted, times in the journal that are far ahead of this clock. */
   readonly acceptsClock?: boolean;
 }
 
@@ -375,7 +376,7 @@ async function startParts({
   started.on('message', ({ message, cause }: FromProjector) => end(message, cause));
   started.on('error', (error) => end(`the projector broke: ${error.message}`, 'failed'));
   stops.push(() => stopProjector(started));
-  // The last are the first to go.
+  // In reverse order of their start.
   stops.push(() => supervisor.drain());
   stops.push(() => jobs.close());
   await batches.settleLeft(leftBatches);

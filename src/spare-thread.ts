@@ -1,8 +1,10 @@
 /**
- * One thread ahead of need. A thread that takes the place of one that died would first load its modules, and on a
- * busy machine that takes longer than all of its recovery. A spare one has loaded them, and waits to be told what it is.
+ * One spare thread. A replacement for a dead thread would first load its modules, and on a busy
+ * machine that takes longer than its whole recovery. A spare thread has loaded them and waits for
+ * its task.
  *
- * It costs an idle thread: about 15 MB, and no time. Loading fewer modules helps too, but pg alone is 50 ms of work.
+ * It costs an idle thread: about 15 MB, and no time. Loading fewer modules helps too, but pg alone
+ * is 50 ms of work.
  */
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';

@@ -1,12 +1,14 @@
 /**
- * At the start, this machine's clock is held against those of the stores on other hosts. A store on this host has the same
- * clock, and tells nothing.
+ * At the start, this machine's clock is compared with those of stores on other hosts. A store on
+ * this host has the same clock, so comparing it proves nothing.
  */
 import { ProcessEnd } from './platform/exit-codes.js';
 
 const APART_MS_MAX = 60_000;
 
-/** Throws `ProcessEnd`. `aheadMs`: how far the store's clock is ahead, give or take `toleranceMs`. */
+/**
+ * Throws `ProcessEnd`. `aheadMs`: how far the store's clock is ahead, give or take `toleranceMs`.
+ */
 export function assertSameTime(store: 'PostgreSQL' | 'Redis', url: string, aheadMs: number, toleranceMs: number): void {
   const apartMs = Math.abs(aheadMs) - toleranceMs;
   const { hostname } = new URL(url);
@@ -18,7 +20,7 @@ export function assertSameTime(store: 'PostgreSQL' | 'Redis', url: string, ahead
   );
 }
 
-/** By name: an address of another interface of this host is asked in vain, and does no harm. */
+/** By name: comparing with another interface of this host is useless but harmless. */
 function isThisHost(hostname: string): boolean {
   return hostname === '' || hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
 }

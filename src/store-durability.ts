@@ -1,6 +1,6 @@
 /**
- * What a power cut of each store can lose, in one true line per store: read at the start, and again once an hour, because
- * settings of another system change without a word.
+ * What a power cut of each store can lose, in one line per store: read at the start, and again once
+ * an hour, because settings of another system change without notice.
  */
 
 export interface StoreDurability {

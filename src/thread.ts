@@ -1,10 +1,10 @@
 /**
  * Starts worker threads, from TypeScript sources (development, tests) and from the build alike.
  *
- * From the build, an entry is `dist/workers/<entry>.js`. From sources it is `workers/<entry>.ts`, and that needs a step
- * between: on Node 20 a loader that was given with `--import tsx` does not reach worker threads. So the thread
- * begins with `workers/bootstrap.mjs`, which registers tsx in it and imports the real entry.
- * Which of the two is the case shows in this module's own name.
+ * From the build, an entry is `dist/workers/<entry>.js`. From sources it is `workers/<entry>.ts`,
+ * and that needs a step between: on Node 20 a loader that was given with `--import tsx` does not
+ * reach worker threads. So the thread begins with `workers/bootstrap.mjs`, which registers tsx in
+ * it and imports the real entry. The name of this module shows which of the two applies.
  */
 import { type Transferable, Worker, type WorkerOptions } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -18,7 +18,10 @@ export interface ThreadOptions {
   readonly resourceLimits?: WorkerOptions['resourceLimits'];
 }
 
-/** Starts `workers/<entry>` in a thread of its own; it finds `data` as `workerData` of `node:worker_threads`. */
+/**
+ * Starts `workers/<entry>` in a thread of its own; it finds `data` as `workerData` of
+ * `node:worker_threads`.
+ */
 export function startWorker(entry: string, data: unknown, options: ThreadOptions = {}): Worker {
   const { name = entry, transferList = [], resourceLimits } = options;
   const common: WorkerOptions = {
@@ -43,7 +46,10 @@ export interface PoolOptions {
   readonly idleMs: number;
 }
 
-/** A pool of threads that run `workers/<entry>`'s default export. One stays; the others end when they have been idle. */
+/**
+ * A pool of threads that run `workers/<entry>`'s default export. One stays; the others end when
+ * they have been idle.
+ */
 export function startPool(entry: string, { threadsMax, tasksPerThread, idleMs }: PoolOptions): Piscina {
   const common = {
     minThreads: 1,

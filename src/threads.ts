@@ -35,7 +35,7 @@ export interface ShardThreadData {
 /** From the main thread. */
 export type ToProjector = { readonly type: 'hurry' } | { readonly type: 'stop'; readonly withinMs: number };
 
-/** To the main thread: it can't go on, and nor can the process. */
+/** To the main thread: the thread can't continue, so the process has to end. */
 export interface FromProjector {
   readonly type: 'failed';
   readonly message: string;

@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { createClock, createClockKeeper, openClock } from '../src/clock.js';
 import { ProcessEnd } from '../src/platform/exit-codes.js';
 
-/** A clock over system clocks that the test moves: `pass` is real time, `step` is what an operator or NTP does. */
+/**
+ * A clock over system clocks that the test moves: `pass` is real time, `step` is what an operator
+ * or NTP does.
+ */
 function movedClock() {
   const system = { wallMs: 1_000_000, monotonicMs: 0 };
   const clock = createClock(
@@ -32,7 +35,7 @@ test('the clock follows the system clock', () => {
   assert.equal(clock.now(), 1_005_010);
 });
 
-test('when the system clock is set back, the clock goes on at half pace until the other has caught up', () => {
+test('when the system clock is set back, the clock runs at half pace until the system clock has caught up', () => {
   const clock = movedClock();
   clock.now();
   clock.step(-1_000);
@@ -45,7 +48,7 @@ test('when the system clock is set back, the clock goes on at half pace until th
   assert.equal(clock.now(), 1_002_000);
 });
 
-test('many readings within a millisecond lose none of the time that passes', () => {
+test('many readings within a millisecond lose no time', () => {
   const clock = movedClock();
   clock.now();
   clock.step(-1_000);
@@ -140,7 +143,7 @@ test('a system clock that was set wrong and then right again is followed as befo
   assert.equal(jumps.length, 1);
 });
 
-test('a machine that slept is followed at once, and its uptime shows that it did', () => {
+test('the clock follows at once after the machine slept, which its uptime shows', () => {
   const { other, jumps, pass, sleep } = sharedClock();
   pass(1_000);
   sleep(8 * HOUR_MS);
@@ -150,7 +153,7 @@ test('a machine that slept is followed at once, and its uptime shows that it did
   assert.deepEqual(jumps, []);
 });
 
-test('a time before which one thread must not be holds in all of them from the next look on', () => {
+test('a minimum time that one thread sets holds in all threads from the next look on', () => {
   const { keeper, other, pass } = sharedClock();
   other.notBefore(1_000_005_000);
   assert.equal(other.now(), 1_000_005_000, 'at once in its own');
@@ -163,7 +166,7 @@ test('a time before which one thread must not be holds in all of them from the n
   assert.deepEqual([keeper.now(), other.now()], [1_000_011_100, 1_000_011_100], 'until the system clock is level');
 });
 
-test('a journal that is more than an hour ahead is refused, and not held back for when it was accepted', () => {
+test('a journal that is more than an hour ahead is refused, and does not hold the clock back once it was accepted', () => {
   const { keeper, other } = sharedClock();
   const aheadMs = 1_000_000_000 + 30 * DAY_MS;
   other.notBefore(1_000_000_000 + HOUR_MS);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createCollector } from '../src/collector.js';
 import { tableMemory } from '../src/domain/memory.js';
 
-test('memory that V8 does not count is freed when it is told to', async () => {
+test('memory that V8 does not count is freed by an explicit collection', async () => {
   const collect = createCollector();
   const dropped = new WeakRef(tableMemory(64 * 1024 * 1024));
   const kept = tableMemory(64 * 1024 * 1024);

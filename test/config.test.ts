@@ -177,7 +177,7 @@ describe('a secret in a file', () => {
     assert.equal(parseAccountConfig({ CLIPBOOK_PASSWORD_FILE: file('long enough 1\n') }).password, 'long enough 1');
   });
 
-  it('and the variable itself are one too many, unless one of them is empty', () => {
+  it('and the variable itself can not both be set, unless one of them is empty', () => {
     for (const name of ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET']) {
       const both = { [name]: 'x', [`${name}_FILE`]: '/x' };
       assert.throws(() => parseConfig(both), new ConfigError(`${name} and ${name}_FILE are both set; set one of them`));
@@ -255,7 +255,7 @@ test('docs/configuration.md holds the table of what is declared (npm run documen
   assert.ok(page.includes(`<!-- declared -->\n${configurationTable()}\n<!-- end -->`));
 });
 
-test('a generator key that is none is refused and not shown', () => {
+test('an invalid generator key is refused and not shown', () => {
   for (const key of ['ab', 'x'.repeat(64), 'ab'.repeat(33), `${'ab'.repeat(32)} ab`]) {
     assert.throws(
       () => parseConfig({ GENERATOR_KEY: key }),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type StoreDurability, watchDurability } from '../src/store-durability.js';
 import { waitFor } from './journal/wait-for.js';
 
-test('a store that comes to keep less than before is told in the log when it is read again, once', async () => {
+test('a store whose durability becomes weaker is logged once, when it is read again', async () => {
   const logged: string[] = [];
   const log = {
     warn: (_fields: object, message: string) => void logged.push(`warn ${message}`),

@@ -3,7 +3,10 @@ import { setPriority } from 'node:os';
 import { move } from 'piscina';
 import { type CodeTask, runCodeTask } from '../src/codes/tasks.js';
 
-/** Bulk work steps back when cores are short. On Linux this is the thread's priority; elsewhere it would be the process's. */
+/**
+ * Bulk work steps back when cores are short. On Linux this is the thread's priority; elsewhere it
+ * would be the process's.
+ */
 const NICE = 10;
 if (process.platform === 'linux') setPriority(NICE);
 

@@ -1,4 +1,7 @@
-/** Folds all shards anew, one after the other, and compares each with the memory of its shard thread. */
+/**
+ * Folds all shards anew, one after the other, and compares each with the memory of its shard
+ * thread.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromVerifyThread, ToVerifyThread } from '../src/actor/verifications.js';
 import { type VerifierOptions, verifyShard } from '../src/actor/verifier.js';

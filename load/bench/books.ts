@@ -8,7 +8,10 @@ const BOOKS_AT_ONCE = 4;
 const LISTS_AT_ONCE = 32;
 const JOB_POLL_MS = 100;
 
-/** Resolves to the ids of `shards` books, one on each shard, whose number an answer tells in `Commit-Seq`. */
+/**
+ * Resolves to the ids of `shards` books, one on each shard, whose number an answer tells in
+ * `Commit-Seq`.
+ */
 export async function booksOnAllShards(subject: Subject, settings: NewBook, shards: number): Promise<string[]> {
   return withClient(subject, async (client) => {
     const ofShard = new Map<string, string>();
@@ -40,7 +43,7 @@ export async function booksWithCodes(subject: Subject, books: number, codes: num
   });
 }
 
-/** Gives back whatever is assigned: a run that ends leaves up to one code of each connection so. */
+/** Unassigns all assigned codes: the end of a run leaves up to one per connection. */
 export async function giveBackAll(subject: Subject, bookIds: readonly string[]): Promise<void> {
   await withClient(subject, async (client) => {
     for (let i = 0; i < bookIds.length; i += LISTS_AT_ONCE) {

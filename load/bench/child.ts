@@ -33,7 +33,10 @@ export async function stopChildren(): Promise<void> {
   for (const child of running.splice(0).reverse()) await child.stop();
 }
 
-/** Starts a program and waits until it is ready. Rejects with the end of its output when it ends first. */
+/**
+ * Starts a program and waits until it is ready. Rejects with the end of its output when it ends
+ * first.
+ */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { command, args, env = {}, ready, uid, gid, cwd = ROOT, stopSignal = 'SIGTERM' } = options;
   const child = spawn(command, args, {
@@ -74,7 +77,10 @@ function readiness(child: ChildProcess, ready: RegExp, name: string): Promise<Re
   });
 }
 
-/** Builds into dist/, from where everything that is measured runs: a loader of TypeScript makes code slower. */
+/**
+ * Builds into dist/, from where everything that is measured runs: a loader of TypeScript makes code
+ * slower.
+ */
 export function build(): void {
   const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' });
   if (status !== 0) throw new Error('the build failed');

@@ -1,7 +1,8 @@
 /**
- * Codes that both sides can name without handing lists around: the bench, which puts them in, and wrk's script, which
- * redeems them (load/wrk/redeem.lua has the same three numbers). Code number i of a prefix is `PREFIX-` and seven
- * hexadecimal digits of i * FACTOR mod SPACE. FACTOR is odd, so no two are the same, and neighbours look nothing alike.
+ * Codes that both sides can name without handing lists around: the bench, which puts them in, and
+ * wrk's script, which redeems them (load/wrk/redeem.lua has the same three numbers). Code number i
+ * of a prefix is `PREFIX-` and seven hexadecimal digits of i * FACTOR mod SPACE. FACTOR is odd, so
+ * no two are the same, and neighbours look nothing alike.
  */
 const SPACE = 2 ** 28;
 const FACTOR = 165_901_211;

@@ -1,10 +1,10 @@
 /**
- * Who uses the processor: nanoseconds per thread, from /proc/PID/task/TID/schedstat, which Linux keeps exactly (the ticks in
- * `stat` are ten milliseconds each).
+ * Who uses the processor: nanoseconds per thread, from /proc/PID/task/TID/schedstat, which Linux
+ * keeps exactly (the ticks in `stat` are ten milliseconds each).
  *
- * Node has names for its worker threads, but most releases don't tell the kernel. What the kernel does tell is the order in
- * which threads were made: main is the first, then come the helpers of V8 and libuv, and then the worker threads in the
- * order in which the program starts them.
+ * Node has names for its worker threads, but most releases don't tell the kernel. What the kernel
+ * does tell is the order in which threads were made: main is the first, then come the helpers of V8
+ * and libuv, and then the worker threads in the order in which the program starts them.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -18,7 +18,10 @@ export function processCpu(label: string, pid: number): CpuTimes {
   return new Map([[label, total]]);
 }
 
-/** A Node process: `label main`, the worker threads by the names in `workers`, and the helpers together. */
+/**
+ * A Node process: `label main`, the worker threads by the names in `workers`, and the helpers
+ * together.
+ */
 export function nodeCpu(label: string, pid: number, workers: ReadonlyMap<number, string>): CpuTimes {
   const times = new Map<string, number>();
   for (const tid of threadsOf(pid)) {

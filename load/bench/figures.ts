@@ -36,7 +36,10 @@ export function renderBlocks(blocks: readonly Block[], table: typeof textTable):
   return blocks.map((block) => (typeof block === 'string' ? block : table(block.header, block.rows))).join('\n\n');
 }
 
-/** For a terminal: columns as wide as they need; what starts with a digit stands to the right. */
+/**
+ * For a terminal: columns as wide as needed; cells that start with a digit are aligned to the
+ * right.
+ */
 export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>

@@ -2,7 +2,10 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** For programs that can't take any free port and say which one it is. Below the ports that outgoing connections get meanwhile. */
+/**
+ * For programs that can't take any free port and say which one it is. Below the ports that outgoing
+ * connections get meanwhile.
+ */
 export async function freePort(): Promise<number> {
   for (let draw = 1; ; draw++) {
     const port = randomInt(20_000, 32_768);

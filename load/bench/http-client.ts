@@ -1,4 +1,6 @@
-/** HTTP as the bench needs it beside wrk: JSON over kept-alive connections, and bodies in pieces. */
+/**
+ * HTTP as the bench needs it beside wrk: JSON over kept-alive connections, and bodies in pieces.
+ */
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 
@@ -10,7 +12,9 @@ export interface Answer {
 }
 
 export interface HttpClient {
-  /** `body`: an object is sent as JSON, pieces of text as CSV, each when the one before has gone. */
+  /**
+   * `body`: an object is sent as JSON, pieces of text as CSV, each when the one before has gone.
+   */
   call(method: string, path: string, body?: object | Iterable<string>): Promise<Answer>;
   /** The same, for answers with this status; others are thrown. Resolves to the parsed JSON. */
   expect(status: number, method: string, path: string, body?: object | Iterable<string>): Promise<JsonObject>;

@@ -1,4 +1,4 @@
-/** Where and with what something was measured: a figure without it means nothing. */
+/** Machine, versions and commit of a measurement: a figure without them means nothing. */
 import { spawnSync } from 'node:child_process';
 import * as os from 'node:os';
 import { ROOT } from './child.js';

@@ -1,9 +1,11 @@
 /**
- * What more threads bring: Clipbook with 1, 2 and 4 shard threads by 1 and 2 HTTP threads, all in turn, and what they cost
- * per operation. Where the machine has fewer cores than threads the rates say little, but the costs are what a
- * larger one will pay, and scaling.ts computes from them how far it gets.
+ * The effect of more threads: Clipbook with 1, 2 and 4 shard threads by 1 and 2 HTTP threads, all
+ * in turn, and what they cost per operation. On a machine with fewer cores than threads the rates
+ * say little, but the costs also apply to a larger machine, and scaling.ts computes its rate from
+ * them.
  *
- * Each has one book on every shard, and requests go through the books one by one: the hardest way to spread them.
+ * Each has one book on every shard, and requests go through the books one by one: the hardest way
+ * to spread them.
  */
 import { booksOnAllShards } from './books.js';
 import { startClipbook } from './clipbook-subject.js';
@@ -65,9 +67,10 @@ async function startOne(shardThreads: number, httpThreads: number, directory: st
 const nameOf = (shardThreads: number, httpThreads: number): string => `${shardThreads}-shard-${httpThreads}-http`;
 
 /**
- * The rates and costs of all; then, for each operation, what the costs of the fewest and of the most threads come to on more
- * cores. A commit costs the same however much is in it. The load is the same for all, so where more threads share it, less is
- * in each commit and an operation costs more; on more cores with more load it will not. So the truth lies between.
+ * The rates and costs of all; then, for each operation, what the costs of the fewest and of the
+ * most threads come to on more cores. A commit costs the same however much is in it. The load is
+ * the same for all, so where more threads share it, less is in each commit and an operation costs
+ * more; on more cores with more load it will not. So the truth lies between.
  */
 export function matrixBlocks(cells: readonly Cell[]): Block[] {
   const rows = summarize(cells);

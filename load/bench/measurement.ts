@@ -1,4 +1,4 @@
-/** One run of wrk on a subject, and all that is looked at around it. */
+/** One run of wrk on a subject, and all values measured around it. */
 import { spawnSync } from 'node:child_process';
 import { measureSync, type SyncTimes } from '../sync-time.js';
 import { perOperation } from './cpu.js';
@@ -10,7 +10,10 @@ export interface Measurement extends WrkResult {
   readonly valid: boolean;
   /** Microseconds of a core per operation, by process and thread; `all` is the sum, without wrk. */
   readonly cpuUs: Readonly<Record<string, number>>;
-  /** The same until nothing was behind any more: what works behind the answer puts work off in a run. */
+  /**
+   * The same until the projection had caught up: a run postpones work that happens after the
+   * answer.
+   */
   readonly settledCpuUs: Readonly<Record<string, number>>;
   readonly lagEventsAtEnd: number | null;
   /** From the end of the run until nothing was behind. */
@@ -24,10 +27,15 @@ const SYNCS = 200;
 const LAG_POLL_MS = 50;
 const LAG_WAIT_MS_MAX = 300_000;
 
-/** What goes on beside a run: begins with it, ends soon after the signal, which comes at its end. */
+/**
+ * What goes on beside a run: begins with it, ends soon after the signal, which comes at its end.
+ */
 export type Beside = (signal: AbortSignal) => Promise<void>;
 
-/** Ends when nothing is left behind the answers, so that no run pays for another. `directory` is on the subject's disk. */
+/**
+ * Ends when nothing is left behind the answers, so that no run pays for another. `directory` is on
+ * the subject's disk.
+ */
 export async function measure(
   subject: Subject,
   directory: string,

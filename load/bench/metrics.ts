@@ -2,8 +2,8 @@
 
 export interface Metrics {
   /**
-   * The sum of all samples of this name whose labels contain `labels`. Throws when there is none: a name that has changed
-   * must not look like a zero.
+   * The sum of all samples of this name whose labels contain `labels`. Throws when there is none: a
+   * name that has changed must not look like a zero.
    */
   sum(name: string, ...labels: readonly string[]): number;
 }

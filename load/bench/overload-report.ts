@@ -1,4 +1,6 @@
-/** What an overload run came to: is the answered rate flat, are refusals quick, is the tail bounded. */
+/**
+ * What an overload run came to: is the answered rate flat, are refusals quick, is the tail bounded.
+ */
 import { type Block, ms, spreadOf, type Table, whole } from './figures.js';
 import { type Machine, machineLine } from './machine.js';
 import type { Measurement } from './measurement.js';

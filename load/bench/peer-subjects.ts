@@ -88,7 +88,8 @@ async function insertBook(postgres: OwnPostgres, { redeemableBy }: NewBook): Pro
 
 async function copyCodes(postgres: OwnPostgres, bookId: string, codes: CodeRange): Promise<void> {
   await postgres.copy('codes (code, book_id)', rowsOf(bookId, codes));
-  // What autovacuum would get to in a minute, so that the first run has statistics and a visibility map too.
+  // What autovacuum would get to in a minute, so that the first run has statistics and a visibility
+  // map too.
   await postgres.run('VACUUM ANALYZE codes');
 }
 

@@ -1,13 +1,17 @@
 /**
- * Line plots as SVG, written by hand: a drawing library would be the largest dependency of the project, for a dozen lines
- * and some numbers beside them.
+ * Line plots as SVG, without a library: it would be the largest dependency of the project, for a
+ * dozen lines and some numbers.
  *
- * A plot is a page of panels, one below the other, that share their series: one colour and one dash for a name wherever it
- * shows up, one legend on top. The file carries its own style for light and dark, so it looks right wherever it is embedded.
+ * A plot is a page of panels, one below the other, that share their series: one colour and one dash
+ * for a name wherever it shows up, one legend on top. The file carries its own style for light and
+ * dark, so it looks right wherever it is embedded.
  */
 export interface Series {
   readonly name: string;
-  /** In the order in which they are joined; what is not finite, or not above 0 on a log axis, is left out. */
+  /**
+   * In the order in which they are joined; what is not finite, or not above 0 on a log axis, is
+   * left out.
+   */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
@@ -61,7 +65,10 @@ export function plotSvg(title: string, panels: readonly Panel[]): string {
   ].join('\n')}\n`;
 }
 
-/** Values at which an axis from `least` to `most` is marked: 1, 2 or 5 times a power of ten, from 0 on where it is linear. */
+/**
+ * Values at which an axis from `least` to `most` is marked: 1, 2 or 5 times a power of ten, from 0
+ * on where it is linear.
+ */
 export function ticksOf(least: number, most: number, scale: Axis['scale']): number[] {
   return scale === 'log' ? logTicks(least, most) : linearTicks(most);
 }
@@ -97,7 +104,8 @@ function panelOf({ x, y, series }: Panel, top: number, names: readonly string[])
   const all = drawn.flatMap(({ points }) => points);
   const xs = [...new Set(all.map(([px]) => px))].sort((a, b) => a - b);
   const ys = all.map(([, py]) => py);
-  // Counts that were chosen are their own marks; on a linear axis there is one for each sample, and round ones say more.
+  // Counts that were chosen are their own marks; on a linear axis there is one for each sample, and
+  // round ones say more.
   const xTicks = x.scale === 'log' && xs.length > 0 ? xs : ticksOf(1, xs.at(-1) ?? 1, x.scale);
   const yTicks = ticksOf(Math.min(1e9, ...ys), Math.max(...ys, y.scale === 'log' ? 1e-9 : 0), y.scale);
   const atX = scaleOf(x, xTicks, LEFT, WIDTH - RIGHT);

@@ -1,6 +1,7 @@
 /**
- * What all that is measured must hold before its speed means anything: of 1,000 assigns at once on 100 codes, 100 get one
- * each, no two the same, and 900 get 404; of 500 redeems of one code at once, one gets 200.
+ * What all that is measured must hold before its speed means anything: of 1,000 assigns at once on
+ * 100 codes, 100 get one each, no two the same, and 900 get 404; of 500 redeems of one code at
+ * once, one gets 200.
  */
 import { codesIn } from './codes.js';
 import { type Answer, createHttpClient, type HttpClient } from './http-client.js';

@@ -1,4 +1,7 @@
-/** Rate and p99 over connections, one plot for each operation, where there are counts enough to see a curve. */
+/**
+ * Rate and p99 over connections, one plot for each operation, where there are counts enough to see
+ * a curve.
+ */
 import { type Axis, plotSvg, type Series } from './plot.js';
 import { distinct, type Row, summarize } from './report.js';
 import type { Plot } from './results.js';

@@ -32,7 +32,10 @@ export interface Row {
 
 const YARDSTICK = 'bare';
 
-/** One row for each subject, operation and number of connections. Of invalid runs only the number is told. */
+/**
+ * One row for each subject, operation and number of connections. Of invalid runs only the number is
+ * told.
+ */
 export function summarize(cells: readonly Cell[]): Row[] {
   const rows: Row[] = [];
   for (const operation of OPERATIONS) {
@@ -129,7 +132,7 @@ function facts({ machine, seconds, rounds, cells }: SideBySide): string {
   return `${machineLine(machine)}. ${line}`;
 }
 
-/** What the disk did just before the runs: a latency is worth what it is beside this. */
+/** Sync times of the disk just before the runs: latencies have to be compared with them. */
 export function diskLine(runs: readonly Measurement[]): string {
   const [p50, p99] = [runs.map((run) => run.sync.p50Ms), runs.map((run) => run.sync.p99Ms)];
   return `fdatasync of 4 KiB in the same run: p50 ${ms(spreadOf(p50).median)} ms, p99 ${ms(spreadOf(p99).median)} ms`;

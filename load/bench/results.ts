@@ -1,6 +1,6 @@
 /**
- * Where results are put: all to load/results/, which is not kept in the repository. What is published is the Markdown and
- * its plots, copied to docs/bench/.
+ * Where results are put: all to load/results/, which is not kept in the repository. What is
+ * published is the Markdown and its plots, copied to docs/bench/.
  */
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,13 +1,16 @@
 /**
- * From microseconds of a core per operation to operations per second on more cores, and to what stops there.
+ * Computes operations per second on more cores, and the limiting part, from microseconds of a core
+ * per operation.
  *
- * The model is a sum and a minimum: all cores together give `cores` seconds a second, and what can only run on one thread
- * gives one. It takes costs as they were measured, so it holds as far as they stay: as far as threads share no more
- * than they did where it was measured, and memory and disk keep up. The load generator is not in it: it is on other machines.
+ * The model is a sum and a minimum: all cores together give `cores` seconds a second, and what can
+ * only run on one thread gives one. It takes costs as they were measured, so it holds as far as
+ * they stay: as far as threads share no more than they did where it was measured, and memory and
+ * disk keep up. The load generator is not in it: it is on other machines.
  *
- * HTTP and shard threads can be as many as one likes. The projector is one thread, and it writes over one connection,
- * which is one process of PostgreSQL. These two work behind the answer: a burst is answered past them, and the journal
- * holds the difference. So there are two rates, one for a burst and one that lasts.
+ * HTTP and shard threads can be as many as one likes. The projector is one thread, and it writes
+ * over one connection, which is one process of PostgreSQL. These two work behind the answer: a
+ * burst is answered past them, and the journal holds the difference. So there are two rates, one
+ * for a burst and one that lasts.
  */
 import { type Table, whole } from './figures.js';
 
@@ -16,7 +19,10 @@ export interface Costs {
   readonly http: number;
   readonly shard: number;
   readonly projector: number;
-  /** Of V8 and libuv: collecting garbage, syncing the journal. They are several, so no one thread stops them. */
+  /**
+   * Of V8 and libuv: collecting garbage, syncing the journal. They are several, so no one thread
+   * stops them.
+   */
   readonly helpers: number;
   readonly main: number;
   /** The one that the projector writes over, nearly all of it. */
@@ -48,8 +54,8 @@ const LABELS = {
 } as const satisfies Record<keyof Costs, string>;
 
 /**
- * Out of what a run measured; what it did not see costs nothing. What works behind the answer is taken as it was when all was
- * carried out, since a run ends with work put off.
+ * Out of what a run measured; what it did not see costs nothing. What works behind the answer is
+ * taken as it was when all was carried out, since a run ends with work put off.
  */
 export function costsOf(
   cpuUs: Readonly<Record<string, number>>,

@@ -1,9 +1,11 @@
 /**
- * Whether an operation costs the same however much there is: one book of more and more codes, then more and more books.
+ * Whether the cost of an operation depends on the amount of data: one book of more and more codes,
+ * then more and more books.
  *
- * A thousand codes would be used up in 20 ms, so the load is a circle: half of the requests assign a code drawn at random, the
- * other half give one back (load/wrk/cycle.lua). It can go on for ever, and all sizes do exactly the same. What
- * counts is the processor's time: the rate is also the load generator's, which here has to read every answer.
+ * A thousand codes would be used up in 20 ms, so the load is a circle: half of the requests assign
+ * a code drawn at random, the other half give one back (load/wrk/cycle.lua). It can go on for ever,
+ * and all sizes do exactly the same. What counts is the processor's time: the rate is also the load
+ * generator's, which here has to read every answer.
  *
  * Each size has a server of its own. All stand at once and take turns, as everywhere here.
  */
@@ -104,14 +106,18 @@ async function runOnce(
   return measured;
 }
 
-/** One table for codes in a book and one for books, each beside its smallest, and a line that says whether it is flat. */
+/**
+ * One table for codes in a book and one for books, each beside its smallest, and a line that says
+ * whether it is flat.
+ */
 export function sizesBlocks(runs: readonly SizeRun[]): Block[] {
   const tables = [ONE_BOOK, MANY_BOOKS].map((series) => sizesTable(series, runs));
   const worst = Math.max(...tables.map(({ deviation }) => deviation));
   const verdict = worst <= DEVIATION_MAX ? 'Flat' : 'Not flat';
   const line = `${verdict}: the shard thread's time per operation is at most ${percent(worst)} above that of the smallest (aim: 20 %).`;
   const load = 'Half assigns of a random code, half unassigns.';
-  // The step from one book to several is a step from one shard to all of them, and a commit has an entry for each shard.
+  // The step from one book to several is a step from one shard to all of them, and a commit has an
+  // entry for each shard.
   return [...tables.map(({ table }) => table), `${load} ${line} One book is on one shard, a hundred are on all.`];
 }
 

@@ -1,4 +1,7 @@
-/** What is measured, as the bench sees it: something that serves HTTP, takes codes, and uses processors. */
+/**
+ * What is measured, as the bench sees it: something that serves HTTP, takes codes, and uses
+ * processors.
+ */
 import type { CodeRange } from './codes.js';
 import type { CpuTimes } from './cpu.js';
 
@@ -24,7 +27,10 @@ export interface Subject {
   cpu(): CpuTimes;
   /** Of the process that serves. */
   residentBytes(): number;
-  /** Events that were answered and are not yet in PostgreSQL; null where there is nothing behind the answer. */
+  /**
+   * Events that were answered and are not yet in PostgreSQL; null where there is nothing behind the
+   * answer.
+   */
   lagEvents(): Promise<number | null>;
   stop(): Promise<void>;
 }

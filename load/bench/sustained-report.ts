@@ -85,7 +85,10 @@ function overTime(samples: readonly Sample[]): Table {
   return { header: ['after s', 'ops/s', 'events behind', 'resident MiB', 'journal MiB'], rows };
 }
 
-/** The lag is bounded when its second half holds no more than its first, whatever it is made of in between. */
+/**
+ * The lag is bounded when its second half holds no more than its first, whatever it is made of in
+ * between.
+ */
 function lagLine({ samples, clipbook }: Sustained): string {
   const lags = samples.map(({ lagEvents }) => lagEvents);
   const half = Math.ceil(lags.length / 2);

@@ -1,6 +1,7 @@
 /**
- * How fast Clipbook is when the load stays: the yardstick for a while, then one run of wrk for as long as asked, beside
- * which /metrics is read every few seconds. A row of short runs would hide what happens between them, and would rest there.
+ * The rate under a long load: the yardstick for a while, then one run of wrk for as long as asked,
+ * beside which /metrics is read every few seconds. A row of short runs would hide what happens
+ * between them, and would rest there.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { whole } from './figures.js';
@@ -17,7 +18,9 @@ const BARE_SECONDS = 20;
 const BARE_SECONDS_SHORT = 2;
 /** The rate that it begins with is known from a run of this length, and codes are put in for it. */
 const RATE_SECONDS = 5;
-/** A rate only falls when the projection has to be paid for too, so little more than that is needed. */
+/**
+ * A rate only falls when the projection has to be paid for too, so little more than that is needed.
+ */
 const STOCK_MARGIN = 1.15;
 const SAMPLE_SECONDS = 5;
 const SAMPLES_WANTED = 12;

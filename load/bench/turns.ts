@@ -17,14 +17,18 @@ export interface Turns {
   readonly warmUpSeconds: number;
 }
 
-/** Warms them up, if asked to, and stocks them for the runs to come, so that none of those waits for codes. */
+/**
+ * Warms them up, if asked to, and stocks them for the runs to come, so that none of those waits for
+ * codes.
+ */
 export async function prepareTurns(
   workloads: readonly Workload[],
   turns: Turns,
   say: (line: string) => void,
 ): Promise<void> {
   const { connections, seconds, rounds, warmUpSeconds } = turns;
-  // What one run has to find when the ones before took as much as they may, and the warm-up with them.
+  // What one run has to find when the ones before took as much as they may, and the warm-up with
+  // them.
   const stockAll = (secondsPerOperation: number): Promise<unknown> =>
     Promise.all(
       workloads.map(async (workload) => {
@@ -44,7 +48,10 @@ export async function prepareTurns(
   await stockAll(seconds * connections.length * rounds);
 }
 
-/** Takes turns at the innermost, so that whatever changes on the machine meanwhile meets all of them. */
+/**
+ * Takes turns at the innermost, so that whatever changes on the machine meanwhile meets all of
+ * them.
+ */
 export async function takeTurns(
   workloads: readonly Workload[],
   { connections, seconds, rounds }: Turns,

@@ -1,8 +1,10 @@
 /**
- * What one subject goes through: books to assign from, books of bearer codes to redeem, and runs of wrk on them.
+ * What one subject goes through: books to assign from, books of bearer codes to redeem, and runs of
+ * wrk on them.
  *
- * No run may run dry, and no code is redeemed twice. So a stock of codes is put in before anything is measured, as many as
- * the runs that are to come may use, and a run goes on in it where the one before stopped.
+ * No run may run dry, and no code is redeemed twice. So a stock of codes is put in before anything
+ * is measured, as many as the runs that are to come may use, and a run goes on in it where the one
+ * before stopped.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +26,10 @@ export interface Workload {
 }
 
 export interface WorkloadOptions {
-  /** Resolves to the ids of the books of an operation, which requests go through in turn; one where absent. */
+  /**
+   * Resolves to the ids of the books of an operation, which requests go through in turn; one where
+   * absent.
+   */
   readonly newBooks?: (settings: NewBook) => Promise<readonly string[]>;
   /** How much a run may be faster than the fastest before it, before it runs dry, and shows it. */
   readonly stockMargin?: number;
@@ -76,7 +81,10 @@ export async function createWorkload(
     await waitForLag(subject);
   }
 
-  /** To each book its share, of codes that follow each other: redeem.lua jumps about among all of them anyway. */
+  /**
+   * To each book its share, of codes that follow each other: redeem.lua jumps about among all of
+   * them anyway.
+   */
   async function addToAll({ bookIds, prefix }: Stock, first: number, count: number): Promise<void> {
     for (const [i, bookId] of bookIds.entries()) {
       const from = Math.floor((count * i) / bookIds.length);
@@ -113,7 +121,10 @@ export async function createWorkload(
   };
 }
 
-/** Runs that are not counted: what is compiled while it runs has been compiled, and the rates are known. */
+/**
+ * Runs that are not counted: what is compiled while it runs has been compiled, and the rates are
+ * known.
+ */
 export async function warmUp(workload: Workload, operations: readonly Operation[], seconds: number): Promise<void> {
   for (const operation of operations) await workload.run(operation, 64, seconds);
 }

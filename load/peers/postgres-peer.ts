@@ -1,13 +1,14 @@
 /**
- * The peer that does it in PostgreSQL, as most coupon services do: a row per code, `FOR UPDATE SKIP LOCKED` to find a free one,
- * an audit row, one transaction per request.
+ * The peer that uses PostgreSQL, as most coupon services do: a row per code,
+ * `FOR UPDATE SKIP LOCKED` to find a free one, an audit row, one transaction per request.
  *
- * It is tuned as somebody who knows PostgreSQL would: all of a request is one statement, hence one round trip and one
- * implicit transaction, prepared once per connection; free codes are found by a partial index, so that taken ones
- * cost nothing, and from a random place in it, so that they don't all queue for the same ones (without that, each request
- * steps over the rows that all others have locked, and a rate of 2,700 a second is all there is); pages keep room; a
- * pool as large as this machine likes best, so that commits share their syncs. A `BEGIN`, `SELECT`, `UPDATE`, `INSERT`,
- * `COMMIT` of the usual kind takes five round trips and is slower.
+ * It is tuned well for PostgreSQL: all of a request is one statement, hence one round trip and one
+ * implicit transaction, prepared once per connection; free codes are found by a partial index, so
+ * that taken ones cost nothing, and from a random place in it, so that they don't all queue for the
+ * same ones (without that, each request steps over the rows that all others have locked, and a rate
+ * of 2,700 a second is all there is); pages keep room; a pool as large as this machine likes best,
+ * so that commits share their syncs. A `BEGIN`, `SELECT`, `UPDATE`, `INSERT`, `COMMIT` of the usual
+ * kind takes five round trips and is slower.
  */
 import pg from 'pg';
 import type { Assigned, PeerStore, Redeemed, Refused } from './service.js';
@@ -68,7 +69,10 @@ const ASSIGN = {
     SELECT code, (extract(epoch FROM assigned_at) * 1000)::float8 AS at_ms FROM taken`,
 };
 
-/** The update itself waits for the row's lock and looks at it again: of two at once, the second finds it redeemed. */
+/**
+ * The update itself waits for the row's lock and looks at it again: of two at once, the second
+ * finds it redeemed.
+ */
 const REDEEM = {
   name: 'redeem',
   text: `

@@ -1,10 +1,11 @@
 /**
- * The peer that does it in Redis: a Lua script looks at the code, moves it and adds to a stream, all in one step; a worker
- * (redis-worker.ts) carries the stream into PostgreSQL. Redis syncs before it answers (`appendfsync always`), so that an
- * answer is worth as much as Clipbook's; commands that come while it syncs share the next sync.
+ * The peer that uses Redis: a Lua script looks at the code, moves it and adds to a stream, all in
+ * one step; a worker (redis-worker.ts) carries the stream into PostgreSQL. Redis syncs before it
+ * answers (`appendfsync always`), so that an answer is worth as much as Clipbook's; commands that
+ * come while it syncs share the next sync.
  *
- * It is tuned as somebody who knows Redis would: scripts are called by their hash, commands of one turn of the event loop go
- * out in one write (auto-pipelining), and a random free code is one SPOP.
+ * It is tuned well for Redis: scripts are called by their hash, commands of one turn of the event
+ * loop go out in one write (auto-pipelining), and a random free code is one SPOP.
  */
 import { randomUUID } from 'node:crypto';
 import { type ClientContext, Redis, type Result } from 'ioredis';

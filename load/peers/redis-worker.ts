@@ -1,6 +1,7 @@
 /**
- * Carries the Redis peer's stream into PostgreSQL, in batches: the audit rows and the codes' new state in one transaction,
- * together with the place in the stream where it ends. Then the stream is cut there, so its length is what is left to do.
+ * Carries the Redis peer's stream into PostgreSQL, in batches: the audit rows and the codes' new
+ * state in one transaction, together with the place in the stream where it ends. Then the stream is
+ * cut there, so its length is what is left to do.
  */
 import { Redis } from 'ioredis';
 import pg from 'pg';

@@ -1,6 +1,7 @@
 /**
- * The HTTP side of both peers: Fastify as its authors would have it. Bodies are validated and answers serialized by compiled
- * schemas, the logger is off, and a token is verified once and its verdict remembered, as Clipbook does.
+ * The HTTP side of both peers: Fastify as its authors would have it. Bodies are validated and
+ * answers serialized by compiled schemas, the logger is off, and a token is verified once and its
+ * verdict remembered, as Clipbook does.
  */
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { createTokenCheck } from './token-check.js';

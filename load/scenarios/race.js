@@ -1,4 +1,7 @@
-/** Many who want the same: one code, the last codes, a code that is being locked, one idempotency key. */
+/**
+ * Many callers who want the same thing: one code, the last codes, a code that is being locked, one
+ * idempotency key.
+ */
 import http from 'k6/http';
 import { createBook, get, posting, SHORT, signIn } from './lib/api.js';
 import { hold, holdCounts, holdHistory, THRESHOLDS } from './lib/invariants.js';
@@ -69,7 +72,7 @@ function oneLease(token) {
   hold(countOf(replies, 423) === 199, `199 are told that it is locked: ${countOf(replies, 423)}`);
 }
 
-/** Some lock, some redeem: whoever comes second while a lease lives is refused. */
+/** Some lock, some redeem: while a lease is alive, all other callers are refused. */
 function lockAgainstRedeem(token) {
   const bookId = createBook(token, 20, { redeemableBy: 'bearer' });
   const codes = get(token, 'setup', `/coupon-books/${bookId}/codes`)

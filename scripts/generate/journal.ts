@@ -1,4 +1,6 @@
-/** Makes src/journal/records.generated.ts: events and outcomes in the payload of a journal entry. */
+/**
+ * Makes src/journal/records.generated.ts: events and outcomes in the payload of a journal entry.
+ */
 import { fieldsOf } from '../../src/records/declare.js';
 import type { Field, Fields, RecordDeclaration } from '../../src/records/fields.js';
 import { events, outcomes } from '../../src/records/list.js';

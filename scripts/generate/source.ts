@@ -4,7 +4,9 @@ import type { Field, Form } from '../../src/records/fields.js';
 /** The code of a layer for each form; null: no record in this layer has such a field. */
 export type CodeOf<Make> = Readonly<Record<Form, Make | null>>;
 
-/** The code for a field. `where` names the field in the error if the layer has no code for its form. */
+/**
+ * The code for a field. `where` names the field in the error if the layer has no code for its form.
+ */
 export function codeFor<Make>(table: CodeOf<Make>, { form }: Field, where: string): Make {
   const make = table[form];
   if (make === null) throw new Error(`${where}: this layer has no code for a field of the form ${form}`);

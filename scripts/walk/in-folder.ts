@@ -1,4 +1,7 @@
-/** Walks through docs/production.md up to the first redemption, in a folder, with the source as it is here. */
+/**
+ * Walks through docs/production.md up to the first redemption, in a folder, with the source as it
+ * is here.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,

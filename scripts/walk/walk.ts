@@ -1,15 +1,19 @@
 /**
  * The commands of docs/production.md as one script, so that the page and what was run can't differ.
  *
- * Two ways to run it. On an empty Debian machine the script runs as it stands (`wholeScript`). In a folder (`folderScript`)
- * paths and ports are moved, and commands that change the machine itself (packages, users, owners of files) do nothing;
- * that is enough for the part that leads to the first redemption, and it may run beside anything else.
+ * Two ways to run it. On an empty Debian machine the script runs as it stands (`wholeScript`). In a
+ * folder (`folderScript`) paths and ports are moved, and commands that change the machine itself
+ * (packages, users, owners of files) do nothing; that is enough for the part that leads to the
+ * first redemption, and it may run beside anything else.
  */
 export interface Block {
   /** Of its first command, counting from 1. */
   readonly line: number;
   readonly text: string;
-  /** It is about an installation that begins with it: on an empty database, or on a machine without one. */
+  /**
+   * It is about an installation that begins with it: on an empty database, or on a machine without
+   * one.
+   */
   readonly begins: 'fresh' | 'bare' | null;
   /** It comes before the mark that ends the short form. */
   readonly isShort: boolean;
@@ -59,7 +63,10 @@ rm -f /etc/clipbook/database-url /etc/clipbook/redis-url
 sed -i '/^DATABASE_URL_FILE=/d; /^REDIS_URL_FILE=/d' /etc/clipbook/environment
 `;
 
-/** What an installation holds that begins anew: nothing, and an empty database where it has one of its own. */
+/**
+ * What an installation holds that begins anew: nothing, and an empty database where it has one of
+ * its own.
+ */
 const FRESH = `${STOP}
 if [ -e /etc/clipbook/database-url ]; then
   port=$(sed 's/.*:\\([0-9]*\\)\\/.*/\\1/' /etc/clipbook/database-url)
@@ -68,7 +75,10 @@ if [ -e /etc/clipbook/database-url ]; then
 fi
 `;
 
-/** `set -e` ends it at the first command that fails; the last line that it printed then names the block. */
+/**
+ * `set -e` ends it at the first command that fails; the last line that it printed then names the
+ * block.
+ */
 export function wholeScript(blocks: readonly Block[]): string {
   const before = { fresh: FRESH, bare: BARE };
   const parts = blocks.map(
@@ -93,7 +103,10 @@ const MOVED = [
 ];
 const MOVED_PATH = new RegExp(`(?<![\\w./])(?:${MOVED.join('|')})(?![\\w-])`, 'g');
 
-/** The same text with paths below `root` and ports of its own. Also for the files that the commands install. */
+/**
+ * The same text with paths below `root` and ports of its own. Also for the files that the commands
+ * install.
+ */
 export function movedTo(root: string, ports: Ports, text: string): string {
   return portsMoved(ports, text.replace(MOVED_PATH, `${root}$&`));
 }

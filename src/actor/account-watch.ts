@@ -1,8 +1,10 @@
 /**
- * Tells the HTTP threads which tokens are not valid any more, within a second of the repair of an account in PostgreSQL.
+ * Tells the HTTP threads which tokens are not valid any more, within a second of the repair of an
+ * account in PostgreSQL.
  *
- * While PostgreSQL is away, the list that was read last stays in force: nothing can be repaired there meanwhile. What was
- * repaired while only this server could not reach it is told as soon as it can.
+ * While PostgreSQL is away, the list that was read last stays in force: nothing can be repaired
+ * there meanwhile. If only this server can't reach PostgreSQL, it learns of repairs as soon as it
+ * reaches it again.
  */
 import type { EndedTokens } from '../postgres/store.js';
 
@@ -15,14 +17,14 @@ export interface AccountWatchOptions {
 
 export interface AccountWatch {
   current(): readonly EndedTokens[];
-  /** Resolves when no question is under way. */
+  /** Resolves when no query is under way. */
   close(): Promise<void>;
 }
 
-/** Twice this, and the time of two questions, is less than a second. */
+/** Twice this, plus the time of two queries, is less than a second. */
 const ASK_EVERY_MS = 400;
 
-/** Rejects when the first question fails: nobody is let in before it is known who is not to be. */
+/** Rejects when the first query fails: no token is accepted before the ended tokens are known. */
 export async function startAccountWatch({ read, tell, log }: AccountWatchOptions): Promise<AccountWatch> {
   let ended = await read();
   let isAway = false;
@@ -38,13 +40,13 @@ export async function startAccountWatch({ read, tell, log }: AccountWatchOptions
   async function ask(): Promise<void> {
     try {
       const now = await read();
-      if (isAway) log.info({}, 'repairs of accounts are seen again');
+      if (isAway) log.info({}, 'account repairs can be read again');
       isAway = false;
       if (JSON.stringify(now) === JSON.stringify(ended)) return;
       ended = now;
       tell(ended);
     } catch (error) {
-      if (!isAway) log.warn({ err: error }, 'repairs of accounts are not seen while PostgreSQL is away');
+      if (!isAway) log.warn({ err: error }, 'account repairs can not be read while PostgreSQL is not available');
       isAway = true;
     }
   }

@@ -1,11 +1,17 @@
-/** People and servers that sign in: passwords checked off the event loop, in the same time whether the email is known or not. */
+/**
+ * People and servers that sign in: passwords checked off the event loop, in the same time whether
+ * the email is known or not.
+ */
 import { hash, verify } from '@node-rs/argon2';
 import type { Account, AccountStore, Role } from '../postgres/store.js';
 import { ControlError } from './engine.js';
 import { isSeededEmail, SEEDED_EMAILS, SEEDED_LOGINS } from './seeded-logins.js';
 
 export interface Accounts {
-  /** Null for an unknown email, a wrong password, a disabled account, and a seeded login in production: in the same time. */
+  /**
+   * Null for an unknown email, a wrong password, a disabled account, and a seeded login in
+   * production: in the same time.
+   */
   signIn(email: string, password: string): Promise<Account | null>;
   create(email: string, password: string, role: Role): Promise<Account | null>;
   /** Not in production. Logins that are there already stay as they are. */
@@ -15,7 +21,8 @@ export interface Accounts {
 export const hashPassword = (password: string): Promise<string> => hash(password);
 
 export function createAccounts(store: AccountStore, { isProduction }: { readonly isProduction: boolean }): Accounts {
-  // What an unknown email is checked against, so that its answer takes as long as a wrong password's.
+  // Hash that is verified for an unknown email, so that its answer takes as long as a wrong
+  // password's.
   const decoy = hash('no such account');
 
   return {

@@ -5,14 +5,15 @@
  *                 in memory, at once   until the turn ends,   one entry per shard     in order
  *                                      or a commit slot is free
  *
- * What was decided is in memory at once, so the next request sees it. But no reply leaves before the journal has
- * everything that it could have seen: a refusal or a read waits for the commit of its turn just as a success does.
+ * A decision changes memory at once, so the next request sees it. But no reply leaves before the
+ * journal has everything that the reply could depend on: refusals and reads wait for the commit of
+ * their turn, as successes do.
  *
- * When a commit fails, memory is ahead of what is durable, by an amount that nobody knows. The actor then answers
- * nothing, throws its memory away, takes its shards over anew and rebuilds them from the snapshot and the journal. What
- * the journal turns out to hold of the failed commits is answered as done; the rest is answered 503 and never was.
- * The alternative, undoing in memory, would need an inverse of every event, right in every corner, and tested
- * only by rare faults.
+ * When a commit fails, memory is ahead of the durable state by an unknown amount. The actor then
+ * answers nothing, drops its memory, takes its shards over again and rebuilds them from the
+ * snapshot and the journal. Failed commits that the journal turns out to have are answered as done;
+ * the others get 503, and have no effect. The alternative, undoing changes in memory, would need an
+ * inverse of every event that is correct in every case and tested only by rare faults.
  */
 import { apply } from '../domain/apply.js';
 import type { StagedBatch } from '../domain/command.js';
@@ -42,22 +43,22 @@ export interface ActorOptions {
   readonly state: RecoveryOptions['state'];
   readonly clock: RecoveryOptions['clock'];
   readonly random: Random;
-  /** Makes codes known to those who route by code; resolves when all of them know. */
+  /** Adds codes to the directory; resolves when all routers can find them. */
   readonly publishCodes: RecoveryOptions['publishCodes'];
   readonly refill?: RecoveryOptions['refill'];
   readonly directoryKey: RecoveryOptions['directoryKey'];
   /** Replies of one turn, in the order in which they were released. */
   readonly send: (replies: readonly ActorReply[]) => void;
-  /** Calls back when the current turn has taken what was there. Host and simulator give their own. */
+  /** Calls back when the current turn has taken everything that was there. */
   readonly defer: (work: () => void) => void;
   readonly after: RecoveryOptions['after'];
   readonly acceptedLosses?: RecoveryOptions['acceptedLosses'];
-  /** Frees what nothing refers to any more. By itself it may stay for hours (domain/memory.ts). */
+  /** Frees unreferenced memory, which could otherwise stay for hours (domain/memory.ts). */
   readonly collect: () => void;
   readonly log: RecoveryOptions['log'];
-  /** Told of every change of what the actor can do. */
+  /** Called at every change of the actor's status. */
   readonly onStatus: (status: ActorStatus) => void;
-  /** Told, at most once, that the shards can't be recovered. The actor has stopped by then. */
+  /** Called at most once, when the shards can't be recovered. The actor has stopped by then. */
   readonly onEnd: (end: ProcessEnd) => void;
 }
 
@@ -73,7 +74,7 @@ const SETTLE_STEP = 4_000;
 
 interface Reply {
   readonly shard: ShardId;
-  /** Sequence that has to be durable before it may leave. */
+  /** Sequence that has to be durable before the reply may leave. */
   readonly seq: Seq;
   readonly message: ActorReply;
 }
@@ -84,22 +85,21 @@ interface Commit {
 }
 
 export interface Actor {
-  /** Takes over the shards and serves. Resolves when it does, or when it has ended (`ActorOptions.onEnd`). */
+  /** Takes over the shards. Resolves when it serves, or when it has ended (`onEnd`). */
   start(): Promise<void>;
   deliver(requests: readonly ActorRequest[]): void;
   /** Entries through the checkpoint are in the snapshot. */
   trim(checkpoints: (shard: ShardId) => Seq): void;
   inspect(): readonly { shard: ShardId; seq: Seq; bytes: number; codes: number; digest: string }[];
-  /** The digest of this moment, taken in steps while others are served. One at a time; rejects when the shard is rebuilt meanwhile. */
+  /** Digest of this moment, taken in steps, one at a time. Rejects if the shard is rebuilt. */
   digestOf(shard: ShardId): Promise<DigestReport>;
-  /** Another process has taken the shards over, or has the right to: nothing more is acknowledged. */
+  /** Another process has the shards, or the right to them: nothing more is acknowledged. */
   yield(reason: string): void;
   /** As they are now. */
   factsOf(shard: ShardId, part: DigestPart): readonly Fact[];
   readonly keys: KeyKeeper;
   /**
-   * Finishes what was accepted, waiting at most `DRAIN_MS_MAX` for the journal, then gives the journal back. What is not
-   * durable by then is answered so.
+   * Finishes accepted requests, waiting at most `DRAIN_MS_MAX` for the journal, then closes it.
    */
   stop(): Promise<void>;
 }
@@ -111,14 +111,14 @@ export function createActor(options: ActorOptions): Actor {
   let status: ActorStatus = 'recovering';
   let states = new Map<ShardId, ShardState>();
   let writer: JournalWriter | null = null;
-  /** Grows with every recovery, so that what was begun before it knows that it is out of date. */
+  /** Grows with every recovery, so that older work can detect that it is out of date. */
   let generation = 0;
 
   let changes = new Map<ShardId, Change[]>();
   let replies: Reply[] = [];
   let flushAsked = false;
   const inFlight: Commit[] = [];
-  /** Commits that were in flight when the journal failed, until a recovery tells which of them are durable. */
+  /** In flight when the journal failed; a recovery will tell which of them are durable. */
   let unresolved: readonly Commit[] = [];
   const durable = new Map<ShardId, Seq>();
   const idle: (() => void)[] = [];
@@ -133,8 +133,9 @@ export function createActor(options: ActorOptions): Actor {
   function deliver(requests: readonly ActorRequest[]): void {
     const now = nowMs();
     if (requests.length > 1 && status === 'serving') prefetchFor(requests);
-    // A refusal, a replay and a read tell what is in memory, without the journal's word that it still counts. Asked
-    // once: these requests were all made before now, so a takeover after it is one after their answers.
+    // Refusals, replays and reads are answered from memory, without an append that proves that this
+    // process still owns the shards. Ownership is checked once for all: these requests were made
+    // before now, so a later takeover counts as one after their answers.
     const isOwner = writer?.ownership?.isSure() !== false;
     for (const request of requests) {
       const refusal = isOwner ? refuseNow(request) : unavailable('recovering', 1000);
@@ -199,7 +200,7 @@ export function createActor(options: ActorOptions): Actor {
     }
   }
 
-  /** Loads the codes of a batch from the store, while others are served, and then decides about them. */
+  /** Loads the codes of a batch from the store while others are served, then decides. */
   function stageThenRun(batch: StagedBatch, request: Extract<ActorRequest, { kind: 'command' }>): void {
     const begun = generation;
     const { shard } = request;
@@ -217,7 +218,7 @@ export function createActor(options: ActorOptions): Actor {
     );
   }
 
-  /** However many requests name a batch, it is loaded once. */
+  /** A batch is loaded once, even if many requests name it. */
   function stageOnce(state: ShardState, batch: StagedBatch): Promise<void> {
     const underWay = staging.get(batch.batchId);
     if (underWay !== undefined) return underWay;
@@ -234,7 +235,8 @@ export function createActor(options: ActorOptions): Actor {
 
   function answerQuery(state: ShardState, request: Extract<ActorRequest, { kind: 'query' }>, now: number): void {
     const { to, id, shard } = request;
-    // Announcing the end of a lease needs room in the journal. A read does not: it judges leases by their deadline.
+    // Announcing the end of a lease needs room in the journal. A read does not: it compares leases
+    // with the clock.
     if (writer?.hasRoom() === true) expireDue(state, now);
     const result = query(state, request.query, now);
     const reply: QueryReply =
@@ -255,7 +257,7 @@ export function createActor(options: ActorOptions): Actor {
     else list.push(change);
   }
 
-  /** What a large batch leaves to be done after it went live, in steps, while others are served. */
+  /** Finishes large batches that went live, in steps, while others are served. */
   function settleSoon(): void {
     if (isSettling) return;
     isSettling = true;
@@ -289,7 +291,8 @@ export function createActor(options: ActorOptions): Actor {
       return;
     }
     if (inFlight.length >= writer.inFlightMax) return;
-    // A small commit costs the medium as much as a large one: behind another it waits until it is as large, or that has landed.
+    // A small commit costs the disk as much as a large one. So while another commit is in flight,
+    // this one waits until it is as large, or until the other one is durable.
     const last = inFlight.at(-1);
     if (last !== undefined && replies.length < last.replies.length) return;
     const commit: Commit = { entries: encodeEntries(changes), replies };
@@ -304,7 +307,7 @@ export function createActor(options: ActorOptions): Actor {
     });
   }
 
-  /** Nothing new was decided: what waits depends on the commits in flight at most. */
+  /** Nothing new was decided: waiting replies depend only on commits in flight. */
   function releaseReads(): void {
     const last = inFlight.at(-1);
     if (last !== undefined) {
@@ -335,9 +338,10 @@ export function createActor(options: ActorOptions): Actor {
 
   function fail(error: Error): void {
     generation++;
-    // Those of an earlier failure may still wait for a recovery.
+    // Commits of an earlier failure may still wait for a recovery.
     unresolved = [...unresolved, ...inFlight.splice(0)];
-    // What waits on no failed commit but was decided after one never reached the journal.
+    // Changes decided after a failed commit, but in no commit themselves, never reached the
+    // journal.
     const undecided = replies;
     replies = [];
     changes = new Map();
@@ -351,7 +355,10 @@ export function createActor(options: ActorOptions): Actor {
     }
   }
 
-  /** Another process has taken the shards over. To take them back would only make the two fight. */
+  /**
+   * Another process has taken the shards over. Taking them back would start a fight between the
+   * two.
+   */
   function yieldShards(error: JournalFenced): void {
     setStatus('stopped');
     giveUpUnresolved();
@@ -359,7 +366,7 @@ export function createActor(options: ActorOptions): Actor {
     options.onEnd(new ProcessEnd('fenced', line, { cause: error }));
   }
 
-  /** Nobody here will learn any more what became of these. */
+  /** This process can't learn any more whether these are durable. */
   function giveUpUnresolved(): void {
     const waiting = unresolved.flatMap((commit) => commit.replies);
     unresolved = [];
@@ -388,7 +395,7 @@ export function createActor(options: ActorOptions): Actor {
     giveUpUnresolved();
   }
 
-  // As a call, since the compiler takes it that nothing changes `status` meanwhile.
+  // A call, because the compiler assumes that `status` does not change meanwhile.
   const isStopped = (): boolean => status === 'stopped';
 
   async function recoverOnce(): Promise<void> {
@@ -413,7 +420,7 @@ export function createActor(options: ActorOptions): Actor {
     settleSoon();
   }
 
-  /** Answers what was in flight when the journal failed, now that it is known how much of it is durable. */
+  /** Answers what was in flight when the journal failed: now it is known what is durable. */
   function resolve(): void {
     const resolved = unresolved.flatMap(({ replies: waiting }) =>
       waiting.map(({ shard, seq, message }): ActorReply => {
@@ -427,7 +434,7 @@ export function createActor(options: ActorOptions): Actor {
 
   // ─── Leases, and the rest ──────────────────────────────────────────────────────────────────────────────────
 
-  /** Leases end by themselves; the timer only makes it known when nobody asks. */
+  /** Leases end by themselves; the timer only announces it when no request comes. */
   function armLeaseTimer(): void {
     const now = nowMs();
     let firstMs = Number.POSITIVE_INFINITY;

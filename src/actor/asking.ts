@@ -1,4 +1,7 @@
-/** The main thread's own commands and questions, as promises. All reject with `ControlError` while the shard does not serve. */
+/**
+ * The main thread's own commands and questions, as promises. All reject with `ControlError` while
+ * the shard does not serve.
+ */
 
 import type { Command, Query } from '../domain/command.js';
 import type { BookId, ShardId } from '../domain/ids.js';
@@ -11,7 +14,10 @@ const AGAIN_MS = 200;
 
 export type BatchCommand = Extract<Command, { kind: 'openBatch' | 'giveUpBatch' }>;
 
-/** Where the outcome is unknown this rejects too: whoever asked has no batch in hand then, and what was opened is given up later. */
+/**
+ * Rejects if the outcome is unknown too: the caller then has no batch, and a batch that was opened
+ * is given up later.
+ */
 export function tellBatch(engine: Engine, command: BatchCommand, by: { caller: string; requestId: string }) {
   return new Promise<Outcome>((resolve, reject) => {
     engine.command(command, { ...by, idempotency: null }, (reply) => {
@@ -36,7 +42,7 @@ export async function isKeyRemembered(
   return (await ask(engine, { kind: 'isKeyRemembered', bookId, isCreation, caller, key }, null)).isTrue;
 }
 
-/** What each of these questions is answered with. */
+/** The result of each of these queries. */
 interface Answers {
   readonly batchFate: 'batchFate';
   readonly listOpenBatches: 'openBatches';
@@ -50,7 +56,7 @@ function ask<Kind extends keyof Answers>(
 ): Promise<Extract<QueryResult, { kind: Answers[Kind] }>> {
   return new Promise((resolve, reject) => {
     engine.query(question, shard, (reply) => {
-      // A shard answers each question with what it is about.
+      // A shard answers each query with a result of its kind.
       if (reply.kind === 'result') resolve(reply.result as Extract<QueryResult, { kind: Answers[Kind] }>);
       else reject(reply.kind === 'refused' ? new ControlError('unavailable', reply.detail) : failureOf(reply));
     });

@@ -1,19 +1,21 @@
 /**
- * Batches of codes between their intent and their end. The journal of its shard alone decides whether a batch is open, live or
- * given up; the main thread asks, and clears up what PostgreSQL has of a batch (its rows, the counters of its codes) accordingly.
+ * Batches of codes between their intent and their end. The journal of its shard alone decides
+ * whether a batch is open, live or given up; the main thread asks the shard, and updates or removes
+ * the rows of the batch and the counters of its codes in PostgreSQL accordingly.
  *
  *     take ─▶ open ─▶ rows are staged ─▶ its command is answered ──▶ 'live'      its counters are used
  *                                                               ├──▶ 'dropped'   it is given up, then its rows go, then its
  *                                                               │                counters are free again
  *                                                               └──▶ 'unknown'   its shard is asked, as soon as it serves
  *
- * Rows must not go while their codes may be live, so only those of a batch that was given up are removed. "Not live in PostgreSQL" is
- * no reason: it may mean "not projected yet". While PostgreSQL or the shard is away it is tried again.
+ * Rows must not be removed while their codes may be live, so only rows of a given-up batch are
+ * removed. "Not live in PostgreSQL" is not enough: the batch may not be projected yet. While
+ * PostgreSQL or the shard is not available, this is tried again.
  *
- * A batch that is open and in nobody's hand was left by a process that died, or its end could not be heard. One that a job is to
- * resume stays. One with an idempotency key stays until the time of the key is over, and a request that comes again with that key
- * and the same fingerprint adopts it, if all of its rows are in. All others are given up: at the start, and then every
- * `ORPHANS_EVERY_MS`.
+ * An open batch without an owner was left by a process that died, or its end was not received. If a
+ * job will resume it, it stays. If it has an idempotency key, it stays until the key expires, and a
+ * repeated request with that key and the same fingerprint adopts it, if all of its rows are there.
+ * All others are given up: at the start, and then every `ORPHANS_EVERY_MS`.
  */
 
 import type { BookId, ShardId } from '../domain/ids.js';
@@ -36,7 +38,7 @@ const OPEN_WAIT_MS_MAX = 5_000;
 const OPEN_POLL_MS = 50;
 const BY_ITSELF = { caller: 'system', requestId: '' };
 
-/** What of the store batches need. */
+/** The part of the store that batches need. */
 export type BatchStore = Pick<
   ControlStore,
   | 'stagedBatch'
@@ -63,7 +65,7 @@ export interface BatchesOptions {
   readonly timers?: Timers;
 }
 
-/** Who brings a batch. */
+/** Who adds a batch. */
 export interface BatchRequest {
   readonly bookId: BookId;
   /** The book is made by the same command. */
@@ -72,31 +74,39 @@ export interface BatchRequest {
   readonly requestId: string;
   readonly key: string | null;
   readonly fingerprint: number | null;
-  /** Who has reserved the counters of its codes: they become the batch's. Null: there are none, or they stay where they are. */
+  /**
+   * Holder of the counters of its codes: they are transferred to the batch. Null: there are none,
+   * or they stay with their holder.
+   */
   readonly counters: CounterHolder | null;
-  /** Called once, when it is known what becomes of it. */
+  /** Called once, when the end of the batch is known. */
   readonly onSettled: () => void;
 }
 
-/** One batch at a time, in the hand of its request until `settle` or `drop`. */
+/** One batch, owned by its request until `settle` or `drop`. */
 export interface BatchHand extends BatchOwner {
-  /** The request fails: nothing is left of it. Resolves when that is done, or when it failed and will be tried again. */
+  /**
+   * The request fails: nothing is left of it. Resolves when that is done, or when it failed and
+   * will be tried again.
+   */
   drop(): Promise<void>;
-  /** Somebody else looks after the batch from here on. */
+  /** Ends the ownership: another part continues with the batch. */
   letGo(): void;
 }
 
 export interface Batches {
   take(request: BatchRequest): BatchHand;
-  /** Of a batch that is in a hand. Resolves when that is done, or when it failed and will be tried again. */
+  /**
+   * Of an owned batch. Resolves when that is done, or when it failed and will be tried again.
+   */
   settle(batchId: number, end: BatchEnd): Promise<void>;
   /** Rejects with `ControlError` while its shard does not serve; so does `giveUp`. */
   fateOf(batch: Holder): Promise<BatchFate>;
-  /** Gives an open batch up, and tells what it is then. Its rows stay. */
+  /** Gives an open batch up, and returns its state. Its rows stay. */
   giveUp(batch: Holder): Promise<Exclude<BatchFate, 'open'>>;
   /**
-   * Gives up what nobody has in hand any more, and settles what an earlier process left; all shards serve. Resolves as `settle` does,
-   * for those that hold counters.
+   * Gives up batches without an owner, and settles those that an earlier process left; all shards
+   * serve. Resolves as `settle` does, for those that hold counters.
    */
   settleLeft(left: readonly UnsettledBatch[]): Promise<void>;
   close(): void;
@@ -112,7 +122,7 @@ export function createBatches(options: BatchesOptions): Batches {
   const { timers = realTimers } = options;
   /** Bounded by the requests under way. */
   const inHand = new Map<number, InHand>();
-  /** Intents on their way: they are in no hand yet. */
+  /** Intents that are being journaled: they have no owner yet. */
   const opening = new Set<Promise<unknown>>();
   let closing = false;
 
@@ -165,7 +175,7 @@ export function createBatches(options: BatchesOptions): Batches {
       return { batchId, bookId, ...staged };
     }
 
-    /** The book of a creation has another id each time. */
+    /** A repeated creation has another book id. */
     function isSame({ bookId, caller, key, batchId }: OpenBatch): boolean {
       const isOfBook = request.isCreation || bookId === request.bookId;
       return isOfBook && caller === request.caller && key === request.key && !inHand.has(batchId);
@@ -176,7 +186,7 @@ export function createBatches(options: BatchesOptions): Batches {
       open,
       keep: (batchId, content) => keep({ batchId, bookId: request.bookId, content }),
       async giveUp(batchId) {
-        if (batchId !== current) throw new Error(`batch ${batchId} is in another hand`);
+        if (batchId !== current) throw new Error(`batch ${batchId} has another owner`);
         if ((await giveUp({ bookId: request.bookId, batchId })) === 'live') throw new Error(`batch ${batchId} is live`);
         inHand.delete(batchId);
         current = null;
@@ -195,7 +205,10 @@ export function createBatches(options: BatchesOptions): Batches {
     };
   }
 
-  /** An upload does not fail because its codes can't be kept: they are needed only where PostgreSQL comes out of a backup. */
+  /**
+   * An upload does not fail because its codes can't be kept: they are needed only when PostgreSQL
+   * is restored from a backup.
+   */
   async function keep(intent: KeptIntent): Promise<KeptWriter | null> {
     let isBroken = false;
     const orWarn = async (work: () => Promise<void>): Promise<void> => {
@@ -220,7 +233,10 @@ export function createBatches(options: BatchesOptions): Batches {
     };
   }
 
-  /** Journals the intent, and has a new batch held before anybody can take it for one that is in no hand. */
+  /**
+   * Journals the intent, and registers the owner before the batch could be mistaken for one without
+   * an owner.
+   */
   async function intend(request: BatchRequest, content: BatchContent, hold: (batch: Holder) => void) {
     const { bookId, caller, key, fingerprint } = request;
     const command = { kind: 'openBatch', bookId, caller, key, fingerprint, content } as const;
@@ -246,7 +262,7 @@ export function createBatches(options: BatchesOptions): Batches {
     for (let left = holders; ; ) {
       const open: Holder[] = [];
       for (const holder of left) {
-        // A shard that can't be asked may have any answer.
+        // If a shard can't be asked, any state is possible.
         const fate = await fateOf(holder).catch((): BatchFate => 'open');
         if (fate === 'open') open.push(holder);
         else if (fate === 'live') live.push(holder.batchId);
@@ -293,7 +309,7 @@ export function createBatches(options: BatchesOptions): Batches {
     try {
       await work();
     } catch (error) {
-      log.warn({ err: error }, 'a staged batch could not be cleared up and is tried again');
+      log.warn({ err: error }, 'a staged batch could not be cleaned up; it is tried again');
       void retry(work);
     }
   }
@@ -305,7 +321,7 @@ export function createBatches(options: BatchesOptions): Batches {
         await work();
         return;
       } catch {
-        // It was logged at the first time.
+        // The first failure was logged.
       }
     }
   }
@@ -316,7 +332,7 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function endOrphans(end: (batch: OpenBatch) => Promise<unknown>): Promise<void> {
     for (const shard of shards) {
-      // Those that are asked for after this are not in the list: a shard answers in the order in which it is asked.
+      // Batches that are opened later are not in the list: a shard answers in order.
       const underWay = [...opening];
       const batches = await askOpenBatches(engine, shard);
       await Promise.allSettled(underWay);
@@ -331,7 +347,10 @@ export function createBatches(options: BatchesOptions): Batches {
     return openedMs + keyTtlMs <= nowMs();
   }
 
-  /** What PostgreSQL has as live, and no backup within the span may lack, need not be kept. */
+  /**
+   * Codes of batches that PostgreSQL has as live, and that every backup within the retention has,
+   * need not be kept.
+   */
   async function forgetKept(): Promise<void> {
     const old = await keptCodes.keptBefore(nowMs() - keptMs);
     if (old.length === 0) return;
@@ -355,12 +374,12 @@ export function createBatches(options: BatchesOptions): Batches {
     fateOf,
     giveUp,
     async settleLeft(left) {
-      // Not before: a start that can't succeed says why in one line.
+      // Not earlier: a start that can't succeed prints only one line.
       lookThroughAtTimes();
       // What they have in PostgreSQL is in `left`.
       await orRetry(() => endOrphans(giveUp));
       const settling = left.map((batch) => ({ batch, done: orRetry(() => settleOnce(batch, 'unknown', true)) }));
-      // An upload may have millions of rows to remove, which keep nobody from being served.
+      // An upload may have millions of rows to remove; callers are served meanwhile.
       await Promise.all(settling.filter(({ batch }) => batch.hasCounters).map(({ done }) => done));
     },
     close() {

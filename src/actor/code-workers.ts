@@ -1,6 +1,6 @@
 /**
- * The main thread's side of the pool that generates and parses codes: bounded tasks in flight, and nothing piles up behind a
- * taker that is slow.
+ * The main thread's side of the pool that generates and parses codes: a bounded number of tasks in
+ * flight, with backpressure from a slow receiver.
  */
 import { MessageChannel, type Transferable } from 'node:worker_threads';
 import type { ParseReport } from '../codes/code-sink.js';
@@ -9,7 +9,7 @@ import { UploadMalformed, type UploadShape } from '../codes/parse.js';
 import type { CodeLines, CodeTask, GenerateTask, ParsedChunk } from '../codes/tasks.js';
 import type { CounterRange } from '../records/batch-content.js';
 
-/** Of piscina, what is used here. */
+/** The part of piscina that is used here. */
 export interface TaskPool {
   run(task: CodeTask, options?: { transferList?: Transferable[] }): Promise<unknown>;
 }
@@ -21,11 +21,14 @@ export interface GenerateSpec extends Pick<GenerateTask, 'key' | 'pattern'> {
   readonly batchId: number | null;
 }
 
-/** Gets lines of COPY text, in order; more are not brought before it resolves. */
+/** Receives lines of COPY text, in order; the next call waits until it resolves. */
 export type TakeLines = (lines: CodeLines) => Promise<void>;
 
 export interface UploadParser {
-  /** Takes the bytes over. Resolves when more is wanted. Rejects with `UploadMalformed`, or as `take` did. */
+  /**
+   * Takes the bytes over. Resolves when more is wanted. Rejects with `UploadMalformed`, or as
+   * `take` did.
+   */
   push(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   end(): Promise<ParseReport>;
   /** At any time. */
@@ -39,16 +42,20 @@ export interface CodeWorkers {
 }
 
 const PIECE_ROWS = 16_384;
-/** The first run of rows; each is twice as long as the one before, so that PostgreSQL soon has something to do. */
+/**
+ * The first run of rows; each is twice as long as the one before, so that PostgreSQL can start
+ * early.
+ */
 const RUN_ROWS_MIN = 32_768;
 /**
- * Pieces that are generated ahead of the one that is being taken. Runs are not: PostgreSQL is busy with one for longer than the next
- * takes, and with two cores busy callers would wait for theirs (p99 beside it 21 ms in place of 16, for codes no sooner).
+ * Pieces that are generated ahead of the receiver. Runs are not: PostgreSQL needs longer for one
+ * than the next takes to generate, and on two busy cores callers would wait (p99 21 ms instead of
+ * 16, without a gain for the batch).
  */
 const PIECES_AHEAD = 4;
 const CHUNKS_UNDER_WAY_MAX = 4;
 
-/** `reserved` are the words that are neither made nor taken as codes. */
+/** `reserved` words are neither generated nor accepted as codes. */
 export function createCodeWorkers(pool: TaskPool, reserved: readonly string[]): CodeWorkers {
   const generate: CodeWorkers['generate'] = async ({ key, pattern, ranges, batchId }, take, stopped) => {
     const underWay: { readonly bytes: Promise<unknown>; readonly count: number }[] = [];
@@ -64,7 +71,7 @@ export function createCodeWorkers(pool: TaskPool, reserved: readonly string[]): 
       const rowsOf = batchId === null ? null : { batchId, firstOrdinal };
       if (rowsOf !== null) rows = Math.min(2 * rows, RUN_ROWS_MAX);
       const bytes = pool.run({ kind: 'generate', key, pattern, reserved, from, to, rowsOf });
-      // Awaited in its turn; until then a failure is not an unhandled one.
+      // Awaited later; until then a failure must not count as unhandled.
       bytes.catch(() => undefined);
       underWay.push({ bytes, count: to - from });
       firstOrdinal += to - from;

@@ -1,4 +1,4 @@
-/** `Control` over a message port: the HTTP threads call, the main thread does. */
+/** `Control` over a message port: HTTP threads call, the main thread executes. */
 import type { MessagePort } from 'node:worker_threads';
 import { type Control, ControlError, type ControlReason } from './engine.js';
 

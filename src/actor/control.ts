@@ -1,4 +1,4 @@
-/** The main thread's `Control`: accounts, uploads, history, and how all parts are. */
+/** The main thread's `Control`: accounts, uploads, history, and the state of all parts. */
 import type { Seq, ShardId } from '../domain/ids.js';
 import type { ControlStore } from '../postgres/store.js';
 import type { Accounts } from './accounts.js';
@@ -9,7 +9,7 @@ import type { Uploads } from './uploads.js';
 import type { Verifications } from './verifications.js';
 import type { Watermarks } from './watermarks.js';
 
-/** How long a history waits for the projection to pass what it has to show. */
+/** How long a history request waits for the projection to reach its last event. */
 const HISTORY_WAIT_MS = 3000;
 const HISTORY_POLL_MS = 10;
 
@@ -21,7 +21,7 @@ export interface ControlOptions {
   readonly batches: Batches;
   readonly jobs: Jobs;
   readonly checkpoints: Watermarks;
-  /** Tells the projector that somebody waits for it. */
+  /** Tells the projector that a request waits for it. */
   readonly hurryProjector: () => void;
   readonly verification: Verifications;
   readonly readiness: () => Promise<Readiness>;
@@ -43,7 +43,7 @@ export function createControl({
   metrics,
   log,
 }: ControlOptions): Control {
-  /** PostgreSQL may be away: that is an answer, and the log has the reason. */
+  /** PostgreSQL may be down: callers get an answer, and the log has the reason. */
   const orUnavailable =
     <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
     async (...args: Args): Promise<T> => {
@@ -56,7 +56,9 @@ export function createControl({
       }
     };
 
-  /** The same for a change, which may have been made where the connection broke after it was sent. */
+  /**
+   * The same for a change, which may have been made where the connection broke after it was sent.
+   */
   const orUnknown =
     <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
     (...args: Args): Promise<T> =>
@@ -107,7 +109,7 @@ export function createControl({
   };
 }
 
-/** As `pg` says it. A connection that was never made (ECONNREFUSED) was not lost. */
+/** Messages of `pg`. A connection that was never made (ECONNREFUSED) is not a lost one. */
 function isConnectionLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as NodeJS.ErrnoException;

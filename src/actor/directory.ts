@@ -1,19 +1,25 @@
 /**
- * The directory: which shard has a code, for every code there is, in 8 bytes a slot, shared by all threads.
+ * The directory: which shard has a code, for every code there is, in 8 bytes a slot, shared by all
+ * threads.
  *
  *     slot   hash 1 (32 bits) │ hash 2 (24 bits), shard + 1 (8 bits)        open addressing on hash 1, linear probing
  *
- * It keeps no codes: 56 bits of hash say "perhaps in that shard", and the shard, which has the code itself, says yes or
- * no. Two codes that share all 56 bits (one pair in ten million codes has odds of 1 in 1,400) make a look-up name two shards.
+ * It does not hold the codes: 56 bits of hash say "perhaps in that shard", and the shard, which has
+ * the code itself, confirms or denies. Two codes that share all 56 bits (one pair in ten million
+ * codes has odds of 1 in 1,400) make a look-up name two shards.
  *
- * The main thread alone writes. A reader in another thread sees a slot's second word either 0 or complete, since it is stored
- * last, atomically. It is loaded plainly, though: an atomic load is a call of its own, and what a reader must find was written before
- * a message that came to all readers; of anything newer it may see as much as it likes, for "perhaps" is all that is said here.
+ * The main thread alone writes. A reader in another thread sees a slot's second word either 0 or
+ * complete, since it is stored last, atomically. Readers use plain loads, because an atomic load is
+ * a function call. This is safe: every code that a reader must find was written before a message
+ * that all readers have received. It does not matter whether they see newer codes, because a hit
+ * only means "perhaps".
  *
- * To grow, the writer fills a larger table beside this one: each insert goes into both, and moves a few slots. Doubling at once would keep the main thread for half a second at four million codes. When all are moved it hands the
- * larger one out; a reader with the old one misses only codes that were added since, and nobody is told of those before all
- * readers have the new table.
- * Routing by a hash of the code instead would need no table, but it would tear a book over all shards, and its limits and counts with it.
+ * To grow, the writer fills a larger table beside this one: each insert goes into both, and moves a
+ * few slots. Doubling at once would block the main thread for half a second at four million codes.
+ * When all are moved it hands the larger one out; a reader with the old one misses only codes that
+ * were added since, and nobody is told of those before all readers have the new table. Routing by a
+ * hash of the code instead would need no table, but it would spread the codes of a book, and so its
+ * limits and counts, over all shards.
  */
 import { asShardId, type ShardId } from '../domain/ids.js';
 import { FIXED_HASH_KEY, type HashKey, keyedHash, keyedHashOfText } from '../domain/keyed-hash.js';
@@ -24,19 +30,22 @@ export interface DirectoryKey {
   readonly second: HashKey;
 }
 
-/** For those whose codes go into no directory. */
+/** For threads whose codes are not added to a directory. */
 export const NO_DIRECTORY: DirectoryKey = { first: FIXED_HASH_KEY, second: FIXED_HASH_KEY };
 
 const SLOTS_FIRST = 1 << 12;
 
-/** Pairs of hashes, two words a code: what a shard sends of its codes. */
+/** Pairs of hashes, two words per code, as a shard sends them. */
 export type CodeHashes = Uint32Array<ArrayBuffer>;
 
 /** Each message is work of a few milliseconds at most. */
 const HASHES_PER_MESSAGE = 1 << 12;
 /** Most uploads are small. */
 const HASHES_FIRST = 1 << 6;
-/** Slots that one insert moves while the table grows. From 5/8 on, the old one is 11/16 full when all are moved. */
+/**
+ * Slots that one insert moves while the table grows. From 5/8 on, the old one is 11/16 full when
+ * all are moved.
+ */
 const MOVES_PER_INSERT = 16;
 
 /** Collects hashes into arrays of at most `HASHES_PER_MESSAGE`; `full` takes each over. */
@@ -63,7 +72,10 @@ export function collectHashes(key: DirectoryKey, full: (shard: ShardId, hashes: 
   return { add, flush };
 }
 
-/** The writer's side. `onGrow` is called with the new table; until its promise resolves, nobody relies on what was added since. */
+/**
+ * The writer's side. `onGrow` is called with the new table; until its promise resolves, no reader
+ * relies on codes that were added since.
+ */
 export function createDirectory(key: DirectoryKey, onGrow: (table: SharedArrayBuffer) => Promise<void>) {
   let table = new SharedArrayBuffer(SLOTS_FIRST * 8);
   let words: Uint32Array = new Uint32Array(table);
@@ -139,8 +151,9 @@ export function createDirectory(key: DirectoryKey, onGrow: (table: SharedArrayBu
       return findShards(key, words, code).length > 0;
     },
     /**
-     * Resolves when every reader can find these codes. Adding what is there already changes nothing. What comes faster than it can
-     * be added waits, and the thread's other work is done in between.
+     * Resolves when every reader can find these codes. Adding what is there already changes
+     * nothing. Hashes that arrive faster than they can be added wait, and the thread's other work
+     * runs in between.
      */
     add(shard: ShardId, hashes: CodeHashes): Promise<void> {
       return new Promise((resolve) => {

@@ -1,6 +1,7 @@
 /**
- * What an HTTP thread asks of the rest, as two interfaces. `Engine` is the hot path: commands and queries, decided by
- * the shard threads. `Control` is everything else, done by the main thread.
+ * The two interfaces through which an HTTP thread uses the rest of Clipbook. `Engine` is the hot
+ * path: commands and queries, decided by the shard threads. `Control` is everything else, done by
+ * the main thread.
  */
 
 import type { ReadColumn } from '../codes/csv-opening.js';
@@ -12,7 +13,9 @@ import type { BookStats, BookView, CodePage, QueryResult } from '../domain/view.
 import type { Account, EndedTokens, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
 import type { ShardVerdict } from './verifier.js';
 
-/** The engine can't say yes or no now. Nothing was changed, except where `reason` is `outcomeUnknown`. */
+/**
+ * The engine can't decide now. Nothing was changed, unless `reason` is `outcomeUnknown`.
+ */
 export interface Unavailable {
   readonly kind: 'unavailable';
   readonly reason: 'overloaded' | 'recovering' | 'noRoom' | 'draining' | 'outcomeUnknown';
@@ -31,7 +34,8 @@ export interface Done {
 
 export type CommandReply = Done | Refusal | Unavailable;
 
-// What an HTTP thread sees of accounts, views and history, named here so that it needs nothing from below.
+// The types of accounts, views and history that an HTTP thread needs, exported here so that it
+// imports nothing from lower layers.
 export type { Account, BookStats, BookView, CodePage, EndedTokens, HistoryEntry, QueryResult, Role };
 
 /** `durableSeq` is the sequence that the answer depends on. */
@@ -43,9 +47,15 @@ export type QueryReply =
 export interface Engine {
   readonly shardCount: number;
   shardOfBook(bookId: BookId): ShardId;
-  /** A new id for a book; with a scope, in the shard that this scope always hashes to (so that a repeated request meets its memory). */
+  /**
+   * A new id for a book; with a scope, in the shard that this scope always hashes to (so that a
+   * repeated request finds its remembered key).
+   */
   newBookId(scope: string | null): BookId;
-  /** Routed by the command's book or code. An unknown code goes to any shard. `reply` is called exactly once, never before this returns. */
+  /**
+   * Routed by the command's book or code. An unknown code goes to any shard. `reply` is called
+   * exactly once, never before this returns.
+   */
   command(command: Command, origin: Origin, reply: (reply: CommandReply) => void): void;
   /**
    * Takes back the command that was given with this `reply`, if it has not left this thread. The
@@ -55,23 +65,29 @@ export interface Engine {
   withdraw(reply: (reply: CommandReply) => void): boolean;
   /** True while any request would be refused for want of room, so that it need not be read. */
   isFull(): boolean;
-  /** `shard` is needed for `listBooks` and `listUserCodes`, which ask one shard; the others are routed by book or code. */
+  /**
+   * `shard` is needed for `listBooks` and `listUserCodes`, which ask one shard; the others are
+   * routed by book or code.
+   */
   query(query: Query, shard: ShardId | null, reply: (reply: QueryReply) => void): void;
 }
 
 export type { ReadColumn, UploadFormat, UploadShape };
 
-/** What became of a stream of codes. `errors` holds the first 100 with their line (1-based). */
+/** The result of a stream of codes. `errors` holds the first 100 with their line (1-based). */
 export interface UploadReport {
   readonly received: number;
   readonly duplicates: number;
   readonly invalid: number;
   readonly errors: readonly { readonly line: number; readonly message: string }[];
-  /** Null for formats without columns, and for what was generated. */
+  /** Null for formats without columns, and for generated codes. */
   readonly column: ReadColumn | null;
-  /** `NO_BATCH`: nothing was staged, because the idempotency key is remembered: its command is answered without any codes. */
+  /**
+   * `NO_BATCH`: nothing was staged, because the idempotency key is remembered: its command is
+   * answered without any codes.
+   */
   readonly batchId: number;
-  /** Of the batch. A creation that comes again gets the book id of the first try. */
+  /** Of the batch. A repeated creation gets the book id of the first try. */
   readonly bookId: BookId;
   readonly size: number;
   readonly count: number;
@@ -80,22 +96,22 @@ export interface UploadReport {
 /** No batch has this id. */
 export const NO_BATCH = 0;
 
-/** By what an upload that comes again is known. */
+/** How a repeated upload is recognized. */
 export interface UploadClaim {
   readonly idempotency: Origin['idempotency'];
-  /** Its book is made by the same command. */
+  /** The same command creates its book. */
   readonly isCreation: boolean;
 }
 
-/** Whose upload it is, and the id of its request, by which it is found while it is under way. */
+/** Caller and request id of an upload, by which it is found while it is under way. */
 export interface UploadSender {
   readonly caller: string;
   readonly requestId: string;
 }
 
 /**
- * How far an upload is. `bytes` of its body were read. `received` and `loaded` are codes; `loaded` may start again at 0
- * when codes exist already.
+ * How far an upload is. `bytes` of its body were read. `received` and `loaded` are codes; `loaded`
+ * may start again at 0 when codes exist already.
  */
 export interface UploadProgress {
   readonly bookId: BookId;
@@ -115,29 +131,32 @@ export interface Generated {
   readonly keyspaceBits: number;
 }
 
-/** What the reply to a batch's command says of it. `dropped`: it is not live and won't be, or no command was sent. */
+/**
+ * The state of a batch after the reply to its command. `dropped`: it is not live and never will be,
+ * or no command was sent.
+ */
 export type BatchEnd = 'live' | 'dropped' | 'unknown';
 
 /** Why a call of `Control` failed; each reason has a status (answering.ts). */
 export type ControlReason =
-  /** PostgreSQL is away; nothing was changed. */
+  /** PostgreSQL is not available; nothing was changed. */
   | 'unavailable'
   /** The journal has no room; nothing was changed. */
   | 'noRoom'
-  /** The shards are no more this process's; nothing was changed. */
+  /** This process no longer owns the shards; nothing was changed. */
   | 'draining'
   /** The connection to PostgreSQL broke during a change, which may have been made. */
   | 'outcomeUnknown'
-  /** It can not be done as it was asked for. */
+  /** The request can't be fulfilled in this form. */
   | 'invalid'
   | 'tooMany'
   | 'keyReused'
-  /** The body of an upload is no JSON. */
+  /** The body of an upload is not JSON. */
   | 'malformed'
-  /** It is JSON, but the field at `path` is not what it has to be. */
+  /** It is JSON, but the field at `path` is invalid. */
   | 'invalidField';
 
-/** A failure that has an answer. */
+/** A failure that maps to an answer. */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
   readonly reason: ControlReason;
@@ -208,24 +227,41 @@ export interface Control {
   uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** The rows are staged; the caller makes them live with a command. `settleBatch` has to follow in any case. */
+  /**
+   * The rows are staged; the caller makes them live with a command. `settleBatch` has to follow in
+   * any case.
+   */
   uploadEnd(uploadId: number, claim: UploadClaim): Promise<UploadReport>;
   uploadAbort(uploadId: number): Promise<void>;
-  /** Null: no upload of this sender is under way. Of several with one request id, the one that began last. */
+  /**
+   * Null: no upload of this sender is under way. Of several with one request id, the one that began
+   * last.
+   */
   uploadProgress(sender: UploadSender): Promise<UploadProgress | null>;
   /**
-   * Stages generated codes, all that were asked for; `settleBatch` has to follow in any case. Null: the idempotency key is
-   * remembered, so a command with it is answered without any codes.
+   * Stages generated codes, all that were asked for; `settleBatch` has to follow in any case. Null:
+   * the idempotency key is remembered, so a command with it is answered without any codes.
    */
   generate(asked: GenerateAsked): Promise<Generated | null>;
-  /** Clears up what a staged batch has besides its codes. Resolves when that is done, or will be tried again. */
+  /**
+   * Releases the other resources of a staged batch. Resolves when that is done, or will be tried
+   * again.
+   */
   settleBatch(batchId: number, end: BatchEnd): Promise<void>;
-  /** Begins to generate codes, however many. `replayed`: its idempotency key began this job before. */
+  /**
+   * Begins a job that generates codes. `replayed`: the idempotency key had begun this job before.
+   */
   generateJob(asked: GenerateAsked): Promise<{ readonly job: Job; readonly replayed: boolean }>;
   job(jobId: string): Promise<Job | null>;
-  /** Resolves when it has ended: cancelled, unless it ended otherwise before. Nothing of a cancelled job is left. */
+  /**
+   * Resolves when the job has ended: cancelled, unless it ended in another way before. A cancelled
+   * job leaves nothing behind.
+   */
   cancelJob(jobId: string): Promise<Job | null>;
-  /** Begins to compare memory, journal and PostgreSQL, unless that is under way; how far it is. */
+  /**
+   * Begins to compare memory, journal and PostgreSQL, unless that is under way; returns the
+   * progress.
+   */
   verify(): Promise<Verification>;
   /** Null: not the last one. */
   verification(id: string): Promise<Verification | null>;

@@ -1,8 +1,9 @@
 /**
- * Codes of a pattern that are new: which of them exist already, and how many there are left to make.
+ * New codes of a pattern: which of its codes exist already, and how many can still be made.
  *
- * Counters make different codes, but a code of the pattern may exist all the same, since somebody brought it in, or another
- * book made it. The directory of live codes tells quickly which can't exist; PostgreSQL, which has all of them, has the last word.
+ * Counters make different codes, but a code of the pattern may exist nevertheless, because it was
+ * uploaded or another book made it. The directory of live codes quickly excludes most of them;
+ * PostgreSQL, which has all codes, decides.
  */
 import { createCodeGenerator } from '../codes/generate.js';
 import type { Pattern } from '../codes/pattern.js';
@@ -14,21 +15,25 @@ import type { ControlStore, CounterHolder, PatternCounters } from '../postgres/s
 import type { CounterRange } from '../records/batch-content.js';
 import { ControlError } from './engine.js';
 
-/** Up to here a refusal tells the exact number of free codes: each has to be made and looked for. */
+/**
+ * Up to this number a refusal gives the exact number of free codes: each has to be made and looked
+ * up.
+ */
 const COUNTED_MAX = 10_000;
 
-/** Codes that are made and looked for at once: about 10 ms of the main thread. */
+/** Codes that are made and looked up at once: about 10 ms of the main thread. */
 const PIECE = 10_000;
 
-/** Gets codes a line each, as `Staging.writeRows` takes them. */
+/** Receives codes, one per line, as `Staging.writeRows` takes them. */
 type Write = (lines: Uint8Array, count: number) => Promise<void>;
 
 export interface FreshCodes {
   /** The codes of these counters that do not exist. */
   make(ranges: readonly CounterRange[]): Promise<string[]>;
   /**
-   * Reserves counters for the holder, adds them to `ranges` and writes the codes that do not exist, until there are `wanted`.
-   * Resolves with how many there are: fewer only when no counter is left, or when it was stopped.
+   * Reserves counters for the holder, adds them to `ranges` and writes the codes that do not exist,
+   * until there are `wanted`. Resolves with how many there are: fewer only when no counter is left,
+   * or when it was stopped.
    */
   writeMore(more: MoreCodes): Promise<number>;
   /** The refusal when only these counters are left of the `quantity` that was asked for. */

@@ -1,7 +1,7 @@
 /**
- * Codes that are generated while the caller waits: their counters are reserved, the codes are made here and staged, and the HTTP
- * thread sends the command that makes them live. However that ends, `Batches` clears up: a generation that did not happen gives its
- * counters back.
+ * Codes that are generated while the caller waits: their counters are reserved, the codes are made
+ * here and staged, and the HTTP thread sends the command that makes them live. Whatever the
+ * outcome, `Batches` cleans up: a failed generation gives its counters back.
  */
 import { randomUUID } from 'node:crypto';
 import { type Pattern, parsePattern } from '../codes/pattern.js';
@@ -17,7 +17,7 @@ import { type Control, ControlError, type Engine, type Generated } from './engin
 import { countersOf, createFreshCodes, tooFewCodes, writeLines } from './fresh-codes.js';
 import { type KeyTurns, requestKeyOf } from './key-turns.js';
 
-/** Under way at once. Each has at most 10,000 codes in memory. */
+/** Maximum under way at once. Each has at most 10,000 codes in memory. */
 const GENERATIONS_MAX = 64;
 
 export interface GenerationsOptions {
@@ -92,7 +92,7 @@ export function createGenerations(options: GenerationsOptions): Pick<Control, 'g
       const ranges: CounterRange[] = [...reserved.ranges];
       const codes = await fresh.make(ranges);
       await writeLines(codes, staging.writeRows);
-      /** Others in the place of those that exist. */
+      /** Replacements for codes that exist. */
       const refill = async (missing: number): Promise<true> => {
         const more = { holder: counters, wanted: missing, ranges, write: staging.writeRows, stopped: () => false };
         const count = await fresh.writeMore(more);

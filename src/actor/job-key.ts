@@ -1,4 +1,7 @@
-/** The idempotency key under which a job opens its batch and makes it live. A space is in no key that a caller can send. */
+/**
+ * The idempotency key under which a job opens its batch and makes it live. It contains a space,
+ * which no key of a caller can.
+ */
 const JOB_KEY = 'job ';
 
 export const jobKey = (jobId: string): string => JOB_KEY + jobId;

@@ -1,15 +1,17 @@
 /**
- * Jobs: what takes longer than a caller should wait. There is one kind, the generating of many codes.
+ * Jobs: work that takes longer than a caller should wait. There is one kind, generating many codes.
  *
  *     asked ─▶ row in `jobs`, counters reserved ─▶ waiting ─▶ workers ─▶ COPY, staged ─▶ addCodes ─▶ completed
  *                                                     └───────────┴────────┴─ cancelled or failed: nothing is left ◀──┘
  *
- * A job survives a restart: it is taken up again, and its shard tells what has become of its batch. If that is live, the job is
- * completed. If it is open and its codes are all in, only the command is sent again, with the job's id as its idempotency key. If
- * codes are missing, the batch is given up, and the counters are given back and reserved anew.
+ * A job survives a restart: it is resumed, and its shard tells the state of its batch. If the batch
+ * is live, the job is completed. If it is open and all of its codes are staged, only the command is
+ * sent again, with the job's id as its idempotency key. If codes are missing, the batch is given
+ * up, and the counters are given back and reserved anew.
  *
- * A job that is cancelled or fails leaves neither codes nor reserved counters, and is told to have ended only then. Its batch is
- * given up first, in the journal: once that is durable, no command that is still on its way can make it live.
+ * A job that is cancelled or fails leaves neither codes nor reserved counters, and is reported as
+ * ended only after they are removed. Its batch is given up first, in the journal: once that is
+ * durable, no command that is still on its way can make it live.
  */
 import { uuidv7 } from 'uuidv7';
 import type { Pattern } from '../codes/pattern.js';
@@ -42,8 +44,8 @@ const RUNNING_MAX = 2;
 const WAITING_MAX = 100;
 const SAVE_EVERY_MS = 1000;
 /**
- * From here on generated codes are taken to be new until PostgreSQL says otherwise: a million of them meet one of a hundred
- * million others about once in 10,000 jobs.
+ * From this many bits on, generated codes are assumed to be new until PostgreSQL says otherwise: a
+ * million of them collide with one of a hundred million others about once in 10,000 jobs.
  */
 const STRAIGHT_BITS_MIN = 60;
 const RETRY_MS = 1000;
@@ -66,13 +68,13 @@ export interface JobsOptions {
 }
 
 export type Jobs = Pick<Control, 'generateJob' | 'job' | 'cancelJob'> & {
-  /** Takes up what the last process left. */
+  /** Resumes the jobs of the last process. */
   resume(): Promise<void>;
-  /** Stops without an end: the next process takes them up. */
+  /** Stops without ending the jobs: the next process resumes them. */
   close(): Promise<void>;
 };
 
-/** What a job needs to be taken up again. */
+/** What is needed to resume a job. */
 interface Plan {
   readonly bookId: string;
   /** Canonical. */
@@ -90,7 +92,10 @@ interface Running {
   staging: Staging | null;
   hand: BatchHand | null;
   cancelled: boolean;
-  /** Its command may have been sent, here or by an earlier process: only the shard knows whether its codes are live. */
+  /**
+   * Its command may have been sent, here or by an earlier process: only the shard knows whether its
+   * codes are live.
+   */
   mayBeLive: boolean;
   savedMs: number;
   /** Called when its turn has come, or when it need not wait any more. */
@@ -160,14 +165,17 @@ export function createJobs(options: JobsOptions): Jobs {
     return { job: jobOf(running.get(row.id)?.row ?? row), replayed: true };
   }
 
-  /** A key that the book's shard remembers belongs to another request: those of jobs are remembered with the job. */
+  /**
+   * A key that the book's shard remembers belongs to another request: those of jobs are remembered
+   * with the job.
+   */
   async function refuseKeyOfOther(bookId: BookId, { caller, idempotency }: Origin): Promise<void> {
     if (idempotency === null) return;
     const { key } = idempotency;
     if (await isKeyRemembered(engine, { bookId, isCreation: false, caller, key })) throw keyReused();
   }
 
-  /** PostgreSQL was lost while it made the job. */
+  /** The connection to PostgreSQL was lost while it created the job. */
   async function startIfMade(row: JobRow, plan: Plan): Promise<void> {
     while (!closing) {
       await pause(RETRY_MS);
@@ -251,8 +259,9 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   /**
-   * What the shard says of the job's batch, by `ask`: the batch where it is live, null when this process ends before that is known.
-   * While another process has the shard, the job is no business of this one.
+   * What the shard says of the job's batch, by `ask`: the batch where it is live, null when this
+   * process ends before that is known. While another process has the shard, the job is no business
+   * of this one.
    */
   async function fateOf(
     { plan, row }: Running,
@@ -275,7 +284,10 @@ export function createJobs(options: JobsOptions): Jobs {
     }
   }
 
-  /** The batch of a run that a restart cut off, if it is open and all of its codes are in; otherwise nothing is left of it. */
+  /**
+   * The batch of a run that a restart cut off, if it is open and all of its codes are in; otherwise
+   * nothing is left of it.
+   */
   async function wholeBatch(job: Running, fate: 'open' | 'givenUp'): Promise<Batch | null> {
     const { bookId, batchId } = job.plan;
     if (batchId === null) return null;
@@ -318,7 +330,7 @@ export function createJobs(options: JobsOptions): Jobs {
       const batchId = await owner.open(content('inRuns'));
       const count = await staging.copyRows(batchId, async (write) => {
         await generate(batchId, write);
-        // What was made of it so far must not pass for the whole.
+        // Partly staged codes must not count as the whole batch.
         if (stopped(job)) throw new Error('stopped');
       });
       if (count !== null) return { batchId, size: count, count };
@@ -413,8 +425,8 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   /**
-   * Writes the end, and removes what must not stay, however long PostgreSQL is away. If this process ends first, the next one
-   * takes the job up again.
+   * Writes the end and removes the leftovers, waiting for PostgreSQL as long as needed. If this
+   * process ends first, the next one resumes the job.
    */
   async function settle(job: Running, end: End): Promise<void> {
     if (end.status !== 'completed') job.staging?.abandon();
@@ -454,7 +466,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const under = running.get(jobId);
     if (under === undefined) return job(jobId);
     under.cancelled = true;
-    // What waits for PostgreSQL fails at once. A command that was sent is waited for.
+    // Work that waits for PostgreSQL fails at once. A command that was sent is awaited.
     if (!under.mayBeLive) under.staging?.abandon();
     under.wake();
     await under.ended;
@@ -467,7 +479,7 @@ export function createJobs(options: JobsOptions): Jobs {
     cancelJob,
     async resume() {
       for (const row of await store.jobsUnderWay()) {
-        log.info({ jobId: row.id }, 'a job that was cut off is taken up again');
+        log.info({ jobId: row.id }, 'an interrupted job is resumed');
         start(row, row.detail.plan as Plan, null);
       }
     },

@@ -1,14 +1,16 @@
 /**
- * Codes of batches that can't be made again from their intent, compressed, a file per batch beside the journal. A PostgreSQL that
- * was restored from a backup lacks the batches that came after it: their events are in the journal, and their codes are here.
+ * Codes of batches that can't be made again from their intent, compressed, a file per batch beside
+ * the journal. A PostgreSQL that was restored from a backup lacks the batches that came after it:
+ * their events are in the journal, and their codes are here.
  *
- *     <id>.codes.gz      {"batchId":12,"bookId":"…","content":{…}}      the intent that the codes belong to
- *                        CODE                                           in the order of their ordinals, from 0
- *                        …
- *                        {"count":3,"sha256":"…"}                       of the lines between, each with its newline
+ *     {"batchId":12,"bookId":"…","content":{…}}   the intent of the codes
+ *     CODE                                        in the order of their ordinals, from 0
+ *     …
+ *     {"count":3,"sha256":"…"}                    of the lines between, each with its newline
  *
- * A file is durable before the rows of its batch are committed, and so before its event is journaled. It goes when its batch is
- * given up, or when PostgreSQL has it as live and the file is older than the span that the journal is kept for.
+ * A file is durable before the rows of its batch are committed, and so before its event is
+ * journaled. It is removed when its batch is given up, or when PostgreSQL has it as live and the
+ * file is older than the span that the journal is kept for.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -23,7 +25,10 @@ import type { OpenBatch } from '../records/batches.js';
 
 const SUFFIX = '.codes.gz';
 const NEW_SUFFIX = '.new';
-/** Of zlib: a million codes take 0.3 s of another thread. More would save a tenth of the room and take twice the time. */
+/**
+ * Of zlib: a million codes take 0.3 s of another thread. A higher level would save a tenth of the
+ * space and take twice the time.
+ */
 const LEVEL = 1;
 const NEWLINE = 0x0a;
 const BRACE = 0x7b;
@@ -38,8 +43,9 @@ export class KeptCodesUnfit extends Error {
 export interface KeptCodes {
   write(intent: KeptIntent): Promise<KeptWriter>;
   /**
-   * Hands the codes of a batch to `take`, in pieces of a code a line. False: none are kept. Rejects with `KeptCodesUnfit`, perhaps
-   * after the last piece only, when they are not the `count` codes that were kept for this intent.
+   * Passes the codes of a batch to `take` in pieces, one code per line. False: none are kept.
+   * Rejects with `KeptCodesUnfit`, perhaps after the last piece only, when they are not the `count`
+   * codes that were kept for this intent.
    */
   read(intent: KeptIntent, count: number, take: (lines: Buffer) => Promise<void>): Promise<boolean>;
   remove(batchId: number): Promise<void>;

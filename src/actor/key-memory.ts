@@ -1,7 +1,7 @@
 /**
- * What the idempotency keys of all shard threads take, in memory that the threads share: each shard thread writes its own
- * numbers once a second, and whoever renders metrics reads all of them. Plain doubles: one writer each, and an aligned 64-bit
- * read is never torn where Node runs.
+ * Memory use of the idempotency keys of all shard threads, in shared memory: each shard thread
+ * writes its own numbers once a second, and the metrics read all of them. Plain doubles: one writer
+ * each, and an aligned 64-bit read is never torn where Node runs.
  */
 import { SHARDS_MAX } from '../domain/ids.js';
 import type { ShardState } from '../domain/state.js';
@@ -13,7 +13,9 @@ const REFUSED_MS = 2;
 
 export interface KeyMemory {
   readonly shared: SharedArrayBuffer;
-  /** `refused`: commands that were refused since the last report because their caller had its share. */
+  /**
+   * `refused`: commands that were refused since the last report because their caller had its share.
+   */
   report(thread: number, bytes: number, refused: number, nowMs: number): void;
   bytes(): number;
   /** Since the start. */

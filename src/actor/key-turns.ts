@@ -1,12 +1,15 @@
 /**
- * Requests with the same idempotency key, one after the other. Two at once would both stage codes: the second one would meet those
- * of the first, or find too few counters where the first one took the last.
+ * Requests with the same idempotency key, one after the other. If two ran at once, both would stage
+ * codes: the second one would find the codes of the first as duplicates, or too few counters.
  */
 import { createHash } from 'node:crypto';
 import type { BookId } from '../domain/ids.js';
 
 export interface KeyTurns {
-  /** Resolves when all earlier turns of this key are over, with the function that ends this one. Null: no key, no waiting. */
+  /**
+   * Resolves when all earlier turns of this key are over, with the function that ends this one.
+   * Null: no key, no waiting.
+   */
   take(requestKey: string | null): Promise<() => void>;
 }
 
@@ -30,7 +33,10 @@ export function createKeyTurns(): KeyTurns {
   };
 }
 
-/** What an idempotency key is remembered under: its caller and book, or no book (for the creation of one); null without a key. */
+/**
+ * What an idempotency key is remembered under: its caller and book, or no book (for the creation of
+ * one); null without a key.
+ */
 export function requestKeyOf(
   caller: string,
   bookId: BookId | null,

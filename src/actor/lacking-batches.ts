@@ -1,4 +1,4 @@
-/** What a recovery tells of batches when PostgreSQL lacks one of them (refill.ts). */
+/** What a recovery reports about batches when PostgreSQL lacks one of them (refill.ts). */
 
 import type { CodesAdded } from '../domain/event.js';
 import type { ShardId } from '../domain/ids.js';

@@ -1,6 +1,6 @@
 /**
- * The types and fixed values of messages between threads; wire.ts describes the form. They are apart
- * from wire.ts because the generated code needs them too.
+ * The types and fixed values of messages between threads; wire.ts describes the form. They are
+ * apart from wire.ts because the generated code needs them too.
  */
 import type { Command } from '../domain/command.js';
 import type { CommandReply, QueryReply } from './engine.js';

@@ -1,17 +1,18 @@
 /**
- * Who waits for which reply: slots that are used again and again, so that a request costs no entry in a map, which
- * would be rehashed thousands of times a second for keys that only ever grow. An id is the number of a slot; it may name another request as
- * soon as it was taken out, so whoever sends a reply twice, or after its thread was given up, must not be heard.
+ * Waiting requests by id, in reused slots. A map would be rehashed thousands of times a second,
+ * because its keys only grow. An id is the number of a slot; it may name another request as soon as
+ * it was taken out, so a reply that comes twice, or from a thread that was given up, must be
+ * ignored.
  */
 export interface Pending<Waiter> {
   readonly count: number;
-  /** Puts a waiter in; its id. */
+  /** Adds a waiter; returns its id. */
   add(waiter: Waiter): number;
-  /** Who waits under that id, left in its place. */
+  /** The waiter with this id, which stays. */
   get(id: number): Waiter | undefined;
-  /** Takes it out; undefined when nobody waits under that id. */
+  /** Removes it; undefined when there is no waiter with this id. */
   take(id: number): Waiter | undefined;
-  /** Takes out all that `isWanted`, in no order. */
+  /** Removes all that `isWanted`, in any order. */
   takeAll(isWanted: (waiter: Waiter) => boolean): Waiter[];
 }
 

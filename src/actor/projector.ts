@@ -1,20 +1,23 @@
 /**
- * The projector: carries what is durable in the journal into PostgreSQL, batch by batch, each with its checkpoint in one
- * transaction. Nobody waits for it but the trimming of the journal and the history.
+ * The projector: writes durable changes from the journal to PostgreSQL, batch by batch, each with
+ * its checkpoint in one transaction. Only the trimming of the journal and requests for history wait
+ * for it.
  *
- * It waits a second between batches on purpose. A transaction has a price of its own, its commit gets in the way of the journal's
- * syncs (at 200 changes a second, two in a hundred waited for one when there were twenty commits a second), and changes
- * of one code that come within one batch cost one row update. And the seconds of a drop belong to the callers: while they keep the
- * machine busy it rests, until it is `LAG_EVENTS_RESTING` behind (the journal holds what they did), and from there on it takes the more
- * of its time the further it is behind. Under a load that lasts, that comes to where what it projects and what is decided are
- * the same. Whoever waits for it calls `hurry`.
+ * It waits a second between batches on purpose. Each transaction has a fixed cost, its commit
+ * delays the journal's syncs (at 200 changes a second and twenty commits a second, two in a hundred
+ * syncs waited), and several changes of one code in one batch cost one row update. And during a
+ * drop, callers have priority: under heavy load the projector pauses until it is
+ * `LAG_EVENTS_RESTING` behind (the journal keeps the backlog). From there on it works more the
+ * further it is behind. Under a long load it reaches a balance where it projects as many events as
+ * are decided. A request that waits for it calls `hurry`.
  *
- * One transaction carries all shards, because most of its price does not depend on how much is in it. When it fails for what it
- * holds, its shards are written one by one, and those that fail alone are stuck: they are left out, named to the operators, and
- * tried again by themselves every few seconds. The journal keeps what they need.
+ * One transaction has the changes of all shards, because most of its cost does not depend on its
+ * size. When PostgreSQL refuses its content, each shard is written in a transaction of its own, and
+ * those that fail are stuck: they are left out, reported to the operators, and tried again every
+ * few seconds. The journal keeps what they need.
  *
- * A lower priority by the operating system would do the same, but one that an ordinary user may not raise again.
- * While PostgreSQL is away it tries again and the journal grows.
+ * A lower priority of the thread would have the same effect, but an ordinary user may not raise it
+ * again. While PostgreSQL is away it tries again and the journal grows.
  */
 import type { Change } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
@@ -31,15 +34,15 @@ export interface ProjectorOptions {
   readonly shards: readonly ShardId[];
   readonly reader: JournalReader;
   readonly writer: ProjectionWriter;
-  /** Where the checkpoints are made known. */
+  /** Where the checkpoints are published. */
   readonly checkpoints: Watermarks;
-  /** Where it is made known which shards can't be projected. */
+  /** Where the stuck shards are published. */
   readonly stuck: StuckShards;
   /** How far the journal is durable. */
   readonly durable: { get(shard: ShardId): Seq };
   readonly nowMs: () => number;
   readonly idempotencyTtlMs: number;
-  /** Told, at most once, that nothing may be projected any more. `run` has ended by then. */
+  /** Called at most once, when nothing may be projected any more. `run` has ended by then. */
   readonly onEnd: (end: ProcessEnd) => void;
   readonly log: Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
 }
@@ -47,7 +50,7 @@ export interface ProjectorOptions {
 export interface Projector {
   /** Runs until `stop`. */
   run(): Promise<void>;
-  /** Somebody waits for it: ends the rest, and takes none for a while. */
+  /** A request waits for the projector: ends the pause, and starts none for a while. */
   hurry(): void;
   /** Projects what is durable by now, if that can be done within `withinMs`, and ends. */
   stop(withinMs: number): Promise<void>;
@@ -55,20 +58,28 @@ export interface Projector {
 
 /** Of the journal, some 100,000 changes. */
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
-/** How often it looks whether there is something. */
+/** How often it checks for new changes. */
 const LOOK_MS = 50;
-/** Between two batches. Each is a commit of PostgreSQL, and a sync of the journal that meets one on the same disk waits for it. */
+/**
+ * Between two batches. Each is a commit of PostgreSQL, and a sync of the journal that meets one on
+ * the same disk waits for it.
+ */
 const PAUSE_MS = 1000;
-/** Until it is this far behind, it leaves the machine to callers who keep it busy: some 20 seconds of a drop. */
+/**
+ * Under heavy load it pauses until it is this far behind: about 20 seconds of a drop.
+ */
 const LAG_EVENTS_RESTING = 1_500_000;
-/** This far behind, it works without a rest. */
+/** From this far behind, it never pauses. */
 const LAG_EVENTS_RESTLESS = 2_000_000;
-/** Events that come in at this rate show that callers want the machine for themselves. */
+/** Events per second from which the load counts as heavy. */
 const BUSY_EVENTS_PER_SECOND = 10_000;
-/** Between the two, how long it rests after a round while they do, at most, in times of what the round took. */
+/**
+ * Between the two, how long it rests after a round while they do, at most, in times of what the
+ * round took.
+ */
 const REST_FACTOR_MAX = 6;
 const REST_MS_MAX = 6000;
-/** Who waits for the projection waits this long at most: so long it does not rest. */
+/** How long a request waits for the projection at most; so long it does not pause. */
 const HURRY_MS = 3000;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 2000;
@@ -76,7 +87,7 @@ const RETRY_MS_MAX = 2000;
 const RETRY_STUCK_MS = 5000;
 const SWEEP_EVERY_MS = 60_000;
 
-/** What is written of one shard. */
+/** The batch of one shard. */
 interface Part {
   readonly entries: readonly Entry[];
   readonly last: Entry;
@@ -111,15 +122,15 @@ export function createProjector(options: ProjectorOptions): Projector {
         }
         const beganMs = performance.now();
         const projected = await projectBatch();
-        if (retryMs !== RETRY_MS) log.info({}, 'the projection goes on');
+        if (retryMs !== RETRY_MS) log.info({}, 'the projection continues');
         retryMs = RETRY_MS;
         if (stopping && (projected === 0 || nowMs() >= stopAtMs)) return;
         if (projected === 0) await sweep();
         if (!stopping) await rest(projected, performance.now() - beganMs);
       } catch (error) {
         if (error instanceof ProcessEnd) return options.onEnd(error);
-        if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection is held up and will be tried again');
-        // After an error of unknown outcome the checkpoints tell what was written.
+        if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection failed and is tried again');
+        // After an error with an unknown outcome, the checkpoints show what was written.
         known = false;
         if (stopping && nowMs() >= stopAtMs) return;
         await pause(retryMs);
@@ -129,8 +140,8 @@ export function createProjector(options: ProjectorOptions): Projector {
   }
 
   /**
-   * What is projected next must follow what PostgreSQL has. A sequence number does not tell: under the same number, another
-   * process or an older copy of a store may have other changes.
+   * The next entry must follow the last one that PostgreSQL has. The sequence number is not enough:
+   * another process, or an older copy of a store, may have other changes with the same number.
    */
   async function assertFollows(shard: ShardId, seq: Seq, entryHash: Uint8Array | null): Promise<void> {
     if (entryHash === null || !shards.includes(shard)) return;
@@ -142,7 +153,8 @@ export function createProjector(options: ProjectorOptions): Projector {
     await tryStuck();
     const parts = new Map<ShardId, Part>();
     let bytes = 0;
-    // Each batch begins with the shard after the last one of the batch before: one that has a backlog must not hold up the others.
+    // Each batch begins with the shard after the last one of the batch before: a shard with a
+    // backlog must not block the others.
     for (let n = 0; n < shards.length && bytes < BATCH_BYTES_MAX; n++) {
       // In bounds: there is a shard, and `turn` is a remainder by their number.
       const shard = shards[turn] as ShardId;
@@ -230,7 +242,8 @@ export function createProjector(options: ProjectorOptions): Projector {
   }
 
   async function rest(projected: number, tookMs: number): Promise<void> {
-    // Asked each time, so that the first seconds of a drop are not averaged with the quiet before it.
+    // Measured each time, so that the first seconds of a drop are not averaged with the idle time
+    // before it.
     const busy = isBusy();
     if (projected === 0 || isHurried()) return pause(LOOK_MS);
     if (!busy) return pause(lagEvents() < BUSY_EVENTS_PER_SECOND ? PAUSE_MS : 0);
@@ -297,12 +310,18 @@ export function createProjector(options: ProjectorOptions): Projector {
   };
 }
 
-/** True when a batch failed for what it holds, and not because PostgreSQL is away or this process may not write. */
+/**
+ * True when a batch failed because of its content, not because PostgreSQL is down or this process
+ * may not write.
+ */
 function isOfContent(error: unknown): boolean {
   return !isPassing(error) && !(error instanceof ProcessEnd);
 }
 
-/** Decoded entry by entry: a batch is tens of thousands of changes, and as objects they would outlive several collections. */
+/**
+ * Decoded entry by entry: a batch is tens of thousands of changes, and as objects they would
+ * outlive several collections.
+ */
 function* changesAfter(entries: readonly Entry[], checkpoint: Seq): Generator<Change> {
   for (const { payload } of entries)
     for (const change of decodeChanges(payload)) if (change.firstSeq > checkpoint) yield change;

@@ -1,10 +1,11 @@
 /**
  * What a failed recovery means.
  *
- * A store that is away comes back by itself: the recovery is tried again for as long as that takes. A recovery that fails
- * because of what the stores hold fails the same way each time. To try it again would only be an outage that no supervisor
- * sees, so the process ends with one line and an exit code that names the cause. An error that is neither of the two is
- * tried again for some seconds, and then it ends the process as well.
+ * A store that is not available comes back by itself: the recovery is tried again until then. A
+ * recovery that fails because of what the stores hold fails the same way each time. Trying it again
+ * would be an outage that no supervisor notices, so the process ends with one line and an exit code
+ * that names the cause. An error that is neither of the two is tried again for some seconds, and
+ * then it ends the process as well.
  */
 import type { Seq, ShardId } from '../domain/ids.js';
 import { JournalDamaged, JournalFenced, JournalTrimmed } from '../journal/journal.js';
@@ -14,11 +15,14 @@ import { BatchMissing, SnapshotUnfit } from '../postgres/store.js';
 
 export type FailureMeaning =
   | { readonly kind: 'end'; readonly end: ProcessEnd }
-  /** A store is away, or has no room or no right for the moment. */
+  /** A store is not available, has no room, or refuses access for the moment. */
   | { readonly kind: 'away' }
   | { readonly kind: 'unknown' };
 
-/** The journal and the snapshot do not fit together: a change of the one can't be applied to the other. */
+/**
+ * The journal and the snapshot do not fit together: a change of the one can't be applied to the
+ * other.
+ */
 export class ReplayFailed extends Error {
   override readonly name = 'ReplayFailed';
   constructor(shard: ShardId, seq: Seq, cause: unknown) {
@@ -53,10 +57,13 @@ export function meaningOf(error: unknown): FailureMeaning {
 /** A recovery that failed is tried again after this long, doubling up to the maximum. */
 const DELAY_MS = 50;
 const DELAY_MS_MAX = 1000;
-/** So many errors of unknown kind in a row, and the recovery is given up: some five seconds. */
+/** After so many unknown errors in a row the recovery is given up: about five seconds. */
 const UNKNOWN_MAX = 10;
 
-/** Resolves with null when `attempt` succeeded or `isOver`, and with how the process is to end when it can't succeed. */
+/**
+ * Resolves with null when `attempt` succeeded or `isOver`, and with how the process is to end when
+ * it can't succeed.
+ */
 export async function tryUntilDone({
   attempt,
   isOver,

@@ -1,9 +1,10 @@
 /**
  * Rebuilding a thread's shards: the snapshot from PostgreSQL, then the journal after it.
  *
- * The snapshot is loaded before the journal is opened, so that a Redis that is coming back finds everything else done.
- * Meanwhile the projector may go on and the journal may be trimmed behind it; then there is a gap between this snapshot and the
- * journal, which `JournalTrimmed` tells, and a newer snapshot is loaded.
+ * The snapshot is loaded before the journal is opened, so that everything else is done when Redis
+ * comes back. Meanwhile the projector may advance and the journal may be trimmed. Then there is a
+ * gap between this snapshot and the journal, `JournalTrimmed` reports it, and a newer snapshot is
+ * loaded.
  */
 import { apply } from '../domain/apply.js';
 import type { StagedBatch } from '../domain/command.js';
@@ -42,7 +43,10 @@ export interface RecoveryOptions {
   readonly after: (delayMs: number, work: () => void) => void;
   /** Shards that go on at the first start although their journal ends before the snapshot. */
   readonly acceptedLosses?: ReadonlySet<ShardId> | undefined;
-  /** Makes batches again that PostgreSQL lacks. Rejects with `ProcessEnd` when that can't be done. Absent: they stay missing. */
+  /**
+   * Makes batches again that PostgreSQL lacks. Rejects with `ProcessEnd` when that can't be done.
+   * Absent: they stay missing.
+   */
   readonly refill?: ((refill: Refill) => Promise<void>) | undefined;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
@@ -54,11 +58,14 @@ export interface Recovered {
 
 const REPLAY_BYTES = 4 * 1024 * 1024;
 const SNAPSHOTS_MAX = 5;
-/** Between tries at a journal that is away; doubles up to the maximum. */
+/** Delay between attempts to open an unavailable journal; doubles up to the maximum. */
 const OPEN_DELAY_MS = 50;
 const OPEN_DELAY_MS_MAX = 400;
 
-/** `durable`: what this thread has acknowledged so far; empty at the first start. Waits while the journal is away. */
+/**
+ * `durable`: what this thread has acknowledged so far; empty at the first start. Waits while the
+ * journal is away.
+ */
 export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
   let writer: JournalWriter | null = null;
   let isRefilled = false;
@@ -82,7 +89,8 @@ export async function recover(options: RecoveryOptions, durable: ReadonlyMap<Sha
       }
     }
   } catch (error) {
-    // A recovery that is tried again and again, by this process or by a supervisor, must not fill the disk.
+    // A recovery that is tried again and again, by this process or by a supervisor, must not fill
+    // the disk.
     await (writer?.discard?.() ?? writer?.close());
     throw error;
   }
@@ -107,7 +115,7 @@ async function readRefill(options: RecoveryOptions, lastSeqs: ReadonlyMap<ShardI
   return { shards: options.shards, added, givenUp, open: [...open.keys()] };
 }
 
-/** A shard goes on only from the very change that its snapshot ends with. */
+/** A shard continues only from the exact change that its snapshot ends with. */
 async function compareEntries(
   { journal }: RecoveryOptions,
   states: ReadonlyMap<ShardId, ShardState>,
@@ -126,9 +134,9 @@ async function compareEntries(
 }
 
 /**
- * A journal that lost entries says so, or is found to end before the snapshot. At a start that is refused, unless the loss
- * was accepted: the wrong journal may have been given. While the process runs, it knows that the journal is the right one;
- * then the loss is named in the log, loudly, and the shard goes on after what is left.
+ * A journal that lost entries reports this, or ends before the snapshot. A start refuses it, unless
+ * the loss was accepted: it may be the wrong journal. A running process knows that the journal is
+ * the right one. It logs the loss as an error, and the shard continues after the remaining entries.
  */
 async function openWriter(
   options: RecoveryOptions,
@@ -185,7 +193,10 @@ function lastSeqOf(writer: JournalWriter, shard: ShardId): Seq {
   return writer.lastSeqs.get(shard) ?? asSeq(0);
 }
 
-/** The rows of PostgreSQL, each shard at its checkpoint. Puts the hashes of the entries that they end with into `entryHashes`. */
+/**
+ * The rows of PostgreSQL, each shard at its checkpoint. Puts the hashes of the entries that they
+ * end with into `entryHashes`.
+ */
 export async function loadSnapshot(
   options: RecoveryOptions,
   entryHashes = new Map<ShardId, Uint8Array>(),
@@ -199,7 +210,7 @@ export async function loadSnapshot(
     publishing.push(options.publishCodes(shard, full)),
   );
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
-  // What was decided before the restart must not be in the future of what is decided after it.
+  // The clock must not be behind the times of decisions made before the restart.
   const sink = createSink(states, hashes.add, entryHashes, (atMs) => options.clock.notBefore(atMs));
   await options.loader.load(options.shards, afterMs, sink);
   hashes.flush();
@@ -250,7 +261,8 @@ function createSink(
     },
     codeState(shard, row) {
       const state = stateOf(shard);
-      // The lease would be put where there is no row for it, and the memory would grow until the process is killed.
+      // The lease would be written to a row that does not exist, and memory would grow until the
+      // process is killed.
       if (row.lockId !== null && row.userId === null)
         throw new SnapshotUnfit(`code ${row.index} of shard ${shard} has a lease, and no user`);
       loadCodeState(state, row);
@@ -261,8 +273,9 @@ function createSink(
 }
 
 /**
- * Applies the journal after the state, through the end of a change. Rejects with `JournalTrimmed` when it has that no more.
- * `isRefilled`: batches were made again, and each code has to be where the journal says that it is.
+ * Applies the journal after the state, through the end of a change. Rejects with `JournalTrimmed`
+ * when it has that no more. `isRefilled`: batches were made again, and each code has to be where
+ * the journal says that it is.
  */
 export async function replay(
   options: RecoveryOptions,
@@ -322,12 +335,18 @@ function orUnfit<T>(shard: ShardId, seq: Seq, work: () => T): T {
   }
 }
 
-/** An event that makes a batch live names the batch only: its codes come from the store, where they were before the event. */
+/**
+ * An event that makes a batch live names the batch only: its codes come from the store, where they
+ * were before the event.
+ */
 async function restage(options: RecoveryOptions, state: ShardState, event: CodesAdded): Promise<void> {
   await stageBatch(state, options, state.options.shard, event, event.firstIndex);
 }
 
-/** Loads a batch's codes into the state, not live yet, and makes them known to those who route by code. */
+/**
+ * Loads a batch's codes into the state, not live yet, and makes them known to those who route by
+ * code.
+ */
 export async function stageBatch(
   state: ShardState,
   options: Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>,

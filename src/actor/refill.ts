@@ -1,5 +1,5 @@
 /**
- * Makes batches again that a PostgreSQL which was restored from a backup does not have.
+ * Restores batches that PostgreSQL lacks because it was restored from a backup.
  *
  *     recovery meets a `codesAdded` without its batch ─▶ `Refill`: all that the journal says after the checkpoints
  *         ─▶ rows of batches that were given up go     the backup may have them, and they may hold the same codes
@@ -7,9 +7,9 @@
  *         ─▶ each missing batch is made again          from its intent, or from the codes that were kept
  *         ─▶ recovery begins anew
  *
- * A batch is put in under its own id, and with the same ordinals, because later events name a code by its index. The count and,
- * for kept codes, their SHA-256 are compared. What can't be made again ends the process, with a line that names each
- * batch: to go on without it would lose live codes.
+ * A batch is put in under its own id, and with the same ordinals, because later events name a code
+ * by its index. The count and, for kept codes, their SHA-256 are compared. What can't be made again
+ * ends the process, with a line that names each batch: continuing without it would lose live codes.
  */
 import { parsePattern } from '../codes/pattern.js';
 import { deriveKey } from '../codes/permutation.js';
@@ -42,7 +42,10 @@ class NotMade extends Error {
   override readonly name = 'NotMade';
 }
 
-/** Rejects with `ProcessEnd` when a batch can't be made again, and in another way while PostgreSQL is away. */
+/**
+ * Rejects with `ProcessEnd` when a batch can't be made again, and in another way while PostgreSQL
+ * is away.
+ */
 export async function refillBatches(options: RefillOptions, refill: Refill): Promise<void> {
   const { store, log } = options;
   await removeGivenUp(options, refill);
@@ -66,7 +69,9 @@ export async function refillBatches(options: RefillOptions, refill: Refill): Pro
   );
 }
 
-/** Rows that stand in the way of codes which came after the backup, or that nobody will ever want. */
+/**
+ * Rows that conflict with codes added after the backup, or that are never used.
+ */
 async function removeGivenUp({ store, shardOfBook }: RefillOptions, refill: Refill): Promise<void> {
   const known = new Set([...refill.added.map(({ event }) => event.batchId), ...refill.open]);
   const left = (await store.unsettledBatches()).filter(
@@ -101,7 +106,10 @@ async function makeAgain(options: RefillOptions, event: CodesAdded, intent: Open
   }
 }
 
-/** A job that was under way at the time of the backup finds that its codes are live, and does not make others. */
+/**
+ * A job that was under way at the time of the backup finds that its codes are live, and does not
+ * make others.
+ */
 async function nameToJob(store: ControlStore, intent: OpenBatch | null): Promise<void> {
   const jobId = intent === null ? null : jobOfKey(intent.key);
   const job = jobId === null ? null : await store.jobById(jobId);

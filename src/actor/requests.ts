@@ -1,9 +1,9 @@
-/** What an actor is asked, and what it says. */
+/** Requests to an actor, and its replies. */
 import type { Command, Origin, Query, StagedBatch } from '../domain/command.js';
 import type { ShardId } from '../domain/ids.js';
 import type { CommandReply, QueryReply, Unavailable } from './engine.js';
 
-/** `to` and `id` say whom to answer; the actor hands them back with the reply. */
+/** `to` and `id` identify the requester; the actor returns them with the reply. */
 export type ActorRequest =
   | {
       readonly kind: 'command';
@@ -24,7 +24,10 @@ export type ActorRequest =
 export interface ActorReply {
   readonly to: number;
   readonly id: number;
-  /** Whose fields the reply need not repeat on its way; null: a query, or a request that was not decided. */
+  /**
+   * Whose fields the reply need not repeat on its way; null: a query, or a request that was not
+   * decided.
+   */
   readonly command: Command | null;
   readonly reply: CommandReply | QueryReply;
 }

@@ -1,12 +1,13 @@
 /**
- * The router: an HTTP thread's `Engine`. It knows which shard a book or a code belongs to, which thread has the shard,
- * and who waits for which reply.
+ * The router: an HTTP thread's `Engine`. It knows which shard a book or a code belongs to, which
+ * thread has the shard, and which request waits for which reply.
  *
- * Requests of one event-loop turn go to a shard thread as one message, or as several of `MESSAGE_REQUESTS`: under load a turn
- * of the HTTP thread is milliseconds long, and the shard, and the disk behind it, would wait for all of it. Callers who
- * wait for each other's batch come in step, and then each core is idle while the other works; with messages of 32
- * that is over, for 13 % more requests a second at 256 connections on two cores. A thread that has `mailboxMax` requests
- * under way gets no more: the caller is refused at once, which costs less than an answer that comes too late.
+ * Requests of one event-loop turn go to a shard thread as one message, or as several of
+ * `MESSAGE_REQUESTS`: under load a turn of the HTTP thread is milliseconds long, and the shard, and
+ * the disk behind it, would wait for all of it. Callers would then become synchronized, and each
+ * core would be idle while the other works. Messages of 32 avoid that: 13 % more requests a second
+ * at 256 connections on two cores. A thread that has `mailboxMax` requests under way gets no more:
+ * the caller is refused at once, which costs less than an answer that comes too late.
  *
  * The newest command always waits for the next command or for the end of the turn. Until then its
  * caller can withdraw it: an HTTP parser that finds garbage behind a request closes the connection
@@ -51,7 +52,10 @@ export interface RouterOptions {
 }
 
 export interface Router extends Engine {
-  /** Another incarnation of a shard thread. What the last one left unanswered is answered as unknown. */
+  /**
+   * Another incarnation of a shard thread. Unanswered requests of the last one are answered as
+   * unknown.
+   */
   connect(thread: number, port: MessagePort): void;
   disconnect(thread: number): void;
   replaceDirectory(table: SharedArrayBuffer): void;
@@ -211,14 +215,17 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
   }
 
   /**
-   * An unknown code takes the same way as one that is there. Refused here, it would be answered sooner than another's code,
-   * and a caller who measures time could tell the two apart.
+   * An unknown code is routed like an existing one. If it were refused here, its answer would be
+   * faster than that for another user's code, and callers could tell the two apart by time.
    */
   function shardOfUnknown(code: string): ShardId {
     return shardOf(code, SEED_UNKNOWN, shardCount);
   }
 
-  /** Asks the shards that may have the code, one after the other, until one has it. Mostly there is one; any, where there is none. */
+  /**
+   * Asks the shards that may have the code, one after the other, until one has it. Mostly there is
+   * one; any, where there is none.
+   */
   function tryShards(
     code: string,
     reply: (reply: QueryReply) => void,
@@ -271,7 +278,7 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
       const link = links[thread] as ThreadLink;
       link.port = port;
       port.on('message', (message: Message) => {
-        // Ids are given out again: what a thread that was given up still says is not heard.
+        // Ids are reused, so replies of a thread that was given up are ignored.
         if (link.port === port) readReplies(message, takeAsked);
       });
     },
@@ -287,7 +294,7 @@ const codeNotFound: CommandReply & QueryReply = {
   detail: 'There is no such code for this user.',
 };
 
-/** Stable for good: books stay where this puts them. */
+/** Must never change: books stay in the shard that this chooses. */
 export function shardOfBook(bookId: BookId, shardCount: number): ShardId {
   return shardOf(bookId, SEED_BOOK, shardCount);
 }

@@ -1,4 +1,7 @@
-/** What runs in a shard thread: an actor, its ports to the HTTP threads, and its line to the main thread. */
+/**
+ * What runs in a shard thread: an actor, its ports to the HTTP threads, and its line to the main
+ * thread.
+ */
 import { randomFillSync } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import type { DigestPart, DigestReport } from '../domain/digest.js';
@@ -60,7 +63,7 @@ export interface ShardThreadOptions {
   readonly log: ActorOptions['log'];
   /** The projector's checkpoints by shard, shared by all threads. */
   readonly checkpoint: (shard: ShardId) => number;
-  /** Told once a second what idempotency keys take. */
+  /** Called once a second with the memory use of idempotency keys. */
   readonly reportKeys: (bytes: number, refused: number) => void;
 }
 
@@ -87,7 +90,8 @@ export async function runShardThread(options: ShardThreadOptions): Promise<void>
   });
   const trimTimer = setInterval(() => actor.trim((shard) => asSeq(options.checkpoint(shard))), TRIM_EVERY_MS).unref();
 
-  // Keys end whether or not their shard is asked again; until they are forgotten they take the room of new ones.
+  // Keys expire even if their shard gets no more requests; until they are forgotten they take room
+  // from new ones.
   const forgetTimer = setInterval(() => {
     actor.keys.forgetEnded();
     const { bytes, refused } = actor.keys.takeReport();
@@ -154,7 +158,7 @@ function sendReplies(ports: ReadonlyMap<number, MessagePort>, replies: readonly 
   for (const [to, { message }] of outgoing) ports.get(to)?.postMessage(message);
 }
 
-/** Hashes of codes on their way to the directory, and who waits for them to be known. */
+/** Hashes on their way to the directory, and the waiters for them. */
 function createPublishing(toMain: (message: FromShardThread, transfer: ArrayBuffer[]) => void) {
   const waiting = new Map<number, () => void>();
   let nextId = 1;

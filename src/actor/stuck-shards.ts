@@ -1,4 +1,7 @@
-/** Which shards can't be projected: the projector writes it, and whoever tells operators reads it, in shared memory. */
+/**
+ * Which shards can't be projected, in shared memory: the projector writes it; `/readyz` and the
+ * metrics read it.
+ */
 import { asShardId, SHARDS_MAX, type ShardId } from '../domain/ids.js';
 
 export interface StuckShards {

@@ -1,6 +1,7 @@
 /**
- * The main thread's view of the others: starts shard threads and HTTP threads, joins each of the one to each of the other by a
- * port of their own, keeps the directory, and brings a shard thread that died back. HTTP threads go on meanwhile: its shards answer 503.
+ * The main thread's view of the others: starts shard threads and HTTP threads, connects each shard
+ * thread with each HTTP thread by a message port, keeps the directory, and replaces a shard thread
+ * that died. HTTP threads continue meanwhile: requests for its shards get 503.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { DigestPart, DigestReport } from '../domain/digest.js';
@@ -48,7 +49,7 @@ export interface SupervisorOptions {
     warn(fields: object, message: string): void;
     error(fields: object, message: string): void;
   };
-  /** Something broke that can't be mended by starting a thread anew. */
+  /** A failure that restarting a thread can't repair. */
   readonly onFatal: (message: string, cause: ExitCause) => void;
 }
 
@@ -68,15 +69,18 @@ export interface Supervisor {
   /** False when no shard has a code like this one. */
   mayHaveCode(code: string): boolean;
   inspect(): Promise<Inspection>;
-  /** Ends a shard thread wherever it is, as a crash would. Resolves when it is gone; it is started again and recovers. */
+  /**
+   * Ends a shard thread at once, as a crash would. Resolves when it has ended; it is restarted and
+   * recovers.
+   */
   killShardThread(thread: number): Promise<void>;
   /** Of the moment when the shard gets to it. Rejects when its thread does not serve. */
   digestOf(shard: ShardId): Promise<DigestReport>;
   /** As they are when the shard gets to it. */
   factsOf(shard: ShardId, part: DigestPart): Promise<readonly Fact[]>;
   /**
-   * The process was replaced: no shard acknowledges anything more, and callers who wait are told so. Resolves when they
-   * are, or after `YIELD_MS_MAX`.
+   * The process was replaced: no shard acknowledges anything more, and callers who wait are told
+   * so. Resolves when they are, or after `YIELD_MS_MAX`.
    */
   yieldShards(reason: string): Promise<void>;
   /** In the order of the flow: no new requests, then the shards' last commits. */
@@ -84,8 +88,9 @@ export interface Supervisor {
   /** Ends every thread as it is. */
   close(): Promise<void>;
   /**
-   * Closes the sockets of all HTTP threads as they are, so that the process may exit at once: Node aborts when a thread
-   * ends with handles of uWebSockets.js open. A thread that is still loading answers when it has loaded.
+   * Closes the sockets of all HTTP threads as they are, so that the process may exit at once: Node
+   * aborts when a thread ends with handles of uWebSockets.js open. A thread that is still loading
+   * answers when it has loaded.
    */
   closeHttpNow(): Promise<void>;
 }
@@ -94,9 +99,14 @@ export interface Supervisor {
 const MAIN_THREAD = -1;
 const MAIN_MAILBOX_MAX = 1024;
 const RESTART_DELAY_MS = 100;
-/** A thread that dies this often in a row, each time before it served, won't be better the next time. */
+/**
+ * If a thread dies so often in a row before it serves, another restart won't help.
+ */
 const RESTARTS_MAX = 5;
-/** How long a shard thread may take to stop. Its actor gives up sooner; only a disk that hangs takes longer. */
+/**
+ * How long a shard thread may take to stop. Its actor gives up sooner; only a disk that hangs takes
+ * longer.
+ */
 const STOP_MS_MAX = 10_000;
 /** How long the last answers of a process that was replaced may take. */
 const YIELD_MS_MAX = 500;
@@ -128,7 +138,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let draining = false;
   let refilling: Promise<void> = Promise.resolve();
   const endProcess = ({ message, exitCause }: ProcessEnd): void => options.onFatal(message, exitCause);
-  /** Called when shards can't be recovered. During the start, the caller of `startShards` is told. */
+  /**
+   * Called when shards can't be recovered. During the start, the caller of `startShards` is told.
+   */
   let onEnd: (end: ProcessEnd) => void = endProcess;
 
   const directory = createDirectory(options.directoryKey, async (table) => {
@@ -181,7 +193,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (message.type === 'status' && message.status === 'stopped' && draining)
           reject(new Error(`shard thread ${thread} stopped`));
       });
-      worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread broke'));
+      worker.on('error', (error) => log.error({ err: error, thread }, 'a shard thread failed'));
       worker.on('exit', () => {
         reject(new Error(`shard thread ${thread} ended before it served`));
         onShardExit(thread, entry);
@@ -255,7 +267,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     setTimeout(
       () => {
         startShardThread(thread, failures).catch((error: unknown) =>
-          log.error({ err: error, thread }, 'a shard thread did not come back'),
+          log.error({ err: error, thread }, 'a shard thread could not be restarted'),
         );
       },
       (failures - 1) * RESTART_DELAY_MS,
@@ -284,7 +296,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (message.type === 'directoryTaken') acks.taken(message.id);
         if (message.type === 'failed') reject(new Error(message.message));
       });
-      worker.on('error', (error) => log.error({ err: error, index }, 'an HTTP thread broke'));
+      worker.on('error', (error) => log.error({ err: error, index }, 'an HTTP thread failed'));
       worker.on('exit', () => {
         listening.delete(worker);
         reject(new Error('an HTTP thread ended before it listened'));

@@ -1,6 +1,7 @@
 /**
- * Codes on their way in: parsed by the pool's workers, staged in PostgreSQL, and made live by a command that the HTTP
- * thread sends when it has the report. Until then nobody sees them; what is given up leaves nothing behind.
+ * Uploads of codes: parsed by the pool's workers, staged in PostgreSQL, and made live by a command
+ * that the HTTP thread sends when it has the report. Until then they are not visible, and an upload
+ * that is given up leaves nothing behind.
  *
  *     socket ─▶ HTTP thread ─▶ here ─▶ parse worker ─▶ here ─▶ COPY        buffers are moved, not copied; each waits for the next
  */
@@ -118,7 +119,10 @@ export function createUploads(options: UploadsOptions): Uploads {
     return { received, invalid, errors, column, ...finished };
   }
 
-  /** A request that comes again waits for the first one, and may find that its key is remembered by then. */
+  /**
+   * A request that comes again waits for the first one, and may find that its key is remembered by
+   * then.
+   */
   async function stageOnce(upload: Upload, { idempotency, isCreation }: UploadClaim): Promise<Finished> {
     const { bookId, sender, staging } = upload;
     const { caller, requestId } = sender;

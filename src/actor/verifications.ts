@@ -1,4 +1,7 @@
-/** Verifications, one at a time, and the last one's result: a thread folds the shards, and asks here for what the memory has. */
+/**
+ * Verifications, one at a time, and the last one's result: a thread replays the shards, and asks
+ * here for the state in memory.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
 import type { DigestPart } from '../domain/digest.js';

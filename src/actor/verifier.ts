@@ -1,14 +1,16 @@
 /**
- * Verifies one shard after the other: folds its state anew, in a thread of its own, and compares it with the one in memory.
+ * Verifies one shard after the other: rebuilds its state in a separate thread, and compares it with
+ * the state in memory.
  *
  *     rows in PostgreSQL at the checkpoint ─▶ + the journal after it, through seq ─┐
  *                                                                                  ├─▶ the same digest at seq?
  *     nothing ─▶ + the journal from its first entry, through seq ──────────────────┤
  *     memory of the shard thread, of the moment when it was at seq ────────────────┘
  *
- * The rows are loaded first and the memory is asked then, so that the memory is never behind them. The journal is trimmed behind the
- * checkpoint; when what is wanted went meanwhile, newer rows are loaded. From nothing it can be folded only while nothing was
- * trimmed of the shard. Codes themselves are in PostgreSQL alone, so both folds take them from there.
+ * The rows are loaded first and the memory is asked then, so that the memory is never behind them.
+ * The journal is trimmed up to the checkpoint; if needed entries were trimmed meanwhile, newer rows
+ * are loaded. The state can be rebuilt from the journal alone only if no entry of the shard was
+ * trimmed. Codes themselves are in PostgreSQL alone, so both folds take them from there.
  *
  * One shard is held at a time: verifying takes as much memory as the largest shard does.
  */
@@ -25,7 +27,9 @@ export interface ShardVerdict {
   readonly seq: Seq;
   readonly codes: number;
   readonly digest: string;
-  /** Whether the journal still reaches back to its beginning, so that it was folded from nothing too. */
+  /**
+   * Whether the journal is complete, so that the state was rebuilt from it alone too.
+   */
   readonly fromNothing: boolean;
   /** The first difference, as a sentence; null: there is none. */
   readonly difference: string | null;
@@ -128,7 +132,7 @@ async function firstDifference(
   return `${missing ?? 'something'} is in ${source}, but not in the memory`;
 }
 
-/** Asked after the moment of the digest, so what changed since is passed over. */
+/** Queried after the moment of the digest, so later changes are ignored. */
 async function differenceIn(
   options: VerifierOptions,
   shard: ShardId,
@@ -162,7 +166,10 @@ async function untilDurable({ durable, after }: VerifierOptions, shard: ShardId,
   }
 }
 
-/** Rows that a start could not be made from are a difference, in words; a PostgreSQL that is away is too: it can't be told. */
+/**
+ * Rows that a start could not load are a difference, described in words. If PostgreSQL is down, the
+ * result is unknown.
+ */
 async function load(folding: RecoveryOptions, shard: ShardId): Promise<ShardState | string> {
   try {
     return (await loadSnapshot(folding)).get(shard) ?? 'PostgreSQL does not have this shard';
@@ -173,7 +180,9 @@ async function load(folding: RecoveryOptions, shard: ShardId): Promise<ShardStat
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Recovery's, without what makes it more than a fold: it opens no writer, tells nobody of codes, moves no clock. */
+/**
+ * Options of the recovery without its side effects: no writer, no directory, no clock.
+ */
 function foldingOptions(options: VerifierOptions, shard: ShardId): RecoveryOptions {
   return {
     shards: [shard],

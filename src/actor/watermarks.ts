@@ -1,6 +1,6 @@
 /**
- * A sequence per shard that one thread writes and all read: how far the projector has come. Shared memory, so that a
- * reader asks nobody.
+ * A sequence per shard that one thread writes and all read: how far the projector has come. Shared
+ * memory, so that readers need no message.
  */
 import { asSeq, type Seq, SHARDS_MAX, type ShardId } from '../domain/ids.js';
 

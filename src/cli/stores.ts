@@ -1,4 +1,7 @@
-/** `clipbook restore` and `clipbook init`: work on the stores that the server's configuration names, while no server runs. */
+/**
+ * `clipbook restore` and `clipbook init`: work on the stores that the server's configuration names,
+ * while no server runs.
+ */
 import { ConfigError, parseStoreConfig, type StoreConfig } from '../config.js';
 import type { ExitCause } from '../platform/exit-codes.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
@@ -75,7 +78,10 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
   }
 }
 
-/** A damaged journal is put aside: then its shards end before their checkpoints, and that is what is accepted. */
+/**
+ * A damaged journal is put aside: then its shards end before their checkpoints, and that is what is
+ * accepted.
+ */
 async function reportOrPutAside(
   stores: OfflineStores,
 ): Promise<{ whole: OfflineStores; reports: readonly ShardReport[] }> {

@@ -8,19 +8,21 @@
  *
  *     ((((0 * x1) * x2) * x3) … * xn) = 0
  *
- * - Every row and column of the square holds every symbol once. So one changed symbol changes the fold there, and
- *   nothing after it can bring it back: every typo is caught.
- * - The squares are chosen so that (c * x) * y ≠ (c * y) * x whenever x ≠ y. So a swap of neighbours changes the
- *   fold as well, wherever in the code it happens, and also where the check character is one of the two.
+ * - Every row and column of the square holds every symbol once. So one changed symbol changes the
+ *   fold there, and nothing after it can bring it back: every typo is caught.
+ * - The squares are chosen so that (c * x) * y ≠ (c * y) * x whenever x ≠ y. So a swap of
+ *   neighbours changes the fold as well, wherever in the code it happens, and also where the check
+ *   character is one of the two.
  *
  * That is the method of H. Michael Damm ("Total anti-symmetrische Quasigruppen", Marburg 2004); it
  * needs these two properties only, and test/codes/check-system.test.ts proves them for every entry
  * of the three squares:
  *
- * - order 10: Damm's published square. Linear arithmetic can't do it: x * y = a·x + y needs a and a - 1 invertible,
- *   and one of them is even.
+ * - order 10: Damm's published square. Linear arithmetic can't do it: x * y = a·x + y needs a and a
+ *   - 1 invertible, and one of them is even.
  * - order 32: x * y = 2·x + y in the field GF(32) = GF(2)[t]/(t^5 + t^2 + 1), where 2 stands for t.
- * - order 36: x * y = a·x + y in the ring GF(4) × Z/9 with a = (t, 2): a and a - 1 = (t + 1, 1) are invertible in both.
+ * - order 36: x * y = a·x + y in the ring GF(4) × Z/9 with a = (t, 2): a and a - 1 = (t + 1, 1) are
+ *   invertible in both.
  *
  * What lost: a weighted sum modulo 37 needs a 37th check symbol; ISO 7064 MOD 37,36 lets some swaps
  * through.

@@ -1,11 +1,11 @@
 /**
- * What a quote means in CSV, for files as people and programs write them.
+ * The meaning of quotes in CSV, for files as people and programs write them.
  *
  * A quote opens a quoted cell only where a cell begins, blanks aside. Within it `""` is a quote,
  * and delimiters and line ends are text. Any other quote closes it. What follows up to the
  * delimiter should be blank; if it is not, the cell was never meant as quoted (`"5" pipe"`), and is
- * taken as it stands. So a stray quote spoils its own cell at most. Only a quoted cell that is
- * never closed spoils the file: nobody can tell then which rows follow.
+ * taken as it stands. So a stray quote affects only its own cell. Only a quoted cell that is never
+ * closed makes the file invalid, because the following rows are unknown.
  *
  * Both functions follow this one rule, so they agree where a row ends.
  */

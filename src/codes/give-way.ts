@@ -1,5 +1,5 @@
 /**
- * Between two steps of a long computation: whoever waits for this core may have it.
+ * Called between two steps of a long computation: lets waiting threads have this core.
  *
  * Linux takes a thread that computes off its core at a tick, every 4 ms, and not before its slice
  * is over, however low its priority. On two cores that a batch keeps busy, a redeem waits for that

@@ -1,11 +1,11 @@
 /**
- * CSV, in two gears.
+ * CSV, in two modes.
  *
- * Most uploads are tidy: no quote anywhere, so a row is a line and a field ends at the next
+ * Most uploads are tidy: they have no quotes, so a row is a line and a field ends at the next
  * delimiter. Those are scanned as bytes, at millions of rows a second. The row in which the first
  * quote comes, and all after it, is cut by the rules for quotes (csv-rows.ts), which is several
- * times slower. There is no way back to the fast gear: to know that a row ended there, one would
- * have to know about quotes.
+ * times slower. There is no way back to the fast mode: knowing where a row ends requires the rules
+ * for quotes.
  *
  *      opening ──it is judged──▶ tidy ──a quote──▶ untidy
  *

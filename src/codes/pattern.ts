@@ -1,9 +1,9 @@
 /**
  * The shape of a book's codes.
  *
- *   literal      a character of A-Z 0-9 - _ . that stands for itself (small letters become capitals)
+ *   literal      a character of A-Z 0-9 - _ . for itself (small letters become capitals)
  *   #            one random letter or digit, of 36
- *   {RANDOM:n}   n random letters and digits, of 32: without I, O, 0 and 1, which are read for one another
+ *   {RANDOM:n}   n random letters and digits, of 32: without I, O, 0 and 1, which look alike
  *   {ALPHA:n}    n random letters, of 26
  *   {NUMERIC:n}  n random digits
  *   {UUID}       a version 4 UUID in capitals: 122 random bits in 36 characters

@@ -1,6 +1,6 @@
 /**
- * Words that are no codes because they stand literally in the API's paths (`/coupons/{code}/lock`):
- * a code LOCK would be met by requests that mean another code. The list comes from the route table
+ * Words that can't be codes because they are parts of the API's paths (`/coupons/{code}/lock`): a
+ * code LOCK would be met by requests that mean another code. The list comes from the route table
  * and is handed down.
  */
 import { CODE_LENGTH_MAX } from './pattern.js';

@@ -1,4 +1,4 @@
-/** What is wrong with an upload as a whole, for the one who answers. */
+/** The kinds of faults of a whole upload, from which the answer is chosen. */
 export type UploadFault =
   /** A file that can't be understood, or only by guessing. */
   | { readonly kind: 'unreadable' }

@@ -1,6 +1,7 @@
 /**
- * Events onto state. The other half of `decide`, and all of replay: nothing is checked against the rules here, only
- * against the order of events. What can't be applied is a broken journal, and stops.
+ * Events onto state. The counterpart of `decide`, and the whole of replay: only the order of events
+ * is checked here, not the rules. An event that can't be applied means a broken journal, and
+ * throws.
  */
 import type { Change, DomainEvent } from './event.js';
 import { asSeq, type BookId } from './ids.js';
@@ -22,7 +23,10 @@ export function apply(state: ShardState, change: Change): void {
   }
 }
 
-/** Keys are remembered per book; the key of a creation can't name the book that it makes, and stands outside of all. */
+/**
+ * Keys are remembered per book; the key of a creation can't name the book that it makes, and stands
+ * outside of all.
+ */
 export function rememberedScope(change: Change): BookId | null {
   return change.events[0]?.kind === 'bookCreated' ? null : change.bookId;
 }
@@ -46,7 +50,7 @@ function applyEvent(state: ShardState, event: DomainEvent): void {
       state.take(event.index, event.userId, event.atMs);
       break;
     case 'codeUnassigned':
-      // A lease that is over but not announced yet would otherwise be left on a code of nobody.
+      // Otherwise a lease that is over but not announced yet would stay on a code without a user.
       state.unlock(event.index);
       state.giveBack(event.index);
       break;
@@ -60,7 +64,7 @@ function applyEvent(state: ShardState, event: DomainEvent): void {
     case 'codeRedeemed': {
       state.unlock(event.index);
       state.setRedemptionCount(event.index, event.redemptionCount);
-      // Only the user of a code redeems it, so nobody has to be looked for by name.
+      // Only the user of a code redeems it, so no user has to be looked up by name.
       state.addRedemption(event.redemptionId, event.index, state.userOf(state.codes.record(event.index)));
       state.countRate(state.bookOfCode(event.index), event.atMs, 1);
       break;

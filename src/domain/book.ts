@@ -7,7 +7,7 @@ export function redemptionsPerCodeMax(settings: BookSettings): number | null {
   return settings.allowMultipleRedemptions ? settings.maxRedemptionsPerCode : 1;
 }
 
-/** How settings can contradict each other. A new book and a changed one are judged alike. */
+/** How settings can contradict each other. The same rule applies to new and changed books. */
 export type Contradiction = 'endsBeforeItBegins' | 'countWithoutMultiple';
 
 export function contradictionIn({

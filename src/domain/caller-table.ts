@@ -1,11 +1,12 @@
 /**
- * Which callers have remembered keys, how many bytes those take, and where the oldest and the newest of their records are.
- * Open addressing, 20 bytes a slot, no object and no name: a caller is told by the name in its newest record, which is the
- * last of them to be forgotten.
+ * Which callers have remembered keys, how many bytes those take, and where the oldest and the
+ * newest of their records are. Open addressing, 20 bytes a slot, without an object or a name: a
+ * caller is identified by the name in its newest record, which is the last one to be forgotten.
  *
  *     slot   hash │ oldest record │ newest record (0: the slot is free) │ bytes
  *
- * The chain from the oldest to the newest goes through the records themselves (idempotency-memory.ts).
+ * The chain from the oldest to the newest goes through the records themselves
+ * (idempotency-memory.ts).
  */
 const SLOTS_FIRST = 16;
 const WORDS = 3;

@@ -1,6 +1,7 @@
 /**
- * JSON with the keys of every object in order, so that equal values have equal texts. What went through a database or
- * another codec may come back with its keys in another order; that is not another fact.
+ * JSON with the keys of every object in order, so that equal values have equal texts. What went
+ * through a database or another codec may come back with its keys in another order; that is not
+ * another fact.
  */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (isPlainObject(part) ? inKeyOrder(part) : part));

@@ -1,13 +1,13 @@
 /**
- * The codes of a shard: one row per code, about 45 bytes in all while it waits in its book's pool, and 40 more from its
- * first use on (a record, kept for good).
+ * The codes of a shard: one row per code, about 45 bytes in all while it waits in its book's pool,
+ * and 40 more from its first use on (a record, kept for good).
  *
  *                      assign                redeem
  *     staged ─▶ available ─▶ assigned ─────────────▶ redeemed       (redemptionCount > 0)
  *                   ◀─────────  ◀─────────────────────
  *                    unassign        rollback of the last one
  *
- *     a lease (lockId, untilMs) lies over assigned or redeemed; its holder is always the code's user
+ *     A lease (lockId, untilMs) is held besides assigned or redeemed, always by the code's user.
  */
 import type { HashKey } from './keyed-hash.js';
 import type { Field } from './paged.js';
@@ -17,7 +17,7 @@ import { StringTable } from './string-table.js';
 /** In the table, but not live: its batch has not been added yet, or never will be. */
 export const STAGED = 0;
 export const AVAILABLE = 1;
-/** Has a user. Whether it is redeemed or locked too is told by its record. */
+/** Has a user. Its record says whether it is also redeemed or locked. */
 export const IN_USE = 2;
 
 /** Book and phase of a row that was never set. */
@@ -44,7 +44,7 @@ export class CodeTable {
   readonly used = new CodeRecords();
   /** One past the highest index ever reserved. */
   #nextIndex = 0;
-  /** Where a batch has gone live whose codes are not all touched yet. */
+  /** Batches that have gone live and whose codes are not all touched yet. */
   readonly joining = new Set<Joining>();
   #lastCode: string | null = null;
   #lastFound = -1;
@@ -113,7 +113,7 @@ export class CodeTable {
 
   /** Number of the book that an untouched code joins, or -1. */
   #joiningBook(index: number): number {
-    // Mostly there is none, and asking for the size costs less than beginning to go over them.
+    // Usually there is none, and checking the size costs less than starting an iteration.
     if (this.joining.size === 0) return -1;
     for (const joining of this.joining) if (joining.joins(index)) return joining.book;
     return -1;
@@ -151,7 +151,7 @@ export class CodeTable {
   }
 }
 
-/** What is known of a code from its first use on. Rows are by record, not by index. */
+/** State of a code from its first use on. Rows are numbered by record, not by index. */
 export class CodeRecords {
   readonly #rows = new Rows(12);
   readonly assignedMs: Field = this.#rows.double(0);

@@ -1,4 +1,7 @@
-/** Commands and queries: what a caller asks of one shard. Verbs; validated and authorized before they get here. */
+/**
+ * Commands and queries to one shard. Commands are verbs; they are validated and authorized before
+ * they get here.
+ */
 import type { StagedBatch } from '../records/batches.js';
 import type { IfVersion } from '../records/books.js';
 import type { Command } from '../records/list.js';

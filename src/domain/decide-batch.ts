@@ -4,8 +4,8 @@
  *     openBatch ──▶ open ──addCodes, createBook──▶ live
  *                    └─────giveUpBatch───────────▶ given up
  *
- * Both ends are final. Whichever command is decided first wins, so a batch that somebody gives up while its own command is on
- * the way ends in one of the two states, and everybody hears the same.
+ * Both ends are final. The command that is decided first wins, so a batch that is given up while
+ * its own command is under way ends in one of the two states, and all callers get the same answer.
  */
 import type { Command } from './command.js';
 import { bookArchived, bookNotFound, type Decision, refuse } from './decision.js';
@@ -39,7 +39,10 @@ export function openBatch(
   };
 }
 
-/** Keys belong to a book, but for those of creations: whoever repeats a creation does not know the id of the first try. */
+/**
+ * Keys belong to a book, but for those of creations: whoever repeats a creation does not know the
+ * id of the first try.
+ */
 function openBatchOf(state: ShardState, bookId: BookId, caller: string, key: string) {
   const isCreation = state.book(bookId) === undefined;
   for (const batch of state.openBatches.all()) {
@@ -65,7 +68,9 @@ export function giveUpBatch(
   };
 }
 
-/** Given-up batches are not kept: every id that is neither open nor live is one, or was never opened. */
+/**
+ * Given-up batches are not kept: an id that is neither open nor live was given up, or never opened.
+ */
 export function fateOf(state: ShardState, batchId: number): BatchFate {
   if (state.openBatches.has(batchId)) return 'open';
   return state.isLive(batchId) ? 'live' : 'givenUp';

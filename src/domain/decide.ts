@@ -1,22 +1,27 @@
 /**
- * The rules. A command on a state comes to a refusal or to a decision: the events that make it so, and what the
- * caller is told. Nothing is changed here; `apply` does that, now and on every replay.
+ * The rules. From a state and a command, `decide` makes a refusal or a decision: events, and the
+ * answer to the caller. Nothing is changed here; `apply` does that, now and on every replay.
  *
  * Refusals are checked in the order in which they stand in each function. For codes it is always:
  *
- *     1. is there such a code                              codeNotFound
- *     2. does another hold a lease of it                   lockedByAnother
- *     3. may this user have to do with it                  codeNotFound, the same as for no code, so that guesses tell nothing
- *     4. can the book be changed, and is it its time       bookArchived, bookOver, bookNotActive, bookNotBegun
- *     5. is the code in the state for it                   usedUp, lockNotHeld, codeLocked, …
- *     6. the user's limits                                 userCodesLimit, userRedemptionsLimit
+ *     1. Does the code exist?                     codeNotFound
+ *     2. Does another user hold a lease of it?    lockedByAnother
+ *     3. May this user act on the code?           codeNotFound, as for an unknown code, so that
+ *                                                 guessing reveals nothing
+ *     4. May the book be changed now?             bookArchived, bookOver, bookNotActive,
+ *                                                 bookNotBegun
+ *     5. Does the state of the code allow it?     usedUp, lockNotHeld, codeLocked, …
+ *     6. Do the user's limits allow it?           userCodesLimit, userRedemptionsLimit
  *
- * Assigning a particular code says assignedToAnother in step 3: who may assign may know. Unlocking, rolling back and
- * unassigning only give back, so of step 4 they ask for bookArchived alone; a lock that isn't the caller's is lockNotHeld.
+ * Assigning a particular code answers assignedToAnother in step 3, because callers who may assign
+ * may know it. Unlocking, rolling back and unassigning only give something back, so in step 4 they
+ * check for bookArchived alone; a lock of another caller is lockNotHeld.
  *
- * That is for callers who may know of every code; others-code.ts marks the refusals that must not be told to others.
+ * That is for callers who may know of every code; others-code.ts marks the refusals that must not
+ * be told to others.
  *
- * A lease ends at `untilMs`, to the millisecond: `expireLeases` is applied before the commands of the same moment.
+ * A lease ends at `untilMs`, to the millisecond: `expireLeases` is applied before the commands of
+ * the same moment.
  */
 import { type Book, type BookSettings, type Contradiction, contradictionIn, redemptionsPerCodeMax } from './book.js';
 import { isUsers, leaseOf, redemptionsOf } from './code-facts.js';
@@ -31,11 +36,11 @@ import type { Outcome, Refusal } from './outcome.js';
 import type { Random } from './random.js';
 import type { BookState, ShardState } from './state.js';
 
-/** What a command comes to. `replay`: it was answered before, under the same idempotency key. */
+/** The result of a command. `replay`: it was answered before, under the same idempotency key. */
 export type Verdict =
   | Refusal
   | { readonly kind: 'change'; readonly change: Change; readonly outcome: Outcome }
-  /** Accepted, and nothing had to change. `seq` is where what it relies on was decided. */
+  /** Accepted, and nothing had to change. `seq` is the sequence of the event that it relies on. */
   | { readonly kind: 'unchanged'; readonly outcome: Outcome; readonly seq: Seq }
   | { readonly kind: 'replay'; readonly outcome: Outcome; readonly seq: Seq };
 
@@ -72,7 +77,9 @@ function judge(state: ShardState, command: Command, origin: Origin, nowMs: numbe
   return { kind: 'change', change, outcome };
 }
 
-/** The change that ends the lease which ended first, if one has ended by now. Apply it, and ask again. */
+/**
+ * The change for the earliest lease that has ended by now, if any. Apply it, and call again.
+ */
 export function expireLeases(state: ShardState, nowMs: number): Change | null {
   const record = state.leases.first();
   if (record === -1) return null;
@@ -194,7 +201,8 @@ function lockCode(
   const untilMs = nowMs + (ttlMs ?? settings.lockTtlMs ?? state.options.lockTtlMs);
   const about = aboutCode(state, index, code, userId);
   const renewed = isNew ? 0 : leaseOf(state, index, nowMs);
-  // A lock id is the sequence of the event that made the lock: it grows, and no two locks share one.
+  // A lock id is the sequence of the event that made the lock: it grows, and no two locks share
+  // one.
   const lockId = renewed !== 0 ? renewed : state.seq + (isNew ? 2 : 1);
   const prevSeq = isNew ? asSeq(state.seq + 1) : about.prevSeq;
   const locked = { kind: 'codeLocked', lockId, untilMs, bookId, index, code, userId, prevSeq } as const;
@@ -450,17 +458,23 @@ function remainingOf(settings: BookSettings, redemptionCount: number): number | 
 
 type AboutCode = Pick<CodeEvent, 'bookId' | 'index' | 'code' | 'userId' | 'prevSeq'>;
 
-/** `code` is the text at `index`: most callers have it, and making it from the table's bytes costs something. */
+/**
+ * `code` is the text at `index`: most callers have it, and making it from the table's bytes costs
+ * something.
+ */
 function aboutCode(state: ShardState, index: number, code: string, userId: string): AboutCode {
   return { bookId: state.bookOfCode(index).book.id, index, code, userId, prevSeq: asSeq(state.codes.lastSeq(index)) };
 }
 
-// Field by field, here and where a code is locked or redeemed: spreading `about` takes longer than the rest of the decision.
+// Field by field, also where a code is locked or redeemed: spreading `about` takes longer than the
+// rest of the decision.
 function codeAssigned({ bookId, index, code, userId, prevSeq }: AboutCode, atMs: number): DomainEvent {
   return { kind: 'codeAssigned', atMs, bookId, index, code, userId, prevSeq };
 }
 
-/** Where a key of this command is remembered; undefined: nowhere, since what it names isn't there. */
+/**
+ * Where a key of this command is remembered; undefined: nowhere, since what it names isn't there.
+ */
 function scopeOf(state: ShardState, command: Command): BookId | null | undefined {
   if (command.kind === 'createBook') return null;
   if ('bookId' in command) return command.bookId;

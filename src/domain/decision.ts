@@ -1,4 +1,7 @@
-/** What `decide` works with: the decision about one command, and the refusals that several commands share. */
+/**
+ * What `decide` works with: the decision about one command, and the refusals that several commands
+ * share.
+ */
 import type { DomainEvent } from './event.js';
 import type { BookId } from './ids.js';
 import type { Outcome, Refusal, RefusalReason } from './outcome.js';

@@ -1,15 +1,17 @@
 /**
- * A number for a whole state: two shards that came to the same facts have the same digest, in whatever order their
- * rows were loaded. Facts are what the journal carries; places in pools, heaps and tables are not facts.
+ * A number for a whole state: two shards with the same facts have the same digest, regardless of
+ * the order in which their rows were loaded. Facts are what the journal carries; places in pools,
+ * heaps and tables are not facts.
  *
- * It is a sum of well-mixed hashes, one per fact, twice with different seeds: 64 bits. It finds a mistake, not a forger;
- * against those there is the journal's chain of SHA-256. Beside it stands a sum for each part of the state, by which two
- * states that differ are compared until it is known where.
+ * It is a sum of well-mixed hashes, one per fact, twice with different seeds: 64 bits. It detects
+ * mistakes, not forgery; the journal's SHA-256 chain protects against that. There is also a sum for
+ * each part of the state, to locate the difference between two states.
  *
- * Ten million codes take seconds, and a shard that stands still for seconds is one that is down. So the digest of one moment is taken in
- * steps, between which commands go on: the walk goes through codes and redemptions in the order of their numbers, and
- * whatever is about to change ahead of it is counted first, as it was (`beforeCode`, `beforeRedemption`). What is
- * added meanwhile lies outside of what was there when it began.
+ * Ten million codes take seconds, and a shard that does not answer for seconds is down. So the
+ * digest of one moment is taken in steps, between which commands are executed. The walk goes
+ * through codes and redemptions in the order of their numbers. A row ahead of the walk that is
+ * about to change is counted first, in its old state (`beforeCode`, `beforeRedemption`). Rows that
+ * are added meanwhile are beyond the end of the walk.
  */
 import { canonicalJson } from './canonical.js';
 import type { Seq } from './ids.js';
@@ -21,7 +23,10 @@ const SEED_2 = 0x5eed0002;
 /** Codes or redemptions in a part. */
 export const PART_SIZE = 4096;
 
-/** What a part is about: `bookId` is null for redemptions, keys and open batches; `first` and `end` bound the indexes or numbers. */
+/**
+ * What a part is about: `bookId` is null for redemptions, keys and open batches; `first` and `end`
+ * bound the indexes or numbers.
+ */
 export interface DigestPart {
   readonly about: 'book' | 'codes' | 'redemptions' | 'keys' | 'batches';
   readonly bookId: string | null;
@@ -42,7 +47,7 @@ export interface DigestReport {
 /** Remembered keys that ended at or before `nowMs` don't count. */
 export const digest = (state: ShardState, nowMs: number): string => reportOf(state, nowMs).digest;
 
-/** All of it at once. */
+/** The whole digest at once. */
 export function reportOf(state: ShardState, nowMs: number): DigestReport {
   const walk = new DigestWalk(state, nowMs);
   walk.step(Number.POSITIVE_INFINITY);
@@ -54,7 +59,10 @@ interface CodePart {
   readonly book: BookState;
 }
 
-/** The digest of the moment at which it is made. While it is under way it has to be the state's witness. */
+/**
+ * The digest of the moment at which it is made. While it is under way it has to be the state's
+ * witness.
+ */
 export class DigestWalk implements Witness {
   readonly #state: ShardState;
   readonly #seq: Seq;
@@ -70,7 +78,7 @@ export class DigestWalk implements Witness {
   #nextCode = 0;
   #redemptionPart = 0;
   #nextRedemption = 0;
-  /** Ahead of the walk, but counted already. */
+  /** Rows ahead of the walk that are counted already. */
   readonly #codesAhead = new Set<number>();
   readonly #redemptionsAhead = new Set<number>();
 
@@ -96,7 +104,7 @@ export class DigestWalk implements Witness {
     this.#nextCode = this.#codes[0]?.part.first ?? 0;
   }
 
-  /** Goes over so many codes and redemptions. True when it is through. */
+  /** Counts so many codes and redemptions. True at the end. */
   step(count: number): boolean {
     let left = count;
     for (let at = this.#codes[this.#codePart]; at !== undefined; at = this.#codes[this.#codePart]) {

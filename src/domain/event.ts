@@ -1,6 +1,6 @@
 /**
- * Events: what was decided, complete. Replay applies them and never decides again, so an event names
- * the code that was drawn, the times, the ids and the resulting counts.
+ * Events: what was decided, complete. Replay applies them and never decides again, so an event
+ * names the code that was drawn, the times, the ids and the resulting counts.
  *
  * One accepted command makes one `Change`: all of its events become durable together or not at all.
  */
@@ -16,13 +16,18 @@ export type CodesAdded = Of<typeof codesAdded>;
 
 export type CodeEvent = Extract<DomainEvent, { readonly code: string }>;
 
-/** One accepted command: its events, and who asked for them. The unit of the journal and of the audit. */
+/**
+ * One accepted command: its events, and who asked for them. The unit of the journal and of the
+ * audit.
+ */
 export interface Change {
   /** Sequence of `events[0]`; the others follow without a gap. */
   readonly firstSeq: Seq;
   readonly atMs: number;
   readonly bookId: BookId;
-  /** The authenticated subject, or `"system"` for what Clipbook does by itself (expiry of leases). */
+  /**
+   * The authenticated subject, or `"system"` for what Clipbook does by itself (expiry of leases).
+   */
   readonly caller: string;
   readonly requestId: string;
   readonly events: readonly DomainEvent[];
@@ -30,7 +35,7 @@ export interface Change {
   readonly remembered: Remembered | null;
 }
 
-/** A success that is to be answered again, word for word, when its key comes again. */
+/** A success that is answered again, word for word, when its key is repeated. */
 export interface Remembered {
   readonly key: string;
   /** 53-bit hash of the request; another request with the same key is refused. */

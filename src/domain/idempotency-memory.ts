@@ -1,23 +1,26 @@
 /**
- * The answers that idempotency keys stand for, kept for `IDEMPOTENCY_TTL_SECONDS` (docs/contract.md,
- * section 2).
+ * The answers that idempotency keys stand for, kept for `IDEMPOTENCY_TTL_SECONDS`
+ * (docs/contract.md, section 2).
  *
- * Keys live equally long, so they end in the order in which they came: the memory is a log of records in chunks of bytes,
- * with a hash table over it. Forgetting is moving the log's beginning on, and dropping whole chunks with it. There is no
- * object per key: millions of them would cost the garbage collector more than all of the shard's work.
+ * Keys live equally long, so they end in the order in which they came: the memory is a log of
+ * records in chunks of bytes, with a hash table over it. To forget keys, the beginning of the log
+ * moves forward and whole chunks are dropped. There is no object per key: millions of objects would
+ * cost the garbage collector more than all of the shard's work.
  *
  *     chunk   … │ atMs  seq  fingerprint │ hash  bytes  hash of the caller  the caller's next │ name … outcome … │ next record
  *     slots   open addressing over hash(name) ─▶ hash, place of the record plus one
  *     name    caller, book, key, each with its end: no name is the beginning of another
  *     callers caller ─▶ bytes of its records, the oldest and the newest of them (caller-table.ts)
  *
- * Records begin at multiples of 8 bytes, so that their numbers can be read through typed arrays, and a place fits into
- * 32 bits. A `Map` from key to answer costs four times as much, before any garbage is collected.
+ * Records begin at multiples of 8 bytes, so that their numbers can be read through typed arrays,
+ * and a place fits into 32 bits. A `Map` from key to answer costs four times as much, before any
+ * garbage is collected.
  *
- * Keys that are still good can't be dropped, so memory that is short has to refuse new ones. It refuses those who take most of
- * it: a caller may have as many bytes here as are free in all memories that share the tally. One caller thus gets half, the
- * next one half of the rest, and whatever they do, there is room left for one who has few. A fixed share for each would
- * either waste what nobody uses or end when there are many callers. A refused caller is told when its oldest key ends.
+ * Valid keys can't be dropped, so new keys are refused when memory is short. Callers with the most
+ * keys are refused first: a caller may have as many bytes here as are free in all memories that
+ * share the tally. So one caller gets half, the next one half of the rest, and there is always room
+ * for a caller with few keys. A fixed share for each caller would waste unused memory, or be too
+ * small with many callers. A refused caller is told when its oldest key expires.
  */
 import { CallerTable } from './caller-table.js';
 import { canonicalJson } from './canonical.js';
@@ -29,16 +32,24 @@ import { appendOutcome, readOutcome } from './outcome-memory.generated.js';
 import { encode, fold, hashBytes, mix, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;
-/** The first chunk is smaller: most shards of a small installation have few keys, and each start fills it with zeros. */
+/**
+ * The first chunk is smaller: most shards of a small installation have few keys, and each start
+ * fills it with zeros.
+ */
 const CHUNK_BYTES_FIRST = 16 * 1024;
 const PLACE_BYTES = 8;
 const CHUNK_PLACES = CHUNK_BYTES / PLACE_BYTES;
 const SLOTS_FIRST = 256;
 const NAME_BYTES_FIRST = 1024;
-/** So many old records are forgotten at once, at most, so that no command waits for a million of them. */
+/**
+ * Maximum of old records that are forgotten at once, so that no command waits for a million of
+ * them.
+ */
 const FORGET_MAX = 1000;
 
-/** A record's header, in places of a Float64Array and of a Uint32Array. Name and outcome follow it. */
+/**
+ * A record's header, in places of a Float64Array and of a Uint32Array. Name and outcome follow it.
+ */
 const AT_MS = 0;
 const SEQ = 1;
 const FINGERPRINT = 2;
@@ -49,7 +60,10 @@ const CALLER_HASH = 8;
 /** The next record of the same caller; 0: this is its newest. */
 const NEXT_OF_CALLER = 9;
 const HEADER_BYTES = 40;
-/** When nobody knows when room comes: the memories that share the tally are swept this often. */
+/**
+ * Retry time if it is not known when there will be room: the memories that share the tally are
+ * swept this often.
+ */
 const SWEPT_EVERY_MS = 1000;
 
 interface Chunk {
@@ -68,7 +82,10 @@ export interface RememberedAnswer {
   readonly outcome: Outcome;
 }
 
-/** Bytes that remembered keys take in all memories that share the tally: one hot book may use what the others don't. */
+/**
+ * Bytes that remembered keys take in all memories that share the tally: one hot book may use what
+ * the others don't.
+ */
 export interface MemoryTally {
   bytes: number;
 }
@@ -84,17 +101,22 @@ export class IdempotencyMemory {
   #oldest: Chunk | null = null;
   /** Where in the oldest chunk the oldest record begins. */
   #oldestStart = 0;
-  /** Two words a slot, the hash and the entry, so that most is decided without a look at the record. */
+  /**
+   * Two words per slot, the hash and the entry, so that most look-ups need not read the record.
+   */
   #slots = new Uint32Array(2 * SLOTS_FIRST);
   #mask = SLOTS_FIRST - 1;
-  /** Records in the log, and those of them that the slots know: a superseded one is in the log only. */
+  /**
+   * Records in the log, and those of them that the slots know: a superseded one is in the log only.
+   */
   #count = 0;
   #indexed = 0;
   #chunkBytes = 0;
   readonly #callers = new CallerTable();
   /**
-   * The name that was last asked for, its bytes and its hash. What is not found is remembered next, under the same name; and
-   * a service asks for the same book over and over again, so that only the key is new.
+   * The name that was last asked for, its bytes and its hash. What is not found is remembered next,
+   * under the same name; and a service asks for the same book over and over again, so that only the
+   * key is new.
    */
   #caller: string | null = null;
   #bookId: BookId | null = null;
@@ -133,7 +155,7 @@ export class IdempotencyMemory {
   /** When this caller may have a new key, Unix ms, if its keys take as much as is free; 0: now. */
   fullUntilMs(caller: string, nowMs: number): number {
     const free = this.#bytesMax - this.#tally.bytes;
-    // Nobody has more than all have.
+    // No caller has more bytes than all callers together.
     if (this.#tally.bytes < free) return 0;
     if (caller !== this.#caller) this.#setName(caller, null, '');
     const slot = this.#slotOfCaller();
@@ -223,7 +245,9 @@ export class IdempotencyMemory {
     }
   }
 
-  /** Order-independent: the same keys with the same answers, good at `nowMs`, give the same digest. */
+  /**
+   * Order-independent: the same keys with the same answers, good at `nowMs`, give the same digest.
+   */
   digest(nowMs: number, seed: number): number {
     let sum = 0;
     for (let slot = 0; slot <= this.#mask; slot++) {
@@ -372,7 +396,10 @@ export class IdempotencyMemory {
     }
   }
 
-  /** No name, and no caller, is the beginning of another: bytes that are equal as far as it goes are the same one. */
+  /**
+   * No name, and no caller, is the beginning of another: bytes that are equal as far as it goes are
+   * the same one.
+   */
   #beginsLikeName(chunk: Chunk, start: number, length: number): boolean {
     for (let i = 0; i < length; i++) {
       if (chunk.bytes[start + HEADER_BYTES + i] !== this.#name[i]) return false;
@@ -410,7 +437,10 @@ export class IdempotencyMemory {
     }
   }
 
-  /** Knuth's deletion from linear probing (TAOCP 6.4, algorithm R): what follows moves up, no tombstone stays. */
+  /**
+   * Knuth's deletion from linear probing (TAOCP 6.4, algorithm R): what follows moves up, no
+   * tombstone stays.
+   */
   #removeSlot(slot: number): void {
     const mask = this.#mask;
     let hole = slot;

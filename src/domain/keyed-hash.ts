@@ -1,19 +1,24 @@
 /**
- * A hash for tables that live in memory only. It is keyed, so that nobody can choose names that collide: with the fixed seeds
- * of `hashBytes`, ten thousand chosen user ids made each look-up walk over all of them.
+ * A hash for tables that live in memory only. It is keyed, so that attackers can't choose names
+ * that collide: with the fixed seeds of `hashBytes`, ten thousand chosen user ids made each look-up
+ * walk over all of them.
  *
- * A random seed for FNV-1a would not do. Its state is multiplied and xored with one byte at a time, so whether two texts
- * collide depends on the lowest byte of the seed alone. SipHash (Aumann and Bernstein, 2012) would do, and takes
- * twice as long here (40 against 22 ns for 17 bytes). This is strongly universal vector multiply-shift (Dietzfelbinger,
- * "Universal hashing and k-wise independent random variables via integer arithmetic without primes", STACS 1996; Thorup,
- * "High speed hashing for integers and strings", 2015, section 3.3):
+ * A random seed for FNV-1a would not do. Its state is multiplied and xored with one byte at a time,
+ * so whether two texts collide depends on the lowest byte of the seed alone. SipHash (Aumann and
+ * Bernstein, 2012) would do, and takes twice as long here (40 against 22 ns for 17 bytes). This is
+ * strongly universal vector multiply-shift (Dietzfelbinger, "Universal hashing and k-wise
+ * independent random variables via integer arithmetic without primes", STACS 1996; Thorup, "High
+ * speed hashing for integers and strings", 2015, section 3.3):
  *
  *     text      x1 x2 x3 …                     16 bits each, after its length x0
  *     key       a0 a1 a2 a3 …, b                32 random bits each
- *     hash      (b + a0·x0 + a1·x1 + …) mod 2^32, of which the upper 16 bits count; twice, with different keys, makes 32 bits
+ *     hash      (b + a0·x0 + a1·x1 + …) mod 2^32, of which the upper 16 bits count
  *
- * Whatever two texts of up to `BLOCK_BYTES` are chosen without knowing the key, their hashes are equal with odds of 1 in 2^32.
- * A longer text is hashed block by block, each with the hash of those before it; its odds add up.
+ * Two of these, with different keys, make the 32 bits of a hash.
+ *
+ * Whatever two texts of up to `BLOCK_BYTES` are chosen without knowing the key, their hashes are
+ * equal with odds of 1 in 2^32. A longer text is hashed block by block, each with the hash of those
+ * before it; its odds add up.
  *
  * What is stored, routes a book or is compared between processes has a fixed seed and uses text.ts.
  */
@@ -23,11 +28,14 @@ import { encode, mix, scratch } from './text.js';
 export type HashKey = Int32Array;
 
 const BLOCK_BYTES = 256;
-/** Two words for each: what the sums begin with, the length, the hash of the blocks before in two halves, and the bytes in pairs. */
+/**
+ * Two words for each: what the sums begin with, the length, the hash of the blocks before in two
+ * halves, and the bytes in pairs.
+ */
 const BYTES_AT = 8;
 export const HASH_KEY_WORDS = BYTES_AT + BLOCK_BYTES;
 
-/** For states whose names nobody chooses to do harm: tests, and folds that are thrown away. */
+/** For states whose names no attacker chooses: tests, and temporary rebuilds. */
 export const FIXED_HASH_KEY: HashKey = Int32Array.from({ length: HASH_KEY_WORDS }, (_, word) => mix(word + 1));
 
 /** 32 bits of `bytes[start, end)`, all of which may index a table. */

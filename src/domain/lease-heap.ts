@@ -1,7 +1,8 @@
 /**
- * The leases that are held, and which of them ends next: a binary min-heap of rows, ordered by deadline. The lease is in the
- * heap itself, and its code's record knows the place, so that a code without a lease pays for none, a look at a lease
- * is one step, and one that is renewed or given up moves or leaves in O(log n) and no stale entry stays behind.
+ * The leases that are held, and which of them ends next: a binary min-heap of rows, ordered by
+ * deadline. The lease is in the heap itself, and its code's record knows the place, so a code
+ * without a lease costs nothing, reading a lease is one step, and renewing or ending one is O(log
+ * n) without stale entries.
  */
 import type { CodeRecords } from './code-table.js';
 import { Rows } from './rows.js';
@@ -53,7 +54,10 @@ export class LeaseHeap {
     if (place !== last) this.#settle(place, this.#record.get(last), this.#lockId.get(last), this.#untilMs.get(last));
   }
 
-  /** Calls `visit` with each record whose lease is over and still here. Costs nothing where there is none. */
+  /**
+   * Calls `visit` with each record whose lease is over and still here. Costs nothing where there is
+   * none.
+   */
   eachEnded(nowMs: number, visit: (record: number) => void): void {
     const walk = (place: number): void => {
       if (place >= this.#count || this.#untilMs.get(place) > nowMs) return;

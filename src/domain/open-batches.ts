@@ -1,16 +1,18 @@
 /**
- * The batches of a shard that are neither live nor given up, and the ids that are left for others. Ids are unique over all shards:
+ * The batches of a shard that are neither live nor given up, and the ids that are left for others.
+ * Ids are unique over all shards:
  *
  *     id = counter * shardCount + shard          counter: 1, 2, 3, …; no batch has the id 0
  *
- * PostgreSQL, which holds the rows, chooses none of them. A counter that was used once is not used again.
+ * PostgreSQL, which holds the rows, chooses none of them. A counter that was used once is not used
+ * again.
  */
 import type { OpenBatch } from '../records/batches.js';
 import type { ShardId } from './ids.js';
 
 /**
- * Those of requests under way are a few dozen. Others were left by a process that died, and stay until the time of their
- * idempotency key is over.
+ * Those of requests under way are a few dozen. Others were left by a process that died, and stay
+ * until the time of their idempotency key is over.
  */
 export const OPEN_BATCHES_MAX = 1_000;
 /** PostgreSQL's `integer`. */

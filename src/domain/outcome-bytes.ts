@@ -10,7 +10,7 @@
  */
 import { append, decode, room, scratch } from './text.js';
 
-/** In no encoded text: UTF-8 of a 16-bit unit ends at 0xef. */
+/** Not part of any encoded text: UTF-8 of a 16-bit unit ends at 0xef. */
 const END = 0xff;
 const UUID = 0xfe;
 const UUID_BYTES = 16;

@@ -1,6 +1,7 @@
 /**
- * What a command or a query comes to: an outcome (2xx) or a refusal. Refusals are values; the order in
- * which a command checks for them is the order in which `decide` names them, and it is documented there.
+ * The result of a command or a query: an outcome (2xx) or a refusal. Refusals are values; the order
+ * in which a command checks for them is the order in which `decide` names them, and it is
+ * documented there.
  */
 import type { Outcome } from '../records/list.js';
 
@@ -43,8 +44,13 @@ export interface Refusal {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
   readonly detail: string;
-  /** Unix ms after which the same request may fare better, where that is known (a lease that ends). */
+  /**
+   * Unix ms after which the same request may succeed, if that is known (a lease that ends).
+   */
   readonly retryAtMs?: number;
-  /** The code that the command names is not this user's. To a caller of the role `user` it does not exist */
+  /**
+   * The code that the command names is not this user's. To a caller of the role `user` it does not
+   * exist
+   */
   readonly isOthersCode?: true;
 }

@@ -1,9 +1,10 @@
 /**
  * Columns of numbers that grow page by page.
  *
- * A code costs tens of bytes because it is a row of numbers, not an object. Columns, and rows of several of them (`rows.ts`), are paged because the
- * alternative, one typed array that doubles, copies tens of megabytes in the middle of a sale and keeps both copies
- * until the garbage collector comes. A page never moves: growing by ten million rows costs nothing to those who are there.
+ * A code costs tens of bytes because it is a row of numbers, not an object. Columns, and rows of
+ * several of them (`rows.ts`), are paged because the alternative, one typed array that doubles,
+ * copies tens of megabytes in the middle of a sale and keeps both copies until the garbage
+ * collector comes. A page never moves: growing by ten million rows does not copy existing rows.
  */
 
 import { tableMemory } from './memory.js';

@@ -1,11 +1,11 @@
 /**
- * The available codes of a book: an array of indexes in no order. Drawing takes a uniformly random place and fills it
- * with the last; giving back appends. Each code knows its place, so that a particular one can be taken too. O(1) all,
- * no scan, no bias.
+ * The available codes of a book: an array of indexes in no order. Drawing takes a uniformly random
+ * place and fills it with the last; giving back appends. Each code knows its place, so that a
+ * particular one can be taken too. O(1) all, no scan, no bias.
  *
- * A batch of a million that goes live would keep the shard for 40 ms if all of its codes were given their places at once. So
- * they join as a range of indexes, and are available from that moment on; places are given in steps (`settle`), or to a code
- * when it is taken:
+ * A batch of a million codes that goes live would block the shard for 40 ms if all of its codes got
+ * their places at once. So they join as a range of indexes, and are available from that moment on;
+ * places are given in steps (`settle`), or to a code when it is taken:
  *
  *     places   0 … placed - 1 │ placed …              what a draw is made from
  *              the array      │ next … end - 1        an index that has been taken, or has a place by now: drawn again
@@ -22,7 +22,7 @@ export class Pool {
   readonly #codes: CodeTable;
   readonly #indexes = uint32Column();
   #placed = 0;
-  /** Of the range that joins, what `settle` has not come to. */
+  /** The part of the joining range that `settle` has not reached. */
   #next = 0;
   #end = 0;
   /** How many of them have no place yet. */
@@ -58,7 +58,7 @@ export class Pool {
     return index >= this.#next && index < this.#end && this.#codes.isUntouched(index);
   }
 
-  /** Goes over so many of the codes that join. True when there are more. */
+  /** Gives places to so many of the joining codes. True when there are more. */
   settle(count: number): boolean {
     const end = Math.min(this.#next + count, this.#end);
     for (; this.#next < end; this.#next++) if (this.#codes.isUntouched(this.#next)) this.#place(this.#next);
@@ -83,7 +83,10 @@ export class Pool {
     }
   }
 
-  /** What `draw` will come to after so many other draws, given its random number; -1 if not to be told. For `Prefetch`. */
+  /**
+   * The result of `draw` after so many other draws, given its random number; -1 if unknown. For
+   * `Prefetch`.
+   */
   peek(random: number, drawsBefore: number): number {
     const bound = this.#placed + this.#end - this.#next - drawsBefore;
     if (bound <= 0) return -1;
@@ -91,7 +94,10 @@ export class Pool {
     return place < this.#placed ? this.#indexes.get(place) : this.#next + place - this.#placed;
   }
 
-  /** The code that fills the place of the one drawn after so many others; -1 if there is none. For `Prefetch`. */
+  /**
+   * The code that fills the place of the one drawn after so many others; -1 if there is none. For
+   * `Prefetch`.
+   */
   peekLast(drawsBefore: number): number {
     const place = this.#placed - 1 - drawsBefore;
     return place < 0 ? -1 : this.#indexes.get(place);

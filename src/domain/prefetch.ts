@@ -1,17 +1,19 @@
 /**
- * Fetches what a batch of commands is going to look at, before the first of them is decided.
+ * Loads the data that a batch of commands needs into the CPU's cache, before the first of them is
+ * decided.
  *
- * In a shard with a million codes a command's code, its text, its user are anywhere in hundreds of megabytes, and none of it is in
- * a cache: five places, each of which is known when the one before has been read. So a command waits five times for memory,
- * and does little else. Those of 32 commands don't depend on each other, though, and a processor that meets a dozen loads
- * which need no other's result has all of them under way at once. So here all commands take each step together:
+ * In a shard with a million codes, a command's code, its text and its user are anywhere in hundreds
+ * of megabytes, and not in a cache. Each of these five memory accesses depends on the one before,
+ * so a command waits for memory five times. The accesses of 32 commands are independent, though,
+ * and a CPU executes a dozen independent loads at once. So here all commands take each step
+ * together:
  *
  *     hash of the name ─▶ slot ─▶ row ─▶ text        for each code and user that is named
  *     random number ────▶ place in the pool ─▶ …     for each code that will be drawn
  *
- * Nothing is decided here, nothing is remembered: whatever is wrong (another command took the code, a slot holds another
- * name) only costs the time that it was meant to save. After the idea of Chen, Ailamaki, Gibbons and Mowry, "Improving Hash Join
- * Performance through Prefetching" (ICDE 2004), group prefetching.
+ * Nothing is decided or stored here: a wrong guess (another command took the code, a slot holds
+ * another name) only costs time. After the idea of Chen, Ailamaki, Gibbons and Mowry, "Improving
+ * Hash Join Performance through Prefetching" (ICDE 2004), group prefetching.
  */
 import type { Command } from './command.js';
 import type { Pool } from './pool.js';
@@ -19,7 +21,10 @@ import type { Random } from './random.js';
 import type { ShardState } from './state.js';
 import type { StringTable } from './string-table.js';
 
-/** Look-ups at once; those beyond are left to themselves. At three lines of 64 bytes each they fit into a first cache of 32 KiB. */
+/**
+ * Look-ups at once; further ones are not prefetched. At three lines of 64 bytes each they fit into
+ * a first cache of 32 KiB.
+ */
 const LOOKUPS_MAX = 128;
 
 export class Prefetch {
@@ -35,7 +40,7 @@ export class Prefetch {
   /** How many random numbers will have been used before the next command. */
   #rolls = 0;
   readonly #rollsBefore = new Uint32Array(LOOKUPS_MAX);
-  /** What was read has to go somewhere, or a compiler may see that it is for nothing. */
+  /** The values have to be used, or the compiler may remove the loads. */
   sink = 0;
 
   constructor(random: Random) {
@@ -111,7 +116,7 @@ export class Prefetch {
     for (let i = 0; i < this.#lookups; i++) found[i] = (tables[i] as StringTable).peekPlace(found[i] as number);
     for (let i = 0; i < this.#lookups; i++) sum += (tables[i] as StringTable).peekText(found[i] as number);
     this.sink = sum;
-    // A shard that is thrown away must not be held by what was once looked up in it.
+    // A dropped shard must not be kept alive by earlier look-ups.
     tables.fill(null, 0, this.#lookups);
     this.#pools.fill(null, 0, this.#draws);
     this.#poolTables.fill(null, 0, this.#draws);

@@ -1,6 +1,6 @@
 /**
- * Reads, from memory. They change nothing, and they see what was decided before them, durable or not: the actor holds the
- * answer back until it is durable.
+ * Reads, from memory. They change nothing, and they see what was decided before them, durable or
+ * not: the actor holds the answer back until it is durable.
  */
 import { redemptionsPerCodeMax } from './book.js';
 import { AVAILABLE } from './code-table.js';
@@ -14,8 +14,9 @@ import type { BookState, ShardState } from './state.js';
 import type { BookView, CodePage, QueryResult } from './view.js';
 
 /**
- * How many codes one query may look at. A page that reaches the bound before it is full ends early, with a
- * `nextIndex` to go on from, so that a rare status in a book of ten million doesn't stop the shard.
+ * How many codes one query may look at. A page that reaches the bound before it is full ends early,
+ * with a `nextIndex` to go on from, so that a search for a rare status in a book of ten million
+ * does not block the shard.
  */
 const SCAN_MAX = 50_000;
 
@@ -64,8 +65,8 @@ function viewBook(state: ShardState, book: BookState, ended: ReadonlyMap<BookSta
 }
 
 /**
- * Leases by book that are over and not announced. There are some only while the journal has no room: a read never waits for
- * that, and an announcement would have to be journaled.
+ * Leases by book that are over and not announced. There are some only while the journal has no
+ * room: a read never waits for that, and an announcement would have to be journaled.
  */
 function endedLeases(state: ShardState, nowMs: number): ReadonlyMap<BookState, number> {
   const ended = new Map<BookState, number>();
@@ -158,9 +159,10 @@ function listCodes(
 }
 
 /**
- * In the order of the codes' indexes, which doesn't change between pages; a user's list is in the order of assignment. A list of
- * up to `SCAN_MAX` codes is walked through for each page. For a longer one the indexes themselves are gone through, as in
- * `listCodes`: whoever has so many codes has a good part of them. Either way a query looks at a bounded number of codes.
+ * In the order of the codes' indexes, which doesn't change between pages; a user's list is in the
+ * order of assignment. A list of up to `SCAN_MAX` codes is walked through for each page. For a
+ * longer one the indexes themselves are gone through, as in `listCodes`: a user with so many codes
+ * has a good part of all codes. Either way a query looks at a bounded number of codes.
  */
 function listUserCodes(state: ShardState, asked: UserCodesQuery, nowMs: number): CodePage {
   const user = state.users.find(asked.userId);

@@ -1,6 +1,6 @@
 /**
- * Redemptions of a book per minute, hour and day: rings of counters, each with the number of its newest bucket. What a
- * ring has moved past is gone; a late count for it is dropped.
+ * Redemptions of a book per minute, hour and day: rings of counters, each with the number of its
+ * newest bucket. What a ring has moved past is gone; a late count for it is dropped.
  */
 
 const MINUTE_MS = 60_000;

@@ -1,12 +1,16 @@
 /**
  * Every redemption ever made in a shard, 25 bytes each, found by its id in one step.
  *
- * A redemption id is a UUIDv7 (RFC 9562, section 5.7) whose last 32 bits are the redemption's number in the shard:
+ * A redemption id is a UUIDv7 (RFC 9562, section 5.7) whose last 32 bits are the redemption's
+ * number in the shard:
  *
- *     tttttttt-tttt-7rrr-vrrr-rrccnnnnnnnn        t: Unix ms   r: 32 random bits   c: their check   n: number
+ *     tttttttt-tttt-7rrr-vrrr-rrccnnnnnnnn
  *
- * The RFC leaves those bits to the implementation. The time and the random bits are kept and the id that they make is
- * compared, so an id that was made up finds nothing. A map from id to redemption would cost five times as much.
+ *     t: Unix ms   r: 32 random bits   c: their check   n: number
+ *
+ * The RFC leaves those bits to the implementation. The time and the random bits are kept and the id
+ * that they make is compared, so an id that was made up finds nothing. A map from id to redemption
+ * would cost five times as much.
  */
 import { byteColumn, float64Column, uint32Column } from './paged.js';
 import type { Random } from './random.js';
@@ -37,8 +41,9 @@ export class RedemptionTable {
   }
 
   /**
-   * Adds one to those of its code, of which the newest is `newest - 1` (0: there is none), and returns what is to be kept as `newest`.
-   * They come in the order of their numbers, but perhaps not from a snapshot.
+   * Adds one to those of its code, of which the newest is `newest - 1` (0: there is none), and
+   * returns what is to be kept as `newest`. They come in the order of their numbers, but perhaps
+   * not from a snapshot.
    */
   add(id: string, code: number, user: number, newest: number): number {
     const number = numberOf(id);

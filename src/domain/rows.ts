@@ -1,9 +1,10 @@
 /**
  * Rows of numbers that grow page by page, the fields of one row side by side.
  *
- * What belongs together is asked for together: a command wants the book, the phase, the place and the record of one code out
- * of a million. As columns those are four places in memory, none of them in a cache; as a row they are one cache line.
- * Columns (`paged.ts`) are for what is read by itself, or in order.
+ * Fields that belong together are read together: a command wants the book, the phase, the place and
+ * the record of one code out of a million. As columns those are four places in memory, none of them
+ * in a cache; as a row they are one cache line. Columns (`paged.ts`) are for what is read by
+ * itself, or in order.
  */
 import { tableMemory } from './memory.js';
 import type { Field } from './paged.js';

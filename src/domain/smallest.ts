@@ -1,6 +1,6 @@
 /**
- * The smallest of many numbers, in memory for twice as many as are wanted: what is above all that are kept is passed over,
- * and when the room is full, half of it is sorted away.
+ * The smallest of many numbers, in memory for twice as many as are wanted. Numbers above the
+ * current bound are skipped, and when the memory is full, the larger half is dropped.
  */
 export class Smallest {
   readonly #count: number;

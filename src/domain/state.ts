@@ -1,6 +1,6 @@
 /**
- * The state of one shard, all of it in memory. `decide` reads it, `apply` changes it, nothing else does; a restart
- * fills it through `ShardState.load…` from a snapshot and then applies the journal.
+ * The state of one shard, all of it in memory. `decide` reads it, `apply` changes it, nothing else
+ * does; a restart fills it through `ShardState.load…` from a snapshot and then applies the journal.
  */
 import type { Book, BookCounts } from './book.js';
 import { AVAILABLE, CodeTable, IN_USE, STAGED } from './code-table.js';
@@ -24,11 +24,13 @@ export interface StateOptions {
   /** For all shards that share `idempotencyTally`; for this one alone where none is given. */
   readonly idempotencyBytesMax: number;
   readonly idempotencyTally?: MemoryTally;
-  /** Of its tables, chosen anew by each process: nobody may know it. Nothing that can be seen depends on it. */
+  /**
+   * Hash key of the tables, secret and new in each process. No visible result depends on it.
+   */
   readonly hashKey: HashKey;
 }
 
-/** A book with what the shard keeps of it. */
+/** A book with the data that the shard keeps for it. */
 export interface BookState {
   book: Book;
   /** The book's number in the shard, as code rows name it. */
@@ -52,7 +54,7 @@ interface Staged {
   complete: boolean;
 }
 
-/** Somebody who has to see what was before it changes: a digest that is being taken. */
+/** Observer that reads a row before it is changed; used by a running digest. */
 export interface Witness {
   /** Before a fact of this code changes. */
   beforeCode(index: number): void;
@@ -73,7 +75,7 @@ export class ShardState {
   readonly #staged = new Map<number, Staged>();
   readonly #live = new Set<number>();
   readonly #settling = new Set<BookState>();
-  /** Is told of changes while it is there. */
+  /** The current observer, called before changes. */
   witness: Witness | null = null;
   /** Sequence of the last event applied. */
   seq: Seq = asSeq(0);
@@ -128,7 +130,10 @@ export class ShardState {
     return added;
   }
 
-  /** Begins to load a batch. Give its place where an event or a snapshot names it; otherwise the next free range is taken. */
+  /**
+   * Begins to load a batch. Give its place where an event or a snapshot names it; otherwise the
+   * next free range is taken.
+   */
   stage(batchId: number, size: number, first = this.codes.reserve(size)): void {
     if (this.#staged.has(batchId)) throw new Error(`batch ${batchId} is staged already`);
     this.codes.reserveThrough(first + size);
@@ -185,7 +190,10 @@ export class ShardState {
     this.addRange(book, batchId, staged.first, end);
   }
 
-  /** Gives so many codes that went live their places. True when there are more; nobody can tell the difference but by time. */
+  /**
+   * Gives places to so many codes that went live. True when there are more. Only timing depends on
+   * it.
+   */
   settle(count: number): boolean {
     const [book] = this.#settling;
     if (book !== undefined && !book.pool.settle(count)) this.#settling.delete(book);

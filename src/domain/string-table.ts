@@ -4,14 +4,14 @@
  *     index ──offset──▶ arena  … 19 A B C D - …           one length byte (or five), then the text
  *     hash(text) ─────▶ slots  … 0 │ tag index+1 │ 0 │ …  open addressing, linear probing, 4 bytes a slot
  *
- * Five bits of the hash stand in the slot beside the index, so that nearly every slot of another string is passed without a
- * look at that string, which is two places in memory away. The offsets are a field of the owner's rows, beside what is asked
- * for next.
+ * Five bits of the hash stand in the slot beside the index, so that nearly every slot of another
+ * string is passed without a look at that string, which is two places in memory away. The offsets
+ * are a field of the owner's rows, next to the fields that are read next.
  *
- * The slots double when they are 5/8 full. Doubling at once would stop the shard for half a second at ten million
- * codes, so each insert moves a few slots of the old array (Redis rehashes its dictionaries this way); until all are moved,
- * a look-up asks the new array, then the old. A native `Map<string, number>` costs about 100 bytes an entry and
- * doubles at once.
+ * The slots double when they are 5/8 full. Doubling at once would stop the shard for half a second
+ * at ten million codes, so each insert moves a few slots of the old array (Redis rehashes its
+ * dictionaries this way); until all are moved, a look-up asks the new array, then the old. A native
+ * `Map<string, number>` costs about 100 bytes an entry and doubles at once.
  */
 
 import { type HashKey, keyedHash, keyedHashOfText } from './keyed-hash.js';
@@ -21,14 +21,23 @@ import { decode, encode, hashBytes, scratch } from './text.js';
 
 const CHUNK_BITS = 18;
 const CHUNK_BYTES = 1 << CHUNK_BITS;
-/** The first chunk is smaller: most shards of a small installation have few codes, and each start fills it with zeros. */
+/**
+ * The first chunk is smaller: most shards of a small installation have few codes, and each start
+ * fills it with zeros.
+ */
 const CHUNK_BYTES_FIRST = 4096;
 /** An offset plus one has to fit into 32 bits. */
 const ARENA_BYTES_MAX = 2 ** 32 - 1;
 const SLOTS_FIRST = 1024;
-/** Slots of the old array that an insert moves, on average. Above 8/5, the old one is empty before the new one is full. */
+/**
+ * Slots of the old array that an insert moves, on average. Above 8/5, the old one is empty before
+ * the new one is full.
+ */
 const MOVES_PER_INSERT = 8;
-/** Moved at once, by every eighth insert: the hashes of that many come out of memory together, one by one each waits for the one before. */
+/**
+ * Moved at once, by every eighth insert: the hashes of that many come out of memory together, one
+ * by one each waits for the one before.
+ */
 const MOVES_AT_ONCE = 64;
 const EMPTY = 0;
 /** A removed entry: a probe goes on over it. No index is that large. */
@@ -60,14 +69,17 @@ export class StringTable {
   #addedSinceMove = 0;
   #count = 0;
 
-  /** `hashes` is for a table that grows string by string: with it, moving a slot needs no look at the text. */
+  /**
+   * `hashes` is for a table that grows string by string: with it, moving a slot needs no look at
+   * the text.
+   */
   constructor(key: HashKey, offsets: Field, hashes: Field | null = null) {
     this.#key = key;
     this.#offsets = offsets;
     this.#hashes = hashes;
   }
 
-  /** Makes room for so many strings more, so that they come in without a rehash. */
+  /** Reserves room for so many more strings, so that adding them needs no rehash. */
   expect(more: number): void {
     let slots = this.#slots.length;
     while ((this.#used + more) * 8 >= slots * 5) slots *= 2;
@@ -136,7 +148,10 @@ export class StringTable {
     return decode(chunk, start, end);
   }
 
-  /** Forgets a string. Its bytes stay in the arena: removal is for what was never live. */
+  /**
+   * Removes a string. Its bytes stay in the arena: only strings of codes that never went live are
+   * removed.
+   */
   remove(index: number): void {
     const hash = this.#hashAt(index);
     if (!this.#erase(this.#slots, index, hash) && this.#old !== null) this.#erase(this.#old, index, hash);
@@ -151,8 +166,9 @@ export class StringTable {
   }
 
   /**
-   * What a look-up reads, one place in memory after the other, for `Prefetch`: the hash, its first slot, the row of the index
-   * that stands there, and the first byte of its text. None of them says that the string is there.
+   * What a look-up reads, one place in memory after the other, for `Prefetch`: the hash, its first
+   * slot, the row of the index that stands there, and the first byte of its text. None of them says
+   * that the string is there.
    */
   peekHash(text: string): number {
     return keyedHashOfText(this.#key, text);

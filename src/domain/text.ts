@@ -1,13 +1,17 @@
 /**
- * Strings as bytes, and back, without the platform's encoders: those cost more in the call than a 20-character
- * code costs in the loop.
+ * Strings as bytes, and back, without the platform's encoders: those cost more in the call than a
+ * 20-character code costs in the loop.
  *
- * The encoding is UTF-8 over UTF-16 code units (so a lone surrogate survives). Codes are ASCII, one byte each.
+ * The encoding is UTF-8 over UTF-16 code units (so a lone surrogate survives). Codes are ASCII, one
+ * byte each.
  */
 
 const SCRATCH_BYTES_FIRST = 4096;
 
-/** Where `encode` and the `append…` functions leave their bytes, valid until the next `encode`. One per thread. */
+/**
+ * Where `encode` and the `append…` functions leave their bytes, valid until the next `encode`. One
+ * per thread.
+ */
 export const scratch = { bytes: new Uint8Array(SCRATCH_BYTES_FIRST), length: 0 };
 
 /** Encodes into `scratch`. */
@@ -49,7 +53,10 @@ export function room(more: number): Uint8Array {
 
 const DECODE_UNITS_MAX = 1024;
 
-/** An array of each length that a short text can have, filled and handed to `fromCharCode` over and over again. */
+/**
+ * An array of each length that a short text can have, filled and handed to `fromCharCode` over and
+ * over again.
+ */
 const unitsOfLength = Array.from({ length: 64 }, (_, length) => new Array<number>(length).fill(0));
 
 /** Decodes `bytes[start, end)`. */
@@ -85,8 +92,9 @@ function decodeAny(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /**
- * A 32-bit hash of `bytes[start, end)`: FNV-1a with the finalizer of MurmurHash3 (Appleby, public domain), so that
- * its low bits may index a table. `seed` gives independent hashes of the same bytes. Not for secrets.
+ * A 32-bit hash of `bytes[start, end)`: FNV-1a with the finalizer of MurmurHash3 (Appleby, public
+ * domain), so that its low bits may index a table. `seed` gives independent hashes of the same
+ * bytes. Not for secrets.
  */
 export function hashBytes(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let hash = (0x811c9dc5 ^ seed) | 0;

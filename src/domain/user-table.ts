@@ -1,13 +1,14 @@
 /**
- * The users of a shard: a number for each, the list of their codes, and per book how many codes and redemptions they
- * have. The list is a chain through the code records.
+ * The users of a shard: a number for each, the list of their codes, and per book how many codes and
+ * redemptions they have. The list is a chain through the code records.
  *
  *     user ─────────▶ row      name, hash of the name, first code │ book, codes, redemptions
  *     (book, user) ─▶ member   book, user, codes, redemptions       for each further book, in an open-addressing table
  *
- * The counts of the book that a user came to first stand in the user's own row: most have codes of no other, and a table of
- * pairs would cost them 30 bytes each and two more places in memory, none of them in a cache. The hash stands there because the
- * table of names grows with each new user: to move a name without a look at its text is half of the way.
+ * The counts of the book that a user came to first stand in the user's own row: most have codes of
+ * no other, and a table of pairs would cost them 30 bytes each and two more places in memory, none
+ * of them in a cache. The hash stands there because the table of names grows with each new user:
+ * moving a name without reading its text takes half the time.
  */
 import type { CodeRecords } from './code-table.js';
 import type { HashKey } from './keyed-hash.js';
@@ -17,7 +18,10 @@ import { StringTable } from './string-table.js';
 import { mix } from './text.js';
 
 const SLOTS_FIRST = 1024;
-/** Slots of the old array that one insert moves. Above 2, the old one is empty before the new one is full. */
+/**
+ * Slots of the old array that one insert moves. Above 2, the old one is empty before the new one is
+ * full.
+ */
 const MOVES_PER_INSERT = 4;
 
 export class UserTable {
@@ -73,7 +77,10 @@ export class UserTable {
     return user;
   }
 
-  /** One command asks for its user up to four times in a row. Users are never removed, so this stays true. */
+  /**
+   * One command asks for its user up to four times in a row. Users are never removed, so this stays
+   * true.
+   */
   #remember(userId: string, user: number): void {
     this.#lastId = userId;
     this.#lastUser = user;
@@ -167,7 +174,10 @@ export class UserTable {
     return member;
   }
 
-  /** As in the string table, a few slots are moved with each insert. Nobody leaves, so what was moved may stay in the old ones. */
+  /**
+   * As in the string table, a few slots are moved with each insert. Nobody leaves, so what was
+   * moved may stay in the old ones.
+   */
   #makeRoom(): void {
     this.#moveSome();
     if (this.#members * 2 <= this.#slots.length) return;

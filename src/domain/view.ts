@@ -10,7 +10,10 @@ export interface BookView {
   readonly counts: BookCounts;
 }
 
-/** Redemptions per bucket, oldest first; the last bucket is the running one. Rolled-back ones don't count. */
+/**
+ * Redemptions per bucket, oldest first; the last bucket is the running one. Rolled-back ones don't
+ * count.
+ */
 export interface BookStats extends BookView {
   readonly perMinute: readonly number[];
   readonly perHour: readonly number[];

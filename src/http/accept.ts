@@ -4,8 +4,8 @@
  */
 
 /**
- * Whether `Accept` names JSON and does not like HTML as much: a browser gets a page, and so does a
- * client that takes all.
+ * Whether `Accept` prefers JSON to HTML: a browser gets a page, and so does a client that accepts
+ * everything.
  */
 export const prefersJson = (accept: string): boolean =>
   quality(accept, 'application/json') > quality(accept, 'text/html');

@@ -1,16 +1,16 @@
 /**
- * The text of a hot answer, written as bytes into memory that is used again for the next one.
+ * The text of a hot answer, written as bytes into a buffer that is reused for the next one.
  *
- * As a string it would be pieced together, made flat, measured, copied into memory of its own and
- * from there into the socket's buffer, 0.4 µs and 500 bytes of garbage for headers and body of an
- * assign. uWebSockets.js takes bytes as they are, so they are written once, behind a beginning that
- * never changes. There is one of each per thread: an answer is in the socket's buffer when the call
- * that began it returns.
+ * A string would be concatenated, flattened, measured, copied into new memory and from there into
+ * the socket's buffer, 0.4 µs and 500 bytes of garbage for headers and body of an assign.
+ * uWebSockets.js takes bytes as they are, so they are written once, after a prefix that never
+ * changes. There is one buffer per thread: an answer is in the socket's buffer when the call that
+ * began it returns.
  *
- * And what stands there already is not written again. An answer mostly follows one of its own
- * shape, with the same names of fields, the same book and the same second in the same places; so
- * each piece is compared with the one that stood in its turn in the answer before, and copied only
- * where text or place differ. Of an assign's 180 bytes that leaves some 40.
+ * Unchanged parts of the buffer are not written again. Most answers have the same shape as the one
+ * before, with the same field names, book and second in the same places. So each piece is compared
+ * with the piece at the same position in the answer before, and copied only if its text or place
+ * differs. Of an assign's 180 bytes that leaves some 40.
  */
 import { isPlain } from './plain-text.js';
 

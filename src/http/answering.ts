@@ -1,26 +1,28 @@
 /**
- * The answering half of an exchange: all that is ever said to a caller goes through `send`, a
- * stream excepted.
+ * The answering half of an exchange: every answer goes through `send`, except streams.
  *
- * `res` is null from the answer or the abort on, and whoever finds it null has nothing more to do:
- * an answer that comes too late is dropped here, in one place.
+ * `res` is null after the answer or the abort. Then there is nothing more to do: a late answer is
+ * dropped here, in one place.
  *
  * How a connection goes on after an answer:
  *
  *     keep     the usual case. The library writes the answer and reads the next request
- *     close    after a complete request: chunked, with `Connection: close`, or while the server drains. The answer is
- *              written on `setImmediate`. Within the parser the library forgets to close when another request stands in
- *              the same segment, and executes that one; when an answer is pending, it closes without executing
- *     cut      in the handler of a head that makes what follows unsafe to read: the answer is written and the connection
- *              closed, before the parser goes on. Only possible there, and not for HEAD
- *     linger   the body is still to come. The answer is written, the rest of the body is read and dropped for a while, then the
- *              connection is closed. Closing at once would reset the connection, and the client would lose the answer
+ *     close    after a complete request: chunked, with `Connection: close`, or while the server
+ *              drains. The answer is written on `setImmediate`. Within the parser, the library
+ *              forgets to close when another request follows in the same segment, and executes that
+ *              request. While an answer is pending, it closes without executing
+ *     cut      in the handler of a head that makes the bytes behind it unsafe to read: the answer
+ *              is written and the connection is closed before the parser goes on. Only possible
+ *              there, and not for HEAD
+ *     linger   the body is still to come. The answer is written, the rest of the body is read and
+ *              dropped for a while, then the connection is closed. Closing at once would reset the
+ *              connection, and the client would lose the answer
  *
  * In the last three cases `ending` holds the response from the answer to the close.
  *
- * A base class, against the habit of the house: both halves live and end with the same `res`, and a
- * handler has one thing in its hand. As an object of its own, this would need the exchange's
- * `bodyDone`, caller and end, the exchange its `res` and `closes`.
+ * A base class, although this code base avoids inheritance: both halves share the lifetime of one
+ * `res`, and a handler needs one object only. As a separate object, this would need the exchange's
+ * `bodyDone`, caller and end, and the exchange would need its `res` and `closes`.
  */
 
 import type { CommandReply, Done, QueryReply, Role } from '../actor/engine.js';
@@ -79,7 +81,7 @@ export abstract class Answering {
   protected ending: HttpResponse | null = null;
   /** The library does not read from the socket. */
   protected isPaused = false;
-  /** Told that nobody wants the rest of a stream any more; null while no stream has begun. */
+  /** Called when the client no longer reads a stream; null while no stream has begun. */
   protected onGone: (() => void) | null = null;
   private head: string | Uint8Array = '';
   private payload: string | Uint8Array = '';
@@ -95,7 +97,7 @@ export abstract class Answering {
    * takes too long.
    */
   protected abstract watchEnd(): void;
-  /** True where the caller's change may have been made, whatever goes wrong from here on. */
+  /** True if the caller's change may have been made, whatever fails from here on. */
   protected abstract get mayHaveChanged(): boolean;
   /** For the log; undefined once the exchange is over. */
   protected abstract get routeId(): string | undefined;
@@ -157,7 +159,7 @@ export abstract class Answering {
 
   private send(status: number, head: string | Uint8Array, body: string | Uint8Array): void {
     if (this.res === null) return;
-    // Half an answer is out already; only a cut connection tells that it is not whole.
+    // Half of the answer is sent already; only closing the connection shows that it is incomplete.
     if (this.onGone !== null) return void this.res.close();
     this.status = status;
     if (this.after !== 'keep' || !this.bodyDone || this.services.isDraining()) {
@@ -282,7 +284,7 @@ export abstract class Answering {
       this.retryLater(slugOfUnavailable(reply.reason), UNAVAILABLE_DETAIL[reply.reason], reply.retryAfterMs);
       return;
     }
-    // To a user, another's code is one that does not exist.
+    // For a user, another user's code does not exist.
     if (reply.reason === 'codeNotFound' || (reply.isOthersCode === true && this.role === 'user')) {
       this.codeNotFound();
       return;
@@ -310,7 +312,7 @@ export abstract class Answering {
       this.failWith(error);
       return;
     }
-    this.services.log.error({ err: error, requestId: this.requestId, route: this.routeId }, 'a handler broke');
+    this.services.log.error({ err: error, requestId: this.requestId, route: this.routeId }, 'a handler failed');
     if (this.mayHaveChanged) this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
     else this.problem('internal', 'Something broke that should not.');
   }

@@ -10,7 +10,7 @@ import { Answering } from './answering.js';
 import { fingerprintOf } from './fingerprint.js';
 
 export abstract class Asking extends Answering {
-  /** '': there is none; null: it is not allowed. */
+  /** '': none was sent; null: it is invalid. */
   protected idempotencyKey: string | null = '';
   protected readonly params: string[] = [];
   protected body: unknown;
@@ -102,7 +102,7 @@ export abstract class Asking extends Answering {
 
   /** The same as promises, for what is not hot; to be used within `run`. */
   askCommand(command: Command, origin: Origin): Promise<CommandReply> {
-    // The caller was told, or is gone: nothing must happen any more.
+    // The caller got an answer or is gone: nothing may be changed any more.
     if (this.res === null) return Promise.resolve({ kind: 'unavailable', reason: 'overloaded', retryAfterMs: 1000 });
     this.commanded = true;
     return new Promise((resolve) => this.services.engine.command(command, origin, resolve));

@@ -1,7 +1,7 @@
 /**
  * Access tokens: HS256 JSON Web Tokens, signed and verified by jose.
  *
- * Verifying one costs 90 µs, ten times a whole request, so a verdict is remembered under the raw
+ * Verifying one costs 90 µs, ten times a whole request, so a verdict is cached under the raw
  * `Authorization` header: a good one for at most a minute or until the token ends, a bad one for
  * ten seconds, in a map of its own, so that a flood of bad tokens can't push the good ones out.
  * Requests that come while their token is being verified wait for the same verification. A full map
@@ -26,7 +26,7 @@ export interface TokenOptions {
   readonly refusesSeeded: boolean;
 }
 
-/** What a header is worth. `untilMs` is when it has to be looked at again. */
+/** The verdict on a header. At `untilMs` it has to be verified again. */
 export type Verdict =
   | { readonly ok: true; readonly caller: string; readonly role: Role; readonly untilMs: number }
   | { readonly ok: false; readonly detail: string; readonly untilMs: number };
@@ -119,7 +119,8 @@ export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeed
     },
 
     remembered(authorization, nowMs) {
-      // A server calls with one token. Comparing it is cheaper than hashing it for the map.
+      // A service uses one token for all calls. Comparing it is cheaper than hashing it for the
+      // map.
       if (authorization === lastAuthorization && last !== null && last.untilMs > nowMs) return last;
       const verdict = good.get(authorization) ?? bad.get(authorization);
       if (verdict === undefined || verdict.untilMs <= nowMs) return null;

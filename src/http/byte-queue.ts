@@ -4,14 +4,14 @@
  * A socket that was paused comes back with all that the kernel has kept for it, 20 MB and more from
  * a fast sender, and uWebSockets.js reads that in one turn of the event loop, while other callers
  * wait. Memory that is new costs 0.6 ms a megabyte, since the system maps and clears each page when
- * it is touched first; memory that was used before costs a sixth of it. So what comes is put into
- * slabs of the last time, and goes out in buffers of its own, one slab a turn.
+ * it is touched first; memory that was used before costs a sixth of it. So incoming bytes are put
+ * into reused slabs, and passed on in new buffers, one slab per turn.
  */
 
 const SLAB_BYTES = 256 * 1024;
 /** What the kernel keeps of one connection, 32 MiB by its defaults, fits in. */
 const SPARE_SLABS_MAX = 128;
-/** Slabs that nobody has used for this long are given back. */
+/** Slabs that are unused for this long are freed. */
 const SPARE_MS = 30_000;
 
 interface Slab {

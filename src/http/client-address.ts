@@ -1,13 +1,13 @@
 /**
- * Whose address a request counts under. Behind a proxy every connection has the proxy's address,
- * and the client's stands in `Forwarded` (RFC 7239) or `X-Forwarded-For`, which anybody may write.
- * So they are read from the right, where the last proxy wrote, and only as far as proxies are
- * trusted: the right-most address that is no trusted proxy is the client.
+ * Which address a request is counted under. Behind a proxy every connection has the proxy's
+ * address, and the client's stands in `Forwarded` (RFC 7239) or `X-Forwarded-For`, which anybody
+ * may write. So they are read from the right, where the last proxy wrote, and only as far as
+ * proxies are trusted: the right-most address that is no trusted proxy is the client.
  *
  * A proxy mostly writes one of the two and passes the other on as the client sent it. Where both
- * are there and name different clients, neither is believed. What can't be read is not believed
- * either, nor is anything to the left of it. The request then counts under the last proxy that is
- * known: that is shared by all such requests, and never chosen by the client.
+ * are there and name different clients, neither is believed. Unreadable entries are not believed,
+ * and neither is anything to the left of them. The request then counts under the last known proxy,
+ * which all such requests share and the client can't choose.
  */
 import { type IpAddress, type IpRange, isWithin, limitNameOf, parseAddress } from './ip-address.js';
 

@@ -1,8 +1,8 @@
 /**
- * What the HTTP threads count, cheaply: each thread adds plain doubles into its own shared array,
- * and whoever renders the metrics reads all of them. No atomics: one writer each, and an aligned
- * 64-bit read is never torn where Node runs. prom-client's counters cost about a microsecond an
- * increment and can't be read from another thread.
+ * What the HTTP threads count, cheaply: each thread adds plain doubles to its own shared array, and
+ * the metrics read all of them. No atomics: one writer each, and an aligned 64-bit read is never
+ * torn where Node runs. prom-client's counters cost about a microsecond an increment and can't be
+ * read from another thread.
  *
  *     [ scalars | per route: 2xx, 3xx, 4xx, 5xx | per route: histogram buckets, sum of seconds ]
  */

@@ -118,7 +118,7 @@ export class Exchange extends Asking implements Expiring {
       this.refuseUnread(res, 'head-too-large', `The headers may have ${HEAD_BYTES_MAX} bytes at most.`);
       return;
     }
-    // The library takes trailers for requests. Only a change waits until they are parsed.
+    // The library parses trailers as requests. Only changes wait until they are parsed.
     if (this.isChunked && !route.changes) {
       this.after = 'cut';
       if (this.url !== '') this.advance();
@@ -389,7 +389,7 @@ export class Exchange extends Asking implements Expiring {
     if (this.held === 0) this.release();
   }
 
-  /** Back to the pool, if nobody can call it any more. */
+  /** Returns to the pool, if nothing can call it any more. */
   protected override release(): void {
     if (this.route === null) return;
     const isReusable = this.bodyDone;

@@ -16,7 +16,7 @@ const PAGE = 1000;
 const PAGE_MS = 30_000;
 const HEADER = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\n';
 
-/** Who reads the file. A program gets every value as it is. */
+/** The reader of the file. A program gets every value unchanged. */
 export type ExportReader = 'program' | 'spreadsheet';
 
 export async function exportCodes(

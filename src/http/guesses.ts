@@ -1,9 +1,9 @@
 /**
  * Callers of the role `user` who ask for codes that are not theirs. Such misses are limited, per
  * caller and per address (`Answering.codeNotFound` counts them). When a limit is used up, the
- * caller's own codes are still served, for nobody's misses may keep a user from what is his. Every
- * other code is refused in the same way, there or not, free or not: so whoever may not guess any
- * more learns nothing by going on, and takes nothing.
+ * caller's own codes are still served, because misses must not keep users from their own codes.
+ * Every other code is refused in the same way, whether it exists or not and whether it is free or
+ * not. So further guessing reveals nothing and takes no code.
  */
 
 import type { QueryReply } from '../actor/engine.js';

@@ -1,6 +1,5 @@
 /**
- * `/`: for people who find the server and wonder what it is, and for programs that look for the
- * description.
+ * `/`: a start page for people, and JSON for programs that look for the description.
  */
 import { escapeHtml, page } from './page.js';
 

@@ -64,11 +64,12 @@ export function createRateLimit({ countMax, windowMs, namesMax }: RateLimitOptio
  * Connections, per address and in all.
  *
  * uWebSockets.js tells when a connection opens and when it closes, but at the close its address is
- * not known any more, so open connections of one address can't be counted. What can: all open ones,
- * and how many an address opened during the last idle timeout (a connection that says nothing for
- * that long is ended by uWebSockets.js). The second matters only when room gets short: past half of
- * the total, an address that opened too many is refused, the others are not. A proxy that opens a
- * connection per request is therefore never in the way of itself.
+ * not known any more, so open connections of one address can't be counted. Two things can be
+ * counted: all open connections, and how many an address opened during the last idle timeout (a
+ * connection that says nothing for that long is ended by uWebSockets.js). The second matters only
+ * when room gets short: past half of the total, an address that opened too many is refused, the
+ * others are not. A proxy that opens a connection per request is therefore not refused while there
+ * is room.
  */
 export interface ConnectionLimit {
   /**

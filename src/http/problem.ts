@@ -114,7 +114,7 @@ export const PROBLEMS = {
   'method-not-allowed': {
     status: 405,
     title: 'Method not allowed',
-    about: 'There is something at this path, but it does not take this method.',
+    about: 'This path exists, but it does not take this method.',
     remedy: 'Use a method that the header `Allow` lists.',
   },
   'request-timeout': {
@@ -223,7 +223,7 @@ export const PROBLEMS = {
     status: 409,
     title: 'Job is over',
     about: "The job has ended, completed or failed, so it can't be cancelled any more.",
-    remedy: 'Read what became of it with `GET /api/v1/jobs/{id}`.',
+    remedy: 'Read its result with `GET /api/v1/jobs/{id}`.',
   },
   'user-codes-limit': {
     status: 422,
@@ -259,16 +259,15 @@ export const PROBLEMS = {
     status: 429,
     title: 'Too many unknown codes',
     about:
-      "This user, or this address, tried too many codes that do not exist or are not the user's. This limit keeps codes from being found by guessing. The user's own codes are served all the same.",
+      "This user, or this address, tried too many codes that do not exist or are not the user's. This limit keeps codes from being found by guessing. The user's own codes are still served.",
     remedy: 'Wait as long as `Retry-After` says.',
   },
   'too-many-sign-ins': {
     status: 429,
     title: 'Too many sign-ins',
     about:
-      'Too many wrong passwords were tried for this email or from this address, or too many sign-ins wait for their turn. The right password is accepted all the same.',
-    remedy:
-      'Wait as long as `Retry-After` says. Keep a token for as long as it lives instead of signing in for each request.',
+      'Too many wrong passwords were tried for this email or from this address, or too many sign-ins wait for their turn. The right password is still accepted.',
+    remedy: 'Wait as long as `Retry-After` says. Keep a token until it expires instead of signing in for each request.',
   },
   'too-many-uploads': {
     status: 429,
@@ -286,7 +285,8 @@ export const PROBLEMS = {
   internal: {
     status: 500,
     title: 'Internal error',
-    about: 'Something broke that should not. The server has logged it under the request id that `instance` shows.',
+    about:
+      'The server failed in an unexpected way, and has logged the error under the request id that `instance` shows.',
     remedy:
       'Report it with the request id. Before you repeat a change, read the state, or repeat it with its `Idempotency-Key`.',
   },
@@ -301,7 +301,7 @@ export const PROBLEMS = {
     status: 503,
     title: 'Unavailable',
     about:
-      "A part that this request needs can't be reached: the part of the engine that owns the book is recovering, or the database is away. Nothing was changed.",
+      "A part that this request needs can't be reached: the part of the engine that owns the book is recovering, or the database is not available. Nothing was changed.",
     remedy: 'Try again after `Retry-After`. [`/readyz`](/readyz) shows the state of each part.',
   },
   'no-room': {

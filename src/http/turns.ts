@@ -1,13 +1,13 @@
 /**
- * Turns at work that is dear on purpose: verifying a password takes tens of milliseconds of a core.
- * A few run at once, in all, per address and per email; the others wait for their turn.
+ * Turns at work that is expensive on purpose: verifying a password takes tens of milliseconds of a
+ * core. A few run at once, in all, per address and per email; the others wait for their turn.
  *
  *     address a ─▶ lane ▮▮▮▮ ┐
  *     address b ─▶ lane ▮    ├─▶ one of each lane in turn ─▶ running
  *     address c ─▶ lane ▮▮   ┘
  *
- * A limit that refuses before it verifies would let anybody lock anybody else out. So nobody is
- * refused for what others did: who floods from one address waits behind itself. Both the lanes and
+ * A limit that refuses before it verifies would let anybody lock anybody else out. So no caller is
+ * refused because of other callers: an address that floods delays only itself. Both the lanes and
  * all of them together are bounded. When all are full, the longest lane gives its newest for one of
  * a shorter lane.
  */
@@ -56,7 +56,8 @@ export function createTurns(options: TurnsOptions): Turns {
     running < atOnceMax && ofAddress.of(address) < atOncePerNameMax && ofEmail.of(email) < atOncePerNameMax;
 
   /**
-   * Runs all who can: one that ends may make room for two, one of its address and one of its email.
+   * Starts all that can run: one end may make room for two, one of its address and one of its
+   * email.
    */
   function runWaiting(): void {
     while (runNext());

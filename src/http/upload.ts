@@ -17,7 +17,10 @@ const FINISH_MS = 10 * 60_000;
 
 export interface Uploaded {
   readonly report: UploadReport;
-  /** With the fingerprint of the body's bytes and of how they are to be read, where an idempotency key asks for it. */
+  /**
+   * With the fingerprint of the body's bytes and of how they are to be read, where an idempotency
+   * key asks for it.
+   */
   readonly origin: Origin;
 }
 

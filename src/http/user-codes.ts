@@ -1,8 +1,8 @@
 /**
- * A user's codes lie in any shard. All shards that are left are asked at once, because most users
- * have a few codes and then one round answers; the page then takes from them in their order, so
- * that it can be continued. What a shard gave beyond the page's room is asked for again, to learn
- * where it has to go on.
+ * A user's codes may be in any shard. All shards that are left are asked at once, because most
+ * users have a few codes and then one round answers; the page then takes from them in their order,
+ * so that it can be continued. What a shard gave beyond the page's room is asked for again, to
+ * learn where it has to go on.
  */
 import type { QueryReply } from '../actor/engine.js';
 import type { CodeStatus, CodeView } from '../domain/command.js';

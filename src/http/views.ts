@@ -1,6 +1,6 @@
 /**
- * The engine's answers in the words of the API. Answers that consist of the fields of an outcome are
- * generated (answers.generated.ts).
+ * The engine's answers in the words of the API. Answers that consist of the fields of an outcome
+ * are generated (answers.generated.ts).
  */
 import type { BookStats, BookView, Done, HistoryEntry } from '../actor/engine.js';
 import type { CodeView } from '../domain/command.js';

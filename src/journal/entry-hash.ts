@@ -1,7 +1,7 @@
 /**
- * What tells an entry from another one under the same sequence numbers. PostgreSQL keeps the hash of the last entry that it
- * has of each shard, and whoever goes on from there compares: equal numbers may hold different changes, when one store was
- * restored or belongs to another journal.
+ * Distinguishes entries with the same sequence numbers. PostgreSQL keeps the hash of the last entry
+ * of each shard, and it is compared before the journal continues from there: equal numbers may have
+ * different changes if one store was restored or belongs to another journal.
  */
 import { createHash } from 'node:crypto';
 import type { Seq, ShardId } from '../domain/ids.js';
@@ -17,8 +17,9 @@ export function hashOfEntry({ firstSeq, lastSeq, payload }: Entry): Buffer {
 }
 
 /**
- * Whether the journal's entry that ends at `seq` is the one with this hash. Null where that can't be told: the journal does
- * not have the entry any more, or never had it because it went on after an accepted loss.
+ * Whether the journal's entry that ends at `seq` is the one with this hash. Null where that can't
+ * be told: the journal does not have the entry any more, or never had it because it went on after
+ * an accepted loss.
  */
 export async function isSameEntry(
   reader: JournalReader,
@@ -31,7 +32,8 @@ export async function isSameEntry(
     if (entry === undefined || entry.firstSeq > seq) return null;
     return hashOfEntry(entry).equals(hash);
   } catch (error) {
-    // Damage is told by whoever needs the entry. Files also call one damaged that is missing after a loss.
+    // Damage is told by whoever needs the entry. Files also call one damaged that is missing after
+    // a loss.
     if (error instanceof JournalTrimmed || error instanceof JournalDamaged) return null;
     throw error;
   }

@@ -12,7 +12,10 @@ export interface JournalFacts {
   readonly lacksId: boolean;
   /** No entry was ever written to it. */
   readonly isEmpty: boolean;
-  /** The last sequence of each shard that has one, where that is known without reading everything: in Redis. */
+  /**
+   * The last sequence of each shard that has one, where that is known without reading everything:
+   * in Redis.
+   */
   readonly ends: ReadonlyMap<ShardId, Seq> | null;
 }
 

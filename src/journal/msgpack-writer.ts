@@ -1,9 +1,11 @@
 /**
- * Writes one flat msgpack array of scalars, value by value, into a buffer of its own that is used again and again.
+ * Writes one flat msgpack array of scalars, value by value, into a buffer of its own that is used
+ * again and again.
  *
- * msgpackr packs any value, and so asks each what it is; here the caller knows, and a list of the values is never made. For the
- * entries of a busy shard that is 0.4 instead of 1.2 µs a change, of some 6 that the shard takes for it. What it writes is plain
- * msgpack (https://github.com/msgpack/msgpack/blob/master/spec.md), and msgpackr reads it.
+ * msgpackr packs any value, and so asks each what it is; here the caller knows, and a list of the
+ * values is never made. For the entries of a busy shard that is 0.4 instead of 1.2 µs a change, of
+ * some 6 that the shard takes for it. What it writes is plain msgpack
+ * (https://github.com/msgpack/msgpack/blob/master/spec.md), and msgpackr reads it.
  */
 const BYTES_FIRST = 64 * 1024;
 /** Above, the buffer is not kept: one large commit must not hold memory for good. */
@@ -49,7 +51,9 @@ export class MsgpackWriter {
     this.#count++;
   }
 
-  /** Any number. Integers of more than 32 bits are written as doubles, which are exact up to 2^53. */
+  /**
+   * Any number. Integers of more than 32 bits are written as doubles, which are exact up to 2^53.
+   */
   number(value: number): void {
     this.#room(HEAD_BYTES_MAX);
     const bytes = this.#bytes;

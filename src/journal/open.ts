@@ -1,4 +1,7 @@
-/** Which journal: files under the data directory, or Redis Streams. A location can be handed to other threads. */
+/**
+ * Which journal: files under the data directory, or Redis Streams. A location can be handed to
+ * other threads.
+ */
 import type { Seq, ShardId } from '../domain/ids.js';
 import { openFileJournal } from './file/file-journal.js';
 import { type DirectoryLock, lockDirectory } from './file/lock.js';
@@ -54,7 +57,10 @@ export interface PreparedJournal {
   readonly lock: Pick<DirectoryLock, 'id' | 'removed' | 'onLost'> | null;
   /** The same, read again. */
   rereadDurability(): Promise<string>;
-  /** How far the clock of its server is ahead of ours, give or take; null where it has none of its own. */
+  /**
+   * How far the clock of its server is ahead of ours, give or take; null where it has none of its
+   * own.
+   */
   readonly clock: { readonly aheadMs: number; readonly toleranceMs: number } | null;
   /** When the last thread has closed it. */
   release(): Promise<void>;
@@ -110,7 +116,10 @@ export async function prepareJournal(choice: JournalChoice, log: JournalLog): Pr
   };
 }
 
-/** The location for the threads: they take over nothing of another installation. Files are held by their lock. */
+/**
+ * The location for the threads: they take over nothing of another installation. Files are held by
+ * their lock.
+ */
 export function locationOf(location: JournalLocation, installation: string): JournalLocation {
   return location.kind === 'redis' ? { ...location, installation } : location;
 }
@@ -136,7 +145,10 @@ export function durableMarks({ kind, marks }: JournalLocation): { get(shard: Sha
   return kind === 'file' ? journalMarks(marks).durable : durableSeqs(marks);
 }
 
-/** Lets readers of this process see a shard up to `seq` without a writer. For a journal that nobody writes. */
+/**
+ * Lets readers of this process see a shard up to `seq` without a writer. For a journal that nobody
+ * writes.
+ */
 export function presumeDurable({ kind, marks }: JournalLocation, shard: ShardId, seq: Seq): void {
   if (kind === 'redis') durableSeqs(marks).set(shard, seq);
 }

@@ -1,7 +1,8 @@
 /**
- * The fields of a journal payload (codec.ts): a flat list of scalars, walked by one who writes and one who reads. Strings that
- * name things go through a dictionary that both build while they walk: such a string stands for itself the first time, and the
- * number of its place stands for it afterwards.
+ * The fields of a journal payload (codec.ts): a flat list of scalars, walked by one who writes and
+ * one who reads. Strings that name things go through a dictionary that both build while they walk:
+ * such a string stands for itself the first time, and the number of its place stands for it
+ * afterwards.
  */
 import { MsgpackWriter } from './msgpack-writer.js';
 
@@ -11,10 +12,15 @@ interface LastName {
   place: number;
 }
 
-/** So many names are looked for one by one. A payload seldom has more, and a map, emptied for each payload, costs more than that. */
+/**
+ * So many names are looked for one by one. A payload seldom has more, and a map, emptied for each
+ * payload, costs more than that.
+ */
 const SEARCHED_MAX = 8;
 
-/** Writes values, and remembers where the names stand that are likely to come again in this payload. */
+/**
+ * Writes values, and remembers where the names stand that are likely to come again in this payload.
+ */
 export class FieldWriter extends MsgpackWriter {
   /** The first of the names that `name` wrote, and their places; the others are in the map. */
   readonly #searched = new Array<string>(SEARCHED_MAX).fill('');
@@ -57,7 +63,10 @@ export class FieldWriter extends MsgpackWriter {
     return this.#mapped.size === 0 ? undefined : this.#mapped.get(text);
   }
 
-  /** Codes, users and redemptions come again in the same change, if at all: remembering the last one of each is enough. */
+  /**
+   * Codes, users and redemptions come again in the same change, if at all: remembering the last one
+   * of each is enough.
+   */
   code(text: string): void {
     this.#sameOrNew(this.#code, text);
   }

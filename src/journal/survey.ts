@@ -1,6 +1,7 @@
 /**
- * What a journal says of itself before anything of it is taken over: to which installation it belongs, and whether it
- * holds anything. And the writing of the id into a journal that has none yet.
+ * What a journal says of itself before anything of it is taken over: to which installation it
+ * belongs, and whether it holds anything. And the writing of the id into a journal that has none
+ * yet.
  */
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +42,10 @@ function hasEpochs(directory: string): boolean {
   }
 }
 
-/** Writes the id where there is none. Durable when it resolves. Rejects when another one is there by now. */
+/**
+ * Writes the id where there is none. Durable when it resolves. Rejects when another one is there by
+ * now.
+ */
 export async function stampJournal(
   { redisUrl, directory }: JournalPlace,
   shardCount: number,
@@ -66,7 +70,10 @@ export async function eraseId({ redisUrl, directory }: JournalPlace, shardCount:
   removeInstallation(directory);
 }
 
-/** Removes all entries, and the id of the installation `id`. Files are only put aside, beside their directory. */
+/**
+ * Removes all entries, and the id of the installation `id`. Files are only put aside, beside their
+ * directory.
+ */
 export async function eraseJournal(
   { redisUrl, directory }: JournalPlace,
   shardCount: number,

@@ -1,9 +1,10 @@
 /**
- * How the process ends, by cause, so that a supervisor can tell what a restart may mend. The numbers begin at 20: Node
- * uses some of the numbers below 20 for its own failures. docs/configuration.md lists them for operators.
+ * How the process ends, by cause, so that a supervisor can tell what a restart may repair. The
+ * numbers begin at 20: Node uses some of the numbers below 20 for its own failures.
+ * docs/configuration.md lists them for operators.
  */
 export const EXIT_CODES = {
-  /** A failure that a restart may mend, and a setting that is wrong. */
+  /** A failure that a restart may repair, and a setting that is wrong. */
   failed: 1,
   /** Another process has taken over. This one must not be started again by itself. */
   fenced: 20,
@@ -24,7 +25,7 @@ export type ExitCause = keyof typeof EXIT_CODES;
 /** What each means, and what an operator does: for docs/configuration.md. */
 const MEANINGS: Readonly<Record<ExitCause, readonly [meaning: string, action: string]>> = {
   failed: [
-    'a failure that a restart may mend, or a setting that is wrong',
+    'a failure that a restart may repair, or a setting that is wrong',
     'a supervisor restarts it; the line names the setting',
   ],
   fenced: [

@@ -1,13 +1,17 @@
 'use strict';
 /*
- * Which versions of Node Clipbook runs on. Every way to start it asks here first, before a newer syntax, a missing
- * export or a native module can fail with a message that does not help.
+ * Which versions of Node Clipbook runs on. Every way to start it asks here first, before a newer
+ * syntax, a missing export or a native module can fail with a message that does not help.
  *
- * Plain JavaScript of 2015, without imports, because each Node must be able to parse it, and because `npm start` runs
- * this file before anything is compiled: `node src/platform/node-version.cjs` exits with 1 where Node does not fit.
+ * Plain JavaScript of 2015, without imports, because each Node must be able to parse it, and
+ * because `npm start` runs this file before anything is compiled: on an unsupported Node,
+ * `node src/platform/node-version.cjs` exits with 1.
  */
 
-/* The first minor release of each that our dependencies accept; `engines` in package.json says the same. */
+/*
+ * The first minor release of each major version that our dependencies accept; `engines` in
+ * package.json says the same.
+ */
 const SUPPORTED = [
   { major: 20, minorMin: 19 },
   { major: 22, minorMin: 12 },

@@ -1,9 +1,9 @@
 /**
  * SIGINT and SIGTERM, with one handler at a time.
  *
- * One wish to stop may arrive twice: a terminal signals the whole process group and npm passes the signal on as
- * well, and so do service managers that signal every process of a service. What comes within `REPEAT_MS` of the
- * signal before it is therefore the same wish.
+ * One wish to stop may arrive twice: a terminal signals the whole process group and npm passes the
+ * signal on as well, and so do service managers that signal every process of a service. What comes
+ * within `REPEAT_MS` of the signal before it is therefore the same wish.
  *
  * The syntax is old on purpose: `main` imports this file before it has checked the version of Node.
  */
@@ -27,7 +27,10 @@ export function onSignal(next: SignalHandler): void {
   handler = next;
 }
 
-/** Ends the process as the signal of this exit code would if nobody handled it; does nothing for other exit codes. */
+/**
+ * Ends the process as the signal of this exit code would if nobody handled it; does nothing for
+ * other exit codes.
+ */
 export function dieOfSignal(exitCode: number): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     if (EXIT_CODES[signal] !== exitCode) continue;

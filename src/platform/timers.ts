@@ -4,7 +4,9 @@ export interface Timers {
   monotonicMs(): number;
   /** Calls once. It does not keep the process running. */
   after(delayMs: number, work: () => void): void;
-  /** Calls again and again until what it returns is called. It does not keep the process running. */
+  /**
+   * Calls again and again until what it returns is called. It does not keep the process running.
+   */
   every(periodMs: number, work: () => void): () => void;
 }
 

@@ -1,15 +1,17 @@
 /**
  * Which build of uWebSockets.js this process loads, decided without loading it.
  *
- * Upstream publishes on GitHub only. Two packages on npm hold its binaries, and neither covers all that Clipbook runs on:
+ * Upstream publishes on GitHub only. Two packages on npm hold its binaries, and neither covers all
+ * that Clipbook runs on:
  *
  *     package                        Node              Linux needs
  *     uWebSockets.js (uws-pack)      18, 20, 21, 22    glibc 2.28
  *     @btc-vision/uwebsockets.js     20, 22, 24, 25    glibc 2.38
  *
- * Both are installed, and the first one that has a binary for this platform and this Node is taken. A package is judged
- * by its files, and a binary by the symbols that it asks of the C library, so upstream's own release in the place of the
- * first package needs no change here. Why, and how to take upstream's: docs/decisions/uwebsockets-binaries.md.
+ * Both are installed, and the first one that has a binary for this platform and this Node is taken.
+ * A package is judged by its files, and a binary by the symbols that it asks of the C library, so
+ * upstream's own release in the place of the first package needs no change here. Why, and how to
+ * take upstream's: docs/decisions/uwebsockets-binaries.md.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-/** uWebSockets.js, from the package that fits this machine. All code imports it from here; `uws-binding.ts` decides. */
+/**
+ * uWebSockets.js, from the package that fits this machine. All code imports it from here;
+ * `uws-binding.ts` decides.
+ */
 import { bindingHere } from './uws-binding.js';
 
 export type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';

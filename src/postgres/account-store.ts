@@ -1,8 +1,10 @@
 /**
- * Accounts in PostgreSQL. The server and the command line use the same statements; neither needs the other to run.
+ * Accounts in PostgreSQL. The server and the command line use the same statements; neither needs
+ * the other to run.
  *
- * A server learns of repairs by asking twice a second (`openEndedTokens`). LISTEN/NOTIFY would tell it sooner, but not
- * through a pooler that lends connections by transaction, and a connection that breaks silently would tell it nothing.
+ * A server polls for repairs twice a second (`openEndedTokens`). LISTEN/NOTIFY would be faster, but
+ * does not work through a pooler that assigns connections per transaction, and a connection that
+ * breaks silently would deliver nothing.
  */
 import type pg from 'pg';
 import { uuidv7 } from 'uuidv7';
@@ -67,8 +69,8 @@ export function createAccountStore(
 }
 
 /**
- * For how long a repair is told: longer than any token lives that was signed before it. A disabled account is told for
- * as long as it is disabled.
+ * How long a repair is reported: longer than the lifetime of any token signed before it. A disabled
+ * account is reported as long as it is disabled.
  */
 const TOLD_MS = 24 * 3_600_000;
 /** A connection that says nothing for this long is replaced. */
@@ -89,7 +91,10 @@ export interface EndedTokensReader {
   close(): Promise<void>;
 }
 
-/** Over a connection of its own, so that no other question is in its way. `refusedEmails`: accounts that have no valid token. */
+/**
+ * Over a connection of its own, so that no other question is in its way. `refusedEmails`: accounts
+ * that have no valid token.
+ */
 export function openEndedTokens(url: string, refusedEmails: readonly string[]): EndedTokensReader {
   const link = createLink(url, async () => undefined);
   return {

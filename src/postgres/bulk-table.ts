@@ -1,19 +1,20 @@
 /**
- * Many codes on their way into `codes`: a temporary table on a connection of its own (no WAL, no index, gone with the connection),
- * filled in pieces of `PIECE_BYTES`. A transaction that lasts as long as a slow upload would keep PostgreSQL from clearing up
- * behind every update of the projector.
+ * Stages many codes in a temporary table on a separate connection (no WAL, no index, dropped with
+ * the connection), filled in pieces of `PIECE_BYTES`. A transaction as long as a slow upload would
+ * keep PostgreSQL from removing dead rows of the projector's updates.
  *
- * At the end PostgreSQL sorts them, without repetitions, and what comes out of that COPY goes, byte for byte, into a
- * second COPY on another connection:
+ * At the end PostgreSQL sorts them, without repetitions, and what comes out of that COPY goes, byte
+ * for byte, into a second COPY on another connection:
  *
  *     COPY (SELECT … ORDER BY code) TO STDOUT ──▶ COPY codes FROM STDIN
  *
- * The detour through us pays twice. COPY puts in a page of rows at a time where INSERT … SELECT puts in one row; and
- * an index that is filled in order touches each of its pages once, where a plain COPY of random codes touches a page per
- * code. `ON CONFLICT DO NOTHING` makes each row a speculative insertion and costs more than all the rest.
+ * The detour through us pays twice. COPY puts in a page of rows at a time where INSERT … SELECT
+ * puts in one row; and an index that is filled in order touches each of its pages once, where a
+ * plain COPY of random codes touches a page per code. `ON CONFLICT DO NOTHING` makes each row a
+ * speculative insertion and costs more than all the rest.
  *
- * Ordinals are given in the order of the code too, so that a shard that loads the batch fills its own tables from front
- * to back.
+ * Ordinals are given in the order of the code too, so that a shard that loads the batch fills its
+ * own tables from front to back.
  */
 import type pg from 'pg';
 import { endQuietly, giveUp, orLost, transaction } from './connection.js';
@@ -157,7 +158,9 @@ export async function openBulkTable(connectBulk: () => Promise<pg.Client>): Prom
   };
 }
 
-/** The rows of one COPY into another. Resolves with their number when PostgreSQL has taken them all. */
+/**
+ * The rows of one COPY into another. Resolves with their number when PostgreSQL has taken them all.
+ */
 async function pipe(
   reader: pg.Client,
   copyOut: string,

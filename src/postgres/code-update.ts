@@ -27,7 +27,9 @@ export interface CodeUpdate {
 
 export type AppendedRows = Readonly<Record<AppendedTable, RowBuffer>>;
 
-/** Changes of the snapshot besides the rows of codes. The declaration of an event names the method. */
+/**
+ * Changes of the snapshot besides the rows of codes. The declaration of an event names the method.
+ */
 export interface SnapshotChanges {
   bookChanged(shard: ShardId, seq: Seq, event: { readonly book: Book }): void;
   batchOpened(shard: ShardId, seq: Seq, event: OpenBatch): void;

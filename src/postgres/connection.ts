@@ -1,6 +1,6 @@
 /**
- * Connections that may break. A PostgreSQL that stops or is restarted makes the calls under way reject, and the next
- * call connects anew; between calls a broken connection is only noted.
+ * Connections that may break. A PostgreSQL that stops or is restarted makes the calls under way
+ * reject, and the next call connects anew; between calls a broken connection is only noted.
  */
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -17,7 +17,7 @@ const BULK_NICE = 10;
 const GROUP_RETRY_MS = 60;
 const GROUP_TRIES_MAX = 20;
 
-/** A connected client whose loss, while nobody uses it, is no unhandled 'error' event. */
+/** A connected client whose loss while it is unused is not an unhandled 'error' event. */
 export async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
@@ -33,8 +33,9 @@ export async function connect(url: string): Promise<pg.Client> {
 }
 
 /**
- * The journal is trimmed on the word of a commit, and staged rows are named in the journal after theirs. So a commit waits until it
- * is on disk, and on the standbys that the server names, whatever the server's default is. Stricter is left as it is.
+ * The journal is trimmed after a commit of PostgreSQL, and names staged rows after their commit. So
+ * a commit waits until it is on disk, and on the standbys that the server names, whatever the
+ * server's default is. A stricter setting is kept.
  */
 export async function commitDurably(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
   await client.query(
@@ -47,12 +48,14 @@ const createSocket = ({ ssl }: { readonly ssl?: unknown } = {}): Duplex =>
   ssl === undefined || ssl === false ? createLendingSocket() : new Socket();
 
 /**
- * When cores are short, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a process on this machine, and gets
- * a lower priority, where the system lets us; of another one, the number would be that of some other process here.
+ * When cores are busy, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a
+ * process on this machine, and gets a lower priority, where the system lets us; of another one, the
+ * number would be that of some other process here.
  *
- * Where Linux groups processes by session (autogroup), a process competes with those of its session only, and sessions compete
- * by the priority of their group. Each backend begins a session of its own, so its group has to step back too; without that the
- * backend's own priority changes nothing at all.
+ * Where Linux groups processes by session (autogroup), a process competes with those of its session
+ * only, and sessions compete by the priority of their group. Each backend begins a session of its
+ * own, so its group has to step back too; without that the backend's own priority changes nothing
+ * at all.
  */
 export async function stepBack(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
@@ -79,7 +82,10 @@ async function stepGroupBack(pid: number): Promise<void> {
   }
 }
 
-/** A connection for long statements, which steps back where PostgreSQL is ours, and notices within a second when it is given up. */
+/**
+ * A connection for long statements, which steps back where PostgreSQL is ours, and notices within a
+ * second when it is given up.
+ */
 export async function connectForBulk(url: string, isOwn: boolean, fence?: Fence): Promise<pg.Client> {
   const client = await connect(url);
   fenceClient(client, fence);
@@ -88,14 +94,22 @@ export async function connectForBulk(url: string, isOwn: boolean, fence?: Fence)
   return client;
 }
 
-/** One connection, made when it is first needed, used by one caller at a time, replaced when it breaks. */
+/**
+ * One connection, made when it is first needed, used by one caller at a time, replaced when it
+ * breaks.
+ */
 export interface Link {
-  /** Runs `work` with the connection. When `work` rejects, the connection is given up: its state is not known. */
+  /**
+   * Runs `work` with the connection. When `work` rejects, the connection is given up: its state is
+   * not known.
+   */
   use<T>(work: (client: pg.Client) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** `prepare` is run on each new connection. The claim of a `fence` is checked by each transaction. */
+/**
+ * `prepare` is run on each new connection. The claim of a `fence` is checked by each transaction.
+ */
 export function createLink(url: string, prepare: (client: pg.Client) => Promise<unknown>, fence?: Fence): Link {
   let current: pg.Client | null = null;
   let last: Promise<unknown> = Promise.resolve();
@@ -144,13 +158,16 @@ export function createLink(url: string, prepare: (client: pg.Client) => Promise<
   };
 }
 
-/** Closes a connection that nobody waits for any more; what it was doing is rolled back by the server. */
+/**
+ * Closes a connection that nobody waits for any more; what it was doing is rolled back by the
+ * server.
+ */
 export function giveUp(client: pg.Client): void {
-  // A connection in the middle of a COPY does not answer an orderly goodbye.
+  // A connection in the middle of a COPY can't be closed cleanly.
   client.connection.stream.destroy();
 }
 
-/** Says goodbye to one that is at rest. */
+/** Closes an idle connection. */
 export async function endQuietly(client: pg.Client): Promise<void> {
   try {
     await client.end();
@@ -169,8 +186,8 @@ export function orLost<T>(client: pg.Client, work: Promise<T>): Promise<T> {
 }
 
 /**
- * Runs `work` in a transaction on `client`, and rolls it back when `keeps` says so of the result. On an error the caller gives
- * the connection up, which rolls back.
+ * Runs `work` in a transaction on `client`, and rolls it back when `keeps` says so of the result.
+ * On an error the caller gives the connection up, which rolls back.
  */
 export async function transactionIf<T>(
   client: pg.Client,
@@ -188,7 +205,10 @@ export async function transactionIf<T>(
   return result;
 }
 
-/** Runs `work` in a transaction on `client`. On an error the caller gives the connection up, which rolls back. */
+/**
+ * Runs `work` in a transaction on `client`. On an error the caller gives the connection up, which
+ * rolls back.
+ */
 export async function transaction<T>(client: pg.Client, begin: string, work: () => Promise<T>): Promise<T> {
   await beginFenced(client, begin);
   const result = await work();

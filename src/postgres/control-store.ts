@@ -1,4 +1,6 @@
-/** What the main thread asks of PostgreSQL: staging, history, accounts. Nothing of it is in a request's way. */
+/**
+ * The main thread's access to PostgreSQL: staging, history, accounts. It is not on the hot path.
+ */
 import pg from 'pg';
 import type { DomainEvent } from '../domain/event.js';
 import { asSeq, asShardId } from '../domain/ids.js';
@@ -17,7 +19,9 @@ import type { ControlStore, HistoryEntry } from './store.js';
 
 export interface ControlStoreOptions {
   readonly url: string;
-  /** Connections for short questions. Each big batch that is being staged has one more of its own. */
+  /**
+   * Connections for short questions. Each big batch that is being staged has one more of its own.
+   */
   readonly poolMax: number;
   readonly shardCount: number;
   /** It is the embedded one. */
@@ -31,7 +35,10 @@ export interface ControlStoreOptions {
 const CONNECT_MS_MAX = 5_000;
 const QUERY_MS_MAX = 60_000;
 
-/** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
+/**
+ * Connects when it is first used. Every method rejects while PostgreSQL is away and may be called
+ * again.
+ */
 export function createControlStore({
   url,
   poolMax,
@@ -42,7 +49,10 @@ export function createControlStore({
 }: ControlStoreOptions): ControlStore & {
   /** Throws when this database was begun with another number of shards; notes it in a new one. */
   checkShardCount(): Promise<void>;
-  /** Times in the journal that an operator accepted although the clock was far behind them: up to this one. 0: none. */
+  /**
+   * Times in the journal that an operator accepted although the clock was far behind them: up to
+   * this one. 0: none.
+   */
   acceptedClockMs(): Promise<number>;
   acceptClock(throughMs: number): Promise<void>;
   openGeneratorKeys(options: GeneratorKeyOptions): ReturnType<typeof openGeneratorKeys>;
@@ -57,10 +67,11 @@ export function createControlStore({
     keepAlive: true,
     // Runs once per connection, before anybody gets it.
     verify: (client, done) => void commitDurably(client).then(() => done(), done),
-    // The process may end while connections rest here.
+    // Idle connections must not keep the process alive.
     allowExitOnIdle: true,
   });
-  // A resting connection that breaks is replaced by the pool; the event would end the process if nobody heard it.
+  // A resting connection that breaks is replaced by the pool; the event would end the process if
+  // nobody heard it.
   pool.on('error', () => undefined);
   // And one that is lent out, between two queries, has nobody to hear it but this.
   pool.on('connect', (client) => {
@@ -68,7 +79,9 @@ export function createControlStore({
     fenceClient(client, fence);
   });
 
-  /** Whoever fails in the middle of something leaves its connection in a state that nobody should inherit. */
+  /**
+   * A failed operation leaves its connection in an unknown state, so it must not be reused.
+   */
   async function use<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const client = await pool.connect();
     try {
@@ -134,8 +147,9 @@ export function createControlStore({
 }
 
 /**
- * Follows the chain of one code: from its last event, or from the one before `$3`, backwards along `prev_seq`.
- * Each step is one look-up by primary key, so a page costs its own length, however long the history is.
+ * Follows the chain of one code: from its last event, or from the one before `$3`, backwards along
+ * `prev_seq`. Each step is one look-up by primary key, so a page costs its own length, however long
+ * the history is.
  */
 const HISTORY = `
   WITH RECURSIVE chain AS (

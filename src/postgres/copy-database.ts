@@ -1,12 +1,13 @@
 /**
- * Copies a whole database of Clipbook into an empty one, table by table, with COPY. The two servers may be of different
- * major versions, which `pg_dump` of a Linux distribution often can't bridge.
+ * Copies a whole database of Clipbook into an empty one, table by table, with COPY. The two servers
+ * may be of different major versions, which `pg_dump` of a Linux distribution often can't bridge.
  *
- * The copy is one transaction on each side: what is read is of one moment, and what is written is there as a whole or not at
- * all. The tables come from the catalog, so a table of a later migration is copied as well. Partitions are made anew,
- * because migrations make only their parent.
+ * The copy is one transaction on each side: what is read is of one moment, and what is written is
+ * there as a whole or not at all. The tables come from the catalog, so a table of a later migration
+ * is copied as well. Partitions are made anew, because migrations make only their parent.
  *
- * Rows get new places. `batches.first_block` and `last_block` bound the places of a batch, so they are computed anew.
+ * Rows get new places. `batches.first_block` and `last_block` bound the places of a batch, so they
+ * are computed anew.
  */
 import type pg from 'pg';
 import { connect, endQuietly } from './connection.js';
@@ -25,7 +26,10 @@ export interface CopyOptions {
   readonly onTable: (table: string, rows: number) => void;
 }
 
-/** Rejects with `CopyRefused`, or with what went wrong; then the target has its tables and no rows of the source. */
+/**
+ * Rejects with `CopyRefused`, or with what went wrong; then the target has its tables and no rows
+ * of the source.
+ */
 export async function copyDatabase({ source, target, onTable }: CopyOptions): Promise<void> {
   if ((await missingMigrations(source)).missing.length > 0) {
     throw new CopyRefused(
@@ -73,7 +77,10 @@ interface Table {
   readonly columns: string;
 }
 
-/** All tables but the list of migrations, which the target has. Rows of partitions are read through their parent. */
+/**
+ * All tables but the list of migrations, which the target has. Rows of partitions are read through
+ * their parent.
+ */
 async function tablesOf(client: pg.Client): Promise<readonly Table[]> {
   const { rows } = await client.query<Table>(
     `SELECT c.relname AS name,
@@ -112,7 +119,8 @@ async function copySequences(reader: pg.Client, writer: pg.Client): Promise<void
     `SELECT sequencename AS name, last_value AS last FROM pg_sequences WHERE schemaname = 'public'`,
   );
   for (const { name, last } of rows) {
-    // One that was never used begins as a new one does. The list of migrations has its own, which has moved on.
+    // One that was never used begins as a new one does. The list of migrations has its own, which
+    // has moved on.
     if (last !== null && !name.startsWith('migrations_')) await writer.query('SELECT setval($1, $2)', [name, last]);
   }
 }

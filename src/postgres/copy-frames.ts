@@ -1,10 +1,12 @@
 /**
- * COPY as it is on the wire: CopyData messages in both directions, `d`, length, payload, a row each when PostgreSQL sends.
+ * COPY as it is on the wire: CopyData messages in both directions, `d`, length, payload, a row each
+ * when PostgreSQL sends.
  *
- * Rows by the million come and go as whole stretches of such messages, where the socket put them, and nothing is made for a
- * row. pg-copy-streams makes two objects for each, goes over a whole buffer of them in one turn, and packs them anew to send
- * them; at a million rows that was a second of two threads that have callers to answer. It is used where the data is ours and
- * comes in large pieces.
+ * Millions of rows are passed on as whole sequences of such messages, in the buffers that the
+ * socket filled, without an object per row. pg-copy-streams makes two objects for each row,
+ * processes a whole buffer in one turn, and repacks rows to send them; a million rows took a second
+ * of two threads that also serve callers. It is used for data of our own that comes in large
+ * pieces.
  *
  * Protocol: PostgreSQL's documentation, "COPY Operations" and "Message Formats".
  */
@@ -19,8 +21,9 @@ const COPY_DATA = 0x64;
 const SKIPPED = new Set([...'HcSN'].map((type) => type.charCodeAt(0)));
 
 /**
- * Gets whole CopyData messages, heads included, and how many they are: one per row, and in the binary format one more at
- * the end. They are lent until the promise resolves; nothing more is read before.
+ * Gets whole CopyData messages, heads included, and how many they are: one per row, and in the
+ * binary format one more at the end. They are lent until the promise resolves; nothing more is read
+ * before.
  */
 export type TakeFrames = (frames: Buffer, count: number) => Promise<void> | undefined;
 
@@ -32,8 +35,9 @@ interface Stretch {
 type DataListener = (chunk: Buffer) => void;
 
 /**
- * Runs `COPY … TO STDOUT`. Resolves with the number of rows when all were taken. After `take` has failed the rest is read all the
- * same, so that the connection stays good; then this rejects with that error.
+ * Runs `COPY … TO STDOUT`. Resolves with the number of rows when all were taken. After `take` has
+ * failed the rest is read all the same, so that the connection stays good; then this rejects with
+ * that error.
  */
 export function copyFramesOut(client: pg.Client, copy: string, take: TakeFrames): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -81,7 +85,10 @@ export function copyFramesOut(client: pg.Client, copy: string, take: TakeFrames)
   });
 }
 
-/** What is read from `stream` goes to `borrow` and not to pg, until the function that it returns gives that the rest, and all that follows. */
+/**
+ * What is read from `stream` goes to `borrow` and not to pg, until the function that it returns
+ * gives that the rest, and all that follows.
+ */
 function borrowFrom(stream: Duplex, borrow: Borrow): (rest: Buffer) => void {
   if (isLending(stream)) {
     stream.lendTo(borrow);
@@ -108,7 +115,10 @@ function borrowFrom(stream: Duplex, borrow: Borrow): (rest: Buffer) => void {
 
 const isLending = (stream: Duplex): stream is LendingSocket => 'lendTo' in stream;
 
-/** The stretches of CopyData in `bytes`, where the last whole message ends, and whether another kind of answer begins there. */
+/**
+ * The stretches of CopyData in `bytes`, where the last whole message ends, and whether another kind
+ * of answer begins there.
+ */
 function splitFrames(bytes: Buffer): {
   readonly stretches: readonly Stretch[];
   readonly end: number;
@@ -142,11 +152,20 @@ function splitFrames(bytes: Buffer): {
 }
 
 export interface CopyFramesIn {
-  /** Sends whole CopyData messages, and keeps them until they are sent. The promise, where there is one, resolves when more is wanted. */
+  /**
+   * Sends whole CopyData messages, and keeps them until they are sent. The promise, where there is
+   * one, resolves when more is wanted.
+   */
   write(frames: Uint8Array): Promise<void> | undefined;
-  /** The same for messages that are lent: resolves when they are sent. Both throw what PostgreSQL refused. */
+  /**
+   * The same for messages that are lent: resolves when they are sent. Both throw what PostgreSQL
+   * refused.
+   */
   writeLent(frames: Uint8Array): Promise<void>;
-  /** Resolves with the number of rows when PostgreSQL has taken them all; rejects with what it refused. */
+  /**
+   * Resolves with the number of rows when PostgreSQL has taken them all; rejects with what it
+   * refused.
+   */
   end(): Promise<number>;
 }
 

@@ -1,7 +1,9 @@
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 
-/** Sends finished COPY data and resolves with the number of rows when PostgreSQL has taken them all. */
+/**
+ * Sends finished COPY data and resolves with the number of rows when PostgreSQL has taken them all.
+ */
 export function copyIn(client: pg.Client, table: string, columns: string, data: Buffer): Promise<number> {
   return send(client, `COPY ${table} (${columns}) FROM STDIN (FORMAT binary)`, [data]);
 }

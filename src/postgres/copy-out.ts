@@ -1,6 +1,7 @@
 /**
- * Reads `COPY … TO STDOUT (FORMAT binary)` without an object per row: each row is announced as offsets into the bytes that
- * came from the socket. What is needed of it is read from there; the next row overwrites the offsets.
+ * Reads `COPY … TO STDOUT (FORMAT binary)` without an object per row: each row is announced as
+ * offsets into the bytes that came from the socket. What is needed of it is read from there; the
+ * next row overwrites the offsets.
  */
 import type pg from 'pg';
 import { copyFramesOut, FRAME_HEAD_BYTES } from './copy-frames.js';
@@ -25,13 +26,16 @@ export interface BinaryRow {
 }
 
 /**
- * Rows are handed over for so long in one turn of the event loop; whoever shares the thread goes on in between. A number of rows would
- * not do: V8 forgets the machine code of what has not run for a while, and the first rows of a batch take forty times as long.
+ * Rows are handed over for so long in one turn of the event loop; whoever shares the thread goes on
+ * in between. A number of rows would not do: V8 forgets the machine code of what has not run for a
+ * while, and the first rows of a batch take forty times as long.
  */
 const TURN_MS = 0.5;
 const ROWS_PER_LOOK = 16;
 
-/** Runs `select` (without parameters) and hands each of its rows over. Resolves with their number. */
+/**
+ * Runs `select` (without parameters) and hands each of its rows over. Resolves with their number.
+ */
 export async function copyOut(
   client: pg.Client,
   select: string,
@@ -47,7 +51,10 @@ export async function copyOut(
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Every CopyData message is a row, but for the header, which comes with the first one, and the trailer. */
+/**
+ * Every CopyData message is a row, but for the header, which comes with the first one, and the
+ * trailer.
+ */
 class RowReader implements BinaryRow {
   bytes: Buffer = Buffer.alloc(0);
   rows = 0;
@@ -142,7 +149,8 @@ class RowReader implements BinaryRow {
   }
 }
 
-// Not Buffer's own readers: their checks and calls cost more than the reading, a hundred million times.
+// Not Buffer's own readers: their checks and calls cost more than the reading, a hundred million
+// times.
 function int16(bytes: Buffer, at: number): number {
   return (((bytes[at] ?? 0) << 24) >> 16) | (bytes[at + 1] ?? 0);
 }

@@ -1,5 +1,6 @@
 /**
- * The counters that generated codes are made from: each gives one code of its book's pattern, and none may be used twice.
+ * The counters that generated codes are made from: each gives one code of its book's pattern, and
+ * none may be used twice.
  *
  *     free ──reserve──▶ reserved ──dropReservation──▶ used        its codes are live
  *      ▲                    │
@@ -7,9 +8,10 @@
  *
  * Each key of the generator has counters of its own, since another key gives other codes for them.
  *
- * All changes of one pattern's counters lock its row in `generated`, so they happen one after the other, however many callers
- * ask at once. A reservation is a row that survives a crash: after a restart its holder finds out whether the codes became
- * live, and then either drops it or gives it back.
+ * All changes of one pattern's counters lock its row in `generated`, so they happen one after the
+ * other, however many callers ask at once. A reservation is a row that survives a crash: after a
+ * restart its holder finds out whether the codes became live, and then either drops it or gives it
+ * back.
  *
  * `reserve`, `giveBack` and `dropReservation` have to be called within a transaction.
  */
@@ -19,9 +21,9 @@ import { transaction, transactionIf } from './connection.js';
 import type { CounterHolder, CounterStore, PatternCounters, Reserved } from './store.js';
 
 /**
- * Free ranges that one pattern keeps. They are separated by used counters, so there are many of them only where many
- * generations were given up beside many that were not. Beyond the bound the smallest ones are forgotten, and their codes
- * are never made.
+ * Free ranges that one pattern keeps. They are separated by used counters, so there are many of
+ * them only where many generations were given up beside many that were not. Beyond the bound the
+ * smallest ones are forgotten, and their codes are never made.
  */
 const FREE_RANGES_MAX = 1_000;
 
@@ -78,8 +80,8 @@ export function createCounterStore(use: Use): CounterStore {
 }
 
 /**
- * Takes `quantity` counters for `holder`, or with `orFewer` as many as there are. `short`, when there are too few (with
- * `orFewer`: none): then the caller has to roll back.
+ * Takes `quantity` counters for `holder`, or with `orFewer` as many as there are. `short`, when
+ * there are too few (with `orFewer`: none): then the caller has to roll back.
  */
 export async function reserve(
   client: pg.Client,
@@ -137,8 +139,8 @@ export async function giveBack(client: pg.Client, holder: CounterHolder): Promis
 }
 
 /**
- * Counters that a database of an older moment takes for free, reserved, or never taken. What lies between them and those that it
- * knows of becomes free.
+ * Counters that a database of an older moment takes for free, reserved, or never taken. What lies
+ * between them and those that it knows of becomes free.
  */
 async function markUsed(
   client: pg.Client,
@@ -170,8 +172,9 @@ export const countersIn = (ranges: readonly CounterRange[]): number =>
   ranges.reduce((sum, { first, end }) => sum + end - first, 0);
 
 /**
- * Free ranges come first. One that has room for all is used alone, the smallest such one, which keeps the others whole;
- * otherwise they are used up from the lowest on, and the rest comes from `next`.
+ * Free ranges come first. One that has room for all is used alone, the smallest such one, which
+ * keeps the others whole; otherwise they are used up from the lowest on, and the rest comes from
+ * `next`.
  */
 function take(
   free: readonly CounterRange[],

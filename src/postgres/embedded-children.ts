@@ -1,14 +1,16 @@
 /**
- * The child processes of embedded PostgreSQL, and that none of them outlives this process.
+ * The child processes of embedded PostgreSQL. None of them outlives this process.
  *
- * An orderly stop is `embedded.ts`'s. Here is what holds when there is none:
+ * `embedded.ts` does an orderly stop. This file covers the other ends:
  *
- * - **A signal that can't wait** (`endEmbeddedNow`): the server is told to shut down at once, without a checkpoint, and initdb
- *   is killed. The next start recovers from PostgreSQL's log, or runs initdb anew.
- * - **SIGKILL of this process.** Nothing of ours runs then, so each child has a watcher beside it: a shell that reads from a
- *   pipe whose other end only we hold. The kernel closes it with us, the read ends, and the watcher ends its child.
- *   It works as any user, so also where PostgreSQL runs as another one than we do. What lost: the parent-death signal of Linux,
- *   which Node can't set without a native addon or `setpriv`, and which macOS does not have.
+ * - **A signal that can't wait** (`endEmbeddedNow`): the server is told to shut down at once,
+ *   without a checkpoint, and initdb is killed. The next start recovers from PostgreSQL's log, or
+ *   runs initdb anew.
+ * - **SIGKILL of this process.** Nothing of ours runs then, so each child has a watcher beside it:
+ *   a shell that reads from a pipe whose other end only we hold. The kernel closes it with us, the
+ *   read ends, and the watcher ends its child. It works as any user, so also where PostgreSQL runs
+ *   as another one than we do. What lost: the parent-death signal of Linux, which Node can't set
+ *   without a native addon or `setpriv`, and which macOS does not have.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as path from 'node:path';
@@ -17,13 +19,18 @@ import { signalQuietly } from './postmaster.js';
 
 type Program = 'postgres' | 'initdb';
 
-/** A fast shutdown writes a checkpoint, and may take long; then an immediate one follows, after which the next start recovers. */
+/**
+ * A fast shutdown writes a checkpoint, and may take long; then an immediate one follows, after
+ * which the next start recovers.
+ */
 const WATCH_POSTGRES = `
 read -r end
 kill -INT "$1" 2>/dev/null || exit 0
 for second in 1 2 3 4 5; do sleep 1; kill -0 "$1" 2>/dev/null || exit 0; done
 kill -QUIT "$1" 2>/dev/null`;
-/** initdb and its children are a process group. What it leaves behind is removed by the next start. */
+/**
+ * initdb and its children are a process group. What it leaves behind is removed by the next start.
+ */
 const WATCH_INITDB = `
 read -r end
 kill -KILL "-$1" 2>/dev/null`;
@@ -57,7 +64,10 @@ export function isEnding(): boolean {
   return ending;
 }
 
-/** Ends every child without waiting for work under way. Resolves when they are gone, within a second. */
+/**
+ * Ends every child without waiting for work under way. Resolves when they are gone, within a
+ * second.
+ */
 export async function endEmbeddedNow(): Promise<void> {
   ending = true;
   const gone = [...running.keys()].map((child) => new Promise((resolve) => child.once('exit', resolve)));

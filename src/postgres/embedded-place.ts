@@ -109,7 +109,10 @@ function hydrate(native: string): void {
   }
 }
 
-/** Copies the binaries to where another user can reach them. The name holds the version; a copy is made whole or not at all. */
+/**
+ * Copies the binaries to where another user can reach them. The name holds the version; a copy is
+ * made whole or not at all.
+ */
 async function copyNative(native: string, log: Log): Promise<string> {
   const { version } = JSON.parse(fs.readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as {
     readonly version: string;

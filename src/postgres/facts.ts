@@ -1,8 +1,10 @@
 /**
- * What a PostgreSQL says of itself that decides how much it keeps. The journal is trimmed behind what PostgreSQL has, so
- * what it may lose later is lost, but for the span that the journal retains.
+ * Settings of a PostgreSQL that decide how durable its data are. The journal is trimmed after the
+ * projection, so data that PostgreSQL loses later are lost, except for the span that the journal
+ * retains.
  *
- * How a commit waits is a setting of the connection, so it is set (`commitDurably`). The others are the server's, and are told.
+ * How a commit waits is a setting of the connection, so Clipbook sets it (`commitDurably`). The
+ * other settings belong to the server, and are reported.
  */
 import pg from 'pg';
 import { connect, endQuietly } from './connection.js';

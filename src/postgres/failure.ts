@@ -1,4 +1,7 @@
-/** Why a PostgreSQL can't be used, in one line for the operator: host, port and names, never the password. */
+/**
+ * Why a PostgreSQL can't be used, in one line for the operator: host, port and names, never the
+ * password.
+ */
 import pg from 'pg';
 
 /** A database that this version can't work on. The message is for the operator. */
@@ -57,7 +60,10 @@ export function postgresFailure(url: string, error: unknown): string {
   return `${server}, database "${database}": ${message}`;
 }
 
-/** What pg makes of the URL: it fills in what is left out, from PGHOST and the like or with defaults. */
+/**
+ * What pg makes of the URL: it fills in what is left out, from PGHOST and the like or with
+ * defaults.
+ */
 function namesIn(url: string): { readonly server: string; readonly user: string; readonly database: string } {
   try {
     const { host, port, user, database } = new pg.Client({ connectionString: url });
@@ -73,17 +79,24 @@ function namesIn(url: string): { readonly server: string; readonly user: string;
   }
 }
 
-/** Classes of SQLSTATE that tell of the server or of another transaction, not of the statement: the same may succeed later. */
+/**
+ * Classes of SQLSTATE that tell of the server or of another transaction, not of the statement: the
+ * same may succeed later.
+ */
 const PASSING_CLASSES: ReadonlySet<string> = new Set(['08', '40', '53', '55', '57', '58']);
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** What pg says, without a code, of a connection that broke or did not come about. */
 const CONNECTION = /connection|timeout|client was closed/i;
 
-/** True where the same may succeed later: the server is away, busy or full, or the system refused for the moment. */
+/**
+ * True where the same may succeed later: the server is away, busy or full, or the system refused
+ * for the moment.
+ */
 export function isPassing(error: unknown): boolean {
   const { code, message } = error as Failure;
   if (typeof code !== 'string') return error instanceof Error && CONNECTION.test(message);
-  // Node's names of system errors, such as ECONNREFUSED and ENOSPC, are no SQLSTATE: those of five letters have no digit.
+  // Node's names of system errors, such as ECONNREFUSED and ENOSPC, are no SQLSTATE: those of five
+  // letters have no digit.
   if (SQLSTATE.test(code) && /\d/.test(code)) return PASSING_CLASSES.has(code.slice(0, 2));
   return /^E[A-Z]/.test(code);
 }

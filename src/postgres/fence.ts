@@ -1,22 +1,24 @@
 /**
  * The fence: a transaction of a process that was replaced must not change anything.
  *
- * The row of `installation` names the process that serves. A fenced transaction begins with a look at that row that also
- * locks it (FOR KEY SHARE) until the transaction ends. Taking over locks it FOR UPDATE. So a successor waits for the
- * transactions that have begun, and later ones of its predecessor find another epoch and fail. Renewing the lease changes no
- * key and is held up by neither.
+ * The row of `installation` names the process that serves. A fenced transaction begins with a look
+ * at that row that also locks it (FOR KEY SHARE) until the transaction ends. Taking over locks it
+ * FOR UPDATE. So a successor waits for the transactions that have begun, and later ones of its
+ * predecessor find another epoch and fail. Renewing the lease changes no key and is held up by
+ * neither.
  *
  * BEGIN and the look are one message, so the fence costs no round trip.
  *
- * Every statement of a server that changes a table after the claim runs in a fenced transaction: the projector's, those of
- * the control store's pool, and those of the connections on which batches are staged. The exceptions name the claim in their
- * own condition (the lease in installation.ts), or change nothing that a successor could have decided otherwise
- * (`agreeOnShards`). `clipbook user` works beside a server, whichever that is, and is not fenced.
+ * Every statement of a server that changes a table after the claim runs in a fenced transaction:
+ * the projector's, those of the control store's pool, and those of the connections on which batches
+ * are staged. The exceptions name the claim in their own condition (the lease in installation.ts),
+ * or change nothing that a successor could have decided otherwise (`agreeOnShards`).
+ * `clipbook user` works beside a server, whichever that is, and is not fenced.
  */
 import type pg from 'pg';
 import { ProcessEnd } from '../platform/exit-codes.js';
 
-/** What a process has taken over: `epoch` grows with each, `holder` is unlike any other. */
+/** The claim of a process: `epoch` grows with each claim, `holder` is unique. */
 export interface Claim {
   readonly epoch: number;
   readonly holder: string;
@@ -39,7 +41,10 @@ export function fenceClient(client: pg.ClientBase, fence: Fence | undefined): vo
   if (fence !== undefined) fences.set(client, fence);
 }
 
-/** Begins a transaction with `statement`. Rejects with `ProcessEnd` when the connection is fenced and the claim is over. */
+/**
+ * Begins a transaction with `statement`. Rejects with `ProcessEnd` when the connection is fenced
+ * and the claim is over.
+ */
 export async function beginFenced(client: pg.ClientBase, statement: string): Promise<void> {
   const fence = fences.get(client);
   if (fence === undefined) {

@@ -1,13 +1,15 @@
 /**
- * The keys that codes are generated from: 256 bits each, of which one is active and the others are kept for batches that have to
- * be made again (actor/refill.ts).
+ * The keys that codes are generated from: 256 bits each, of which one is active and the others are
+ * kept for batches that have to be made again (actor/refill.ts).
  *
  *     GENERATOR_KEY not given    a key is made once and kept in the database
- *     GENERATOR_KEY given        its first key is active; the database has only the fingerprints of those that are given
- *     another key is active      the one before is retired, and removed from the database when the journal's span is over
+ *     GENERATOR_KEY given        its first key is active; of the given keys, the database has only
+ *                                the fingerprints
+ *     another key is active      the key before it is retired, and removed from the database when
+ *                                the journal's span is over
  *
- * A key's id is a part of its fingerprint, so that it means the same key in a database of an older moment. The key of data from
- * before keys had ids has id 1.
+ * A key's id is a part of its fingerprint, so that it means the same key in a database of an older
+ * moment. The key of data from before keys had ids has id 1.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
@@ -36,7 +38,10 @@ export interface GeneratorKeyOptions {
   readonly keptMs: number;
 }
 
-/** Within a transaction. `isReplaced`: a new key was made, although codes were made with another one that nobody has given. */
+/**
+ * Within a transaction. `isReplaced`: a new key was made, although codes were made with another one
+ * that nobody has given.
+ */
 export async function openGeneratorKeys(
   client: pg.Client,
   { given, nowMs, keptMs }: GeneratorKeyOptions,

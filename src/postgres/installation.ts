@@ -1,13 +1,14 @@
 /**
- * The row that says to which installation a database belongs and which process serves it: reading it, taking it over, and
- * keeping the lease.
+ * The row that says to which installation a database belongs and which process serves it: reading
+ * it, taking it over, and keeping the lease.
  *
  *     free, or its lease is over ──claim──▶ ours ──renew every 2 s──▶ ours ──giveBack──▶ free
  *                                            │
  *                                            └── another claims ──▶ fenced: the next renewal or transaction says so
  *
- * All times are PostgreSQL's, so the clocks of two hosts need not agree. A process that can't reach PostgreSQL goes on
- * serving from its journal, and learns at the next renewal whether it was replaced.
+ * All times are PostgreSQL's, so the clocks of two hosts need not agree. A process that can't reach
+ * PostgreSQL goes on serving from its journal, and learns at the next renewal whether it was
+ * replaced.
  */
 import type pg from 'pg';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
@@ -20,7 +21,10 @@ import type { Checkpoint } from './store.js';
 export const LEASE_MS = 10_000;
 const RENEW_MS = 2_000;
 const RENEW_MS_MAX = 5_000;
-/** A predecessor that stands still in the middle of a transaction is waited for this long, then its connection is ended. */
+/**
+ * A predecessor that stands still in the middle of a transaction is waited for this long, then its
+ * connection is ended.
+ */
 const LOCK_MS_MAX = 2_000;
 const LOCK_TRIES_MAX = 5;
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -48,7 +52,10 @@ export interface DatabaseFacts {
   readonly acceptedLosses: ReadonlySet<ShardId>;
 }
 
-/** Also of a database that has no tables yet, or those of an older version. Rejects with `DatabaseUnfit` for a newer one. */
+/**
+ * Also of a database that has no tables yet, or those of an older version. Rejects with
+ * `DatabaseUnfit` for a newer one.
+ */
 export async function readDatabase(url: string): Promise<DatabaseFacts> {
   const client = await connect(url);
   try {
@@ -119,8 +126,8 @@ export interface AcceptedLoss {
 }
 
 /**
- * Notes what the next start goes on without, and gives the database the id if it has none. A checkpoint that is behind the
- * journal goes forward to its end: what is between the two is lost.
+ * Notes what the next start goes on without, and gives the database the id if it has none. A
+ * checkpoint that is behind the journal goes forward to its end: what is between the two is lost.
  */
 export function acceptLosses(url: string, id: string, losses: readonly AcceptedLoss[]): Promise<void> {
   return change(url, async (client) => {
@@ -166,8 +173,9 @@ export interface Claimant {
 }
 
 /**
- * Takes the database over for the installation `id`, in one transaction; a database of none becomes its. Resolves with null,
- * and changes nothing, where the row is not what is expected any more; null stands for no row.
+ * Takes the database over for the installation `id`, in one transaction; a database of none becomes
+ * its. Resolves with null, and changes nothing, where the row is not what is expected any more;
+ * null stands for no row.
  */
 export async function claim(
   url: string,
@@ -216,7 +224,10 @@ async function claimOnce(
   return { epoch: Number(rows[0]?.epoch), holder };
 }
 
-/** Ends the connections whose transactions hold the row: those of a process that stands still would hold it for ever. */
+/**
+ * Ends the connections whose transactions hold the row: those of a process that stands still would
+ * hold it for ever.
+ */
 async function endHolders(url: string): Promise<void> {
   const client = await connect(url);
   try {
@@ -235,7 +246,10 @@ export interface Lease {
   noteJournal(journal: string): Promise<void>;
   /** Notes that the shards have gone on without what was accepted as lost. */
   noteLosses(): Promise<void>;
-  /** Ends the renewals and gives the row back. `isDrained`: everything in the journal is in PostgreSQL. */
+  /**
+   * Ends the renewals and gives the row back. `isDrained`: everything in the journal is in
+   * PostgreSQL.
+   */
   giveBack(isDrained: boolean): Promise<void>;
 }
 

@@ -1,9 +1,10 @@
 /**
- * A socket that lends what it reads, in memory that is used again and again.
+ * A socket that lends its read data in reused buffers.
  *
- * Node makes a buffer for each read. A million rows come in thousands of reads, since PostgreSQL sends 8 KiB at a time, and V8
- * collected the heap of the shard's thread seventeen times over them, 3 to 15 ms each, with four helper threads beside it.
- * Here a read goes into one of two buffers in turn:
+ * Node makes a buffer for each read. A million rows come in thousands of reads, since PostgreSQL
+ * sends 8 KiB at a time, and V8 collected the heap of the shard's thread seventeen times over them,
+ * 3 to 15 ms each, with four helper threads beside it. Here a read goes into one of two buffers in
+ * turn:
  *
  *     read n        │ kept │ new bytes …             │      the borrower says how much of it makes sense by itself
  *     read n + 1    │ the rest of n │ new bytes …    │      which begins the other buffer, while it still works on n
@@ -15,8 +16,9 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 const BUFFER_BYTES = 64 * 1024;
 
 /**
- * Gets what was read, behind what it left the time before; returns how many of the bytes it takes, the rest is kept. They are lent
- * until it is called again, which does not happen while the socket is paused.
+ * Gets what was read, behind what it left the time before; returns how many of the bytes it takes,
+ * the rest is kept. They are lent until it is called again, which does not happen while the socket
+ * is paused.
  */
 export type Borrow = (bytes: Buffer) => number;
 
@@ -54,7 +56,8 @@ export function createLendingSocket(): LendingSocket {
     return true;
   }
 
-  // `net.connect` hands its options to this constructor, and `onread` is among them; the types know it there only.
+  // `net.connect` hands its options to this constructor, and `onread` is among them; the types know
+  // it there only.
   const socket = new Socket({ onread: { buffer: room, callback: onRead } } as SocketConstructorOpts);
   return Object.assign(socket, {
     lendTo(to: Borrow | null) {

@@ -1,10 +1,11 @@
 /**
- * Loading shards at their checkpoints. All of it is one REPEATABLE READ transaction, so rows, checkpoints and books
- * are of one moment however long it takes and whatever the projector writes meanwhile.
+ * Loading shards at their checkpoints. All of it is one REPEATABLE READ transaction, so rows,
+ * checkpoints and books are of one moment however long it takes and whatever the projector writes
+ * meanwhile.
  *
- * Codes are most of it. They are read in the order of the table, whole, without a join: the live batches are known by
- * then, and a code's index is its batch's `first_index` plus its ordinal, which one look-up here finds for less than
- * PostgreSQL's hash join would.
+ * Codes are most of it. They are read in the order of the table, whole, without a join: the live
+ * batches are known by then, and a code's index is its batch's `first_index` plus its ordinal,
+ * which one look-up here finds for less than PostgreSQL's hash join would.
  */
 import type pg from 'pg';
 import type { BookSettings } from '../domain/book.js';
@@ -20,11 +21,17 @@ const LARGE_BATCH = 50_000;
 
 export interface LoaderOptions {
   readonly url: string;
-  /** PostgreSQL is ours and on this machine: it may be told to step back while a large batch is loaded. */
+  /**
+   * PostgreSQL is ours and on this machine: it may be told to step back while a large batch is
+   * loaded.
+   */
   readonly isOwn: boolean;
 }
 
-/** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
+/**
+ * Connects when it is first used. Every method rejects while PostgreSQL is away and may be called
+ * again.
+ */
 export function createSnapshotLoader({ url, isOwn }: LoaderOptions): SnapshotLoader {
   // A scan that joins another one in the middle would read the codes of a batch in two parts.
   const prepare = (client: pg.Client): Promise<unknown> => client.query('SET synchronize_seqscans = off');
@@ -214,8 +221,9 @@ async function loadCodes(client: pg.Client, live: ReadonlyMap<number, LiveBatch>
 }
 
 /**
- * A batch's rows are where they were put, between two blocks, unless an update moved one: a batch may be live and in use by
- * the time it is loaded (in a replay that the projector has overtaken). Then the whole table is searched for the rest.
+ * A batch's rows are where they were put, between two blocks, unless an update moved one: a batch
+ * may be live and in use by the time it is loaded (in a replay that the projector has overtaken).
+ * Then the whole table is searched for the rest.
  */
 async function loadBatch(
   client: pg.Client,

@@ -1,4 +1,7 @@
-/** Brings a database to the schema of this version, and holds it to the number of shards that it was begun with. */
+/**
+ * Brings a database to the schema of this version, and checks that its number of shards is
+ * unchanged.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,9 +16,9 @@ export class WrongShardCount extends Error {
 }
 
 /**
- * Runs the migrations in `sql/` that have not run yet, in one transaction. Safe to call from several
- * processes at once: an advisory lock lets one go first, and the others find nothing left to do. Rejects with
- * `DatabaseUnfit` when others have run there that this version does not have.
+ * Runs the migrations in `sql/` that have not run yet, in one transaction. Safe to call from
+ * several processes at once: an advisory lock lets one go first, and the others find nothing left
+ * to do. Rejects with `DatabaseUnfit` when others have run there that this version does not have.
  */
 export async function migrate(url: string): Promise<void> {
   const client = await connect(url);
@@ -72,8 +75,9 @@ async function ranMigrations(client: pg.Client): Promise<string[]> {
 }
 
 /**
- * The number of shards decides where a book's data is, so it is kept with the data. Throws `WrongShardCount` when the database was begun
- * with another number; otherwise notes it and gives each shard its checkpoint.
+ * The number of shards decides where a book's data is, so it is kept with the data. Throws
+ * `WrongShardCount` when the database was begun with another number; otherwise notes it and gives
+ * each shard its checkpoint.
  */
 export async function agreeOnShards(url: string, shardCount: number): Promise<void> {
   const client = await connect(url);
@@ -100,7 +104,10 @@ export function assertShardCount(begun: number, shardCount: number): void {
   );
 }
 
-/** `sql/` beside `package.json`: two levels up from the sources, three from what was compiled into `dist`. */
+/**
+ * `sql/` beside `package.json`: two levels up from the sources, three from what was compiled into
+ * `dist`.
+ */
 function migrationsDirectory(): string {
   const here = path.dirname(fileURLToPath(import.meta.url));
   for (const up of ['../..', '../../..']) {

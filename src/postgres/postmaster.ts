@@ -1,4 +1,7 @@
-/** Processes of embedded PostgreSQL: who is in charge of a directory, what an earlier run left there, and ending it. */
+/**
+ * Processes of embedded PostgreSQL: who is in charge of a directory, what an earlier run left
+ * there, and ending it.
+ */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -11,7 +14,10 @@ export interface Log {
   warn(fields: object, message: string): void;
 }
 
-/** Writes `owner`; throws when a living process of ours holds the directory already. Returns its release. */
+/**
+ * Writes `owner`; throws when a living process of ours holds the directory already. Returns its
+ * release.
+ */
 export function takeOwnership(home: string): () => void {
   const file = path.join(home, 'owner');
   const mine = `${process.pid} ${startTimeOf(process.pid) ?? ''}`;
@@ -37,7 +43,10 @@ export function ownerOf(home: string): number | null {
   return pid > 0 && text === `${pid} ${startTimeOf(pid) ?? 'gone'}` ? pid : null;
 }
 
-/** When the process started, in whatever unit the system tells it; null when there is no such process. */
+/**
+ * When the process started, in whatever unit the system tells it; null when there is no such
+ * process.
+ */
 function startTimeOf(pid: number): string | null {
   if (process.platform === 'linux') {
     const stat = readText(`/proc/${pid}/stat`);
@@ -56,7 +65,8 @@ export async function stopLeftover(cluster: string, log: Log): Promise<void> {
   const pid = Number.parseInt(readText(pidFile) ?? '', 10);
   if (!(pid > 0)) return;
   if (!isPostgresOn(pid, cluster)) {
-    // Whoever has this pid now is somebody else; PostgreSQL itself would take it for a living postmaster.
+    // Whoever has this pid now is somebody else; PostgreSQL itself would take it for a living
+    // postmaster.
     fs.rmSync(pidFile, { force: true });
     return;
   }
@@ -64,7 +74,10 @@ export async function stopLeftover(cluster: string, log: Log): Promise<void> {
   await shutDown(pid, () => !isPostgresOn(pid, cluster));
 }
 
-/** Asks for a fast shutdown, then, after `STOP_MS_MAX`, for an immediate one. Resolves when `gone()`. */
+/**
+ * Asks for a fast shutdown, then, after `STOP_MS_MAX`, for an immediate one. Resolves when
+ * `gone()`.
+ */
 export async function shutDown(pid: number, gone: () => boolean): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     if (gone()) return;

@@ -1,9 +1,9 @@
 /**
- * Turns changes into the rows of one projection: what is appended as it is, and what is folded.
+ * Turns changes into the rows of one projection: rows that are appended, and rows that are merged.
  *
- * Appended: the audit (`changes`), redemptions, rollbacks, remembered keys. Folded: all events of
- * one code in the batch become one row update, for an update is by far the dearest thing that a
- * batch asks of PostgreSQL. Each event touches groups of columns; per group the last event wins,
+ * Appended: the audit (`changes`), redemptions, rollbacks, remembered keys. Merged: all events of
+ * one code in the batch become one row update, because updates are by far the most expensive part
+ * of a batch for PostgreSQL. Each event touches groups of columns; per group the last event wins,
  * and a group that no event touched is left alone:
  *
  *     user     user_id, assigned_ms            codeAssigned, codeUnassigned
@@ -156,7 +156,8 @@ export class ProjectionBatch implements SnapshotChanges {
     rows.int8(seq);
     rows.int8(remembered.fingerprint);
     rows.int2(shard);
-    // The key of a creation can't name the book that it makes, and is remembered outside of all books.
+    // The key of a creation can't name the book that it makes, and is remembered outside of all
+    // books.
     if (change.events[0]?.kind === 'bookCreated') rows.null();
     else rows.uuid(change.bookId);
     rows.text(change.caller);

@@ -1,20 +1,23 @@
 /**
- * Writes what was decided into PostgreSQL: one transaction per batch, with the shards' checkpoints in it. So a batch
- * whose outcome is not known may simply be written again: what a checkpoint covers is skipped.
+ * Writes what was decided into PostgreSQL: one transaction per batch, with the shards' checkpoints
+ * in it. So a batch whose outcome is not known may simply be written again: changes up to the
+ * checkpoint are skipped.
  *
  *     BEGIN
- *     lock the checkpoints            a second writer, or the remains of a lost connection, waits here
+ *     lock the checkpoints      a second writer, or the rest of a lost connection, waits here
  *     COPY changes, redemptions, rollbacks, remembered_keys
  *     books upserted · batches opened, closed, made live
  *     COPY code_updates and placed_updates (temporary), UPDATE codes FROM both
  *     checkpoints
  *     COMMIT
  *
- * A code that was never used before is updated at the place where its row was put, if that is known (row-places.ts). The other
- * update is a nested loop over `codes_pkey`, forced, because the planner knows nothing of a table that was filled a
- * millisecond ago; a hash join would read all of `codes` for each batch, and pays only when a batch changes a good part of all
- * codes. It goes through the updates in the order of the code, which is the order of the index and, as staging leaves it, of
- * the table: each page is found, pruned and locked once per batch. docs/decisions/projection.md has the figures, and what lost.
+ * A code that was never used before is updated at the place where its row was put, if that is known
+ * (row-places.ts). The other update is a nested loop over `codes_pkey`, forced, because the planner
+ * knows nothing of a table that was filled a millisecond ago; a hash join would read all of `codes`
+ * for each batch, and pays only when a batch changes a good part of all codes. It goes through the
+ * updates in the order of the code, which is the order of the index and, as staging leaves it, of
+ * the table: each page is found, pruned and locked once per batch. docs/decisions/projection.md has
+ * the figures, and what lost.
  */
 import type pg from 'pg';
 import type { Change } from '../domain/event.js';
@@ -56,7 +59,10 @@ const UPDATE_BY_PLACE = {
     FROM (SELECT * FROM placed_updates ORDER BY place) AS u WHERE c.ctid = u.place AND c.code = u.code`,
 };
 
-/** What `UPDATE_BY_PLACE` did not find: the row's sequence is still that of an earlier event, or of none. */
+/**
+ * What `UPDATE_BY_PLACE` did not find: the row's sequence is still that of an earlier event, or of
+ * none.
+ */
 const UPDATE_MISPLACED = {
   name: 'update-misplaced',
   text: `
@@ -65,7 +71,10 @@ const UPDATE_MISPLACED = {
     WHERE c.code = u.code AND (c.seq IS NULL OR c.seq < u.seq)`,
 };
 
-/** Connects when it is first used. Every method rejects while PostgreSQL is away and may be called again. */
+/**
+ * Connects when it is first used. Every method rejects while PostgreSQL is away and may be called
+ * again.
+ */
 export function createProjectionWriter({ url, shardCount, claim }: ProjectionWriterOptions): ProjectionWriter {
   const partitions = new Set<number>();
   const places = new RowPlaces();
@@ -266,7 +275,10 @@ async function writeOpenBatches(
   }
 }
 
-/** The batch must be there, whole and not live: otherwise its codes are lost, and going on would hide that. */
+/**
+ * The batch must be there, whole and not live: otherwise its codes are lost, and going on would
+ * hide that.
+ */
 async function makeLive(client: pg.Client, { shard, seq, event }: WentLive): Promise<void> {
   const { rowCount } = await client.query({
     name: 'make-live',

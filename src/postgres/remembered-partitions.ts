@@ -1,6 +1,6 @@
 /**
- * `remembered_keys` is kept in partitions of one hour. Deleting a day's keys row by row would cost as much as writing
- * them did; dropping a partition costs nothing.
+ * `remembered_keys` is kept in partitions of one hour. Deleting a day's keys row by row would cost
+ * as much as writing them did; dropping a partition costs nothing.
  */
 import type pg from 'pg';
 import { beginFenced } from './fence.js';
@@ -8,7 +8,10 @@ import { beginFenced } from './fence.js';
 const HOUR_MS = 3_600_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Makes the partitions of a span of time that are not there yet. `known` remembers those that are, by hour. */
+/**
+ * Makes the partitions of a span of time that are not there yet. `known` remembers those that are,
+ * by hour.
+ */
 export async function ensurePartitions(
   client: pg.Client,
   firstMs: number,
@@ -20,7 +23,8 @@ export async function ensurePartitions(
     const name = partitionOf(hour);
     const { rowCount } = await client.query('SELECT FROM pg_class WHERE oid = to_regclass($1)', [name]);
     if (rowCount === 0) {
-      // Attached rather than made as a partition: that needs no lock that a load in progress would hold up.
+      // Attached rather than made as a partition: that needs no lock that a load in progress would
+      // hold up.
       await client.query(`CREATE TABLE ${name} (LIKE remembered_keys)`);
       await client.query(
         `ALTER TABLE remembered_keys ATTACH PARTITION ${name} FOR VALUES FROM (${hour * HOUR_MS}) TO (${(hour + 1) * HOUR_MS})`,
@@ -30,7 +34,10 @@ export async function ensurePartitions(
   }
 }
 
-/** Drops the partitions that end before `beforeMs`. One that a load is reading is left for the next time. */
+/**
+ * Drops the partitions that end before `beforeMs`. One that a load is reading is left for the next
+ * time.
+ */
 export async function dropOldPartitions(client: pg.Client, beforeMs: number, known: Set<number>): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT relname AS name FROM pg_inherits JOIN pg_class ON oid = inhrelid

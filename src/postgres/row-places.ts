@@ -1,17 +1,18 @@
 /**
- * Where the rows of codes stand that were never used: which block of `codes`, which line of it.
+ * Places of the rows of unused codes: the block of `codes`, and the line in the block.
  *
- * An update that is told the place of its row spares the way through the index, which is half of what it costs over a
- * table of millions (docs/decisions/projection.md). PostgreSQL moves no row that nobody changed, and a batch was put in by one
- * COPY, in the order of its ordinals. So where the first line of a block holds ordinal 700 of a batch, the next lines hold
- * 701, 702 and so on, as far as the next block's first, and one look per block tells the places of all its rows:
+ * An update by place avoids the index look-up, which is half of its cost in a table with millions
+ * of rows (docs/decisions/projection.md). PostgreSQL moves no row that nobody changed, and a batch
+ * was put in by one COPY, in the order of its ordinals. So where the first line of a block holds
+ * ordinal 700 of a batch, the next lines hold 701, 702 and so on, as far as the next block's first,
+ * and one look per block tells the places of all its rows:
  *
  *     block      4711        4712        4713
  *     line 1      700         767         834       what is looked up
  *     line n      701 …       768 …       835 …     what follows from it
  *
- * It is a guess, and whoever uses it has to ask for the code as well: which rows a block holds besides is not known here. A batch
- * with a guess that proves wrong is not guessed about any more, and goes through the index as it did before.
+ * The result is a guess, and its user has to compare the code as well: a block may hold other rows
+ * too. After one wrong guess, the rows of that batch are found through the index again.
  *
  * It costs 8 bytes per block, which holds some 60 rows. Only large batches are worth it.
  */
@@ -36,7 +37,10 @@ interface PlacedBatch {
   state: 'unknown' | 'wanted' | 'known' | 'unreliable';
   /** Gave a place since the last `prepare`. */
   isUsed: boolean;
-  /** Of each block that is known: its number and the ordinal in its first line, in the order of the ordinals. */
+  /**
+   * Of each block that is known: its number and the ordinal in its first line, in the order of the
+   * ordinals.
+   */
   blocks: Uint32Array;
   ordinals: Uint32Array;
   /** How many rows a full block of it mostly has, and at least. */
@@ -78,14 +82,20 @@ export class RowPlaces {
   block = 0;
   line = 0;
 
-  /** Whatever is known may be of another time: a connection was lost, another database may stand behind the next one. */
+  /**
+   * All known places may be out of date: the connection was lost, and the next one may lead to
+   * another database.
+   */
   forgetAll(): void {
     this.#shards.clear();
     this.#read = 'never';
     this.#wanted.clear();
   }
 
-  /** Some place that was given since the last `prepare` was wrong: all batches that gave any are not asked again. */
+  /**
+   * A place that was returned since the last `prepare` was wrong: no batch that returned one is
+   * used again.
+   */
   distrust(): void {
     for (const batch of this.#all()) {
       if (!batch.isUsed) continue;
@@ -96,8 +106,8 @@ export class RowPlaces {
   }
 
   /**
-   * Looks up what was asked for in vain since the last time, and what went live since, while its first lines are unused. To be
-   * called before `find` is.
+   * Loads positions for batches that `find` missed since the last call, and for batches that went
+   * live. Has to be called before `find`.
    */
   async prepare(client: pg.Client): Promise<void> {
     for (const batch of this.#all()) batch.isUsed = false;
@@ -179,7 +189,10 @@ export class RowPlaces {
   }
 }
 
-/** The last place of an ascending array whose value is not above the one that is looked for; -1 if there is none. */
+/**
+ * The last place of an ascending array whose value is not above the one that is looked for; -1 if
+ * there is none.
+ */
 function lastNotAbove(values: Uint32Array, value: number): number {
   let low = 0;
   let high = values.length;
@@ -191,7 +204,10 @@ function lastNotAbove(values: Uint32Array, value: number): number {
   return low - 1;
 }
 
-/** Looks at the first line of each block. Blocks where it is not one of the batch's unused rows stay unknown. */
+/**
+ * Looks at the first line of each block. Blocks where it is not one of the batch's unused rows stay
+ * unknown.
+ */
 async function readBlocks(client: pg.Client, batch: PlacedBatch): Promise<void> {
   let blocks = new Uint32Array(BLOCKS_FIRST);
   let ordinals = new Uint32Array(BLOCKS_FIRST);
@@ -220,7 +236,10 @@ async function readBlocks(client: pg.Client, batch: PlacedBatch): Promise<void> 
   batch.state = 'known';
 }
 
-/** From blocks that follow each other, of which the second one's first ordinal tells how many rows the first one has. */
+/**
+ * From blocks that follow each other, of which the second one's first ordinal tells how many rows
+ * the first one has.
+ */
 function countLines(batch: PlacedBatch): void {
   const { blocks, ordinals } = batch;
   const blocksOf = new Uint32Array(LINES_MAX + 1);

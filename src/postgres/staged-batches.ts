@@ -10,7 +10,7 @@ const UNIQUE_VIOLATION = '23505';
 /** Two batches that brought the same codes at once, not in quite the same order. */
 const DEADLOCK = '40P01';
 
-/** Ten million rows take minutes; and who gives up early begins from the start the next time. */
+/** Ten million rows take minutes, and a try that gives up early has to begin again. */
 const REMOVE_MS_MAX = 30 * 60_000;
 
 interface Span {
@@ -31,7 +31,10 @@ const OF_A_JOB = `EXISTS (
   SELECT FROM jobs WHERE status = 'processing' AND (detail::json #>> '{plan,batchId}')::int = b.batch_id
 )`;
 
-/** Rows of batches that are not live here, and counters that batches have reserved; but for those of jobs under way. */
+/**
+ * Rows of batches that are not live here, and counters that batches have reserved; but for those of
+ * jobs under way.
+ */
 export async function unsettledBatches(client: pg.Client): Promise<readonly UnsettledBatch[]> {
   const { rows } = await client.query<UnsettledBatch>(
     `WITH reserving AS (
@@ -55,7 +58,10 @@ export async function settledBatches(client: pg.Client, batchIds: readonly numbe
   return rows.map(({ batchId }) => batchId);
 }
 
-/** Removes a batch, if it is there, and gives back its counters. False when it is live: then nothing was changed. */
+/**
+ * Removes a batch, if it is there, and gives back its counters. False when it is live: then nothing
+ * was changed.
+ */
 export function discardBatch(client: pg.Client, batchId: number): Promise<boolean> {
   return transactionIf(
     client,
@@ -77,13 +83,17 @@ export interface NewBatch {
 
 /** Codes that were collected and are to be put into `codes`. */
 export interface CollectedCodes {
-  /** Notes which codes exist. Resolves with the batches that hold them, but for those that are live or in `settled`. */
+  /**
+   * Notes which codes exist. Resolves with the batches that hold them, but for those that are live
+   * or in `settled`.
+   */
   look(settled: ReadonlySet<number>): Promise<readonly Holder[]>;
   /** How many different codes are left, without those that the last `look` found. */
   left(): Promise<number>;
   /**
-   * Puts in what is left, and the batch's row, in one transaction. Resolves with the number of codes, or with null when one of them
-   * exists; then nothing is in. `kept` gets the codes as well, and has them before the transaction is committed.
+   * Puts in what is left, and the batch's row, in one transaction. Resolves with the number of
+   * codes, or with null when one of them exists; then nothing is in. `kept` gets the codes as well,
+   * and has them before the transaction is committed.
    */
   put(batch: NewBatch, kept: KeptWriter | null): Promise<number | null>;
 }
@@ -94,18 +104,24 @@ interface Rows {
   readonly lastBlock: number | null;
 }
 
-/** Of advisory locks with two keys: who puts in or removes the rows of a batch. The other key is the batch's id. */
+/**
+ * Of advisory locks with two keys: who puts in or removes the rows of a batch. The other key is the
+ * batch's id.
+ */
 const BATCH_LOCK = 0x62746368;
 
 /**
- * A process that died may have left a connection whose commit is still under way: whoever removes the batch waits for its end. Ends
- * with the transaction.
+ * A process that died may have left a connection whose commit is still under way: whoever removes
+ * the batch waits for its end. Ends with the transaction.
  */
 async function lockBatch(client: pg.Client, batchId: number): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock($1, $2)', [BATCH_LOCK, batchId]);
 }
 
-/** Removes a batch and its codes, if it is there. False when it is live: then nothing was changed. Within a transaction. */
+/**
+ * Removes a batch and its codes, if it is there. False when it is live: then nothing was changed.
+ * Within a transaction.
+ */
 export async function removeBatch(client: pg.Client, batchId: number): Promise<boolean> {
   await lockBatch(client, batchId);
   const { rows } = await client.query<Span>(
@@ -117,7 +133,8 @@ export async function removeBatch(client: pg.Client, batchId: number): Promise<b
   if (span === undefined)
     return (await client.query('SELECT FROM batches WHERE batch_id = $1', [batchId])).rowCount === 0;
   if (!(span.count > 0)) return true;
-  // A batch that never was live was never updated, so its rows are where they were put: mostly between these blocks.
+  // A batch that never was live was never updated, so its rows are where they were put: mostly
+  // between these blocks.
   const remove = (where: string): Promise<pg.QueryResult> => {
     const patient: pg.QueryConfig & { query_timeout: number } = {
       text: `DELETE FROM codes WHERE ${where} batch_id = $1`,
@@ -132,8 +149,9 @@ export async function removeBatch(client: pg.Client, batchId: number): Promise<b
 }
 
 /**
- * Puts in the rows of a batch by `insert`, and the row that stands for it. Within a transaction. The shard that gave out the id may
- * have given it out before, if its journal lost its end since: what is left of that is removed.
+ * Puts in the rows of a batch by `insert`, and the row that stands for it. Within a transaction.
+ * The shard that gave out the id may have given it out before, if its journal lost its end since:
+ * what is left of that is removed.
  */
 export async function registerBatch(client: pg.Client, batch: NewBatch, insert: () => Promise<Rows>): Promise<void> {
   const { batchId, shard, bookId } = batch;
@@ -153,7 +171,8 @@ export async function registerCopied(client: pg.Client, batch: NewBatch, copy: (
     registerBatch(client, batch, async () => {
       const blocksBefore = await blockCount(client);
       copied = await copy();
-      // Rows may have gone into gaps further in front; who reads them by these blocks counts them, and looks everywhere then.
+      // Rows may have filled gaps in earlier blocks. So a reader that uses these blocks counts the
+      // rows, and searches the whole table if some are missing.
       const lastBlock = Math.max(0, (await blockCount(client)) - 1);
       return { count: copied, firstBlock: Math.max(0, blocksBefore - 1), lastBlock };
     }),

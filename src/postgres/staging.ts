@@ -1,20 +1,23 @@
 /**
- * Staging a batch of codes: they are collected where nobody sees them, and go into `codes` at `finish`, all in one transaction
- * with the row of their batch.
+ * Staging a batch of codes: they are collected invisibly, and inserted into `codes` at `finish`,
+ * all in one transaction with the row of their batch.
  *
- * A few codes are kept in memory until then and inserted with one statement (held-codes.ts). From `HELD_BYTES_MAX` on they are
- * streamed by COPY into a temporary table on a connection of the batch's own (bulk-table.ts).
+ * A few codes are kept in memory until then and inserted with one statement (held-codes.ts). From
+ * `HELD_BYTES_MAX` on they are streamed by COPY into a temporary table on a connection of the
+ * batch's own (bulk-table.ts).
  *
  *     collected ─▶ owner.open: the intent is journaled ─▶ rows into `codes`, committed ─▶ the command that makes the batch live
  *
- * So every row of `codes` belongs to a batch that the journal of its shard knows, and that journal alone says whether the batch
- * is live, open or given up. "Not live in PostgreSQL" means nothing, because the projection lags behind.
+ * So every row of `codes` belongs to a batch that the journal of its shard knows, and that journal
+ * alone says whether the batch is live, open or given up. "Not live in PostgreSQL" means nothing,
+ * because the projection lags behind.
  *
- * A code that exists already is a duplicate only if its batch is live. Before a code is left out, the owner settles all batches
- * that hold such codes and are not live in PostgreSQL: rows of a batch that was given up are removed, and an open batch is waited
- * for. A row that another batch brings at the same moment makes the unique index refuse this one, which then looks again. Ordinals
- * are given in the order of the code, so that both batches go upwards through the index, and wait for each other rather than
- * deadlock.
+ * A code that exists already is a duplicate only if its batch is live. Before a code is left out,
+ * the owner settles all batches that hold such codes and are not live in PostgreSQL: rows of a
+ * batch that was given up are removed, and an open batch is waited for. A row that another batch
+ * brings at the same moment makes the unique index refuse this one, which then looks again.
+ * Ordinals are given in the order of the code, so that both batches go upwards through the index,
+ * and wait for each other rather than deadlock.
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
@@ -106,7 +109,7 @@ export function createStaging({
     if (adopted !== null) return finished(adopted);
     let opened: number | null = null;
     let intent = content();
-    // Many codes are taken to be new at first: looking for each costs more than putting it in.
+    // Many codes are assumed to be new at first: looking up each one costs more than inserting it.
     for (let looksFirst = bulk === null; !isAbandoned; looksFirst = true) {
       const codes: CollectedCodes = bulk ?? collect(held);
       if (looksFirst) {

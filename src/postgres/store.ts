@@ -1,7 +1,7 @@
 /**
- * What the rest of Clipbook asks of PostgreSQL. Three users, each with connections of its own:
- * a shard thread loads (`SnapshotLoader`), the projector thread writes (`ProjectionWriter`), and the main thread
- * does what is neither hot nor decided in memory (`ControlStore`).
+ * The interface of PostgreSQL to the rest of Clipbook. Three users, each with connections of its
+ * own: a shard thread loads (`SnapshotLoader`), the projector thread writes (`ProjectionWriter`),
+ * and the main thread does what is neither hot nor decided in memory (`ControlStore`).
  */
 
 import type { Book } from '../domain/book.js';
@@ -11,7 +11,10 @@ import type { Outcome } from '../domain/outcome.js';
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
 import type { OpenBatch } from '../records/batches.js';
 
-/** Rows come in this order per load: checkpoints, books, open batches, live batches, codes, redemptions, remembered keys. */
+/**
+ * Rows come in this order per load: checkpoints, books, open batches, live batches, codes,
+ * redemptions, remembered keys.
+ */
 export interface SnapshotSink {
   /** Called for every shard asked for. */
   checkpoint(shard: ShardId, row: CheckpointRow): void;
@@ -78,9 +81,15 @@ export interface RememberedRow {
 }
 
 export interface SnapshotLoader {
-  /** One consistent snapshot of these shards (one REPEATABLE READ transaction), streamed into the sink. */
+  /**
+   * One consistent snapshot of these shards (one REPEATABLE READ transaction), streamed into the
+   * sink.
+   */
   load(shards: readonly ShardId[], rememberedAfterMs: number, sink: SnapshotSink): Promise<void>;
-  /** The codes of one staged or live batch, by ordinal. Rejects with `BatchMissing` when the batch is not there. */
+  /**
+   * The codes of one staged or live batch, by ordinal. Rejects with `BatchMissing` when the batch
+   * is not there.
+   */
   loadBatch(
     batch: Pick<BatchRow, 'batchId' | 'size'>,
     code: (ordinal: number, bytes: Uint8Array, start: number, end: number) => void,
@@ -98,9 +107,10 @@ export interface ProjectionWriter {
   /** The checkpoint of each shard: everything through this sequence is in PostgreSQL. */
   checkpoints(): Promise<ReadonlyMap<ShardId, Checkpoint>>;
   /**
-   * One transaction: the changes of one or more shards, in order, and the shards' new checkpoints. Changes at or
-   * before a checkpoint are skipped, so a batch may be repeated after an error of unknown outcome. `entryHashes`: of the
-   * journal's entry that each shard's changes end with; not known where absent.
+   * One transaction: the changes of one or more shards, in order, and the shards' new checkpoints.
+   * Changes at or before a checkpoint are skipped, so a batch may be repeated after an error of
+   * unknown outcome. `entryHashes`: of the journal's entry that each shard's changes end with; not
+   * known where absent.
    */
   write(changes: ReadonlyMap<ShardId, Iterable<Change>>, entryHashes?: ReadonlyMap<ShardId, Uint8Array>): Promise<void>;
   /** Deletes remembered keys older than this. */
@@ -114,7 +124,7 @@ export interface Account {
   readonly id: string;
   readonly email: string;
   readonly role: Role;
-  /** Raised by each repair of the account. Its tokens name it. Absent: 0. */
+  /** Grows with each repair of the account; tokens name it. Absent: 0. */
   readonly generation?: number;
 }
 
@@ -127,7 +137,10 @@ export interface AccountRow extends Account {
   readonly isSeeded: boolean;
 }
 
-/** Tokens that are not valid any more: those of an account that name a generation before this one; null: all of them. */
+/**
+ * Tokens that are not valid any more: those of an account that name a generation before this one;
+ * null: all of them.
+ */
 export interface EndedTokens {
   readonly accountId: string;
   readonly before: number | null;
@@ -160,7 +173,10 @@ export interface HistoryEntry {
   readonly detail: Readonly<Record<string, unknown>> | null;
 }
 
-/** A batch that holds codes which another one brings. It is not live in PostgreSQL; its shard may know better. */
+/**
+ * A batch that holds codes which another one brings. It is not live in PostgreSQL; its shard may
+ * know better.
+ */
 export interface Holder {
   readonly batchId: number;
   readonly bookId: BookId;
@@ -176,27 +192,27 @@ export interface KeptWriter {
 /** What staging asks of the shards, whose journals decide what a batch is. */
 export interface BatchOwner {
   /**
-   * The batch that an earlier try of the same request opened, if all of its rows are in; then no other is needed. Null: there is none,
-   * or it was given up.
+   * The batch that an earlier try of the same request opened, if all of its rows are in; then no
+   * other is needed. Null: there is none, or it was given up.
    */
   adopt(): Promise<Omit<Finished, 'duplicates'> | null>;
   /** Journals the intent of a batch. */
   open(content: BatchContent): Promise<number>;
   /**
-   * Keeps the codes of a batch whose intent does not make them again, in the order of their ordinals. Null where codes can't be
-   * kept.
+   * Keeps the codes of a batch whose intent does not make them again, in the order of their
+   * ordinals. Null where codes can't be kept.
    */
   keep(batchId: number, content: BatchContent): Promise<KeptWriter | null>;
   /** Journals the end of a batch that has no rows. */
   giveUp(batchId: number): Promise<void>;
   /**
-   * Finds out what the holders are: removes those that were given up, waits a while for those that are open, and says which are
-   * live, and which are open still or can't be known.
+   * Finds out what the holders are: removes those that were given up, waits a while for those that
+   * are open, and says which are live, and which are open still or can't be known.
    */
   settle(holders: readonly Holder[]): Promise<{ readonly live: readonly number[]; readonly open: readonly number[] }>;
 }
 
-/** Codes of a batch that is neither live nor given up stand in the way. */
+/** Codes of a batch that is neither live nor given up conflict with the new ones. */
 export class CodesPending extends Error {
   override readonly name = 'CodesPending';
   constructor() {
@@ -207,11 +223,17 @@ export class CodesPending extends Error {
 export interface GeneratedCodes {
   /** Of what has been written so far. */
   content(): BatchContent;
-  /** Writes `missing` other codes with `writeRows`, in the place of those that exist. False when there are none. */
+  /**
+   * Writes `missing` other codes with `writeRows`, in the place of those that exist. False when
+   * there are none.
+   */
   refill(missing: number): Promise<boolean>;
 }
 
-/** Rows that are in and committed. `count` of them are new; `duplicates` came twice or are live, here or in any book. */
+/**
+ * Rows that are in and committed. `count` of them are new; `duplicates` came twice or are live,
+ * here or in any book.
+ */
 export interface Finished {
   readonly batchId: number;
   readonly bookId: BookId;
@@ -220,27 +242,38 @@ export interface Finished {
   readonly duplicates: number;
 }
 
-/** A batch being staged: rows go into PostgreSQL, invisible until a `codesAdded` event makes the batch live. */
+/**
+ * A batch being staged: rows go into PostgreSQL, invisible until a `codesAdded` event makes the
+ * batch live.
+ */
 export interface Staging {
   /** Codes already normalized and valid. Resolves when more is wanted (back-pressure). */
   write(codes: readonly string[]): Promise<void>;
-  /** The same as bytes, a code a line, each with its newline: the text format of COPY. Takes the bytes over. */
+  /**
+   * The same as bytes, a code a line, each with its newline: the text format of COPY. Takes the
+   * bytes over.
+   */
   writeRows(bytes: Uint8Array, count: number): Promise<void>;
   /**
-   * Instead of all the others, for codes that are new and finished rows, and a batch that is open: what `produce` writes are lines
-   * of COPY text with `code`, `batch_id` and `ordinal`, best in the order of the code. Resolves with their number when they are in
-   * and committed, or with null when one of them exists already; then nothing is in, and they can be written in the other way.
+   * Instead of all the others, for codes that are new and finished rows, and a batch that is open:
+   * what `produce` writes are lines of COPY text with `code`, `batch_id` and `ordinal`, best in the
+   * order of the code. Resolves with their number when they are in and committed, or with null when
+   * one of them exists already; then nothing is in, and they can be written in the other way.
    */
   copyRows(
     batchId: number,
     produce: (write: (rows: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>,
   ): Promise<number | null>;
   /**
-   * Opens the batch and puts the codes in. Codes that were uploaded and exist are left out; others come in the place of generated
-   * ones. Rejects with `CodesPending` when it can't be known in time whether an uploaded code exists.
+   * Opens the batch and puts the codes in. Codes that were uploaded and exist are left out; others
+   * come in the place of generated ones. Rejects with `CodesPending` when it can't be known in time
+   * whether an uploaded code exists.
    */
   finish(owner: BatchOwner, generated?: GeneratedCodes): Promise<Finished>;
-  /** How many rows `finish` has moved to their place so far. Starts again at 0 when it has to try another way. */
+  /**
+   * How many rows `finish` has moved to their place so far. Starts again at 0 when it has to try
+   * another way.
+   */
   loaded(): number;
   /** Ends its connections: whatever is under way fails. What is committed stays. */
   abandon(): void;
@@ -267,7 +300,7 @@ export interface JobRow {
   readonly finishedMs: number | null;
   /** Why it failed, for the one who asked. */
   readonly error: string | null;
-  /** What it needs to be taken up again, and its result. */
+  /** The data for resuming it, and its result. */
   readonly detail: { readonly plan?: unknown; readonly result?: GenerateResult };
   /** Of the request that came with an idempotency key. */
   readonly fingerprint: number | null;
@@ -298,7 +331,9 @@ export class CommitUnknown extends Error {
   override readonly name = 'CommitUnknown';
 }
 
-/** The journal has made a batch live that PostgreSQL does not have: it was restored from a backup. */
+/**
+ * The journal has made a batch live that PostgreSQL does not have: it was restored from a backup.
+ */
 export class BatchMissing extends Error {
   override readonly name = 'BatchMissing';
 }
@@ -322,9 +357,14 @@ export interface CounterStore {
   moveReservation(from: CounterHolder, to: CounterHolder): Promise<void>;
   /** The holder's counters can be taken by others again. */
   giveBackReservation(holder: CounterHolder): Promise<void>;
-  /** These counters gave codes that are live: whatever this database says of them, they are used. */
+  /**
+   * These counters gave codes that are live: whatever this database says of them, they are used.
+   */
   markUsed(counters: Omit<PatternCounters, 'counterCount'>, ranges: readonly CounterRange[]): Promise<void>;
-  /** Gives back what requests had reserved that this process does not know: they opened no batch. To be called at the start. */
+  /**
+   * Gives back what requests had reserved that this process does not know: they opened no batch. To
+   * be called at the start.
+   */
   giveBackOfRequests(): Promise<void>;
   /** The codes of the holder's counters are live. */
   dropReservation(holder: CounterHolder): Promise<void>;
@@ -332,8 +372,9 @@ export interface CounterStore {
 
 export interface JobStore {
   /**
-   * Makes the job and reserves its counters, both or neither. `earlier`: a job was made for this `requestKey` before, and
-   * nothing was changed. Rejects with `CommitUnknown` when it is not known whether the job was made.
+   * Makes the job and reserves its counters, both or neither. `earlier`: a job was made for this
+   * `requestKey` before, and nothing was changed. Rejects with `CommitUnknown` when it is not known
+   * whether the job was made.
    */
   createJob(
     job: JobRow,
@@ -347,8 +388,9 @@ export interface JobStore {
   /** How far it is, and its plan. */
   saveJob(job: JobRow): Promise<void>;
   /**
-   * Writes how the job ended. Of one that is not completed nothing is left: its batch is removed and its counters are given
-   * back. False when that batch is live: then nothing was changed. May be called again after an error.
+   * Writes how the job ended. Of one that is not completed nothing is left: its batch is removed
+   * and its counters are given back. False when that batch is live: then nothing was changed. May
+   * be called again after an error.
    */
   endJob(job: JobRow, batchId: number | null): Promise<boolean>;
   /** Of a batch whose rows are in; null: they are not. */
@@ -358,15 +400,21 @@ export interface JobStore {
 export interface ControlStore extends JobStore, CounterStore, AccountStore {
   stage(shard: ShardId, bookId: BookId): Staging;
   /**
-   * Removes what a staged batch left, and gives back the counters that it had reserved. False when it is live: then nothing
-   * was changed.
+   * Removes what a staged batch left, and gives back the counters that it had reserved. False when
+   * it is live: then nothing was changed.
    */
   discardBatch(batchId: number): Promise<boolean>;
   /** Those of these batches that are live in PostgreSQL, or not in it at all. */
   settledBatches(batchIds: readonly number[]): Promise<readonly number[]>;
-  /** Rows of batches that are not live in PostgreSQL, and counters of batches; but those of jobs that are under way. */
+  /**
+   * Rows of batches that are not live in PostgreSQL, and counters of batches; but those of jobs
+   * that are under way.
+   */
   unsettledBatches(): Promise<readonly UnsettledBatch[]>;
-  /** The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along `prevSeq`. */
+  /**
+   * The events of one code, newest first, from `beforeSeq` (null: from the newest) backwards along
+   * `prevSeq`.
+   */
   history(shard: ShardId, code: string, beforeSeq: Seq | null, limit: number): Promise<readonly HistoryEntry[]>;
   checkpoint(shard: ShardId): Promise<Seq>;
   /** Those of `codes` that are in PostgreSQL, live or not. */

@@ -1,9 +1,11 @@
 /**
- * Codes that are taken to be new and come nearly in their order: finished rows, by COPY straight into `codes`, in one transaction.
+ * Codes that are assumed to be new and come nearly sorted: finished rows, by COPY straight into
+ * `codes`, in one transaction.
  *
- * This is how generated codes come. They are different from each other by construction and from all others by the size of their
- * keyspace, so nothing needs to be stored, sorted or looked for first, and PostgreSQL writes each once. When it does find one
- * that is there already, all is rolled back, and they come again by the way of staging.ts.
+ * This is how generated codes come. They are different from each other by construction and from all
+ * others by the size of their keyspace, so nothing needs to be stored, sorted or looked for first,
+ * and PostgreSQL writes each once. If one exists already, everything is rolled back, and the codes
+ * are staged again as in staging.ts.
  */
 import type pg from 'pg';
 import { endQuietly, giveUp, orLost } from './connection.js';
@@ -13,13 +15,16 @@ import { isTaken, type NewBatch, registerCopied } from './staged-batches.js';
 const COPY = 'COPY codes (code, batch_id, ordinal) FROM STDIN';
 /** PostgreSQL keeps a whole message in memory. */
 const FRAME_BYTES = 64 * 1024;
-/** Gets rows: `code`, `batch_id` and `ordinal` in COPY's text format. Resolves when more is wanted. */
+/**
+ * Gets rows: `code`, `batch_id` and `ordinal` in COPY's text format. Resolves when more is wanted.
+ */
 export type WriteRows = (rows: Uint8Array<ArrayBuffer>) => Promise<void>;
 
 export interface StraightRows {
   /**
-   * Puts in what `produce` writes and commits, the batch's row with it. Resolves with the number of rows, or with null when one of
-   * the codes exists already. Rejects with what `produce` threw, or when PostgreSQL is lost. But for a number, nothing was put in.
+   * Puts in what `produce` writes and commits, the batch's row with it. Resolves with the number of
+   * rows, or with null when one of the codes exists already. Rejects with what `produce` threw, or
+   * when PostgreSQL is lost. But for a number, nothing was put in.
    */
   copy(produce: (write: WriteRows) => Promise<void>): Promise<number | null>;
   /** Ends it as it is; what is under way fails. */

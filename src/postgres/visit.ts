@@ -1,15 +1,16 @@
 /**
- * The embedded PostgreSQL for a moment, whether a server runs or not: another process talks to the one that a running
- * server has, and starts one where there is none.
+ * The embedded PostgreSQL for a moment, whether a server runs or not: another process talks to the
+ * one that a running server has, and starts one where there is none.
  *
  *     living owner? ── yes ─▶ connect by its postmaster.pid and password ── works ─▶ visit, leave it running
  *          │ no                       │ fails: it is starting or stopping ─▶ look again
  *          └─▶ startEmbedded ─▶ visit ─▶ stop
  *
- * A server that starts during a visit of the second kind is refused, as by another server; so visits are short.
+ * A server that starts during a visit of the second kind is refused, as by another server; so
+ * visits are short.
  *
- * As root on a DATA_DIR of another user, what a visit makes belongs to that user, who could not start a server on it
- * otherwise.
+ * As root on a DATA_DIR of another user, what a visit makes belongs to that user, who could not
+ * start a server on it otherwise.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -82,7 +83,10 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Makes `home` where it is missing, and returns what hands the rest over to the user whose directory it is in. */
+/**
+ * Makes `home` where it is missing, and returns what hands the rest over to the user whose
+ * directory it is in.
+ */
 function heir(home: string): () => void {
   const nothing = (): void => undefined;
   if (process.getuid?.() !== 0) return nothing;

@@ -1,16 +1,17 @@
 /**
- * Has the system write PostgreSQL's new pages to the disk soon, and a few at a time.
+ * Makes the system write PostgreSQL's new pages to disk early and in small portions.
  *
- * PostgreSQL makes an index longer by a page of zeros at a time and leaves them to the system's cache. Linux lets them lie there
- * for 30 s and then writes all at once: 50 MB for a million codes, and the journal's syncs on the same disk wait 50 to 150 ms
- * behind them. For its other writes PostgreSQL has settings (`backend_flush_after` and its like), for these it has none. So
- * the files that grow are synced from here, forty times a second while they do; at other times a tick looks at their lengths.
- * What matters to a sync of the journal is how much goes to the disk at once, not how much in all: behind a megabyte it waits 2 ms,
- * behind sixteen 8 to 14.
+ * PostgreSQL makes an index longer by a page of zeros at a time and leaves them to the system's
+ * cache. Linux lets them lie there for 30 s and then writes all at once: 50 MB for a million codes,
+ * and the journal's syncs on the same disk wait 50 to 150 ms behind them. For its other writes
+ * PostgreSQL has settings (`backend_flush_after` and its like), for these it has none. So the files
+ * that grow are synced from here, forty times a second while they do; at other times a tick looks
+ * at their lengths. What matters to a sync of the journal is how much goes to the disk at once, not
+ * how much in all: behind a megabyte it waits 2 ms, behind sixteen 8 to 14.
  *
- * The system reports a failed write to one sync only. It may be ours, and PostgreSQL would not hear of it when it syncs the
- * file for its checkpoint. So then it has to be made to begin again from its log, which is what it does itself after a failed
- * sync: `onFailure` sees to that.
+ * The system reports a failed write to one sync only. It may be ours, and PostgreSQL would not hear
+ * of it when it syncs the file for its checkpoint. So then it has to be made to begin again from
+ * its log, which is what it does itself after a failed sync: `onFailure` sees to that.
  */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';

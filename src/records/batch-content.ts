@@ -7,7 +7,10 @@ export type BatchContent =
       /** The id of the generator key. */
       readonly keyId: number;
       readonly ranges: readonly CounterRange[];
-      /** Whether ordinals follow the order of the codes everywhere, or within runs (codes/copy-rows.ts). */
+      /**
+       * Whether ordinals follow the order of the codes everywhere, or within runs
+       * (codes/copy-rows.ts).
+       */
       readonly order: 'byCode' | 'inRuns';
     }
   /**

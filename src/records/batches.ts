@@ -72,7 +72,10 @@ const madeByRoutes = { memory: 'json', answer: 'byRoute' } as const;
 /** `report` is what the caller is told about the batch, in the words of the API. */
 const codesAddedOutcome = outcome('codesAdded', 3, { total: count(), report: json() }, madeByRoutes);
 
-/** `isNew`: this command opened the batch; otherwise the same caller had opened it with the same key. */
+/**
+ * `isNew`: this command opened the batch; otherwise the same caller had opened it with the same
+ * key.
+ */
 const batchOpenedOutcome = outcome(
   'batchOpened',
   10,

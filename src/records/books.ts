@@ -31,7 +31,10 @@ const bookSettings = record('bookSettings', {
   allowMultipleRedemptions: boolean(),
   maxRedemptionsPerCode: countOrNull(),
   codePattern: textOrNull(),
-  /** Who may redeem a code: only the user it is assigned to, or also anyone who knows an unassigned code. */
+  /**
+   * Who may redeem a code: only the user it is assigned to, or also anyone who knows an unassigned
+   * code.
+   */
   redeemableBy: choice('assignee', 'bearer'),
   requireLock: boolean(),
   /** Null: the configured default. */
@@ -56,9 +59,9 @@ const book = record(
 export type Book = ValuesOf<typeof book.fields>;
 
 /**
- * Counts of a book at this moment. `available + assigned + redeemed = total` always holds: a code is
- * redeemed if at least one redemption of it stands, and assigned if it has a user and no standing
- * redemption. `locked` counts live leases; such codes also count as assigned or redeemed.
+ * Counts of a book at this moment. `available + assigned + redeemed = total` always holds: a code
+ * is redeemed if at least one redemption of it stands, and assigned if it has a user and no
+ * standing redemption. `locked` counts live leases; such codes also count as assigned or redeemed.
  * `redemptions` counts the redemptions that stand.
  */
 const bookCounts = record('bookCounts', {

@@ -18,9 +18,9 @@ import {
 // ─── Events ──────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The fields of every event of a code. `index` is the position of the code in its shard; `codesAdded`
- * assigns it, and it never changes. `prevSeq` is the sequence of the code's previous event; 0: there
- * is none.
+ * The fields of every event of a code. `index` is the position of the code in its shard;
+ * `codesAdded` assigns it, and it never changes. `prevSeq` is the sequence of the code's previous
+ * event; 0: there is none.
  */
 const ofCode = { bookId: bookId(), index: count(), code: code(), userId: subject(), prevSeq: seq() };
 
@@ -62,7 +62,10 @@ const leaseExpired = event(
   { shownAs: 'coupon.lock_expired', row: leaseEnds },
 );
 
-/** Also ends the lease of the code, if there is one. `redemptionCount` is the count after this event. */
+/**
+ * Also ends the lease of the code, if there is one. `redemptionCount` is the count after this
+ * event.
+ */
 const codeRedeemed = event(
   'codeRedeemed',
   11,
@@ -75,7 +78,9 @@ const codeRedeemed = event(
   },
 );
 
-/** `userId` is the user who had redeemed the code. `redemptionCount` is the count after this event. */
+/**
+ * `userId` is the user who had redeemed the code. `redemptionCount` is the count after this event.
+ */
 const redemptionRolledBack = event(
   'redemptionRolledBack',
   12,

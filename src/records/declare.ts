@@ -1,6 +1,6 @@
 /**
- * How events, outcomes and commands are declared. A declaration says everything that the layers need
- * to know about a record, and `npm run generate` writes their code from it.
+ * How events, outcomes and commands are declared. A declaration says everything that the layers
+ * need to know about a record, and `npm run generate` writes their code from it.
  *
  * Numbers and names are stored: event numbers in the journal and in PostgreSQL, outcome numbers in
  * the journal, and field names in JSON columns. The journal stores the fields of a record by their
@@ -21,14 +21,17 @@ export interface EventOptions<F extends Fields> {
    */
   readonly row?: Readonly<Partial<Record<CodeColumn, (keyof F & string) | null>>>;
   /**
-   * The fields that the audit row keeps as JSON in `detail`, because it has no column for them: paths
-   * such as `book.version`. The last part of a path is the name in the JSON. If all of the fields can
-   * be null and all are null, `detail` is null.
+   * The fields that the audit row keeps as JSON in `detail`, because it has no column for them:
+   * paths such as `book.version`. The last part of a path is the name in the JSON. If all of the
+   * fields can be null and all are null, `detail` is null.
    */
   readonly detail?: readonly string[];
   /** The table that gets a row with these values, in this order. */
   readonly appends?: { readonly table: AppendedTable; readonly values: readonly (keyof F | 'seq' | 'shard')[] };
-  /** The method of `SnapshotChanges` (postgres/code-update.ts) that changes the rest of the snapshot. */
+  /**
+   * The method of `SnapshotChanges` (postgres/code-update.ts) that changes the rest of the
+   * snapshot.
+   */
   readonly snapshot?: SnapshotMethod;
 }
 
@@ -105,8 +108,8 @@ export interface CommandOptions {
   readonly gives: OutcomeDeclaration;
   /**
    * How the command and its outcome travel between threads: as plain objects, or in a compact form,
-   * which is faster. In the compact form the reply leaves out each field that the command has too. So
-   * a field with the same name must have the same value in both.
+   * which is faster. In the compact form the reply leaves out each field that the command has too.
+   * So a field with the same name must have the same value in both.
    */
   readonly message: MessageForm | 'object';
 }
@@ -124,7 +127,9 @@ export function command<const Kind extends string, const F extends Fields>(
   return { kind, fields, ...options };
 }
 
-/** The type of a declared event, outcome or command; of a union of declarations, the union of types. */
+/**
+ * The type of a declared event, outcome or command; of a union of declarations, the union of types.
+ */
 export type Of<Declared> = Declared extends { readonly kind: infer Kind; readonly fields: infer F extends Fields }
   ? Simplify<{ readonly kind: Kind } & ValuesOf<F>>
   : never;

@@ -10,6 +10,7 @@ export type BookId = Brand<string, 'BookId'>;
 export type ShardId = Brand<number, 'ShardId'>;
 
 /**
- * The sequence of an event in its shard: 1, 2, 3, … without a gap. 0 means "before the first event".
+ * The sequence of an event in its shard: 1, 2, 3, … without a gap. 0 means "before the first
+ * event".
  */
 export type Seq = Brand<number, 'Seq'>;

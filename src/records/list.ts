@@ -13,7 +13,9 @@ export type Outcome = Of<(typeof outcomes)[number]>;
 export const commands = [...couponRecords.commands, ...bookRecords.commands, ...batchRecords.commands] as const;
 export type Command = Of<(typeof commands)[number]>;
 
-/** The number of each event in the column `changes.kind`. The table `change_kinds` holds the same. */
+/**
+ * The number of each event in the column `changes.kind`. The table `change_kinds` holds the same.
+ */
 export const eventNumbers = Object.fromEntries(events.map(({ kind, number }) => [kind, number])) as Readonly<
   Record<DomainEvent['kind'], number>
 >;

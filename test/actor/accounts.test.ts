@@ -77,7 +77,8 @@ test('refusing a seeded login or a disabled account takes as long as refusing a 
     ['ada@shop.example', PASSWORD],
     ['nobody@shop.example', PASSWORD],
   ];
-  // In turn, and the least of each, so that a machine that is busy for a while counts for none of them.
+  // In turn, and the least of each, so that a machine that is busy for a while counts for none of
+  // them.
   const leastMs = tries.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round < 15; round++) {
     for (const [index, [email, password]] of tries.entries()) {
@@ -91,7 +92,7 @@ test('refusing a seeded login or a disabled account takes as long as refusing a 
   for (const took of others) assert.ok(took > wrong / 2 && took < wrong * 2, leastMs.join(' ms, '));
 });
 
-test('a repair raises the generation of its account, which sign-in tells', async () => {
+test('a repair raises the generation of its account, and sign-in returns it', async () => {
   const { store, development } = await begun();
   const account = await store.findAccount('user@user.com');
   assert.ok(account !== null);
@@ -108,7 +109,7 @@ test('a repair raises the generation of its account, which sign-in tells', async
   assert.equal(await generation(), 4);
 });
 
-test('a name that is only like a seeded one is an ordinary one', () => {
+test('a name that only resembles a seeded one is an ordinary name', () => {
   for (const email of ['admin@admin.com.example', 'admins@admin.com', 'user@admin.com', 'xuser@user.com'])
     assert.equal(isSeededEmail(email), false, email);
   for (const email of SPELLINGS) assert.equal(isSeededEmail(email), true, email);

@@ -48,7 +48,7 @@ const reasonOf = async (work: Promise<unknown>): Promise<string> => {
   return error.reason;
 };
 
-test('an account whose COMMIT got no answer leaves the outcome unknown, for it may be there', async (t) => {
+test('an account whose COMMIT got no answer has an unknown outcome, because it may exist', async (t) => {
   const { url, sql } = await server.database();
   const { relay, url: cutUrl } = await cuttingRelay(new URL(url));
   const store = createControlStore({ url: cutUrl, poolMax: 1, shardCount: SHARDS, isOwn: true });

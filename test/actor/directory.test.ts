@@ -51,7 +51,7 @@ test('a code is found in the shards that have it, and no other code is', async (
   assert.equal(directory.count, 3, 'what is there already is not counted again');
 });
 
-test('while it grows, a reader with the table of before finds each code that it was told of', async () => {
+test('while the directory grows, a reader with the old table finds every code that was announced to it', async () => {
   const { directory, reader, grown, handOut } = openDirectory();
   const codes = codesFrom(0, 40_000);
   const told: string[] = [];

@@ -46,7 +46,7 @@ for (const count of [0, 1, 3, 200_000]) {
   });
 }
 
-test('codes that were not kept, were given up, or removed are not there', async (t) => {
+test('codes that were not kept, were given up or were removed are not found', async (t) => {
   const { directory, kept } = await openDirectory(t);
   assert.equal(await read(kept, 3), null);
   assert.deepEqual(await kept.keptBefore(Date.now() + 1000), []);

@@ -20,7 +20,10 @@ import { projectBook } from '../postgres/project-book.js';
 import { SHARDS, silent, testServer } from '../postgres/server.js';
 
 const EVENTS_PER_SECOND = 50_000;
-/** A drop of which much less than this is projected; and of which this much has to be seen before anything is said. */
+/**
+ * A drop of which much less than this is projected; and of which this much has to be seen before
+ * anything is said.
+ */
 const DROP_EVENTS = 200_000;
 
 /** Of `projectBook`. */
@@ -35,7 +38,9 @@ interface Rig {
   run(): void;
 }
 
-/** A projector between a journal of files and PostgreSQL; it runs from `run` to the end of the test. */
+/**
+ * A projector between a journal of files and PostgreSQL; it runs from `run` to the end of the test.
+ */
 async function rig(t: TestContext, url: string): Promise<Rig> {
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-projector-'));
   const shared = createJournalMarksBuffer();
@@ -74,7 +79,7 @@ function append(writer: JournalWriter, shard: ShardId, changes: readonly Change[
   );
 }
 
-test('a checkpoint is made known when its batch is in PostgreSQL, not before', async (t) => {
+test('a checkpoint is published when its batch is in PostgreSQL, not before', async (t) => {
   const { url, sql } = await server.database();
   const { journal, checkpoints, run } = await rig(t, url);
   const writer = await journal.openWriter([SHARD]);
@@ -97,7 +102,7 @@ test('a checkpoint is made known when its batch is in PostgreSQL, not before', a
   await waitFor(() => checkpoints.get(SHARD) === 1, 'the batch is written');
 });
 
-test('a shard with a backlog of many batches does not hold up the others', async (t) => {
+test('a shard with a backlog of many batches does not block the others', async (t) => {
   const { url } = await server.database();
   const { journal, checkpoints, run } = await rig(t, url);
   const [busy, quiet] = [asShardId(0), asShardId(3)];
@@ -117,7 +122,7 @@ test('a shard with a backlog of many batches does not hold up the others', async
   await waitFor(() => checkpoints.get(busy) === 48 * 128, 'the busy one is projected too');
 });
 
-test('during a drop it rests; whoever waits for it is served during the drop, and all is there after it', async (t) => {
+test('the projector pauses during a drop, serves requests that wait for it, and has everything after the drop', async (t) => {
   const { url, sql } = await server.database();
   const { journal, checkpoints, projector, run } = await rig(t, url);
   const store = createProjectionWriter({ url, shardCount: SHARDS });
@@ -126,7 +131,8 @@ test('during a drop it rests; whoever waits for it is served during the drop, an
 
   const writer = await journal.openWriter([SHARD]);
   let seq = BOOK_EVENTS + 1;
-  // What made the book went to PostgreSQL directly, so in this journal something else stands in its place.
+  // What made the book went to PostgreSQL directly, so in this journal something else stands in its
+  // place.
   const nothing = (firstSeq: number, count: number): Change => ({
     ...log.add(Array.from({ length: count }, () => ({ kind: 'noted', bookId: BOOK }))),
     firstSeq: asSeq(firstSeq),

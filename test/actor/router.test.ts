@@ -40,7 +40,7 @@ function open(t: { after(run: () => void): void }) {
   return { router, asked };
 }
 
-test('an unknown code takes the way of one that is there, so that its answer comes no sooner', async (t) => {
+test('an unknown code is routed like an existing one, so that its answer does not come sooner', async (t) => {
   const { router, asked } = open(t);
   const origin = { caller: 'ann', requestId: 'r', idempotency: null };
   for (let n = 0; n < 8; n++) {

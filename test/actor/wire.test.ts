@@ -113,7 +113,7 @@ test('replies arrive as they were sent, with what their commands said', () => {
   assert.deepEqual(arrived, replies);
 });
 
-test('a reply that nobody waits for is passed over, and the next one is read right', () => {
+test('a reply without a waiting request is skipped, and the next one is read correctly', () => {
   const writer = new ReplyWriter();
   for (const [id, reply] of replies.entries()) writer.write(replyTo(id, reply));
   const arrived: unknown[] = [];
@@ -126,7 +126,7 @@ test('a reply that nobody waits for is passed over, and the next one is read rig
   );
 });
 
-test('a reply to another command than the one that asked stops', () => {
+test('a reply that does not match its command throws', () => {
   const writer = new ReplyWriter();
   writer.write(replyTo(3, replies[3] as CommandReply));
   assert.throws(

@@ -32,7 +32,7 @@ const usersIn = (message: Message): string[] =>
     request.kind === 'command' && request.command.kind === 'assignRandom' ? request.command.userId : '',
   );
 
-test('a command that is withdrawn in its turn never leaves, and its place is free', async () => {
+test('a command that is withdrawn in its turn is never sent, and its slot is free', async () => {
   const { router, shardThread, close } = setUp();
   const never = (reply: CommandReply): void => assert.fail(`a reply: ${reply.kind}`);
   const other = (): void => undefined;

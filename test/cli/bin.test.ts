@@ -51,14 +51,14 @@ test('npx clipbook works in a fresh checkout, and passes the exit code on', () =
   assert.equal(npx('verify').status, 2);
 });
 
-test('two first uses at once both work, and leave one dist', async () => {
+test('two concurrent first uses both work, and leave one dist', async () => {
   const both = [1, 2].map(() => ended(spawn(process.execPath, [bin(), '--version'])));
   for (const { code, out, told } of await Promise.all(both))
     assert.deepEqual([code, out, told], [0, `${VERSION}\n`, '']);
   assert.deepEqual(folders(), ['dist']);
 });
 
-test('what is built is used again until a source is newer', () => {
+test('the build is used again until a source file is newer', () => {
   assert.equal(version().status, 0);
   const builtMs = statSync(entry()).mtimeMs;
   assert.equal(version().status, 0);
@@ -71,7 +71,7 @@ test('what is built is used again until a source is newer', () => {
   assert.deepEqual(folders(), ['dist']);
 });
 
-test('without the packages it says in one line what to do', () => {
+test('without the packages, one line says what to do', () => {
   rmSync(join(checkout, 'node_modules'));
   const { status, stdout, stderr } = version();
   assert.deepEqual([status, stdout], [70, '']);

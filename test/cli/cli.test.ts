@@ -37,7 +37,7 @@ const run = (args: readonly string[], env: Record<string, string> = {}) => ended
 const total = async (): Promise<number> => (await api.call('GET', `/coupon-books/${bookId}`)).body.counts.total;
 
 describe('the command line', () => {
-  it('imports a file and tells what became of its lines', async () => {
+  it('imports a file and reports the result of its lines', async () => {
     const file = join(directory.path, 'codes.csv');
     await writeFile(file, 'name,code\na,CLI-1\nb,cli-2\nc,no!\nd,CLI-1\n');
     const { code, out } = await run(['import', file, '--book', bookId]);
@@ -46,7 +46,7 @@ describe('the command line', () => {
     assert.match(out, /\nread from column 2, "code"\n$/);
   });
 
-  it('imports a file whose column, header and title it has to be told', async () => {
+  it('imports a file whose column, header and title are given as options', async () => {
     const { id } = (await api.call('POST', '/coupon-books', { name: 'untidy' })).body;
     const file = join(directory.path, 'untidy.csv');
     await writeFile(file, 'For Ada\nowner;serial\nada;UNTIDY-1\nbob;UNTIDY-2\n');
@@ -69,7 +69,7 @@ describe('the command line', () => {
     assert.equal(await total(), 20_102);
   });
 
-  it('exports what is there, with status and times', async () => {
+  it('exports all codes, with status and times', async () => {
     const assigned = await api.call('POST', '/coupons/assign/CLI-1', { userId: 'u,1' });
     await api.call('POST', '/coupons/assign/CLI-2', { userId: 'u2' });
     const redeemed = await api.call('POST', '/coupons/CLI-2/redeem', { userId: 'u2' });
@@ -92,7 +92,7 @@ describe('the command line', () => {
     assert.match(out, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
   });
 
-  it('ends with a code that tells why', async () => {
+  it('ends with an exit code that names the cause', async () => {
     const nobody = { CLIPBOOK_URL: 'http://127.0.0.1:1' };
     const unknown = '01900000-0000-7000-8000-000000000000';
     const codes = await Promise.all([

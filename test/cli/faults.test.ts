@@ -56,7 +56,7 @@ describe('a lost or late answer', () => {
     assert.equal(await total(), before + 50);
   });
 
-  it('the standard input cannot be sent again: the failure says what is not known, and the key to ask with', async () => {
+  it('the standard input cannot be sent again: the failure says what is unknown, and names the key for a repeat', async () => {
     const before = await total();
     stage.proxy.order({ on: `POST /api/v1/coupon-books/${book}/codes`, times: 1, how: 'lose' });
     const lost = await run(['import', '-', '--book', book], {}, 'ONCE-1\n');
@@ -70,7 +70,7 @@ describe('a lost or late answer', () => {
     assert.equal(await total(), before + 1);
   });
 
-  it('a 503 is waited out as Retry-After says', async () => {
+  it('after a 503 the command waits as long as Retry-After says', async () => {
     const file = await fileOf('busy.csv', 'BUSY-1\n');
     stage.proxy.order({ on: 'POST', times: 1, how: { answer: busy(1) } });
     const startedMs = performance.now();
@@ -161,7 +161,7 @@ describe('an export', () => {
     assert.ok((await lstat('/dev/null')).isCharacterDevice());
   });
 
-  it('to a place that cannot be written is wrong use', async () => {
+  it('to a path that cannot be written is wrong use', async () => {
     const { code, told } = await run(['export', '--book', book, '--out', '/nowhere/codes.csv']);
     assert.equal(code, 2);
     assert.match(told, /^error: option '--out <file>': '\/nowhere\/codes\.csv' cannot be written: ENOENT/);
@@ -239,7 +239,7 @@ describe('an error', () => {
     );
   });
 
-  it('of an address that is no Clipbook says so', async () => {
+  it('of an address that is not a Clipbook server says so', async () => {
     const answer = 'HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno';
     stage.proxy.order({ on: 'POST', times: 1, how: { answer } });
     const { code, told } = await run(['verify']);

@@ -1,4 +1,7 @@
-/** `clipbook move-database`: the embedded database goes into one's own, and the server goes on with that. */
+/**
+ * `clipbook move-database`: the embedded database goes into one's own, and the server goes on with
+ * that.
+ */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** What tests of the command line run against: a real server, a proxy with faults in front of it, and an administrator. */
+/**
+ * What tests of the command line run against: a real server, a proxy with faults in front of it,
+ * and an administrator.
+ */
 import { join } from 'node:path';
 import { ADMIN, type Api, connect } from '../support/api.js';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.js';

@@ -1,4 +1,6 @@
-/** The command line on a real terminal (python3 makes one) and in real pipes, against a real server. */
+/**
+ * The command line on a real terminal (python3 makes one) and in real pipes, against a real server.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -109,7 +111,7 @@ describe('on a terminal', () => {
     assert.equal(await terminal.ended(), 130);
   });
 
-  it('that calls itself dumb gets plain lines', async () => {
+  it('that is dumb gets plain lines', async () => {
     const book = await newBook();
     const env = { ...environment, TERM: 'dumb' };
     const terminal = startOnTerminal(['generate', '--book', book, '--quantity', '1000000'], env);

@@ -1,4 +1,7 @@
-/** `clipbook user` on a database that no server uses: passwords, exit codes, and what it leaves behind. */
+/**
+ * `clipbook user` on a database that no server uses: passwords, exit codes, and what it leaves
+ * behind.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -106,7 +109,7 @@ describe('clipbook user', () => {
     assert.equal((await user(['create', '--password', PASSWORD, 'bob@shop.example'])).code, 2);
   });
 
-  it('ends with a code that tells why, and one line', async () => {
+  it('ends with an exit code that names the cause, and one line', async () => {
     const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
       [
         ['create', 'Ada@shop.example'],
@@ -155,7 +158,7 @@ describe('clipbook user', () => {
     assert.deepEqual((await user(['enable', 'ada@shop.example'])).out, 'ada@shop.example may sign in\n');
   });
 
-  it('shows seeded logins that a database of development has as refused', async () => {
+  it('shows seeded logins of a development database as refused', async () => {
     await query(`INSERT INTO users (id, email, role, password_hash, created_ms)
       VALUES (gen_random_uuid(), 'Admin@admin.com', 'admin', 'x', 0)`);
     assert.match((await user(['list'])).out, /^Admin@admin\.com +admin +refused \(seeded\) /m);
@@ -207,7 +210,7 @@ describe('clipbook user on an embedded database that no server uses', () => {
     assert.equal(statSync(join(dataDir, 'postgres', 'password')).mode & 0o777, 0o600);
   });
 
-  it('makes none where only `create` is to make one', async () => {
+  it('makes no database where only `create` may make one', async () => {
     const elsewhere = join(directory, 'elsewhere');
     for (const args of [['list'], ['passwd', 'ada@shop.example'], ['disable', 'ada@shop.example']]) {
       const { code, out, told } = await user(args, PASSWORD, { DATABASE_URL: '', DATA_DIR: elsewhere });
@@ -229,7 +232,10 @@ describe('clipbook user on an embedded database that no server uses', () => {
   });
 });
 
-/** Runs the command in a terminal of its own; each of `lines` is typed when the next question is asked. */
+/**
+ * Runs the command in a terminal of its own; each of `lines` is typed when the next question is
+ * asked.
+ */
 async function typed(dataDir: string, args: readonly string[], lines: readonly string[]) {
   const command = [process.execPath, ...nodeArgs('src/cli/main.ts'), 'user', ...args]
     .map((word) => `'${word}'`)

@@ -64,14 +64,14 @@ async function projected(): Promise<void> {
 }
 
 describe('clipbook verify', () => {
-  it('finds memory, journal and PostgreSQL the same, also from nothing while the journal goes back so far', async () => {
+  it('finds memory, journal and PostgreSQL equal, and rebuilds from the journal alone while it is complete', async () => {
     const { code, out, told } = await verify();
     assert.equal(code, 0, told + out);
     assert.match(out, /PostgreSQL = journal from nothing = memory/);
     assert.match(out, new RegExp(`16 shards with ${CODES} codes agree\\.\\n$`));
   });
 
-  it('finds the same while commands go on', async () => {
+  it('finds them equal while commands are executed', async () => {
     let next = 300;
     let done = false;
     const load = Promise.all(
@@ -86,7 +86,7 @@ describe('clipbook verify', () => {
     assert.ok(next > 320, `only ${next - 300} codes were used meanwhile`);
   });
 
-  it('names the code whose row was changed behind its back, and ends with 1', async () => {
+  it('names a code whose row was changed in PostgreSQL by hand, and ends with 1', async () => {
     await projected();
     const { rows } = await database.query("SELECT user_id FROM codes WHERE code = 'V-7'");
     const { user_id: userId } = rows[0];

@@ -19,7 +19,8 @@ describe('generated codes for COPY', () => {
     assert.equal(textOf(rows), `${codes[2]}\t17\t9999\n${codes[0]}\t17\t10000\n${codes[1]}\t17\t10001\n`);
   });
 
-  // Literals in front, a check character in front, letters before digits in an alphabet though not in ASCII, few characters in all.
+  // Literals in front, a check character in front, letters before digits in an alphabet though not
+  // in ASCII, few characters in all.
   for (const text of [DEFAULT_PATTERN_TEXT, 'SALE-{CHECK}{RANDOM:14}', '######-{UUID}', '{ALPHA:40}', '#'.repeat(3)]) {
     it(`of ${text} are ordered as PostgreSQL orders them, as far as the first characters tell`, () => {
       const { bytes, codes, pattern } = sample(text, 20_000);
@@ -36,7 +37,7 @@ describe('generated codes for COPY', () => {
     });
   }
 
-  it('are ordered step by step, which changes nothing', () => {
+  it('are sorted in steps, with the same result', () => {
     const { bytes, pattern } = sample(DEFAULT_PATTERN_TEXT, 20_000);
     let steps = 0;
     const order = createRowOrder(pattern)(bytes, () => void steps++);

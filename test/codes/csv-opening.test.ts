@@ -228,7 +228,7 @@ describe('a CSV file', () => {
     assert.throws(() => parse({}, text, 3), /UTF-16 .*save it as CSV UTF-8/);
   });
 
-  it('in an old one-byte encoding is read, as codes are ASCII', () => {
+  it('in an old one-byte encoding is read, because codes are ASCII', () => {
     const { codes } = parse({}, Buffer.from('Empf\xe4nger;Code\r\nJos\xe9;ABC\r\n', 'latin1'), 4);
     assert.deepEqual(codes, ['ABC']);
   });

@@ -1,4 +1,7 @@
-/** Drawing from a book's pool is uniform: Pearson's chi-squared test, with the system's own randomness. */
+/**
+ * Drawing from a book's pool is uniform: Pearson's chi-squared test, with the system's own
+ * randomness.
+ */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { systemRandom } from '../../src/actor/shard-thread.js';
@@ -24,11 +27,12 @@ it('1,000,000 draws from 1,000 codes, each given back, pass a chi-squared test',
   const expected = DRAWS / CODES;
   let chiSquared = 0;
   for (const count of counts) chiSquared += (count - expected) ** 2 / expected;
-  // 999 degrees of freedom: outside of these once in ten million runs on either side (Wilson and Hilferty's approximation).
+  // 999 degrees of freedom: outside of these once in ten million runs on either side (Wilson and
+  // Hilferty's approximation).
   assert.ok(chiSquared > 776 && chiSquared < 1254, `chi-squared is ${chiSquared}`);
 });
 
-it('the system’s randomness tells ahead what it is going to give, as far as it knows', () => {
+it('the system’s randomness can announce its next numbers, as far as they are drawn', () => {
   const random = systemRandom();
   // Before the first call nothing has come from the system.
   assert.equal(random.peek?.(0), undefined);

@@ -46,7 +46,7 @@ describe('generated codes', () => {
     assert.deepEqual(codes.sort(), all);
   });
 
-  it('never contain what looks alike in {RANDOM:n}', () => {
+  it('contain no look-alike characters in {RANDOM:n}', () => {
     for (const code of generate(parsed(DEFAULT_PATTERN_TEXT), 0, 5000)) assert.match(code, /^[A-HJ-NP-Z2-9-]{19}$/);
   });
 
@@ -61,7 +61,8 @@ describe('reserved words', () => {
   const KEYS = Array.from({ length: 40 }, (_, i) => new Uint8Array(32).fill(i + 1));
 
   it('are never made, and every other code of the keyspace is, once', () => {
-    // Nearly all that the pattern could make is reserved, so they come up early, late, and among those kept back.
+    // Nearly all that the pattern could make is reserved, so they come up early, late, and among
+    // those kept back.
     for (const reserved of [['X0-A'], ['X3-A', 'X9-A'], ['X0-A', 'X1-A', 'X2-A', 'X3-A', 'X4-A', 'X5-A', 'X6-A']]) {
       const pattern = parsePattern('X{NUMERIC:1}-A', [...reserved, 'LOCK']);
       if (pattern.kind === 'patternError') throw new Error(pattern.message);
@@ -76,7 +77,7 @@ describe('reserved words', () => {
     }
   });
 
-  it('give way in each piece alike, however a range is cut', () => {
+  it('are replaced by the same codes, however a range is split', () => {
     const reserved = Array.from({ length: 300 }, (_, i) => `${String(i * 31).padStart(4, '0')}`);
     const pattern = parsePattern('{NUMERIC:4}', reserved);
     if (pattern.kind === 'patternError') throw new Error(pattern.message);
@@ -116,13 +117,16 @@ describe('the odds of a guess', () => {
     assert.match(odds.text, /1 guess in 1,000 .*less than a second/);
   });
 
-  it('are nothing where there is nothing to guess, and certainty where all is live', () => {
+  it('are zero without live codes, and certain if all codes are live', () => {
     assert.equal(guessOdds(parsed('####'), 0).oneIn, Number.POSITIVE_INFINITY);
     assert.equal(guessOdds(parsed('SALE'), 1).oneIn, 1);
   });
 });
 
-/** Chi-squared, six standard deviations above its mean: the key is fixed, so this never fails by chance. */
+/**
+ * Chi-squared, six standard deviations above its mean: the key is fixed, so this never fails by
+ * chance.
+ */
 function assertUniform(values: readonly number[], cells: number): void {
   const counts = new Array<number>(cells).fill(0);
   for (const value of values) counts[value] = (counts[value] ?? Number.NaN) + 1;

@@ -152,7 +152,7 @@ describe('JSON', () => {
     assertMalformed('json', '{"codes":["abc"],"bookId":1}', /bookId: Unknown field/);
   });
 
-  it('that would not fit into memory is refused before it is there', () => {
+  it('that would not fit into memory is refused before it is complete', () => {
     const parser = createCodeParser(plainUpload('json'), [], () => {});
     const chunk = new Uint8Array(1024 * 1024).fill(0x20);
     assert.throws(() => {

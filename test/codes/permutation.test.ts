@@ -12,7 +12,8 @@ describe('the permutation', () => {
     it(`of radices [${radices}] reaches every row exactly once`, () => assertBijection(radices));
   }
 
-  // Just above 2^20, where the Feistel network begins; the second has halves as unequal as they get.
+  // Just above 2^20, where the Feistel network begins; the second has halves as unequal as they
+  // get.
   for (const radices of [
     [36, 36, 36, 36],
     [2, 26, 26, 26, 36, 2],
@@ -40,7 +41,7 @@ describe('the permutation', () => {
     );
   });
 
-  it('gives a counter the same row however the range around it is cut', () => {
+  it('gives a counter the same row, however the range around it is split', () => {
     const radices = Array<number>(20).fill(36);
     const permutation = createPermutation(KEY, radices);
     const start = 2 ** 40 - 5;

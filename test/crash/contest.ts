@@ -1,6 +1,6 @@
 /**
- * Callers who compete: all of them want the same codes, in the same order. Each code is won by one of them: assigned and then
- * redeemed, or redeemed straight away. The others are refused.
+ * Callers who compete: all of them want the same codes, in the same order. Each code is won by one
+ * of them: assigned and then redeemed, or redeemed straight away. The others are refused.
  */
 import type { Api } from '../support/api.js';
 import { insist, look, newBook, type Party, type Pending, pendingOf, unexpected } from './party.js';

@@ -13,14 +13,14 @@ async function assertNothingLost(options: Omit<KillLoopOptions, 'callers' | 'lif
   assert.ok(report.checked > 100, `only ${report.checked} operations were checked`);
 }
 
-test('what was answered is there after kill -9, and nothing is doubled (I2, I6, I7)', async (t) => {
+test('answered changes survive kill -9, and nothing is doubled (I2, I6, I7)', async (t) => {
   const undo = undoes(t);
   const directory = await temporaryDirectory();
   undo(directory.remove);
   await assertNothingLost({ dataDir: directory.path, kills: 3, say: (line) => t.diagnostic(line) });
 });
 
-test('over Redis, what was answered is there after kill -9, and nothing is doubled (I2, I6, I7)', async (t) => {
+test('over Redis, answered changes survive kill -9, and nothing is doubled (I2, I6, I7)', async (t) => {
   const undo = undoes(t);
   const directory = await temporaryDirectory();
   undo(directory.remove);

@@ -1,6 +1,7 @@
 /**
- * npm run crash -- [--victim clipbook|redis|postgres] [--kills N] [--callers N]: the crash tests at full length, on data of
- * their own. With `REDIS_URL`, Clipbook is killed over that Redis; where Redis is the victim, it is one that is started for it.
+ * npm run crash -- [--victim clipbook|redis|postgres] [--kills N] [--callers N]: the crash tests at
+ * full length, on data of their own. With `REDIS_URL`, Clipbook is killed over that Redis; where
+ * Redis is the victim, it is one that is started for it.
  */
 import { parseArgs } from 'node:util';
 import { startBuilt } from '../support/build.js';

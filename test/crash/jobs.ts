@@ -1,6 +1,7 @@
 /**
- * Jobs that generate codes, one after another. A job that was accepted ends with all its codes, whatever is killed meanwhile.
- * When PostgreSQL or Redis goes away under it, it may also fail, and then it leaves no code.
+ * Jobs that generate codes, one after another. A job that was accepted ends with all its codes,
+ * whatever is killed meanwhile. When PostgreSQL or Redis goes away under it, it may also fail, and
+ * then it leaves no code.
  */
 import type { Api, Reply } from '../support/api.js';
 import { insist, newBook, type Party, type Pending, pause, pendingOf, totalOf, unexpected } from './party.js';

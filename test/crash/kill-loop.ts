@@ -1,6 +1,7 @@
 /**
- * The crash test: the real server under mixed load is killed at a random moment, started again, and every answered
- * operation is looked for. Lost and doubled must both be 0: the loop ends with the first that is not.
+ * The crash test: the real server under mixed load is killed at a random moment, started again, and
+ * every answered operation is looked for. Lost and doubled must both be 0: the loop ends with the
+ * first that is not.
  */
 import { type Api, connect } from '../support/api.js';
 import { type Environment, startServer } from '../support/server.js';

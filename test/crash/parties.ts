@@ -1,4 +1,6 @@
-/** All who load the server beside the callers, as one: uploads that overlap, jobs, and callers who compete. */
+/**
+ * All other load on the server, as one party: uploads that overlap, jobs, and callers who compete.
+ */
 import type { Api } from '../support/api.js';
 import { createContest } from './contest.js';
 import { createJobStarter } from './jobs.js';

@@ -1,6 +1,7 @@
 /**
- * Who loads the server beside the callers of workload.ts, and knows what it was told. A request is sent with a key until it
- * has an answer, over kills too: it had happened by then, wholly, or it happens now.
+ * Who loads the server beside the callers of workload.ts, and knows what it was told. A request is
+ * sent with a key until it has an answer, over kills too: it had happened by then, wholly, or it
+ * happens now.
  */
 import { randomUUID } from 'node:crypto';
 import type { Api, Reply } from '../support/api.js';
@@ -12,7 +13,7 @@ export interface Party {
   stop(): void;
   /** Sends again what has no answer. Nothing is under way when it resolves. */
   finish(api: Api): Promise<void>;
-  /** Holds what it was told since the last time against what is there. */
+  /** Compares the answers since the last call with the state of the server. */
   verify(api: Api, verdict: Verdict): Promise<void>;
   answered(): number;
 }

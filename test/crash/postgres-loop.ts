@@ -1,6 +1,7 @@
 /**
- * The crash test with PostgreSQL as the victim: under mixed load, the embedded PostgreSQL is killed at a random moment, over and
- * over. Clipbook starts it again. Operations on codes go on meanwhile; what needs PostgreSQL waits for it.
+ * The crash test with PostgreSQL as the victim: under mixed load, the embedded PostgreSQL is killed
+ * at a random moment, over and over. Clipbook starts it again. Operations on codes go on meanwhile;
+ * what needs PostgreSQL waits for it.
  */
 import { signalPostgres } from '../support/postgres.js';
 import { startServer } from '../support/server.js';

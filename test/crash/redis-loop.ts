@@ -1,7 +1,8 @@
 /**
- * The crash test with Redis as the victim: under mixed load, redis-server is killed at a random moment and started again on its
- * data, over and over, while Clipbook lives on. Callers never stop; at the end every answer they got is looked for.
- * Lost and doubled must both be 0, and while Redis is away every answer must be a 503 with `Retry-After`.
+ * The crash test with Redis as the victim: under mixed load, redis-server is killed at a random
+ * moment and started again on its data, over and over, while Clipbook lives on. Callers never stop;
+ * at the end every answer they got is looked for. Lost and doubled must both be 0, and while Redis
+ * is away every answer must be a 503 with `Retry-After`.
  */
 import { type RedisServer, startRedis } from '../journal/redis-server.js';
 import { type Load, until } from '../support/probe.js';

@@ -1,4 +1,7 @@
-/** What the crash tests with another process as the victim share: the mixed load, and what is checked after it. */
+/**
+ * What the crash tests with another process as the victim share: the mixed load, and what is
+ * checked after it.
+ */
 import { connect } from '../support/api.js';
 import { booksByThread, type Load, startLoad } from '../support/probe.js';
 import type { Server } from '../support/server.js';
@@ -24,8 +27,9 @@ export interface LoadReport {
 const CODES = 10_000;
 
 /**
- * Runs `work` while callers and parties load `server`, and then compares each of their answers with what the server has.
- * `answered` counts them so far. Throws when the counts of a book do not add up, or when the server does not stop with 0.
+ * Runs `work` while callers and parties load `server`, and then compares each of their answers with
+ * what the server has. `answered` counts them so far. Throws when the counts of a book do not add
+ * up, or when the server does not stop with 0.
  */
 export async function underLoad(
   server: Server,

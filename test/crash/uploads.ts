@@ -1,6 +1,6 @@
 /**
- * Uploads, one after another, into a book of the uploader's own. Each brings codes that nobody else has, and some that the
- * other uploaders bring at the same time: each of those ends in one book.
+ * Uploads, one after another, into a book of the uploader's own. Each brings codes that nobody else
+ * has, and some that the other uploaders bring at the same time: each of those ends in one book.
  */
 import type { Api } from '../support/api.js';
 import { insist, look, newBook, type Party, type Pending, pendingOf, totalOf, unexpected } from './party.js';

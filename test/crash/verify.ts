@@ -1,4 +1,4 @@
-/** Holds what callers were told against what is there. */
+/** Compares the answers of callers with the state of the server. */
 import type { Api } from '../support/api.js';
 import type { Caller, Told } from './workload.js';
 
@@ -58,7 +58,7 @@ async function historyOf(api: Api, code: string): Promise<Entry[]> {
   for (;;) {
     const { status, body } = await api.call('GET', `/coupons/${code}/history?limit=1000`);
     if (status === 200) return body.items;
-    // The code itself was lost, and with it all that was answered about it.
+    // The code itself was lost, and with it all answered changes of it.
     if (status === 404) return [];
     if (status !== 503) throw new Error(`the history of ${code} got ${status}: ${JSON.stringify(body)}`);
     await new Promise((resolve) => setTimeout(resolve, 100));

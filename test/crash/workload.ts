@@ -1,7 +1,7 @@
 /**
- * Callers who note what they were told. Each caller owns its users, so that it knows what its next answer must be; each
- * command carries an idempotency key, so that after a crash the same command is sent again and either had happened,
- * wholly, or happens now.
+ * Callers that record their answers. Each caller owns its users, so that it knows what its next
+ * answer must be; each command carries an idempotency key, so that after a crash the same command
+ * is sent again and either had happened, wholly, or happens now.
  *
  *     assign ─▶ lock ─▶ redeem ─▶ (sometimes) rollback ─▶ redeem again ─▶ next code
  *          └▶ (sometimes) unlock, unassign

@@ -23,7 +23,10 @@ const NAMED = /((?:"[^"]+"(?:,| and|;)?\s+)+)\(`(test\/[^`]+)`/g;
 
 const pathOf = (name: string): string => fileURLToPath(new URL(name, ROOT));
 
-/** Of a file, or of all files in a directory. Names of tests that are made from parts are found by a part. */
+/**
+ * Of a file, or of all files in a directory. Names of tests that are made from parts are found by a
+ * part.
+ */
 function sourceOf(path: string): string {
   if (!statSync(path).isDirectory()) return readFileSync(path, 'utf8');
   return readdirSync(path)

@@ -1,4 +1,7 @@
-/** The configurations of fronts that the docs tell to install have what docs/http.md and docs/limits.md ask for. */
+/**
+ * The configurations of fronts that the docs tell to install have what docs/http.md and
+ * docs/limits.md ask for.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,7 @@
-/** docs/production.md: what it says was run, and is run again here as far as a machine need not be changed for it. */
+/**
+ * docs/production.md: what it says was run, and is run again here as far as a machine need not be
+ * changed for it.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -65,7 +65,7 @@ describe('the id of a batch', () => {
     assert.deepEqual(ids, [3, 6, 4, 7, 5, 8]);
   });
 
-  test('is not given out again when its batch was given up, nor after a reload', () => {
+  test('is not used again after its batch was given up, nor after a reload', () => {
     const shard = openShard();
     const { batchId } = opened(shard);
     giveUp(shard, batchId);
@@ -95,7 +95,7 @@ describe('a batch', () => {
     assert.equal(reasonOf(shard.run(add(first))), 'batchUnknown');
   });
 
-  test('that is live stays so, whoever gives it up', () => {
+  test('that is live stays live, even if it is given up', () => {
     const shard = openShard();
     shard.addBook({}, []);
     const { batchId } = opened(shard);
@@ -143,7 +143,7 @@ describe('a batch that is opened with a key', () => {
   });
 });
 
-test('a shard has so many open batches and no more, and one that ends makes room', () => {
+test('a shard has a maximum of open batches, and one that ends makes room', () => {
   const shard = openShard();
   for (let n = 0; n < OPEN_BATCHES_MAX; n++) opened(shard, { key: `key-${n}` });
   assert.equal(reasonOf(shard.run(open())), 'batchesFull');

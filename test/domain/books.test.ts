@@ -250,7 +250,7 @@ for (const [subject, rows] of Object.entries(tables)) {
   });
 }
 
-test('a refusal that time will lift says when', () => {
+test('a refusal that ends with time says when', () => {
   const early = given({ startMs: START + 10 }, []).run(assignRandom('ann'));
   assert.deepEqual(early, {
     kind: 'refused',
@@ -263,7 +263,7 @@ test('a refusal that time will lift says when', () => {
   assert.equal(locked.retryAtMs, START + 1000);
 });
 
-test('staged codes are not there until they are added', () => {
+test('staged codes are not visible until they are added', () => {
   const shard = openShard();
   shard.addBook({}, []);
   const codes = shard.stage(['B-1']);
@@ -288,7 +288,7 @@ test('a batch that is still being loaded can’t go live', () => {
   assert.equal(shard.state.isLive(7), true);
 });
 
-test('codes that were staged in vain leave room for the same codes again', () => {
+test('codes whose staging was undone can be staged again', () => {
   const shard = openShard();
   shard.addBook({}, ['A-1']);
   const { batchId } = shard.stage(['B-1', null, 'B-2']);
@@ -300,7 +300,7 @@ test('codes that were staged in vain leave room for the same codes again', () =>
   assert.equal(shard.state.codes.strings.count, 3);
 });
 
-test('no code is drawn twice, and all are drawn', () => {
+test('every code is drawn exactly once', () => {
   const shard = openShard();
   const codes = Array.from({ length: 500 }, (_, n) => `CODE-${n}`);
   shard.addBook({}, codes);

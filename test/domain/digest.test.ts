@@ -55,7 +55,7 @@ test('every fact counts', () => {
   assert.equal(new Set(digests).size, steps.length);
 });
 
-test('what is remembered counts while it is good', () => {
+test('a remembered key counts in the digest until it expires', () => {
   const keyed = (key: string, fingerprint: number) => {
     const shard = shardAfter();
     shard.run(assign('A-1', 'ann'), { key, fingerprint });
@@ -84,7 +84,7 @@ test('the order of keys in settings and outcomes doesn’t count, since a databa
   assert.equal(digest(replay(turned, shard.batches), shard.nowMs), digest(shard.state, shard.nowMs));
 });
 
-test('a digest that is taken in steps is that of the moment at which it began, whatever happens between them', () => {
+test('a digest that is taken in steps is that of the moment at which it began, whatever changes in between', () => {
   const CODES = 9_000;
   for (let seed = 1; seed <= 40; seed++) {
     const random = seeded(seed);

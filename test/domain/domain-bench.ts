@@ -3,8 +3,8 @@
  *
  *     node --import tsx test/domain/domain-bench.ts [codes]
  *
- * Run by hand. Each kind is measured in rounds, in CPU time of the process, so that a busy machine disturbs it less; the
- * median round counts.
+ * Run by hand. Each kind is measured in rounds, in CPU time of the process, so that a busy machine
+ * disturbs it less; the median round counts.
  */
 import { randomFillSync } from 'node:crypto';
 import { apply } from '../../src/domain/apply.js';

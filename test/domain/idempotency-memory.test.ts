@@ -1,4 +1,7 @@
-/** The memory of idempotency keys as a structure: many keys, long ones, and forgetting in the order of their age. */
+/**
+ * The memory of idempotency keys as a structure: many keys, long ones, and forgetting in the order
+ * of their age.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdempotencyMemory } from '../../src/domain/idempotency-memory.js';
@@ -27,7 +30,7 @@ function forgetAll(memory: IdempotencyMemory): void {
   assert.equal(memory.count, 0);
 }
 
-test('old keys are forgotten some at a time, so that nobody waits for a million of them', () => {
+test('old keys are forgotten in portions, so that no command waits for a million of them', () => {
   const memory = open();
   for (let n = 0; n < 5_000; n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
   const later = START + TTL_MS;
@@ -129,7 +132,7 @@ test('keys are forgotten in the order in which they came, and all others stay', 
   for (const { key, n, atMs: at } of alive) assert.deepEqual(memory.find('shop', BOOK, key, atMs), answer(n, at));
 });
 
-test('what is forgotten gives its bytes back', () => {
+test('a forgotten key frees its bytes', () => {
   const memory = open();
   const empty = memory.bytes;
   for (let n = 0; n < 20_000; n++) memory.remember('shop', BOOK, `key-${n}`, answer(n, START));
@@ -152,7 +155,7 @@ test('a key that ended and comes again has its new answer', () => {
   }
 });
 
-test('a clock that was set back makes no key come to life or get lost', () => {
+test('a clock that was set back neither revives nor loses a key', () => {
   const memory = open();
   memory.remember('shop', BOOK, 'late', answer(1, START + 500));
   memory.remember('shop', BOOK, 'early', answer(2, START));
@@ -185,7 +188,7 @@ test('a caller has room again as soon as its oldest key has ended, and is told w
   assert.equal(memory.fullUntilMs('shop', START + TTL_MS), START + 700 + TTL_MS, 'the next one ends much later');
 });
 
-test('a caller may have as much as is free, so that those who have many leave room for one who has few', () => {
+test('a caller may have as many bytes as are free, so that callers with many keys leave room for one with few', () => {
   const memory = open(100_000);
   const counts = ['a', 'b', 'c'].map((caller) => fill(memory, caller));
   const [first = 0, second = 0, third = 0] = counts;
@@ -197,7 +200,7 @@ test('a caller may have as much as is free, so that those who have many leave ro
   assert.equal(memory.fullUntilMs('a', START), START + TTL_MS);
 });
 
-test('memories that share a tally share the room, and all of it comes back', () => {
+test('memories that share a tally share the room, and free all of it again', () => {
   const tally = { bytes: 0 };
   const memories = [0, 1, 2].map(
     () => new IdempotencyMemory({ hashKey: FIXED_HASH_KEY, ttlMs: TTL_MS, bytesMax: 10_000, tally }),
@@ -219,7 +222,7 @@ test('memories that share a tally share the room, and all of it comes back', () 
   assert.equal(tally.bytes, 0);
 });
 
-test('what each caller has, and when its oldest key ends, is exact, whoever comes and whatever ends', () => {
+test('the bytes of each caller, and the end of its oldest key, are always exact', () => {
   const bytesMax = 1e9;
   const tally = { bytes: 0 };
   const random = seeded(9);
@@ -282,7 +285,7 @@ test('an answer larger than a chunk is kept whole', () => {
   forgetAll(memory);
 });
 
-test('a remembered answer costs at most 200 bytes, all in', () => {
+test('a remembered answer costs at most 200 bytes in all', () => {
   const memory = open();
   const count = 100_000;
   for (let n = 0; n < count; n++) {

@@ -54,7 +54,7 @@ test('every kind of outcome comes back word for word', () => {
   });
 });
 
-test('a key is one request: another fingerprint is refused', () => {
+test('a key belongs to one request: another fingerprint is refused', () => {
   const shard = given({}, []);
   shard.run(assignRandom('ann'), { key: 'k', fingerprint: 1 });
   assert.equal(reasonOf(shard.run(assignRandom('bob'), { key: 'k', fingerprint: 2 })), 'idempotencyKeyReused');
@@ -75,7 +75,7 @@ test('a refused command is not remembered', () => {
   assert.equal(shard.run(assign('A-1', 'ann'), { key: 'k', fingerprint: 2 }).kind, 'change');
 });
 
-test('keys are told apart by caller and by book', () => {
+test('keys of different callers and books are different keys', () => {
   const shard = given({}, []);
   shard.addBook({}, ['B-1'], OTHER_BOOK);
   assert.equal(shard.run(assign('A-1', 'ann'), { key: 'k' }).kind, 'change');
@@ -84,13 +84,13 @@ test('keys are told apart by caller and by book', () => {
   assert.equal(shard.run(assign('A-3', 'ann'), { key: 'k' }).kind, 'replay');
 });
 
-test('callers and keys that look alike when put together are told apart', () => {
+test('callers and keys that are equal when concatenated are different', () => {
   const shard = given({}, []);
   assert.equal(shard.run(assign('A-1', 'ann'), { caller: 'a', key: 'bc' }).kind, 'change');
   assert.equal(shard.run(assign('A-2', 'ann'), { caller: 'ab', key: 'c' }).kind, 'change');
 });
 
-test('the key of a creation stands outside of all books', () => {
+test('the key of a creation belongs to no book', () => {
   const shard = openShard();
   const create = (id: string) =>
     shard.run({ kind: 'createBook', bookId: asBookId(id), settings: SETTINGS, codes: null }, { key: 'k' });
@@ -110,7 +110,7 @@ test('a success that changed nothing is noted, so that its key is remembered', (
   assert.deepEqual(replay, { kind: 'replay', outcome: noted.outcome, seq: shard.state.seq });
 });
 
-test('a key is good until its time is up, to the millisecond', () => {
+test('a key is valid until its deadline, to the millisecond', () => {
   const shard = given({}, []);
   shard.run(assign('A-1', 'ann'), { key: 'k' });
   shard.nowMs += OPTIONS.idempotencyTtlMs - 1;
@@ -121,7 +121,7 @@ test('a key is good until its time is up, to the millisecond', () => {
   assert.equal(shard.state.remembered.count, 1, 'the old one is forgotten');
 });
 
-test('a replay is answered though the book is archived by now', () => {
+test('a replay is answered although the book was archived meanwhile', () => {
   const shard = given({}, []);
   shard.run(assign('A-1', 'ann'), { key: 'k' });
   shard.run(archive());

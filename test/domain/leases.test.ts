@@ -36,7 +36,7 @@ test('leases are announced in the order in which they end', () => {
   assert.equal(nextLeaseEndMs(shard.state), null);
 });
 
-test('what ends a lease leaves nothing to announce', () => {
+test('a lease that a command ended is not announced', () => {
   for (const end of [unlock('A-1', 'ann'), redeem('A-1', 'ann')]) {
     const shard = locked();
     shard.run(end);
@@ -56,7 +56,7 @@ test('a renewed lease ends at its new deadline', () => {
   assert.equal(nextLeaseEndMs(shard.state), START + 1001);
 });
 
-test('a lease that is over binds nobody, swept or not', () => {
+test('a lease that is over does not bind anybody, swept or not', () => {
   const cases = [lock('A-1', 'ann'), redeem('A-1', 'ann'), unassign('A-1')];
   for (const command of cases) {
     const shard = locked();

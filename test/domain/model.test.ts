@@ -1,10 +1,11 @@
 /**
- * The domain against the naive model: generated sequences of commands and passing time, in which a few users fight over
- * a few codes, so that every rule is met often. After every step both must agree, and the invariants of
- * docs/guarantees.md must hold; at the end the same changes, their JSON, and a snapshot must give the same state.
+ * The domain against the naive model: generated sequences of commands and passing time, in which a
+ * few users fight over a few codes, so that every rule is met often. After every step both must
+ * agree, and the invariants of docs/guarantees.md must hold; at the end the same changes, their
+ * JSON, and a snapshot must give the same state.
  *
- * A failure prints the seed and the path of its shortest form: set them as `FC_SEED` and `FC_PATH` to run it again;
- * `FC_RUNS` sets how many sequences are tried.
+ * A failure prints the seed and the path of its shortest form: set them as `FC_SEED` and `FC_PATH`
+ * to run it again; `FC_RUNS` sets how many sequences are tried.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -48,7 +49,10 @@ interface Plan {
   readonly key: number | null;
   readonly fingerprint: number;
   readonly caller: string;
-  /** Milliseconds, or until the next end of a lease, of a key or of a book's time, or the millisecond before it. */
+  /**
+   * Milliseconds, or until the next end of a lease, of a key or of a book's time, or the
+   * millisecond before it.
+   */
   readonly wait: number | { readonly until: 'lease' | 'key' | 'book'; readonly less: number };
   readonly sweep: boolean;
 }
@@ -271,7 +275,8 @@ function sweepBoth(shard: TestShard, model: Model): void {
     }),
   );
   assert.deepEqual(expired.toSorted(), model.sweep(shard.nowMs).toSorted());
-  // Leases that end in the same millisecond are announced in any order, so the order is the shard's.
+  // Leases that end in the same millisecond are announced in any order, so the order is the
+  // shard's.
   for (const code of expired) {
     const ended = model.codes.get(code);
     assert(ended !== undefined);
@@ -330,7 +335,9 @@ function lockedUser(shard: TestShard, code: string): string | null {
   return found.kind === 'code' && found.code.lockId !== null ? found.code.userId : null;
 }
 
-/** I1, I3 and I4, of the change that was just made, asked of the state alone and not of the rules. */
+/**
+ * I1, I3 and I4, of the change that was just made, asked of the state alone and not of the rules.
+ */
 function checkEffect(shard: TestShard, model: Model, command: Command, change: Change, lockedFor: string | null): void {
   for (const event of change.events) {
     if (event.kind !== 'codeAssigned' && event.kind !== 'codeRedeemed') continue;

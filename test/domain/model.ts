@@ -1,8 +1,9 @@
 /**
  * A naive Clipbook, written from docs/contract.md (sections 1 to 5): plain objects, every count
  * counted when it is asked for, every look-up a search. It decides by itself whether a command is
- * refused or what it comes to. Three choices are free (the code that is drawn, the ids of redemptions
- * and new locks): those it takes from the real outcome, after it has checked that they were allowed.
+ * refused or what it comes to. Three choices are free (the code that is drawn, the ids of
+ * redemptions and new locks): those it takes from the real outcome, after it has checked that they
+ * were allowed.
  */
 import assert from 'node:assert/strict';
 import type { Book, BookCounts, BookSettings } from '../../src/domain/book.js';
@@ -114,7 +115,10 @@ export class Model {
     this.keys.push({ ...idempotency, caller, bookId, outcome: answer.outcome, seq: asSeq(this.seq), atMs: nowMs });
   }
 
-  /** The key of a creation stands outside of all books; that of a code which isn't there has no book to stand in. */
+  /**
+   * The key of a creation stands outside of all books; that of a code which isn't there has no book
+   * to stand in.
+   */
   #scopeOf(command: Command): BookId | null | undefined {
     if (command.kind === 'createBook') return null;
     return 'bookId' in command ? command.bookId : this.codes.get(command.code)?.bookId;

@@ -11,7 +11,10 @@ import { BOOK, lock, OTHER_BOOK, openShard, redeem, seeded, type TestShard } fro
 const codes = (count: number, prefix: string): string[] => Array.from({ length: count }, (_, n) => `${prefix}-${n}`);
 const assign = (userId: string, bookId = BOOK): Command => ({ kind: 'assignRandom', bookId, userId });
 
-/** What is read of a table's texts while `work` runs: the places, none of them where there is nothing. */
+/**
+ * What is read of a table's texts while `work` runs: the places, none of them where there is
+ * nothing.
+ */
 function readsOf(table: StringTable, work: () => void): Set<number> {
   const places = new Set<number>();
   const { peekText } = table;
@@ -91,7 +94,7 @@ describe('prefetch', () => {
     assert.deepEqual(digest(one.state, one.nowMs), digest(other.state, other.nowMs));
   });
 
-  test('keeps nothing of a shard that is thrown away', async () => {
+  test('keeps no reference to a dropped shard', async () => {
     const prefetch = new Prefetch(seeded(1));
     const dropped = (() => {
       const shard = openShard();
@@ -106,7 +109,7 @@ describe('prefetch', () => {
     prefetch.run();
   });
 
-  test('does without random numbers that are not there yet', () => {
+  test('works without random numbers that are not drawn yet', () => {
     const shard = openShard();
     shard.addBook({}, codes(50, 'CODE'));
     const { uint32 } = seeded(1);

@@ -79,7 +79,7 @@ test('a code shows its whole state', () => {
   assert.deepEqual(seen(), { ...whole, status: 'redeemed', lockId: null, lockedUntilMs: null });
 });
 
-test('a code that was given back is available again, with its history', () => {
+test('a code that was unassigned is available again, with its history', () => {
   const shard = given({}, [assign('A-1', 'ann'), unassign('A-1')]);
   const result = query(shard.state, { kind: 'getCode', code: 'A-1' }, shard.nowMs);
   assert(result.kind === 'code');
@@ -90,7 +90,7 @@ test('a code that was given back is available again, with its history', () => {
   );
 });
 
-test('what isn’t there is refused', () => {
+test('a query for an unknown book or code is refused', () => {
   const { state } = given({}, []);
   for (const asked of [
     { kind: 'getBook', bookId: OTHER_BOOK },

@@ -121,7 +121,7 @@ test('what is rolled back leaves the minute in which it was made, if that is sti
   assert.deepEqual(rate.hours.read(START + 3 * 3_600_000).counts.slice(-4), [0, 0, 0, 1]);
 });
 
-test('a count that comes late is counted in its own minute', () => {
+test('a late count is counted in its own minute', () => {
   const rate = new RedemptionRate();
   rate.add(START + 120_000, 1);
   rate.add(START, 1);

@@ -1,6 +1,6 @@
 /**
- * Refusals are checked in a documented order. Each table is that order for one command; a test puts every two of its
- * troubles together and expects the earlier one to be named.
+ * Refusals are checked in a documented order. Each table is that order for one command; a test puts
+ * every two of its troubles together and expects the earlier one to be named.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -47,7 +47,10 @@ const own = [assign('A-1', 'ann')];
 
 interface Order {
   readonly command: string;
-  /** What must have happened for the command to succeed, where the troubles have no steps of their own. */
+  /**
+   * What must have happened for the command to succeed, where the troubles have no steps of their
+   * own.
+   */
   readonly ready: readonly Step[];
   readonly when: Step;
   readonly troubles: readonly Trouble[];

@@ -1,6 +1,7 @@
 /**
- * A shard in a test: a state with a clock that only the test moves, a seeded source of randomness, and the host's part
- * (sweep leases, decide, apply) in one call. Times in tests are milliseconds after `START`.
+ * A shard in a test: a state with a clock that only the test moves, a seeded source of randomness,
+ * and the host's part (sweep leases, decide, apply) in one call. Times in tests are milliseconds
+ * after `START`.
  */
 import assert from 'node:assert/strict';
 import { apply } from '../../src/domain/apply.js';
@@ -59,7 +60,9 @@ export const OPEN_BATCH: OpenBatch = {
   content: UPLOADED,
 };
 
-/** mulberry32 (Tommy Ettinger, public domain): good enough for tests, and the same on every machine. */
+/**
+ * mulberry32 (Tommy Ettinger, public domain): good enough for tests, and the same on every machine.
+ */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   const after = (steps: number): number => (state + Math.imul(steps, 0x6d2b79f5)) >>> 0;
@@ -92,8 +95,8 @@ export interface TestShard {
   readonly batches: ReadonlyMap<number, readonly (string | null)[]>;
   nowMs: number;
   /**
-   * Stages codes. They are not live until a command adds them. Without an id it is a batch that was open when the shard was
-   * loaded, so that no event opens it.
+   * Stages codes. They are not live until a command adds them. Without an id it is a batch that was
+   * open when the shard was loaded, so that no event opens it.
    */
   stage(codes: readonly (string | null)[], batchId?: number): StagedBatch;
   sweep(): void;
@@ -229,10 +232,15 @@ export const archive = (ifVersion: number | null = null): Command => ({
 
 // ─── Tables ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A step before the command in question: a command that must succeed, or milliseconds that pass. */
+/**
+ * A step before the command in question: a command that must succeed, or milliseconds that pass.
+ */
 export type Step = Command | number | ((shard: TestShard) => Command);
 
-/** `expect`: the reason of the refusal, or the events in words (`inWords`); no events means that nothing had to change. */
+/**
+ * `expect`: the reason of the refusal, or the events in words (`inWords`); no events means that
+ * nothing had to change.
+ */
 export interface Row {
   readonly name: string;
   readonly book?: Partial<BookSettings>;

@@ -141,11 +141,11 @@ describe('the string table', () => {
     assert.throws(() => stringTable().add(0, 'x'.repeat(300_000)), /too long/);
   });
 
-  test('has no text where none was added', () => {
+  test('has no text at an unused index', () => {
     assert.throws(() => stringTable().text(5), /no string/);
   });
 
-  test('knows everything at every moment of its growth', () => {
+  test('finds every string at every moment of its growth', () => {
     const table = stringTable();
     const model = new Map<string, number>();
     const live: string[] = [];
@@ -173,7 +173,7 @@ describe('the string table', () => {
     for (const [text, index] of model) assert.equal(table.find(text), index);
   });
 
-  test('loses nothing that lies where the rehash is just at work', () => {
+  test('loses no string that the rehash is moving', () => {
     const table = stringTable();
     const texts = Array.from({ length: 900 }, (_, n) => `CODE-${n}`);
     for (const [n, text] of texts.entries()) {
@@ -194,7 +194,7 @@ describe('the string table', () => {
     assert.equal(table.count, 0);
   });
 
-  test('that was told to expect many takes them without a rehash, and forgets none that it had', () => {
+  test('that reserved room takes many strings without a rehash, and keeps the earlier ones', () => {
     const table = stringTable();
     for (let n = 0; n < 3_000; n++) table.add(n, `CODE-${n}`);
     table.expect(50_000);
@@ -207,7 +207,7 @@ describe('the string table', () => {
     assert(table.bytes() < expected + 53_000 * 12 + 2 ** 18, 'only the texts were added');
   });
 
-  test('has an end', () => {
+  test('has a maximum size', () => {
     assert.throws(() => stringTable().add(2 ** 27 - 2, 'A'), /no place/);
   });
 
@@ -220,7 +220,7 @@ describe('the string table', () => {
   });
 });
 
-test('the lease heap always knows who ends first', () => {
+test('the lease heap always knows which lease ends first', () => {
   const records = new CodeRecords();
   const heap = new LeaseHeap(records);
   const model = new Map<number, number>();
@@ -349,7 +349,7 @@ describe('the pool', () => {
     assert(chiSquared > 795 && chiSquared < 1_230, `chi-squared is ${chiSquared}`);
   });
 
-  test('gives every code once', () => {
+  test('draws every code once', () => {
     const pool = filled(500);
     const seen = new Set<number>();
     while (pool.count > 0) {
@@ -432,7 +432,7 @@ describe('the pool', () => {
 });
 
 describe('drawing a number', () => {
-  test('throws away what would favour the small ones', () => {
+  test('rejects values that would favour small numbers', () => {
     // Of 2^32 values, 2^32 % 3 = 1 is left over: the last one is drawn again.
     const values = [2 ** 32 - 1, 5];
     assert.equal(below({ uint32: () => values.shift() ?? 0 }, 3), 2);

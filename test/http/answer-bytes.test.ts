@@ -44,13 +44,14 @@ describe('bytes of an answer', () => {
       assert.equal(textOf(out.begin().ascii('[').json(text).ascii(']')), `[${JSON.stringify(text)}]`);
   });
 
-  test('are the same whatever was written before them', () => {
+  test('do not depend on what was written before', () => {
     let seed = 1;
     const below = (n: number): number => {
       seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
       return Math.floor((seed / 2 ** 32) * n);
     };
-    // Few texts, of few lengths, so that turns often meet what they met before: the same, or another in its place.
+    // Few texts, of few lengths, so that turns often meet what they met before: the same, or
+    // another in its place.
     const texts = ['a', 'b', 'ab', 'cd', 'abc', 'xyz', '","code":"', '', 'é', '"'];
     const reused = new AnswerBytes('Type: ');
     for (let answer = 0; answer < 5_000; answer++) {
@@ -69,7 +70,7 @@ describe('bytes of an answer', () => {
     }
   });
 
-  test('are no more than there is room for', () => {
+  test('never exceed the capacity', () => {
     const out = new AnswerBytes('x');
     assert.equal(out.begin().ascii('y'.repeat(4095)).written.length, 4096);
     assert.throws(() => out.ascii('z'), RangeError);

@@ -15,7 +15,7 @@ describe('a body stream', () => {
     });
   const bytes = (length: number): ArrayBuffer => new ArrayBuffer(length);
 
-  it('hands on what comes, then the end', async () => {
+  it('passes on the chunks, then the end', async () => {
     const body = stream();
     body.push(bytes(3), false);
     body.push(bytes(0), true);
@@ -34,7 +34,7 @@ describe('a body stream', () => {
     assert.deepEqual(pressure, ['pause', 'resume']);
   });
 
-  it('hands on the very bytes, in their order, in buffers that stay as they are', async () => {
+  it('passes on the bytes unchanged and in order, in buffers that are not reused', async () => {
     const body = stream();
     const given: Buffer[] = [];
     const taken: Buffer[] = [];
@@ -59,7 +59,7 @@ describe('a body stream', () => {
     assert.ok(Buffer.concat(given).equals(Buffer.concat(taken)));
   });
 
-  it('rejects whoever waits, and whoever comes, when it breaks', async () => {
+  it('rejects pending and later reads when it breaks', async () => {
     const body = stream();
     const waiting = body.next();
     assert.ok(body.isStarving());

@@ -79,7 +79,7 @@ test('behind a trusted proxy the right-most address that is no trusted proxy is 
   }
 });
 
-test('who is no trusted proxy is believed nothing', () => {
+test('headers of a client that is not a trusted proxy are ignored', () => {
   for (const [forwarded, forwardedFor] of CASES) {
     assert.equal(clients.of('198.51.100.3', forwarded, forwardedFor), named('198.51.100.3'));
     assert.equal(createClientAddresses([]).of(PROXY, forwarded, forwardedFor), named(PROXY));
@@ -92,7 +92,7 @@ test('a header of many quotes is read in a moment', () => {
   assert.ok(performance.now() - begun < 1000);
 });
 
-test('connections of a trusted proxy count under nobody’s address', () => {
+test('connections of a trusted proxy are not counted by address', () => {
   assert.equal(clients.ofConnection(PROXY), null);
   assert.equal(clients.ofConnection('::1'), null);
   assert.equal(clients.ofConnection('192.0.2.1'), named('192.0.2.1'));

@@ -1,6 +1,7 @@
 /**
- * A client that openapi-typescript generates with its defaults: a file that calls every operation with its examples
- * passes the type check, and a program written with it works against a real server.
+ * A client that openapi-typescript generates with its defaults: a file that calls every operation
+ * with its examples passes the type check, and a program written with it works against a real
+ * server.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

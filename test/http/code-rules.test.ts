@@ -44,7 +44,7 @@ const BODIES: Readonly<Record<string, object | undefined>> = {
 };
 
 describe('a code', () => {
-  it('may have blanks around it in a path, percent-encoded, and they are taken away', async () => {
+  it('may have spaces around it in a path, percent-encoded, which are removed', async () => {
     for (const written of ['%20init-0', 'init-0%20%09', '%C2%A0INIT-0%0D%0A', 'INIT-0']) {
       for (const path of [`/api/v1/coupons/${written}/lock`, `/coupons/lock/${written}`]) {
         assert.equal((await post(path, { userId: 'u-1' })).status, 200, path);
@@ -58,7 +58,7 @@ describe('a code', () => {
     assert.equal((await post('/api/v1/coupons/%20%20%20/lock', { userId: 'u-1' })).status, 400);
   });
 
-  it('may have blanks around it in a body, and they are taken away', async () => {
+  it('may have spaces around it in a body, which are removed', async () => {
     const codes = [' abc', 'def\t', '\u00a0GHI\r\n'];
     await post('/api/v1/coupon-books', { name: 'B', initialCodes: codes });
     await post(`/api/v1/coupon-books/${bookId}/codes`, { codes });
@@ -70,7 +70,7 @@ describe('a code', () => {
     for (const upload of served.control.uploads) assert.deepEqual(upload.codes, ['ABC', 'DEF', 'GHI']);
   });
 
-  it('that is no string counts as invalid on the older path too', async () => {
+  it('that is not a string counts as invalid on the older path too', async () => {
     const { status, json } = await post('/coupons/codes', { couponBookId: bookId, codes: ['XQZ-5', 7] });
     assert.deepEqual([status, json['added'], json['invalid']], [200, 1, 1]);
   });
@@ -154,7 +154,7 @@ describe('a pattern', () => {
     });
   }
 
-  it('that is null is none, and takes a book back to the default', async () => {
+  it('that is null resets a book to the default', async () => {
     const body = { codePattern: null };
     assert.equal((await served.call('PATCH', `/api/v1/coupon-books/${bookId}`, { as: ADMIN, body })).status, 200);
   });
@@ -190,7 +190,7 @@ describe('a body', () => {
     assert.deepEqual(served.engine.commands, []);
   });
 
-  it('in UTF-8 or ASCII is read, however that is said', async () => {
+  it('in UTF-8 or ASCII is read, however the charset is written', async () => {
     for (const type of [
       'application/json; charset=UTF-8',
       'application/json;charset="us-ascii"',

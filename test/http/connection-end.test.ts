@@ -176,7 +176,7 @@ describe('nothing is done for a caller who gets no answer', () => {
 });
 
 describe('a change whose outcome is not known', () => {
-  it('is answered so when making an account takes too long', { timeout: 15_000 }, async () => {
+  it('is answered as unknown when making an account takes too long', { timeout: 15_000 }, async () => {
     const { control } = served;
     const { createUser } = control;
     control.createUser = () => new Promise(() => undefined);
@@ -186,7 +186,7 @@ describe('a change whose outcome is not known', () => {
     assert.equal(answer.json['type'], '/problems/outcome-unknown');
   });
 
-  it('is answered so when the database broke off while it made an account', async () => {
+  it('is answered as unknown when the connection to the database breaks while an account is made', async () => {
     served.control.fail = new ControlError('outcomeUnknown', 'The connection to the database broke.');
     const body = { email: 'broken@shop.com', password: 'Password1', role: 'user' };
     const answer = await served.call('POST', '/api/v1/users', { as: ADMIN, body });
@@ -195,7 +195,7 @@ describe('a change whose outcome is not known', () => {
     assert.equal(answer.headers.get('retry-after'), '1');
   });
 
-  it('is answered so when the server stops first', async () => {
+  it('is answered as unknown when the server stops first', async () => {
     const own = await serve({ drainMs: 50 });
     own.engine.holding = true;
     const body = { name: 'Book' };

@@ -28,7 +28,10 @@ export interface Answered {
   readonly json: unknown;
 }
 
-/** Sentences about what differs; none when the answer is as declared. Needs no more than the route and the description. */
+/**
+ * Sentences about what differs; none when the answer is as declared. Needs no more than the route
+ * and the description.
+ */
 export function differences(api: Description, route: Route, { status, header, json }: Answered): string[] {
   const declared = api.paths[route.path]?.[route.method.toLowerCase()]?.responses[status];
   if (declared === undefined) return [`the status ${status} is not declared: ${JSON.stringify(json)}`];

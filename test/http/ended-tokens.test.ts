@@ -1,4 +1,7 @@
-/** Tokens that are not valid any more: by the repair of their account, or by the name that they carry. */
+/**
+ * Tokens that are not valid any more: by the repair of their account, or by the name that they
+ * carry.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Account, EndedTokens } from '../../src/actor/engine.js';
@@ -33,7 +36,7 @@ describe('a repair of an account', () => {
     assert.equal(tokens.remembered(other, nowMs)?.ok, true);
   });
 
-  it('that disables it ends all of them, and what was refused is judged anew when it is enabled', async () => {
+  it('that disables it ends all of its tokens, and refused tokens are verified again when it is enabled', async () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = await bearer({ ...ADMIN, generation: 2 }, nowMs);

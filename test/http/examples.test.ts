@@ -1,6 +1,7 @@
 /**
- * The examples of the description are real: each fits its schema, each request is sent to a real server in the order of
- * the story that they tell, and each answer is compared with what the description says of it.
+ * The examples of the description are real: each fits its schema, each request is sent to a real
+ * server in the order of the story that they tell, and each answer is compared with what the
+ * description says of it.
  */
 import assert from 'node:assert/strict';
 import { type ClientRequest, request } from 'node:http';
@@ -229,7 +230,8 @@ describe('the examples against a real server', () => {
   });
 
   it('cover every operation and every example of a body', () => {
-    // A job of 20,000 codes is over before it can be cancelled, so only a test of its own can do that.
+    // A job of 20,000 codes is over before it can be cancelled, so only a test of its own can do
+    // that.
     const sent = new Set(REPLAY.map(([id, example]) => `${id} ${example}`));
     const sentIds = new Set(REPLAY.map(([id]) => id));
     for (const { id, spec } of DESCRIBED) {

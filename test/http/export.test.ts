@@ -27,7 +27,7 @@ describe('an export', () => {
   const head = async (): Promise<string> =>
     `GET ${exportPath()} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${await served.tokenOf(ADMIN)}\r\n\r\n`;
 
-  it('has a header, and every field as CSV wants it', async () => {
+  it('has a header, and every field in CSV syntax', async () => {
     served.engine.codes.clear();
     served.engine.codes.set('A-1', {
       code: 'A-1',
@@ -105,7 +105,7 @@ describe('an export', () => {
     socket.destroy();
   });
 
-  it('that can not go on is cut off, not ended', async () => {
+  it('that fails breaks the connection instead of ending the body', async () => {
     const { engine } = served;
     const ask = engine.query;
     let pages = 0;
@@ -119,7 +119,7 @@ describe('an export', () => {
     assert.equal((await served.call('GET', '/livez')).status, 200);
   });
 
-  it('whose client goes away ends', async () => {
+  it('ends when its client disconnects', async () => {
     const queries = (): number => served.engine.queries.length;
     const socket = await served.open();
     socket.pause();

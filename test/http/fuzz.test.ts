@@ -1,6 +1,7 @@
 /**
- * Random requests to every operation: whatever comes, the answer is one that the description declares, with its headers
- * and the schema of its body, and never a fault of the server. `npm run schemathesis` does more, and needs Python.
+ * Random requests to every operation: whatever comes, the answer is one that the description
+ * declares, with its headers and the schema of its body, and never a fault of the server.
+ * `npm run schemathesis` does more, and needs Python.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -13,7 +14,10 @@ import { ADMIN, SERVICE, USER } from './memory-parts.js';
 import { type Served, serve } from './serve.js';
 
 const REQUESTS_PER_OPERATION = 60;
-/** A sign-in that is refused counts, and the limits of guessing and signing in are not what is tested here. */
+/**
+ * A sign-in that is refused counts, and the limits of guessing and signing in are not what is
+ * tested here.
+ */
 const LIMITS = {
   missesPerCallerMax: 1e9,
   missesPerAddressMax: 1e9,
@@ -34,7 +38,10 @@ after(() => served.stop());
 const segment = fc.string({ unit: 'binary', maxLength: 80 }).filter((text) => text !== '' && !/^\.+$/.test(text));
 const strange = fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary' }), fc.integer(), fc.constant(null));
 
-/** An example of the body with some of its fields replaced, added or left out; now and then anything at all. */
+/**
+ * An example of the body with some of its fields replaced, added or left out; now and then anything
+ * at all.
+ */
 function bodies(route: Route): fc.Arbitrary<unknown> {
   const examples = Object.values(examplesOf(route.id, route.spec.replacedBy).bodies?.['application/json'] ?? {});
   const values = examples.map(({ value }) => value as Readonly<Record<string, unknown>>);

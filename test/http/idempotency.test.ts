@@ -84,7 +84,7 @@ describe('an idempotency key', () => {
       assert.equal(await lock(...headers), 200, headers.join(', '));
   });
 
-  it('counts the order of fields as nothing, and everything else as something', async () => {
+  it('ignores the order of fields, and nothing else', async () => {
     const redeem = (body: string): Promise<Answer> =>
       served.call('POST', '/api/v1/coupons/one/redeem', { as: ADMIN, headers: { 'idempotency-key': 'k-4' }, body });
     const fingerprints: unknown[] = [];
@@ -138,12 +138,12 @@ describe('a fingerprint', () => {
     assert.equal(seen.size, 20_000);
   });
 
-  it('does not mix up what stands beside each other', () => {
+  it('does not mix up adjacent values', () => {
     assert.notEqual(fingerprintOf('r', ['a', 'b'], null), fingerprintOf('r', ['ab'], null));
     assert.notEqual(fingerprintOf('r', [], { a: '1' }), fingerprintOf('r', [], { a: 1 }));
   });
 
-  it('of bytes does not depend on how they were cut', () => {
+  it('of bytes does not depend on how they were split', () => {
     const [whole, cut] = [createHasher(), createHasher()];
     whole.bytes(Buffer.from('abcdef'));
     cut.bytes(Buffer.from('ab'));

@@ -50,7 +50,7 @@ describe('unknown codes', () => {
     }
   });
 
-  it('of a user who may not guess any more are refused, and his own codes are served on every route', async (t) => {
+  it('of a user whose misses are used up are refused, and the user’s own codes are served on every route', async (t) => {
     const served = await serveFor(t, { missesPerCallerMax: 2 });
     const book = { as: ADMIN, body: { name: 'B', initialCodes: ['one', 'two'] } };
     await served.call('POST', '/api/v1/coupon-books', book);
@@ -77,7 +77,7 @@ describe('unknown codes', () => {
     assert.equal(served.engine.commands.length, asked, 'nothing is asked of the engine that could take a code');
   });
 
-  it('of one address do not keep another caller from his own code', async (t) => {
+  it('of one address do not keep another caller from their own code', async (t) => {
     const served = await serveFor(t, { missesPerAddressMax: 3 });
     await served.call('POST', '/api/v1/coupon-books', { as: ADMIN, body: { name: 'B', initialCodes: ['one'] } });
     await served.call('POST', '/api/v1/coupons/assign/init-0', { as: ADMIN, body: { userId: USER.id } });
@@ -265,7 +265,7 @@ describe('a rate limit', () => {
     assert.equal(limit.blockedUntil('a', 1), 0);
   });
 
-  it('forgets what is over first, and then what is oldest', () => {
+  it('forgets windows that are over first, and then the oldest onesest', () => {
     const limit = createRateLimit({ countMax: 1, windowMs: 100, namesMax: 3 });
     limit.add('over', 0);
     limit.add('b', 50);

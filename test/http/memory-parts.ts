@@ -1,6 +1,7 @@
 /**
- * An `Engine` and a `Control` in memory, for tests of the HTTP layer alone: just enough rules that every route has a
- * success, and a way to make the next calls answer anything (`engine.next`, `control.fail`). The real rules are tested where they are.
+ * An `Engine` and a `Control` in memory, for tests of the HTTP layer alone: just enough rules that
+ * every route has a success, and a way to make the next calls answer anything (`engine.next`,
+ * `control.fail`). The real rules are tested where they are.
  */
 import {
   type Account,

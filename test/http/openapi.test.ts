@@ -96,7 +96,7 @@ describe('the description', () => {
     }
   });
 
-  it('refers to nothing that is not in it, and has nothing in it that nobody refers to', () => {
+  it('contains every component that it refers to, and no unused one', () => {
     const refs = new Set(valuesOf('$ref', api).map((ref) => String(ref).replace('#/components/', '')));
     const { schemas, headers, examples } = api.components;
     const parts = Object.entries({ schemas, headers, examples }).flatMap(([part, all]) =>
@@ -117,7 +117,7 @@ describe('the description', () => {
     }
   });
 
-  it('says what each query takes', () => {
+  it('describes each query parameter', () => {
     const codes = operations.find(({ operationId }) => operationId === 'listCodes');
     const query = new Map(codes?.parameters.map((parameter) => [parameter.name, parameter.schema]));
     const limit = query.get('limit') ?? {};
@@ -136,7 +136,7 @@ describe('the description', () => {
     assert.ok(withKey.length >= 12);
   });
 
-  it('asks for no token where none is needed, and only there', () => {
+  it('requires a token exactly where one is needed', () => {
     for (const { operationId, security } of operations) {
       const isPublic = ROUTES.find(({ id }) => id === operationId)?.roles === null;
       assert.deepEqual(security, isPublic ? [] : undefined, operationId);

@@ -1,4 +1,7 @@
-/** The pages in a real browser (chromium): they load, show everything, ask nobody else, and fit a phone. */
+/**
+ * The pages in a real browser (chromium): they load, show everything, ask nobody else, and fit a
+ * phone.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -30,7 +33,10 @@ after(async () => {
   await data.remove();
 });
 
-/** Opens a page, does something with it, and fails if the page complained, broke or asked another server. */
+/**
+ * Opens a page, does something with it, and fails if the page complained, broke or asked another
+ * server.
+ */
 async function visit(
   path: string,
   { width = 1280, scheme = 'light' }: { width?: number; scheme?: (typeof SCHEMES)[number] },

@@ -26,7 +26,7 @@ describe('a cursor', () => {
     assert.equal(decodeCursor(cursor, 'books', ['string', 'index']), null);
   });
 
-  it('that was tampered with is never more than another position', () => {
+  it('that was changed by the client is at most another position', () => {
     const cursor = encodeCursor('userCodes', 3, 17);
     for (let i = 0; i < cursor.length; i++) {
       for (const letter of 'AZaz09-_') {
@@ -64,7 +64,7 @@ describe('deadlines', () => {
     return { clock, expired, deadlines };
   }
 
-  it('expire what is overdue, oldest first, and nothing that has left', () => {
+  it('expire overdue requests, oldest first, and none that has left', () => {
     const { clock, expired, deadlines } = setUp();
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(item) as [Item, Item, Item, Item];
     for (const [i, each] of [a, b, c, d].entries()) {
@@ -84,7 +84,7 @@ describe('deadlines', () => {
     assert.equal(deadlines.count, 0);
   });
 
-  it('may be moved', () => {
+  it('can be moved', () => {
     const { clock, expired, deadlines } = setUp();
     const [a, b] = [item('a'), item('b')];
     deadlines.watch(a);

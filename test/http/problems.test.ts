@@ -184,7 +184,7 @@ describe('bodies', () => {
     }
   });
 
-  it('are taken with any way to write that they are JSON', async () => {
+  it('are accepted with every spelling of the JSON media type', async () => {
     const body = { couponBookId: bookId, userId: 'u' };
     for (const type of [
       'application/json; charset=utf-8',
@@ -216,7 +216,7 @@ describe('bodies', () => {
     assert.equal(served.engine.commands.length, 0);
   });
 
-  it('say in terms of JSON what is wrong with a field, and say it once', async () => {
+  it('describe the fault of a field in terms of JSON, and once', async () => {
     const messages = async (path: string, body: object): Promise<unknown> =>
       errorsOf(await served.call('POST', path, { as: ADMIN, body }));
     const lock = '/api/v1/coupons/ABC-1/lock';

@@ -44,7 +44,7 @@ const callAs = (as: Account, id: string, params: readonly string[], body?: unkno
   callRoute(id, params, body === undefined ? { as } : { as, body });
 
 describe('coupon books', () => {
-  it('are made with defaults for what is not given', async () => {
+  it('are made with defaults for missing settings', async () => {
     const answer = await callAs(SERVICE, 'createBook', [], { name: 'Plain' });
     assert.equal(answer.status, 201);
     assert.equal(answer.headers.get('location'), `/api/v1/coupon-books/${String(answer.json['id'])}`);
@@ -72,7 +72,7 @@ describe('coupon books', () => {
     });
   });
 
-  it('are made with everything that can be given', async () => {
+  it('are made with all settings', async () => {
     const given = {
       name: 'Été ☀',
       description: 'line\nline',
@@ -148,7 +148,7 @@ describe('coupon books', () => {
     assert.equal((answer.json['counts'] as { total: number }).total, 3);
   });
 
-  it('are changed in nothing but what is given, under If-Match', async () => {
+  it('change only the given settings, under If-Match', async () => {
     const made = await callAs(ADMIN, 'createBook', [], {
       name: 'Old',
       description: 'kept',
@@ -341,7 +341,7 @@ describe('accounts', () => {
 });
 
 describe('operation', () => {
-  it('says that it lives, and how its parts are', async () => {
+  it('reports that it is alive, and the state of its parts', async () => {
     await callRoute('livez', []);
     const ready = await callRoute('readyz', []);
     assert.deepEqual(ready.json, { ready: true, parts: { journal: { ok: true, detail: 'appending' } } });

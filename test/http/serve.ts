@@ -38,7 +38,10 @@ export interface Served {
   readonly logged: { readonly fields: object; readonly message: string }[];
   tokenOf(account: Account): Promise<string>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
-  /** Sends bytes as they are; resolves with all that came until the server closed or `until` is in it. */
+  /**
+   * Sends bytes as they are; resolves with all that came until the server closed or `until` is in
+   * it.
+   */
   raw(bytes: string | readonly string[], until?: string): Promise<string>;
   open(): Promise<Socket>;
   stop(): Promise<void>;

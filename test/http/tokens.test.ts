@@ -109,7 +109,7 @@ describe('a verdict', () => {
     assert.ok(good !== null && good.untilMs <= nowMs + 60_000);
   });
 
-  it('on a token that ran out while it was remembered is another one', async () => {
+  it('on a token that expired while it was remembered changes', async () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = `Bearer ${await tokens.sign(ADMIN, nowMs)}`;
@@ -129,7 +129,7 @@ describe('a verdict', () => {
     assert.equal(tokens.remembered('Bearer a.b.1999', nowMs)?.ok, false);
   });
 
-  it('is given to all who waited for it, and to none of too many', async () => {
+  it('is given to all waiting requests, and refused beyond the maximum', async () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = `Bearer ${await tokens.sign(ADMIN, nowMs)}`;

@@ -5,7 +5,9 @@ import { createTurns, type TurnsOptions } from '../../src/http/turns.js';
 
 const ROOMY: TurnsOptions = { atOnceMax: 100, atOncePerNameMax: 100, waitingMax: 100, waitingPerAddressMax: 100 };
 
-/** Asks in the order of `take`, and keeps who runs, who was refused, and in which order they began. */
+/**
+ * Asks in the order of `take`, and keeps who runs, who was refused, and in which order they began.
+ */
 function open(options: Partial<TurnsOptions>) {
   const turns = createTurns({ ...ROOMY, ...options });
   const running = new Map<string, () => void>();
@@ -57,7 +59,7 @@ test('each address has its turn, however many wait of another', async () => {
   assert.deepEqual(turns.running(), ['victim']);
 });
 
-test('who floods one email from one address waits behind itself alone', async () => {
+test('an address that floods one email delays only itself', async () => {
   const turns = open({ atOncePerNameMax: 1, waitingPerAddressMax: 3 });
   for (let i = 0; i < 6; i++) await turns.take(`flood ${i}`, 'flood', 'victim@example.com');
   assert.deepEqual(turns.refused, ['flood 4', 'flood 5']);
@@ -68,7 +70,7 @@ test('who floods one email from one address waits behind itself alone', async ()
   assert.deepEqual(turns.running(), ['victim']);
 });
 
-test('when all may wait no more, the longest lane gives its newest for one of a shorter lane', async () => {
+test('when all places are taken, the longest lane loses its newest waiter to a shorter lane', async () => {
   const turns = open({ atOnceMax: 1, waitingMax: 3 });
   await turns.take('first', 'flood');
   for (let i = 0; i < 3; i++) await turns.take(`flood ${i}`, 'flood');
@@ -80,7 +82,7 @@ test('when all may wait no more, the longest lane gives its newest for one of a 
   assert.deepEqual(turns.refused, ['flood 2', 'home 1', 'flood 3']);
 });
 
-test('every turn is given once, whatever comes and ends when', async () => {
+test('every turn is given exactly once, in any order of arrivals and ends', async () => {
   const turns = open({ atOnceMax: 3, atOncePerNameMax: 2, waitingMax: 20, waitingPerAddressMax: 8 });
   let seen = 0;
   for (let i = 0; i < 300; i++) {

@@ -296,7 +296,7 @@ describe('an upload', () => {
     await eventually(() => served.control.uploads[0]?.state === 'aborted', 'the abort');
   });
 
-  it('is held back while staging is slow', { timeout: 30_000 }, async () => {
+  it('gets backpressure while staging is slow', { timeout: 30_000 }, async () => {
     const { socket, open, got, end } = await heldBack();
     await eventually(() => socket.bytesWritten > 0 && socket.writableLength > 0, 'the pressure');
     let before = -1;

@@ -1,4 +1,7 @@
-/** What is read without the schema is what the schema would have made of it; and the usual is indeed read so. */
+/**
+ * What is read without the schema is what the schema would have made of it; and the usual is indeed
+ * read so.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { z } from 'zod';
@@ -69,7 +72,7 @@ describe('usual bodies', () => {
     }
   });
 
-  test('are left to the schema where they are anything else', () => {
+  test('are left to the schema in all other cases', () => {
     const others = [
       '',
       '{}',

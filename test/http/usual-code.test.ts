@@ -1,4 +1,7 @@
-/** What needs no schema is what the schema would leave as it is; and the usual is indeed known as such. */
+/**
+ * What needs no schema is what the schema would leave as it is; and the usual is indeed known as
+ * such.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';

@@ -1,4 +1,6 @@
-/** What may stand in a value, and that it comes through as it came. The rules are in docs/values.md. */
+/**
+ * What may stand in a value, and that it comes through as it came. The rules are in docs/values.md.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Command } from '../../src/domain/command.js';

@@ -128,7 +128,7 @@ describe('a body', () => {
 });
 
 describe('an abort', () => {
-  it('before the body is complete asks nothing of the engine', async () => {
+  it('before the body is complete sends nothing to the engine', async () => {
     const [commands, aborted] = [served.engine.commands.length, counted('aborted')];
     const socket = await served.open();
     socket.write(lock(['Content-Length: 14'], '{"user'));
@@ -157,7 +157,7 @@ describe('an abort', () => {
 });
 
 describe('an engine that does not answer in time', () => {
-  it('makes the outcome of a command unknown, and its late answer nobody’s', { timeout: 15_000 }, async () => {
+  it('makes the outcome of a command unknown, and its late answer is dropped', { timeout: 15_000 }, async () => {
     served.engine.holding = true;
     const [command, query] = [
       served.call('POST', '/api/v1/coupons/init-0/lock', { as: ADMIN, body: { userId: 'u' } }),
@@ -175,7 +175,7 @@ describe('an engine that does not answer in time', () => {
 });
 
 describe('headers', () => {
-  it('of a sane request id come back, others are replaced', async () => {
+  it('with a valid request id come back, invalid ones are replaced', async () => {
     for (const id of ['r-1', 'a'.repeat(128), 'trace:01/ab=cd+ef@x~y_z.1']) {
       const answer = await served.call('GET', '/livez', { headers: { 'x-request-id': id } });
       assert.equal(answer.headers.get('x-request-id'), id);
@@ -264,7 +264,7 @@ describe('a stop', () => {
     await closed;
   });
 
-  it('cuts off what does not end', async () => {
+  it('closes connections that do not end', async () => {
     const own = await serve({ drainMs: 50 });
     await own.call('POST', '/api/v1/coupon-books', { as: ADMIN, body: { name: 'B' } });
     own.engine.holding = true;

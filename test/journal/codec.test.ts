@@ -108,7 +108,10 @@ const bookId = fc.uuid().map(asBookId);
 const code = fc.string({ unit: fc.constantFrom(...'ABCDEFGHJKMNPQRSTUVWXYZ23456789-'), minLength: 3, maxLength: 12 });
 const userId = fc.oneof(fc.constantFrom('u1', 'u2', 'u3'), text);
 const orNull = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
-/** As they come out of JSON.parse: JSON has no -0 (it is printed as 0) and no object without a prototype. */
+/**
+ * As they come out of JSON.parse: JSON has no -0 (it is printed as 0) and no object without a
+ * prototype.
+ */
 const metadata = fc
   .dictionary(
     fc.string().filter((key) => key !== '__proto__'),

@@ -1,4 +1,7 @@
-/** What every journal must do, whatever its medium. A new one calls `journalConformance` with a name and a way to open it. */
+/**
+ * What every journal must do, whatever its medium. A new one calls `journalConformance` with a name
+ * and a way to open it.
+ */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { asSeq, asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../src/domain/ids.js';
@@ -15,7 +18,10 @@ export interface JournalMedium {
   destroy(): Promise<void>;
 }
 
-/** `unacknowledged`: what becomes of whole entries that nobody was told of, once `startAfter` says so. */
+/**
+ * `unacknowledged`: what becomes of whole entries that nobody was told of, once `startAfter` says
+ * so.
+ */
 export function journalConformance(
   name: string,
   create: () => Promise<JournalMedium>,
@@ -216,7 +222,7 @@ export function journalConformance(
       });
     }
 
-    test('what was shown as durable is not voided by an owner who did not hear of it', async () => {
+    test('entries that readers saw as durable stay valid, even if their writer was not told', async () => {
       const journal = await (await medium()).open();
       const first = await journal.openWriter([s0]);
       await commit(first, [entry(s0, 1, 1, 'a1')]);
@@ -226,7 +232,7 @@ export function journalConformance(
       assert.equal(second.lastSeqs.get(s0), 2);
     });
 
-    test('acknowledged entries that are gone are named', async () => {
+    test('lost acknowledged entries are named', async () => {
       const on = await medium();
       const first = await (await on.open()).openWriter([s0]);
       await commit(first, [entry(s0, 1, 7, 'a1')]);
@@ -300,7 +306,7 @@ export function journalConformance(
       assert.equal(count, 300);
     });
 
-    test('trimmed entries go in the background, and reading them says so', async () => {
+    test('trimmed entries are removed in the background, and reading them reports it', async () => {
       const on = await medium();
       const journal = await on.open();
       const writer = await journal.openWriter([s0, s1]);

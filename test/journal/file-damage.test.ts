@@ -21,11 +21,12 @@ const s0 = asShardId(0);
 const s1 = asShardId(1);
 const segmentBytes = 64 * 1024;
 
-test('cut at every byte of its last commit, the journal opens with exactly the whole commits', async () => {
+test('a journal cut at any byte of its last commit opens with exactly the complete commits', async () => {
   const { path, ends } = await threeCommits();
   const whole = fs.readFileSync(path);
   const [, secondEnd = 0, thirdEnd = 0] = ends;
-  // A record is padded to 8 bytes: the last of them may be missing and the commit is whole all the same.
+  // A record is padded to 8 bytes: the last of them may be missing and the commit is whole all the
+  // same.
   const needed = secondEnd + 64 + whole.readUInt32LE(secondEnd + 8);
   assert.ok(needed <= thirdEnd && thirdEnd - needed < 12 && thirdEnd === whole.length);
   for (let length = secondEnd; length <= thirdEnd; length += 1) {
@@ -46,7 +47,7 @@ test('cut at every byte of its last commit, the journal opens with exactly the w
   }
 });
 
-test('noise in the last commit is no torn write: it stops the opening, with file and offset', async () => {
+test('noise in the last commit is not a torn write: it stops the opening, with file and offset', async () => {
   const { path, ends } = await threeCommits();
   const whole = fs.readFileSync(path);
   const [, secondEnd = 0, thirdEnd = 0] = ends;
@@ -298,7 +299,10 @@ async function open(directory: string): Promise<JournalWriter> {
   return await openFileJournal({ directory, segmentBytes }).openWriter([s0, s1]);
 }
 
-/** Opens a journal of one segment with these bytes; what is durable in it, and what a reader then shows of shard 0. */
+/**
+ * Opens a journal of one segment with these bytes; what is durable in it, and what a reader then
+ * shows of shard 0.
+ */
 async function openCopy(
   path: string,
   bytes: Buffer,

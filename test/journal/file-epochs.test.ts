@@ -46,7 +46,7 @@ test('a commit that a replaced process writes after its successor opened is void
   await end(first);
 });
 
-test('what stands behind the place up to which a later epoch read is no damage, whatever it is', async () => {
+test('bytes after the place up to which a later epoch read are not damage, whatever they are', async () => {
   const directory = newDirectory();
   await withWriter(directory, async (writer) => commit(writer, [entry(s0, 1, 1, 'one')]));
   await withWriter(directory, async (writer) => commit(writer, [entry(s0, 2, 2, 'two')]));
@@ -128,7 +128,8 @@ test('what counts is decided by shard, when the threads of a process open at dif
   const second = await takeOver(directory);
   const other = openFileJournal({ directory, segmentBytes, lock: second.lock.file, shared: second.journal.shared });
   await second.journal.openWriter([s0]);
-  // Between the two openings the replaced process gets to write: void for one shard, read for the other.
+  // Between the two openings the replaced process gets to write: void for one shard, read for the
+  // other.
   await assert.rejects(commit(paused, [entry(s0, 2, 2, 'late'), entry(s1, 2, 2, 'late')]), JournalFenced);
   assert.equal((await other.openWriter([s1])).lastSeqs.get(s1), 2);
   await other.close();
@@ -228,7 +229,8 @@ test('the sweep of commit 732fe01 takes an epoch of this version with a commit f
   const writer = await first.journal.openWriter([s0]);
   await commit(writer, [entry(s0, 1, 1, 'one')]);
   const bytes = fs.readFileSync(join(directory, '0000000001', '00000000.seg'));
-  // It knows the kinds 1 and 2. Where it can't read the first record, it looks for the beginning of another one.
+  // It knows the kinds 1 and 2. Where it can't read the first record, it looks for the beginning of
+  // another one.
   assert.ok(bytes.readUInt16LE(12) > 2, 'the start record is none to it');
   assert.ok(bytes.indexOf('CBJ1', 1, 'latin1') > 0, 'something follows');
   await end(first);

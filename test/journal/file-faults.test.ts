@@ -1,4 +1,7 @@
-/** A disk that fails: nothing unacknowledged is ever shown, and a full disk is known before a commit needs it. */
+/**
+ * A disk that fails: nothing unacknowledged is ever shown, and a full disk is known before a commit
+ * needs it.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -22,7 +25,7 @@ const newDirectory = () => fs.mkdtempSync(join(directories, 'f-'));
 const s0 = asShardId(0);
 const segmentBytes = 64 * 1024;
 
-test('an fdatasync that fails once ends the writer, and what it did not acknowledge is void', async () => {
+test('an fdatasync that fails once ends the writer, and unacknowledged entries are void', async () => {
   const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
   const journal = openFileJournal({ directory, segmentBytes, ops });
@@ -101,7 +104,7 @@ test('when that last sync fails too, the opening fails and nothing is shown', as
   await next.close();
 });
 
-test('a short write is gone on with', async () => {
+test('a short write is continued', async () => {
   const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
   const journal = openFileJournal({ directory, segmentBytes, ops });
@@ -322,7 +325,7 @@ test('a full disk is known before a commit needs the room, and forgotten when th
   await journal.close();
 });
 
-test('the last room on the disk is left to others', async () => {
+test('the last room on the disk is left to other programs', async () => {
   const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
   let written = 0;
@@ -361,7 +364,7 @@ test('a commit larger than the room that was promised fails cleanly on a full di
   await journal.close();
 });
 
-test('no room to open a writer leaves nothing behind', async () => {
+test('a writer that can not be opened for lack of room leaves nothing behind', async () => {
   const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
   const journal: Journal = openFileJournal({ directory, segmentBytes, ops });
@@ -377,7 +380,7 @@ test('no room to open a writer leaves nothing behind', async () => {
   await journal.close();
 });
 
-test('a really full disk behaves like that too (where a file system can be mounted)', async (t) => {
+test('a real full disk behaves in the same way (where a file system can be mounted)', async (t) => {
   const directory = newDirectory();
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'clipbook-test', directory]);
   if (mounted.status !== 0) {
@@ -401,7 +404,9 @@ test('a really full disk behaves like that too (where a file system can be mount
   }
 });
 
-/** Commits until there is no room, which must come before an error does; returns the last sequence. */
+/**
+ * Commits until there is no room, which must come before an error does; returns the last sequence.
+ */
 async function fillUp(writer: JournalWriter, lastSeq: number): Promise<number> {
   let seq = lastSeq;
   while (writer.hasRoom()) {

@@ -1,4 +1,7 @@
-/** The lock of a journal directory: who may have it, what it tells, and what happens to a holder that lost it. */
+/**
+ * The lock of a journal directory: who may have it, what it tells, and what happens to a holder
+ * that lost it.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Random histories of commits, faults, restarts, moves between threads and trims, against a list in memory. */
+/**
+ * Random histories of commits, faults, restarts, moves between threads and trims, against a list in
+ * memory.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -53,7 +56,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('trim' as const), share: fc.constantFrom(0.5, 1) }) },
 );
 
-test('whatever happens, each shard reads as what was acknowledged, and nothing else', async () => {
+test('whatever happens, each shard reads back exactly the acknowledged entries', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
       const directory = fs.mkdtempSync(join(directories, 'm-'));
@@ -92,7 +95,10 @@ async function createWorld(parent: string) {
   let generation = 0;
   await restart(1, false);
 
-  /** A crash leaves the files as they are now: what closing would do to them is done to a copy that nobody reads. */
+  /**
+   * A crash leaves the files as they are now: what closing would do to them is done to a copy that
+   * nobody reads.
+   */
   async function restart(threads: number, isCrash: boolean): Promise<void> {
     const next = join(parent, String(generation + 1));
     if (isCrash) copyAsItIs(directory, next);
@@ -205,7 +211,10 @@ async function createWorld(parent: string) {
   };
 }
 
-/** Only one file can vanish meanwhile: one whose deletion libuv has begun, and that is a state of its own to be in. */
+/**
+ * Only one file can vanish meanwhile: one whose deletion libuv has begun, and that is a state of
+ * its own to be in.
+ */
 function copyAsItIs(from: string, to: string): void {
   try {
     fs.cpSync(from, to, { recursive: true });

@@ -22,7 +22,10 @@ const segmentBytes = 64 * 1024;
 const HOUR_MS = 3_600_000;
 const MANY_BYTES = 2 ** 30;
 
-/** A journal of shards 0 and 1, whose clock can be set forward and whose looks at the age of files are counted. */
+/**
+ * A journal of shards 0 and 1, whose clock can be set forward and whose looks at the age of files
+ * are counted.
+ */
 async function journalThatKeeps(retention: Retention) {
   const directory = fs.mkdtempSync(join(directories, 'r-'));
   const { ops, fail } = createFaultyOps();

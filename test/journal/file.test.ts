@@ -163,7 +163,7 @@ test('a lock whose pid was given to another process makes way', async () => {
   mine.release();
 });
 
-test('locking frees what a crash left half made', async () => {
+test('locking removes what a crash left unfinished', async () => {
   const directory = newDirectory();
   const journal = openFileJournal({ directory, segmentBytes: 64 * 1024 });
   const writer = await journal.openWriter([s0]);

@@ -27,7 +27,7 @@ const numbers = fc.oneof(
   fc.constantFrom(-0, 127, 128, 255, 256, 65535, 65536, 2 ** 31, 2 ** 32 - 1, 2 ** 32, -32, -33),
 );
 
-test('what is written is what msgpackr reads', () => {
+test('msgpackr reads what was written', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(texts, numbers, fc.boolean(), fc.constant(null))), (values) => {
       assert.deepStrictEqual(msgpack.unpack(write(values).subarray(2)), values);

@@ -1,6 +1,7 @@
 /**
- * How many single-event appends a second the Redis journal takes, batched as the actor batches them, on a redis-server of its
- * own with `appendfsync always`: `node --import tsx test/journal/redis-bench.ts [producers] [commits in flight] [seconds]`.
+ * How many single-event appends a second the Redis journal takes, batched as the actor batches
+ * them, on a redis-server of its own with `appendfsync always`: `node --import tsx
+ * test/journal/redis-bench.ts [producers] [commits in flight] [seconds]`.
  */
 import { readFileSync } from 'node:fs';
 import { asSeq, asShardId, type Seq, type ShardId } from '../../src/domain/ids.js';

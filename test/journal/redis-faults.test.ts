@@ -72,7 +72,7 @@ test('SIGKILL of Redis under load, again and again: nothing acknowledged is lost
   await owner.verify();
 });
 
-test('a pause of Redis within appendMsMax is sat out', async () => {
+test('the writer waits through a pause of Redis within appendMsMax', async () => {
   const server = await redis();
   const owner = createOwner(await open(server.url), shards);
   const ran = owner.run();
@@ -156,7 +156,7 @@ test('an append that arrives after its writer was replaced is refused', async ()
   assert.deepEqual(await all(direct, s0), ['1-1 a1', '2-2 a2']);
 });
 
-test('an append that arrived although its answer was lost is there at the next opening, once', async () => {
+test('an append whose answer was lost is found once at the next opening', async () => {
   const server = await redis();
   const proxy = await proxyTo(server);
   const journal = await open(proxy.url);
@@ -306,7 +306,7 @@ test('a stream that lost its tail is noticed at the next append, and the loss is
   assert.deepEqual(await all(other, s0), ['1-3 a1', '4-4 a2 anew']);
 });
 
-test('a journal that is gone goes on behind the snapshot, and no read crosses the hole', async () => {
+test('after the loss of a journal, entries continue after the snapshot, and no read crosses the gap', async () => {
   const server = await redis();
   const journal = await open(server.url);
   const writer = await journal.openWriter([s0]);

@@ -126,7 +126,7 @@ test('with waitReplicas a commit counts only when the replicas have it', async (
   await assert.rejects(openRedisJournal({ url: replica.url, log }), /is a replica/);
 });
 
-test('what a server says of itself becomes one line', async () => {
+test('the facts of a server become one line', async () => {
   const lines: [Record<string, string>, RegExp][] = [
     [{}, /Redis 7.*appendfsync always, so every answered operation survives a power cut of Redis; no replicas$/],
     [{ appendfsync: 'everysec' }, /up to a second of answered operations may be lost on a power cut of Redis/],
@@ -165,7 +165,7 @@ test('a Redis that is not there is named when its time is up', async () => {
   await assert.rejects(openRedisJournal({ url: server.url, log, openMsMax: 300 }), /ECONNREFUSED/);
 });
 
-test('a wrong password is told at once, and not shown', async () => {
+test('a wrong password is reported at once, and not shown', async () => {
   const server = await redis({ requirepass: 'right' });
   const startMs = performance.now();
   await assert.rejects(openRedisJournal({ url: `redis://:wrong@127.0.0.1:${server.port}`, log }), (error: Error) => {

@@ -1,7 +1,8 @@
 /**
- * An owner of shards as the actor is one, reduced to what concerns the journal: it keeps as many commits in flight as
- * it may, and when one fails it opens another writer and learns from `lastSeqs` which of them are there. It writes down
- * what was acknowledged, so that the streams can be held against it.
+ * An owner of shards as the actor is one, reduced to what concerns the journal: it keeps as many
+ * commits in flight as it may, and when one fails it opens another writer and learns from
+ * `lastSeqs` which of them are there. It writes down what was acknowledged, so that the streams can
+ * be held against it.
  */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +17,10 @@ export interface Owner {
   /** Appends until told to stop; resolves when nothing is in flight. */
   run(): Promise<void>;
   stop(): void;
-  /** Asserts that the streams are without gap and hold everything that was acknowledged, and nothing in its place. */
+  /**
+   * Asserts that the streams are without gap and hold everything that was acknowledged, and nothing
+   * in its place.
+   */
   verify(): Promise<void>;
 }
 

@@ -3,11 +3,14 @@ import { connect, createServer, type Socket } from 'node:net';
 
 export interface RedisProxy {
   readonly url: string;
-  /** Cuts every connection that is open after so many more bytes of replies on it, in the middle of whatever that is. */
+  /**
+   * Cuts every connection that is open after so many more bytes of replies on it, in the middle of
+   * whatever that is.
+   */
   cutAfterReplyBytes(bytes: number): void;
   /**
-   * From now on, what clients send is kept, although the connection to Redis stays open when a client leaves.
-   * Calling what this returns delivers all of it, as a network does that was slow.
+   * From now on, what clients send is kept, although the connection to Redis stays open when a
+   * client leaves. Calling what this returns delivers all of it, as a network does that was slow.
    */
   holdRequests(): () => void;
   /** Ends the client's side of all connections; what is held stays to be delivered. */

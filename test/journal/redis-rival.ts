@@ -1,4 +1,7 @@
-/** A process that owns shard 0 of the Redis at argv[2] and appends until it can't; says so on standard output. */
+/**
+ * A process that owns shard 0 of the Redis at argv[2] and appends until it can't; says so on
+ * standard output.
+ */
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { openRedisJournal } from '../../src/journal/redis/redis-journal.js';
 import { commit } from './conformance.js';

@@ -1,4 +1,7 @@
-/** A real redis-server of the tests' own: a free port, a directory of its own, and nothing of any other Redis is touched. */
+/**
+ * A real redis-server of the tests' own: a free port, a directory of its own, and nothing of any
+ * other Redis is touched.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +32,10 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** AOF with `appendfsync always` and `noeviction`, where `settings` (as in redis.conf) don't say otherwise. */
+/**
+ * AOF with `appendfsync always` and `noeviction`, where `settings` (as in redis.conf) don't say
+ * otherwise.
+ */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-redis-'));
   const port = await freePort('127.0.0.1');

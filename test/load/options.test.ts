@@ -20,7 +20,7 @@ test('each mode has its own number of connections and rounds, which can be overr
   assert.equal(readOptions(['--sustained', '60']).sustainedSeconds, 60);
 });
 
-test('what does not go together, and what is no number, is refused by name', () => {
+test('contradicting options and invalid numbers are refused by name', () => {
   const refused: [string[], RegExp][] = [
     [['--matrix', '--sizes'], /--matrix, --sizes/],
     [['--sizes', '--connections', '16,32'], /--sizes takes one count/],

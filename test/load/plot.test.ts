@@ -62,7 +62,7 @@ test('a panel without a point is an empty frame', () => {
   }
 });
 
-test('marks are short', () => {
+test('tick labels are short', () => {
   assert.deepEqual([0.05, 0, 512, 5_000, 20_000, 150_000, 1_500_000].map(shortNumber), [
     '0.05',
     '0',

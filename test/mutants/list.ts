@@ -1,4 +1,7 @@
-/** Deliberate bugs, each with the tests that must fail of it. `npm run mutate` puts them in one by one. */
+/**
+ * Deliberate bugs, each with the tests that must fail of it. `npm run mutate` puts them in one by
+ * one.
+ */
 
 export interface Edit {
   readonly file: string;
@@ -29,7 +32,10 @@ export function runsSource(command: string): boolean {
   return command === SIMULATOR || command.startsWith('npm test -- ');
 }
 
-/** How often the place of an edit is in the text of its file. A bug can be planted where it is there once. */
+/**
+ * How often the place of an edit is in the text of its file. A bug can be planted where it is there
+ * once.
+ */
 export function countIn(text: string, { find }: Edit): number {
   return text.split(find).length - 1;
 }

@@ -1,4 +1,7 @@
-/** The list of planted bugs must fit today's source, and its page must fit the list. The bugs themselves: `npm run mutate`. */
+/**
+ * The list of planted bugs must fit today's source, and its page must fit the list. The bugs
+ * themselves: `npm run mutate`.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -84,7 +87,9 @@ function helpersOf(file: string): string[] {
   return [...read(file).matchAll(/ from '\.\/([\w-]+)\.js'/g)].map(([, name]) => join(dirname(file), `${name}.ts`));
 }
 
-/** The names that a source may give to its tests. A row of a table may have its name before a colon. */
+/**
+ * The names that a source may give to its tests. A row of a table may have its name before a colon.
+ */
 function namesIn(source: string): RegExp[] {
   const plain = [...source.matchAll(/'([^'\n]{5,})'/g)].map(([, text = '']) => `${escaped(text)}(?:: \\w+)?`);
   const templates = [...source.matchAll(/`([^`\n]+)`/g)]

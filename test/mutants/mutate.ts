@@ -1,9 +1,11 @@
 /**
- * npm run mutate -- [ID …] [--document]: plants deliberate bugs (list.ts) in a copy of the working tree, one at a time, and runs
- * the checks that must notice each. Ends with a table, and with 1 when a check did not notice a bug.
+ * npm run mutate -- [ID …] [--document]: plants deliberate bugs (list.ts) in a copy of the working
+ * tree, one at a time, and runs the checks that must notice each. Ends with a table, and with 1
+ * when a check did not notice a bug.
  *
- * A bug counts as noticed when a named test or a seed fails. A source that does not compile, a test file that can't be loaded and
- * a check that runs out of time do not count. With `--document`, the rows of the bugs that were noticed go to docs/mutants.md.
+ * A bug counts as noticed when a named test or a seed fails. A source that does not compile, a test
+ * file that can't be loaded and a check that runs out of time do not count. With `--document`, the
+ * rows of the bugs that were noticed go to docs/mutants.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

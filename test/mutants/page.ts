@@ -1,4 +1,7 @@
-/** The table in docs/mutants.md: one row for each bug, between two marks. The text around it is written by hand. */
+/**
+ * The table in docs/mutants.md: one row for each bug, between two marks. The text around it is
+ * written by hand.
+ */
 import { type Mutant, placeOf } from './list.js';
 
 const BEGIN = '<!-- table -->\n';
@@ -30,7 +33,9 @@ export function rowsOf(page: string): Map<string, string> {
   return new Map(rows.map((row) => [row.split('|')[1]?.trim() ?? '', row]));
 }
 
-/** The page with `fresh` rows in place of its older ones. A row whose bug is not in `order` goes. */
+/**
+ * The page with `fresh` rows in place of its older ones. A row whose bug is not in `order` goes.
+ */
 export function withRows(page: string, fresh: ReadonlyMap<string, string>, order: readonly string[]): string {
   const rows = new Map([...rowsOf(page), ...fresh]);
   const { before, after } = tableIn(page);

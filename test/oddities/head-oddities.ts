@@ -1,4 +1,6 @@
-/** Heads that parsers read in different ways or not at all, and heads and bodies that are too large. */
+/**
+ * Heads that parsers read in different ways or not at all, and heads and bodies that are too large.
+ */
 import {
   CHUNKED,
   chunked,
@@ -73,8 +75,8 @@ const HEADS: readonly (readonly [what: string, of: (names: Names) => string])[] 
 ];
 
 /**
- * The library reads no header behind an empty name, so it takes the body for the next request. It can't be seen that there
- * was more. Fronts refuse such a head.
+ * The library reads no header behind an empty name, so it takes the body for the next request. It
+ * can't be seen that there was more. Fronts refuse such a head.
  */
 const hiddenLength: Oddity = {
   what: 'an empty header name before the length, and a redemption behind it',

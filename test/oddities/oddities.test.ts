@@ -12,7 +12,7 @@ before(async () => {
 after(() => stage.stop());
 
 // Some end with a timeout of ten seconds, so all are under way at once.
-describe('what is answered and what is done agree', { concurrency: true }, () => {
+describe('the answer and the effect agree', { concurrency: true }, () => {
   for (const oddity of ODDITIES) {
     it(`for ${oddity.what}`, { timeout: 60_000 }, async () => {
       const names = await stage.names();

@@ -14,7 +14,9 @@ async function backendOf(client: pg.Client): Promise<number> {
   return rows[0].pid;
 }
 
-/** Its own priority, and that of the group which its session is, where the system has such groups. */
+/**
+ * Its own priority, and that of the group which its session is, where the system has such groups.
+ */
 function prioritiesOf(pid: number): readonly number[] {
   const file = `/proc/${pid}/autogroup`;
   const ofGroup = existsSync(file) ? Number(/nice (-?\d+)/.exec(readFileSync(file, 'utf8'))?.[1]) : getPriority(pid);

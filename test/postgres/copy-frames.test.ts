@@ -71,7 +71,7 @@ for (const [what, select, expected] of [
   }
 }
 
-test('out: a taker that is slow is waited for', async (t) => {
+test('out: a slow receiver is waited for', async (t) => {
   const client = await open(t);
   let under = 0;
   let most = 0;
@@ -86,7 +86,7 @@ test('out: a taker that is slow is waited for', async (t) => {
   assert.equal(bytes, 588_895);
 });
 
-test('out: what fails in the middle rejects, here or there, and the connection stays good', async (t) => {
+test('out: a failure of either side in the middle rejects, and the connection stays usable', async (t) => {
   const client = await open(t);
   const broken = copyFramesOut(
     client,
@@ -119,7 +119,8 @@ test('from one connection into another', async (t) => {
   assert.equal(await into.end(), 200_000);
   const { rows } = await writer.query('SELECT count(*)::int AS count, sum(n)::float8 AS sum FROM numbers');
   assert.deepEqual(rows, [{ count: 200_000, sum: 20_000_100_000 }]);
-  // All of it is there already: refused at the first row, both sides hear of it, and the rest is read and goes nowhere.
+  // All of it is there already: refused at the first row, both sides hear of it, and the rest is
+  // read and goes nowhere.
   const again = await copyFramesIn(writer, 'COPY numbers FROM STDIN (FORMAT binary)');
   await assert.rejects(copyFramesOut(reader, select, again.writeLent), /duplicate key/);
   await assert.rejects(again.end(), /duplicate key/);

@@ -60,7 +60,7 @@ const job = (id: string, total: number): JobRow => ({
 const JOB = '01900000-0000-7000-8000-000000000001';
 const OTHER_JOB = '01900000-0000-7000-8000-000000000002';
 
-test('of many who ask at once each gets counters of its own, and who is refused changes nothing', async (t) => {
+test('concurrent requests get different counters, and a refused one changes nothing', async (t) => {
   const { url, sql, store } = await openStore(t);
   const other = createControlStore({ url, poolMax: 4, shardCount: SHARDS, isOwn: true });
   t.after(() => other.close());
@@ -91,7 +91,7 @@ test('a refusal names the counters that are left, and leaves no row of a pattern
   assert.deepEqual(await take(store, 4, of(10), 2), [8, 9]);
 });
 
-test('what is given back is taken first, and neighbours become one range', async (t) => {
+test('counters that were given back are taken first, and adjacent ranges are merged', async (t) => {
   const { sql, store } = await openStore(t);
   for (const holder of [1, 2, 3, 4]) await take(store, holder, of(1000), 10);
   for (const holder of [1, 3]) assert.equal(await store.discardBatch(holder), true);
@@ -109,7 +109,7 @@ test('what is given back is taken first, and neighbours become one range', async
   assert.deepEqual(await rowsOf(sql), { next: '45', free: '{}', reserved: 2 });
 });
 
-test('what is given back last joins what was never taken', async (t) => {
+test('counters that are given back at the end join those that were never taken', async (t) => {
   const { sql, store } = await openStore(t);
   for (const holder of [1, 2, 3, 4]) await take(store, holder, of(1000), 10);
   for (const [holder, rows] of [

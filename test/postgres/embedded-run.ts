@@ -1,4 +1,7 @@
-/** A process that starts PostgreSQL on a directory, says where, and ends at once or when it is killed. */
+/**
+ * A process that starts PostgreSQL on a directory, says where, and ends at once or when it is
+ * killed.
+ */
 
 import { freePort } from '../../src/port-check.js';
 import { startEmbedded } from '../../src/postgres/embedded.js';

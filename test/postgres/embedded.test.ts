@@ -21,7 +21,8 @@ function dataDirectory(): string {
 }
 
 const made: string[] = [];
-// At the end of all: the hooks of a test run in the order in which they were set, and a server is stopped after this would run.
+// At the end of all: the hooks of a test run in the order in which they were set, and a server is
+// stopped after this would run.
 after(() => {
   for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
 });
@@ -168,7 +169,7 @@ test('after a kill -9 of Clipbook while initdb runs, initdb ends, and the next s
   assert.deepEqual(await query(postgres.url, 'SELECT 42 AS answer'), [{ answer: 42 }]);
 });
 
-test('its memory is what it was told, and modest when it was told nothing', async () => {
+test('its memory is the configured one, and small by default', async () => {
   const dataDir = dataDirectory();
   const shared = async (memoryBytes?: number): Promise<unknown> => {
     const postgres = await startEmbedded({

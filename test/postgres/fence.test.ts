@@ -1,4 +1,7 @@
-/** A process whose database another process has taken over: none of its connections changes anything any more. */
+/**
+ * A process whose database another process has taken over: none of its connections changes anything
+ * any more.
+ */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';

@@ -232,7 +232,7 @@ test('a load that PostgreSQL breaks off rejects, and the next one connects anew'
   assert.equal(codes, 30_000);
 });
 
-test('what a sink throws ends the load and spares the next', async (t) => {
+test('an error of a sink ends the load, and the next load works', async (t) => {
   const { url } = await database();
   const loader = createSnapshotLoader({ url, isOwn: true });
   const writer = createProjectionWriter({ url, shardCount: SHARDS });

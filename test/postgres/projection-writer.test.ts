@@ -170,7 +170,7 @@ test('remembered keys go into partitions by the hour, and sweeping drops those t
   assert.deepEqual(rows, [{ key: 'k5', fingerprint: String(2 ** 52 + 1) }]);
 });
 
-test('a load in progress does not hold up the sweeping of remembered keys', async (t) => {
+test('a load in progress does not block the sweeping of remembered keys', async (t) => {
   const { url, sql } = await database();
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
   t.after(() => writer.close());

@@ -1,4 +1,7 @@
-/** A real PostgreSQL for one test file, and as many empty, migrated databases on it as the file has tests. */
+/**
+ * A real PostgreSQL for one test file, and as many empty, migrated databases on it as the file has
+ * tests.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +16,10 @@ export const silent = { info: () => undefined, warn: () => undefined, error: () 
 
 export interface TestServer {
   postgres(): EmbeddedPostgres;
-  /** SIGKILL to the postmaster that runs now; false when there is none, or it was killed before and is being buried. */
+  /**
+   * SIGKILL to the postmaster that runs now; false when there is none, or it was killed before and
+   * is being buried.
+   */
   kill(): boolean;
   /** A new database and a connection to look into it with. */
   database(): Promise<{ readonly url: string; readonly sql: pg.Pool }>;

@@ -218,7 +218,8 @@ test('a PostgreSQL that is killed while finished rows go in has none of them, an
   const copying = staging.copyRows(1, async (write) => {
     for (let n = 0; ; n++) {
       if (n === 5) assert.ok(server.kill());
-      // A backend sees that its postmaster is gone when it waits for its client, so it must have time to take all that was sent.
+      // A backend sees that its postmaster is gone when it waits for its client, so it must have
+      // time to take all that was sent.
       if (n > 5) await setTimeout(1000);
       await write(rowsFor(1, codesFrom(n * MANY, n > 5 ? 10 : MANY)));
     }

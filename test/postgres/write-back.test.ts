@@ -57,7 +57,7 @@ test('files that are rewritten and removed under its hands are no failure of the
   assert.deepEqual(failures, []);
 });
 
-test('a write that failed is told, and PostgreSQL that begins again from its log has everything', async (t) => {
+test('a failed write is reported, and PostgreSQL has everything after a restart from its log', async (t) => {
   const { url, sql } = await server.database();
   const postgres = server.postgres();
   let failing = false;

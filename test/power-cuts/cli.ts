@@ -1,4 +1,7 @@
-/** npm run power-cuts -- [--cuts N] [--seed N]: power cuts at full length. Needs /dev/fuse, a C compiler and libfuse 3. */
+/**
+ * npm run power-cuts -- [--cuts N] [--seed N]: power cuts at full length. Needs /dev/fuse, a C
+ * compiler and libfuse 3.
+ */
 import { parseArgs } from 'node:util';
 import { startBuilt } from '../support/build.js';
 import { temporaryDirectory } from '../support/server.js';

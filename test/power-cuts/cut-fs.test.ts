@@ -1,4 +1,7 @@
-/** What the file system of the power cuts keeps, and what it does not: if it kept too much, the power cuts would show nothing. */
+/**
+ * What the file system of the power cuts keeps, and what it does not: if it kept too much, the
+ * power cuts would show nothing.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

@@ -36,7 +36,10 @@ export interface Undone {
 }
 
 export interface CutFs {
-  /** Cuts the power. Every process that uses the files must have ended. `seed`: a whole number below 2^53. */
+  /**
+   * Cuts the power. Every process that uses the files must have ended. `seed`: a whole number below
+   * 2^53.
+   */
   cut(seed: number): void;
   /** Of all cuts so far. */
   undone(): Undone;
@@ -68,7 +71,10 @@ export async function mountCutFs(path: string): Promise<CutFs> {
   };
 }
 
-/** The path of the program. Its name holds a hash of the source, so that a changed one is built anew. */
+/**
+ * The path of the program. Its name holds a hash of the source, so that a changed one is built
+ * anew.
+ */
 function build(): string {
   const hash = createHash('sha256').update(readFileSync(SOURCE)).digest('hex').slice(0, 12);
   const program = join(CACHE, `cutfs-${hash}`);

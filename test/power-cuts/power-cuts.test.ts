@@ -22,7 +22,7 @@ async function run(t: TestContext, cuts: number, without: 'data' | 'names' | nul
 }
 
 function register(): void {
-  test('what was answered is there after a power cut (I2)', async (t) => {
+  test('answered changes survive a power cut (I2)', async (t) => {
     const { lost, doubled, checked, undone } = await run(t, 3, null);
     assert.deepEqual([...lost, ...doubled], []);
     assert.ok(checked > 100, `only ${checked} operations were checked`);
@@ -39,7 +39,10 @@ function register(): void {
   }
 }
 
-/** A loss shows as missing operations, as a book that is gone, or as a start that the journal's emptiness ends with code 24. */
+/**
+ * A loss shows as missing operations, as a book that is gone, or as a start that the journal's
+ * emptiness ends with code 24.
+ */
 async function isLossSeen(cuts: ReturnType<typeof powerCuts>): Promise<boolean> {
   try {
     return (await cuts).lost.length > 0;

@@ -1,11 +1,13 @@
 /**
- * Power cuts: the real server under load, on a journal whose file system forgets what was not synced (cutfs.c).
+ * Power cuts: the real server under load, on a journal whose file system forgets what was not
+ * synced (cutfs.c).
  *
  *     start ─▶ verify ─▶ PostgreSQL stops ─▶ load ─▶ server and PostgreSQL are killed ─▶ power cut ─┐
  *       ▲                                          (sometimes a start is cut as well) ◀─────────────┘
  *
- * `kill -9` keeps the page cache, so the crash test can't tell whether anything was synced. PostgreSQL stands still during the
- * load: what it held, the cut could remove from the journal and no caller would miss it.
+ * `kill -9` keeps the page cache, so the crash test can't tell whether anything was synced.
+ * PostgreSQL stands still during the load: what it held, the cut could remove from the journal and
+ * no caller would miss it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -78,7 +80,10 @@ async function kill(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** With SIGKILL, which needs no process to go on: a commit that waits in a socket must not be carried out. */
+/**
+ * With SIGKILL, which needs no process to go on: a commit that waits in a socket must not be
+ * carried out.
+ */
 async function killPostgres(dataDir: string): Promise<void> {
   while (postmasterPid(dataDir) !== null) {
     signalPostgres(dataDir, 'SIGKILL');

@@ -1,6 +1,7 @@
 /**
- * Preloaded into the server (NODE_OPTIONS=--require), it takes out what `WITHOUT_SYNC` names: the power cuts must then lose
- * operations, or they would show nothing. `data`: fdatasync of files; `names`: fsync of directories.
+ * Preloaded into the server (NODE_OPTIONS=--require), it takes out what `WITHOUT_SYNC` names: the
+ * power cuts must then lose operations, or they would show nothing. `data`: fdatasync of files;
+ * `names`: fsync of directories.
  */
 const fs = require('node:fs');
 

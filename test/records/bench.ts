@@ -1,8 +1,8 @@
 /**
- * node --import tsx test/records/bench.ts [LAYER]: nanoseconds of CPU time that each layer needs for
- * one record, as JSON. Each figure is the best of several rounds, because other work on the machine
- * can only make a round slower.
- * To compare two checkouts, run it in both alternately, several times, and compare the medians.
+ * node --import tsx test/records/bench.ts [LAYER]: nanoseconds of CPU time that each layer needs
+ * for one record, as JSON. Each figure is the best of several rounds, because other work on the
+ * machine can only make a round slower. To compare two checkouts, run it in both alternately,
+ * several times, and compare the medians.
  */
 
 import { readReplies, readRequests } from '../../src/actor/messages.generated.js';

@@ -1,4 +1,7 @@
-/** Installs schemathesis into a virtual environment of its own, and runs it over the description of a real server. */
+/**
+ * Installs schemathesis into a virtual environment of its own, and runs it over the description of
+ * a real server.
+ */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

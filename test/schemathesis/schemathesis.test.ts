@@ -1,6 +1,7 @@
 /**
- * The short form of `npm run schemathesis`: the examples and the systematic cases, which are the same in each run. It
- * runs where the long form has installed schemathesis; elsewhere it says so, and test/http/fuzz.test.ts is what remains.
+ * The short form of `npm run schemathesis`: the examples and the systematic cases, which are the
+ * same in each run. It runs where the long form has installed schemathesis; elsewhere it says so,
+ * and test/http/fuzz.test.ts is what remains.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

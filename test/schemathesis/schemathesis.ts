@@ -1,6 +1,7 @@
 /**
- * `npm run schemathesis [-- --seed 7 --examples 100]`: every phase of schemathesis over the description, against a real
- * server on an empty data directory. Ends with the seed, and with 1 if anything was found or the server complained.
+ * `npm run schemathesis [-- --seed 7 --examples 100]`: every phase of schemathesis over the
+ * description, against a real server on an empty data directory. Ends with the seed, and with 1 if
+ * anything was found or the server complained.
  */
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';

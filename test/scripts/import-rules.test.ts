@@ -69,7 +69,7 @@ for (const [path, specifier, part] of POINTING_UP) {
   }
 }
 
-test('what main hands down may be imported by a part as a type, not as a thing', () => {
+test('a part may import the types of what main passes down, but not the values', () => {
   const path = 'src/actor/extra.ts';
   const entry = { 'workers/extra.ts': `import { t } from '../src/actor/extra.js';\nt();\n` };
   const refused = [`${path}:1: src/clock.ts is handed down; src/actor may import its types only`];
@@ -85,7 +85,7 @@ test('nothing imports main', () => {
   ]);
 });
 
-test('a circle is named with all of its files', () => {
+test('an import cycle is named with all of its files', () => {
   assert.deepEqual(
     breaches({
       'src/domain/book.ts': `import type { C } from './pool.js';\nexport const book: C = 1;\n`,

@@ -7,8 +7,9 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The linter as it is configured, on ways to lose a promise, among them those whose type is known only from another
- * file or from a package: the ones that a linter without the compiler's types lets through.
+ * The linter as it is configured, on ways to lose a promise, among them those whose type is known
+ * only from another file or from a package: the ones that a linter without the compiler's types
+ * lets through.
  */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const project = mkdtempSync(join(tmpdir(), 'clipbook-lint-'));

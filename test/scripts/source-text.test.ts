@@ -25,7 +25,7 @@ test('every form of import is found with its line and whether anything of it run
   );
 });
 
-test('what only looks like an import is none', () => {
+test('text that only looks like an import is ignored', () => {
   const source = [
     `// import 'a';`,
     `/* import b from 'b'; */`,

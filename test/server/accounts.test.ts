@@ -1,4 +1,7 @@
-/** Production and its accounts, on the real server, the real command line and the real database under them. */
+/**
+ * Production and its accounts, on the real server, the real command line and the real database
+ * under them.
+ */
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
@@ -124,7 +127,8 @@ test('a running server follows each repair within a second, in every HTTP thread
   const server = await start({ ...PRODUCTION, HTTP_THREADS: '3' });
   const postmaster = postmasterPid(dataDir);
   const { tokenOf, signIn } = client(t, server);
-  // Connections are spread over the threads: these reach all of them, and each thread remembers its verdict.
+  // Connections are spread over the threads: these reach all of them, and each thread remembers its
+  // verdict.
   const agents = Array.from({ length: 24 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
   t.after(() => agents.forEach((agent) => void agent.destroy()));
   const statuses = async (token: string): Promise<Set<number>> => {

@@ -1,6 +1,7 @@
 /**
- * Batches that a crash cut off, and batches that compete for codes. PostgreSQL is not the server's own, so that it is there
- * while the server is not: a test may hold up the projection, or catch a batch whose rows are in and whose command is not.
+ * Batches that a crash cut off, and batches that compete for codes. PostgreSQL is not the server's
+ * own, so that it is there while the server is not: a test may hold up the projection, or catch a
+ * batch whose rows are in and whose command is not.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -84,8 +85,9 @@ const isProjected = async (): Promise<boolean> =>
   (await sql.query('SELECT FROM batches WHERE live_seq IS NULL')).rowCount === 0;
 
 /**
- * Kills the server when the rows of `request`'s batch are committed and its command is not decided: the table of codes is locked
- * behind the transaction that puts them in, so that the shard can't load them.
+ * Kills the server when the rows of `request`'s batch are committed and its command is not decided:
+ * the table of codes is locked behind the transaction that puts them in, so that the shard can't
+ * load them.
  */
 async function killBetweenRowsAndCommand(request: () => Promise<Reply>): Promise<void> {
   await until(isProjected, 'what came before is projected');

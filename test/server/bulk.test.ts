@@ -1,4 +1,7 @@
-/** Codes in bulk, through the real server: jobs, uploads that break, and processes that die in the middle. */
+/**
+ * Codes in bulk, through the real server: jobs, uploads that break, and processes that die in the
+ * middle.
+ */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -14,7 +17,10 @@ let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let server: Server;
 let api: Api;
 let bookCount = 0;
-/** Of the admin: signing in for each upload would meet the limit of sign-ins, and needs the database. */
+/**
+ * Of the admin: signing in for each upload would meet the limit of sign-ins, and needs the
+ * database.
+ */
 let token: string;
 
 before(async () => {

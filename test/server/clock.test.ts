@@ -1,4 +1,6 @@
-/** A clock that is wrong, at a start and while the server runs. The databases have the right one. */
+/**
+ * A clock that is wrong, at a start and while the server runs. The databases have the right one.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -115,7 +117,9 @@ test('a clock that is set by 30 days while the server runs is not followed, and 
   assert.equal(await server.stop(), 0);
 });
 
-/** A way to a server by an address that is not the loopback's. Null where this machine has no other. */
+/**
+ * A way to a server by an address that is not the loopback's. Null where this machine has no other.
+ */
 async function byOtherAddress(t: TestContext, target: string): Promise<string | null> {
   const address = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])

@@ -1,4 +1,7 @@
-/** A shard is the same before a stop and after the start that follows, whatever the stop was; and so is what PostgreSQL has. */
+/**
+ * A shard is the same before a stop and after the start that follows, whatever the stop was; and so
+ * is what PostgreSQL has.
+ */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type Api, connect } from '../support/api.js';

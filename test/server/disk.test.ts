@@ -1,4 +1,7 @@
-/** A disk that is full, and a sync that fails once, under the whole server: 503, nothing changed, and it serves again. */
+/**
+ * A disk that is full, and a sync that fails once, under the whole server: 503, nothing changed,
+ * and it serves again.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
@@ -80,7 +83,7 @@ async function assertReads(api: Api, bookId: string): Promise<void> {
   }
 }
 
-test('on a full disk a change is refused with 503 and not made, reading goes on, and with room again all is as before (where a file system can be mounted)', async (t) => {
+test('on a full disk a change is refused with 503 and not made, reading goes on, and everything works again once there is room (where a file system can be mounted)', async (t) => {
   const directory = await temporaryDirectory();
   const undo = undoes(t);
   undo(directory.remove);

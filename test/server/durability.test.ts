@@ -1,4 +1,7 @@
-/** What a PostgreSQL of one's own is set to: what can be set per connection is set, and the rest is told. */
+/**
+ * What a PostgreSQL of one's own is set to: what can be set per connection is set, and the rest is
+ * told.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** The real server on a file journal that another process took over, or whose last record is bad. */
+/**
+ * The real server on a file journal that another process took over, or whose last record is bad.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -127,7 +129,10 @@ test('a record that a crash tore is cut, and the log names file, offset and leng
   await again.ended('SIGTERM');
 });
 
-/** The last record with entries in the segment that was written last, and where all records of that end. */
+/**
+ * The last record with entries in the segment that was written last, and where all records of that
+ * end.
+ */
 function lastCommit(dataDir: string): { path: string; bytes: Buffer; offset: number; end: number } {
   const directory = join(dataDir, 'journal');
   const segments = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) =>

@@ -1,6 +1,6 @@
 /**
- * Generated codes to the last one of their pattern: what is refused, cancelled or cut off by a crash gives its counters back, and
- * none is used twice.
+ * Generated codes to the last one of their pattern: what is refused, cancelled or cut off by a
+ * crash gives its counters back, and none is used twice.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -91,7 +91,9 @@ async function sql<T extends pg.QueryResultRow>(text: string, values: readonly u
   }
 }
 
-/** Nothing is reserved, and there are no codes that are not live. A batch without a size has none. */
+/**
+ * Nothing is reserved, and there are no codes that are not live. A batch without a size has none.
+ */
 async function assertNothingIsLeft(): Promise<void> {
   let left: unknown;
   const isNothingLeft = async (): Promise<boolean> => {
@@ -316,7 +318,8 @@ describe('a server that is killed', () => {
     const bookId = await newBook();
     const { body } = await generate(bookId, 50_000);
     assert.equal((await ended(body.jobId)).status, 'completed');
-    // As if the process had ended between the event and the note of it, and the restart came after the key's time.
+    // As if the process had ended between the event and the note of it, and the restart came after
+    // the key's time.
     await sql(`DELETE FROM remembered_keys`);
     await sql(`UPDATE jobs SET status = 'processing', finished_ms = NULL WHERE id = $1`, [body.jobId]);
     await restart();

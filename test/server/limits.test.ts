@@ -1,4 +1,7 @@
-/** Limits of the real server: what one caller can do to others, and what a user learns of codes that are not his. */
+/**
+ * Limits of the real server: what one caller can do to others, and what a user learns of codes that
+ * are not his.
+ */
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
@@ -136,7 +139,7 @@ test('to a user, another’s code is answered as one that does not exist, by eve
   }
 });
 
-test('ten misses by locking others’ codes are all that a user has, and a service is told what is the matter', async (t) => {
+test('a user has ten misses by locking others’ codes, and a service gets the exact reason', async (t) => {
   const served = await serve(t);
   await served.book(['HIS']);
   await served.api.call('POST', '/coupons/assign/HIS', { userId: 'bob' });
@@ -152,7 +155,7 @@ test('ten misses by locking others’ codes are all that a user has, and a servi
   assert.equal((await asService('assign/HIS')).status, 409);
 });
 
-test('a code of a book for bearers that somebody’s lock took is locked to a user who has it in hand', async (t) => {
+test('a code of a book for bearers that a lock took is answered as locked to another user who knows it', async (t) => {
   const served = await serve(t);
   await served.book(['IN-HAND'], { redeemableBy: 'bearer' });
   assert.equal((await served.api.call('POST', '/coupons/IN-HAND/lock', { userId: 'bob' })).status, 200);
@@ -163,7 +166,7 @@ test('a code of a book for bearers that somebody’s lock took is locked to a us
   }
 });
 
-test('the misses of others from one address, behind a trusted proxy or not, keep nobody from his own code', async (t) => {
+test('misses of other callers from one address, behind a trusted proxy or not, keep no user from their own code', async (t) => {
   const served = await serve(t, { TRUSTED_PROXIES: '127.0.0.1' });
   await served.book(['OWN']);
   const owner = await served.user();
@@ -185,7 +188,9 @@ test('the misses of others from one address, behind a trusted proxy or not, keep
 
 const long = (n: number): string => `key-${n}-`.padEnd(255, 'x');
 
-/** Renews his own lock with new keys until that is refused. The refusal, and how many were accepted. */
+/**
+ * Renews his own lock with new keys until that is refused. The refusal, and how many were accepted.
+ */
 async function renewUntilRefused(user: User, code: string): Promise<{ refused: Reply; count: number }> {
   for (let count = 0; count < 10_000; count++) {
     const renewed = await user.call(

@@ -1,4 +1,6 @@
-/** Data that an older version wrote (test/fixtures/write.ts) starts, agrees with itself, and serves. */
+/**
+ * Data that an older version wrote (test/fixtures/write.ts) starts, agrees with itself, and serves.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,7 +54,10 @@ async function assertServes(dataDir: string, expected: Readonly<Record<string, u
   }
 }
 
-/** What those versions do first at each start, in `agreeOnShards` of their `src/postgres/migrate.ts`; they show the error's line. */
+/**
+ * What those versions do first at each start, in `agreeOnShards` of their
+ * `src/postgres/migrate.ts`; they show the error's line.
+ */
 async function assertOlderIsRefused(url: string): Promise<void> {
   const client = new pg.Client(url);
   await client.connect();

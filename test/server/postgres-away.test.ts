@@ -1,6 +1,6 @@
 /**
- * PostgreSQL stops answering, and dies in the middle of batches, under load: nothing notices but the lag.
- * `TEST_POSTGRES_AWAY_SECONDS` says for how long; 60 is what the promise is about.
+ * PostgreSQL stops answering, and dies in the middle of batches, under load: nothing notices but
+ * the lag. `TEST_POSTGRES_AWAY_SECONDS` says for how long; 60 is what the promise is about.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -12,7 +12,9 @@ import { PROBED_MAIN, type Server, startServer, temporaryDirectory, undoes } fro
 const AWAY_MS = Number(process.env['TEST_POSTGRES_AWAY_SECONDS'] ?? 2.5) * 1000;
 const BOOKS = 4;
 const CALLERS_PER_BOOK = 4;
-/** About 1000 operations a second of all callers, which use up a code each three of them at most. */
+/**
+ * About 1000 operations a second of all callers, which use up a code each three of them at most.
+ */
 const PAUSE_MS = 15;
 const CODES_PER_BOOK = 2000 + (AWAY_MS / 1000) * 100;
 
@@ -56,7 +58,10 @@ async function start(t: TestContext): Promise<Running> {
   };
 }
 
-/** After the drain: what PostgreSQL has makes the same shards as those in memory; and callers were told nothing wrong. */
+/**
+ * After the drain: what PostgreSQL has makes the same shards as those in memory; and callers were
+ * told nothing wrong.
+ */
 async function checkCaughtUp({ dataDir, server, load, lag }: Running, t: TestContext): Promise<void> {
   await load.stop();
   const refused = load.seen.filter(({ status }) => status !== 200);
@@ -70,7 +75,7 @@ async function checkCaughtUp({ dataDir, server, load, lag }: Running, t: TestCon
   t.diagnostic(`caught up ${Math.round(performance.now() - beganMs)} ms after the last command; ${checked} checked`);
 }
 
-test('a PostgreSQL that hangs is noticed by nothing but the lag, and has everything when it goes on', async (t) => {
+test('a PostgreSQL that hangs affects only the lag, and has everything when it continues', async (t) => {
   const running = await start(t);
   const { dataDir, load, lag, ready } = running;
   signalPostgres(dataDir, 'SIGSTOP');

@@ -1,4 +1,7 @@
-/** A shard that PostgreSQL refuses stays behind by itself; it is named, and goes on when the database is mended. */
+/**
+ * A shard that PostgreSQL refuses stays behind by itself; it is named, and goes on when the
+ * database is mended.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SHARDS, testServer } from '../postgres/server.js';

@@ -32,7 +32,7 @@ const times = <T>(count: number, make: (i: number) => Promise<T>): Promise<T[]> 
 const countOf = (replies: readonly { status: number }[], status: number): number =>
   replies.filter((reply) => reply.status === status).length;
 
-test('of 500 who redeem one code at once, exactly one does (I1)', async () => {
+test('of 500 users who redeem one code at once, exactly one succeeds (I1)', async () => {
   const book = await bookOf(['RACE-ONE'], { redeemableBy: 'bearer' });
   const replies = await times(500, (i) => api.call('POST', '/coupons/RACE-ONE/redeem', { userId: `u${i}` }));
   assert.equal(countOf(replies, 200), 1);
@@ -40,7 +40,7 @@ test('of 500 who redeem one code at once, exactly one does (I1)', async () => {
   assert.deepEqual(body.counts, { total: 1, available: 0, assigned: 0, locked: 0, redeemed: 1, redemptions: 1 });
 });
 
-test('the user of a code who redeems it 500 times at once redeems it once', async () => {
+test('a user who redeems a code 500 times at once redeems it once', async () => {
   await bookOf(['RACE-OWN']);
   await api.call('POST', '/coupons/assign/RACE-OWN', { userId: 'ada' });
   const replies = await times(500, () => api.call('POST', '/coupons/RACE-OWN/redeem', { userId: 'ada' }));
@@ -48,7 +48,7 @@ test('the user of a code who redeems it 500 times at once redeems it once', asyn
   assert.equal(countOf(replies, 423), 499);
 });
 
-test('1,000 who want 100 codes get 100 different ones, and 900 times 404', async () => {
+test('1,000 users who want 100 codes get 100 different codes, and 900 times 404', async () => {
   const codes = Array.from({ length: 100 }, (_, i) => `LAST-${i}`);
   const couponBookId = await bookOf(codes);
   const replies = await times(1000, (i) => api.call('POST', '/coupons/assign', { couponBookId, userId: `u${i}` }));
@@ -57,7 +57,7 @@ test('1,000 who want 100 codes get 100 different ones, and 900 times 404', async
   assert.equal(countOf(replies, 404), 900);
 });
 
-test('of 200 who lock one code at once, exactly one has the lease (I4)', async () => {
+test('of 200 users who lock one code at once, exactly one gets the lease (I4)', async () => {
   await bookOf(['RACE-LOCK'], { redeemableBy: 'bearer' });
   const replies = await times(200, (i) => api.call('POST', '/coupons/RACE-LOCK/lock', { userId: `u${i}` }));
   assert.equal(countOf(replies, 200), 1);

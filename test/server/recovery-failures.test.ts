@@ -1,4 +1,7 @@
-/** A recovery that can't succeed ends the process with one line and a code of its own, in a start and while it runs. */
+/**
+ * A recovery that can't succeed ends the process with one line and a code of its own, in a start
+ * and while it runs.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The whole server on a Redis that is full, cuts connections, stands still: nothing answered is lost, nothing happens twice. */
+/**
+ * The whole server on a Redis that is full, cuts connections, stands still: nothing answered is
+ * lost, nothing happens twice.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type RedisProxy, startProxy } from '../journal/redis-proxy.js';
@@ -80,7 +83,8 @@ test('connections that are cut in the middle of a reply, ten times under load: n
       // The reply to an append is ":1\r\n".
       const before = refusals(running);
       let cutMs = Number.NEGATIVE_INFINITY;
-      // A cut between two replies, with nothing in flight, is nobody's to notice. Then it is done again.
+      // A cut between two replies, with nothing in flight, is nobody's to notice. Then it is done
+      // again.
       await until(() => {
         if (performance.now() - cutMs > 500) {
           proxy.cutAfterReplyBytes(bytes);
@@ -94,7 +98,7 @@ test('connections that are cut in the middle of a reply, ten times under load: n
   assert.ok(refusals(load) > 0);
 });
 
-test('a Redis that stands still for 2 s: changes wait, and nothing is lost or doubled', async () => {
+test('a Redis that stops responding for 2 s: changes wait, and nothing is lost or doubled', async () => {
   let stoodMs = [0, 0];
   const { seen } = await underLoad(async () => {
     redis.pause();
@@ -109,7 +113,7 @@ test('a Redis that stands still for 2 s: changes wait, and nothing is lost or do
   assert.equal(early.length, 0, 'no change is answered that Redis has not got');
 });
 
-test('a Redis at its memory limit: changes get 503 and are not made, reading goes on, and with room again they are made', async () => {
+test('a Redis at its memory limit: changes get 503 and are not made, reading goes on, and they are made once there is room', async () => {
   const settings = { name: 'full', initialCodes: ['ENDLESS'], allowMultipleRedemptions: true, redeemableBy: 'bearer' };
   const { body } = await api.call('POST', '/coupon-books', settings);
   const redemptions = async (): Promise<number> => {

@@ -1,7 +1,8 @@
 /**
- * node --import tsx test/server/redis-streams.ts [--seconds 30] [--connections 256]: what the streams take of Redis's memory while
- * callers assign codes and give them back as fast as the server lets them (needs wrk). What is projected is trimmed, so
- * the memory follows how far the projector is behind.
+ * node --import tsx test/server/redis-streams.ts [--seconds 30] [--connections 256]: what the
+ * streams take of Redis's memory while callers assign codes and give them back as fast as the
+ * server lets them (needs wrk). What is projected is trimmed, so the memory follows how far the
+ * projector is behind.
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Two real servers on one Redis and one PostgreSQL: the newer one has the shards, and the older one says nothing more about them. */
+/**
+ * Two real servers on one Redis and one PostgreSQL: the newer one has the shards, and the older one
+ * says nothing more about them.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
@@ -75,7 +78,7 @@ test('under load, a second Clipbook takes the shards over: the first answers not
   assert.equal((await readiness(second.server)).status, 200, 'that the first one ends disturbs nobody');
 });
 
-test('a Clipbook that is only read notices within a second that its shards were taken over, and ends', async (t) => {
+test('a Clipbook that only serves reads notices within a second that its shards were taken over, and ends', async (t) => {
   const { redis, start } = await installation(undoes(t));
   const first = await start();
   const { body, headers } = await first.api.call('POST', '/coupon-books', { name: 'read', initialCodes: ['READ-1'] });

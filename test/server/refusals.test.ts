@@ -1,7 +1,8 @@
 /**
- * A refused request leaves nothing that a later caller can observe: for every problem that the server can answer, a real server is
- * brought to answer it, and everything is compared before and after. Then the same idempotency key does something else, and that
- * is the next change of the shard.
+ * A refused request leaves nothing that a later caller can observe: for every problem that the
+ * server can answer, a real server is brought to answer it, and everything is compared before and
+ * after. Then the same idempotency key does something else, and that is the next change of the
+ * shard.
  */
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -28,7 +29,9 @@ interface Refusal {
   make(key: string): Promise<Answer>;
   /** Makes what the refusal needs, before anything is compared. */
   arrange?(): Promise<unknown>;
-  /** Another valid request with that key, from the same caller; changing the main book when absent. */
+  /**
+   * Another valid request with that key, from the same caller; changing the main book when absent.
+   */
   next?(key: string): Promise<Reply>;
   /** The refused caller is gone before everything is cleared up, so nobody was told that it is. */
   readonly leavesSoon?: true;
@@ -258,7 +261,10 @@ const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
   ],
 };
 
-/** A server that answers nothing any more can't be compared with itself: this has a test of its own below. */
+/**
+ * A server that answers nothing any more can't be compared with itself: this has a test of its own
+ * below.
+ */
 const OWN_TEST: readonly ProblemSlug[] = ['draining'];
 
 const uploadHead = (): string => `POST /api/v1${bookPath('main')}/codes HTTP/1.1\r\nContent-Type: text/csv`;
@@ -368,7 +374,8 @@ test('outcome-unknown: a change whose outcome was not known is there once when i
     const batch = codes.splice(0, 12);
     assert.ok(batch.length > 0, 'no outcome was ever unknown');
     const asked = batch.map((code) => lock(code).then(({ body }) => ({ code, type: body.type })));
-    // Within the turn in which they are decided, or a little later: one of the tries meets them under way.
+    // Within the turn in which they are decided, or a little later: one of the tries meets them
+    // under way.
     await new Promise((resolve) => setTimeout(resolve, codes.length % 5));
     await world.server.ask({ ask: 'killShardThread', thread: 0 });
     for (const { code, type } of await Promise.all(asked))

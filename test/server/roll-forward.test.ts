@@ -1,6 +1,6 @@
 /**
- * PostgreSQL comes out of a backup and lacks what happened since: the journal brings it forward, with the codes that came in
- * the meantime.
+ * PostgreSQL comes out of a backup and lacks what happened since: the journal brings it forward,
+ * with the codes that came in the meantime.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
@@ -113,7 +113,8 @@ async function loadWithBackup(): Promise<{ dump: Dump; books: string[] }> {
   await ok('POST', `/coupon-books/${late}/codes`, { codes: [...codesNamed('EARLY', 5), ...codesNamed('FEW', 50)] });
   await ok('POST', `/coupon-books/${late}/codes`, { codes: [...codesNamed('FEW', 5), ...codesNamed('MANY', MANY)] });
   const made = await ok('POST', '/coupon-books', { name: 'made', initialCodes: codesNamed('INITIAL', 100) });
-  // Of a small pattern some codes exist already: these were skipped, and others came in their place.
+  // Of a small pattern some codes exist already: these were skipped, and others came in their
+  // place.
   await ok('POST', `/coupon-books/${late}/codes`, { codes: ['SMALL07', 'SMALL70'] });
   await ok('POST', `/coupon-books/${early}/generate`, { quantity: 30, codePattern: 'SMALL{NUMERIC:2}' });
   await ok('POST', `/coupon-books/${early}/generate`, { quantity: 1000 });

@@ -14,7 +14,10 @@ import {
   undoes,
 } from '../support/server.js';
 
-/** Each is held to it; where the machine is slow, to two fifths of what the start of the server took in the same run, which is a second here. */
+/**
+ * Each is held to it; where the machine is slow, to two fifths of what the start of the server took
+ * in the same run, which is a second here.
+ */
 const BACK_MS_MAX = 1000;
 const BACK_OF_START_MAX = 0.4;
 const KILLS = 3;

@@ -1,4 +1,7 @@
-/** SIGINT and SIGTERM at every stage of a run. A start ends within a second, leaves nothing running, and data that starts again. */
+/**
+ * SIGINT and SIGTERM at every stage of a run. A start ends within a second, leaves nothing running,
+ * and data that starts again.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** A start that can't succeed: it ends soon, with 1 and one line, which names the variable to change and shows no password. */
+/**
+ * A start that can't succeed: it ends soon, with 1 and one line, which names the variable to change
+ * and shows no password.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

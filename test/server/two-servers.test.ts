@@ -1,6 +1,6 @@
 /**
- * Two real servers and what their stores say: which one serves, how the other one ends, and that nothing is doubled.
- * docs/guarantees.md has the table ("Two servers").
+ * Two real servers and what their stores say: which one serves, how the other one ends, and that
+ * nothing is doubled. docs/guarantees.md has the table ("Two servers").
  */
 import assert from 'node:assert/strict';
 import { cpSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Batches that are live by the journal while PostgreSQL does not have their `live_seq` yet. A process that finds them so when it
- * starts must not take them for batches that were left behind.
+ * Batches that are live by the journal while PostgreSQL does not have their `live_seq` yet. A
+ * process that finds them so when it starts must not take them for batches that were left behind.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Values on their whole way: through the journal, a replay, PostgreSQL, the history and a remembered answer. */
+/**
+ * Values on their whole way: through the journal, a replay, PostgreSQL, the history and a
+ * remembered answer.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Api, connect, type Reply } from '../support/api.js';

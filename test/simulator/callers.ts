@@ -1,4 +1,7 @@
-/** What callers do: they make books, add codes, compete for them, read, and send again what they heard nothing of. */
+/**
+ * Simulated callers: they make books, add codes, compete for them, read, and repeat unanswered
+ * requests.
+ */
 
 import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
@@ -114,7 +117,10 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
     ask(line, shard, { kind: 'archiveBook', bookId: id, ifVersion: null }, newOrigin());
   }
 
-  /** The same request with the same key, as a caller sends it who heard nothing, or who forgot that it did. */
+  /**
+   * The same request with the same key, as a caller sends it who heard nothing, or who forgot that
+   * it did.
+   */
   function again(line: Line): void {
     const { shard, command, origin, upload: sent } = random.pick(judge.repeatable);
     const repeated = { ...origin, requestId: `r${++names}` };
@@ -122,7 +128,8 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
       ask(line, shard, command, repeated);
       return;
     }
-    // The server names the book of a creation anew each time. Now and then a caller sends another body with its key.
+    // The server names the book of a creation anew each time. Now and then a caller sends another
+    // body with its key.
     const bookId = sent.settings === null ? sent.bookId : newBookId(shard);
     const codes = random.chance(0.9) ? sent.codes : someCodes();
     upload(line, shard, { ...sent, bookId, codes, origin: repeated });

@@ -1,6 +1,6 @@
 /**
- * Uploads in one process of the simulation: the real uploads, batches and staging, over the simulated store. What the HTTP
- * thread does around them (src/http/staging.ts) is done here.
+ * Uploads in one process of the simulation: the real uploads, batches and staging, over the
+ * simulated store. What the HTTP thread does around them (src/http/staging.ts) is done here.
  */
 import { createBatches } from '../../src/actor/batches.js';
 import type { Done, Engine, UploadReport } from '../../src/actor/engine.js';
@@ -28,8 +28,8 @@ export interface SimControl {
   /** All shards serve: what an earlier process left is settled, and uploads are taken. */
   begin(): void;
   /**
-   * Stages the codes and hands out the command that makes them live; `settle` is told what became of it. Null: it was refused,
-   * and nothing was changed.
+   * Stages the codes and hands out the command that makes them live; `settle` is told what became
+   * of it. Null: it was refused, and nothing was changed.
    */
   stage(request: UploadRequest): Promise<Staged | null>;
   close(): void;

@@ -1,6 +1,6 @@
 /**
- * The journal folded naively: plain objects, one at a time, with the invariants asserted at every event. It shares no
- * code with the domain, so the two can only agree by both being right.
+ * The journal folded naively: plain objects, one at a time, with the invariants asserted at every
+ * event. It shares no code with the domain, so the two can only agree by both being right.
  *
  * It is also the simulator's store: a snapshot is a fold that stopped at the checkpoint.
  */

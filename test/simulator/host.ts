@@ -1,6 +1,7 @@
 /**
- * What the operating system gives one process: timers and clocks of its own. A paused process (SIGSTOP, a frozen container) runs
- * nothing until it is resumed; while its machine sleeps, its monotonic clock stands still too. A killed one runs nothing more.
+ * What the operating system gives one process: timers and clocks of its own. A paused process
+ * (SIGSTOP, a frozen container) runs nothing until it is resumed; while its machine sleeps, its
+ * monotonic clock stands still too. A killed one runs nothing more.
  */
 import type { Schedule } from './schedule.js';
 

@@ -1,14 +1,15 @@
 /**
- * What callers were told, held against the journal: answers, refusals and reads.
+ * Compares everything that callers were told (answers, refusals and reads) with the journal.
  *
- * What is durable (truth.ts) is folded naively (fold.ts), change by change. A read names the sequence that it saw, so it is
- * compared with the fold at exactly that sequence. A refusal names none; its twin does: a read that is asked in the same turn,
- * right behind it, and that therefore saw the same state.
+ * Durable changes (truth.ts) are applied naively (fold.ts), one by one. A read names the sequence
+ * that it saw, so it is compared with the fold at exactly that sequence. A refusal names none; its
+ * twin does: a read that is asked in the same turn, right behind it, and that therefore saw the
+ * same state.
  *
  *     turn    command ─▶ refused        told while `heldSeq` was durable
  *             its twin ─▶ result, saw `durableSeq`        heldSeq >= durableSeq, or the refusal was released too early
  *
- * Whatever was told to anyone is seen by every request that is made after it, whichever process answers.
+ * Every later request sees everything that any caller was told, whichever process answers.
  */
 import assert from 'node:assert/strict';
 import type { Done, QueryReply } from '../../src/actor/engine.js';
@@ -95,7 +96,10 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
   const neverHappened = new Set<string>();
   const liveCodes = new Set<string>();
   const repeatable: AskedCommand[] = [];
-  /** What was answered to a key, in the order of the journal: after its time, a key may be used anew. */
+  /**
+   * What was answered to a key, in the order of the journal: after its time, a key may be used
+   * anew.
+   */
   const firstAnswers = new Map<string, Outcome[]>();
   const tally: Tally = { done: 0, uploads: 0, refused: 0, unavailable: 0, reads: 0, judged: 0 };
   const refusals = new Map<number, { asked: AskedCommand; reply: Refusal; heldSeq: Seq }>();
@@ -161,7 +165,8 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
     for (const { asked, reply, refusal } of reads) {
       const fold = foldOf(asked.shard);
       foldThrough(asked.shard, reply.durableSeq);
-      // Replies leave in the order of what they saw, so only a recovery or a replaced process can be behind the fold.
+      // Replies leave in the order of what they saw, so only a recovery or a replaced process can
+      // be behind the fold.
       if (fold.seq !== reply.durableSeq) continue;
       checkRead(fold, asked, reply);
       if (refusal === null) continue;
@@ -270,7 +275,10 @@ function checkRead(fold: Fold, { query, atMs }: AskedQuery, { result }: Result):
   }
 }
 
-/** Whether a refusal is true of the state. The reasons that no fault and no race can change are not looked at. */
+/**
+ * Whether a refusal is true of the state. The reasons that no fault and no race can change are not
+ * looked at.
+ */
 function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusal): boolean {
   const code = 'code' in command ? fold.codes.get(command.code) : undefined;
   const userId = 'userId' in command ? command.userId : null;

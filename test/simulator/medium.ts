@@ -13,7 +13,10 @@ export interface Medium {
   stamp(installation: string): void;
   /** The journal as a process sees it that has the lock. */
   open(host: Host, lock: Lock): Journal;
-  /** The process has ended. What it had sent may arrive or not. `isClean`: it gave the lock back first. */
+  /**
+   * The process has ended. What it had sent may arrive or not. `isClean`: it gave the lock back
+   * first.
+   */
   left(host: Host, isClean: boolean): void;
   /** The power goes: all processes are dead by then, and what was not synced is lost in part. */
   powerCut(): void;
@@ -27,7 +30,10 @@ export interface Medium {
 
 export interface Lock {
   readonly id: string;
-  /** The lock that was removed for this one, whose process is known to have ended; null: there was none. */
+  /**
+   * The lock that was removed for this one, whose process is known to have ended; null: there was
+   * none.
+   */
   readonly ended: string | null;
   readonly number: number;
   /** Says that the holder lives. False: the lock is another's by now. */

@@ -1,4 +1,7 @@
-/** What memory must be: the journal applied from its beginning, by the domain (digest) and naively (counts). */
+/**
+ * What memory must be: the journal applied from its beginning, by the domain (digest) and naively
+ * (counts).
+ */
 import assert from 'node:assert/strict';
 import { apply } from '../../src/domain/apply.js';
 import { digest } from '../../src/domain/digest.js';
@@ -10,7 +13,10 @@ import type { SimProcess } from './process.js';
 import type { Truth } from './truth.js';
 
 export interface Mirror {
-  /** Compares the process's memory with it, shard by shard, where it is not ahead of what is durable. */
+  /**
+   * Compares the process's memory with it, shard by shard, where it is not ahead of what is
+   * durable.
+   */
   check(process: SimProcess): void;
 }
 

@@ -1,4 +1,7 @@
-/** One server process of the simulation: the real actor on a host of its own, with its connections and its projector. */
+/**
+ * One server process of the simulation: the real actor on a host of its own, with its connections
+ * and its projector.
+ */
 
 import { type Actor, createActor } from '../../src/actor/actor.js';
 import { NO_DIRECTORY } from '../../src/actor/directory.js';
@@ -35,7 +38,10 @@ export interface SimProcess {
   kill(): void;
   /** SIGTERM; resolves when it has ended. */
   stop(): Promise<void>;
-  /** Codes are staged; `ask` sends the command that makes them live. `refuse`: it did not come to that. */
+  /**
+   * Codes are staged; `ask` sends the command that makes them live. `refuse`: it did not come to
+   * that.
+   */
   upload(request: UploadRequest, ask: (staged: Staged) => void, refuse: () => void): void;
   /** A round of its projector. */
   project(): void;
@@ -179,7 +185,10 @@ export function startProcess(options: SimProcessOptions): Start {
     waiting?.(reply);
   }
 
-  /** As the server does when it is fenced or finds damage. What it was about to answer first still leaves. */
+  /**
+   * As the server does when it is fenced or finds damage. What it was about to answer first still
+   * leaves.
+   */
   function end(error: ProcessEnd): void {
     if (!host.isAlive() || isStopping) return;
     isStopping = true;

@@ -1,4 +1,6 @@
-/** Fake time. What is due runs in order of its time, and at the same time in the order of the seed. */
+/**
+ * Fake time. What is due runs in order of its time, and at the same time in the order of the seed.
+ */
 import type { SeededRandom } from './seeded-random.js';
 
 interface Due {
@@ -10,7 +12,10 @@ interface Due {
 export interface Schedule {
   now(): number;
   after(delayMs: number, work: () => void): void;
-  /** Runs the next thing that is due within `horizonMs`, and moves time on to it. False: there is none, and time stays. */
+  /**
+   * Runs the next thing that is due within `horizonMs`, and moves time on to it. False: there is
+   * none, and time stays.
+   */
   step(horizonMs: number): boolean;
   /** Moves time on; what is due by then runs later, at the earliest at the next step. */
   pass(ms: number): void;

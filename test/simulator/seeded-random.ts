@@ -1,4 +1,7 @@
-/** A small seeded generator: mulberry32 (Tommy Ettinger, public domain). One seed, one run, on every machine. */
+/**
+ * A small seeded generator: mulberry32 (Tommy Ettinger, public domain). One seed, one run, on every
+ * machine.
+ */
 import type { Random } from '../../src/domain/random.js';
 import { below } from '../../src/domain/random.js';
 

@@ -1,4 +1,7 @@
-/** One of the processes that `npm run simulate` starts: it runs the seeds that it is told, and says how that went. */
+/**
+ * One of the processes that `npm run simulate` starts: it runs the seeds that it is told, and says
+ * how that went.
+ */
 import { type RunReport, runSeed } from './world.js';
 
 export interface SeedTask {
@@ -17,7 +20,8 @@ export interface SeedReport {
 let running: { readonly seed: number; readonly from: number } | null = null;
 
 process.on('message', (task: SeedTask) => void run(task));
-// The journal calls back from microtasks, where nobody can catch what an assertion of the actor throws.
+// The journal calls back from microtasks, where nobody can catch what an assertion of the actor
+// throws.
 process.on('uncaughtException', (error) => {
   if (running === null) throw error;
   say({ seeds: running.seed - running.from, totals: {}, failure: { seed: running.seed, stack: stackOf(error) } });

@@ -1,9 +1,11 @@
 /**
- * The tables `codes` and `batches` of the store, as src/postgres/staged-batches.ts and held-codes.ts use them: rows come before
- * their batch is live, a code is there once, and a batch is live here only when the projection has got that far.
+ * The tables `codes` and `batches` of the store, as src/postgres/staged-batches.ts and
+ * held-codes.ts use them: rows come before their batch is live, a code is there once, and a batch
+ * is live here only when the projection has got that far.
  *
- * Transactions take time. A process that dies leaves its last one to its connection, which commits it or does not; a successor's
- * claim waits for that (src/postgres/fence.ts). A process that was replaced commits nothing more.
+ * Transactions take time. A process that dies leaves its last one to its connection, which commits
+ * it or does not; a successor's claim waits for that (src/postgres/fence.ts). A process that was
+ * replaced commits nothing more.
  */
 import assert from 'node:assert/strict';
 import type { BookId } from '../../src/domain/ids.js';

@@ -1,12 +1,15 @@
 /**
- * A disk in memory, for the real file journal. It outlives the processes that write to it, and keeps what a real one keeps:
+ * A disk in memory, for the real file journal. It outlives the processes that write to it, and
+ * keeps what a real one keeps:
  *
  *     killed process      everything that was written
- *     power cut           what was synced, and of the rest a random part, sector by sector; of names that were made, renamed
- *                         or deleted since their directory was synced, the first few
+ *     power cut           what was synced, and a random part of the rest, sector by sector. Of
+ *                         names that were made, renamed or deleted since their directory was
+ *                         synced, the first few
  *
- * Faults come by the seed: writes that end early, errors of write and sync (a failed sync leaves the kernel with pages that
- * it takes for clean: they are read back, and a power cut takes them), no room, and a flipped bit in what was written last.
+ * Faults come by the seed: writes that end early, errors of write and sync (a failed sync leaves
+ * the kernel with pages that it takes for clean: they are read back, and a power cut takes them),
+ * no room, and a flipped bit in what was written last.
  */
 import type { FileOps } from '../../src/journal/file/file-ops.js';
 import type { Host } from './host.js';
@@ -15,14 +18,20 @@ import type { SeededRandom } from './seeded-random.js';
 export interface SimDisk {
   /** The disk as one process sees it. */
   opsFor(host: Host): FileOps;
-  /** Makes a file in place of the one under the path, as `link` does after the old one was taken aside. */
+  /**
+   * Makes a file in place of the one under the path, as `link` does after the old one was taken
+   * aside.
+   */
   replace(path: string): FileId;
   /** The names in a directory. */
   list(path: string): string[];
   /** The processes that use the disk are dead by then. */
   powerCut(): void;
   fillFor(ms: number): void;
-  /** Flips a bit of the last bytes that were appended anywhere; what undoes it. Null: nothing was appended. */
+  /**
+   * Flips a bit of the last bytes that were appended anywhere; what undoes it. Null: nothing was
+   * appended.
+   */
   flipBit(): (() => void) | null;
   /** No faults from now on. */
   heal(): void;

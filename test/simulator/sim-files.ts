@@ -1,4 +1,7 @@
-/** The real file journal on a disk of ours (sim-disk.ts), behind a lock as src/journal/file/lock.ts makes it. */
+/**
+ * The real file journal on a disk of ours (sim-disk.ts), behind a lock as src/journal/file/lock.ts
+ * makes it.
+ */
 import { openFileJournal } from '../../src/journal/file/file-journal.js';
 import type { LockFile } from '../../src/journal/file/lock-check.js';
 import type { Host } from './host.js';
@@ -10,7 +13,10 @@ const DIRECTORY = '/journal';
 const LOCK_PATH = '/journal/journal.lock';
 const SEGMENT_BYTES = 8 * 1024;
 const RETRY_MS = 20;
-/** Without a heartbeat for so long, a lock whose process can't be looked at is taken for left behind. */
+/**
+ * After so long without a heartbeat, a lock counts as left behind if its process can't be
+ * inspected.
+ */
 const STALE_MS = 10_000;
 
 interface Holder {

@@ -1,13 +1,14 @@
 /**
- * Redis as the journal sees it: a server of its own that has faults, and that goes on while a process is paused or dead.
+ * Redis as the journal sees it: a server of its own that has faults, and that goes on while a
+ * process is paused or dead.
  *
  * - fail: an append comes back with an error, and nothing is there;
  * - tear: an error, and some of the commit's entries are there, others not;
  * - lie: an error, although all of it is there (a reply that was lost);
  * - full: `hasRoom` is false for a while.
  *
- * An opening takes a new epoch, and an append of an older one is refused. A writer is sure of being the newest for `SURE_MS`
- * after it asked (src/journal/redis/ownership.ts).
+ * An opening takes a new epoch, and an append of an older one is refused. A writer is sure of being
+ * the newest for `SURE_MS` after it asked (src/journal/redis/ownership.ts).
  */
 import type { Seq, ShardId } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';

@@ -1,6 +1,7 @@
 /**
- * The snapshot side: a fold per shard that lags behind the journal and now and then can't be reached. One process at a
- * time may write to it, as the row of `installation` and the fence of each transaction have it (src/postgres/fence.ts).
+ * The snapshot side: a fold per shard that lags behind the journal and now and then can't be
+ * reached. One process at a time may write to it, as the row of `installation` and the fence of
+ * each transaction have it (src/postgres/fence.ts).
  */
 import type { ShardId } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';

@@ -1,8 +1,8 @@
 /**
  * npm run simulate -- [--seeds N] [--from SEED] [--steps N] [--processes N]
  *
- * Runs seeds, in one process per core, until one fails, and prints how many a second. `--from SEED --seeds 1` runs a failing
- * one again.
+ * Runs seeds, in one process per core, until one fails, and prints how many a second.
+ * `--from SEED --seeds 1` runs a failing one again.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';

@@ -1,13 +1,16 @@
 /**
- * What the journal holds, as everyone may rely on it: the entries that some process was told are durable, and those that a
- * later process found and went on after. Each process sees the journal through `watch`, which notes and compares:
+ * What the journal holds, as everyone may rely on it: the entries that some process was told are
+ * durable, and those that a later process found and went on after. Each process sees the journal
+ * through `watch`, which notes and compares:
  *
  *     append ─▶ written ─▶ done(null)         the entry is part of the truth from here on
  *                      └─▶ done(error)        it is known to nobody, until an opening finds it
- *     openWriter                              ends where the truth ends or later, or something acknowledged was lost
+ *     openWriter                              ends where the truth ends or later; otherwise an
+ *                                             acknowledged entry was lost
  *     read                                    gives what the truth has, byte for byte
  *
- * Two processes that both acknowledge are found at once: a sequence is acknowledged once, by the newest opening.
+ * Two processes that both acknowledge are found at once: a sequence is acknowledged once, by the
+ * newest opening.
  */
 import assert from 'node:assert/strict';
 import type { Change } from '../../src/domain/event.js';

@@ -1,6 +1,7 @@
 /**
- * The first violation of a run. What finds one often runs inside the code under test, which would take the exception for
- * a fault of the journal and recover from it. So it is kept here, and thrown by the run itself.
+ * The first violation of a run. What finds one often runs inside the code under test, which would
+ * take the exception for a fault of the journal and recover from it. So it is kept here, and thrown
+ * by the run itself.
  */
 export interface Verdict {
   of(check: () => void): void;

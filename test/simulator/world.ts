@@ -1,8 +1,9 @@
 /**
- * One run of the simulator: the real actor, the real domain and the real file journal, on fake clocks, a disk or a Redis
- * that has faults, and a store that lags; callers who ask, retry and give up; processes that are killed, stopped, paused and
- * replaced at any moment. After every step, all that is durable is folded naively and held against what callers were told
- * (judge.ts), and what the journal gives back against what was acknowledged (truth.ts).
+ * One run of the simulator: the real actor, the real domain and the real file journal, on fake
+ * clocks, a disk or a Redis that has faults, and a store that lags; callers who ask, retry and give
+ * up; processes that are killed, stopped, paused and replaced at any moment. After every step, all
+ * that is durable is folded naively and held against what callers were told (judge.ts), and what
+ * the journal gives back against what was acknowledged (truth.ts).
  *
  * Everything comes from the seed, so a run that fails is seen again by its number.
  */
@@ -244,7 +245,10 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     drop();
   }
 
-  /** The process stands still. Meanwhile its place may be taken, and it goes on as if nothing had been. */
+  /**
+   * The process stands still. Meanwhile its place may be taken, and it goes on as if nothing had
+   * been.
+   */
   function pauseOne(atStep: number): void {
     const process = processes.at(-1);
     if (process === undefined || process.isPaused() || resumeAt < Number.POSITIVE_INFINITY) return;
@@ -295,7 +299,9 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     });
   }
 
-  /** It waits under one id until it is staged, and under another one for the answer to its command. */
+  /**
+   * It waits under one id until it is staged, and under another one for the answer to its command.
+   */
   function upload(process: SimProcess, shard: ShardId, request: UploadRequest): void {
     const { origin, bookId } = request;
     const id = nextId++;
@@ -334,7 +340,10 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     judge.check();
   }
 
-  /** A process that was replaced may have decided something else under the same sequences: it will never be durable. */
+  /**
+   * A process that was replaced may have decided something else under the same sequences: it will
+   * never be durable.
+   */
   function checkMemory(): void {
     for (const process of processes) if (process.isOwner()) mirror.check(process);
   }

@@ -15,7 +15,10 @@ export interface Api {
 }
 
 export interface Connection extends Api {
-  /** Sends a request but for the end of its body. Resolves with what sends the rest, when the operating system has the first part. */
+  /**
+   * Sends a request but for the end of its body. Resolves with what sends the rest, when the
+   * operating system has the first part.
+   */
   begin(...request: Parameters<Api['call']>): Promise<() => Promise<Reply>>;
 }
 

@@ -1,4 +1,7 @@
-/** A real browser: the Chromium that the system has, since its own download needs a network of its own. */
+/**
+ * A real browser: the Chromium that the system has, since its own download needs a network of its
+ * own.
+ */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContext, chromium as playwright } from 'playwright-core';

@@ -8,8 +8,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LOADER = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/esm/index.mjs')).href;
 
 /**
- * Node's arguments that start `main`, such as `src/main.ts`: from the build of the test run where there is one, else from the
- * sources. A server that Node starts from the sources compiles each file in each of its threads, which takes 2.5 s of a core.
+ * Node's arguments that start `main`, such as `src/main.ts`: from the build of the test run where
+ * there is one, else from the sources. A server that Node starts from the sources compiles each
+ * file in each of its threads, which takes 2.5 s of a core.
  */
 export function nodeArgs(main: string): string[] {
   const built = process.env['TEST_BUILD'];
@@ -17,14 +18,19 @@ export function nodeArgs(main: string): string[] {
   return ['--import', LOADER, join(ROOT, main)];
 }
 
-/** For long runs of their own: from now on `nodeArgs` starts a build, which goes with this process. */
+/**
+ * For long runs of their own: from now on `nodeArgs` starts a build, which goes with this process.
+ */
 export function startBuilt(): void {
   const { path, remove } = compile();
   process.env['TEST_BUILD'] = path;
   process.once('exit', remove);
 }
 
-/** The build of the test run where there is one (`TEST_BUILD`, see scripts/test.ts), else one of its own. */
+/**
+ * The build of the test run where there is one (`TEST_BUILD`, see scripts/test.ts), else one of its
+ * own.
+ */
 export function build(): Build {
   const built = process.env['TEST_BUILD'];
   return built === undefined ? compile() : { path: built, remove: () => undefined };

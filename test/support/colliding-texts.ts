@@ -1,13 +1,17 @@
 /**
- * Texts that have the same FNV-1a hash, as somebody makes them who wants to slow a server down: pairs of blocks that lead
- * from one state to the same next one, one after the other, so that `n` pairs make 2^n texts (Joux, "Multicollisions in
- * Iterated Hash Functions", CRYPTO 2004). A pair is found among some 80,000 blocks.
+ * Texts that have the same FNV-1a hash, as somebody makes them who wants to slow a server down:
+ * pairs of blocks that lead from one state to the same next one, one after the other, so that `n`
+ * pairs make 2^n texts (Joux, "Multicollisions in Iterated Hash Functions", CRYPTO 2004). A pair is
+ * found among some 80,000 blocks.
  */
 
 const BLOCK_LENGTH = 6;
 const CHARACTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
-/** `count` different texts of 84 characters at most, up to 16,384 of them; `seed` is that of `hashText`. */
+/**
+ * `count` different texts of 84 characters at most, up to 16,384 of them; `seed` is that of
+ * `hashText`.
+ */
 export function collidingTexts(count: number, seed: number): string[] {
   let texts = [''];
   let state = (0x811c9dc5 ^ seed) | 0;

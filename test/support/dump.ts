@@ -1,6 +1,6 @@
 /**
- * A copy of a database that is in use, as `pg_dump` makes it: all tables of one moment. The embedded PostgreSQL comes without
- * that program.
+ * A copy of a database that is in use, as `pg_dump` makes it: all tables of one moment. The
+ * embedded PostgreSQL comes without that program.
  */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

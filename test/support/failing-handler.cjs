@@ -1,6 +1,7 @@
 /**
- * Required into every thread of a server under test: while the file that `TEST_FAIL_HANDLER` names is there, a handler breaks, as by
- * a fault of ours, when it is about to hand over codes of which the first is `BROKEN-1`, or to show the code `BACK-1`.
+ * Required into every thread of a server under test: while the file that `TEST_FAIL_HANDLER` names
+ * is there, a handler breaks, as by a fault of ours, when it is about to hand over codes of which
+ * the first is `BROKEN-1`, or to show the code `BACK-1`.
  */
 const { existsSync } = require('node:fs');
 

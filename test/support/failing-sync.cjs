@@ -1,8 +1,9 @@
 /**
- * Required into every thread of a server under test: while the file that `TEST_FAIL_SYNC` names is there, the next sync of a
- * journal segment renames it and fails, in place of being done. The new name ends with `.in-thread` or `.off-thread` and says
- * which kind of sync it was. What was written stays in the page cache, as it would. With `TEST_SYNC_MS`, each sync of a segment
- * takes so much longer, as on a slow disk.
+ * Required into every thread of a server under test: while the file that `TEST_FAIL_SYNC` names is
+ * there, the next sync of a journal segment renames it and fails, in place of being done. The new
+ * name ends with `.in-thread` or `.off-thread` and says which kind of sync it was. What was written
+ * stays in the page cache, as it would. With `TEST_SYNC_MS`, each sync of a segment takes so much
+ * longer, as on a slow disk.
  */
 const fs = require('node:fs');
 const { syncBuiltinESMExports } = require('node:module');

@@ -8,8 +8,9 @@ export interface Fault {
   /** How many of them. */
   times: number;
   /**
-   * `lose`: the answer's first bytes are not passed on, and the connection is cut. `cutAfterBytes`: it is cut after so many
-   * bytes of the answer. `answer`: this is answered. `bytesPerSecond`: the request is passed on no faster.
+   * `lose`: the answer's first bytes are not passed on, and the connection is cut. `cutAfterBytes`:
+   * it is cut after so many bytes of the answer. `answer`: this is answered. `bytesPerSecond`: the
+   * request is passed on no faster.
    */
   readonly how:
     | 'lose'

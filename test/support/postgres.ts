@@ -1,4 +1,7 @@
-/** The embedded PostgreSQL of a server under test, seen from outside: its processes, and what it holds. */
+/**
+ * The embedded PostgreSQL of a server under test, seen from outside: its processes, and what it
+ * holds.
+ */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +15,10 @@ import { createSnapshotLoader } from '../../src/postgres/loader.js';
 import { signalQuietly } from '../../src/postgres/postmaster.js';
 import { waitFor } from '../journal/wait-for.js';
 
-/** The postmaster first, so that it starts nothing while the others are signalled. Linux only, as /proc is. */
+/**
+ * The postmaster first, so that it starts nothing while the others are signalled. Linux only, as
+ * /proc is.
+ */
 export function signalPostgres(dataDir: string, signal: NodeJS.Signals): void {
   for (const pid of processesOf(dataDir)) signalQuietly(pid, signal);
 }
@@ -25,7 +31,9 @@ export async function endPostgres(dataDir: string): Promise<void> {
   await waitFor(() => textOf(`/proc/${pid}/cmdline`) === '', 'PostgreSQL to end');
 }
 
-/** True while a batch of the projector is under way: some backend is busy, or inside a transaction. */
+/**
+ * True while a batch of the projector is under way: some backend is busy, or inside a transaction.
+ */
 export function isProjecting(dataDir: string): boolean {
   return processesOf(dataDir).some((pid) => {
     const title = textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
@@ -45,7 +53,9 @@ export function postgresUrl(dataDir: string): string {
   return `postgres://clipbook:${password}@127.0.0.1:${port}/clipbook`;
 }
 
-/** The digest of each shard as it comes out of PostgreSQL alone; `shards` says how far it has to be. */
+/**
+ * The digest of each shard as it comes out of PostgreSQL alone; `shards` says how far it has to be.
+ */
 export async function digestsInPostgres(dataDir: string, shards: Inspection): Promise<Map<number, string>> {
   const loader = createSnapshotLoader({ url: postgresUrl(dataDir), isOwn: true });
   const shardCount = shards.length;

@@ -1,4 +1,7 @@
-/** Callers of the whole server while something breaks: what each book answered, when, and what callers were told. */
+/**
+ * Callers of the whole server while something breaks: what each book answered, when, and what
+ * callers were told.
+ */
 import assert from 'node:assert/strict';
 import { verify } from '../crash/verify.js';
 import { type Caller, createCaller } from '../crash/workload.js';
@@ -25,7 +28,10 @@ const GENERATE_MAX = 10_000;
 /** Between a refusal and the next try of that caller. */
 const REFUSED_PAUSE_MS = 10;
 
-/** Makes books until each thread has `perThread` of them, each with `codes` codes; returns their ids by thread. */
+/**
+ * Makes books until each thread has `perThread` of them, each with `codes` codes; returns their ids
+ * by thread.
+ */
 export async function booksByThread(api: Api, threads: number, perThread: number, codes: number): Promise<string[][]> {
   const books: string[][] = Array.from({ length: threads }, () => []);
   while (books.some((list) => list.length < perThread)) {

@@ -1,6 +1,7 @@
 /**
- * The real server as `src/main.ts` starts it, with a line to the test: the test may end a shard thread, look into the
- * shards, and give shard threads a small heap (`TEST_SHARD_HEAP_MB`). `TEST_BUILD` names a build to run, in place of the sources.
+ * The real server as `src/main.ts` starts it, with a line to the test: the test may end a shard
+ * thread, look into the shards, and give shard threads a small heap (`TEST_SHARD_HEAP_MB`).
+ * `TEST_BUILD` names a build to run, in place of the sources.
  */
 
 import { join } from 'node:path';

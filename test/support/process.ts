@@ -1,4 +1,7 @@
-/** The compiled server as a process whose start is watched: how it ends, what it says, and what it leaves running. */
+/**
+ * The compiled server as a process whose start is watched: how it ends, what it says, and what it
+ * leaves running.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
@@ -77,7 +80,10 @@ export function dataDirectory(t: { after(undo: () => Promise<void>): void }): st
   return directory;
 }
 
-/** Other processes that work in the directory or have a file of it open, and the watchers of such. Linux only, as /proc is. */
+/**
+ * Other processes that work in the directory or have a file of it open, and the watchers of such.
+ * Linux only, as /proc is.
+ */
 export function processesIn(directory: string): number[] {
   const pids = readdirSync('/proc')
     .map(Number)

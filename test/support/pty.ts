@@ -1,6 +1,6 @@
 /**
- * A program on a real pseudo-terminal, by Python's pty module. A test file that uses it names python3, so that
- * `npm test` looks for that first.
+ * A program on a real pseudo-terminal, by Python's pty module. A test file that uses it names
+ * python3, so that `npm test` looks for that first.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,10 @@ import { nodeArgs } from './build.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Copies between the terminal and its own standard input and output, and ends with the exit code of the program. */
+/**
+ * Copies between the terminal and its own standard input and output, and ends with the exit code of
+ * the program.
+ */
 const RELAY = `
 import os, pty, sys
 status = pty.spawn(sys.argv[1:], lambda fd: os.read(fd, 65536), lambda fd: os.read(fd, 65536))

@@ -1,5 +1,6 @@
 /**
- * A real server with books and codes in every state that a refusal can name, and all that a later caller can observe of it.
+ * A real server with books and codes in every state that a refusal can name, and all that a later
+ * caller can observe of it.
  */
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
@@ -37,7 +38,10 @@ export interface World {
   readonly redemptionId: string;
   /** Of a job that is completed. */
   readonly jobId: string;
-  /** Sends a request without its body, and resolves with the status and the problem that is answered. */
+  /**
+   * Sends a request without its body, and resolves with the status and the problem that is
+   * answered.
+   */
   half(head: string, part: string): Promise<Pick<Reply, 'status' | 'body'>>;
   /** The same, and leaves it at that. */
   open(head: string, part: string): Promise<Socket>;
@@ -190,7 +194,10 @@ export async function startWorld(): Promise<World> {
   };
 }
 
-/** What shows by what can be made or brought in later: batches, their codes, counters, jobs, accounts. */
+/**
+ * What shows by what can be made or brought in later: batches, their codes, counters, jobs,
+ * accounts.
+ */
 async function observePostgres(sql: pg.Pool): Promise<unknown> {
   const { rows } = await sql.query(`
     SELECT

@@ -124,7 +124,10 @@ function listening(child: ChildProcess, printed: () => string): Promise<string> 
   });
 }
 
-/** Undoes what a test began, the last first, however the test ends. The hooks of `t.after` run the first first. */
+/**
+ * Undoes what a test began, the last first, however the test ends. The hooks of `t.after` run the
+ * first first.
+ */
 export function undoes(t: { after(run: () => Promise<void>): void }): (undo: () => unknown) => void {
   const stack: (() => unknown)[] = [];
   t.after(async () => {

@@ -1,6 +1,7 @@
 /**
- * Required into every thread of a server under test: the wall clock is ahead by as many milliseconds as the file that
- * `TEST_CLOCK_AHEAD` names says; 0 where it is not there. The monotonic clock and uptime are the system's.
+ * Required into every thread of a server under test: the wall clock is ahead by as many
+ * milliseconds as the file that `TEST_CLOCK_AHEAD` names says; 0 where it is not there. The
+ * monotonic clock and uptime are the system's.
  */
 const { readFileSync } = require('node:fs');
 

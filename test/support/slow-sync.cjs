@@ -1,6 +1,7 @@
 /**
- * Required into every thread of a server under test: each sync of a journal segment takes `TEST_SLOW_SYNC` milliseconds longer, as
- * on a slow disk. So at any moment of a load some commits are written and not acknowledged.
+ * Required into every thread of a server under test: each sync of a journal segment takes
+ * `TEST_SLOW_SYNC` milliseconds longer, as on a slow disk. So at any moment of a load some commits
+ * are written and not acknowledged.
  */
 const fs = require('node:fs');
 const { syncBuiltinESMExports } = require('node:module');

@@ -15,7 +15,10 @@ export interface Stage {
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** An empty database, as an operator makes one, or a copy of another one that nobody is connected to. */
+/**
+ * An empty database, as an operator makes one, or a copy of another one that nobody is connected
+ * to.
+ */
 export async function createDatabase({ t, postgresUrl }: Stage, of?: string): Promise<{ url: string; sql: pg.Pool }> {
   const name = `stage_${randomBytes(6).toString('hex')}`;
   const admin = new pg.Client(postgresUrl);

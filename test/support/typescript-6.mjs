@@ -1,6 +1,7 @@
 /**
- * For `node --import`: openapi-typescript uses the compiler's JavaScript API, which TypeScript 7 does not have. So its
- * `import 'typescript'` gets TypeScript 6, which is installed under the name of its own package.
+ * For `node --import`: openapi-typescript uses the compiler's JavaScript API, which TypeScript 7
+ * does not have. So its `import 'typescript'` gets TypeScript 6, which is installed under the name
+ * of its own package.
  */
 import { register } from 'node:module';
 import { isMainThread } from 'node:worker_threads';

@@ -1,4 +1,7 @@
-/** What must hold whatever the load did, asked of the server itself. A violation fails the run. */
+/**
+ * Invariants that must hold after any load, checked by asking the server. A violation fails the
+ * run.
+ */
 import { sleep } from 'k6';
 import { Counter } from 'k6/metrics';
 import { get } from './api.js';
@@ -31,7 +34,10 @@ export function history(token, code) {
   return [];
 }
 
-/** I1 and I4 for one code: never more redemptions than it may have, and none while another held a lease. */
+/**
+ * I1 and I4 for one code: never more redemptions than it may have, and none while another held a
+ * lease.
+ */
 export function holdHistory(token, code, redemptionsMax) {
   let standing = 0;
   let holder = null;

@@ -1,6 +1,6 @@
 /**
- * Unique codes: assign, lock, redeem, roll back, unassign (docs/contract.md, section 5). This is the
- * hot path.
+ * Unique codes: assign, lock, redeem, roll back, unassign (docs/contract.md, section 5). This is
+ * the hot path.
  */
 import type { QueryReply } from '../../actor/engine.js';
 import type { CodeView } from '../../domain/command.js';

@@ -1,22 +1,24 @@
 /**
- * Which records of an epoch count, by the word of later epochs.
+ * Which records of an epoch are valid, as later epochs state.
  *
- * A writer that was replaced may still write: it was paused in the middle of a commit, or of its opening. Its successor
- * can't stop it, but the successor's start record states, for each epoch that it found, up to where it read it. What
- * stands behind that is void for ever. It is no entry, and it is no damage either, whatever it looks like.
+ * A writer that was replaced may still write: it was paused in the middle of a commit, or of its
+ * opening. Its successor can't stop it, but the successor's start record states, for each epoch
+ * that it found, up to where it read it. Bytes after that are void for ever: they are neither
+ * entries nor damage.
  *
  * Two rules, both by shard, because the threads of one process open at different moments:
  *
  *     epoch 7  ████████████▒▒▒▒      read to here ┐  what follows is void for the shards of epoch 8
  *     epoch 8  start{ 7: ──────────────────────────┘ }
  *
- *     epoch 9  of a lock with a lower number than that of epoch 8: begun by a replaced process, void as a whole
+ *     epoch 9  of a lock with a lower number than that of epoch 8: a replaced process's, void
  *
- * An epoch whose end is offset 0 of its first segment is void from its start record on: then neither the sequence at
- * which it began a shard counts, nor what it states of others.
+ * An epoch whose end is offset 0 of its first segment is void from its start record on: then
+ * neither the sequence at which it began a shard counts, nor what it states of others.
  *
- * What lost: deleting or renaming the files of an older epoch (the older writer has them open), and a
- * sequence alone, as the first format had it (it says nothing of bytes that are no entry, and took those for damage).
+ * What lost: deleting or renaming the files of an older epoch (the older writer has them open), and
+ * a sequence alone, as the first format had it (it says nothing of bytes that are no entry, and
+ * took those for damage).
  */
 import { SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import type { Start } from './record.js';
@@ -30,11 +32,17 @@ export interface EpochHead {
 }
 
 export interface EpochEnds {
-  /** The place from which on nothing of an epoch counts for a shard; infinity where no later epoch says so. */
+  /**
+   * The place from which on nothing of an epoch counts for a shard; infinity where no later epoch
+   * says so.
+   */
   of(epoch: number, shard: ShardId): number;
   /** Whether the epoch began the shard at all. */
   counts(head: EpochHead, shard: ShardId): boolean;
-  /** By shard: the first sequence that does not count in epochs up to this one, because a later one began there. */
+  /**
+   * By shard: the first sequence that does not count in epochs up to this one, because a later one
+   * began there.
+   */
   fencesAfter(epoch: number): Float64Array;
 }
 

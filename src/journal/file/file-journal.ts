@@ -1,20 +1,22 @@
 /**
- * The file journal: a directory of epochs, one per opening of a writer, each a directory of segments.
+ * The file journal: a directory of epochs, one per opening of a writer, each a directory of
+ * segments.
  *
- *      <directory>/journal.lock                       one process at a time: lock.ts
- *      <directory>/0000000007/00000000.seg            epoch 7: one writer's records, for all of its shards: record.ts
+ *      <directory>/journal.lock              one process at a time: lock.ts
+ *      <directory>/0000000007/00000000.seg   epoch 7: the records of one writer's shards: record.ts
  *                             00000001.seg
- *                             prepared.tmp            the next segment, ready ahead of need: segment.ts
+ *                             prepared.tmp   the next segment, ready ahead of need: segment.ts
  *
- * An epoch belongs to one writer and is never written again after it. Its start record names its shards and, for each,
- * the sequence at which it begins; what older epochs have from there on is void. It also states up to where it read each
- * older epoch; bytes behind that are void too (epochs.ts). These rules do three things. They fence: an older writer can
- * go on writing to its own files, and nobody will believe it. They make a failed fdatasync final: whatever of the
- * unacknowledged commit reaches the disk later is void. And they let shards move between threads: a restart with
- * another number of them reads all epochs and goes on in new ones.
+ * An epoch belongs to one writer and is never written again after it. Its start record names its
+ * shards and, for each, the sequence at which it begins; what older epochs have from there on is
+ * void. It also states up to where it read each older epoch; bytes behind that are void too
+ * (epochs.ts). These rules do three things. They fence: an older writer can go on writing to its
+ * own files, but its records are void. They make a failed fdatasync final: if a part of the
+ * unacknowledged commit reaches the disk later, it is void. And they let shards move between
+ * threads: a restart with another number of them reads all epochs and goes on in new ones.
  *
- * What lost: one file per shard (16 fdatasyncs where one is enough), and truncating the torn tail in place (a write to
- * the file whose state is in doubt, and nothing that stops the older writer).
+ * What lost: one file per shard (16 fdatasyncs where one is enough), and truncating the torn tail
+ * in place (a write to the file whose state is in doubt, and nothing that stops the older writer).
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Journal, JournalReader, Retention } from '../journal.js';
@@ -32,9 +34,15 @@ import { createFileWriter, type FileWriter } from './writer.js';
 export interface FileJournalOptions {
   /** It exists, and this process has locked it (`lockDirectory`). */
   readonly directory: string;
-  /** The lock. Absent where nothing but this process can reach the directory: then nothing is checked. */
+  /**
+   * The lock. Absent where nothing but this process can reach the directory: then nothing is
+   * checked.
+   */
   readonly lock?: LockFile;
-  /** What the threads of one process share about this directory; the first one makes it and hands it on. */
+  /**
+   * What the threads of one process share about this directory; the first one makes it and hands it
+   * on.
+   */
   readonly shared?: SharedArrayBuffer;
   /** Nothing is kept behind the snapshot when absent. */
   readonly retention?: Retention;
@@ -57,12 +65,14 @@ export const SEGMENT_BYTES = 64 * 1024 * 1024;
 const RETRY_MS = 200;
 
 /**
- * Opens nothing by itself. Several threads may each have one on the same directory, with writers of disjoint shards;
- * a shard's older writer must be of the same thread or of one that has ended when a new one is opened.
+ * Opens nothing by itself. Several threads may each have one on the same directory, with writers of
+ * disjoint shards; a shard's older writer must be of the same thread or of one that has ended when
+ * a new one is opened.
  *
- * A writer's `append` throws, and stays usable, where the caller broke the rules of the interface: a shard that
- * isn't its own, a sequence that doesn't follow, a second commit in flight, a commit of more than 256 MiB.
- * Readers show nothing of a shard until a writer has opened it in this process.
+ * A writer's `append` throws, and stays usable, where the caller broke the rules of the interface:
+ * a shard that isn't its own, a sequence that doesn't follow, a second commit in flight, a commit
+ * of more than 256 MiB. Readers show nothing of a shard until a writer has opened it in this
+ * process.
  */
 export function openFileJournal({
   directory,
@@ -87,7 +97,8 @@ export function openFileJournal({
     await fenceEarlier(shards);
     const lockCheck = lock === undefined ? null : createLockCheck(ops, lock);
     lockCheck?.check();
-    // No lower than the number of the lock: the next lock's number is above every epoch, and so above every lock's.
+    // No lower than the number of the lock: the next lock's number is above every epoch, and so
+    // above every lock's.
     const owners = shards.map((shard) => marks.owner.get(shard));
     const epoch = takeEpoch(ops, directory, Math.max(lock?.number ?? 0, 1 + Math.max(0, ...owners)));
     for (const shard of shards) marks.owner.raise(shard, epoch);
@@ -101,7 +112,7 @@ export function openFileJournal({
         const goOn = goOnAfter.get(shard);
         if (goOn !== undefined && goOn > lastSeq) {
           scan.lastSeqs[shard] = goOn;
-          // Nothing before it to link to: this is how the next opening knows a loss that was noted from a gap.
+          // Without a link: so the next opening can distinguish an accepted loss from a gap.
           scan.links[shard] = Buffer.alloc(CHAIN_BYTES);
         } else if (goOn === undefined && known > lastSeq)
           throw new JournalRolledBack(shard, (lastSeq + 1) as Seq, known as Seq);
@@ -149,7 +160,10 @@ export function openFileJournal({
     }
   }
 
-  /** What readers were shown was durable and may have gone on to the snapshot, whether or not its caller was told. */
+  /**
+   * What readers were shown was durable and may have gone on to the snapshot, whether or not its
+   * caller was told.
+   */
   function voidAfterOf(shards: readonly ShardId[], startAfter: ReadonlyMap<ShardId, Seq>): Map<ShardId, Seq> {
     const voidAfter = new Map<ShardId, Seq>();
     for (const shard of shards) {
@@ -178,10 +192,11 @@ export function openFileJournal({
 }
 
 /**
- * Makes the last record of an epoch durable before it is reported so. Its writer may have died before its fdatasync, or
- * of it; after a failed one the kernel calls pages clean that never got to the disk, and another fdatasync would do
- * nothing. So the record is written again, byte for byte, which a crash in the middle can't hurt, and then synced.
- * The records before it were: a writer has one commit in flight.
+ * Makes the last record of an epoch durable before it is reported so. Its writer may have died
+ * before its fdatasync, or of it; after a failed one the kernel calls pages clean that never got to
+ * the disk, and another fdatasync would do nothing. So the record is written again, byte for byte,
+ * which a crash in the middle can't hurt, and then synced. The records before it were: a writer has
+ * one commit in flight.
  */
 function settleTail(ops: FileOps, { tail }: OldEpoch): void {
   if (tail === null) return;
@@ -194,7 +209,10 @@ function settleTail(ops: FileOps, { tail }: OldEpoch): void {
   }
 }
 
-/** An opening that failed, or that nothing came of, leaves nothing behind, where that can be had. What stays has no entries and is ignored. */
+/**
+ * An opening that failed, or that nothing came of, leaves nothing behind, where that can be had.
+ * What stays has no entries and is ignored.
+ */
 async function abandonEpoch(ops: FileOps, directory: string, epoch: number): Promise<void> {
   await deleteFile(ops, segmentPath(directory, epoch, 0));
   try {

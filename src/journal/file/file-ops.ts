@@ -1,9 +1,10 @@
 /**
- * What the file journal asks of the disk and of time, thin enough that a test can fail any single call and a simulator can
- * bring its own.
+ * What the file journal asks of the disk and of time, thin enough that a test can fail any single
+ * call and a simulator can bring its own.
  *
- * Calls are synchronous where the caller can't go on without them; `…Later` ones go through libuv's threads.
- * `sync` is fdatasync: it flushes the size too when it changed, which is all that reading back needs.
+ * Calls are synchronous where the caller can't go on without them; `…Later` ones go through libuv's
+ * threads. `sync` is fdatasync: it flushes the size too when it changed, which is all that reading
+ * back needs.
  */
 import * as fs from 'node:fs';
 
@@ -37,7 +38,10 @@ export interface FileOps {
   wallMs(): number;
   /** Milliseconds, from any beginning. */
   monotonicMs(): number;
-  /** Calls once after the delay; returns what cancels the call. It does not keep the process running. */
+  /**
+   * Calls once after the delay; returns what cancels the call. It does not keep the process
+   * running.
+   */
   after(delayMs: number, work: () => void): () => void;
   /** Which file is under a path; null when there is none. */
   fileId(path: string): { readonly dev: bigint; readonly ino: bigint } | null;
@@ -90,7 +94,10 @@ export const realFileOps: FileOps = {
 /** Inodes have 64 bits, and not every file system keeps them small enough for a double. */
 const BIGINT_OR_NOTHING = { bigint: true, throwIfNoEntry: false } as const;
 
-/** Writes all of the bytes, or throws. A short write that is followed by nothing at all counts as an error. */
+/**
+ * Writes all of the bytes, or throws. A short write that is followed by nothing at all counts as an
+ * error.
+ */
 export function writeFully(ops: FileOps, fd: number, bytes: Uint8Array, position: number): void {
   let written = 0;
   while (written < bytes.length) {

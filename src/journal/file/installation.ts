@@ -1,6 +1,6 @@
 /**
- * Which installation a journal directory belongs to: `installation.json` in it, written once. The other stores of the
- * same installation carry the same id; whoever starts the server compares them.
+ * Which installation a journal directory belongs to: `installation.json` in it, written once. The
+ * other stores of the same installation carry the same id; whoever starts the server compares them.
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,10 @@ import { isErrorCode, realFileOps } from './file-ops.js';
 const FORMAT = 2;
 const NAME = 'installation.json';
 
-/** Null for a directory without an id, and for one that does not exist. Throws `JournalDamaged` for a file that is bad. */
+/**
+ * Null for a directory without an id, and for one that does not exist. Throws `JournalDamaged` for
+ * a file that is bad.
+ */
 export function readInstallation(directory: string): string | null {
   const path = join(directory, NAME);
   let text: string;
@@ -31,7 +34,10 @@ export function readInstallation(directory: string): string | null {
   return installation;
 }
 
-/** Durable when it returns. The directory is made where it is missing. An id that was there before is replaced. */
+/**
+ * Durable when it returns. The directory is made where it is missing. An id that was there before
+ * is replaced.
+ */
 export function writeInstallation(directory: string, installation: string): void {
   fs.mkdirSync(directory, { recursive: true, mode: 0o750 });
   const path = join(directory, NAME);

@@ -1,8 +1,9 @@
 /**
  * Names on disk: `<directory>/<epoch>/<segment>.seg`, both as decimal numbers padded with zeros.
  *
- * Every opening of a writer makes a directory of its own, named by the next free epoch: `mkdir` either makes it or
- * fails, so two openings can't get the same one. A segment that is being prepared has another ending until it is used.
+ * Every opening of a writer makes a directory of its own, named by the next free epoch: `mkdir`
+ * either makes it or fails, so two openings can't get the same one. A segment that is being
+ * prepared has another ending until it is used.
  */
 import { join } from 'node:path';
 import type { FileOps } from './file-ops.js';

@@ -1,9 +1,10 @@
 /**
  * Whether this process still holds the lock of a journal directory (lock.ts).
  *
- * The lock is lost when the file under its path is another one than the one that this process made. Reading the file's
- * content would cost three system calls; comparing device and inode costs one, about 1.3 µs here, and is as good,
- * because the holder keeps its file open and no other file can get that inode meanwhile.
+ * The lock is lost when the file under its path is another one than the one that this process made.
+ * Reading the file's content would cost three system calls; comparing device and inode costs one,
+ * about 1.3 µs here, and is as good, because the holder keeps its file open and no other file can
+ * get that inode meanwhile.
  */
 import { JournalFenced } from '../journal.js';
 import type { FileOps } from './file-ops.js';
@@ -14,8 +15,8 @@ export interface LockFile {
   readonly dev: bigint;
   readonly ino: bigint;
   /**
-   * Greater than the number of every earlier holder. Epochs state it, so that an epoch which a replaced process makes
-   * late is known as void (epochs.ts).
+   * Greater than the number of every earlier holder. Epochs state it, so that an epoch which a
+   * replaced process makes late is known as void (epochs.ts).
    */
   readonly number: number;
 }
@@ -42,8 +43,8 @@ export function lockLost({ path }: LockFile): JournalFenced {
 }
 
 /**
- * Both clocks count, because each of them misses a kind of pause: the monotonic clock stands still while the machine
- * is suspended, and the wall clock may be set back.
+ * Both clocks count, because each of them misses a kind of pause: the monotonic clock stands still
+ * while the machine is suspended, and the wall clock may be set back.
  */
 export function createLockCheck(
   ops: FileOps,

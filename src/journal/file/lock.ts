@@ -1,16 +1,17 @@
 /**
  * One process at a time may have a journal directory open.
  *
- * The lock is a file that names its holder; it is made by `link`, which either makes it or fails. Node can't `flock`, so
- * what a crash leaves is judged: by the holder's pid and the moment that process began (pids come again), where the
- * holder ran under the same kernel and in the same pid namespace. From elsewhere (another container, another machine on
- * a shared volume, a machine that was rebooted) a pid says nothing; then the file's age decides, which a living holder
- * renews every `HEARTBEAT_MS`.
+ * The lock is a file that names its holder; it is made by `link`, which either makes it or fails.
+ * Node has no `flock`, so the lock of a crashed process has to be recognized. If the holder ran
+ * under the same kernel and in the same pid namespace, its pid and start time tell whether it is
+ * alive (pids are reused). Otherwise (another container, another machine on a shared volume, a
+ * rebooted machine) the pid says nothing, and the age of the file decides; a living holder renews
+ * it every `HEARTBEAT_MS`.
  *
- * A holder that was paused for longer than that (SIGSTOP, a frozen container, a suspended machine) may have lost the lock
- * without noticing. So the holder keeps its lock file open, which keeps the file's inode from being used again, and
- * every writer compares the file under the lock's path with it: after each sync and before anyone is told (writer.ts).
- * `lock-check.ts` does the comparison.
+ * A holder that was paused for longer than that (SIGSTOP, a frozen container, a suspended machine)
+ * may have lost the lock without noticing. So the holder keeps its lock file open, which keeps the
+ * file's inode from being used again, and every writer compares the file under the lock's path with
+ * it: after each sync and before anyone is told (writer.ts). `lock-check.ts` does the comparison.
  */
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
@@ -47,16 +48,20 @@ export interface DirectoryLock {
   readonly removed: RemovedLock | null;
   /** Bytes that a crash left in epochs whose opening never finished. They are deleted. */
   readonly cuts: readonly Cut[];
-  /** `listener` hears, at most once, that another process took the directory over. It hears it within about 2 s. */
+  /**
+   * `listener` hears, at most once, that another process took the directory over. It hears it
+   * within about 2 s.
+   */
   onLost(listener: (error: Error) => void): void;
   /** Gives it back. It is also given back by the end of the process, however that comes. */
   release(): void;
 }
 
 /**
- * Makes the directory where it is missing and locks it for this process, all of its threads; call it once, from the
- * thread that composes things. Rejects with `JournalLocked` at once when the holder is known to live, and after up to
- * 10 s when only its heartbeat can tell. Frees the room that a crash left taken.
+ * Makes the directory where it is missing and locks it for this process, all of its threads; call
+ * it once, from the thread that composes things. Rejects with `JournalLocked` at once when the
+ * holder is known to live, and after up to 10 s when only its heartbeat can tell. Frees the room
+ * that a crash left taken.
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   fs.mkdirSync(directory, { recursive: true, mode: 0o750 });
@@ -81,7 +86,8 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       number = 1 + Math.max(staleNumber, listEpochs(realFileOps, directory).at(-1) ?? 0);
       fs.writeFileSync(draft, JSON.stringify({ ...thisProcess(), lock: id, number }));
       fd = fs.openSync(draft, 'r');
-      // Before the draft's name is gone: a file system in user space may know an open file by its first name only.
+      // Before the draft's name is gone: a file system in user space may know an open file by its
+      // first name only.
       identity = fs.fstatSync(fd, { bigint: true });
     } while (!tryLink(draft, path));
   } catch (error) {
@@ -96,7 +102,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   let tellLost: ((error: Error) => void) | null = null;
   const heartbeat = setInterval(() => {
     const isHeld = isHeldOrNull(file);
-    // Where the disk can not tell, the writers answer nothing, and the next heartbeat looks again.
+    // If the disk can't tell, the writers answer nothing, and the next heartbeat checks again.
     if (isHeld === null) return;
     if (isHeld) return touch(fd);
     clearInterval(heartbeat);
@@ -151,7 +157,10 @@ function tryLink(draft: string, path: string): boolean {
   }
 }
 
-/** Resolves when the lock is worth another try; rejects when its holder lives. Null: somebody else removed it. */
+/**
+ * Resolves when the lock is worth another try; rejects when its holder lives. Null: somebody else
+ * removed it.
+ */
 async function removeStale(path: string, aside: string): Promise<{ removed: RemovedLock; number: number } | null> {
   const text = readText(path);
   if (text === null) return null;
@@ -159,9 +168,11 @@ async function removeStale(path: string, aside: string): Promise<{ removed: Remo
   const judgedBy = holder !== null && holder.place === placeOfPids() ? 'pid' : 'heartbeat';
   if (judgedBy === 'pid' ? isRunning(holder) : await isBeating(path))
     throw new JournalLocked(`${path} is held by another Clipbook, process ${holder?.pid ?? 'unknown'}`);
-  // Another starter was faster. Even for a moment its lock must not be away: it would take itself for replaced.
+  // Another start was faster. Its lock must not be missing even for a moment, or it would believe
+  // that it was replaced.
   if (readText(path) !== text) return null;
-  // Taken aside first: of two that judged the same stale lock, the slower would otherwise delete the faster one's.
+  // Taken aside first: of two that judged the same stale lock, the slower would otherwise delete
+  // the faster one's.
   try {
     fs.renameSync(path, aside);
   } catch (error) {
@@ -207,8 +218,8 @@ function processExists(pid: number): boolean {
 }
 
 /**
- * Field 22 of /proc/<pid>/stat; the second one is the name, in parentheses, and may hold anything. Null for a zombie: it has
- * ended, and holds nothing any more.
+ * Field 22 of /proc/<pid>/stat; the second one is the name, in parentheses, and may hold anything.
+ * Null for a zombie: it has ended, and holds nothing any more.
  */
 function beganAt(pid: number): string | null {
   const stat = readText(`/proc/${pid}/stat`);

@@ -1,17 +1,20 @@
 /**
  * The reader: any thread of the process, any number of them, each with an index of its own.
  *
- * What may be shown is said by the shared watermark of durable sequences, never by the file: bytes that are there may
- * still be unsynced. A read that finds the watermark where the caller is already costs one atomic load.
+ * What may be shown is said by the shared watermark of durable sequences, never by the file: bytes
+ * that are there may still be unsynced. A read that finds the watermark where the caller is already
+ * costs one atomic load.
  *
- * Sixteen shards live in one file, so a file is parsed once for all of them: a segment's index holds, by shard, where
- * each entry is, and grows as the segment does. The bytes that were parsed last stay in memory, up to a bound, because
- * the other shards will ask for their part of them; what has been dropped is read again, entry by entry. At most
- * `INDEXES_MAX` segments are indexed at a time. Finding the segment for a sequence needs no index: its start record
- * says where each shard stood.
+ * Sixteen shards live in one file, so a file is parsed once for all of them: a segment's index
+ * holds, by shard, where each entry is, and grows as the segment does. The bytes that were parsed
+ * last stay in memory, up to a bound, because the other shards will ask for their part of them;
+ * what has been dropped is read again, entry by entry. At most `INDEXES_MAX` segments are indexed
+ * at a time. Finding the segment for a sequence needs no index: its start record says where each
+ * shard stood.
  *
- * Of several epochs that have a shard, a sequence belongs to the newest that began the shard at or before it, for what
- * an older one has from there on is void. So is what a later epoch did not read (epochs.ts).
+ * Of several epochs that have a shard, a sequence belongs to the newest that began the shard at or
+ * before it, for what an older one has from there on is void. So is what a later epoch did not read
+ * (epochs.ts).
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Entry, JournalReader } from '../journal.js';
@@ -85,7 +88,10 @@ export function createFileReader({
     return entries;
   }
 
-  /** Entries from the one that holds `seq` on, out of one segment. What is durable is there, or trimmed, or damaged. */
+  /**
+   * Entries from the one that holds `seq` on, out of one segment. What is durable is there, or
+   * trimmed, or damaged.
+   */
   function takeFrom(shard: ShardId, seq: number, durableSeq: Seq, bytesMax: number): Entry[] {
     for (let attempt = 0; ; attempt += 1) {
       const segment = locate(shard, seq);
@@ -107,7 +113,9 @@ export function createFileReader({
     }
   }
 
-  /** The segment that holds a sequence, as far as is known; null when it is behind the oldest one. */
+  /**
+   * The segment that holds a sequence, as far as is known; null when it is behind the oldest one.
+   */
   function locate(shard: ShardId, seq: number): KnownSegment | null {
     let found: KnownSegment | null = null;
     for (const { segments, fences, ends } of epochs.values()) {
@@ -183,7 +191,10 @@ export function createFileReader({
     }
   }
 
-  /** A segment says when it began. Of one of the first format only the time of its last record is known. */
+  /**
+   * A segment says when it began. Of one of the first format only the time of its last record is
+   * known.
+   */
   async function sinceMs(): Promise<number | null> {
     refresh();
     const sinceOf = new Map<ShardId, number>();
@@ -207,7 +218,8 @@ export function createFileReader({
   }
 
   return {
-    // Async so that what it throws is a rejection; reading itself is a few system calls on cached pages.
+    // Async so that what it throws is a rejection; reading itself is a few system calls on cached
+    // pages.
     read: async (shard, afterSeq, bytesMax) => read(shard, afterSeq, bytesMax),
     size: () => journalBytes(ops, directory),
     sinceMs,

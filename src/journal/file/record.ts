@@ -2,31 +2,37 @@
  * How a record looks on disk. A segment file is a start record, then commit records, then zeros.
  *
  *      0   4   8      12   14    16    20      24      32     64
- *      magic crc length kind count epoch segment ordinal chain  body ... zeros, end mark: to a multiple of 8
+ *      magic crc length kind count epoch segment ordinal chain  body ... zeros, end mark
  *
- * `crc` is CRC-32 over everything after it, up to the end of the body. It says whether a record is whole, by itself,
- * which is what tells a torn tail (nothing whole follows) from damage (something whole follows). It starts from a random
- * number that the start record of the epoch holds (its "salt"), so that nobody can put bytes into a coupon's metadata
- * that would pass for a record when the real one around them is torn. `epoch` and `segment` bind a record to its file.
+ * The zeros fill the record up to a multiple of 8. `crc` is CRC-32 over everything after it, up to
+ * the end of the body. It says whether a record is whole, by itself, which is what tells a torn
+ * tail (nothing whole follows) from damage (something whole follows). It starts from a random
+ * number that the start record of the epoch holds (its "salt"), so that nobody can put bytes into a
+ * coupon's metadata that would pass for a record when the real one around them is torn. `epoch` and
+ * `segment` bind a record to its file.
  *
- * `chain` is SHA-256 over the record (from `length` on) with the chain of the record before it in that field. It is
- * chained over all records of an epoch, whatever their shards, because that is one hash per commit instead of one per
- * shard, and because it also shows that the end of a segment was lost when a later segment exists. A start record
- * carries the chain before it in its body, and, per shard, the chain of the record that holds the shard's last entry: thus
- * the history of a shard is chained across epochs too, although its neighbours on disk change.
+ * `chain` is SHA-256 over the record (from `length` on) with the chain of the record before it in
+ * that field. It is chained over all records of an epoch, whatever their shards, because that is
+ * one hash per commit instead of one per shard, and because it also shows that the end of a segment
+ * was lost when a later segment exists. A start record carries the chain before it in its body,
+ * and, per shard, the chain of the record that holds the shard's last entry: thus the history of a
+ * shard is chained across epochs too, although its neighbours on disk change.
  *
- * The body of a commit is its entries, each `shard u16, 0 u16, length u32, firstSeq f64, lastSeq f64, payload`. A commit
- * without entries only shows that the record before it was durable (writer.ts).
- * The body of a start is `chain before it 32, salt u32, number of the lock u32, count of earlier epochs u32, time u32`
- * (Unix seconds), then per shard of the writer `shard u16, 0 u16, 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch
- * began the shard, the sequence at which this segment does, and the link to the entry before it. Then, per earlier
- * epoch, `epoch u32, segment u32, offset u32`: up to where the epoch was read (epochs.ts). All numbers are little-endian;
- * sequences and ordinals are doubles because they pass 32 bits and a BigInt costs an allocation.
+ * The body of a commit is its entries, each `shard u16, 0 u16, length u32, firstSeq f64, lastSeq
+ * f64, payload`. A commit without entries only shows that the record before it was durable
+ * (writer.ts). The body of a start is `chain before it 32, salt u32, number of the lock u32, count
+ * of earlier epochs u32, time u32` (Unix seconds), then per shard of the writer `shard u16, 0 u16,
+ * 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch began the shard, the
+ * sequence at which this segment does, and the link to the entry before it. Then, per earlier
+ * epoch, `epoch u32, segment u32, offset u32`: up to where the epoch was read (epochs.ts). All
+ * numbers are little-endian; sequences and ordinals are doubles because they pass 32 bits and a
+ * BigInt costs an allocation.
  *
- * `end mark` is four bytes of which none is zero. It shows that the end of a record was written (tail.ts).
+ * `end mark` is four bytes of which none is zero. It shows that the end of a record was written
+ * (tail.ts).
  *
- * The first format had other kinds for the same records, without an end mark and without what a start says of the lock
- * and of earlier epochs. Its records are still read.
+ * The first format had other kinds for the same records, without an end mark and without what a
+ * start says of the lock and of earlier epochs. Its records are still read.
  */
 import { createHash } from 'node:crypto';
 import * as zlib from 'node:zlib';
@@ -59,7 +65,10 @@ const KIND_COMMIT = 4;
 /** Of start records; commits have one that their salt makes. */
 const START_END_MARK = Buffer.from('CBJE', 'latin1').readUInt32LE();
 
-/** Where a record stands: its file, and its position within the epoch, counting from 0 (start records count). */
+/**
+ * Where a record stands: its file, and its position within the epoch, counting from 0 (start
+ * records count).
+ */
 export interface RecordPlace {
   readonly epoch: number;
   readonly segment: number;
@@ -95,7 +104,10 @@ export interface Start {
   readonly earlier: readonly EpochEnd[];
 }
 
-/** What was read; `end` is the offset of the next record. `chain` and what is in `start` are views of the bytes. */
+/**
+ * What was read; `end` is the offset of the next record. `chain` and what is in `start` are views
+ * of the bytes.
+ */
 export type ReadRecord = { readonly place: RecordPlace; readonly end: number; readonly chain: Buffer } & (
   | { readonly kind: 'start'; readonly start: Start }
   | { readonly kind: 'commit' }
@@ -203,8 +215,8 @@ function commitEndMark(salt: number): number {
 }
 
 /**
- * The length of header and body that the record at `offset` claims, or -1 where no record of this file can begin.
- * Needs `HEADER_BYTES` of bytes there.
+ * The length of header and body that the record at `offset` claims, or -1 where no record of this
+ * file can begin. Needs `HEADER_BYTES` of bytes there.
  */
 export function claimedBytes(bytes: Buffer, offset: number, epoch: number, segment: number): number {
   if (bytes.readUInt32LE(offset) !== MAGIC) return -1;
@@ -278,8 +290,8 @@ function readStart(bytes: Buffer, offset: number, isFirst: boolean): Start {
 }
 
 /**
- * Whether the end of the bad record at `offset` was ever written, when its last byte that is not zero is the one before
- * `end`. Null where no record can begin, because its header is bad.
+ * Whether the end of the bad record at `offset` was ever written, when its last byte that is not
+ * zero is the one before `end`. Null where no record can begin, because its header is bad.
  */
 export function isEndWritten(
   bytes: Buffer,
@@ -296,7 +308,9 @@ export function isEndWritten(
   return mark === START_END_MARK || mark === commitEndMark(salt);
 }
 
-/** The entries of the whole commit record at `offset`. Null when they don't add up to its length. */
+/**
+ * The entries of the whole commit record at `offset`. Null when they don't add up to its length.
+ */
 export function readEntries(bytes: Buffer, offset: number): EntrySpan[] | null {
   const end = offset + HEADER_BYTES + bytes.readUInt32LE(offset + 8);
   const count = bytes.readUInt16LE(offset + 14);
@@ -317,7 +331,10 @@ export function readEntries(bytes: Buffer, offset: number): EntrySpan[] | null {
   return at === end ? spans : null;
 }
 
-/** Whether the whole record at `offset` follows the record that ended with this chain. Changes no byte that it leaves. */
+/**
+ * Whether the whole record at `offset` follows the record that ended with this chain. Changes no
+ * byte that it leaves.
+ */
 export function chainFollows(bytes: Buffer, offset: number, chainBefore: Uint8Array): boolean {
   const length = HEADER_BYTES + bytes.readUInt32LE(offset + 8);
   const field = bytes.subarray(offset + 32, offset + HEADER_BYTES);
@@ -328,7 +345,10 @@ export function chainFollows(bytes: Buffer, offset: number, chainBefore: Uint8Ar
   return computed.equals(chain);
 }
 
-/** The offset of the next whole record at or after `from`, or -1: what tells damage from a torn tail. */
+/**
+ * The offset of the next whole record at or after `from`, or -1: what tells damage from a torn
+ * tail.
+ */
 export function findRecord(bytes: Buffer, from: number, epoch: number, segment: number, salt: number): number {
   let at = bytes.indexOf(magicBytes, from);
   while (at !== -1) {
@@ -351,7 +371,10 @@ function sha256(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
-/** Node's own from 20.15 on; the same polynomial in a table before that, so that files move between versions. */
+/**
+ * Node's own from 20.15 on; the same polynomial in a table before that, so that files move between
+ * versions.
+ */
 const crc32: (bytes: Uint8Array, start: number) => number =
   typeof zlib.crc32 === 'function' ? (bytes, start) => zlib.crc32(bytes, start) : crc32ByTable;
 

@@ -1,13 +1,13 @@
 /**
  * Which trimmed segments are kept, and for how long.
  *
- * A segment is kept until its last record is older than the span, or the journal is larger than its bytes, whichever is
- * first. When a writer has no room for its next segment, it says how much it wants, and kept segments go at once: a
- * change must not be refused for the sake of what is kept.
+ * A segment is kept until its last record is older than the span, or the journal is larger than its
+ * bytes, whichever is first. When a writer has no room for its next segment, it says how much it
+ * wants, and kept segments go at once: a change must not be refused for the sake of what is kept.
  *
- * A segment that holds the last entry which the snapshot has of some shard is kept beyond the span, but not beyond the
- * bytes. That entry tells whether the snapshot and the journal belong together. A shard that has been idle for long
- * would otherwise let the journal grow without a bound.
+ * A segment that holds the last entry which the snapshot has of some shard is kept beyond the span,
+ * but not beyond the bytes. That entry tells whether the snapshot and the journal belong together.
+ * A shard that has been idle for long would otherwise let the journal grow without a bound.
  */
 import type { ShardId } from '../../domain/ids.js';
 import type { Retention } from '../journal.js';

@@ -1,18 +1,22 @@
 /**
- * Reading everything back when a writer opens: which entries count, up to where, and whether anything is damaged.
+ * Reading everything back when a writer opens: which entries count, up to where, and whether
+ * anything is damaged.
  *
- * Epochs are read in ascending order. The start records of all of them say where each epoch began each of its shards,
- * and up to where it had read the epochs before it (epochs.ts), so before the first entry is looked at it is known which
- * records and entries a later epoch made void. What then counts of a shard must be one sequence without a gap, each
- * epoch going on where the one before it stopped.
+ * Epochs are read in ascending order. The start records of all of them say where each epoch began
+ * each of its shards, and up to where it had read the epochs before it (epochs.ts), so before the
+ * first entry is looked at it is known which records and entries a later epoch made void. What then
+ * counts of a shard must be one sequence without a gap, each epoch going on where the one before it
+ * stopped.
  *
- * A record that is not whole ends its epoch when a crash tore it (tail.ts). When it was changed on the medium, when
- * anything whole comes after it, in the same file or in a later one, or when a later epoch had read past it, then entries
- * that were acknowledged may be among it, and the opening is refused with the place. A later segment shows by its
- * own chain whether the end of the one before it is all there.
+ * A record that is not whole ends its epoch when a crash tore it (tail.ts). When it was changed on
+ * the medium, when anything whole comes after it, in the same file or in a later one, or when a
+ * later epoch had read past it, then entries that were acknowledged may be among it, and the
+ * opening is refused with the place. A later segment shows by its own chain whether the end of the
+ * one before it is all there.
  *
- * A segment that holds nothing but what is in the snapshot is kept for the retention span (retention.ts). It is not read:
- * the start record of the segment behind it says all that is needed, and a start must not take longer for what is kept.
+ * A segment that holds nothing but what is in the snapshot is kept for the retention span
+ * (retention.ts). It is not read: the start record of the segment behind it says all that is
+ * needed, and a start must not take longer for what is kept.
  */
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { JournalDamaged } from '../journal.js';
@@ -48,7 +52,10 @@ export interface OldEpoch {
   readonly shards: readonly ShardId[];
   /** Ascending. Null when the epoch has no shard of ours: another writer reads and deletes it. */
   readonly segments: readonly OldSegment[] | null;
-  /** Paths of segments at the end that were made and never begun. They must go before any other does. */
+  /**
+   * Paths of segments at the end that were made and never begun. They must go before any other
+   * does.
+   */
   readonly blanks: readonly string[];
   /** The record that may never have been synced: with one commit in flight, only the last one. */
   readonly tail: Tail | null;
@@ -87,7 +94,10 @@ interface ScanRequest {
   readonly voidAfter: ReadonlyMap<ShardId, Seq>;
   /** Entries through this sequence need not be verified. */
   readonly inSnapshot: ReadonlyMap<ShardId, Seq>;
-  /** Epochs from this one on are not looked at: ours, and those of writers that open at the same time. */
+  /**
+   * Epochs from this one on are not looked at: ours, and those of writers that open at the same
+   * time.
+   */
   readonly beforeEpoch: number;
 }
 
@@ -97,7 +107,8 @@ export function scanEpochs(request: ScanRequest): Scan {
     try {
       return scanOnce(request);
     } catch (error) {
-      // Another thread's trim may delete an old epoch under our eyes; then the next look finds it gone.
+      // Another thread's trim may delete an old epoch under our eyes; then the next look finds it
+      // gone.
       if (!isErrorCode(error, 'ENOENT') || attempt === 16) throw error;
     }
   }
@@ -112,7 +123,8 @@ function scanOnce({ ops, directory, shards, voidAfter, inSnapshot, beforeEpoch }
     const head = readHead(ops, directory, epoch);
     if (head.kind === 'begun') heads.push(head.head);
     else {
-      // Its opening did not finish. Should a paused process finish it late, it is void from the start.
+      // Its opening did not finish. Should a paused process finish it late, it is void from the
+      // start.
       ends.push({ epoch, segment: 0, offset: 0 });
     }
   }
@@ -177,7 +189,8 @@ export function readHead(ops: FileOps, directory: string, epoch: number): FoundH
   const path = segmentPath(directory, epoch, first);
   const start = readStartOf(ops, path, epoch, first);
   if (start !== null) return { kind: 'begun', head: { epoch, segments, start } };
-  // Without its salt no commit record can be told from noise, but a later segment's start record can.
+  // Without its salt no commit record can be told from noise, but a later segment's start record
+  // can.
   for (const segment of segments.slice(1)) {
     if (readStartOf(ops, segmentPath(directory, epoch, segment), epoch, segment) !== null) {
       throw new JournalDamaged(path, 0, 'the start record is bad, and another segment follows');
@@ -220,7 +233,10 @@ function readStartRecord(ops: FileOps, path: string, epoch: number, segment: num
 
 const START_BODY_BYTES_MAX = 4 * 1024 * 1024;
 
-/** By shard: the first sequence that does not count in an epoch, because of the epochs after it or by the owner's word. */
+/**
+ * By shard: the first sequence that does not count in an epoch, because of the epochs after it or
+ * by the owner's word.
+ */
 function limitsOf(epoch: number, { ends, voidAfter }: ScanState): Float64Array {
   const limits = ends.fencesAfter(epoch);
   for (const [shard, seq] of voidAfter) limits[shard] = Math.min(limits[shard] ?? seq + 1, seq + 1);
@@ -231,13 +247,17 @@ function limitsOf(epoch: number, { ends, voidAfter }: ScanState): Float64Array {
 interface EpochCursor {
   readonly head: EpochHead;
   readonly limits: Float64Array;
-  /** By shard: the place from which on nothing counts for it; 0 for a shard that is not asked for. */
+  /**
+   * By shard: the place from which on nothing counts for it; 0 for a shard that is not asked for.
+   */
   readonly ends: Float64Array;
   /** The last of them: from there on nothing is looked at. */
   readonly end: number;
   chain: Buffer;
   ordinal: number;
-  /** By shard: the last sequence in this epoch, void ones too; NaN for a shard that it doesn't have. */
+  /**
+   * By shard: the last sequence in this epoch, void ones too; NaN for a shard that it doesn't have.
+   */
   readonly positions: Float64Array;
   tail: Tail | null;
 }
@@ -313,8 +333,8 @@ function scanEpoch(
 }
 
 /**
- * The segments at the beginning of an epoch that need not be read, because the snapshot has all that is in them. The
- * cursor and the state are then where the first of the others begins.
+ * The segments at the beginning of an epoch that need not be read, because the snapshot has all
+ * that is in them. The cursor and the state are then where the first of the others begins.
  */
 function skipSegments(ops: FileOps, directory: string, state: ScanState, cursor: EpochCursor): OldSegment[] {
   const { epoch, segments, start } = cursor.head;
@@ -356,7 +376,10 @@ function isInSnapshot({ place, start }: StartRecord, { inSnapshot }: ScanState, 
   });
 }
 
-/** The first format wrote a start record and the commit behind it at once, so the start may be torn and the commit whole. */
+/**
+ * The first format wrote a start record and the commit behind it at once, so the start may be torn
+ * and the commit whole.
+ */
 function isTornStart(bytes: Buffer, follower: number, { epoch, start: { salt } }: EpochHead, segment: number): boolean {
   return (
     isFirstFormat(bytes, follower) &&
@@ -388,7 +411,8 @@ function beginShards(
     const lastSeq = Math.min(nextSeq, limits[shard] ?? nextSeq) - 1;
     if (state.seen.has(shard)) {
       const before = state.lastSeqs[shard] ?? 0;
-      // Nothing to link to, and a later beginning: a loss that the owner took note of and went on after (`goOnAfter`).
+      // Nothing to link to, and a later beginning: a loss that the owner took note of and went on
+      // after (`goOnAfter`).
       const isNotedLoss = before < lastSeq && isZero(link);
       if (before !== lastSeq && !isNotedLoss) throw new JournalDamaged(path, 0, gap(shard));
       const held = state.links[shard];

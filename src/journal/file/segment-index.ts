@@ -1,19 +1,25 @@
-/** Where the entries of one segment are, by shard, as far as it was parsed; and the bytes that were parsed last. */
+/**
+ * Where the entries of one segment are, by shard, as far as it was parsed; and the bytes that were
+ * parsed last.
+ */
 import { asSeq, type ShardId } from '../../domain/ids.js';
 import type { Entry } from '../journal.js';
 import { JournalDamaged } from '../journal.js';
 import { type FileOps, readFully } from './file-ops.js';
 import { claimedBytes, HEADER_BYTES, readEntries, readRecord } from './record.js';
 
-/** A follower finds a few commits at a time; who catches up finds chunks full of them and gets larger ones. */
+/**
+ * A follower finds a few commits at a time; who catches up finds chunks full of them and gets
+ * larger ones.
+ */
 const CHUNK_BYTES_MIN = 32 * 1024;
 const CHUNK_BYTES_MAX = 1024 * 1024;
 
 export interface SegmentIndex {
   /**
-   * Entries of a shard from the one that holds `seq` through those that end at or before `limit` and begin before
-   * `endOffset`, at most about `bytesMax` of payload but at least one. Empty when the segment has none, yet. Throws
-   * ENOENT when it was deleted.
+   * Entries of a shard from the one that holds `seq` through those that end at or before `limit`
+   * and begin before `endOffset`, at most about `bytesMax` of payload but at least one. Empty when
+   * the segment has none, yet. Throws ENOENT when it was deleted.
    */
   take(shard: ShardId, seq: number, bounds: TakeBounds): Entry[];
   close(): void;

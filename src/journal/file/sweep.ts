@@ -1,11 +1,17 @@
-/** Room that a crash left taken: openings that never finished, and segments that were being prepared. */
+/**
+ * Room that a crash left taken: openings that never finished, and segments that were being
+ * prepared.
+ */
 import * as fs from 'node:fs';
 import { JournalDamaged } from '../journal.js';
 import { realFileOps } from './file-ops.js';
 import { epochPath, listEpochs, preparedPath } from './layout.js';
 import { type Cut, readHead } from './scan.js';
 
-/** Deletes it. Only for who has just locked the directory: no writer is open then, in any process. Returns what was cut. */
+/**
+ * Deletes it. Only for who has just locked the directory: no writer is open then, in any process.
+ * Returns what was cut.
+ */
 export function sweepDirectory(directory: string): Cut[] {
   const cuts: Cut[] = [];
   for (const epoch of listEpochs(realFileOps, directory)) {
@@ -18,7 +24,10 @@ export function sweepDirectory(directory: string): Cut[] {
   return cuts;
 }
 
-/** Undefined for an epoch that began. A damaged one did: the opening of a writer will say what is wrong with it. */
+/**
+ * Undefined for an epoch that began. A damaged one did: the opening of a writer will say what is
+ * wrong with it.
+ */
 function unfinishedIn(directory: string, epoch: number): Cut | null | undefined {
   try {
     const head = readHead(realFileOps, directory, epoch);

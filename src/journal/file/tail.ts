@@ -1,18 +1,21 @@
 /**
- * What a bad record at the end of a segment is: torn by a crash while it was written, or changed on the medium later.
+ * What a bad record at the end of a segment is: torn by a crash while it was written, or changed on
+ * the medium later.
  *
- * The difference matters because only the last record may not have been acknowledged. A torn record is cut. A rotten one
- * may be an acknowledged commit, so it must stop the start.
+ * The difference matters because only the last record may not have been acknowledged. A torn record
+ * is removed. A damaged one may be an acknowledged commit, so it must stop the start.
  *
- * Two facts tell them apart. A segment is full of zeros, and synced, before records are written into it. And a medium
- * writes whole sectors: 512 bytes, or a multiple of that (SQLite assumes the same of its log, "Atomic Commit in SQLite",
- * section 2.0; and PostgreSQL of its control file). So after a torn write at least one sector that the record covers is
- * still as it was: all zeros from where the record, or the sector, begins. A record whose end mark is missing was torn
- * too, by a write that was cut short. Whatever else is wrong with a record happened after it was written.
+ * Two facts distinguish them. A segment is full of zeros, and synced, before records are written
+ * into it. And a medium writes whole sectors: 512 bytes, or a multiple of that (SQLite assumes the
+ * same of its log, "Atomic Commit in SQLite", section 2.0; and PostgreSQL of its control file). So
+ * after a torn write at least one sector that the record covers is still as it was: all zeros from
+ * where the record, or the sector, begins. A record whose end mark is missing was torn too, by a
+ * write that was cut short. Whatever else is wrong with a record happened after it was written.
  *
- * The problem and why it has to be solved with more than a checksum: Alagappan et al., "Protocol-Aware Recovery for
- * Consensus-Based Storage", FAST '18, section 3.3. Their answer for a single node is a durable mark behind the
- * record; the writer makes one when it has nothing else to do. This file is for the record behind which there is none.
+ * The problem and why it has to be solved with more than a checksum: Alagappan et al.,
+ * "Protocol-Aware Recovery for Consensus-Based Storage", FAST '18, section 3.3. Their answer for a
+ * single node is a durable mark behind the record; the writer makes one when it has nothing else to
+ * do. This file is for the record behind which there is none.
  *
  * A sector that a medium loses as zeros looks like a torn write. Nothing here can tell that.
  */
@@ -27,7 +30,10 @@ export interface BadTail {
   readonly bytes: number;
 }
 
-/** Judges what is at `offset`, where no whole record begins and none follows. Null: nothing was written there. */
+/**
+ * Judges what is at `offset`, where no whole record begins and none follows. Null: nothing was
+ * written there.
+ */
 export function judgeTail(
   bytes: Buffer,
   offset: number,
@@ -43,7 +49,9 @@ export function judgeTail(
   return { kind: isTorn ? 'torn' : 'rotten', bytes: end - offset };
 }
 
-/** Whether a sector between the two is still as it was before anything was written from `offset` on. */
+/**
+ * Whether a sector between the two is still as it was before anything was written from `offset` on.
+ */
 export function hasUnwrittenSector(bytes: Buffer, offset: number, end: number): boolean {
   for (let at = offset; at < end; ) {
     const next = Math.min(bytes.length, at - (at % SECTOR_BYTES) + SECTOR_BYTES);

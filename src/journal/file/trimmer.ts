@@ -1,12 +1,13 @@
 /**
- * Deletes whole segments and epochs that hold nothing but trimmed entries, in the background, when the retention span is
- * over (retention.ts).
+ * Deletes whole segments and epochs that hold nothing but trimmed entries, in the background, when
+ * the retention span is over (retention.ts).
  *
- * Always the oldest first, each deletion synced before the next: whatever a crash leaves is an end of the history
- * without holes, so a hole always means damage. Segments at the end that were never begun go before all, for the last one
- * that is left must have a start record. That goes across epochs too: nothing is deleted from an epoch while an
- * older one that shares a shard with it is there, ours or another thread's. The last segment of an epoch
- * stays until a newer epoch has begun every shard of it, because its start record says where the shards stand.
+ * Always the oldest first, each deletion synced before the next: whatever a crash leaves is an end
+ * of the history without holes, so a hole always means damage. Segments at the end that were never
+ * begun go before all, for the last one that is left must have a start record. That goes across
+ * epochs too: nothing is deleted from an epoch while an older one that shares a shard with it is
+ * there, ours or another thread's. The last segment of an epoch stays until a newer epoch has begun
+ * every shard of it, because its start record says where the shards stand.
  */
 import type { ShardId } from '../../domain/ids.js';
 import type { Retention } from '../journal.js';
@@ -36,7 +37,10 @@ export function createTrimmer({
   readonly directory: string;
   readonly marks: JournalMarks;
   readonly older: readonly OldEpoch[];
-  /** The writer's own epoch: `segments` are those that it is done with, oldest first; they are taken out here. */
+  /**
+   * The writer's own epoch: `segments` are those that it is done with, oldest first; they are taken
+   * out here.
+   */
   readonly own: { readonly epoch: number; readonly shards: readonly ShardId[]; readonly segments: OldSegment[] };
   readonly retention: Retention;
 }): Trimmer {

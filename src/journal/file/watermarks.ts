@@ -1,6 +1,7 @@
 /**
- * Four numbers per shard, and one for all, that the journal's threads share, in one SharedArrayBuffer. They hold within one process;
- * after a restart they begin at 0 and `openWriter` sets them from what is on disk.
+ * Four numbers per shard, and one for all, that the journal's threads share, in one
+ * SharedArrayBuffer. They hold within one process; after a restart they begin at 0 and `openWriter`
+ * sets them from what is on disk.
  */
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 
@@ -12,9 +13,15 @@ export interface JournalMarks {
   readonly trimmed: Mark<Seq>;
   /** The epoch that may write the shard; an older writer that sees a newer one here is fenced. */
   readonly owner: Mark<number>;
-  /** The newest epoch whose start record is on the medium. Older ones are needed only for the entries in them. */
+  /**
+   * The newest epoch whose start record is on the medium. Older ones are needed only for the
+   * entries in them.
+   */
   readonly opened: Mark<number>;
-  /** Bytes that writers wanted and did not get, added up: every trimmer frees what it keeps, so far as it can. */
+  /**
+   * Bytes that writers wanted and did not get, added up: every trimmer frees what it keeps, so far
+   * as it can.
+   */
   readonly roomWanted: { get(): number; add(bytes: number): void };
 }
 

@@ -1,32 +1,37 @@
 /**
  * The writer: one record and one fdatasync per commit, in segments of its own epoch.
  *
- * One commit is in flight at a time, and what arrives meanwhile is the next commit: that is group commit, and it also
- * means that only the last record of an epoch can ever be on disk without having been acknowledged.
+ * One commit is in flight at a time, and what arrives meanwhile is the next commit: that is group
+ * commit, and it also means that only the last record of an epoch can ever be on disk without
+ * having been acknowledged.
  *
- * Write and fdatasync run in the calling thread. Handing them to libuv costs twice the CPU (115 against 58 µs a commit
- * of 400 bytes here) and half as much time again (p50 200 against 140 µs), for a thread that has nothing else to do than
- * to let its mailbox fill. On a slow disk that is no longer so: when the syncs of late took longer than
- * `SYNC_IN_THREAD_MS_MAX`, they go to libuv, and the shards answer reads and decide commands meanwhile. That is more than a tick
- * of the scheduler or two: where all cores are busy a sync of 0.3 ms takes 4 to 8, and by way of libuv, with two more
- * threads to wake, 8 to 12. `O_DSYNC` in place of the two calls was not measurably different here, and is not a flush of the
- * drive's cache everywhere.
+ * Write and fdatasync run in the calling thread. Handing them to libuv costs twice the CPU (115
+ * against 58 µs a commit of 400 bytes here) and half as much time again (p50 200 against 140 µs),
+ * for a thread that would only collect requests meanwhile. On a slow disk this changes: when recent
+ * syncs took longer than `SYNC_IN_THREAD_MS_MAX`, they go to libuv, and the shards answer reads and
+ * decide commands meanwhile. That limit is longer than one or two ticks of the scheduler: if all
+ * cores are busy, a sync of 0.3 ms takes 4 to 8, and with libuv, which has two more threads to
+ * wake, 8 to 12. `O_DSYNC` in place of the two calls was not measurably different here, and is not
+ * a flush of the drive's cache everywhere.
  *
  *      open ──▶ idle ◀──▶ in flight     a commit, or a mark
  *                 │           │
  *                 └──▶ failed ◀┘        an error, a newer epoch, a lost lock, or close: there is no way back
  *
- * After an error of write or fdatasync nobody can say what is on the medium, and another fdatasync would only hide it.
- * So the writer is dead; the next opening takes a new epoch, whose start record says what counts.
+ * After an error of write or fdatasync the state of the disk is unknown, and another fdatasync
+ * would only hide the error. So the writer has failed for good; the next opening takes a new epoch,
+ * whose start record says what counts.
  *
- * A mark is a commit without entries. The writer appends one behind a commit when none followed it for `MARK_AFTER_MS`,
- * and when it closes. With a whole record behind it, a bad one can't be torn: that is how a later opening knows that an
- * acknowledged commit was damaged (tail.ts). A mark is synced by libuv. A commit that comes meanwhile waits for it, so
- * that there is never more than one record that may not be durable; it would wait in the kernel anyway.
+ * A mark is a commit without entries. The writer appends one behind a commit when none followed it
+ * for `MARK_AFTER_MS`, and when it closes. With a whole record behind it, a bad one can't be torn:
+ * that is how a later opening knows that an acknowledged commit was damaged (tail.ts). A mark is
+ * synced by libuv. A commit that comes meanwhile waits for it, so that there is never more than one
+ * record that may not be durable; it would wait in the kernel anyway.
  *
- * Between the sync and the acknowledgement the writer looks at the directory's lock (lock-check.ts). The order matters.
- * A process that took the directory over before the look is noticed. One that takes it over after the look reads the
- * record that was synced, so the acknowledged commit is part of its history.
+ * Between the sync and the acknowledgement the writer looks at the directory's lock
+ * (lock-check.ts). The order matters. A process that took the directory over before the look is
+ * noticed. One that takes it over after the look reads the record that was synced, so the
+ * acknowledged commit is part of its history.
  */
 import { randomBytes } from 'node:crypto';
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
@@ -50,7 +55,10 @@ import { createPreparer, createSegment, segmentBytesOf, syncLater } from './segm
 import { createTrimmer } from './trimmer.js';
 import type { JournalMarks } from './watermarks.js';
 
-/** While there is room, a commit of so many bytes has it for certain; a larger one gets a segment made on the spot. */
+/**
+ * While there is room, a commit of so many bytes has it for certain; a larger one gets a segment
+ * made on the spot.
+ */
 export const ROOM_BYTES = 1024 * 1024;
 const SYNC_IN_THREAD_MS_MAX = 8;
 const SCRATCH_BYTES = 256 * 1024;
@@ -59,7 +67,10 @@ const MARK_EVERY_MS = 1000;
 
 export interface FileWriter extends JournalWriter {
   readonly shards: readonly ShardId[];
-  /** Ends the writer because a newer one takes over; resolves when nothing of it is in flight any more. */
+  /**
+   * Ends the writer because a newer one takes over; resolves when nothing of it is in flight any
+   * more.
+   */
   fence(): Promise<void>;
 }
 
@@ -222,8 +233,8 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
   }
 
   /**
-   * Why nothing may be acknowledged any more, or null. It is asked after the sync: a process that takes the directory
-   * over after that reads what was synced, and counts it.
+   * Why nothing may be acknowledged any more, or null. It is asked after the sync: a process that
+   * takes the directory over after that reads what was synced, and counts it.
    */
   function lockFailure(): Error | null {
     try {
@@ -278,7 +289,10 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     });
   }
 
-  /** Resolves when the mark is durable, or is not to be had. It takes no room from a commit that was promised some. */
+  /**
+   * Resolves when the mark is durable, or is not to be had. It takes no room from a commit that was
+   * promised some.
+   */
   async function mark(): Promise<void> {
     if (failed !== null || isMarking || commits === markedCommits) return;
     if (segment.bytes - segment.offset - EMPTY_COMMIT_BYTES < (preparer.isReady() ? 0 : roomBytes)) return;
@@ -331,7 +345,10 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
     }
   }
 
-  /** Goes on in another segment. The one before it may go only now: an epoch must never be without a start record. */
+  /**
+   * Goes on in another segment. The one before it may go only now: an epoch must never be without a
+   * start record.
+   */
   function nextSegment(recordBytes: number): void {
     const { fd, path, lastSeqs, number } = segment;
     segment = makeSegment(number + 1, headBytes + recordBytes);

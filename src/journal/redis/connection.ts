@@ -1,9 +1,11 @@
 /**
- * A connection to Redis that never mends itself: once lost it stays lost, and whoever needs another opens another. What
- * ioredis does to hide a loss (queueing while it is away, sending again what was not answered) is switched off, because an
- * append that was not answered may have been made, and only a look at the stream can tell.
+ * A connection to Redis that does not reconnect: once lost it stays lost, and its user opens
+ * another one. The features of ioredis that hide a loss (queueing while disconnected, resending
+ * unanswered commands) are switched off, because an append that was not answered may have been
+ * made, and only a look at the stream can tell.
  *
- * The URL names one server, or any node of a Redis Cluster; which of the two is asked of the server.
+ * The URL names one server, or any node of a Redis Cluster; which of the two is asked of the
+ * server.
  */
 import './fast-strings.js';
 import { Cluster, Command, Redis } from 'ioredis';
@@ -15,9 +17,15 @@ export type Argument = string | number | Buffer;
 export interface Link {
   readonly isCluster: boolean;
   readonly facts: RedisFacts;
-  /** The reply with its texts as Buffers. Rejects with what Redis said, or when the connection is lost. */
+  /**
+   * The reply with its texts as Buffers. Rejects with what Redis said, or when the connection is
+   * lost.
+   */
   send(name: string, args: readonly Argument[]): Promise<unknown>;
-  /** The same command on every server that holds a part of the data: one, or the masters of a cluster. */
+  /**
+   * The same command on every server that holds a part of the data: one, or the masters of a
+   * cluster.
+   */
   sendToAll(name: string, args: readonly Argument[]): Promise<readonly unknown[]>;
   /** Called at most once, also when the link was closed by us. */
   onLost(listener: (error: Error) => void): void;
@@ -34,7 +42,10 @@ export interface LinkOptions {
   readonly name: string;
 }
 
-/** Rejects within `openMsMax` when there is no answer, and with what the server said when it can't be used. */
+/**
+ * Rejects within `openMsMax` when there is no answer, and with what the server said when it can't
+ * be used.
+ */
 export async function openLink(options: LinkOptions): Promise<Link> {
   const opened: { disconnect(): void }[] = [];
   try {
@@ -45,7 +56,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   }
 }
 
-/** Rejects when the work takes longer; what becomes of it then is nobody's concern any more. */
+/** Rejects when the work takes longer; its result is then ignored. */
 export function within<T>(msMax: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -68,7 +79,8 @@ async function connect(options: LinkOptions, opened: { disconnect(): void }[]): 
     throw lost.cause ?? error;
   });
   const facts = await readFacts(redis);
-  // A database number that the server does not have is such an error. The client would go on in database 0.
+  // A database number that the server does not have is such an error. The client would go on in
+  // database 0.
   if (lost.cause !== null) throw lost.cause;
   if (!facts.isCluster) {
     await loadScripts(redis);
@@ -127,7 +139,8 @@ function settingsOf({ openMsMax, replyMsMax, name }: LinkOptions) {
   return {
     lazyConnect: true,
     autoResendUnfulfilledCommands: false,
-    // There is no retry, so there is nothing to count: an unanswered command fails with its connection.
+    // There is no retry, so there is nothing to count: an unanswered command fails with its
+    // connection.
     maxRetriesPerRequest: 0,
     // A server that is still loading says so to the first command.
     enableReadyCheck: false,

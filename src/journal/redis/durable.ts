@@ -1,6 +1,7 @@
 /**
- * How far each shard is durable, shared by the threads of one process. An entry that is in a stream can be read at once,
- * but it has been synced only when the reply to its append came; so readers stop at this mark and never at the stream's end.
+ * How far each shard is durable, shared by the threads of one process. An entry that is in a stream
+ * can be read at once, but it has been synced only when the reply to its append came; so readers
+ * stop at this mark and never at the stream's end.
  */
 import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 
@@ -8,16 +9,25 @@ export interface DurableSeqs {
   get(shard: ShardId): Seq;
   /** A commit was acknowledged. */
   raise(shard: ShardId, seq: Seq): void;
-  /** A writer has opened the shard: this is where it stands, though it may have stood further before a loss. */
+  /**
+   * A writer has opened the shard: this is where it stands, though it may have stood further before
+   * a loss.
+   */
   set(shard: ShardId, seq: Seq): void;
-  /** Unix milliseconds since when the stream has every entry, as far as its writer knows; 0 where it does not. */
+  /**
+   * Unix milliseconds since when the stream has every entry, as far as its writer knows; 0 where it
+   * does not.
+   */
   sinceMs(shard: ShardId): number;
   setSince(shard: ShardId, ms: number): void;
 }
 
 const SHARDS = SHARDS_MAX + 1;
 
-/** The buffer that all threads of one process are given: the sequences of all shards, then the times. */
+/**
+ * The buffer that all threads of one process are given: the sequences of all shards, then the
+ * times.
+ */
 export function createDurableBuffer(): SharedArrayBuffer {
   return new SharedArrayBuffer(2 * SHARDS * BigInt64Array.BYTES_PER_ELEMENT);
 }

@@ -4,12 +4,13 @@
  *      0       1        33    34       42      50        82
  *      version chain    shard firstSeq lastSeq before    payload …
  *
- * `chain` is SHA-256 over everything after it, and `before` is the chain of the entry before, zeros for the first. So
- * an entry proves itself whole, and two neighbours prove that nothing was taken from between them or put in; a CRC
- * besides would say nothing more. Version and chain, the first 33 bytes, are the entry's *mark*: an append names the mark of
- * the entry that it expects to be the last one, which is more than naming its id: it also notices other entries under
- * the same numbers. Numbers are little-endian; sequences are doubles because they pass 32 bits and a BigInt
- * costs an allocation.
+ * `chain` is SHA-256 over everything after it, and `before` is the chain of the entry before, zeros
+ * for the first. So an entry proves itself whole, and two neighbours prove that nothing was taken
+ * from between them or put in; a CRC besides would say nothing more. Version and chain, the first
+ * 33 bytes, are the entry's *mark*: an append names the mark of the entry that it expects to be the
+ * last one, which is more than naming its id: it also notices other entries under the same numbers.
+ * Numbers are little-endian; sequences are doubles because they pass 32 bits and a BigInt costs an
+ * allocation.
  */
 import * as crypto from 'node:crypto';
 import type { Seq, ShardId } from '../../domain/ids.js';
@@ -22,7 +23,9 @@ const PAYLOAD_OFFSET = 82;
 /** The mark of what an empty stream ends with. */
 export const NO_MARK: Buffer = Buffer.alloc(0);
 
-/** What is in a stream, verified by itself. `payload` is a view of the bytes that came from Redis. */
+/**
+ * What is in a stream, verified by itself. `payload` is a view of the bytes that came from Redis.
+ */
 export interface StoredEntry extends Entry {
   readonly mark: Buffer;
   readonly before: Buffer;
@@ -32,7 +35,9 @@ export function streamKey(shard: ShardId): string {
   return `clipbook:{${shard}}:journal`;
 }
 
-/** Who may write the stream. The same hash tag, so that one call may touch both on a Redis Cluster. */
+/**
+ * Who may write the stream. The same hash tag, so that one call may touch both on a Redis Cluster.
+ */
 export function epochKey(shard: ShardId): string {
   return `clipbook:{${shard}}:epoch`;
 }
@@ -67,7 +72,10 @@ export function encodeEntry(entry: Entry, markBefore: Buffer): Buffer {
   return bytes;
 }
 
-/** Throws `JournalDamaged`, with the sequence that the id names as the offset, when the bytes are not what was written. */
+/**
+ * Throws `JournalDamaged`, with the sequence that the id names as the offset, when the bytes are
+ * not what was written.
+ */
 export function decodeEntry(shard: ShardId, id: string, bytes: Buffer | undefined): StoredEntry {
   const key = streamKey(shard);
   const seq = seqOfId(key, id);
@@ -95,7 +103,10 @@ export function follows(entry: StoredEntry, before: StoredEntry): boolean {
   return entry.before.equals(before.mark.subarray(1));
 }
 
-/** One-shot hashing (Node 20.12 and later) skips building a stream, which costs more than hashing a small entry. */
+/**
+ * One-shot hashing (Node 20.12 and later) skips building a stream, which costs more than hashing a
+ * small entry.
+ */
 const sha256: (bytes: Uint8Array) => Buffer =
   typeof crypto.hash === 'function'
     ? (bytes) => crypto.hash('sha256', bytes, 'buffer')

@@ -1,8 +1,9 @@
 /**
- * What a Redis says of itself that decides how much a journal on it is worth, as one line for the operator, and
- * which servers are refused.
+ * What a Redis says of itself that decides how much a journal on it is worth, as one line for the
+ * operator, and which servers are refused.
  *
- * INFO is always allowed. CONFIG is often forbidden on managed servers; then `appendfsync` is unknown, and the line says so.
+ * INFO is always allowed. CONFIG is often forbidden on managed servers; then `appendfsync` is
+ * unknown, and the line says so.
  */
 import type { Redis } from 'ioredis';
 
@@ -66,8 +67,9 @@ export function infoFields(info: string): Map<string, string> {
 }
 
 /**
- * Throws `RedisUnfit` for a server that could drop entries, or can't do what is needed. `volatile-*` policies pass: they evict
- * only keys that expire, and ours don't, so for a journal they are `noeviction`.
+ * Throws `RedisUnfit` for a server that could drop entries, or can't do what is needed.
+ * `volatile-*` policies pass: they evict only keys that expire, and ours don't, so for a journal
+ * they are `noeviction`.
  */
 export function assertFit(facts: RedisFacts, waitReplicas: number): void {
   const { version, maxmemoryPolicy: policy } = facts;
@@ -124,7 +126,8 @@ async function readConfig(redis: Redis): Promise<Map<string, string> | null> {
     for (let n = 0; n + 1 < flat.length; n += 2) settings.set(flat[n] ?? '', flat[n + 1] ?? '');
     return settings;
   } catch (error) {
-    // NOPERM, or "unknown command" where the command was renamed away. Anything else is not about CONFIG.
+    // NOPERM, or "unknown command" where the command was renamed away. Anything else is not about
+    // CONFIG.
     if (error instanceof Error && /^(NOPERM|ERR unknown|ERR Unknown)/.test(error.message)) return null;
     throw error;
   }

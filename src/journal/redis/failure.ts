@@ -40,5 +40,8 @@ export function redisFailure(url: string, error: unknown): string {
   return `${server}: ${message}`;
 }
 
-/** What the client says when the other side hung up, or when it did so itself because the answer was none of Redis's. */
+/**
+ * What the client says when the other side hung up, or when it did so itself because the answer was
+ * none of Redis's.
+ */
 const CLOSED = /Connection is closed|Stream isn't writeable|connection to Redis was lost|Protocol error/;

@@ -1,6 +1,7 @@
 /**
- * Which installation the streams of a Redis belong to. Each shard has a key of its own with the id, in the slot of its
- * stream, so that taking the shard over compares it in the same step (scripts.ts).
+ * Which installation the streams of a Redis belong to. Each shard has a key of its own with the id,
+ * in the slot of its stream, so that taking the shard over compares it in the same step
+ * (scripts.ts).
  */
 import { asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { ProcessEnd } from '../../platform/exit-codes.js';
@@ -51,7 +52,10 @@ async function surveyShard(link: Link, shard: ShardId): Promise<ShardFacts> {
   return { shard, id: id === null ? null : String(id), isEmpty: Number(epoch) === 0 && end === null, end };
 }
 
-/** Shard by shard, the first one first: of two starts at once, one finds the other's id there and stops before the rest. */
+/**
+ * Shard by shard, the first one first: of two starts at once, one finds the other's id there and
+ * stops before the rest.
+ */
 export function stampRedis(url: string, shardCount: number, id: string): Promise<void> {
   return withLink(url, async (link) => {
     for (let index = 0; index < shardCount; index++) {
@@ -71,8 +75,8 @@ export function eraseRedisId(url: string, shardCount: number): Promise<void> {
 }
 
 /**
- * Removes everything of every shard that there may be. Rejects with `ProcessEnd` while a server is connected: an empty
- * database knows nothing of the lease of the installation that it replaces.
+ * Removes everything of every shard that there may be. Rejects with `ProcessEnd` while a server is
+ * connected: an empty database knows nothing of the lease of the installation that it replaces.
  */
 export function eraseRedis(url: string, shardCount: number): Promise<void> {
   return withLink(url, async (link) => {

@@ -1,7 +1,7 @@
 /**
- * Whether this process still owns its shards, asked again and again, because whoever takes them over tells nobody, and an
- * append would find out only when there is something to append. Until then a process that was replaced would answer reads and
- * refusals out of a memory that is out of date.
+ * Whether this process still owns its shards, asked periodically, because a takeover sends no
+ * message, and an append would notice it only when there is something to append. Until then a
+ * replaced process would answer reads and refusals from memory that is out of date.
  *
  *     asked ─▶ the epochs are mine    sure for `SURE_MS`, counted from when it was asked
  *           ─▶ another epoch          fenced: the writer ends, and says so at once
@@ -12,12 +12,18 @@
 import type { Link } from './connection.js';
 import { fenced, type ShardTail } from './shard-tail.js';
 
-/** How long an answer holds. Above the pauses of a thread that is busy, or reads would be refused for nothing. */
+/**
+ * How long an answer holds. Above the pauses of a thread that is busy, or reads would be refused
+ * for nothing.
+ */
 const SURE_MS = 1000;
 
 export interface OwnershipCheck {
   isSure(): boolean;
-  /** Asks, unless the last question has no answer yet. Rejects with `JournalFenced`, or when the connection is lost. */
+  /**
+   * Asks, unless the last question has no answer yet. Rejects with `JournalFenced`, or when the
+   * connection is lost.
+   */
   look(): Promise<void>;
 }
 

@@ -1,11 +1,13 @@
 /**
  * The reader: XRANGE from the entry that holds the wanted sequence, up to what is durable.
  *
- * Ids are first sequences. One who follows a stream asks for what comes right after an entry, so the next id is known, and
- * one round trip does. Only who begins inside an entry (or finds nothing there) needs a second look, for the last id
- * that is not greater. Every entry is verified by itself and as the successor of the one before it.
+ * Ids are first sequences. One who follows a stream asks for what comes right after an entry, so
+ * the next id is known, and one round trip does. Only who begins inside an entry (or finds nothing
+ * there) needs a second look, for the last id that is not greater. Every entry is verified by
+ * itself and as the successor of the one before it.
  *
- * A reader connects when it is needed and again when its connection was lost: a read has no effect to be in doubt of.
+ * A reader connects when it is needed and again when its connection was lost: a read has no effect
+ * to be in doubt of.
  */
 import { asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { type Entry, JournalDamaged, type JournalReader, JournalTrimmed } from '../journal.js';
@@ -13,7 +15,10 @@ import { type Link, type LinkOptions, openLink } from './connection.js';
 import type { DurableSeqs } from './durable.js';
 import { decodeEntry, entryId, follows, type StoredEntry, streamKey } from './entry.js';
 
-/** Entries differ in size, so what one call may bring is bounded by a number that is harmless even for large ones. */
+/**
+ * Entries differ in size, so what one call may bring is bounded by a number that is harmless even
+ * for large ones.
+ */
 const COUNT_MAX = 256;
 /** Guess at the size of an entry before one was seen. */
 const ENTRY_BYTES = 4096;
@@ -47,7 +52,10 @@ export function createRedisReader(
     return mine;
   }
 
-  /** A connection that does not answer in time is given up, or the reads after it would wait behind it. */
+  /**
+   * A connection that does not answer in time is given up, or the reads after it would wait behind
+   * it.
+   */
   async function ask(name: string, args: readonly (string | number)[]): Promise<unknown> {
     const link = await connected();
     try {

@@ -1,19 +1,23 @@
 /**
- * The journal on Redis Streams: for those who want the engine's memory and its journal on different machines.
+ * The journal on Redis Streams: for installations that keep the engine's memory and its journal on
+ * different machines.
  *
- * One stream per logical shard, `clipbook:{<shard>}:journal`, one entry per commit of that shard, its id the first sequence.
- * Beside it a key says who may write, `clipbook:{<shard>}:epoch`. An append is compared before it is made (my epoch, and
- * the entry that I expect to be the last), inside Redis and in one step. That one rule is what the rest stands on:
+ * One stream per logical shard, `clipbook:{<shard>}:journal`, one entry per commit of that shard,
+ * its id the first sequence. Beside it a key says who may write, `clipbook:{<shard>}:epoch`. An
+ * append is compared before it is made (my epoch, and the entry that I expect to be the last),
+ * inside Redis and in one step. Everything else depends on this rule:
  *
- * - an append whose answer was lost is never made twice: whoever opens next takes a new epoch, which shuts out whatever is still
- *   on its way, and then reads the tail, which is the truth;
+ * - an append whose answer was lost is never made twice: whoever opens next takes a new epoch,
+ *   which shuts out whatever is still on its way, and then reads the tail, which is the truth;
  * - a process that was taken over can't write any more, however late it notices;
- * - a server that lost entries (a failover to a replica that was behind, an AOF cut short) does not have the entry that is
- *   expected, so nothing is written onto the hole; the loss is named, and its owner has to say that it goes on.
+ * - a server that lost entries (a failover to a replica that was behind, an AOF cut short) does not
+ *   have the entry that is expected, so nothing is written onto the hole; the loss is named, and
+ *   its owner has to say that it goes on.
  *
- * Where the file journal makes void what nobody was told of, here it stays: it is in the stream and synced, and
- * `lastSeqs` says so. What lost: transactions with WATCH (a round trip more, and a connection of its own per shard), and the
- * fence in another system, which would have to be asked before each append.
+ * Where the file journal makes void what nobody was told of, here it stays: it is in the stream and
+ * synced, and `lastSeqs` says so. What lost: transactions with WATCH (a round trip more, and a
+ * connection of its own per shard), and the fence in another system, which would have to be asked
+ * before each append.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Journal, KEEP_NOTHING, type Retention } from '../journal.js';
@@ -25,7 +29,10 @@ import { createTaker, takeShard } from './shard-tail.js';
 import { createRedisWriter, type WriterLog, waitForReplicas } from './writer.js';
 
 export interface RedisJournalOptions {
-  /** `redis://` or `rediss://`, with user and password where needed. One server, or any node of a Redis Cluster. */
+  /**
+   * `redis://` or `rediss://`, with user and password where needed. One server, or any node of a
+   * Redis Cluster.
+   */
   readonly url: string;
   /** Which installation the streams have to belong to. Absent: to none. */
   readonly installation?: string;
@@ -36,9 +43,14 @@ export interface RedisJournalOptions {
   readonly waitReplicas?: number;
   /** How long they may take; then the commit fails. */
   readonly waitMsMax?: number;
-  /** Nothing is kept behind the snapshot when absent. `bytes` is for all of the `shardCount` shards. */
+  /**
+   * Nothing is kept behind the snapshot when absent. `bytes` is for all of the `shardCount` shards.
+   */
   readonly retention?: Retention & { readonly shardCount: number };
-  /** A commit without an answer for this long is given up. Above the pauses that are to be sat out, below the caller's patience. */
+  /**
+   * A commit without an answer for this long is given up. Above the pauses that are to be sat out,
+   * below the caller's patience.
+   */
   readonly appendMsMax?: number;
   /** How long the first connection may be tried: a server may just be starting. */
   readonly openMsMax?: number;
@@ -52,7 +64,10 @@ export interface RedisJournal extends Journal {
   readonly facts: RedisFacts;
 }
 
-/** What keeps the fsync busy is (round trip + fsync) / fsync; more only makes commits smaller and fsyncs more. */
+/**
+ * What keeps the fsync busy is (round trip + fsync) / fsync; more only makes commits smaller and
+ * fsyncs more.
+ */
 const IN_FLIGHT_MAX = 3;
 const APPEND_MS_MAX = 3000;
 const WAIT_MS_MAX = 1000;
@@ -64,8 +79,8 @@ const CONNECT_MS_MAX = 1000;
 const READ_MS_MAX = 5000;
 
 /**
- * Rejects with `RedisUnfit` for a server that a journal must not be kept on, and with what went wrong last when none
- * could be reached within `openMsMax`.
+ * Rejects with `RedisUnfit` for a server that a journal must not be kept on, and with what went
+ * wrong last when none could be reached within `openMsMax`.
  */
 export async function openRedisJournal(options: RedisJournalOptions): Promise<RedisJournal> {
   const {
@@ -162,7 +177,7 @@ async function firstFacts(linkOptions: LinkOptions, msMax: number): Promise<Redi
   }
 }
 
-/** What waiting doesn't mend: a server that is unfit, or does not let us in. */
+/** Errors that waiting can't solve: an unsuitable server, or refused access. */
 function isFinal(error: unknown): boolean {
   return (
     error instanceof RedisUnfit || (error instanceof Error && /^(WRONGPASS|NOAUTH|NOPERM|ERR) /.test(error.message))

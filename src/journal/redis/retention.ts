@@ -1,14 +1,15 @@
 /**
- * How far a writer's streams may be trimmed: not only to the checkpoint, but to where they were when the retention span
- * began.
+ * How far a writer's streams may be trimmed: not only to the checkpoint, but to where they were
+ * when the retention span began.
  *
  *     samples   ├─────┼─────┼─────┼─────┼─────┼──▶ now      each: when, how far each shard was, bytes appended so far
  *                            cut ▲     └ kept ┘              the first one that is within the bytes, and all that are older
  *                                                            than the time are cut
  *
- * Entries have no time of their own that the journal could read, and Redis has none for them, so the writer remembers
- * samples. They are lost with the process: what was there at its start counts as old as the start. Whatever happened
- * before is thus kept too long rather than too short, within the bytes.
+ * Entries have no time of their own that the journal could read, and Redis has none for them, so
+ * the writer remembers samples. They are lost with the process: what was there at its start counts
+ * as old as the start. Whatever happened before is thus kept too long rather than too short, within
+ * the bytes.
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Entry, Retention } from '../journal.js';
@@ -21,7 +22,10 @@ export interface StreamRetention {
   limit(shard: ShardId, checkpoint: Seq): Seq;
   /** Since when a shard has every entry after it was trimmed to its limit. */
   sinceMs(): number;
-  /** Looks at the clock and at the bytes. `isTight`: memory runs out, nothing more is kept than has to be. */
+  /**
+   * Looks at the clock and at the bytes. `isTight`: memory runs out, nothing more is kept than has
+   * to be.
+   */
   look(isTight: boolean): void;
   /** Bounded, whatever happens. */
   sampleCount(): number;

@@ -1,8 +1,9 @@
 /**
- * Whether Redis has room, known before it is needed: an append that is refused for want of memory costs a rebuild of the
- * shards, while commands that are refused before they are decided cost nothing. So memory is looked at all the time,
- * what was appended since the last look is reckoned up, and "full" begins a little before Redis's own limit; the
- * margin is for other writers on the same server, and for a commit that is larger than most.
+ * Whether Redis has room, known before it is needed: an append that is refused for want of memory
+ * costs a rebuild of the shards, while commands that are refused before they are decided cost
+ * nothing. So memory is checked regularly, the bytes appended since the last check are added, and
+ * "full" begins a little before Redis's own limit. The margin is for other writers on the same
+ * server, and for unusually large commits.
  */
 import type { Link } from './connection.js';
 import { infoFields } from './facts.js';
@@ -10,7 +11,10 @@ import { infoFields } from './facts.js';
 const LOOK_EVERY_MS = 100;
 const MARGIN_BYTES_MAX = 32 * 1024 * 1024;
 const MARGIN_PART = 16;
-/** What an entry takes in memory, as a multiple of its bytes: its nodes are not full, and its allocations rounded up. */
+/**
+ * What an entry takes in memory, as a multiple of its bytes: its nodes are not full, and its
+ * allocations rounded up.
+ */
 export const OVERHEAD = 1.3;
 
 export interface Room {
@@ -21,7 +25,10 @@ export interface Room {
   added(bytes: number): void;
   /** Asks, unless it was done just now or the last question has no answer yet. */
   look(): Promise<void>;
-  /** When the question was asked that has no answer yet (`performance.now()`); infinity when there is none. */
+  /**
+   * When the question was asked that has no answer yet (`performance.now()`); infinity when there
+   * is none.
+   */
   askedMs(): number;
 }
 
@@ -58,7 +65,10 @@ export function createRoom(link: Link): Room {
   };
 }
 
-/** Until "full". Counts as Redis does: what is not counted for eviction (buffers of the AOF and of replicas) is not. */
+/**
+ * Until "full". Counts as Redis does: what is not counted for eviction (buffers of the AOF and of
+ * replicas) is not.
+ */
 export function freeBytesOf(infoMemory: string): number {
   const fields = infoFields(infoMemory);
   const maxBytes = maxBytesOf(fields);

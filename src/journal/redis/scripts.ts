@@ -1,14 +1,17 @@
 /**
- * What runs inside Redis. Each script touches the keys of a shard, `stream` and `epoch`, in pairs; several pairs only
- * where the server is no cluster. Taking over looks at a third one, `installation`.
+ * What runs inside Redis. Each script touches the keys of a shard, `stream` and `epoch`, in pairs;
+ * several pairs only where the server is no cluster. Taking over looks at a third one,
+ * `installation`.
  *
- * A script with a shebang (Redis 7.0) says what it may do when there is no memory left: without a flag it is refused
- * before it begins, so an append never stops halfway for want of room; with `allow-oom` it runs, which taking
- * over (to be able to read, and to refuse commands in good order) and trimming (which makes room) must.
+ * A script with a shebang (Redis 7.0) says what it may do when there is no memory left: without a
+ * flag it is refused before it begins, so an append never stops halfway for want of room; with
+ * `allow-oom` it runs, which taking over (to be able to read, and to refuse commands in good order)
+ * and trimming (which makes room) must.
  *
- * The last entry is looked at with XREVRANGE, although that copies its payload. XINFO STREAM would tell
- * `last-generated-id`, but that survives the deletion of the entries themselves, so a tail that was cut would go unnoticed; it
- * copies two payloads besides. The last entry is never trimmed, so a stream that was written to is never empty.
+ * The last entry is looked at with XREVRANGE, although that copies its payload. XINFO STREAM would
+ * tell `last-generated-id`, but that survives the deletion of the entries themselves, so a tail
+ * that was cut would go unnoticed; it copies two payloads besides. The last entry is never trimmed,
+ * so a stream that was written to is never empty.
  */
 import { createHash } from 'node:crypto';
 
@@ -19,7 +22,8 @@ export interface Script {
 
 /**
  * Compare-and-append. KEYS: stream, epoch, …; ARGV: epoch, mark of the last entry, id, entry, ….
- * All go in, or none: 1, or `[place of the pair from 1, 'epoch', epoch]`, or `[place, 'tail', id of the last entry or '', the last entry or '']`.
+ * All go in, or none: 1, or `[place of the pair from 1, 'epoch', epoch]`, or `[place, 'tail', id of
+ * the last entry or '', the last entry or '']`.
  */
 export const APPEND: Script = script(`#!lua
 for n = 1, #KEYS / 2 do
@@ -35,14 +39,15 @@ end
 return 1`);
 
 /**
- * Takes a shard over. KEYS: stream, epoch, installation; ARGV: the epoch that was read before, a token that nobody else has,
- * '1' where a loss is accepted, and the id of the installation, '' for none. `[new epoch, id of the last entry or '', the
- * last entry or '', the highest id that ever was]`. 0 when the epoch is another one by now: a call that was held up on its
- * way must not shut out who came after it. `['installation', id or '']`, and nothing is taken, when the shard is another
- * installation's.
+ * Takes a shard over. KEYS: stream, epoch, installation; ARGV: the epoch that was read before, a
+ * token that nobody else has, '1' where a loss is accepted, and the id of the installation, '' for
+ * none. `[new epoch, id of the last entry or '', the last entry or '', the highest id that ever
+ * was]`. 0 when the epoch is another one by now: a call that was held up on its way must not shut
+ * out who came after it. `['installation', id or '']`, and nothing is taken, when the shard is
+ * another installation's.
  *
- * The token makes an epoch unlike any other even when a failover brought an older count back.
- * Where a loss is accepted, the stream may end before ids that it has had; then these may come again.
+ * The token makes an epoch unlike any other even when a failover brought an older count back. Where
+ * a loss is accepted, the stream may end before ids that it has had; then these may come again.
  */
 export const TAKE: Script = script(`#!lua flags=allow-oom
 local installation = redis.call('GET', KEYS[3]) or ''
@@ -65,9 +70,10 @@ end
 return {epoch, last and last[1] or '', last and last[2][2] or '', highest}`);
 
 /**
- * Goes on over a new connection when nothing was in flight on the old one. KEYS: stream, epoch; ARGV: old epoch, new epoch, mark
- * of the last entry. 1, or what APPEND says. The new epoch shuts out whatever the old connection may still deliver;
- * it may be there already, from a try whose answer was lost.
+ * Goes on over a new connection when nothing was in flight on the old one. KEYS: stream, epoch;
+ * ARGV: old epoch, new epoch, mark of the last entry. 1, or what APPEND says. The new epoch shuts
+ * out whatever the old connection may still deliver; it may be there already, from a try whose
+ * answer was lost.
  */
 export const RESUME: Script = script(`#!lua flags=allow-oom
 local epoch = redis.call('GET', KEYS[2])
@@ -79,9 +85,10 @@ redis.call('SET', KEYS[2], ARGV[2])
 return 1`);
 
 /**
- * Drops whole nodes of entries before the one that holds a sequence. KEYS: stream, epoch; ARGV: epoch, id with that sequence, how many
- * at most. Ids are first sequences, so what comes before the last id that is not greater ends before the sequence.
- * Returns how many went, or -1 when another writer owns the shard.
+ * Drops whole nodes of entries before the one that holds a sequence. KEYS: stream, epoch; ARGV:
+ * epoch, id with that sequence, how many at most. Ids are first sequences, so what comes before the
+ * last id that is not greater ends before the sequence. Returns how many went, or -1 when another
+ * writer owns the shard.
  */
 export const TRIM: Script = script(`#!lua flags=allow-oom
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end

@@ -1,4 +1,7 @@
-/** Where each shard of a writer stands in its stream, how it is taken over, and what a refused call means. */
+/**
+ * Where each shard of a writer stands in its stream, how it is taken over, and what a refused call
+ * means.
+ */
 import { randomBytes } from 'node:crypto';
 import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
 import { ProcessEnd } from '../../platform/exit-codes.js';
@@ -26,7 +29,7 @@ export interface TakeOptions {
   readonly goOnAfter: ReadonlyMap<ShardId, Seq> | undefined;
 }
 
-/** Who takes shards over: a journal, which knows its own epochs again. */
+/** The taker of shards: a journal, which recognizes its own epochs. */
 export interface Taker {
   /** Begins the tokens of all of its epochs. */
   readonly name: string;
@@ -44,8 +47,8 @@ export function newToken({ name }: Taker): string {
 }
 
 /**
- * Another process took the shard after this one had. An epoch with a lower count is none: a failover
- * brought it back.
+ * Another process took the shard after this one had. An epoch with a lower count is none: a
+ * failover brought it back.
  */
 function isTakenByAnother({ name, taken }: Taker, shard: ShardId, epoch: string): boolean {
   const mine = taken.get(shard);
@@ -63,9 +66,10 @@ export function evalsha(script: Script, keys: readonly string[], args: readonly 
 }
 
 /**
- * Takes one shard over. Throws `JournalRolledBack` or `JournalDamaged`; the epoch is taken even then. Throws `JournalFenced`, and
- * takes nothing, when the taker had it before and somebody else has it now: to take it back would only make the two fight.
- * Throws `ProcessEnd`, and takes nothing, when the shard belongs to another installation.
+ * Takes one shard over. Throws `JournalRolledBack` or `JournalDamaged`; the epoch is taken even
+ * then. Throws `JournalFenced`, and takes nothing, when the taker had it before and somebody else
+ * has it now: to take it back would only make the two fight. Throws `ProcessEnd`, and takes
+ * nothing, when the shard belongs to another installation.
  */
 export async function takeShard(link: Link, shard: ShardId, options: TakeOptions): Promise<ShardTail> {
   const keys = [streamKey(shard), epochKey(shard), installationKey(shard)] as const;
@@ -104,7 +108,10 @@ export async function takeShard(link: Link, shard: ShardId, options: TakeOptions
   };
 }
 
-/** Goes on with the shards over another connection, nothing being in flight. Throws what a refusal means. */
+/**
+ * Goes on with the shards over another connection, nothing being in flight. Throws what a refusal
+ * means.
+ */
 export async function resumeShards(
   link: Link,
   tails: readonly ShardTail[],
@@ -128,7 +135,10 @@ export async function resumeShards(
   });
 }
 
-/** What the reply of APPEND or RESUME means for the shards of the call, in its order; null when all went in. */
+/**
+ * What the reply of APPEND or RESUME means for the shards of the call, in its order; null when all
+ * went in.
+ */
 export function refusalOf(reply: unknown, tails: readonly ShardTail[]): Error | null {
   if (reply === 1) return null;
   const [place, what, found, lastBytes] = Array.isArray(reply) ? (reply as [number, Buffer, Buffer, Buffer?]) : [];

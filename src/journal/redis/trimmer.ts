@@ -1,8 +1,8 @@
 /**
- * Trims the streams behind the checkpoint and the retention span (retention.ts), a bounded number of entries per call and
- * one call at a time, so that appends never wait long behind it. Redis drops whole nodes of a stream (4 KB or 100
- * entries), so at most one node stays too long. The entry that holds the sequence stays: it tells whether PostgreSQL and
- * the journal belong together.
+ * Trims the streams behind the checkpoint and the retention span (retention.ts), a bounded number
+ * of entries per call and one call at a time, so that appends never wait long behind it. Redis
+ * drops whole nodes of a stream (4 KB or 100 entries), so at most one node stays too long. The
+ * entry that holds the sequence stays: it tells whether PostgreSQL and the journal belong together.
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Link } from './connection.js';

@@ -4,19 +4,21 @@
  *     append ──▶ mark of the last entry moves on ──▶ EVALSHA ──▶ … ──▶ reply ──▶ done, in order
  *                so the next commit can expect it     ╰─ up to `inFlightMax` of them on one connection ─╯
  *
- * Each commit expects, in every stream that it touches, the very entry that the commit before it puts there. So when one
- * is refused or lost on its way, all that follow it are refused as well, without the client's doing; there can be no gap
- * behind a failure. On a single server one call carries all shards of a commit, and is in as a whole or not at all (and
- * costs Redis two thirds of what sixteen calls do). A Redis Cluster allows one slot per call, so there each shard has a call, and
- * a commit that fails may be there in some shards and not in others, as a commit of several entries may after
- * a crash anywhere; the next opening says which (`lastSeqs`).
+ * Each commit expects, in every stream that it touches, the very entry that the commit before it
+ * puts there. So when one is refused or lost on its way, all that follow it are refused as well,
+ * without the client's doing; there can be no gap behind a failure. On a single server one call
+ * carries all shards of a commit, and is in as a whole or not at all (and costs Redis two thirds of
+ * what sixteen calls do). A Redis Cluster allows one slot per call, so there each shard has a call,
+ * and a commit that fails may be there in some shards and not in others, as a commit of several
+ * entries may after a crash anywhere; the next opening says which (`lastSeqs`).
  *
- *      up ──────▶ failed          a refusal, a lost connection or no answer in time while something was in flight:
- *      │ ▲                        what is in the streams is known only to the next opening
+ *      up ──────▶ failed     A refusal, a lost connection or a timeout while something was in flight:
+ *      │ ▲                   only the next opening knows what is in the streams.
  *      ▼ │
- *     away ─────▶ failed          lost with nothing in flight: nothing is uncertain, so the writer connects again by
- *                                 itself, provided that epoch and last entry are still what they were. Meanwhile there
- *                                 is no room, so that callers are refused at once and the shards need no rebuilding
+ *     away ─────▶ failed     The connection was lost with nothing in flight, so nothing is uncertain.
+ *                            The writer connects again by itself, if epoch and last entry are
+ *                            unchanged. Until then there is no room: callers are refused at once,
+ *                            and the shards are not rebuilt.
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import {
@@ -157,7 +159,10 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     return calls.map(({ tails: of, keys, args }) => ({ tails: of, args: evalsha(APPEND, keys, args) }));
   }
 
-  /** WAIT answers for all that this connection has written before. Until it does, nothing behind it is looked at. */
+  /**
+   * WAIT answers for all that this connection has written before. Until it does, nothing behind it
+   * is looked at.
+   */
   function awaitReplicas(to: Link, commit: Commit, settle: (error: Error | null) => void): void {
     commit.missing += 1;
     waitForReplicas(to, waitReplicas, waitMsMax).then(
@@ -178,7 +183,10 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     if (inFlight.length === 0) becomeIdle();
   }
 
-  /** There is no way back: what of the commits in flight is in the streams, the next opening finds out. */
+  /**
+   * There is no way back: what of the commits in flight is in the streams, the next opening finds
+   * out.
+   */
   function fail(error: Error): void {
     if (failed !== null) return;
     failed = error;
@@ -190,7 +198,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     const commits = inFlight.splice(0);
     becomeIdle();
     options.onEnd();
-    // From `append` this is reached with nothing in flight only, so no `done` is called before `append` returns.
+    // From `append` this is reached with nothing in flight only, so no `done` is called before
+    // `append` returns.
     for (const commit of commits) commit.done(error);
     // Later, since `append` may be under way, and whoever opened the writer may not listen yet.
     if (!isClosed) queueMicrotask(() => tellEnd(error));
@@ -273,7 +282,10 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     }
   }
 
-  /** Gives up what has no answer for too long, looks for room, and whether the shards are still ours. */
+  /**
+   * Gives up what has no answer for too long, looks for room, and whether the shards are still
+   * ours.
+   */
   function watch(): void {
     const watched = link;
     if (watched === null) return;
@@ -283,7 +295,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
       const oldestMs = Math.min(inFlight[0]?.startMs ?? Number.POSITIVE_INFINITY, room.askedMs());
       return performance.now() - oldestMs > appendMsMax;
     };
-    // When it was this thread that stood still, the answer is waiting to be read: let that happen first.
+    // When it was this thread that stood still, the answer is waiting to be read: let that happen
+    // first.
     if (isLate()) {
       setImmediate(() => {
         if (link === watched && isLate()) lose(new Error(`no answer from Redis within ${appendMsMax} ms`));
@@ -316,7 +329,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     lastSeqs: new Map(tails.map(({ shard, appended }): [ShardId, Seq] => [shard, appended])),
     inFlightMax,
     append,
-    // A writer that failed lets the next append fail, since that is what makes its owner open another.
+    // A writer that failed lets the next append fail, since that is what makes its owner open
+    // another.
     hasRoom: () => !isClosed && (failed !== null || (link !== null && room.has())),
     ownership: {
       isSure: () => failed === null && ownership.isSure(),
