@@ -36,8 +36,8 @@ const NEEDS: readonly Need[] = [
 ];
 
 /**
- * Files that run at once. Many start a PostgreSQL or a server of their own, so more than a few only
- * slow each other down.
+ * The limit of files that run at once: one more than there are cores, since many tests wait for a
+ * while. Many files also start a PostgreSQL or a server, so more than a few slow each other down.
  */
 const FILES_AT_ONCE_MAX = 4;
 /**
@@ -67,7 +67,7 @@ function main(): void {
 
 /** Where there is a build, the tests start it in place of the sources. */
 function run(files: readonly string[], built: Build | null): void {
-  const atOnce = Math.min(FILES_AT_ONCE_MAX, Math.max(2, availableParallelism()));
+  const atOnce = Math.min(FILES_AT_ONCE_MAX, availableParallelism() + 1);
   const runner = spawn(
     process.execPath,
     [
