@@ -151,12 +151,9 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
 }`;
 }
 
-/** The fields of the outcome that the command does not have, in the order of the reply. */
-function replied({ kind, fields, gives, message }: Hot): readonly NamedField[] {
-  const brought = fieldsOf(gives.fields).filter(([name]) => !(name in fields));
-  const order = message.replyOrder ?? brought.map(([name]) => name);
-  if (order.length !== brought.length) throw new Error(`${kind}: its reply order names other fields`);
-  return order.map((name) => [name, gives.fields[name] as Field]);
+/** The fields of the outcome that the command does not have. */
+function replied({ fields, gives }: Hot): readonly NamedField[] {
+  return fieldsOf(gives.fields).filter(([name]) => !(name in fields));
 }
 
 function replyWriter(hot: readonly Hot[]): string {

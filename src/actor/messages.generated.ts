@@ -165,7 +165,7 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
   switch (outcome.kind) {
     case 'assigned':
       if (command?.kind === 'assignRandom') {
-        fields.push(1, id, shard, seq, replayed, outcome.assignedMs, outcome.code);
+        fields.push(1, id, shard, seq, replayed, outcome.code, outcome.assignedMs);
         return;
       }
       fields.push(
@@ -174,8 +174,8 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
         shard,
         seq,
         replayed,
-        outcome.assignedMs,
         outcome.bookId === last.bookId ? SAME : outcome.bookId,
+        outcome.assignedMs,
       );
       last.bookId = outcome.bookId;
       return;
@@ -236,16 +236,16 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
     // The fields are read in any case, because the next reply comes after them.
     switch (number) {
       case 1: {
-        const assignedMs = message[at++] as number;
         const code = message[at++] as string;
+        const assignedMs = message[at++] as number;
         if (command?.kind === 'assignRandom')
           outcome = { kind: 'assigned', bookId: command.bookId, code, userId: command.userId, assignedMs };
         break;
       }
       case 2: {
-        const assignedMs = message[at++] as number;
         if (message[at] !== SAME) bookId = message[at] as BookId;
         at++;
+        const assignedMs = message[at++] as number;
         if (command?.kind === 'assignCode')
           outcome = { kind: 'assigned', bookId, code: command.code, userId: command.userId, assignedMs };
         break;

@@ -1,5 +1,5 @@
 /** Records of batches of codes: open a batch, then make it live or give it up. */
-import { command, event, outcome } from './declare.js';
+import { command, event, MADE_BY_ROUTE, outcome } from './declare.js';
 import {
   batchContent,
   bookId,
@@ -67,10 +67,8 @@ export const codesAdded = event(
 
 // ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────
 
-const madeByRoutes = { memory: 'json', answer: 'byRoute' } as const;
-
 /** `report` is what the caller is told about the batch, in the words of the API. */
-const codesAddedOutcome = outcome('codesAdded', 3, { total: count(), report: json() }, madeByRoutes);
+const codesAddedOutcome = outcome('codesAdded', 3, { total: count(), report: json() }, MADE_BY_ROUTE);
 
 /**
  * `isNew`: this command opened the batch; otherwise the same caller had opened it with the same
@@ -80,10 +78,10 @@ const batchOpenedOutcome = outcome(
   'batchOpened',
   10,
   { isNew: boolean(), batch: recordOf(openBatchRecord) },
-  madeByRoutes,
+  MADE_BY_ROUTE,
 );
 
-const batchSettled = outcome('batchSettled', 11, { fate: choice('givenUp', 'live') }, madeByRoutes);
+const batchSettled = outcome('batchSettled', 11, { fate: choice('givenUp', 'live') }, MADE_BY_ROUTE);
 
 // ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 

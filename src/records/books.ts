@@ -1,6 +1,6 @@
 /** Records of coupon books. */
 import type { StagedBatch } from './batches.js';
-import { command, event, outcome } from './declare.js';
+import { command, event, MADE_BY_ROUTE, outcome } from './declare.js';
 import {
   bookId,
   boolean,
@@ -91,10 +91,8 @@ const noted = event('noted', 5, { bookId: bookId() }, { shownAs: null });
 
 // ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────
 
-const madeByRoutes = { memory: 'json', answer: 'byRoute' } as const;
-
-const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, madeByRoutes);
-const archived = outcome('archived', 2, {}, madeByRoutes);
+const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, MADE_BY_ROUTE);
+const archived = outcome('archived', 2, {}, MADE_BY_ROUTE);
 
 // ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 

@@ -145,13 +145,13 @@ const unassigned = outcome(
 const assignRandom = command(
   'assignRandom',
   { bookId: bookId(), userId: subject() },
-  { gives: assigned, message: { request: 2, reply: 1, replyOrder: ['assignedMs', 'code'] } },
+  { gives: assigned, message: { request: 2, reply: 1 } },
 );
 
 const assignCode = command(
   'assignCode',
   { code: code(), userId: subject() },
-  { gives: assigned, message: { request: 6, reply: 2, replyOrder: ['assignedMs', 'bookId'] } },
+  { gives: assigned, message: { request: 6, reply: 2 } },
 );
 
 const lockCode = command(

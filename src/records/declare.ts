@@ -84,6 +84,9 @@ export interface OutcomeDeclaration<Kind extends string = string, F extends Fiel
   readonly fields: F;
 }
 
+/** Of an outcome whose answer a route makes, and which is too rare to be kept in a compact form. */
+export const MADE_BY_ROUTE = { memory: 'json', answer: 'byRoute' } as const satisfies OutcomeOptions;
+
 export function outcome<const Kind extends string, const F extends Fields>(
   kind: Kind,
   number: number,
@@ -100,8 +103,6 @@ export function outcome<const Kind extends string, const F extends Fields>(
 export interface MessageForm {
   readonly request: number;
   readonly reply: number;
-  /** The order of the fields in the reply, if it is not their order in the outcome. */
-  readonly replyOrder?: readonly string[];
 }
 
 export interface CommandOptions {
