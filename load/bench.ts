@@ -8,6 +8,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fromCommandLine } from '../scripts/command-line.js';
 import { build, stopChildren } from './bench/child.js';
 import { renderBlocks, textTable } from './bench/figures.js';
 import { runMatrix } from './bench/matrix.js';
@@ -34,12 +35,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  if (process.argv.includes('--help')) {
-    say(USAGE);
-    return 0;
-  }
-  const options = orUsage(() => readOptions(process.argv.slice(2)));
-  if (options === null) return 2;
+  const options = fromCommandLine(USAGE, () => readOptions(process.argv.slice(2)));
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-bench-'));
   // PostgreSQL may run as another user, which needs access to the directory.
   chmodSync(directory, 0o755);
@@ -61,14 +57,5 @@ async function main(): Promise<number> {
     return 1;
   } finally {
     await clear();
-  }
-}
-
-function orUsage<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
-    return null;
   }
 }

@@ -17,14 +17,23 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { fromCommandLine, wholeNumber } from '../scripts/command-line.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const { values: flags } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    'ten-million': { type: 'boolean', default: false },
-    gigabyte: { type: 'boolean', default: false },
-  },
+const USAGE = `usage: npm run bench:bulk -- [options]
+  --rounds 3      how often each way is measured
+  --ten-million   also a book of ten million codes
+  --gigabyte      also an upload of a gigabyte`;
+
+const flags = fromCommandLine(USAGE, () => {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '3' },
+      'ten-million': { type: 'boolean', default: false },
+      gigabyte: { type: 'boolean', default: false },
+    },
+  });
+  return { ...values, rounds: wholeNumber('--rounds', values.rounds) };
 });
 const MILLION = 1_000_000;
 const REDEEMS_PER_SECOND = 200;
@@ -378,9 +387,9 @@ try {
   // The server takes its database down with it.
   database.on('error', () => undefined);
   await database.connect();
-  await compareRates(server, database, Number(flags.rounds));
+  await compareRates(server, database, flags.rounds);
   await database.end();
-  await compareLatencies(server, Number(flags.rounds));
+  await compareLatencies(server, flags.rounds);
   if (flags.gigabyte) await uploadGigabyte(server);
   if (flags['ten-million']) await tenMillion(dataDir);
 } finally {

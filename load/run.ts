@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fromCommandLine } from '../scripts/command-line.js';
 import { findK6 } from './k6.js';
 import { startOwnServer } from './own-server.js';
 import { measureSync, watchSync } from './sync-time.js';
@@ -25,16 +26,17 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { 'base-url': { type: 'string' }, short: { type: 'boolean', default: false } },
-  });
   const names = readdirSync(SCENARIOS).flatMap((file) => (file.endsWith('.js') ? [file.slice(0, -3)] : []));
-  const scenario = positionals[0] ?? '';
-  if (!names.includes(scenario)) {
-    say(`usage: npm run load -- <${names.join('|')}> [--base-url URL] [--short]`);
-    return 2;
-  }
+  const usage = `usage: npm run load -- <${names.join('|')}> [--base-url URL] [--short]`;
+  const { values, scenario } = fromCommandLine(usage, () => {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { 'base-url': { type: 'string' }, short: { type: 'boolean', default: false } },
+    });
+    const [scenario = '', ...others] = positionals;
+    if (!names.includes(scenario) || others.length > 0) throw new Error('one scenario has to be named');
+    return { values, scenario };
+  });
   let k6: string;
   try {
     k6 = findK6(say);

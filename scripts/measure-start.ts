@@ -14,6 +14,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fromCommandLine, wholeNumber } from './command-line.js';
 
 const START_MS_MAX = 10_000;
 const BYTES_PER_CODE_MAX = 120;
@@ -30,8 +31,10 @@ interface Server {
   stop(): Promise<void>;
 }
 
-const { values: flags } = parseArgs({ options: { codes: { type: 'string', default: '1000000' } } });
-const codes = Number(flags.codes);
+const codes = fromCommandLine('usage: npm run measure:start -- [--codes 1000000]', () => {
+  const { values } = parseArgs({ options: { codes: { type: 'string', default: '1000000' } } });
+  return wholeNumber('--codes', values.codes, 0);
+});
 if (process.platform !== 'linux') throw new Error('resident memory is read from /proc: this runs on Linux only');
 const built = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' });
 if (built.status !== 0) throw new Error('the build failed');

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePort } from '../src/port-check.js';
+import { fromCommandLine } from './command-line.js';
 import { PAGE, PASSWORD, ROOT, run, walkInFolder } from './walk/in-folder.js';
 import { blocksOf, type Ports, portsMoved, wholeScript } from './walk/walk.js';
 
@@ -23,9 +24,18 @@ git() { command git "$@"; if [ "$1" = clone ] || [ "$1" = checkout ]; then move;
 move() { sed -i 's/127.0.0.1:3000/127.0.0.1:'"$WALK_HTTP"'/; s/listen \\(\\[::\\]:\\)\\?443/listen \\1'"$WALK_TLS"'/; s/listen \\(\\[::\\]:\\)\\?80;/listen \\1'"$WALK_PLAIN"';/' /opt/clipbook/deploy/nginx-tls.conf; }
 `;
 
-const { values: options } = parseArgs({
-  options: { debian: { type: 'string' }, keep: { type: 'boolean' }, short: { type: 'boolean' } },
-});
+const USAGE = `usage: npm run production:walk -- [options]
+  --short           to the first redemption, in a folder and without a Debian
+  --debian FOLDER   a Debian that is there, or is made there and kept
+  --keep            keeps the Debian that is made`;
+
+const options = fromCommandLine(
+  USAGE,
+  () =>
+    parseArgs({
+      options: { debian: { type: 'string' }, keep: { type: 'boolean' }, short: { type: 'boolean' } },
+    }).values,
+);
 const show = (text: string): void => void process.stdout.write(text);
 const ports: Ports = {
   http: await freePort('127.0.0.1'),

@@ -1,5 +1,6 @@
 /** What `npm run bench` can be asked for. */
 import { parseArgs } from 'node:util';
+import { wholeNumber } from '../../scripts/command-line.js';
 import { SUBJECT_NAMES, type SubjectName } from './subject.js';
 
 export const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload'] as const;
@@ -94,14 +95,14 @@ export function readOptions(args: readonly string[]): BenchOptions {
   const connections = wholes('connections', given);
   if (WITH_ONE_COUNT.has(mode) && connections.length > 1)
     throw new Error(`--connections ${given}: --${mode} takes one count`);
-  const sustainedSeconds = wholeOf('sustained', values.sustained ?? '300');
+  const sustainedSeconds = wholeNumber('--sustained', values.sustained ?? '300');
   if (sustainedSeconds > SUSTAINED_SECONDS_MAX)
     throw new Error(`--sustained ${sustainedSeconds}: at most ${SUSTAINED_SECONDS_MAX}`);
   return {
     mode,
     connections,
-    seconds: wholeOf('seconds', values.seconds ?? (isShort ? byDefault.shortSeconds : '5')),
-    rounds: wholeOf('rounds', values.rounds ?? (isShort ? '1' : byDefault.rounds)),
+    seconds: wholeNumber('--seconds', values.seconds ?? (isShort ? byDefault.shortSeconds : '5')),
+    rounds: wholeNumber('--rounds', values.rounds ?? (isShort ? '1' : byDefault.rounds)),
     only: names(values.only),
     warmUpSeconds: isShort ? byDefault.shortWarmUpSeconds : 2,
     sustainedSeconds,
@@ -118,9 +119,5 @@ function names(given: string | undefined): readonly SubjectName[] {
   return SUBJECT_NAMES.filter((name) => asked.includes(name));
 }
 
-const wholes = (name: string, given: string): number[] => given.split(',').map((text) => wholeOf(name, text));
-
-function wholeOf(name: string, text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new Error(`--${name} ${text}: not a whole number above 0`);
-  return Number(text);
-}
+const wholes = (name: string, given: string): number[] =>
+  given.split(',').map((text) => wholeNumber(`--${name}`, text));

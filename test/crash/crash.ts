@@ -4,6 +4,7 @@
  * Redis is the victim, it is one that is started for it.
  */
 import { parseArgs } from 'node:util';
+import { fromCommandLine, wholeNumber } from '../../scripts/command-line.js';
 import { startBuilt } from '../support/build.js';
 import { temporaryDirectory } from '../support/server.js';
 import { killLoop } from './kill-loop.js';
@@ -15,7 +16,7 @@ const USAGE = `usage: npm run crash -- [options]
   --kills N                         how often (50; 20 where it is Redis or PostgreSQL)
   --callers N                       requests under way at once (32; 256 where it is Redis)`;
 
-const values = readValues();
+const values = fromCommandLine(USAGE, readValues);
 startBuilt();
 const directory = await temporaryDirectory();
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -39,32 +40,18 @@ async function kill(): Promise<readonly string[]> {
 }
 
 function readValues() {
-  try {
-    const { values: read } = parseArgs({
-      options: {
-        victim: { type: 'string', default: 'clipbook' },
-        kills: { type: 'string' },
-        callers: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (read.help) {
-      process.stdout.write(`${USAGE}\n`);
-      process.exit(0);
-    }
-    // A run without kills would find nothing, and say so.
-    for (const name of ['kills', 'callers'] as const) {
-      const text = read[name];
-      if (text !== undefined && !/^[1-9]\d{0,5}$/.test(text))
-        throw new Error(`--${name} ${text}: not a whole number above 0`);
-    }
-    if (!['clipbook', 'redis', 'postgres'].includes(read.victim))
-      throw new Error(`nothing here is called ${read.victim}`);
-    return read;
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
-    process.exit(2);
-  }
+  const { values: read } = parseArgs({
+    options: {
+      victim: { type: 'string', default: 'clipbook' },
+      kills: { type: 'string' },
+      callers: { type: 'string' },
+    },
+  });
+  // A run without kills would find nothing, and say so.
+  for (const name of ['kills', 'callers'] as const) if (read[name] !== undefined) wholeNumber(`--${name}`, read[name]);
+  if (!['clipbook', 'redis', 'postgres'].includes(read.victim))
+    throw new Error(`--victim ${read.victim}: known are clipbook, redis and postgres`);
+  return read;
 }
 
 async function killClipbook(): Promise<readonly string[]> {

@@ -3,6 +3,7 @@
  * compiler and libfuse 3.
  */
 import { parseArgs } from 'node:util';
+import { fromCommandLine, wholeNumber } from '../../scripts/command-line.js';
 import { startBuilt } from '../support/build.js';
 import { temporaryDirectory } from '../support/server.js';
 import { whatIsMissing } from './cut-fs.js';
@@ -12,7 +13,7 @@ const USAGE = `usage: npm run power-cuts -- [options]
   --cuts N  how often the power is cut (300)
   --seed N  of the first cut; each one after it takes the next (1)`;
 
-const { cuts, seed } = readValues();
+const { cuts, seed } = fromCommandLine(USAGE, readValues);
 const missing = whatIsMissing();
 if (missing !== null) {
   process.stderr.write(`no power cuts: ${missing}\n`);
@@ -35,25 +36,8 @@ try {
 }
 
 function readValues(): { cuts: number; seed: number } {
-  try {
-    const { values } = parseArgs({
-      options: {
-        cuts: { type: 'string', default: '300' },
-        seed: { type: 'string', default: '1' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      process.stdout.write(`${USAGE}\n`);
-      process.exit(0);
-    }
-    for (const name of ['cuts', 'seed'] as const) {
-      if (!/^[1-9]\d{0,8}$/.test(values[name]))
-        throw new Error(`--${name} is "${values[name]}"; allowed is a whole number above 0`);
-    }
-    return { cuts: Number(values.cuts), seed: Number(values.seed) };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
-    process.exit(2);
-  }
+  const { values } = parseArgs({
+    options: { cuts: { type: 'string', default: '300' }, seed: { type: 'string', default: '1' } },
+  });
+  return { cuts: wholeNumber('--cuts', values.cuts), seed: wholeNumber('--seed', values.seed) };
 }

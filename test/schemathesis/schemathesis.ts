@@ -6,18 +6,21 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fromCommandLine, wholeNumber } from '../../scripts/command-line.js';
 import { startServer, temporaryDirectory } from '../support/server.js';
 import { install, run } from './run.js';
 
-const { values } = parseArgs({
-  options: { seed: { type: 'string' }, examples: { type: 'string', default: '50' } },
+const USAGE = 'usage: npm run schemathesis -- [--seed N] [--examples 50]';
+
+const { seed, examplesMax } = fromCommandLine(USAGE, () => {
+  const { values } = parseArgs({
+    options: { seed: { type: 'string' }, examples: { type: 'string', default: '50' } },
+  });
+  return {
+    seed: values.seed === undefined ? randomInt(2 ** 31) : wholeNumber('--seed', values.seed, 0),
+    examplesMax: wholeNumber('--examples', values.examples),
+  };
 });
-const seed = Number(values.seed ?? randomInt(2 ** 31));
-const examplesMax = Number(values.examples);
-if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(examplesMax) || examplesMax < 1) {
-  console.error('usage: npm run schemathesis [-- --seed <whole number> --examples <1 or more>]');
-  process.exit(2);
-}
 
 try {
   install();

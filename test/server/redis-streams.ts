@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fromCommandLine, wholeNumber } from '../../scripts/command-line.js';
 import { startRedis } from '../journal/redis-server.js';
 import { ADMIN, connect } from '../support/api.js';
 import { booksByThread } from '../support/probe.js';
@@ -19,8 +20,16 @@ const BOOKS = 8;
 const CODES = 20_000;
 const SCRIPTS = fileURLToPath(new URL('../../load/wrk', import.meta.url));
 
-const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '30' }, connections: { type: 'string', default: '256' } },
+const USAGE = 'usage: node --import tsx test/server/redis-streams.ts [--seconds 30] [--connections 256]';
+
+const { seconds, connections } = fromCommandLine(USAGE, () => {
+  const { values } = parseArgs({
+    options: { seconds: { type: 'string', default: '30' }, connections: { type: 'string', default: '256' } },
+  });
+  return {
+    seconds: wholeNumber('--seconds', values.seconds),
+    connections: wholeNumber('--connections', values.connections),
+  };
 });
 
 interface Sample {
@@ -49,17 +58,7 @@ async function watch(books: string): Promise<void> {
   const samples = [await sample(emptyBytes)];
   const load = spawn(
     'wrk',
-    [
-      '-t1',
-      `-c${values.connections}`,
-      `-d${values.seconds}s`,
-      '-s',
-      'cycle.lua',
-      server.url,
-      '--',
-      await token(),
-      books,
-    ],
+    ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', 'cycle.lua', server.url, '--', await token(), books],
     { cwd: SCRIPTS, stdio: ['ignore', 'ignore', 'inherit'] },
   );
   const ended = new Promise<void>((resolve) => load.once('exit', () => resolve()));
@@ -74,11 +73,11 @@ async function watch(books: string): Promise<void> {
   }
   const first = samples[0] as Sample;
   const last = samples.at(-1) as Sample;
-  const rate = (last.durableEvents - first.durableEvents) / Number(values.seconds);
+  const rate = (last.durableEvents - first.durableEvents) / seconds;
   const mostMb = (part: readonly Sample[]): string => Math.max(...part.map(({ streamsMb }) => streamsMb)).toFixed(0);
   const half = Math.ceil(samples.length / 2);
   console.log(
-    `${Math.round(rate)} events/s for ${values.seconds} s: at most ${mostMb(samples.slice(0, half))} MB in the first half, ${mostMb(samples.slice(half))} MB in the second`,
+    `${Math.round(rate)} events/s for ${seconds} s: at most ${mostMb(samples.slice(0, half))} MB in the first half, ${mostMb(samples.slice(half))} MB in the second`,
   );
   const beganMs = performance.now();
   let rest = last;

@@ -8,6 +8,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fromCommandLine, wholeNumber } from '../../scripts/command-line.js';
 import type { SeedReport, SeedTask } from './seeds.js';
 
 const USAGE = 'usage: npm run simulate -- [--seeds 5000] [--from SEED] [--steps 400] [--processes CORES]';
@@ -15,7 +16,7 @@ const USAGE = 'usage: npm run simulate -- [--seeds 5000] [--from SEED] [--steps 
 const TASK_SEEDS = 100;
 const SAY_EVERY_MS = 30_000;
 
-const { from, count, steps, processes } = readOptions();
+const { from, count, steps, processes } = fromCommandLine(USAGE, readOptions);
 const end = from + count;
 let next = from;
 let done = 0;
@@ -85,36 +86,20 @@ function giveUp(): void {
   for (const child of children) child.kill('SIGKILL');
 }
 
-function readOptions(): { from: number; count: number; steps: number; processes: number } {
-  try {
-    const { values } = parseArgs({
-      options: {
-        seeds: { type: 'string', default: '5000' },
-        from: { type: 'string', default: String(Date.now() % 1_000_000_000) },
-        steps: { type: 'string', default: '400' },
-        processes: { type: 'string', default: String(availableParallelism()) },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      process.stdout.write(`${USAGE}\n`);
-      process.exit(0);
-    }
-    return {
-      from: whole('from', values.from, 0),
-      count: whole('seeds', values.seeds, 1),
-      steps: whole('steps', values.steps, 1),
-      processes: whole('processes', values.processes, 1),
-    };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
-    process.exit(2);
-  }
-}
-
 /** A run of nothing would find nothing, and say so. */
-function whole(name: string, text: string, min: number): number {
-  if (!/^\d{1,15}$/.test(text) || Number(text) < min)
-    throw new Error(`--${name} ${text}: not a whole number from ${min} on`);
-  return Number(text);
+function readOptions(): { from: number; count: number; steps: number; processes: number } {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '5000' },
+      from: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+      steps: { type: 'string', default: '400' },
+      processes: { type: 'string', default: String(availableParallelism()) },
+    },
+  });
+  return {
+    from: wholeNumber('--from', values.from, 0),
+    count: wholeNumber('--seeds', values.seeds),
+    steps: wholeNumber('--steps', values.steps),
+    processes: wholeNumber('--processes', values.processes),
+  };
 }
