@@ -17,7 +17,7 @@ export function fromCommandLine<T>(usage: string, read: () => T): T {
   }
 }
 
-/** `text` as a whole number. Throws a line that names `what`, such as `--seeds`, if it is not one. */
+/** `text` as a whole number. Throws a line that names `what`, such as `--seeds`, if it is none. */
 export function wholeNumber(what: string, text: string, min = 1): number {
   if (!/^\d{1,15}$/.test(text) || Number(text) < min)
     throw new Error(`${what} ${text}: not a whole number from ${min} on`);

@@ -2,57 +2,25 @@
  * The real server on a file journal that another process took over, or whose last record is bad.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import type { Build } from '../../scripts/compile.js';
+import { test } from 'node:test';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
-import { testServer } from '../postgres/server.js';
-import { type Api, connect } from '../support/api.js';
-import { build } from '../support/build.js';
-import { dataDirectory, type Launch, launch, listening, type Started } from '../support/process.js';
+import { APART, canPartProcesses, dataDirectory, partedProcess } from '../support/process.js';
+import { assign, bookOf, start, startServing, testStage } from '../support/two-servers.js';
 
-const postgres = testServer();
-let built: Build;
-before(() => {
-  built = build();
-});
-after(() => built.remove());
-
-type Context = Parameters<typeof dataDirectory>[0];
-
-async function serving(t: Context, options: Launch): Promise<Started & { readonly api: Api }> {
-  const started = launch(built, { ...options, env: { SHARDS: '4', SHARD_THREADS: '2', ...options.env } });
-  await listening(started);
-  const api = await connect(/clipbook listening on (\S+)/.exec(started.output())?.[1] ?? '');
-  t.after(async () => api.close());
-  return { ...started, api };
-}
-
-const assign = async (api: Api, code: string, userId: string): Promise<number> =>
-  (await api.call('POST', `/coupons/assign/${code}`, { userId })).status;
-
-async function bookOf(api: Api, prefix: string, count: number): Promise<string[]> {
-  const codes = Array.from({ length: count }, (_, n) => `${prefix}-${n}`);
-  const { status } = await api.call('POST', '/coupon-books', { name: prefix, initialCodes: codes });
-  assert.equal(status, 201);
-  return codes;
-}
-
-/** What a container does about processes: none sees those of the other. */
-const APART = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
+const { postgres, stage } = testStage();
 
 test('of two containers on one directory, the first one was paused: it acknowledges nothing more and ends with code 20', async (t) => {
-  if (spawnSync(APART[0], [...APART.slice(1), 'true']).status !== 0) {
+  if (!canPartProcesses()) {
     t.diagnostic('no right to make a pid namespace: shown with the journal alone, in test/journal/file-lock.test.ts');
     return;
   }
   const env = { DATA_DIR: dataDirectory(t), DATABASE_URL: (await postgres.database()).url };
-  const first = await serving(t, { env, through: APART });
-  const codes = await bookOf(first.api, 'PAUSED', 40);
+  const first = await startServing(stage(t), env, APART);
+  const { codes } = await bookOf(first.api, 'PAUSED', 40);
   for (const code of codes.slice(0, 10)) assert.equal(await assign(first.api, code, 'ada'), 200);
-  const paused = childOf(Number(first.child.pid));
+  const paused = partedProcess(first);
   process.kill(paused, 'SIGSTOP');
   // They wait in the sockets of the first one, which finds them when it goes on.
   const waiting = codes.slice(10, 20).map((code) => assign(first.api, code, 'bob').catch(() => 0));
@@ -61,7 +29,7 @@ test('of two containers on one directory, the first one was paused: it acknowled
     () => 0,
   );
 
-  const second = await serving(t, { env, through: APART });
+  const second = await startServing(stage(t), env, APART);
   for (const code of codes.slice(0, 10)) assert.equal(await assign(second.api, code, 'cleo'), 409, 'it is assigned');
   for (const code of codes.slice(10, 30)) assert.equal(await assign(second.api, code, 'cleo'), 200);
   const ended = first.ended();
@@ -76,15 +44,15 @@ test('of two containers on one directory, the first one was paused: it acknowled
     assert.equal(body['userId'] ?? null, n < 10 ? 'ada' : n < 30 ? 'cleo' : null, text);
   }
   assert.equal((await second.ended('SIGKILL')).code, 137);
-  const third = await serving(t, { env });
+  const third = await startServing(stage(t), env);
   for (const code of codes.slice(10, 30)) assert.equal(await assign(third.api, code, 'dan'), 409, 'it is assigned');
   assert.equal((await third.ended('SIGTERM')).code, 0);
 });
 
 test('a bit that flipped in the last record ends the start with the code for damage, and one line with file and offset', async (t) => {
   const env = { DATA_DIR: dataDirectory(t), DATABASE_URL: (await postgres.database()).url };
-  const first = await serving(t, { env });
-  const codes = await bookOf(first.api, 'ROTTEN', 20);
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'ROTTEN', 20);
   for (const code of codes) assert.equal(await assign(first.api, code, 'ada'), 200);
   await first.ended('SIGKILL');
   const { path, bytes, offset } = lastCommit(env.DATA_DIR);
@@ -92,22 +60,22 @@ test('a bit that flipped in the last record ends the start with the code for dam
     const flipped = Buffer.from(bytes);
     flipped[offset + at] = (flipped[offset + at] ?? 0) ^ 0x20;
     writeFileSync(path, flipped);
-    const { code, lines } = await launch(built, { env: { SHARDS: '4', SHARD_THREADS: '2', ...env } }).ended();
+    const { code, lines } = await start(stage(t), env).ended();
     assert.equal(code, EXIT_CODES.damaged, lines.join('\n'));
     const [line = ''] = lines.filter((each) => each.includes('journal damaged'));
     assert.ok(line.includes(`journal damaged: ${path} at offset ${offset}: `), lines.join('\n'));
     assert.match(line, /guarantees\.md#damage/);
   }
   writeFileSync(path, bytes);
-  const again = await serving(t, { env });
+  const again = await startServing(stage(t), env);
   for (const code of codes) assert.equal(await assign(again.api, code, 'bob'), 409, 'nothing was lost');
   await again.ended('SIGTERM');
 });
 
 test('a record that a crash tore is cut, and the log names file, offset and length', async (t) => {
   const env = { DATA_DIR: dataDirectory(t), DATABASE_URL: (await postgres.database()).url };
-  const first = await serving(t, { env });
-  const codes = await bookOf(first.api, 'TORN', 20);
+  const first = await startServing(stage(t), env);
+  const { codes } = await bookOf(first.api, 'TORN', 20);
   for (const code of codes) assert.equal(await assign(first.api, code, 'ada'), 200);
   await first.ended('SIGKILL');
   // A commit of several sectors, of which the first one reached the disk.
@@ -119,7 +87,7 @@ test('a record that a crash tore is cut, and the log names file, offset and leng
   header.writeUInt32LE(4000, 8);
   Buffer.concat([header, Buffer.alloc(512, 0x61)]).copy(torn, end, 0, sectorEnd - end);
   writeFileSync(path, torn);
-  const again = await serving(t, { env });
+  const again = await startServing(stage(t), env);
   const cut = again
     .output()
     .split('\n')
@@ -153,9 +121,4 @@ function lastCommit(dataDir: string): { path: string; bytes: Buffer; offset: num
   const last = withCommits.at(-1);
   assert.ok(last !== undefined);
   return last;
-}
-
-/** The process that `unshare` made, by its id out here. */
-function childOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
 }

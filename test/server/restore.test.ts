@@ -2,27 +2,18 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import type { Build } from '../../scripts/compile.js';
+import { test } from 'node:test';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { startRedis } from '../journal/redis-server.js';
-import { testServer } from '../postgres/server.js';
-import { build } from '../support/build.js';
 import { ended, startCli } from '../support/cli.js';
 import { dataDirectory } from '../support/process.js';
-import { assign, bookOf, createDatabase, refusedStart, type Stage, startServing } from '../support/two-servers.js';
+import { assign, bookOf, createDatabase, refusedStart, startServing, testStage } from '../support/two-servers.js';
 
-const postgres = testServer();
-let built: Build;
-before(() => {
-  built = build();
-});
-after(() => built.remove());
+const { stage } = testStage();
 
 type Context = Parameters<typeof dataDirectory>[0];
 const SHARDS = { SHARDS: '4' };
 
-const stage = (t: Context): Stage => ({ t, built, postgresUrl: postgres.postgres().url });
 const cli = (env: Readonly<Record<string, string>>, ...args: string[]) => ended(startCli(args, { ...SHARDS, ...env }));
 
 test('a lost journal is refused, named in sequences, accepted once, and the server goes on', async (t) => {

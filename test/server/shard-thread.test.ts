@@ -1,9 +1,8 @@
 /** A shard thread that dies under load: who notices, for how long, and that nothing is lost. */
 import assert from 'node:assert/strict';
-import { after, before, type TestContext, test } from 'node:test';
-import type { Build } from '../../scripts/compile.js';
+import { type TestContext, test } from 'node:test';
 import { type Api, connect } from '../support/api.js';
-import { build } from '../support/build.js';
+import { testBuild } from '../support/build.js';
 import { booksByThread, type Load, type Seen, startLoad, until } from '../support/probe.js';
 import {
   type Environment,
@@ -24,18 +23,14 @@ const KILLS = 3;
 /** Each is 1000 codes: more than fits into a small heap. */
 const LISTS_AT_ONCE = 400;
 
-let built: Build;
-before(() => {
-  built = build();
-});
-after(() => built.remove());
+const built = testBuild();
 
 /** Ends with the test, however that ends. `backMsMax`: how long a thread may be away. */
 async function start(t: TestContext, env: Environment = {}): Promise<{ server: Server; api: Api; backMsMax: number }> {
   const directory = await temporaryDirectory();
   const undo = undoes(t);
   undo(directory.remove);
-  const threads = { TEST_BUILD: built.path, SHARD_THREADS: '2', ...env };
+  const threads = { TEST_BUILD: built().path, SHARD_THREADS: '2', ...env };
   const beganMs = performance.now();
   const server = await startServer(directory.path, threads, PROBED_MAIN);
   const startMs = performance.now() - beganMs;

@@ -7,14 +7,13 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import pg from 'pg';
-import type { Build } from '../../scripts/compile.js';
 import { freePort } from '../../src/port-check.js';
 import { waitFor } from '../journal/wait-for.js';
 import { testServer } from '../postgres/server.js';
 import { connect } from '../support/api.js';
-import { build } from '../support/build.js';
+import { testBuild } from '../support/build.js';
 import { dataDirectory, launch, listening, processesIn, type Started } from '../support/process.js';
 
 /** A second, and as much again for a machine that is busy with other tests. */
@@ -22,12 +21,8 @@ const MS_MAX = 2_000;
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 type Signal = keyof typeof EXIT_CODES;
 
-let built: Build;
+const built = testBuild();
 const database = testServer();
-before(() => {
-  built = build();
-});
-after(() => built.remove());
 
 /** Sends the signal, and sees that the process ends as it should and leaves nothing behind. */
 async function endBy(signal: Signal, started: Started, dataDir: string): Promise<void> {
@@ -41,7 +36,7 @@ async function endBy(signal: Signal, started: Started, dataDir: string): Promise
 
 /** The data directory starts again and serves. */
 async function startsAgain(dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
-  const again = launch(built, { env: { DATA_DIR: dataDir, ...env } });
+  const again = launch(built(), { env: { DATA_DIR: dataDir, ...env } });
   await listening(again);
   assert.equal((await again.ended('SIGTERM')).code, 0, again.output());
 }
@@ -64,7 +59,7 @@ for (const [stage, signal, reached] of STAGES) {
   test(`${signal} ${stage} ends the first start within a second with ${EXIT_CODES[signal]}, and the next one serves`, async (t) => {
     const dataDir = dataDirectory(t);
     const port = await freePort('127.0.0.1');
-    const started = launch(built, { env: { DATA_DIR: dataDir, PORT: String(port), HTTP_THREADS: '2' } });
+    const started = launch(built(), { env: { DATA_DIR: dataDir, PORT: String(port), HTTP_THREADS: '2' } });
     await once(started.child, 'spawn');
     await waitFor(async () => Boolean(await reached(dataDir, port)), stage);
     await endBy(signal, started, dataDir);
@@ -78,7 +73,7 @@ test('SIGTERM while the migrations wait for those of another process ends the st
   const client = await sql.connect();
   // The number that node-pg-migrate takes for its own.
   await client.query('SELECT pg_advisory_lock(7241865325823964)');
-  const started = launch(built, { env: { DATA_DIR: dataDir, DATABASE_URL: url } });
+  const started = launch(built(), { env: { DATA_DIR: dataDir, DATABASE_URL: url } });
   await waitFor(async () => {
     const { rowCount } = await sql.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`);
     return rowCount === 1;
@@ -91,7 +86,7 @@ test('SIGTERM while the migrations wait for those of another process ends the st
 test('SIGINT while the shards recover ends the start, and what was answered before is there after the next one', async (t) => {
   const dataDir = dataDirectory(t);
   const { url, sql } = await emptyDatabase();
-  const first = launch(built, { env: { DATA_DIR: dataDir, DATABASE_URL: url } });
+  const first = launch(built(), { env: { DATA_DIR: dataDir, DATABASE_URL: url } });
   await listening(first);
   let api = await connect(addressOf(first));
   const codes = Array.from({ length: 100 }, (_, index) => `KEPT-${index}`);
@@ -104,7 +99,7 @@ test('SIGINT while the shards recover ends the start, and what was answered befo
 
   const client = await sql.connect();
   await client.query('BEGIN; LOCK TABLE codes IN ACCESS EXCLUSIVE MODE');
-  const second = launch(built, { env: { DATA_DIR: dataDir, DATABASE_URL: url } });
+  const second = launch(built(), { env: { DATA_DIR: dataDir, DATABASE_URL: url } });
   await waitFor(async () => {
     const { rowCount } = await sql.query(`SELECT FROM pg_locks WHERE relation = 'codes'::regclass AND NOT granted`);
     return (rowCount ?? 0) > 0;
@@ -112,7 +107,7 @@ test('SIGINT while the shards recover ends the start, and what was answered befo
   await endBy('SIGINT', second, dataDir);
   client.release(true);
 
-  const third = launch(built, { env: { DATA_DIR: dataDir, DATABASE_URL: url } });
+  const third = launch(built(), { env: { DATA_DIR: dataDir, DATABASE_URL: url } });
   await listening(third);
   api = await connect(addressOf(third));
   for (const code of codes)
@@ -131,7 +126,7 @@ test('SIGTERM while Redis does not answer ends the start', async (t) => {
   });
   const port = await freePort('127.0.0.1');
   silent.listen(port, '127.0.0.1');
-  const started = launch(built, { env: { DATA_DIR: dataDir, REDIS_URL: `redis://127.0.0.1:${port}` } });
+  const started = launch(built(), { env: { DATA_DIR: dataDir, REDIS_URL: `redis://127.0.0.1:${port}` } });
   await waitFor(() => sockets.length > 0, 'it to connect');
   await endBy('SIGTERM', started, dataDir);
 });
@@ -139,7 +134,7 @@ test('SIGTERM while Redis does not answer ends the start', async (t) => {
 test('SIGTERM lets a request finish and ends with 0; a second signal while it waits ends at once', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const dataDir = dataDirectory(t);
-    const started = launch(built, { env: { DATA_DIR: dataDir, LOG_LEVEL: 'info' } });
+    const started = launch(built(), { env: { DATA_DIR: dataDir, LOG_LEVEL: 'info' } });
     await listening(started);
     const socket = await requestWithoutEnd(addressOf(started));
     started.child.kill('SIGTERM');

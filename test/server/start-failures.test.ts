@@ -9,32 +9,27 @@ import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import pg from 'pg';
-import type { Build } from '../../scripts/compile.js';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { freePort } from '../../src/port-check.js';
 import { startRedis } from '../journal/redis-server.js';
 import { testServer } from '../postgres/server.js';
-import { build } from '../support/build.js';
+import { testBuild } from '../support/build.js';
 import { dataDirectory, type Launch, launch, listening, processesIn } from '../support/process.js';
 
 const PASSWORD = 'sesame-open-up';
 /** A silent server is given 5 s, and the machine may be busy. */
 const MS_MAX = 15_000;
 
-let built: Build;
+const built = testBuild();
 const database = testServer();
-before(() => {
-  built = build();
-});
-after(() => built.remove());
 
 type Context = Parameters<typeof dataDirectory>[0];
 
 async function refusal(t: Context, options: Launch, exitCode: number = EXIT_CODES.failed): Promise<string> {
   const directory = dataDirectory(t);
-  const started = launch(built, { ...options, env: { DATA_DIR: join(directory, 'data'), ...options.env } });
+  const started = launch(built(), { ...options, env: { DATA_DIR: join(directory, 'data'), ...options.env } });
   const { code, lines, ms } = await started.ended();
   assert.equal(code, exitCode, started.output());
   assert.equal(lines.length, 1, started.output());
@@ -286,7 +281,7 @@ test('a disk that is full or read-only is named with DATA_DIR (where a file syst
 
 test('a DATA_DIR that another Clipbook uses is named with its process', async (t) => {
   const dataDir = dataDirectory(t);
-  const first = launch(built, { env: { DATA_DIR: dataDir } });
+  const first = launch(built(), { env: { DATA_DIR: dataDir } });
   t.after(async () => void first.child.kill('SIGKILL'));
   await listening(first);
   const line = await refusal(t, { env: { DATA_DIR: dataDir } }, EXIT_CODES.inUse);
@@ -297,7 +292,7 @@ test('a DATA_DIR that another Clipbook uses is named with its process', async (t
 
 test("a cluster that belongs to a user PostgreSQL does not run as is named, with PostgreSQL's own words", async (t) => {
   const dataDir = dataDirectory(t);
-  const first = launch(built, { env: { DATA_DIR: dataDir } });
+  const first = launch(built(), { env: { DATA_DIR: dataDir } });
   await listening(first);
   assert.equal((await first.ended('SIGTERM')).code, 0);
   const cluster = join(dataDir, 'postgres', 'cluster');

@@ -2,42 +2,23 @@
  * Real servers that are replaced in the middle of something: callers of both are told one story.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
-import type { Build } from '../../scripts/compile.js';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { startRedis } from '../journal/redis-server.js';
 import { waitFor } from '../journal/wait-for.js';
-import { testServer } from '../postgres/server.js';
 import type { Api, Reply } from '../support/api.js';
-import { build } from '../support/build.js';
 import { until } from '../support/probe.js';
-import { dataDirectory } from '../support/process.js';
-import { type Environment, type Serving, type Stage, startServing } from '../support/two-servers.js';
+import { APART, canPartProcesses, dataDirectory, partedProcess } from '../support/process.js';
+import { type Environment, type Serving, startServing, testStage } from '../support/two-servers.js';
 
-const postgres = testServer();
-let built: Build;
-before(() => {
-  built = build();
-});
-after(() => built.remove());
+const { postgres, stage } = testStage();
 
 type Context = Parameters<typeof dataDirectory>[0];
-const stage = (t: Context): Stage => ({ t, built, postgresUrl: postgres.postgres().url });
 
-/** What a container does about processes: none sees those of the other. */
-const APART = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
-const canPartProcesses = spawnSync(APART[0], [...APART.slice(1), 'true']).status === 0;
 const NO_NAMESPACE = 'no right to make a pid namespace, which containers have';
-
-/** The process that `unshare` made, by its id out here. */
-function childOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
-}
 
 /** Two servers on the same stores, of which the first one can be paused. */
 interface Pair {
@@ -53,8 +34,7 @@ async function filesPair(t: Context, env: Environment = {}): Promise<Pair> {
   const { url, sql } = await postgres.database();
   const common = { DATA_DIR: dataDirectory(t), DATABASE_URL: url };
   const first = await startServing(stage(t), { ...common, ...env }, APART);
-  const pid = childOf(Number(first.child.pid));
-  return pairOf(sql, first, pid, () => startServing(stage(t), common, APART));
+  return pairOf(sql, first, partedProcess(first), () => startServing(stage(t), common, APART));
 }
 
 async function redisPair(t: Context): Promise<Pair> {
@@ -122,7 +102,7 @@ const totalOf = async (api: Api, bookId: string): Promise<number> =>
 const orClosed = (asked: Promise<Reply>): Promise<Reply | null> => asked.catch(() => null);
 
 test('a server that was paused and replaced while an upload went into PostgreSQL puts nothing of it in', async (t) => {
-  if (!canPartProcesses) return t.diagnostic(NO_NAMESPACE);
+  if (!canPartProcesses()) return t.diagnostic(NO_NAMESPACE);
   const pair = await filesPair(t);
   const { sql, first } = pair;
   const { body: book } = await first.api.call('POST', '/coupon-books', { name: 'uploaded' });
@@ -152,7 +132,7 @@ test('a server that was paused and replaced while an upload went into PostgreSQL
 const countOf = (row: unknown): unknown => (row as { readonly count: number }).count;
 
 test('a server that was paused and replaced in the middle of a job does not change what its successor made of the job', async (t) => {
-  if (!canPartProcesses) return t.diagnostic(NO_NAMESPACE);
+  if (!canPartProcesses()) return t.diagnostic(NO_NAMESPACE);
   const pair = await filesPair(t);
   const { sql, first } = pair;
   const { body: book } = await first.api.call('POST', '/coupon-books', { name: 'generated' });
@@ -244,7 +224,7 @@ async function callersOf(pair: Pair, count: number): Promise<ReturnType<typeof a
 }
 
 test('on files, callers of a server that was paused and replaced are told nothing that its successor contradicts', async (t) => {
-  if (!canPartProcesses) return t.diagnostic(NO_NAMESPACE);
+  if (!canPartProcesses()) return t.diagnostic(NO_NAMESPACE);
   const slowSync = fileURLToPath(new URL('../support/slow-sync.cjs', import.meta.url));
   const pair = await filesPair(t, { NODE_OPTIONS: `--require ${slowSync}`, TEST_SLOW_SYNC: '20' });
   const callers = await callersOf(pair, 20_000);

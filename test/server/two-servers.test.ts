@@ -5,33 +5,22 @@
 import assert from 'node:assert/strict';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import type { Build } from '../../scripts/compile.js';
+import { test } from 'node:test';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { claim } from '../../src/postgres/installation.js';
 import { waitFor } from '../journal/wait-for.js';
-import { testServer } from '../postgres/server.js';
-import { build } from '../support/build.js';
 import { dataDirectory } from '../support/process.js';
 import {
   assign,
   bookOf,
   createDatabase,
   refusedStart,
-  type Stage,
   start,
   startServing,
+  testStage,
 } from '../support/two-servers.js';
 
-const postgres = testServer();
-let built: Build;
-before(() => {
-  built = build();
-});
-after(() => built.remove());
-
-type Context = Parameters<typeof dataDirectory>[0];
-const stage = (t: Context): Stage => ({ t, built, postgresUrl: postgres.postgres().url });
+const { stage } = testStage();
 
 /** What a start says that waits for the lease of another process. */
 const WAITS = 'waiting for it to be renewed or to end';

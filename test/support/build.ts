@@ -1,5 +1,6 @@
 /** Clipbook as `npm start` runs it: compiled. */
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Build, compile } from '../../scripts/compile.js';
 
@@ -34,4 +35,17 @@ export function startBuilt(): void {
 export function build(): Build {
   const built = process.env['TEST_BUILD'];
   return built === undefined ? compile() : { path: built, remove: () => undefined };
+}
+
+/** Call at the top of a test file: the build for all of its tests. */
+export function testBuild(): () => Build {
+  let built: Build | null = null;
+  before(() => {
+    built = build();
+  });
+  after(() => built?.remove());
+  return () => {
+    if (built === null) throw new Error('there is no build before the first test');
+    return built;
+  };
 }

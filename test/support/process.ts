@@ -2,7 +2,7 @@
  * The compiled server as a process whose start is watched: how it ends, what it says, and what it
  * leaves running.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
@@ -68,6 +68,18 @@ export const listening = ({ child, output }: Started): Promise<void> =>
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${output()}`);
     return output().includes('clipbook listening on ');
   }, 'it to listen');
+
+/** What a container does about processes: none of them sees those of another one. */
+export const APART = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
+
+/** Whether this user may start programs through `APART`. */
+export const canPartProcesses = (): boolean => spawnSync(APART[0], [...APART.slice(1), 'true']).status === 0;
+
+/** The process that was started through `APART`, by the id that it has out here. */
+export function partedProcess({ child }: Started): number {
+  const { pid } = child;
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
+}
 
 /** A directory that goes at the end of the test, with what runs in it. */
 export function dataDirectory(t: { after(undo: () => Promise<void>): void }): string {

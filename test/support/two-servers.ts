@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { Build } from '../../scripts/compile.js';
+import { type TestServer, testServer } from '../postgres/server.js';
 import { type Api, connect } from './api.js';
+import { testBuild } from './build.js';
 import { launch, listening, type Started } from './process.js';
 
 export interface Stage {
@@ -11,6 +13,13 @@ export interface Stage {
   readonly built: Build;
   /** Of a PostgreSQL that databases can be made on. */
   readonly postgresUrl: string;
+}
+
+/** Call at the top of a test file: a PostgreSQL and a build for the servers of its tests. */
+export function testStage(): { readonly postgres: TestServer; stage(t: Stage['t']): Stage } {
+  const postgres = testServer();
+  const built = testBuild();
+  return { postgres, stage: (t) => ({ t, built: built(), postgresUrl: postgres.postgres().url }) };
 }
 
 export type Environment = Readonly<Record<string, string>>;
