@@ -244,6 +244,20 @@ export function journalConformance(
       });
     });
 
+    test('a shard that went on after an accepted loss stands there at the next opening, too', async () => {
+      const made = await medium();
+      const first = await (await made.open()).openWriter([s0, s1], undefined, new Map([[s0, asSeq(7)]]));
+      assert.deepEqual([first.lastSeqs.get(s0), first.lastSeqs.get(s1)], [7, 0]);
+      await made.restart();
+      const journal = await made.open();
+      const second = await journal.openWriter([s0, s1]);
+      assert.deepEqual([second.lastSeqs.get(s0), second.lastSeqs.get(s1)], [7, 0]);
+      await commit(second, [entry(s0, 8, 8, 'a8')]);
+      await made.restart();
+      const third = await (await made.open()).openWriter([s0, s1], new Map([[s0, asSeq(8)]]));
+      assert.equal(third.lastSeqs.get(s0), 8);
+    });
+
     test('bytesMax bounds a read, but one entry always comes', async () => {
       const journal = await (await medium()).open();
       const writer = await journal.openWriter([s0]);

@@ -61,6 +61,34 @@ test('a lost journal is refused, named in sequences, accepted once, and the serv
   assert.match((await cli(env, 'restore')).out, /Everything fits/);
 });
 
+test('a journal that was moved to an empty Redis is whole from then on, although nothing was written', async (t) => {
+  const directory = dataDirectory(t);
+  const { url } = await createDatabase(stage(t));
+  const files = { DATA_DIR: directory, DATABASE_URL: url };
+  const first = await startServing(stage(t), files);
+  const { codes } = await bookOf(first.api, 'MOVED', 2);
+  assert.equal((await first.ended('SIGTERM')).code, 0);
+
+  const redis = await startRedis();
+  t.after(redis.destroy);
+  const env = { ...files, REDIS_URL: redis.url };
+  assert.equal((await refusedStart(stage(t), env)).code, EXIT_CODES.loss);
+  assert.equal((await cli(env, 'restore', '--accept-loss')).code, 0);
+  const second = await startServing(stage(t), env);
+  assert.equal((await second.ended('SIGTERM')).code, 0);
+
+  const report = await cli(env, 'restore');
+  assert.equal(report.code, 0, report.told);
+  assert.match(report.out, /Everything fits/);
+  const third = await startServing(stage(t), env);
+  assert.ok(!third.output().includes('has lost entries'), third.output());
+  assert.equal(await assign(third.api, String(codes[0]), 'ada'), 200);
+  await third.ended('SIGKILL');
+  const fourth = await startServing(stage(t), env);
+  assert.notEqual(await assign(fourth.api, String(codes[0]), 'bob'), 200);
+  assert.equal((await fourth.ended('SIGTERM')).code, 0);
+});
+
 test('stores that hold different changes under the same number are refused, and can be brought together', async (t) => {
   const directory = dataDirectory(t);
   const { url, sql } = await createDatabase(stage(t));

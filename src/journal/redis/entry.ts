@@ -47,6 +47,14 @@ export function installationKey(shard: ShardId): string {
   return `clipbook:{${shard}}:installation`;
 }
 
+/**
+ * After which sequence the shard began anew, when what it had until there was accepted as lost. In
+ * the same slot, too. Absent: it never did.
+ */
+export function startKey(shard: ShardId): string {
+  return `clipbook:{${shard}}:start`;
+}
+
 export function entryId(firstSeq: number): string {
   return `${firstSeq}-0`;
 }

@@ -3,11 +3,11 @@
  * in the slot of its stream, so that taking the shard over compares it in the same step
  * (scripts.ts).
  */
-import { asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
+import { asSeq, asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { ProcessEnd } from '../../platform/exit-codes.js';
 import { belongsToAnother, type JournalFacts } from '../identity.js';
 import { type Link, openLink, placeOf } from './connection.js';
-import { decodeEntry, epochKey, installationKey, streamKey } from './entry.js';
+import { decodeEntry, epochKey, installationKey, startKey, streamKey } from './entry.js';
 
 const LINK = { openMsMax: 2_000, replyMsMax: 5_000, name: 'clipbook-installation' } as const;
 /** Shards that are asked at once. */
@@ -42,13 +42,16 @@ export function surveyRedis(url: string, shardCount: number): Promise<JournalFac
 }
 
 async function surveyShard(link: Link, shard: ShardId): Promise<ShardFacts> {
-  const [id, epoch, last] = await Promise.all([
+  const [id, epoch, start, last] = await Promise.all([
     link.send('GET', [installationKey(shard)]),
     link.send('EXISTS', [epochKey(shard)]),
+    link.send('GET', [startKey(shard)]),
     link.send('XREVRANGE', [streamKey(shard), '+', '-', 'COUNT', 1]),
   ]);
   const [entry] = last as [Buffer, [Buffer, Buffer]][];
-  const end = entry === undefined ? null : decodeEntry(shard, String(entry[0]), entry[1]?.[1]).lastSeq;
+  const lastSeq = entry === undefined ? 0 : decodeEntry(shard, String(entry[0]), entry[1]?.[1]).lastSeq;
+  const isWritten = entry !== undefined || start !== null;
+  const end = isWritten ? asSeq(Math.max(lastSeq, Number(start ?? 0))) : null;
   return { shard, id: id === null ? null : String(id), isEmpty: Number(epoch) === 0 && end === null, end };
 }
 
@@ -86,7 +89,12 @@ export function eraseRedis(url: string, shardCount: number): Promise<void> {
     // The installation may have had more shards than this one is to have.
     for (let index = 0; index <= SHARDS_MAX; index++) {
       const shard = asShardId(index);
-      const removed = await link.send('DEL', [streamKey(shard), epochKey(shard), installationKey(shard)]);
+      const removed = await link.send('DEL', [
+        streamKey(shard),
+        epochKey(shard),
+        installationKey(shard),
+        startKey(shard),
+      ]);
       if (Number(removed) === 0 && index >= shardCount) return;
     }
   });

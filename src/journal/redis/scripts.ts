@@ -1,7 +1,7 @@
 /**
  * What runs inside Redis. Each script touches the keys of a shard, `stream` and `epoch`, in pairs;
- * several pairs only where the server is no cluster. Taking over looks at a third one,
- * `installation`.
+ * several pairs only where the server is no cluster. Taking over also touches `installation` and
+ * `start`.
  *
  * A script with a shebang (Redis 7.0) says what it may do when there is no memory left: without a
  * flag it is refused before it begins, so an append never stops halfway for want of room; with
@@ -39,15 +39,16 @@ end
 return 1`);
 
 /**
- * Takes a shard over. KEYS: stream, epoch, installation; ARGV: the epoch that was read before, a
- * token that nobody else has, '1' where a loss is accepted, and the id of the installation, '' for
- * none. `[new epoch, id of the last entry or '', the last entry or '', the highest id that ever
- * was]`. 0 when the epoch is another one by now: a call that was held up on its way must not shut
- * out who came after it. `['installation', id or '']`, and nothing is taken, when the shard is
- * another installation's.
+ * Takes a shard over. KEYS: stream, epoch, installation, start; ARGV: the epoch that was read
+ * before, a token that nobody else has, the sequence after which the shard goes on where a loss is
+ * accepted, else '', and the id of the installation, '' for none. `[new epoch, id of the last entry
+ * or '', the last entry or '', the highest id that ever was, the start]`. 0 when the epoch is
+ * another one by now: a call that was held up on its way must not shut out who came after it.
+ * `['installation', id or '']`, and nothing is taken, when the shard is another installation's.
  *
  * The token makes an epoch unlike any other even when a failover brought an older count back. Where
- * a loss is accepted, the stream may end before ids that it has had; then these may come again.
+ * a loss is accepted, the stream may end before ids that it has had; then these may come again. The
+ * start is kept, because the stream itself does not tell it before the next entry.
  */
 export const TAKE: Script = script(`#!lua flags=allow-oom
 local installation = redis.call('GET', KEYS[3]) or ''
@@ -57,17 +58,22 @@ if before ~= ARGV[1] then return 0 end
 local count = tonumber(string.match(before, '^%d+') or 0) + 1
 local epoch = string.format('%d:%s', count, ARGV[2])
 redis.call('SET', KEYS[2], epoch)
-if redis.call('EXISTS', KEYS[1]) == 0 then return {epoch, '', '', '0-0'} end
+local start = redis.call('GET', KEYS[4]) or '0'
+if ARGV[3] ~= '' and tonumber(ARGV[3]) > tonumber(start) then
+  start = ARGV[3]
+  redis.call('SET', KEYS[4], start)
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then return {epoch, '', '', '0-0', start} end
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local info = redis.call('XINFO', 'STREAM', KEYS[1])
 local highest = '0-0'
 for n = 1, #info, 2 do
   if info[n] == 'last-generated-id' then highest = info[n + 1] end
 end
-if ARGV[3] == '1' and highest ~= (last and last[1] or '0-0') then
+if ARGV[3] ~= '' and highest ~= (last and last[1] or '0-0') then
   if last then redis.call('XSETID', KEYS[1], last[1]) else redis.call('DEL', KEYS[1]) end
 end
-return {epoch, last and last[1] or '', last and last[2][2] or '', highest}`);
+return {epoch, last and last[1] or '', last and last[2][2] or '', highest, start}`);
 
 /**
  * Goes on over a new connection when nothing was in flight on the old one. KEYS: stream, epoch;

@@ -7,7 +7,7 @@ import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
 import { ProcessEnd } from '../../platform/exit-codes.js';
 import { JournalDamaged, JournalFenced, JournalRolledBack } from '../journal.js';
 import type { Argument, Link } from './connection.js';
-import { decodeEntry, epochKey, installationKey, NO_MARK, seqOfId, streamKey } from './entry.js';
+import { decodeEntry, epochKey, installationKey, NO_MARK, seqOfId, startKey, streamKey } from './entry.js';
 import { RESUME, type Script, TAKE } from './scripts.js';
 
 export interface ShardTail {
@@ -72,7 +72,7 @@ export function evalsha(script: Script, keys: readonly string[], args: readonly 
  * nothing, when the shard belongs to another installation.
  */
 export async function takeShard(link: Link, shard: ShardId, options: TakeOptions): Promise<ShardTail> {
-  const keys = [streamKey(shard), epochKey(shard), installationKey(shard)] as const;
+  const keys = [streamKey(shard), epochKey(shard), installationKey(shard), startKey(shard)] as const;
   const goOn = options.goOnAfter?.get(shard);
   const { installation } = options;
   let reply: unknown = 0;
@@ -80,31 +80,30 @@ export async function takeShard(link: Link, shard: ShardId, options: TakeOptions
     const before = (await link.send('GET', [keys[1]])) ?? NO_MARK;
     if (isTakenByAnother(options.taker, shard, String(before))) throw fenced(shard, before);
     const token = newToken(options.taker);
-    const args = [before as Buffer, token, goOn === undefined ? '0' : '1', installation];
+    const args = [before as Buffer, token, goOn === undefined ? '' : String(goOn), installation];
     reply = await link.send('EVALSHA', evalsha(TAKE, keys, args));
   }
   if (String((reply as Buffer[])[0]) === 'installation') {
     throw anothers(shard, installation, String((reply as Buffer[])[1]));
   }
-  const [epoch, lastId, lastBytes, highestId] = reply as Buffer[];
+  const [epoch, lastId, lastBytes, highestId, start] = reply as Buffer[];
   options.taker.taken.set(shard, String(epoch));
   const last = lastOf(shard, lastId, lastBytes);
-  const lastSeq = last?.lastSeq ?? asSeq(0);
+  const lastSeq = asSeq(Math.max(last?.lastSeq ?? 0, Number(start)));
   const highestSeq = seqOfId(keys[0], String(highestId));
   // An id that was given out above the last entry's: entries were there and are gone.
   const acknowledged = Math.max(options.startAfter?.get(shard) ?? 0, highestSeq > lastSeq ? highestSeq : 0);
   if (acknowledged > lastSeq && goOn === undefined) {
     throw new JournalRolledBack(shard, asSeq(lastSeq + 1), asSeq(acknowledged));
   }
-  const standing = asSeq(Math.max(lastSeq, goOn ?? 0));
   return {
     shard,
     stream: keys[0],
     epochKey: keys[1],
     epoch: String(epoch),
     mark: last?.mark ?? NO_MARK,
-    appended: standing,
-    durable: standing,
+    appended: lastSeq,
+    durable: lastSeq,
   };
 }
 
