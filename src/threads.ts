@@ -2,13 +2,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { DirectoryKey } from './actor/directory.js';
 import type { EndedTokens } from './actor/engine.js';
-import type { LogLevel } from './config.js';
 import type { ShardId } from './domain/ids.js';
 import type { StateOptions } from './domain/state.js';
 import type { IpRange } from './http/ip-address.js';
 import type { JournalLocation } from './journal/open.js';
 import type { ExitCause } from './platform/exit-codes.js';
 import type { Claim } from './postgres/fence.js';
+import type { LogLevel } from './variables.js';
 
 /** The thread that has the state chooses the key of its tables. */
 export type ThreadStateOptions = Omit<StateOptions, 'shard' | 'hashKey'>;

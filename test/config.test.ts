@@ -4,7 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, it, test } from 'node:test';
-import { ConfigError, configurationTable, jwtSecretOf, parseAccountConfig, parseConfig } from '../src/config.js';
+import { ConfigError, jwtSecretOf, parseAccountConfig, parseConfig } from '../src/config.js';
+import { configurationTable } from '../src/variables.js';
 
 const SECRET = 'a-secret-of-thirty-two-bytes-or-more';
 

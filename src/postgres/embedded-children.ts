@@ -8,9 +8,10 @@
  *   runs initdb anew.
  * - **SIGKILL of this process.** Nothing of ours runs then, so each child has a watcher beside it:
  *   a shell that reads from a pipe whose other end only we hold. The kernel closes it with us, the
- *   read ends, and the watcher ends its child. It works as any user, so also where PostgreSQL runs
- *   as another one than we do. What lost: the parent-death signal of Linux, which Node can't set
- *   without a native addon or `setpriv`, and which macOS does not have.
+ *   read ends, and the watcher ends its child. The watcher runs as the user of its child, so this
+ *   works also where PostgreSQL runs as another user than we do. What lost: the parent-death signal
+ *   of Linux, which Node can't set without a native addon or `setpriv`, and which macOS does not
+ *   have.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as path from 'node:path';
