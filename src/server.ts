@@ -28,10 +28,10 @@ import { createUploads } from './actor/uploads.js';
 import { createVerifications } from './actor/verifications.js';
 import { createWatermarks } from './actor/watermarks.js';
 import { type ClockKeeper, startClock } from './clock.js';
-import { type Config, jwtSecretOf } from './config.js';
+import type { Config } from './config.js';
 import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
 import { createDiskSpace } from './disk-space.js';
-import { asShardId, type BookId, type ShardId } from './domain/ids.js';
+import { asShardId, type BookId } from './domain/ids.js';
 // The HTTP threads load the library whose limit this sets.
 import './http/head-limit.js';
 import { randomDirectoryKey } from './hash-keys.js';
@@ -44,7 +44,6 @@ import { durableMarks, locationOf, openJournal, prepareJournal } from './journal
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness, lagEvents } from './metrics.js';
 import { type ExitCause, ProcessEnd } from './platform/exit-codes.js';
-import { packageVersion } from './platform/version.js';
 import { freePort, takePort } from './port-check.js';
 import { openEndedTokens } from './postgres/account-store.js';
 import { createControlStore } from './postgres/control-store.js';
@@ -59,14 +58,8 @@ import { spareThreads } from './spare-thread.js';
 import { assertSameTime } from './store-clocks.js';
 import { type StoreDurability, watchDurability } from './store-durability.js';
 import { startPool, startWorker } from './thread.js';
-import type {
-  FromProjector,
-  HttpThreadData,
-  ProjectorThreadData,
-  ShardThreadData,
-  ToProjector,
-  VerifyThreadData,
-} from './threads.js';
+import { httpData, projectorData, shardData, verifyData } from './thread-data.js';
+import type { FromProjector, ToProjector } from './threads.js';
 
 /** How long a stop waits for the projection. The next start projects the rest of the journal. */
 const PROJECT_ON_STOP_MS = 10_000;
@@ -453,66 +446,6 @@ function keepWriting({ url, cluster, startAnew }: EmbeddedPostgres, log: Logger)
   };
   const writeBack = startWriteBack({ url, cluster, onFailure });
   return () => writeBack.stop();
-}
-
-function shardData(
-  config: Config,
-  {
-    location,
-    ...data
-  }: Pick<
-    ShardThreadData,
-    'thread' | 'shards' | 'databaseUrl' | 'acceptedLosses' | 'checkpoints' | 'keyMemory' | 'clock' | 'directoryKey'
-  > & {
-    location: ShardThreadData['journal'];
-  },
-): ShardThreadData {
-  const { shards: shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, shardThreads, logLevel } = config;
-  const isOwnDatabase = config.databaseUrl === null;
-  const bytesMax = Math.floor(idempotencyBytesMax / shardThreads);
-  const state = { shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax: bytesMax };
-  return { ...data, isOwnDatabase, journal: location, state, logLevel };
-}
-
-function httpData(
-  config: Config,
-  data: Pick<
-    HttpThreadData,
-    'index' | 'port' | 'directory' | 'control' | 'counters' | 'clock' | 'endedTokens' | 'directoryKey'
-  >,
-): HttpThreadData {
-  const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, logLevel } = config;
-  const jwt = {
-    secret: jwtSecretOf(config),
-    issuer: jwtIssuer,
-    audience: jwtAudience,
-    refusesSeeded: config.environment === 'production',
-  };
-  const routing = { shardCount: shards, threadCount: shardThreads, mailboxMax };
-  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: packageVersion() };
-}
-
-function verifyData(
-  { shards: shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax, logLevel }: Config,
-  shards: readonly ShardId[],
-  journal: VerifyThreadData['journal'],
-  databaseUrl: string,
-  clock: SharedArrayBuffer,
-): VerifyThreadData {
-  const state = { shardCount, lockTtlMs, idempotencyTtlMs, idempotencyBytesMax };
-  return { shards, journal, databaseUrl, clock, state, logLevel };
-}
-
-function projectorData(
-  { shards: shardCount, idempotencyTtlMs, logLevel }: Config,
-  {
-    location: journal,
-    ...data
-  }: Pick<ProjectorThreadData, 'claim' | 'databaseUrl' | 'checkpoints' | 'stuck' | 'clock'> & {
-    location: ProjectorThreadData['journal'];
-  },
-): ProjectorThreadData {
-  return { ...data, shardCount, journal, idempotencyTtlMs, logLevel };
 }
 
 function stopProjector(projector: Worker): Promise<void> {
