@@ -13,9 +13,9 @@
  * PostgreSQL or the shard is not available, this is tried again.
  *
  * An open batch without an owner was left by a process that died, or its end was not received. If a
- * job will resume it, it stays. If it has an idempotency key, it stays until the key expires, and a
- * repeated request with that key and the same fingerprint adopts it, if all of its rows are there.
- * All others are given up: at the start, and then every `ORPHANS_EVERY_MS`.
+ * job will resume it, it stays. If it has an idempotency key and all of its rows are there, it
+ * stays until the key expires, and a repeated request with that key and the same fingerprint adopts
+ * it. All others are given up: at the start, and then every `ORPHANS_EVERY_MS`.
  */
 
 import type { BookId, ShardId } from '../domain/ids.js';
@@ -340,11 +340,12 @@ export function createBatches(options: BatchesOptions): Batches {
     }
   }
 
-  async function isOver({ key, openedMs }: OpenBatch): Promise<boolean> {
+  async function isOver({ batchId, key, openedMs }: OpenBatch): Promise<boolean> {
     if (key === null) return true;
     const jobId = jobOfKey(key);
     if (jobId !== null) return (await store.jobById(jobId))?.status !== 'processing';
-    return openedMs + keyTtlMs <= nowMs();
+    // Without its rows it can't be adopted, and would only hold its counters.
+    return openedMs + keyTtlMs <= nowMs() || (await store.stagedBatch(batchId)) === null;
   }
 
   /**

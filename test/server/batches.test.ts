@@ -188,6 +188,30 @@ describe('a server that is killed', () => {
   });
 });
 
+describe('a server that is killed before the rows of generated codes are in', () => {
+  it('gives their counters back at the next start, whether or not the request had a key', async () => {
+    const bookId = await newBook();
+    const generate = (quantity: number, key?: string) =>
+      ask('POST', `/coupon-books/${bookId}/generate`, { quantity, codePattern: 'EARLY{NUMERIC:2}' }, key);
+    const locker = await sql.connect();
+    try {
+      await locker.query('BEGIN; LOCK TABLE codes IN SHARE MODE');
+      const asked = [generate(40, 'early'), generate(40)].map((request) => request.catch(() => null));
+      const batches = async () =>
+        (await sql.query("SELECT FROM reserved_counters WHERE holder LIKE 'batch %'")).rowCount ?? 0;
+      await until(async () => (await batches()) === 2, 'both batches have their counters');
+      await kill();
+      assert.deepEqual(await Promise.all(asked), [null, null], 'nobody was answered');
+    } finally {
+      await locker.query('ROLLBACK');
+      locker.release();
+    }
+    await start();
+    assert.equal((await generate(100)).status, 201, 'every counter is free');
+    await verifyStores(api);
+  });
+});
+
 describe('a request that comes again after a crash', () => {
   it('with another body gets its own codes, and none of the first body’s', async () => {
     const bookId = await newBook();

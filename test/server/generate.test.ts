@@ -366,6 +366,7 @@ describe('codes generated, cancelled, refused and cut off at random', () => {
     const books = [await newBook(), await newBook()];
     assert.equal((await upload(books[0] as string, ['AB07', 'AB70', 'C1D23'])).status, 200);
     const jobs: string[] = [];
+    const repeatable: (() => Promise<Reply>)[] = [];
 
     const act = async (): Promise<void> => {
       const { pattern, size } = patterns[below(patterns.length)] as (typeof patterns)[number];
@@ -375,7 +376,13 @@ describe('codes generated, cancelled, refused and cut off at random', () => {
         if (body.jobId === undefined) return;
         jobs.push(body.jobId);
         if (below(3) > 0) await cancel(body.jobId);
-      } else await generate(bookId, 1 + below(size / 4), pattern, below(3) === 0 ? `key-${below(1000)}` : undefined);
+        return;
+      }
+      const quantity = 1 + below(size / 4);
+      const key = below(3) === 0 ? `key-${below(1000)}` : undefined;
+      const request = () => generate(bookId, quantity, pattern, key);
+      if (key !== undefined) repeatable.push(request);
+      await request();
     };
 
     for (let round = 0; round < ROUNDS; round++) {
@@ -405,6 +412,10 @@ describe('codes generated, cancelled, refused and cut off at random', () => {
       );
     }
     for (const jobId of jobs) await ended(jobId);
+    // A batch that has a key and all of its rows is kept for the repeated request.
+    for (const request of repeatable) {
+      await until(async () => (await request()).status !== 503, 'the repeated request is answered');
+    }
     await assertNothingIsLeft();
 
     for (const { pattern, size } of patterns) {
