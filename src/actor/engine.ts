@@ -11,7 +11,6 @@ import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
 import type { BookStats, BookView, CodePage, QueryResult } from '../domain/view.js';
 import type { Account, EndedTokens, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
-import type { ShardVerdict } from './verifier.js';
 
 /**
  * The engine can't decide now. Nothing was changed, unless `reason` is `outcomeUnknown`.
@@ -194,7 +193,19 @@ export interface GenerateAsked {
   readonly origin: Origin;
 }
 
-export type { ShardVerdict };
+export interface ShardVerdict {
+  readonly shard: ShardId;
+  readonly seq: Seq;
+  readonly codes: number;
+  readonly digest: string;
+  /**
+   * Whether the journal is complete, so that the state was rebuilt from it alone too.
+   */
+  readonly fromNothing: boolean;
+  /** The first difference, as a sentence; null: there is none. */
+  readonly difference: string | null;
+}
+
 
 /** How far a verification is; `verdicts` in the order of the shards. */
 export interface Verification {

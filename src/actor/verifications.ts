@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
 import type { DigestPart } from '../domain/digest.js';
 import type { ShardId } from '../domain/ids.js';
-import type { Verification } from './engine.js';
-import type { ShardVerdict, VerifierOptions } from './verifier.js';
+import type { ShardVerdict, Verification } from './engine.js';
+import type { VerifierOptions } from './verifier.js';
 
 /** From the verifying thread. */
 export type FromVerifyThread =

@@ -20,20 +20,8 @@ import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
 import { ShardState } from '../domain/state.js';
 import { type JournalReader, JournalTrimmed } from '../journal/journal.js';
 import { NO_DIRECTORY } from './directory.js';
+import type { ShardVerdict } from './engine.js';
 import { loadSnapshot, type RecoveryOptions, replay } from './recovery.js';
-
-export interface ShardVerdict {
-  readonly shard: ShardId;
-  readonly seq: Seq;
-  readonly codes: number;
-  readonly digest: string;
-  /**
-   * Whether the journal is complete, so that the state was rebuilt from it alone too.
-   */
-  readonly fromNothing: boolean;
-  /** The first difference, as a sentence; null: there is none. */
-  readonly difference: string | null;
-}
 
 export interface VerifierOptions
   extends Omit<RecoveryOptions, 'shards' | 'journal' | 'clock' | 'directoryKey' | 'publishCodes'> {
