@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cliReference } from '../src/cli/reference.js';
+import { configurationTable } from '../src/compose/variables.js';
 import { exitCodesTable } from '../src/platform/exit-codes.js';
-import { configurationTable } from '../src/variables.js';
 
 write('configuration.md', configurationTable());
 write('configuration.md', exitCodesTable(), 'exit codes');

@@ -20,10 +20,10 @@ const BIOME = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
 
 const SOURCES: Readonly<Record<string, () => string>> = {
   'src/journal/records.generated.ts': journalSource,
-  'src/actor/messages.generated.ts': messagesSource,
+  'src/engine/messages.generated.ts': messagesSource,
   'src/domain/outcome-memory.generated.ts': memorySource,
-  'src/http/answers.generated.ts': answersSource,
-  'src/postgres/event-rows.generated.ts': rowsSource,
+  'src/http/fast/answers.generated.ts': answersSource,
+  'src/postgres/projection/event-rows.generated.ts': rowsSource,
 };
 
 const isCheck = process.argv.includes('--check');

@@ -13,7 +13,7 @@ import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { freePort } from '../src/port-check.js';
+import { freePort } from '../src/compose/port-check.js';
 import { fromCommandLine } from './command-line.js';
 import { PAGE, PASSWORD, ROOT, run, walkInFolder } from './walk/in-folder.js';
 import { blocksOf, type Ports, portsMoved, wholeScript } from './walk/walk.js';

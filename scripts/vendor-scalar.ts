@@ -1,6 +1,6 @@
 /**
  * `npm run vendor:scalar -- 1.76.0`: takes Scalar's standalone file of that version out of its npm
- * package, and keeps it compressed in `web/scalar/` with its hash in `src/http/scalar.ts`. npm
+ * package, and keeps it compressed in `web/scalar/` with its hash in `src/http/api/scalar.ts`. npm
  * checks the package against the integrity that the registry gives. A test checks the file against
  * the hash.
  */
@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { constants, gzipSync } from 'node:zlib';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const SOURCE = join(ROOT, 'src/http/scalar.ts');
+const SOURCE = join(ROOT, 'src/http/api/scalar.ts');
 const FILE = join(ROOT, 'web/scalar/standalone.js.gz');
 const IN_PACKAGE = 'package/dist/browser/standalone.js';
 

@@ -10,4 +10,4 @@ import { onSignal } from './platform/signals.js';
 
 nodeVersion.exitUnlessSupported();
 onSignal((exitCode) => process.exit(exitCode));
-void import('./serve.js');
+void import('./compose/serve.js');

@@ -1,4 +1,4 @@
-// Plain JavaScript, because it runs before TypeScript can. How and why: src/thread.ts.
+// Plain JavaScript, because it runs before TypeScript can. How and why: src/compose/thread.ts.
 import { register } from 'tsx/esm/api';
 
 register();

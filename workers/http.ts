@@ -1,9 +1,9 @@
 /** An HTTP thread. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { openClock } from '../src/clock.js';
-import { runHttpThread } from '../src/http/http-thread.js';
-import { createLogger } from '../src/log.js';
-import type { HttpThreadData } from '../src/threads.js';
+import { openClock } from '../src/compose/clock.js';
+import { createLogger } from '../src/compose/log.js';
+import type { HttpThreadData } from '../src/compose/threads.js';
+import { runHttpThread } from '../src/http/server/http-thread.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
 const { index, host, port, version, jwt, endedTokens, counters, clock, trustedProxies, logLevel, ...routing } =

@@ -1,14 +1,14 @@
 /** The projector's thread. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { createProjector } from '../src/actor/projector.js';
-import { createStuckShards } from '../src/actor/stuck-shards.js';
-import { createWatermarks } from '../src/actor/watermarks.js';
-import { openClock } from '../src/clock.js';
+import { openClock } from '../src/compose/clock.js';
+import { createLogger } from '../src/compose/log.js';
+import type { FromProjector, ProjectorThreadData, ToProjector } from '../src/compose/threads.js';
 import { asShardId } from '../src/domain/ids.js';
+import { createStuckShards } from '../src/engine/stuck-shards.js';
+import { createWatermarks } from '../src/engine/watermarks.js';
+import { createProjector } from '../src/followers/projector.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
-import { createLogger } from '../src/log.js';
-import { createProjectionWriter } from '../src/postgres/projection-writer.js';
-import type { FromProjector, ProjectorThreadData, ToProjector } from '../src/threads.js';
+import { createProjectionWriter } from '../src/postgres/projection/projection-writer.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
 const main = parentPort;

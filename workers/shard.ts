@@ -1,16 +1,16 @@
 /** A shard thread. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { createKeyMemory } from '../src/actor/key-memory.js';
-import { runShardThread } from '../src/actor/shard-thread.js';
-import { createWatermarks } from '../src/actor/watermarks.js';
-import { openClock } from '../src/clock.js';
-import { createCollector } from '../src/collector.js';
-import { randomHashKey } from '../src/hash-keys.js';
+import { openClock } from '../src/compose/clock.js';
+import { createCollector } from '../src/compose/collector.js';
+import { randomHashKey } from '../src/compose/hash-keys.js';
+import { createLogger } from '../src/compose/log.js';
+import { awaitBegin } from '../src/compose/spare-thread.js';
+import type { ShardThreadData } from '../src/compose/threads.js';
+import { createKeyMemory } from '../src/engine/key-memory.js';
+import { createWatermarks } from '../src/engine/watermarks.js';
 import { openJournal } from '../src/journal/open.js';
-import { createLogger } from '../src/log.js';
-import { createSnapshotLoader } from '../src/postgres/loader.js';
-import { awaitBegin } from '../src/spare-thread.js';
-import type { ShardThreadData } from '../src/threads.js';
+import { createSnapshotLoader } from '../src/postgres/snapshot/loader.js';
+import { runShardThread } from '../src/shard/shard-thread.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
 const data = await awaitBegin<ShardThreadData>(workerData);

@@ -3,14 +3,14 @@
  * thread.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { FromVerifyThread, ToVerifyThread } from '../src/actor/verifications.js';
-import { type VerifierOptions, verifyShard } from '../src/actor/verifier.js';
-import { openClock } from '../src/clock.js';
-import { randomHashKey } from '../src/hash-keys.js';
+import { openClock } from '../src/compose/clock.js';
+import { randomHashKey } from '../src/compose/hash-keys.js';
+import { createLogger } from '../src/compose/log.js';
+import type { VerifyThreadData } from '../src/compose/threads.js';
+import type { FromVerifyThread, ToVerifyThread } from '../src/control/verifications.js';
+import { type VerifierOptions, verifyShard } from '../src/followers/verifier.js';
 import { durableMarks, openJournal } from '../src/journal/open.js';
-import { createLogger } from '../src/log.js';
-import { createSnapshotLoader } from '../src/postgres/loader.js';
-import type { VerifyThreadData } from '../src/threads.js';
+import { createSnapshotLoader } from '../src/postgres/snapshot/loader.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
 const main = parentPort;

@@ -1,4 +1,4 @@
-/** Makes src/http/answers.generated.ts: outcomes as the JSON of HTTP answers. */
+/** Makes src/http/fast/answers.generated.ts: outcomes as the JSON of HTTP answers. */
 import { fieldsOf } from '../../src/records/declare.js';
 import { outcomes } from '../../src/records/list.js';
 import { type CodeOf, codeFor, generatedFile, inCapitals } from './source.js';
@@ -56,10 +56,10 @@ export function answersSource(): string {
   return generatedFile(
     'Outcomes as the JSON of HTTP answers, written as bytes; answer-bytes.ts says why.',
     [
-      { types: ['Done'], from: '../actor/engine.js' },
-      { types: ['Exchange'], from: './exchange.js' },
+      { types: ['Done'], from: '../../engine/engine.js' },
+      { types: ['Exchange'], from: '../exchange/exchange.js' },
       { names: ['millis', 'upToSecond'], from: './iso-time.js' },
-      { names: ['expectOutcome'], from: './views.js' },
+      { names: ['expectOutcome'], from: '../api/views.js' },
     ],
     parts.join('\n\n'),
   );

@@ -1,5 +1,5 @@
 /**
- * Makes src/actor/messages.generated.ts: commands and their outcomes in messages between threads.
+ * Makes src/engine/messages.generated.ts: commands and their outcomes in messages between threads.
  *
  * Each reader is one loop with the position in a local variable. With an inner function that reads
  * the next field, reading took three times as long.

@@ -1,4 +1,4 @@
-/** Makes src/postgres/event-rows.generated.ts: events as rows of the projection. */
+/** Makes src/postgres/projection/event-rows.generated.ts: events as rows of the projection. */
 import { type CodeColumn, type EventDeclaration, fieldsOf } from '../../src/records/declare.js';
 import type { Field } from '../../src/records/fields.js';
 import { events } from '../../src/records/list.js';
@@ -80,16 +80,16 @@ export function rowsSource(): string {
   return generatedFile(
     'Events as rows of the projection; projection-batch.ts describes how they are used.',
     [
-      { types: ['Change', 'CodeEvent'], from: '../domain/event.js' },
-      { types: ['Seq', 'ShardId'], from: '../records/ids.js' },
-      { types: ['DomainEvent'], from: '../records/list.js' },
-      { names: ['unknownRecord'], from: '../records/unknown.js' },
+      { types: ['Change', 'CodeEvent'], from: '../../domain/event.js' },
+      { types: ['Seq', 'ShardId'], from: '../../records/ids.js' },
+      { types: ['DomainEvent'], from: '../../records/list.js' },
+      { names: ['unknownRecord'], from: '../../records/unknown.js' },
       {
         names: Object.keys(GROUPS),
         types: ['AppendedRows', 'CodeUpdate', 'SnapshotChanges'],
         from: './code-update.js',
       },
-      { types: ['RowBuffer'], from: './row-buffer.js' },
+      { types: ['RowBuffer'], from: '../copy/row-buffer.js' },
     ],
     [auditSource(), foldSource(), othersSource()].join('\n\n'),
   );

@@ -2,11 +2,11 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { hashPassword } from '../actor/accounts.js';
-import { isSeededEmail, SEEDED_EMAILS } from '../actor/seeded-logins.js';
-import { type AccountConfig, ConfigError, parseAccountConfig } from '../config.js';
-import { createAccountStore } from '../postgres/account-store.js';
+import { type AccountConfig, ConfigError, parseAccountConfig } from '../compose/config.js';
+import { hashPassword } from '../control/accounts.js';
+import { isSeededEmail, SEEDED_EMAILS } from '../control/seeded-logins.js';
 import { connect, endQuietly } from '../postgres/connection.js';
+import { createAccountStore } from '../postgres/control/account-store.js';
 import { migrate, missingMigrations } from '../postgres/migrate.js';
 import type { AccountRow, AccountStore, Role } from '../postgres/store.js';
 import { CommandFailed, EXIT } from './failure.js';

@@ -1,8 +1,8 @@
 /** `clipbook move-database`: from the embedded PostgreSQL into one's own. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, parseMoveConfig } from '../config.js';
-import { CopyRefused, copyDatabase } from '../postgres/copy-database.js';
+import { ConfigError, parseMoveConfig } from '../compose/config.js';
+import { CopyRefused, copyDatabase } from '../postgres/copy/copy-database.js';
 import { postgresFailure } from '../postgres/failure.js';
 import { migrate } from '../postgres/migrate.js';
 import { CommandFailed, EXIT } from './failure.js';

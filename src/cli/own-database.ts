@@ -1,7 +1,7 @@
 /** The embedded database under `DATA_DIR`, for a command that works on it while no server runs. */
 import { join } from 'node:path';
-import { freePort } from '../port-check.js';
-import { visitEmbedded } from '../postgres/visit.js';
+import { freePort } from '../compose/port-check.js';
+import { visitEmbedded } from '../postgres/embedded/visit.js';
 import { CommandFailed, codeOf, EXIT, messageOf } from './failure.js';
 
 /** Rejects with `CommandFailed`. */

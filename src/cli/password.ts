@@ -3,7 +3,7 @@
  * show), or from standard input. Never from an argument: every user of the machine can read those
  * of every process.
  */
-import { PASSWORD_LENGTH_MAX } from '../actor/account-rules.js';
+import { PASSWORD_LENGTH_MAX } from '../control/account-rules.js';
 import { CommandFailed, EXIT } from './failure.js';
 import { openTerminal } from './question.js';
 

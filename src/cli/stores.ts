@@ -2,9 +2,7 @@
  * `clipbook restore` and `clipbook init`: work on the stores that the server's configuration names,
  * while no server runs.
  */
-import { ConfigError, parseStoreConfig, type StoreConfig } from '../config.js';
-import type { ExitCause } from '../platform/exit-codes.js';
-import { ProcessEnd } from '../platform/exit-codes.js';
+import { ConfigError, parseStoreConfig, type StoreConfig } from '../compose/config.js';
 import {
   acceptLoss,
   giveNewId,
@@ -14,7 +12,9 @@ import {
   reportShards,
   type ShardReport,
   withOfflineStores,
-} from '../restore.js';
+} from '../compose/restore.js';
+import type { ExitCause } from '../platform/exit-codes.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
 import { CommandFailed, EXIT } from './failure.js';
 
 export type StoresCommand =

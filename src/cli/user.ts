@@ -1,6 +1,6 @@
 /** `clipbook user`: accounts in the database itself. It needs no token, and no server that runs. */
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { accountEmail, ROLES } from '../actor/account-rules.js';
+import { accountEmail, ROLES } from '../control/account-rules.js';
 import type { AccountCommand } from './accounts.js';
 
 const HELP = `

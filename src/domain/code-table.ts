@@ -9,10 +9,10 @@
  *
  *     A lease (lockId, untilMs) is held besides assigned or redeemed, always by the code's user.
  */
-import type { HashKey } from './keyed-hash.js';
-import type { Field } from './paged.js';
-import { Rows } from './rows.js';
-import { StringTable } from './string-table.js';
+import type { HashKey } from '../tables/keyed-hash.js';
+import type { Field } from '../tables/paged.js';
+import { Rows } from '../tables/rows.js';
+import { StringTable } from '../tables/string-table.js';
 
 /** In the table, but not live: its batch has not been added yet, or never will be. */
 export const STAGED = 0;

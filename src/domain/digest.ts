@@ -13,10 +13,11 @@
  * about to change is counted first, in its old state (`beforeCode`, `beforeRedemption`). Rows that
  * are added meanwhile are beyond the end of the walk.
  */
+
+import { fold, hashText } from '../tables/text.js';
 import { canonicalJson } from './canonical.js';
 import type { Seq } from './ids.js';
 import type { BookState, ShardState, Witness } from './state.js';
-import { fold, hashText } from './text.js';
 
 const SEED_1 = 0x5eed0001;
 const SEED_2 = 0x5eed0002;

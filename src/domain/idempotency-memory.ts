@@ -22,14 +22,15 @@
  * for a caller with few keys. A fixed share for each caller would waste unused memory, or be too
  * small with many callers. A refused caller is told when its oldest key expires.
  */
+
+import { type HashKey, keyedHash } from '../tables/keyed-hash.js';
+import { encode, fold, hashBytes, mix, scratch } from '../tables/text.js';
 import { CallerTable } from './caller-table.js';
 import { canonicalJson } from './canonical.js';
 import type { BookId, Seq } from './ids.js';
-import { type HashKey, keyedHash } from './keyed-hash.js';
 import type { Outcome } from './outcome.js';
 import { appendText, endOfTexts } from './outcome-bytes.js';
 import { appendOutcome, readOutcome } from './outcome-memory.generated.js';
-import { encode, fold, hashBytes, mix, scratch } from './text.js';
 
 const CHUNK_BYTES = 1 << 18;
 /**

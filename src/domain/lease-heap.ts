@@ -4,8 +4,9 @@
  * without a lease costs nothing, reading a lease is one step, and renewing or ending one is O(log
  * n) without stale entries.
  */
+
+import { Rows } from '../tables/rows.js';
 import type { CodeRecords } from './code-table.js';
-import { Rows } from './rows.js';
 
 export class LeaseHeap {
   readonly #records: CodeRecords;

@@ -8,7 +8,7 @@
  * This file writes and reads single values. src/records/ declares the form of each outcome, and the
  * code that writes and reads whole outcomes is generated (outcome-memory.generated.ts).
  */
-import { append, decode, room, scratch } from './text.js';
+import { append, decode, room, scratch } from '../tables/text.js';
 
 /** Not part of any encoded text: UTF-8 of a 16-bit unit ends at 0xef. */
 const END = 0xff;

@@ -10,8 +10,9 @@
  *     places   0 … placed - 1 │ placed …              what a draw is made from
  *              the array      │ next … end - 1        an index that has been taken, or has a place by now: drawn again
  */
+
+import { uint32Column } from '../tables/paged.js';
 import { AVAILABLE, type CodeTable } from './code-table.js';
-import { uint32Column } from './paged.js';
 import { below, type Random } from './random.js';
 
 const JOIN_STEP = 4096;

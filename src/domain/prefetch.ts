@@ -15,11 +15,12 @@
  * another name) only costs time. After the idea of Chen, Ailamaki, Gibbons and Mowry, "Improving
  * Hash Join Performance through Prefetching" (ICDE 2004), group prefetching.
  */
+
+import type { StringTable } from '../tables/string-table.js';
 import type { Command } from './command.js';
 import type { Pool } from './pool.js';
 import type { Random } from './random.js';
 import type { ShardState } from './state.js';
-import type { StringTable } from './string-table.js';
 
 /**
  * Look-ups at once; further ones are not prefetched. At three lines of 64 bytes each they fit into

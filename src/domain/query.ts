@@ -2,6 +2,8 @@
  * Reads, from memory. They change nothing, and they see what was decided before them, durable or
  * not: the actor holds the answer back until it is durable.
  */
+
+import { Smallest } from '../tables/smallest.js';
 import { redemptionsPerCodeMax } from './book.js';
 import { AVAILABLE } from './code-table.js';
 import type { CodeStatus, CodeView, Query } from './command.js';
@@ -9,7 +11,6 @@ import { fateOf } from './decide-batch.js';
 import { asSeq } from './ids.js';
 import type { Refusal } from './outcome.js';
 import { RedemptionRate } from './redemption-rate.js';
-import { Smallest } from './smallest.js';
 import type { BookState, ShardState } from './state.js';
 import type { BookView, CodePage, QueryResult } from './view.js';
 

@@ -12,9 +12,9 @@
  * that they make is compared, so an id that was made up finds nothing. A map from id to redemption
  * would cost five times as much.
  */
-import { byteColumn, float64Column, uint32Column } from './paged.js';
+import { byteColumn, float64Column, uint32Column } from '../tables/paged.js';
+import { mix } from '../tables/text.js';
 import type { Random } from './random.js';
-import { mix } from './text.js';
 
 const STANDING = 1;
 const ROLLED_BACK = 2;

@@ -2,11 +2,12 @@
  * The state of one shard, all of it in memory. `decide` reads it, `apply` changes it, nothing else
  * does; a restart fills it through `ShardState.load…` from a snapshot and then applies the journal.
  */
+
+import type { HashKey } from '../tables/keyed-hash.js';
 import type { Book, BookCounts } from './book.js';
 import { AVAILABLE, CodeTable, IN_USE, STAGED } from './code-table.js';
 import { IdempotencyMemory, type MemoryTally } from './idempotency-memory.js';
 import { asSeq, type BookId, type Seq, type ShardId } from './ids.js';
-import type { HashKey } from './keyed-hash.js';
 import { LeaseHeap } from './lease-heap.js';
 import { OpenBatches } from './open-batches.js';
 import { Pool } from './pool.js';

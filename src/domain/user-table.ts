@@ -10,12 +10,13 @@
  * of them in a cache. The hash stands there because the table of names grows with each new user:
  * moving a name without reading its text takes half the time.
  */
+
+import type { HashKey } from '../tables/keyed-hash.js';
+import { tableMemory } from '../tables/memory.js';
+import { Rows } from '../tables/rows.js';
+import { StringTable } from '../tables/string-table.js';
+import { mix } from '../tables/text.js';
 import type { CodeRecords } from './code-table.js';
-import type { HashKey } from './keyed-hash.js';
-import { tableMemory } from './memory.js';
-import { Rows } from './rows.js';
-import { StringTable } from './string-table.js';
-import { mix } from './text.js';
 
 const SLOTS_FIRST = 1024;
 /**

@@ -8,8 +8,8 @@ import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
+import { createLendingSocket } from './copy/lending-socket.js';
 import { beginFenced, type Fence, fenceClient } from './fence.js';
-import { createLendingSocket } from './lending-socket.js';
 import { CommitUnknown } from './store.js';
 
 const CONNECT_MS_MAX = 5_000;

@@ -29,8 +29,8 @@ export interface EventOptions<F extends Fields> {
   /** The table that gets a row with these values, in this order. */
   readonly appends?: { readonly table: AppendedTable; readonly values: readonly (keyof F | 'seq' | 'shard')[] };
   /**
-   * The method of `SnapshotChanges` (postgres/code-update.ts) that changes the rest of the
-   * snapshot.
+   * The method of `SnapshotChanges` (postgres/projection/code-update.ts) that changes the rest of
+   * the snapshot.
    */
   readonly snapshot?: SnapshotMethod;
 }

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { systemRandom } from '../../src/actor/shard-thread.js';
 import { CodeTable } from '../../src/domain/code-table.js';
-import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import { Pool } from '../../src/domain/pool.js';
+import { systemRandom } from '../../src/shard/shard-thread.js';
+import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
 
 const CODES = 1000;
 const DRAWS = 1_000_000;

@@ -73,7 +73,7 @@ describe('the example of a new command', () => {
     const tests = [...files].filter((file) => file.endsWith('.test.ts'));
     assert.equal(tests.length, 1, 'the example has a test');
     assert.ok(files.has('src/records/coupons.ts') && files.has('src/domain/decide.ts'));
-    assert.ok(files.has('src/http/routes/coupons.ts'));
+    assert.ok(files.has('src/http/api/routes/coupons.ts'));
     run('--import', 'tsx', 'scripts/generate.ts');
     writeFileSync(
       join(directory, 'tsconfig.example.json'),

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PAGE, ROOT, walkInFolder } from '../../scripts/walk/in-folder.js';
 import { blocksOf, movedTo, wholeScript } from '../../scripts/walk/walk.js';
+import { freePort } from '../../src/compose/port-check.js';
 import { EXIT_CODES, exitCodesTable } from '../../src/platform/exit-codes.js';
-import { freePort } from '../../src/port-check.js';
 
 const page = readFileSync(join(ROOT, PAGE), 'utf8');
 const unit = readFileSync(join(ROOT, 'deploy/systemd/clipbook.service'), 'utf8');

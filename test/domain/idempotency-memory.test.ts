@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdempotencyMemory } from '../../src/domain/idempotency-memory.js';
 import { asBookId, asSeq } from '../../src/domain/ids.js';
-import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { below } from '../../src/domain/random.js';
+import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
 import { BOOK, SETTINGS, START, seeded } from './shard.js';
 
 const TTL_MS = 1_000;

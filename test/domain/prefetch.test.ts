@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createCollector } from '../../src/collector.js';
+import { createCollector } from '../../src/compose/collector.js';
 import type { Command } from '../../src/domain/command.js';
 import { digest } from '../../src/domain/digest.js';
 import { asBookId } from '../../src/domain/ids.js';
 import { Prefetch } from '../../src/domain/prefetch.js';
-import type { StringTable } from '../../src/domain/string-table.js';
+import type { StringTable } from '../../src/tables/string-table.js';
 import { BOOK, lock, OTHER_BOOK, openShard, redeem, seeded, type TestShard } from './shard.js';
 
 const codes = (count: number, prefix: string): string[] => Array.from({ length: count }, (_, n) => `${prefix}-${n}`);

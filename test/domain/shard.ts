@@ -10,13 +10,13 @@ import type { Command, Origin, StagedBatch } from '../../src/domain/command.js';
 import { decide, expireLeases, type Verdict } from '../../src/domain/decide.js';
 import type { Change, DomainEvent } from '../../src/domain/event.js';
 import { asBookId, asShardId, type BookId } from '../../src/domain/ids.js';
-import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
 import { loadOpenBatch } from '../../src/domain/load.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
 import type { Random } from '../../src/domain/random.js';
 import { ShardState, type StateOptions } from '../../src/domain/state.js';
 import type { BatchContent } from '../../src/records/batch-content.js';
 import type { OpenBatch } from '../../src/records/batches.js';
+import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
 
 export const START = Date.UTC(2026, 0, 1);
 export const BOOK = asBookId('01890000-0000-7000-8000-000000000001');

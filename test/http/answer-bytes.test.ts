@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { AnswerBytes } from '../../src/http/answer-bytes.js';
+import { AnswerBytes } from '../../src/http/fast/answer-bytes.js';
 
 const textOf = (out: AnswerBytes): string => Buffer.from(out.written).toString('utf8');
 

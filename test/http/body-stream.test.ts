@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { BodyBroken, createBodyStream } from '../../src/http/body-stream.js';
+import { BodyBroken, createBodyStream } from '../../src/http/exchange/body-stream.js';
 
 describe('a body stream', () => {
   const pressure: string[] = [];

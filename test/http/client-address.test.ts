@@ -1,8 +1,8 @@
 /** Whose address a request counts under, whatever stands in its headers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createClientAddresses } from '../../src/http/client-address.js';
-import { isWithin, limitNameOf, parseAddress, parseRange } from '../../src/http/ip-address.js';
+import { createClientAddresses } from '../../src/http/server/client-address.js';
+import { isWithin, limitNameOf, parseAddress, parseRange } from '../../src/http/server/ip-address.js';
 
 function addressOf(text: string) {
   const address = parseAddress(text);

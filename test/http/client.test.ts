@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { examplesOf } from '../../src/http/examples/table.js';
-import type { Route } from '../../src/http/route.js';
-import { ROUTES } from '../../src/http/routes/table.js';
+import { examplesOf } from '../../src/http/api/examples/table.js';
+import type { Route } from '../../src/http/api/route.js';
+import { ROUTES } from '../../src/http/api/routes/table.js';
 import { type Server, startServer, temporaryDirectory } from '../support/server.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

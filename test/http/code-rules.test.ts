@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { reservedWords } from '../../src/http/reserved-words.js';
-import { ROUTES } from '../../src/http/routes/table.js';
+import { reservedWords } from '../../src/http/api/reserved-words.js';
+import { ROUTES } from '../../src/http/api/routes/table.js';
 import { ADMIN } from './memory-parts.js';
 import { type Answer, type Served, serve } from './serve.js';
 

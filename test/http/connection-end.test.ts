@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ControlError } from '../../src/actor/engine.js';
+import { ControlError } from '../../src/engine/engine.js';
 import { ADMIN } from './memory-parts.js';
 import { eventually, type Served, serve } from './serve.js';
 

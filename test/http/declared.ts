@@ -1,6 +1,6 @@
 /** Compares an answer with what the description says of it. */
-import { ANSWER_HEADERS } from '../../src/http/openapi-headers.js';
-import type { Route } from '../../src/http/route.js';
+import { ANSWER_HEADERS } from '../../src/http/api/openapi-headers.js';
+import type { Route } from '../../src/http/api/route.js';
 
 type Json = Readonly<Record<string, unknown>>;
 

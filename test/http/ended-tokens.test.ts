@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Account, EndedTokens } from '../../src/actor/engine.js';
-import { createTokens, type Tokens, type Verdict } from '../../src/http/auth.js';
+import type { Account, EndedTokens } from '../../src/engine/engine.js';
+import { createTokens, type Tokens, type Verdict } from '../../src/http/exchange/auth.js';
 import { ADMIN, USER } from './memory-parts.js';
 import { serve, TOKENS } from './serve.js';
 

@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { examplesOf } from '../../src/http/examples/table.js';
-import type { Route } from '../../src/http/route.js';
-import { ROUTES } from '../../src/http/routes/table.js';
+import { examplesOf } from '../../src/http/api/examples/table.js';
+import type { Route } from '../../src/http/api/route.js';
+import { ROUTES } from '../../src/http/api/routes/table.js';
 import { type Description, differences } from './declared.js';
 import { ADMIN, SERVICE, USER } from './memory-parts.js';
 import { type Served, serve } from './serve.js';

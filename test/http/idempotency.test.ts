@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { createHasher, fingerprintOf } from '../../src/http/fingerprint.js';
+import { createHasher, fingerprintOf } from '../../src/http/exchange/fingerprint.js';
 import { ADMIN, SERVICE } from './memory-parts.js';
 import { type Answer, type Served, serve } from './serve.js';
 

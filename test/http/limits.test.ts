@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { createConnectionLimit, createRateLimit } from '../../src/http/limits.js';
-import { renderHttpMetrics } from '../../src/http/metrics.js';
-import type { HttpLimits } from '../../src/http/server.js';
+import { createConnectionLimit, createRateLimit } from '../../src/http/server/limits.js';
+import { renderHttpMetrics } from '../../src/http/server/metrics.js';
+import type { HttpLimits } from '../../src/http/server/server.js';
 import { ADMIN, SERVICE, USER } from './memory-parts.js';
 import { eventually, type Served, serve } from './serve.js';
 

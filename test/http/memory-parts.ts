@@ -3,6 +3,12 @@
  * every route has a success, and a way to make the next calls answer anything (`engine.next`,
  * `control.fail`). The real rules are tested where they are.
  */
+
+import { type CodeParser, createCodeParser, UploadMalformed } from '../../src/codes/parse.js';
+import type { Book, BookCounts, BookSettings } from '../../src/domain/book.js';
+import type { CodeView, Command, Origin, Query } from '../../src/domain/command.js';
+import { asBookId, asSeq, asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
+import type { Outcome, Refusal } from '../../src/domain/outcome.js';
 import {
   type Account,
   type CommandReply,
@@ -17,14 +23,9 @@ import {
   type UploadSender,
   type UploadShape,
   type Verification,
-} from '../../src/actor/engine.js';
-import { type CodeParser, createCodeParser, UploadMalformed } from '../../src/codes/parse.js';
-import type { Book, BookCounts, BookSettings } from '../../src/domain/book.js';
-import type { CodeView, Command, Origin, Query } from '../../src/domain/command.js';
-import { asBookId, asSeq, asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
-import type { Outcome, Refusal } from '../../src/domain/outcome.js';
-import { reservedWords } from '../../src/http/reserved-words.js';
-import { ROUTES } from '../../src/http/routes/table.js';
+} from '../../src/engine/engine.js';
+import { reservedWords } from '../../src/http/api/reserved-words.js';
+import { ROUTES } from '../../src/http/api/routes/table.js';
 
 export const SHARD_COUNT = 4;
 

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { PROBLEMS } from '../../src/http/problem.js';
-import { ROUTES } from '../../src/http/routes/table.js';
+import { PROBLEMS } from '../../src/http/api/problem.js';
+import { ROUTES } from '../../src/http/api/routes/table.js';
 import { ADMIN } from './memory-parts.js';
 import { type Served, serve } from './serve.js';
 

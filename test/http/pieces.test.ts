@@ -1,11 +1,11 @@
 /** The small pieces that the server is made of. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { countersBytes, createCounters, renderCounters } from '../../src/http/counters.js';
-import { decodeCursor, encodeCursor } from '../../src/http/cursor.js';
-import { createDeadlines, type Watched } from '../../src/http/deadlines.js';
-import { isoTime } from '../../src/http/iso-time.js';
-import { createRequestIds } from '../../src/http/request-ids.js';
+import { decodeCursor, encodeCursor } from '../../src/http/api/cursor.js';
+import { isoTime } from '../../src/http/fast/iso-time.js';
+import { countersBytes, createCounters, renderCounters } from '../../src/http/server/counters.js';
+import { createDeadlines, type Watched } from '../../src/http/server/deadlines.js';
+import { createRequestIds } from '../../src/http/server/request-ids.js';
 
 describe('a time', () => {
   it('is what Date makes of it, before and after 1970, whatever came before', () => {

@@ -1,9 +1,9 @@
 /** What is refused, and how. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { ControlError } from '../../src/actor/engine.js';
 import type { RefusalReason } from '../../src/domain/outcome.js';
-import { PROBLEMS } from '../../src/http/problem.js';
+import { ControlError } from '../../src/engine/engine.js';
+import { PROBLEMS } from '../../src/http/api/problem.js';
 import { ADMIN, refused } from './memory-parts.js';
 import { type Answer, type CallOptions, type Served, serve } from './serve.js';
 

@@ -1,8 +1,8 @@
 /** Every route: what it asks of the engine, and that its answer is what the description says. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import type { Account } from '../../src/actor/engine.js';
-import { ROUTES } from '../../src/http/routes/table.js';
+import type { Account } from '../../src/engine/engine.js';
+import { ROUTES } from '../../src/http/api/routes/table.js';
 import { ADMIN, SERVICE, USER } from './memory-parts.js';
 import { type Answer, type CallOptions, type Served, serve } from './serve.js';
 

@@ -1,10 +1,10 @@
 /** A real server on a free port, with parts in memory, and the ways in which tests talk to it. */
 import { connect, type Socket } from 'node:net';
-import type { Account } from '../../src/actor/engine.js';
-import { createTokens, type TokenOptions } from '../../src/http/auth.js';
-import { parseRange } from '../../src/http/ip-address.js';
-import { HTTP_COUNTERS_BYTES } from '../../src/http/metrics.js';
-import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/http/server.js';
+import type { Account } from '../../src/engine/engine.js';
+import { createTokens, type TokenOptions } from '../../src/http/exchange/auth.js';
+import { parseRange } from '../../src/http/server/ip-address.js';
+import { HTTP_COUNTERS_BYTES } from '../../src/http/server/metrics.js';
+import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/http/server/server.js';
 import { createMemoryControl, createMemoryEngine, type MemoryControl, type MemoryEngine } from './memory-parts.js';
 
 export const TOKENS: TokenOptions = {

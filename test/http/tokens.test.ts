@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import type { Account } from '../../src/actor/engine.js';
-import { createTokens, type Verdict } from '../../src/http/auth.js';
+import type { Account } from '../../src/engine/engine.js';
+import { createTokens, type Verdict } from '../../src/http/exchange/auth.js';
 import { ADMIN, SERVICE, USER } from './memory-parts.js';
 import { type Answer, type Served, serve, TOKENS } from './serve.js';
 

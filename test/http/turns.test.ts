@@ -1,7 +1,7 @@
 /** Who verifies a password when, as a queue. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createTurns, type TurnsOptions } from '../../src/http/turns.js';
+import { createTurns, type TurnsOptions } from '../../src/http/server/turns.js';
 
 const ROOMY: TurnsOptions = { atOnceMax: 100, atOncePerNameMax: 100, waitingMax: 100, waitingPerAddressMax: 100 };
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CodeView } from '../../src/domain/command.js';
 import { asSeq, type ShardId } from '../../src/domain/ids.js';
-import type { Exchange } from '../../src/http/exchange.js';
-import { collectUserCodes } from '../../src/http/user-codes.js';
+import { collectUserCodes } from '../../src/http/api/user-codes.js';
+import type { Exchange } from '../../src/http/exchange/exchange.js';
 
 const FILTER = { userId: 'ann', bookId: null, status: null };
 

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { z } from 'zod';
-import { parseJsonBody } from '../../src/http/json-body.js';
-import { ROUTES } from '../../src/http/routes/table.js';
-import { type ReadUsual, readBookAndUser, readUser } from '../../src/http/usual-bodies.js';
+import { ROUTES } from '../../src/http/api/routes/table.js';
+import { parseJsonBody } from '../../src/http/exchange/json-body.js';
+import { type ReadUsual, readBookAndUser, readUser } from '../../src/http/fast/usual-bodies.js';
 
 const BOOK = '01a1fb62-1776-776a-92c9-af2d6bdc1f50';
 const USUAL = new Map<ReadUsual<unknown>, object>([

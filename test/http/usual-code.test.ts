@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { ROUTES } from '../../src/http/routes/table.js';
-import { code } from '../../src/http/schemas.js';
-import { isUsualCode } from '../../src/http/usual-code.js';
+import { ROUTES } from '../../src/http/api/routes/table.js';
+import { code } from '../../src/http/api/schemas.js';
+import { isUsualCode } from '../../src/http/fast/usual-code.js';
 
 describe('usual codes', () => {
   test('are asked of by every route with a code in its path, and by no other', () => {

@@ -1,7 +1,7 @@
 /** What `fetch` would never send: raw bytes, slowly, twice, or half. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { SCALARS, type Scalar } from '../../src/http/counters.js';
+import { SCALARS, type Scalar } from '../../src/http/server/counters.js';
 import { ADMIN } from './memory-parts.js';
 import { eventually, type Served, serve } from './serve.js';
 

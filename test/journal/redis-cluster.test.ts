@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { freePort } from '../../src/compose/port-check.js';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { JournalFenced } from '../../src/journal/journal.js';
 import { openRedisJournal, type RedisJournal } from '../../src/journal/redis/redis-journal.js';
-import { freePort } from '../../src/port-check.js';
 import { all, commit, entry } from './conformance.js';
 import { createOwner } from './redis-owner.js';
 import { type RedisServer, startRedis } from './redis-server.js';

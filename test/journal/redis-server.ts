@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { freePort } from '../../src/port-check.js';
+import { freePort } from '../../src/compose/port-check.js';
 
 export interface RedisServer {
   readonly url: string;

@@ -40,7 +40,7 @@ export function countIn(text: string, { find }: Edit): number {
   return text.split(find).length - 1;
 }
 
-const ACTOR = 'src/actor/actor.ts';
+const ACTOR = 'src/shard/actor.ts';
 const WRITER = 'src/journal/file/writer.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -79,11 +79,11 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'the clock is not held back at recovery',
     edits: [
       {
-        file: 'src/actor/recovery.ts',
+        file: 'src/shard/recovery.ts',
         find: '(atMs) => options.clock.notBefore(atMs)',
         put: '() => undefined',
       },
-      { file: 'src/actor/recovery.ts', find: '    options.clock.notBefore(change.atMs);\n', put: '' },
+      { file: 'src/shard/recovery.ts', find: '    options.clock.notBefore(change.atMs);\n', put: '' },
     ],
     caughtBy: [SIMULATOR],
   },
@@ -110,7 +110,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'a staged batch is deleted because PostgreSQL does not have its live_seq yet',
     edits: [
       {
-        file: 'src/actor/batches.ts',
+        file: 'src/control/batches.ts',
         find: "let fate: BatchFate = end === 'live' ? 'live' : await fateOf(batch);",
         put: "let fate = (end === 'live' ? 'live' : 'givenUp') as BatchFate;",
       },
@@ -122,7 +122,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'the staged batch of a job is deleted because PostgreSQL does not have its live_seq yet',
     edits: [
       {
-        file: 'src/actor/jobs.ts',
+        file: 'src/control/jobs.ts',
         find: '    const left = await fateOf(job, (batch) => batches.fateOf(batch));\n',
         put: "    const left = await fateOf(job, async () => 'givenUp');\n",
       },
@@ -134,7 +134,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'an event is forgotten in the fold of the projection',
     edits: [
       {
-        file: 'src/postgres/event-rows.generated.ts',
+        file: 'src/postgres/projection/event-rows.generated.ts',
         find: "    case 'codeUnlocked':\n      update.touches |= TOUCHES_LEASE;\n      update.lockId = null;\n      update.lockedUntilMs = null;\n      return;\n",
         put: '',
       },
@@ -170,12 +170,12 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'the installation id is not compared',
     edits: [
       {
-        file: 'src/judge-stores.ts',
+        file: 'src/compose/judge-stores.ts',
         find: 'if (journalId !== undefined && journalId !== installation.id) {',
         put: 'if (journalId !== undefined && installation.id === null) {',
       },
     ],
-    caughtBy: [SIMULATOR, test('test/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
+    caughtBy: [SIMULATOR, test('test/compose/judge-stores.test.ts'), test('test/server/two-servers.test.ts')],
   },
   {
     id: 'M10b',
@@ -281,7 +281,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'keys are not remembered on replay',
     edits: [
       {
-        file: 'src/actor/recovery.ts',
+        file: 'src/shard/recovery.ts',
         find: '() => apply(state, change));',
         put: '() => apply(state, { ...change, remembered: null }));',
       },
@@ -353,19 +353,19 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'a checkpoint is published before its batch is written',
     edits: [
       {
-        file: 'src/actor/projector.ts',
+        file: 'src/followers/projector.ts',
         find: '    await writer.write(batch, entryHashes);\n    let events = 0;\n',
         put: '    for (const [shard, { last }] of parts) checkpoints.set(shard, last.lastSeq);\n    await writer.write(batch, entryHashes);\n    let events = 0;\n',
       },
     ],
-    caughtBy: [test('test/actor/projector.test.ts')],
+    caughtBy: [test('test/followers/projector.test.ts')],
   },
   {
     id: 'M20',
     bug: 'a retried upload adopts a batch of another body',
     edits: [
       {
-        file: 'src/actor/batches.ts',
+        file: 'src/control/batches.ts',
         find: 'fingerprint === request.fingerprint ? await store.stagedBatch(batchId) : null',
         put: 'fingerprint !== 0 ? await store.stagedBatch(batchId) : null',
       },

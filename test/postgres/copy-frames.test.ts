@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
 import { connect } from '../../src/postgres/connection.js';
-import { copyFramesIn, copyFramesOut, FRAME_HEAD_BYTES } from '../../src/postgres/copy-frames.js';
+import { copyFramesIn, copyFramesOut, FRAME_HEAD_BYTES } from '../../src/postgres/copy/copy-frames.js';
 import { testServer } from './server.js';
 
 const server = testServer();

@@ -3,8 +3,8 @@
  * killed.
  */
 
-import { freePort } from '../../src/port-check.js';
-import { startEmbedded } from '../../src/postgres/embedded.js';
+import { freePort } from '../../src/compose/port-check.js';
+import { startEmbedded } from '../../src/postgres/embedded/embedded.js';
 import { silent } from './server.js';
 
 const [dataDir = '', then = 'wait'] = process.argv.slice(2);

@@ -6,9 +6,9 @@ import type { Change } from '../../src/domain/event.js';
 import { asShardId, type ShardId } from '../../src/domain/ids.js';
 import * as load from '../../src/domain/load.js';
 import { ShardState } from '../../src/domain/state.js';
-import { createControlStore } from '../../src/postgres/control-store.js';
-import { createSnapshotLoader } from '../../src/postgres/loader.js';
-import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
+import { createControlStore } from '../../src/postgres/control/control-store.js';
+import { createProjectionWriter } from '../../src/postgres/projection/projection-writer.js';
+import { createSnapshotLoader } from '../../src/postgres/snapshot/loader.js';
 import type { BatchRow, SnapshotSink } from '../../src/postgres/store.js';
 import {
   archive,

@@ -1,7 +1,7 @@
 /** A book in PostgreSQL, for tests of what comes after it. */
 import type { BookSettings } from '../../src/domain/book.js';
 import type { BookId } from '../../src/domain/ids.js';
-import { createControlStore } from '../../src/postgres/control-store.js';
+import { createControlStore } from '../../src/postgres/control/control-store.js';
 import type { ProjectionWriter } from '../../src/postgres/store.js';
 import { SETTINGS } from '../domain/shard.js';
 import { AT_MS, BOOK, changeLog, SHARD } from './changes.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
-import { createProjectionWriter } from '../../src/postgres/projection-writer.js';
+import { createProjectionWriter } from '../../src/postgres/projection/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
 import { AT_MS, BOOK, changeLog, redemptionId, SHARD } from './changes.js';
 import { projectBook } from './project-book.js';

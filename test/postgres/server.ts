@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import pg from 'pg';
-import { freePort } from '../../src/port-check.js';
-import { type EmbeddedPostgres, startEmbedded } from '../../src/postgres/embedded.js';
+import { freePort } from '../../src/compose/port-check.js';
+import { type EmbeddedPostgres, startEmbedded } from '../../src/postgres/embedded/embedded.js';
 import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
 
 export const SHARDS = 4;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { startWriteBack } from '../../src/postgres/write-back.js';
+import { startWriteBack } from '../../src/postgres/embedded/write-back.js';
 import { waitFor } from '../journal/wait-for.js';
 import { testServer } from './server.js';
 

@@ -5,20 +5,20 @@
  * several times, and compare the medians.
  */
 
-import { readReplies, readRequests } from '../../src/actor/messages.generated.js';
-import { ReplyWriter, RequestWriter } from '../../src/actor/wire.js';
 import type { Command } from '../../src/domain/command.js';
 import type { Change, DomainEvent } from '../../src/domain/event.js';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { appendOutcome, readOutcome } from '../../src/domain/outcome-memory.generated.js';
-import { scratch } from '../../src/domain/text.js';
-import { AnswerBytes } from '../../src/http/answer-bytes.js';
-import { showAssigned, showLocked, showRedeemed, showUnlocked } from '../../src/http/answers.generated.js';
-import type { Exchange } from '../../src/http/exchange.js';
+import { readReplies, readRequests } from '../../src/engine/messages.generated.js';
+import { ReplyWriter, RequestWriter } from '../../src/engine/wire.js';
+import type { Exchange } from '../../src/http/exchange/exchange.js';
+import { AnswerBytes } from '../../src/http/fast/answer-bytes.js';
+import { showAssigned, showLocked, showRedeemed, showUnlocked } from '../../src/http/fast/answers.generated.js';
 import { decodeChanges, encodeChanges } from '../../src/journal/codec.js';
-import { ProjectionBatch } from '../../src/postgres/projection-batch.js';
-import { RowPlaces } from '../../src/postgres/row-places.js';
+import { ProjectionBatch } from '../../src/postgres/projection/projection-batch.js';
+import { RowPlaces } from '../../src/postgres/projection/row-places.js';
+import { scratch } from '../../src/tables/text.js';
 import { changeOf, commandFor, doneWith, events, outcomes, remember } from './cases.js';
 
 const ROUNDS = 15;

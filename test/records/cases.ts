@@ -2,12 +2,13 @@
  * One value of each shape that a record can have: every event, outcome and command, and of each
  * nullable field both a value and null. The types make a forgotten kind a compile error.
  */
-import type { CommandReply } from '../../src/actor/engine.js';
+
 import type { Book, BookSettings } from '../../src/domain/book.js';
 import type { Command } from '../../src/domain/command.js';
 import type { Change, DomainEvent, Remembered } from '../../src/domain/event.js';
 import { asBookId, asSeq, asShardId } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
+import type { CommandReply } from '../../src/engine/engine.js';
 import type { OpenBatch } from '../../src/records/batches.js';
 
 type Kinds<Union extends { readonly kind: string }> = {

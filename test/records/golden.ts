@@ -11,14 +11,14 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ReplyWriter, RequestWriter } from '../../src/actor/wire.js';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { appendOutcome } from '../../src/domain/outcome-memory.generated.js';
-import { scratch } from '../../src/domain/text.js';
-import { historyJson } from '../../src/http/views.js';
+import { ReplyWriter, RequestWriter } from '../../src/engine/wire.js';
+import { historyJson } from '../../src/http/api/views.js';
 import { decodeChanges, encodeChanges } from '../../src/journal/codec.js';
-import { type CopyTarget, ProjectionBatch } from '../../src/postgres/projection-batch.js';
-import { RowPlaces } from '../../src/postgres/row-places.js';
+import { type CopyTarget, ProjectionBatch } from '../../src/postgres/projection/projection-batch.js';
+import { RowPlaces } from '../../src/postgres/projection/row-places.js';
+import { scratch } from '../../src/tables/text.js';
 import { ADMIN } from '../http/memory-parts.js';
 import { type Served, serve } from '../http/serve.js';
 import {

@@ -4,27 +4,36 @@ import { findBreaches } from '../../scripts/import-rules.js';
 
 /** A tree that keeps all rules; each case puts files in or over it. */
 const SOUND: Readonly<Record<string, string>> = {
-  'src/main.ts': `import { route } from './http/routes.js';\nimport { createClock } from './clock.js';\nroute(createClock());\n`,
-  'src/clock.ts': `export const createClock = () => Date.now;\n`,
+  'src/main.ts': `import { serve } from './compose/serve.js';\nserve();\n`,
+  'src/compose/serve.ts': [
+    `import { route } from '../http/routes.js';`,
+    `import { createClock } from './clock.js';`,
+    `export const serve = () => route(createClock());`,
+  ].join('\n'),
+  'src/compose/clock.ts': `export const createClock = () => Date.now;\n`,
   'src/domain/book.ts': `// Date and Promise are words here.\nexport const book = 'Promise';\n`,
   'src/domain/decide.ts': `import { book } from './book.js';\nexport const decide = () => book;\n`,
   'src/codes/pattern.ts': `import { createHmac } from 'node:crypto';\nexport const pattern = createHmac;\n`,
   'src/journal/journal.ts': `import { book } from '../domain/book.js';\nexport const journal = book;\n`,
   'src/postgres/store.ts': `import { book } from '../domain/book.js';\nexport const store = book;\n`,
-  'src/actor/actor.ts': [
+  'src/shard/actor.ts': [
     `import { decide } from '../domain/decide.js';`,
     `import { journal } from '../journal/journal.js';`,
     `import { store } from '../postgres/store.js';`,
+    `export const act = () => [decide, journal, store];`,
+  ].join('\n'),
+  'src/control/jobs.ts': [
+    `import { act } from '../shard/actor.js';`,
     `import { pattern } from '../codes/pattern.js';`,
-    `export const act = () => [decide, journal, store, pattern];`,
+    `export const jobs = () => [act, pattern];`,
   ].join('\n'),
   'src/http/routes.ts': [
-    `import type { createClock } from '../clock.js';`,
-    `import { act } from '../actor/actor.js';`,
-    `export const route = (clock: ReturnType<typeof createClock>) => [act, clock];`,
+    `import type { createClock } from '../compose/clock.js';`,
+    `import { jobs } from '../control/jobs.js';`,
+    `export const route = (clock: ReturnType<typeof createClock>) => [jobs, clock];`,
   ].join('\n'),
-  'workers/shard.ts': `import { act } from '../src/actor/actor.js';\nact();\n`,
-  'test/actor.test.ts': `import { act } from '../src/actor/actor.js';\nact();\n`,
+  'workers/shard.ts': `import { act } from '../src/shard/actor.js';\nact();\n`,
+  'test/actor.test.ts': `import { act } from '../src/shard/actor.js';\nact();\n`,
 };
 
 function breaches(changes: Readonly<Record<string, string>> = {}): string[] {
@@ -36,20 +45,22 @@ test('a tree that keeps the rules has no breach', () => {
 });
 
 const POINTING_UP: readonly (readonly [path: string, specifier: string, target: string])[] = [
-  ['src/domain/decide.ts', '../actor/actor.js', 'src/actor'],
+  ['src/domain/decide.ts', '../shard/actor.js', 'src/shard'],
   ['src/domain/decide.ts', '../codes/pattern.js', 'src/codes'],
-  ['src/domain/decide.ts', '../clock.js', 'src'],
+  ['src/domain/decide.ts', '../compose/clock.js', 'src/compose'],
   ['src/codes/pattern.ts', '../domain/book.js', 'src/domain'],
   ['src/journal/journal.ts', '../postgres/store.js', 'src/postgres'],
-  ['src/journal/journal.ts', '../actor/actor.js', 'src/actor'],
+  ['src/journal/journal.ts', '../shard/actor.js', 'src/shard'],
   ['src/postgres/store.ts', '../journal/journal.js', 'src/journal'],
-  ['src/actor/actor.ts', '../http/routes.js', 'src/http'],
+  ['src/shard/actor.ts', '../http/routes.js', 'src/http'],
+  ['src/shard/actor.ts', '../control/jobs.js', 'src/control'],
   ['src/http/routes.ts', '../journal/journal.js', 'src/journal'],
+  ['src/http/routes.ts', '../shard/actor.js', 'src/shard'],
   ['src/http/routes.ts', '../postgres/store.js', 'src/postgres'],
   ['load/bench.ts', '../src/domain/book.js', 'src/domain'],
   ['web/admin.ts', '../src/domain/book.js', 'src/domain'],
-  ['src/actor/actor.ts', '../../workers/shard.js', 'workers'],
-  ['src/actor/actor.ts', '../../test/actor.test.js', 'test'],
+  ['src/shard/actor.ts', '../../workers/shard.js', 'workers'],
+  ['src/shard/actor.ts', '../../test/actor.test.js', 'test'],
 ];
 
 for (const [path, specifier, part] of POINTING_UP) {
@@ -70,13 +81,19 @@ for (const [path, specifier, part] of POINTING_UP) {
 }
 
 test('a part may import the types of what main passes down, but not the values', () => {
-  const path = 'src/actor/extra.ts';
-  const entry = { 'workers/extra.ts': `import { t } from '../src/actor/extra.js';\nt();\n` };
-  const refused = [`${path}:1: src/clock.ts is handed down; src/actor may import its types only`];
-  assert.deepEqual(breaches({ ...entry, [path]: `import { type createClock as T } from '../clock.js';\n` }), []);
-  assert.deepEqual(breaches({ ...entry, [path]: `import { createClock } from '../clock.js';\n` }), refused);
-  assert.deepEqual(breaches({ ...entry, [path]: `import { type A, createClock } from '../clock.js';\n` }), refused);
-  assert.deepEqual(breaches({ ...entry, [path]: `import '../clock.js';\n` }), refused);
+  const path = 'src/shard/extra.ts';
+  const entry = { 'workers/extra.ts': `import { t } from '../src/shard/extra.js';\nt();\n` };
+  const refused = [`${path}:1: src/compose/clock.ts is handed down; src/shard may import its types only`];
+  assert.deepEqual(
+    breaches({ ...entry, [path]: `import { type createClock as T } from '../compose/clock.js';\n` }),
+    [],
+  );
+  assert.deepEqual(breaches({ ...entry, [path]: `import { createClock } from '../compose/clock.js';\n` }), refused);
+  assert.deepEqual(
+    breaches({ ...entry, [path]: `import { type A, createClock } from '../compose/clock.js';\n` }),
+    refused,
+  );
+  assert.deepEqual(breaches({ ...entry, [path]: `import '../compose/clock.js';\n` }), refused);
 });
 
 test('nothing imports main', () => {
@@ -100,10 +117,10 @@ test('an import cycle is named with all of its files', () => {
 test('a file that nothing reaches is refused, and so is one that only such a file reaches', () => {
   assert.deepEqual(
     breaches({
-      'src/actor/old.ts': `import { helper } from './old-helper.js';\nhelper();\n`,
-      'src/actor/old-helper.ts': `export const helper = () => 1;\n`,
+      'src/shard/old.ts': `import { helper } from './old-helper.js';\nhelper();\n`,
+      'src/shard/old-helper.ts': `export const helper = () => 1;\n`,
     }),
-    ['src/actor/old-helper.ts:1: nothing reaches this file', 'src/actor/old.ts:1: nothing reaches this file'],
+    ['src/shard/old-helper.ts:1: nothing reaches this file', 'src/shard/old.ts:1: nothing reaches this file'],
   );
 });
 

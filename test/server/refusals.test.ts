@@ -9,7 +9,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { asShardId } from '../../src/domain/ids.js';
-import { PROBLEMS, type ProblemSlug } from '../../src/http/problem.js';
+import { PROBLEMS, type ProblemSlug } from '../../src/http/api/problem.js';
 import { installationKey } from '../../src/journal/redis/entry.js';
 import { openRedisJournal } from '../../src/journal/redis/redis-journal.js';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';

@@ -9,7 +9,7 @@ import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import pg from 'pg';
-import { freePort } from '../../src/port-check.js';
+import { freePort } from '../../src/compose/port-check.js';
 import { waitFor } from '../journal/wait-for.js';
 import { testServer } from '../postgres/server.js';
 import { connect } from '../support/api.js';

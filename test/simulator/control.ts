@@ -1,18 +1,19 @@
 /**
  * Uploads in one process of the simulation: the real uploads, batches and staging, over the
- * simulated store. What the HTTP thread does around them (src/http/staging.ts) is done here.
+ * simulated store. What the HTTP thread does around them (src/http/api/staging.ts) is done here.
  */
-import { createBatches } from '../../src/actor/batches.js';
-import type { Done, Engine, UploadReport } from '../../src/actor/engine.js';
-import { ControlError, NO_BATCH } from '../../src/actor/engine.js';
-import { createKeyTurns } from '../../src/actor/key-turns.js';
-import { createUploads } from '../../src/actor/uploads.js';
+
 import { plainUpload } from '../../src/codes/parse.js';
+import { createBatches } from '../../src/control/batches.js';
+import { createKeyTurns } from '../../src/control/key-turns.js';
+import { createUploads } from '../../src/control/uploads.js';
 import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin } from '../../src/domain/command.js';
 import type { BookId, ShardId } from '../../src/domain/ids.js';
+import type { Done, Engine, UploadReport } from '../../src/engine/engine.js';
+import { ControlError, NO_BATCH } from '../../src/engine/engine.js';
 import type { Timers } from '../../src/platform/timers.js';
-import { createStaging } from '../../src/postgres/staging.js';
+import { createStaging } from '../../src/postgres/staging/staging.js';
 import type { Host } from './host.js';
 import type { SimCodes } from './sim-codes.js';
 

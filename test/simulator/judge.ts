@@ -12,12 +12,12 @@
  * Every later request sees everything that any caller was told, whichever process answers.
  */
 import assert from 'node:assert/strict';
-import type { Done, QueryReply } from '../../src/actor/engine.js';
-import type { ActorReply } from '../../src/actor/requests.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import type { Change } from '../../src/domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../../src/domain/ids.js';
 import type { Outcome, Refusal } from '../../src/domain/outcome.js';
+import type { Done, QueryReply } from '../../src/engine/engine.js';
+import type { ActorReply } from '../../src/engine/requests.js';
 import type { UploadRequest } from './control.js';
 import { type CodesOfBatch, codesOfBook, type Fold, foldChange, isLocked, isOfBatch, newFold } from './fold.js';
 import type { Truth } from './truth.js';

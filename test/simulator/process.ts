@@ -3,16 +3,16 @@
  * and its projector.
  */
 
-import { type Actor, createActor } from '../../src/actor/actor.js';
-import { NO_DIRECTORY } from '../../src/actor/directory.js';
-import type { CommandReply, Engine, QueryReply } from '../../src/actor/engine.js';
-import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
-import { createClock } from '../../src/clock.js';
+import { createClock } from '../../src/compose/clock.js';
+import { judgeStores } from '../../src/compose/judge-stores.js';
 import { asSeq, type BookId, type ShardId } from '../../src/domain/ids.js';
 import type { StateOptions } from '../../src/domain/state.js';
+import { NO_DIRECTORY } from '../../src/engine/directory.js';
+import type { CommandReply, Engine, QueryReply } from '../../src/engine/engine.js';
+import type { ActorReply, ActorRequest } from '../../src/engine/requests.js';
 import { JournalFenced, type JournalReader } from '../../src/journal/journal.js';
-import { judgeStores } from '../../src/judge-stores.js';
 import { type ExitCause, ProcessEnd } from '../../src/platform/exit-codes.js';
+import { type Actor, createActor } from '../../src/shard/actor.js';
 import { createSimControl, type Staged, type UploadRequest } from './control.js';
 import { createHost } from './host.js';
 import type { Lock, Medium } from './medium.js';
@@ -76,7 +76,7 @@ export type Start =
   /** Nothing was taken over. */
   | { readonly kind: 'refused'; readonly cause: ExitCause };
 
-/** Starts as the server does (src/installation.ts). */
+/** Starts as the server does (src/compose/installation.ts). */
 export function startProcess(options: SimProcessOptions): Start {
   const { shards, random, medium, truth, store } = options;
   const host = createHost(options.schedule, options.noteAsync);

@@ -1,5 +1,5 @@
 /**
- * The tables `codes` and `batches` of the store, as src/postgres/staged-batches.ts and
+ * The tables `codes` and `batches` of the store, as src/postgres/staging/staged-batches.ts and
  * held-codes.ts use them: rows come before their batch is live, a code is there once, and a batch
  * is live here only when the projection has got that far.
  *
@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import type { BookId } from '../../src/domain/ids.js';
 import { claimOver } from '../../src/postgres/fence.js';
-import type { CollectedCodes } from '../../src/postgres/staged-batches.js';
+import type { CollectedCodes } from '../../src/postgres/staging/staged-batches.js';
 import type { Holder, UnsettledBatch } from '../../src/postgres/store.js';
 import type { Host } from './host.js';
 import type { SeededRandom } from './seeded-random.js';

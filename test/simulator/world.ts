@@ -8,10 +8,10 @@
  * Everything comes from the seed, so a run that fails is seen again by its number.
  */
 import assert from 'node:assert/strict';
-import type { ActorReply, ActorRequest } from '../../src/actor/requests.js';
 import { asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
-import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
+import type { ActorReply, ActorRequest } from '../../src/engine/requests.js';
 import type { ProcessEnd } from '../../src/platform/exit-codes.js';
+import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
 import { createCallers, type Line } from './callers.js';
 import type { Staged, UploadRequest } from './control.js';
 import { SHARD_COUNT } from './fold.js';

@@ -5,14 +5,14 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NO_DIRECTORY } from '../../src/actor/directory.js';
-import { recover } from '../../src/actor/recovery.js';
-import type { Inspection } from '../../src/actor/supervisor.js';
+import type { Inspection } from '../../src/control/supervisor.js';
 import { digest } from '../../src/domain/digest.js';
-import { FIXED_HASH_KEY } from '../../src/domain/keyed-hash.js';
+import { NO_DIRECTORY } from '../../src/engine/directory.js';
 import type { Journal, JournalReader, JournalWriter } from '../../src/journal/journal.js';
-import { createSnapshotLoader } from '../../src/postgres/loader.js';
-import { signalQuietly } from '../../src/postgres/postmaster.js';
+import { signalQuietly } from '../../src/postgres/embedded/postmaster.js';
+import { createSnapshotLoader } from '../../src/postgres/snapshot/loader.js';
+import { recover } from '../../src/shard/recovery.js';
+import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
 import { waitFor } from '../journal/wait-for.js';
 
 /**

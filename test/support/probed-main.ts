@@ -6,11 +6,11 @@
 
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Inspection } from '../../src/actor/supervisor.js';
-import { parseConfig } from '../../src/config.js';
-import { createLogger } from '../../src/log.js';
+import { parseConfig } from '../../src/compose/config.js';
+import { createLogger } from '../../src/compose/log.js';
+import type { Clipbook, QuickEnds } from '../../src/compose/server.js';
+import type { Inspection } from '../../src/control/supervisor.js';
 import { EXIT_CODES, type ExitCause } from '../../src/platform/exit-codes.js';
-import type { Clipbook, QuickEnds } from '../../src/server.js';
 
 export interface Answers {
   readonly killShardThread: null;
@@ -35,8 +35,9 @@ async function main(): Promise<void> {
   const config = parseConfig(process.env);
   const log = createLogger({ level: config.logLevel, thread: 'main' });
   const built = process.env['TEST_BUILD'];
-  const server = built === undefined ? '../../src/server.js' : pathToFileURL(join(built, 'dist/src/server.js')).href;
-  const { startClipbook } = (await import(server)) as typeof import('../../src/server.js');
+  const server =
+    built === undefined ? '../../src/compose/server.js' : pathToFileURL(join(built, 'dist/src/compose/server.js')).href;
+  const { startClipbook } = (await import(server)) as typeof import('../../src/compose/server.js');
   const heap = process.env['TEST_SHARD_HEAP_MB'];
   const quickEnds: QuickEnds = [];
   const onFatal = (message: string, cause: ExitCause): void => {

@@ -1,0 +1,255 @@
+/**
+ * Work on the stores of an installation while no server runs: what fits, what is lost, and the
+ * operator's decision about it.
+ *
+ *     opened ─▶ no lease is alive ─▶ report        each shard's checkpoint beside its journal
+ *                                 ├▶ acceptLoss    the next start goes on without what does not fit
+ *                                 ├▶ giveNewId     all stores become another installation
+ *                                 └▶ replace       what another installation left in the journal goes
+ *
+ * A shard fits when the journal has the very entry that its checkpoint ends with, or can't tell,
+ * and everything after it. Each of the changes may be repeated after a crash in the middle.
+ */
+import { randomUUID } from 'node:crypto';
+import { chownSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
+import { isSameEntry } from '../journal/entry-hash.js';
+import { JournalLocked } from '../journal/file/lock.js';
+import type { JournalFacts } from '../journal/identity.js';
+import { type Journal, type JournalReader, JournalTrimmed } from '../journal/journal.js';
+import {
+  durableMarks,
+  type JournalLocation,
+  type JournalLog,
+  locationOf,
+  openJournal,
+  prepareJournal,
+  presumeDurable,
+} from '../journal/open.js';
+import { eraseId, eraseJournal, putAside, surveyJournal } from '../journal/survey.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
+import { visitEmbedded } from '../postgres/embedded/visit.js';
+import {
+  acceptLosses,
+  type DatabaseFacts,
+  forgetJournal,
+  readCheckpointsOf,
+  renameInstallation,
+} from '../postgres/installation.js';
+import { migrate } from '../postgres/migrate.js';
+import type { StoreConfig } from './config.js';
+import { awaitLease, readFacts, type Stores } from './installation.js';
+import { freePort } from './port-check.js';
+
+export interface OfflineStores extends Stores {
+  readonly journal: JournalFacts;
+  readonly database: DatabaseFacts;
+  readonly location: JournalLocation;
+}
+
+export interface ShardReport {
+  readonly shard: ShardId;
+  /** Its checkpoint. */
+  readonly database: Seq;
+  /** The last sequence that its journal has; 0: none. */
+  readonly journal: Seq;
+  readonly fit:
+    | { readonly kind: 'fits' }
+    /**
+     * The journal ends before the checkpoint. What it had after its end and PostgreSQL does not
+     * have is lost.
+     */
+    | { readonly kind: 'ahead' }
+    /**
+     * The journal begins at `first`, after the checkpoint. What is between the two is in neither.
+     */
+    | { readonly kind: 'gap'; readonly first: Seq }
+    /** They hold different changes at the checkpoint. */
+    | { readonly kind: 'differs' };
+}
+
+/**
+ * Opens the stores that the configuration names, for one piece of work. Rejects with `ProcessEnd`
+ * while a server has them.
+ */
+export async function withOfflineStores<T>(
+  config: StoreConfig,
+  log: JournalLog,
+  work: (stores: OfflineStores) => Promise<T>,
+): Promise<T> {
+  const directory = join(config.dataDir, 'journal');
+  const prepared = await prepareJournal({ ...config, directory }, log).catch((error: unknown) => {
+    throw error instanceof JournalLocked ? new ProcessEnd('inUse', `${error.message}; stop it first`) : error;
+  });
+  try {
+    const visit =
+      config.databaseUrl === null
+        ? await visitEmbedded({ dataDir: join(config.dataDir, 'postgres'), freePort, log })
+        : null;
+    try {
+      if (visit?.isOurs === false) throw new ProcessEnd('inUse', 'a server runs on this DATA_DIR; stop it first');
+      const databaseUrl = visit?.url ?? String(config.databaseUrl);
+      const isOwnDatabase = visit !== null;
+      const asked = { redisUrl: config.redisUrl, directory, databaseUrl, isOwnDatabase, shardCount: config.shards };
+      const { lock } = prepared;
+      const inDatabase = <R>(ask: () => Promise<R>): Promise<R> => ask();
+      const facts = await awaitLease(() => readFacts({ ...asked, lock, inDatabase }), log);
+      const [id = ''] = facts.journal.installations;
+      return await work({ ...asked, ...facts, location: locationOf(prepared.location, id) });
+    } finally {
+      await visit?.close();
+    }
+  } finally {
+    await prepared.release();
+    if (config.redisUrl === null) handOver(config.dataDir, directory);
+  }
+}
+
+/**
+ * As root on a DATA_DIR of another user, what was made in the journal belongs to that user, who
+ * could not go on there otherwise.
+ */
+function handOver(dataDir: string, directory: string): void {
+  const { uid, gid } = statSync(dataDir);
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  chownSync(directory, uid, gid);
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+    chownSync(join(directory, name), uid, gid);
+  }
+}
+
+// ─── Report ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Rejects with `JournalDamaged` where the journal can't be read. Changes no entry. */
+export async function reportShards(
+  { location, journal: { ends }, databaseUrl, shardCount }: OfflineStores,
+  log: JournalLog,
+): Promise<ShardReport[]> {
+  const checkpoints = await readCheckpointsOf(databaseUrl);
+  const shards = Array.from({ length: shardCount }, (_, index) => asShardId(index));
+  const journal = await openJournal(location, log);
+  try {
+    const lastSeqs = ends ?? (await endsOf(journal, shards));
+    for (const shard of shards) presumeDurable(location, shard, lastSeqs.get(shard) ?? asSeq(0));
+    const reader = await journal.openReader();
+    const reports: ShardReport[] = [];
+    for (const shard of shards) {
+      const { seq = asSeq(0), entryHash = null } = checkpoints.get(shard) ?? {};
+      const end = durableMarks(location).get(shard);
+      const fit = await fitOf(reader, { shard, seq, entryHash, end });
+      reports.push({ shard, database: seq, journal: end, fit });
+    }
+    return reports;
+  } finally {
+    await journal.close();
+  }
+}
+
+/** Files tell where they end when a writer opens them. It writes nothing that counts. */
+async function endsOf(journal: Journal, shards: readonly ShardId[]): Promise<ReadonlyMap<ShardId, Seq>> {
+  const writer = await journal.openWriter(shards, undefined, new Map(shards.map((shard) => [shard, asSeq(0)])));
+  await writer.close();
+  return writer.lastSeqs;
+}
+
+async function fitOf(
+  reader: JournalReader,
+  {
+    shard,
+    seq,
+    entryHash,
+    end,
+  }: { readonly shard: ShardId; readonly seq: Seq; readonly entryHash: Uint8Array | null; readonly end: Seq },
+): Promise<ShardReport['fit']> {
+  if (end < seq) return { kind: 'ahead' };
+  if (entryHash !== null && (await isSameEntry(reader, shard, seq, entryHash)) === false) return { kind: 'differs' };
+  if (end === seq || (await isThere(reader, shard, asSeq(seq + 1)))) return { kind: 'fits' };
+  // The first sequence that is there, between one that is not and one that is.
+  let [gone, there] = [seq + 1, end as number];
+  while (there - gone > 1) {
+    const middle = Math.floor((gone + there) / 2);
+    if (await isThere(reader, shard, asSeq(middle))) there = middle;
+    else gone = middle;
+  }
+  return { kind: 'gap', first: asSeq(there) };
+}
+
+async function isThere(reader: JournalReader, shard: ShardId, seq: Seq): Promise<boolean> {
+  try {
+    return (await reader.read(shard, asSeq(seq - 1), 1)).length > 0;
+  } catch (error) {
+    if (error instanceof JournalTrimmed) return false;
+    throw error;
+  }
+}
+
+/**
+ * Puts a damaged journal in files aside, beside its directory, and resolves with the stores as they
+ * are then. Everything after the checkpoints is lost, so this is for an operator who has accepted
+ * that. Null for a journal in Redis.
+ */
+export async function putDamagedAside(stores: OfflineStores): Promise<{ stores: OfflineStores; aside: string } | null> {
+  if (stores.redisUrl !== null) return null;
+  const aside = `${stores.directory}-damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+  putAside(stores.directory, aside);
+  return { stores: { ...stores, journal: await surveyJournal(stores, stores.shardCount) }, aside };
+}
+
+// ─── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * The next start goes on with every shard that does not fit, after what PostgreSQL has of it and
+ * after its journal.
+ */
+export async function acceptLoss(stores: OfflineStores, reports: readonly ShardReport[]): Promise<void> {
+  const { databaseUrl, database, journal } = stores;
+  assertOne(journal, database);
+  await migrate(databaseUrl);
+  const id = database.installation?.id ?? journal.installations[0] ?? randomUUID();
+  await acceptLosses(
+    databaseUrl,
+    id,
+    reports
+      .filter(({ fit }) => fit.kind !== 'fits')
+      .map(({ shard, database: seq, journal: end }) => ({
+        shard,
+        afterSeq: Math.min(seq, end),
+        goesOn: Math.max(seq, end),
+      })),
+  );
+}
+
+/** Resolves with the new id. Processes that have only the old id can't use the stores any more. */
+export async function giveNewId(stores: OfflineStores): Promise<string> {
+  const { databaseUrl, database, journal } = stores;
+  assertOne(journal, database);
+  await migrate(databaseUrl);
+  const id = randomUUID();
+  // In this order, a crash leaves stores whose id is to be written by the next start.
+  await forgetJournal(databaseUrl);
+  await eraseId(stores, stores.shardCount);
+  await renameInstallation(databaseUrl, id);
+  return id;
+}
+
+/**
+ * Removes what the installation `id` has in the journal, so that the empty database can begin a new
+ * one.
+ */
+export async function replaceInstallation(stores: OfflineStores, id: string): Promise<void> {
+  const { database, journal } = stores;
+  if (database.installation !== null || database.seqs.size > 0) {
+    throw new ProcessEnd('foreign', 'the database is not empty; a new installation needs an empty one');
+  }
+  const others = journal.installations.filter((found) => found !== id);
+  if (others.length > 0)
+    throw new ProcessEnd('foreign', `the journal belongs to installation ${others[0]}, not to ${id}`);
+  await eraseJournal(stores, stores.shardCount, id);
+}
+
+function assertOne(journal: JournalFacts, { installation }: DatabaseFacts): void {
+  const ids = new Set([...journal.installations, ...(installation === null ? [] : [installation.id])]);
+  if (ids.size <= 1) return;
+  throw new ProcessEnd('foreign', `the stores belong to different installations: ${[...ids].join(' and ')}`);
+}

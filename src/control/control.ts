@@ -1,0 +1,117 @@
+/** The main thread's `Control`: accounts, uploads, history, and the state of all parts. */
+import type { Seq, ShardId } from '../domain/ids.js';
+import { type Control, ControlError, type Readiness } from '../engine/engine.js';
+import type { Watermarks } from '../engine/watermarks.js';
+import type { ControlStore } from '../postgres/store.js';
+import type { Accounts } from './accounts.js';
+import type { Batches } from './batches.js';
+import type { Jobs } from './jobs.js';
+import type { Uploads } from './uploads.js';
+import type { Verifications } from './verifications.js';
+
+/** How long a history request waits for the projection to reach its last event. */
+const HISTORY_WAIT_MS = 3000;
+const HISTORY_POLL_MS = 10;
+
+export interface ControlOptions {
+  readonly store: ControlStore;
+  readonly accounts: Accounts;
+  readonly uploads: Uploads;
+  readonly generations: Pick<Control, 'generate'>;
+  readonly batches: Batches;
+  readonly jobs: Jobs;
+  readonly checkpoints: Watermarks;
+  /** Tells the projector that a request waits for it. */
+  readonly hurryProjector: () => void;
+  readonly verification: Verifications;
+  readonly readiness: () => Promise<Readiness>;
+  readonly metrics: () => Promise<string>;
+  readonly log: { warn(fields: object, message: string): void };
+}
+
+export function createControl({
+  store,
+  accounts,
+  uploads,
+  generations,
+  batches,
+  jobs,
+  checkpoints,
+  hurryProjector,
+  verification,
+  readiness,
+  metrics,
+  log,
+}: ControlOptions): Control {
+  /** PostgreSQL may be down: callers get an answer, and the log has the reason. */
+  const orUnavailable =
+    <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
+    async (...args: Args): Promise<T> => {
+      try {
+        return await work(...args);
+      } catch (error) {
+        if (error instanceof ControlError) throw error;
+        log.warn({ err: error }, 'PostgreSQL could not answer');
+        throw new ControlError('unavailable', 'The database can not be reached right now.');
+      }
+    };
+
+  /**
+   * The same for a change, which may have been made where the connection broke after it was sent.
+   */
+  const orUnknown =
+    <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
+    (...args: Args): Promise<T> =>
+      orUnavailable(async (...all: Args) => {
+        try {
+          return await work(...all);
+        } catch (error) {
+          if (!isConnectionLost(error)) throw error;
+          log.warn({ err: error }, 'the connection to PostgreSQL broke during a change');
+          throw new ControlError('outcomeUnknown', 'The connection to the database broke.');
+        }
+      })(...args);
+
+  async function projected(shard: ShardId, seq: Seq): Promise<void> {
+    if (checkpoints.get(shard) >= seq) return;
+    hurryProjector();
+    const deadline = performance.now() + HISTORY_WAIT_MS;
+    while (checkpoints.get(shard) < seq) {
+      if (performance.now() > deadline) {
+        throw new ControlError('unavailable', 'The history has not caught up with the latest changes yet.');
+      }
+      await new Promise((resolve) => setTimeout(resolve, HISTORY_POLL_MS));
+    }
+  }
+
+  return {
+    signIn: orUnavailable(accounts.signIn),
+    createUser: orUnknown(accounts.create),
+    accountById: orUnavailable((id) => store.accountById(id)),
+    history: orUnavailable(async (shard, code, dependsOn, beforeSeq, limit) => {
+      await projected(shard, dependsOn);
+      return store.history(shard, code, beforeSeq, limit);
+    }),
+    uploadBegin: orUnavailable(uploads.uploadBegin),
+    uploadChunk: orUnavailable(uploads.uploadChunk),
+    uploadEnd: orUnavailable(uploads.uploadEnd),
+    uploadAbort: orUnavailable(uploads.uploadAbort),
+    uploadProgress: uploads.uploadProgress,
+    generate: orUnavailable(generations.generate),
+    settleBatch: batches.settle,
+    generateJob: orUnknown(jobs.generateJob),
+    job: orUnavailable(jobs.job),
+    cancelJob: orUnknown(jobs.cancelJob),
+    verify: async () => verification.begin(),
+    verification: async (id) => verification.get(id),
+    readiness,
+    metrics,
+  };
+}
+
+/** Messages of `pg`. A connection that was never made (ECONNREFUSED) is not a lost one. */
+function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNRESET' || code === 'EPIPE' || error.message === 'Connection terminated unexpectedly';
+}

@@ -1,0 +1,177 @@
+/**
+ * Restores batches that PostgreSQL lacks because it was restored from a backup.
+ *
+ *     recovery meets a `codesAdded` without its batch ─▶ `Refill`: all that the journal says after the checkpoints
+ *         ─▶ rows of batches that were given up go     the backup may have them, and they may hold the same codes
+ *         ─▶ counters of live codes are used           the backup takes them for free
+ *         ─▶ each missing batch is made again          from its intent, or from the codes that were kept
+ *         ─▶ recovery begins anew
+ *
+ * A batch is put in under its own id, and with the same ordinals, because later events name a code
+ * by its index. The count and, for kept codes, their SHA-256 are compared. What can't be made again
+ * ends the process, with a line that names each batch: continuing without it would lose live codes.
+ */
+import { parsePattern } from '../codes/pattern.js';
+import { deriveKey } from '../codes/permutation.js';
+import type { CodesAdded } from '../domain/event.js';
+import type { BookId, ShardId } from '../domain/ids.js';
+import type { Refill } from '../engine/lacking-batches.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
+import type { GeneratorKeys } from '../postgres/control/generator-keys.js';
+import { countersIn } from '../postgres/staging/counters.js';
+import type { ControlStore, Staging } from '../postgres/store.js';
+import type { BatchContent } from '../records/batch-content.js';
+import type { OpenBatch } from '../records/batches.js';
+import type { CodeWorkers } from './code-workers.js';
+import { jobOfKey } from './job-key.js';
+import { type KeptCodes, KeptCodesUnfit } from './kept-codes.js';
+
+export interface RefillOptions {
+  readonly store: ControlStore;
+  readonly generatorKeys: GeneratorKeys;
+  readonly workers: CodeWorkers;
+  readonly keptCodes: KeptCodes;
+  readonly shardOfBook: (bookId: BookId) => ShardId;
+  /** Words that are never codes. */
+  readonly reserved: readonly string[];
+  readonly log: { info(fields: object, message: string): void };
+}
+
+/** Why a batch can't be made again. */
+class NotMade extends Error {
+  override readonly name = 'NotMade';
+}
+
+/**
+ * Rejects with `ProcessEnd` when a batch can't be made again, and in another way while PostgreSQL
+ * is away.
+ */
+export async function refillBatches(options: RefillOptions, refill: Refill): Promise<void> {
+  const { store, log } = options;
+  await removeGivenUp(options, refill);
+  const lost: string[] = [];
+  for (const { event, intent } of refill.added) {
+    if (intent?.content.kind === 'generated') {
+      const { pattern, keyId, ranges } = intent.content;
+      await store.markUsed({ bookId: event.bookId, pattern, keyId }, ranges);
+    }
+    if ((await store.stagedBatch(event.batchId)) !== null) continue;
+    await nameToJob(store, intent);
+    const why = await makeAgain(options, event, intent);
+    if (why === null) {
+      log.info({ batchId: event.batchId, count: event.count }, 'a batch that the database lacks was made again');
+    } else lost.push(lineOf(event, intent, why));
+  }
+  if (lost.length === 0) return;
+  throw new ProcessEnd(
+    'loss',
+    `PostgreSQL lacks live codes that can not be made again, was it restored from a backup? ${lost.join('; ')}; see docs/production.md#restoring-postgresql`,
+  );
+}
+
+/**
+ * Rows that conflict with codes added after the backup, or that are never used.
+ */
+async function removeGivenUp({ store, shardOfBook }: RefillOptions, refill: Refill): Promise<void> {
+  const known = new Set([...refill.added.map(({ event }) => event.batchId), ...refill.open]);
+  const left = (await store.unsettledBatches()).filter(
+    ({ batchId, bookId }) => refill.shards.includes(shardOfBook(bookId)) && !known.has(batchId),
+  );
+  for (const batchId of new Set([...refill.givenUp, ...left.map((batch) => batch.batchId)])) {
+    await store.discardBatch(batchId);
+  }
+}
+
+/** Null: its rows are in. Otherwise why they are not. */
+async function makeAgain(options: RefillOptions, event: CodesAdded, intent: OpenBatch | null): Promise<string | null> {
+  const { store, shardOfBook } = options;
+  try {
+    if (intent === null) throw new NotMade('its intent is not in the journal');
+    if (event.size !== event.count) throw new NotMade('codes were left out of it');
+    const staging = store.stage(shardOfBook(event.bookId), event.bookId);
+    try {
+      const { content } = intent;
+      const count = isMadeByCounters(content, event)
+        ? await generateAgain(options, staging, event, content)
+        : await takeKept(options, staging, event, intent);
+      if (count !== event.count) throw new NotMade(`it comes to ${count ?? 'codes that exist already'}`);
+      return null;
+    } finally {
+      staging.abandon();
+    }
+  } catch (error) {
+    if (!(error instanceof NotMade) && !(error instanceof KeptCodesUnfit)) throw error;
+    await store.discardBatch(event.batchId);
+    return error.message;
+  }
+}
+
+/**
+ * A job that was under way at the time of the backup finds that its codes are live, and does not
+ * make others.
+ */
+async function nameToJob(store: ControlStore, intent: OpenBatch | null): Promise<void> {
+  const jobId = intent === null ? null : jobOfKey(intent.key);
+  const job = jobId === null ? null : await store.jobById(jobId);
+  if (intent === null || job?.status !== 'processing') return;
+  const plan = { ...(job.detail.plan as object), batchId: intent.batchId };
+  await store.saveJob({ ...job, detail: { ...job.detail, plan } });
+}
+
+type Generated = Extract<BatchContent, { kind: 'generated' }>;
+
+/** Each counter gave one code, so none was left out. */
+const isMadeByCounters = (content: BatchContent, { count }: CodesAdded): content is Generated =>
+  content.kind === 'generated' && countersIn(content.ranges) === count;
+
+async function generateAgain(
+  { generatorKeys, workers, reserved }: RefillOptions,
+  staging: Staging,
+  { batchId, bookId }: CodesAdded,
+  { pattern: text, keyId, ranges, order }: Generated,
+): Promise<number | null> {
+  const pattern = parsePattern(text, reserved);
+  if (pattern.kind === 'patternError') throw new NotMade(`its pattern is not valid any more: ${pattern.message}`);
+  const master = generatorKeys.byId(keyId);
+  if (master === null) throw new NotMade(`the generator key ${keyId} is not given any more`);
+  const key = deriveKey(master, bookId, pattern.canonical);
+  const generate = (rowsOf: number | null, write: Staging['writeRows']): Promise<void> =>
+    workers.generate(
+      { key, pattern: pattern.canonical, ranges, batchId: rowsOf },
+      ({ bytes, count }) => write(bytes, count),
+      () => false,
+    );
+  if (order === 'inRuns') return staging.copyRows(batchId, (write) => generate(batchId, write));
+  await generate(null, staging.writeRows);
+  const { count } = await staging.finish({
+    adopt: async () => null,
+    open: async () => batchId,
+    keep: async () => null,
+    giveUp: async () => undefined,
+    // Then there are fewer than there have to be.
+    settle: async (holders) => ({ live: holders.map((holder) => holder.batchId), open: [] }),
+  });
+  return count;
+}
+
+async function takeKept(
+  { keptCodes }: RefillOptions,
+  staging: Staging,
+  { batchId, count }: CodesAdded,
+  intent: OpenBatch,
+): Promise<number | null> {
+  return staging.copyRows(batchId, async (write) => {
+    let ordinal = 0;
+    const isThere = await keptCodes.read(intent, count, async (lines) => {
+      const codes = lines.toString('latin1').slice(0, -1).split('\n');
+      const rows = codes.map((code) => `${code}\t${batchId}\t${ordinal++}\n`).join('');
+      await write(Uint8Array.from(Buffer.from(rows, 'latin1')));
+    });
+    if (!isThere) throw new NotMade('its codes were not kept');
+  });
+}
+
+function lineOf({ batchId, bookId, count }: CodesAdded, intent: OpenBatch | null, why: string): string {
+  const caller = intent === null ? '' : `, brought by ${intent.caller}`;
+  return `batch ${batchId} of book ${bookId}, ${count} codes${caller} (${why})`;
+}

@@ -1,0 +1,328 @@
+/**
+ * The projector: writes durable changes from the journal to PostgreSQL, batch by batch, each with
+ * its checkpoint in one transaction. Only the trimming of the journal and requests for history wait
+ * for it.
+ *
+ * It waits a second between batches on purpose. Each transaction has a fixed cost, its commit
+ * delays the journal's syncs (at 200 changes a second and twenty commits a second, two in a hundred
+ * syncs waited), and several changes of one code in one batch cost one row update. And during a
+ * drop, callers have priority: under heavy load the projector pauses until it is
+ * `LAG_EVENTS_RESTING` behind (the journal keeps the backlog). From there on it works more the
+ * further it is behind. Under a long load it reaches a balance where it projects as many events as
+ * are decided. A request that waits for it calls `hurry`.
+ *
+ * One transaction has the changes of all shards, because most of its cost does not depend on its
+ * size. When PostgreSQL refuses its content, each shard is written in a transaction of its own, and
+ * those that fail are stuck: they are left out, reported to the operators, and tried again every
+ * few seconds. The journal keeps what they need.
+ *
+ * A lower priority of the thread would have the same effect, but an ordinary user may not raise it
+ * again. While PostgreSQL is away it tries again and the journal grows.
+ */
+import type { Change } from '../domain/event.js';
+import type { Seq, ShardId } from '../domain/ids.js';
+import type { StuckShards } from '../engine/stuck-shards.js';
+import type { Watermarks } from '../engine/watermarks.js';
+import { decodeChanges } from '../journal/codec.js';
+import { differingEntries, hashOfEntry, isSameEntry } from '../journal/entry-hash.js';
+import { type Entry, JournalDamaged, type JournalReader, JournalTrimmed } from '../journal/journal.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
+import { isPassing } from '../postgres/failure.js';
+import type { ProjectionWriter } from '../postgres/store.js';
+
+export interface ProjectorOptions {
+  readonly shards: readonly ShardId[];
+  readonly reader: JournalReader;
+  readonly writer: ProjectionWriter;
+  /** Where the checkpoints are published. */
+  readonly checkpoints: Watermarks;
+  /** Where the stuck shards are published. */
+  readonly stuck: StuckShards;
+  /** How far the journal is durable. */
+  readonly durable: { get(shard: ShardId): Seq };
+  readonly nowMs: () => number;
+  readonly idempotencyTtlMs: number;
+  /** Called at most once, when nothing may be projected any more. `run` has ended by then. */
+  readonly onEnd: (end: ProcessEnd) => void;
+  readonly log: Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
+}
+
+export interface Projector {
+  /** Runs until `stop`. */
+  run(): Promise<void>;
+  /** A request waits for the projector: ends the pause, and starts none for a while. */
+  hurry(): void;
+  /** Projects what is durable by now, if that can be done within `withinMs`, and ends. */
+  stop(withinMs: number): Promise<void>;
+}
+
+/** Of the journal, some 100,000 changes. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+/** How often it checks for new changes. */
+const LOOK_MS = 50;
+/**
+ * Between two batches. Each is a commit of PostgreSQL, and a sync of the journal that meets one on
+ * the same disk waits for it.
+ */
+const PAUSE_MS = 1000;
+/**
+ * Under heavy load it pauses until it is this far behind: about 20 seconds of a drop.
+ */
+const LAG_EVENTS_RESTING = 1_500_000;
+/** From this far behind, it never pauses. */
+const LAG_EVENTS_RESTLESS = 2_000_000;
+/** Events per second from which the load counts as heavy. */
+const BUSY_EVENTS_PER_SECOND = 10_000;
+/**
+ * Between the two, how long it rests after a round while they do, at most, in times of what the
+ * round took.
+ */
+const REST_FACTOR_MAX = 6;
+const REST_MS_MAX = 6000;
+/** How long a request waits for the projection at most; so long it does not pause. */
+const HURRY_MS = 3000;
+const RETRY_MS = 200;
+const RETRY_MS_MAX = 2000;
+/** How often a shard that is stuck is tried again. */
+const RETRY_STUCK_MS = 5000;
+const SWEEP_EVERY_MS = 60_000;
+
+/** The batch of one shard. */
+interface Part {
+  readonly entries: readonly Entry[];
+  readonly last: Entry;
+  readonly checkpoint: Seq;
+}
+
+export function createProjector(options: ProjectorOptions): Projector {
+  const { shards, reader, writer, checkpoints, stuck, nowMs, log } = options;
+  let stopAtMs = Number.POSITIVE_INFINITY;
+  let stopping = false;
+  let ended: Promise<void> = Promise.resolve();
+  let wake = (): void => {};
+  let sweptMs = 0;
+  let hurryUntilMs = 0;
+  /** The place of the shard that is next, in `shards`. */
+  let turn = 0;
+  let seenDurable = Number.POSITIVE_INFINITY;
+  let seenMs = 0;
+  let triedStuckMs = 0;
+
+  async function run(): Promise<void> {
+    let retryMs = RETRY_MS;
+    let known = false;
+    for (;;) {
+      try {
+        if (!known) {
+          for (const [shard, { seq, entryHash }] of await writer.checkpoints()) {
+            await assertFollows(shard, seq, entryHash);
+            checkpoints.set(shard, seq);
+          }
+          known = true;
+        }
+        const beganMs = performance.now();
+        const projected = await projectBatch();
+        if (retryMs !== RETRY_MS) log.info({}, 'the projection continues');
+        retryMs = RETRY_MS;
+        if (stopping && (projected === 0 || nowMs() >= stopAtMs)) return;
+        if (projected === 0) await sweep();
+        if (!stopping) await rest(projected, performance.now() - beganMs);
+      } catch (error) {
+        if (error instanceof ProcessEnd) return options.onEnd(error);
+        if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection failed and is tried again');
+        // After an error with an unknown outcome, the checkpoints show what was written.
+        known = false;
+        if (stopping && nowMs() >= stopAtMs) return;
+        await pause(retryMs);
+        retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+      }
+    }
+  }
+
+  /**
+   * The next entry must follow the last one that PostgreSQL has. The sequence number is not enough:
+   * another process, or an older copy of a store, may have other changes with the same number.
+   */
+  async function assertFollows(shard: ShardId, seq: Seq, entryHash: Uint8Array | null): Promise<void> {
+    if (entryHash === null || !shards.includes(shard)) return;
+    if ((await isSameEntry(reader, shard, seq, entryHash)) === false) throw differingEntries(shard, seq);
+  }
+
+  /** Returns how many events it projected. */
+  async function projectBatch(): Promise<number> {
+    await tryStuck();
+    const parts = new Map<ShardId, Part>();
+    let bytes = 0;
+    // Each batch begins with the shard after the last one of the batch before: a shard with a
+    // backlog must not block the others.
+    for (let n = 0; n < shards.length && bytes < BATCH_BYTES_MAX; n++) {
+      // In bounds: there is a shard, and `turn` is a remainder by their number.
+      const shard = shards[turn] as ShardId;
+      turn = (turn + 1) % shards.length;
+      const part = stuck.has(shard) ? null : await read(shard, BATCH_BYTES_MAX - bytes);
+      if (part === null) continue;
+      for (const { payload } of part.entries) bytes += payload.length;
+      parts.set(shard, part);
+    }
+    if (parts.size === 0) return 0;
+    try {
+      return await write(parts);
+    } catch (error) {
+      if (!isOfContent(error)) throw error;
+      if (parts.size > 1) return writeSingly(parts);
+      for (const shard of parts.keys()) becomeStuck(shard, error);
+      return 0;
+    }
+  }
+
+  /** Null when there is nothing to project, or when the journal can't give it. */
+  async function read(shard: ShardId, bytesMax: number): Promise<Part | null> {
+    const checkpoint = checkpoints.get(shard);
+    try {
+      const entries = await reader.read(shard, checkpoint, bytesMax);
+      const last = entries.at(-1);
+      if (last === undefined || last.lastSeq <= checkpoint) return null;
+      return { entries, last, checkpoint };
+    } catch (error) {
+      if (!(error instanceof JournalDamaged) && !(error instanceof JournalTrimmed)) throw error;
+      becomeStuck(shard, error);
+      return null;
+    }
+  }
+
+  /** One transaction. Returns how many events it had. */
+  async function write(parts: ReadonlyMap<ShardId, Part>): Promise<number> {
+    const batch = new Map<ShardId, Iterable<Change>>();
+    const entryHashes = new Map<ShardId, Uint8Array>();
+    for (const [shard, { entries, last, checkpoint }] of parts) {
+      batch.set(shard, { [Symbol.iterator]: () => changesAfter(entries, checkpoint) });
+      entryHashes.set(shard, hashOfEntry(last));
+    }
+    await writer.write(batch, entryHashes);
+    let events = 0;
+    for (const [shard, { last, checkpoint }] of parts) {
+      checkpoints.set(shard, last.lastSeq);
+      events += last.lastSeq - checkpoint;
+    }
+    return events;
+  }
+
+  async function writeSingly(parts: ReadonlyMap<ShardId, Part>): Promise<number> {
+    let events = 0;
+    for (const [shard, part] of parts) {
+      try {
+        events += await write(new Map([[shard, part]]));
+      } catch (error) {
+        if (!isOfContent(error)) throw error;
+        becomeStuck(shard, error);
+      }
+    }
+    return events;
+  }
+
+  function becomeStuck(shard: ShardId, error: unknown): void {
+    if (stuck.has(shard)) return;
+    stuck.set(shard, true);
+    log.error({ err: error, shard }, 'a shard can not be projected; the others go on, and it is tried again');
+  }
+
+  async function tryStuck(): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs < triedStuckMs + RETRY_STUCK_MS) return;
+    triedStuckMs = nowMs;
+    for (const shard of shards) {
+      if (!stuck.has(shard)) continue;
+      const part = await read(shard, BATCH_BYTES_MAX);
+      if (part === null) continue;
+      await writeSingly(new Map([[shard, part]]));
+      if (checkpoints.get(shard) < part.last.lastSeq) continue;
+      stuck.set(shard, false);
+      log.info({ shard }, 'the shard is projected again');
+    }
+  }
+
+  async function rest(projected: number, tookMs: number): Promise<void> {
+    // Measured each time, so that the first seconds of a drop are not averaged with the idle time
+    // before it.
+    const busy = isBusy();
+    if (projected === 0 || isHurried()) return pause(LOOK_MS);
+    if (!busy) return pause(lagEvents() < BUSY_EVENTS_PER_SECOND ? PAUSE_MS : 0);
+    if (lagEvents() < LAG_EVENTS_RESTING) {
+      do await pause(PAUSE_MS);
+      while (!stopping && !isHurried() && lagEvents() < LAG_EVENTS_RESTING && isBusy());
+      return;
+    }
+    const share = (LAG_EVENTS_RESTLESS - lagEvents()) / (LAG_EVENTS_RESTLESS - LAG_EVENTS_RESTING);
+    if (share > 0) await pause(Math.min(tookMs * REST_FACTOR_MAX * share, REST_MS_MAX));
+  }
+
+  const isHurried = (): boolean => performance.now() < hurryUntilMs;
+
+  /** Judged by what came in since it was asked last. */
+  function isBusy(): boolean {
+    const nowMs = performance.now();
+    const durable = shards.reduce((sum, shard) => sum + options.durable.get(shard), 0);
+    const perSecond = ((durable - seenDurable) / (nowMs - seenMs)) * 1000;
+    seenDurable = durable;
+    seenMs = nowMs;
+    return perSecond >= BUSY_EVENTS_PER_SECOND;
+  }
+
+  function lagEvents(): number {
+    const running = shards.filter((shard) => !stuck.has(shard));
+    return running.reduce((lag, shard) => lag + options.durable.get(shard) - checkpoints.get(shard), 0);
+  }
+
+  async function sweep(): Promise<void> {
+    const now = nowMs();
+    if (now - sweptMs < SWEEP_EVERY_MS) return;
+    sweptMs = now;
+    await writer.sweep(now - options.idempotencyTtlMs);
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  return {
+    run() {
+      ended = run();
+      return ended;
+    },
+    hurry() {
+      hurryUntilMs = performance.now() + HURRY_MS;
+      wake();
+    },
+    async stop(withinMs) {
+      stopAtMs = nowMs() + withinMs;
+      stopping = true;
+      wake();
+      await ended;
+      await reader.close();
+      await writer.close();
+    },
+  };
+}
+
+/**
+ * True when a batch failed because of its content, not because PostgreSQL is down or this process
+ * may not write.
+ */
+function isOfContent(error: unknown): boolean {
+  return !isPassing(error) && !(error instanceof ProcessEnd);
+}
+
+/**
+ * Decoded entry by entry: a batch is tens of thousands of changes, and as objects they would
+ * outlive several collections.
+ */
+function* changesAfter(entries: readonly Entry[], checkpoint: Seq): Generator<Change> {
+  for (const { payload } of entries)
+    for (const change of decodeChanges(payload)) if (change.firstSeq > checkpoint) yield change;
+}

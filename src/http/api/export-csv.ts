@@ -1,0 +1,94 @@
+/**
+ * The codes of a book as CSV (RFC 4180), a page at a time: the next page is read when the client
+ * has taken the last one. For a spreadsheet, whatever it could take for a formula gets an
+ * apostrophe in front. It is no snapshot: a code shows the state in which its page met it. If a
+ * page can't be read, the connection is cut, because a file that ends early must not look complete.
+ */
+
+import type { CodeStatus, CodeView } from '../../domain/command.js';
+import type { BookId } from '../../domain/ids.js';
+import type { HttpResponse } from '../../platform/uws.js';
+import type { Exchange } from '../exchange/exchange.js';
+import { isoTime } from '../fast/iso-time.js';
+
+const PAGE = 1000;
+/** How long a client may take for a page. */
+const PAGE_MS = 30_000;
+const HEADER = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\n';
+
+/** The reader of the file. A program gets every value unchanged. */
+export type ExportReader = 'program' | 'spreadsheet';
+
+export async function exportCodes(
+  x: Exchange,
+  bookId: BookId,
+  status: CodeStatus | null,
+  reader: ExportReader,
+): Promise<void> {
+  let reply = await x.askQuery({ kind: 'listCodes', bookId, status, afterIndex: -1, limit: PAGE }, null);
+  if (reply.kind !== 'result') return x.refuse(reply);
+  let wake: (() => void) | null = null;
+  const onGone = (): void => wake?.();
+  const disposition = `\r\nContent-Disposition: attachment; filename="codes-${bookId}.csv"`;
+  const res = x.beginStream('text/csv; charset=utf-8', disposition, onGone);
+  if (res === null) return;
+  res.onWritable(() => {
+    wake?.();
+    return true;
+  });
+
+  const row = reader === 'program' ? rowOf(field) : rowOf((text) => field(harmless(text)));
+  // Excel takes a file without a byte order mark for the machine's old encoding.
+  let text = reader === 'program' ? HEADER : `\ufeff${HEADER}`;
+  for (;;) {
+    if (reply.result.kind !== 'codes') throw new Error(`a ${reply.result.kind} for codes`);
+    const { items, nextIndex } = reply.result.page;
+    text += items.map(row).join('');
+    if (text !== '' && !write(res, text)) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    text = '';
+    if (x.isOver) return;
+    if (nextIndex === null) break;
+    x.extendDeadline(PAGE_MS);
+    reply = await x.askQuery({ kind: 'listCodes', bookId, status, afterIndex: nextIndex, limit: PAGE }, null);
+    if (x.isOver) return;
+    if (reply.kind !== 'result') {
+      x.services.log.warn({ requestId: x.requestId, reply: reply.kind }, 'an export was cut off');
+      return void res.close();
+    }
+  }
+  res.cork(() => res.end());
+  x.finishStream();
+}
+
+/** True when the client keeps up. */
+function write(res: HttpResponse, text: string): boolean {
+  let isTaken = true;
+  res.cork(() => {
+    isTaken = res.write(text);
+  });
+  return isTaken;
+}
+
+const rowOf =
+  (cell: (text: string) => string) =>
+  (view: CodeView): string => {
+    const used = `${time(view.assignedMs)},${time(view.lockedUntilMs)},${view.redemptionCount},${time(view.redeemedMs)}`;
+    return `${cell(view.code)},${view.status},${cell(view.userId ?? '')},${used}\r\n`;
+  };
+
+const time = (ms: number | null): string => (ms === null ? '' : isoTime(ms));
+
+/**
+ * Where a formula could begin: at the start of a cell, and behind what a spreadsheet in another
+ * locale takes for a delimiter or a quote. Characters in full width begin formulas too (OWASP, "CSV
+ * Injection").
+ */
+const FORMULA = /(?<=^|[,;|\t\r\n"'])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])/g;
+
+const harmless = (text: string): string => text.replace(FORMULA, "'");
+
+const field = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

@@ -1,0 +1,404 @@
+/**
+ * Everything that the API can answer besides a success, in one table: status, title and the
+ * paragraphs that `/problems/<slug>` shows. Refusals of the engine and its `Unavailable`s map onto
+ * it by name, so a new reason that nobody gave an answer does not compile.
+ */
+
+import type { RefusalReason } from '../../domain/outcome.js';
+import type { Unavailable } from '../../engine/engine.js';
+
+export interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /**
+   * For people: what it means. One paragraph, in which `code` and [links](/path) are the only
+   * marks.
+   */
+  readonly about: string;
+  /** What the reader can do, in the same form. */
+  readonly remedy: string;
+}
+
+export const PROBLEMS = {
+  'malformed-request': {
+    status: 400,
+    title: 'Malformed request',
+    about:
+      'The request itself could not be understood: broken JSON, a body that is not UTF-8, contradicting headers, or a bad header or part of the path. `detail` says which.',
+    remedy: 'Correct the request. Sending the same request again gives the same answer.',
+  },
+  validation: {
+    status: 400,
+    title: 'Validation failed',
+    about:
+      'The request was understood, but fields are missing, unknown, of the wrong type or out of range. `errors` lists each field with its path and what is wrong with it. Nothing was changed.',
+    remedy: 'Correct the fields that `errors` names. [The API](/api-docs) shows what each operation takes.',
+  },
+  'bad-cursor': {
+    status: 400,
+    title: 'Bad cursor',
+    about: 'The cursor was not made by this server for this list, or for other filters.',
+    remedy:
+      'Send `nextCursor` of the previous page exactly as it came, to the list that it came from and with the same filters. Leave the cursor out to begin at the start.',
+  },
+  'bad-idempotency-key': {
+    status: 400,
+    title: 'Bad idempotency key',
+    about:
+      'An `Idempotency-Key` is 1 to 255 visible ASCII characters. A request has only one: where the header comes several times, or `X-Idempotency-Key` comes as well, all must be equal.',
+    remedy: 'Send one key for each change. A UUID does well.',
+  },
+  'book-not-active': {
+    status: 400,
+    title: 'Coupon book not active',
+    about:
+      "The book is switched off: its `isActive` is false. Its codes can't be assigned, locked or redeemed meanwhile.",
+    remedy:
+      'Switch the book on again with `PATCH /api/v1/coupon-books/{id}` and `{"isActive": true}`, or tell the customer that the offer is paused.',
+  },
+  'book-not-begun': {
+    status: 400,
+    title: 'Coupon book not begun',
+    about: "The book's `startDate` is still to come.",
+    remedy: 'Try again after that date; `Retry-After` says how many seconds that is.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'Not authenticated',
+    about: 'The request needs an access token, and it has none, or one that is not valid or has ended.',
+    remedy: 'Get a token from `POST /api/v1/auth/token` and send it in the header `Authorization: Bearer …`.',
+  },
+  'wrong-credentials': {
+    status: 401,
+    title: 'Wrong credentials',
+    about: 'The email or the password is wrong. The answer is the same for an email that has no account.',
+    remedy: 'Check both. An administrator can make an account or set a new password.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Not allowed',
+    about:
+      'The token is good, but its role may not do this. A token of the role `user` acts for its own `userId` only, which is the `id` that `GET /api/v1/auth/me` answers.',
+    remedy: 'Use a token of a role that the operation names.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'Not found',
+    about: 'There is nothing at this path, or nothing with this id.',
+    remedy: 'Check the path and the id. [The API](/api-docs) lists all paths.',
+  },
+  'book-not-found': {
+    status: 404,
+    title: 'Coupon book not found',
+    about: 'No coupon book has this id.',
+    remedy: 'Check the id. `GET /api/v1/coupon-books` lists the books.',
+  },
+  'code-not-found': {
+    status: 404,
+    title: 'Code not found',
+    about:
+      'There is no such code, or it belongs to another user. The answer does not say which, so that nobody can find codes by guessing.',
+    remedy: 'Ask the customer to check the code. Upper and lower case make no difference.',
+  },
+  'none-available': {
+    status: 404,
+    title: 'No code available',
+    about: 'Every code of this book is assigned or redeemed.',
+    remedy: 'Add codes to the book, or give codes back with `unassign`.',
+  },
+  'redemption-not-found': {
+    status: 404,
+    title: 'Redemption not found',
+    about: 'This code has no redemption with this id.',
+    remedy: 'Send the `redemptionId` that the redemption was answered with. The history of the code lists them all.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'Method not allowed',
+    about: 'This path exists, but it does not take this method.',
+    remedy: 'Use a method that the header `Allow` lists.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'Request timeout',
+    about: 'The body of the request did not arrive in time. Nothing was changed.',
+    remedy: 'Send the request again. Check the connection if it happens often.',
+  },
+  'assigned-to-another': {
+    status: 409,
+    title: 'Assigned to another user',
+    about: 'This code belongs to another user.',
+    remedy: 'Assign another code, or take this one back with `unassign` first.',
+  },
+  'not-locked': {
+    status: 409,
+    title: 'Not locked',
+    about: 'The code has no lock, so there is none to end. Locks end by themselves at `lockedUntil`.',
+    remedy: 'Nothing needs to be done if the aim was to free the code.',
+  },
+  'lock-not-held': {
+    status: 409,
+    title: 'Lock not held',
+    about:
+      'The lock that this needs is not held: it was never taken, it has ended, it is not the one that `lockId` names, or it belongs to another user.',
+    remedy: 'Lock the code again, then repeat the request with the new `lockId`.',
+  },
+  'code-locked': {
+    status: 409,
+    title: 'Code is locked',
+    about: "The code has a lock, and a locked code can't go back to the pool.",
+    remedy: 'Wait until the lock ends, as `Retry-After` says, or unlock the code.',
+  },
+  'code-redeemed': {
+    status: 409,
+    title: 'Code is redeemed',
+    about: "A redeemed code can't go back to the pool.",
+    remedy: 'Roll the redemption back first.',
+  },
+  'not-assigned': {
+    status: 409,
+    title: 'Not assigned',
+    about: 'The code has no user, so there is nothing to take back.',
+    remedy: 'Nothing needs to be done if the aim was to free the code.',
+  },
+  'already-rolled-back': {
+    status: 409,
+    title: 'Already rolled back',
+    about: 'A redemption can be rolled back only once, and this one was.',
+    remedy: 'Nothing needs to be done. The history of the code shows when it happened.',
+  },
+  'already-exists': {
+    status: 409,
+    title: 'Already exists',
+    about: 'Something with this id, or an account with this email, exists already.',
+    remedy: 'Use what exists, or choose another id or email.',
+  },
+  'book-archived': {
+    status: 410,
+    title: 'Coupon book archived',
+    about: 'The book was archived. Its history stays, and nothing about it changes any more.',
+    remedy: "Use another book. An archived book can't be opened again.",
+  },
+  'book-over': {
+    status: 410,
+    title: 'Coupon book over',
+    about: "The book's `endDate` has passed.",
+    remedy: 'Tell the customer that the offer has ended, or set a later `endDate`.',
+  },
+  'version-mismatch': {
+    status: 412,
+    title: 'Changed in the meantime',
+    about:
+      'The book is not in the version that `If-Match` names: somebody changed it after you read it. Nothing was changed by this request.',
+    remedy: 'Read the book again, decide again, and send the new `ETag` in `If-Match`.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'Body too large',
+    about: 'The body is larger than this path takes.',
+    remedy:
+      'Send fewer codes in one request. Uploads as `text/csv` or `application/x-ndjson` to `POST /api/v1/coupon-books/{id}/codes` may have any size.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'Unsupported media type',
+    about: 'The body is of a type that this path does not take.',
+    remedy:
+      'Send `Content-Type: application/json`, or one of the types that [the API](/api-docs) lists for the operation.',
+  },
+  'book-invalid': {
+    status: 422,
+    title: 'Coupon book not valid',
+    about:
+      'With this change the settings of the book would contradict each other. `detail` says how. Nothing was changed.',
+    remedy: 'Change the settings that contradict each other in one request.',
+  },
+  'not-possible': {
+    status: 422,
+    title: 'Not possible',
+    about:
+      "The request is well formed, but it asks for something that can't be done. `detail` says why. Nothing was changed.",
+    remedy: 'Change the request as `detail` suggests.',
+  },
+  'job-over': {
+    status: 409,
+    title: 'Job is over',
+    about: "The job has ended, completed or failed, so it can't be cancelled any more.",
+    remedy: 'Read its result with `GET /api/v1/jobs/{id}`.',
+  },
+  'user-codes-limit': {
+    status: 422,
+    title: 'User has enough codes',
+    about: 'The user has as many codes of this book as its `maxCodesPerUser` allows.',
+    remedy: 'Tell the customer, take a code back with `unassign`, or raise the limit.',
+  },
+  'user-redemptions-limit': {
+    status: 422,
+    title: 'User has redeemed enough',
+    about: 'The user has redeemed as often in this book as its `maxRedemptionsPerUser` allows.',
+    remedy: 'Tell the customer, roll a redemption back, or raise the limit.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'Idempotency key used for another request',
+    about: 'This key came before with a different request. One key stands for one request. Nothing was changed.',
+    remedy: 'Send a new key for a new request. To repeat a request, repeat it unchanged.',
+  },
+  'locked-by-another': {
+    status: 423,
+    title: 'Locked by another user',
+    about: 'Another user holds the lock of this code.',
+    remedy: 'Try again when the lock ends: `Retry-After` says when that is, unless the lock is renewed.',
+  },
+  'used-up': {
+    status: 423,
+    title: 'Used up',
+    about: 'The code has been redeemed as often as its book allows.',
+    remedy: 'Tell the customer. A redemption that should not count can be rolled back.',
+  },
+  'too-many-misses': {
+    status: 429,
+    title: 'Too many unknown codes',
+    about:
+      "This user, or this address, tried too many codes that do not exist or are not the user's. This limit keeps codes from being found by guessing. The user's own codes are still served.",
+    remedy: 'Wait as long as `Retry-After` says.',
+  },
+  'too-many-sign-ins': {
+    status: 429,
+    title: 'Too many sign-ins',
+    about:
+      'Too many wrong passwords were tried for this email or from this address, or too many sign-ins wait for their turn. The right password is still accepted.',
+    remedy: 'Wait as long as `Retry-After` says. Keep a token until it expires instead of signing in for each request.',
+  },
+  'too-many-uploads': {
+    status: 429,
+    title: 'Too many at once',
+    about: 'Too many uploads or generations are under way. Nothing was changed.',
+    remedy: 'Wait as long as `Retry-After` says, and run fewer of them at once.',
+  },
+  'head-too-large': {
+    status: 431,
+    title: 'Headers too large',
+    about:
+      'The headers of the request are larger than 16 KiB. Large ones are mostly cookies of a shared domain, which this server does not need.',
+    remedy: 'Send fewer or smaller headers. Serve the API from a host for which no cookies are set.',
+  },
+  internal: {
+    status: 500,
+    title: 'Internal error',
+    about:
+      'The server failed in an unexpected way, and has logged the error under the request id that `instance` shows.',
+    remedy:
+      'Report it with the request id. Before you repeat a change, read the state, or repeat it with its `Idempotency-Key`.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    about:
+      'The server gets more requests than it can answer in good time. It refused this one before anything was changed.',
+    remedy: 'Try again after `Retry-After`, and wait longer after each further refusal.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    about:
+      "A part that this request needs can't be reached: the part of the engine that owns the book is recovering, or the database is not available. Nothing was changed.",
+    remedy: 'Try again after `Retry-After`. [`/readyz`](/readyz) shows the state of each part.',
+  },
+  'no-room': {
+    status: 503,
+    title: 'No room',
+    about: 'The change could not be made durable, because the journal has no room. Nothing was changed.',
+    remedy: 'Free space on the disk of the journal, or give Redis more memory. Try again after `Retry-After`.',
+  },
+  draining: {
+    status: 503,
+    title: 'Shutting down',
+    about: 'This server is shutting down. Nothing was changed.',
+    remedy: 'Try again after `Retry-After`: another server, or this one after its start, will answer.',
+  },
+  'outcome-unknown': {
+    status: 503,
+    title: 'Outcome unknown',
+    about:
+      "The request was accepted, but its outcome did not come back in time. The change was made as a whole, or not at all; the server can't say which.",
+    remedy:
+      'Send the same request again with the same `Idempotency-Key`: then it is done once. Without a key, read the state first, or look for the request id in the history.',
+  },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemSlug = keyof typeof PROBLEMS;
+
+const OF_REFUSAL = {
+  bookNotFound: 'book-not-found',
+  bookArchived: 'book-archived',
+  bookNotActive: 'book-not-active',
+  bookNotBegun: 'book-not-begun',
+  bookOver: 'book-over',
+  bookVersionMismatch: 'version-mismatch',
+  bookExists: 'already-exists',
+  bookInvalid: 'book-invalid',
+  noneAvailable: 'none-available',
+  codeNotFound: 'code-not-found',
+  assignedToAnother: 'assigned-to-another',
+  lockedByAnother: 'locked-by-another',
+  usedUp: 'used-up',
+  notLocked: 'not-locked',
+  lockNotHeld: 'lock-not-held',
+  codeLocked: 'code-locked',
+  codeRedeemed: 'code-redeemed',
+  notAssigned: 'not-assigned',
+  userCodesLimit: 'user-codes-limit',
+  userRedemptionsLimit: 'user-redemptions-limit',
+  redemptionNotFound: 'redemption-not-found',
+  alreadyRolledBack: 'already-rolled-back',
+  idempotencyKeyReused: 'idempotency-key-reused',
+  idempotencyMemoryFull: 'overloaded',
+  // The batch was given up before its command came. Nothing was changed; trying again helps.
+  batchUnknown: 'unavailable',
+  batchesFull: 'overloaded',
+} as const satisfies Record<RefusalReason, ProblemSlug>;
+
+const OF_UNAVAILABLE = {
+  overloaded: 'overloaded',
+  recovering: 'unavailable',
+  noRoom: 'no-room',
+  draining: 'draining',
+  outcomeUnknown: 'outcome-unknown',
+} as const satisfies Record<Unavailable['reason'], ProblemSlug>;
+
+/** `type` of this reason's problem is `/problems/<slug>`. */
+export const slugOfRefusal = (reason: RefusalReason): ProblemSlug => OF_REFUSAL[reason];
+export const slugOfUnavailable = (reason: Unavailable['reason']): ProblemSlug => OF_UNAVAILABLE[reason];
+
+/** What a caller is told of an `Unavailable`: one full sentence. */
+export const UNAVAILABLE_DETAIL = {
+  overloaded: 'More is asked than can be done in good time; nothing was changed.',
+  recovering: 'This part of the engine is recovering; nothing was changed.',
+  noRoom: 'The change could not be made durable, for want of room; nothing was changed.',
+  draining: 'The server is shutting down; nothing was changed.',
+  outcomeUnknown:
+    'It is not known whether this happened. Send it again with the same Idempotency-Key; without one, read the state first.',
+} as const satisfies Record<Unavailable['reason'], string>;
+
+/** One thing that is wrong with a request; `path` is dotted, '' is the whole. */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** RFC 9457, with `code` and `message` for clients of the older API. */
+export function problemJson(
+  slug: ProblemSlug,
+  detail: string,
+  requestId: string,
+  errors: readonly FieldError[],
+): string {
+  const { status, title } = PROBLEMS[slug];
+  const told = JSON.stringify(detail);
+  const listed = errors.length === 0 ? '' : `,"errors":${JSON.stringify(errors)}`;
+  // The request id is made of characters that need no escape.
+  return `{"type":"/problems/${slug}","title":"${title}","status":${status},"detail":${told},"instance":"${requestId}","code":${status},"message":${told}${listed}}`;
+}
+
+export const isProblemSlug = (text: string): text is ProblemSlug => Object.hasOwn(PROBLEMS, text);

@@ -1,0 +1,256 @@
+/** Coupon books: docs/contract.md, section 3. */
+
+import type { BookSettings } from '../../../domain/book.js';
+import type { StagedBatch } from '../../../domain/command.js';
+import { asBookId, asShardId, type BookId } from '../../../domain/ids.js';
+import type { BookView, Done } from '../../../engine/engine.js';
+import type { Exchange } from '../../exchange/exchange.js';
+import { versionsOf } from '../../exchange/if-match.js';
+import { listOf, readCursor, sendPage } from '../paging.js';
+import { isPatternUsable } from '../pattern-check.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+import { commitBatch, stageCodes } from '../staging.js';
+import { bookJson, etagOf, expectOutcome, statsJson } from '../views.js';
+
+const SERVERS = ['admin', 'service'] as const;
+const TAG = 'Coupon books';
+/** Up to a thousand codes of 64 characters, and the settings. */
+const CREATE_BYTES_MAX = 128 * 1024;
+const STAGING_DEADLINE_MS = 30_000;
+
+const createBook = route({
+  id: 'createBook',
+  method: 'POST',
+  path: '/api/v1/coupon-books',
+  tag: TAG,
+  summary: 'Make a coupon book',
+  access: SERVERS,
+  change: true,
+  body: schemas.bookInput,
+  bodyBytesMax: CREATE_BYTES_MAX,
+  deadlineMs: STAGING_DEADLINE_MS,
+  answers: {
+    201: {
+      description: 'The book; its path is in Location, its version in ETag',
+      schema: schemas.bookOut,
+      headers: ['Location', 'ETag'],
+    },
+  },
+  problems: ['already-exists', 'book-invalid', 'not-possible', 'too-many-uploads'],
+  handle(x, { initialCodes, ...input }) {
+    if (!isPatternUsable(x, input.codePattern) || !areCodesFree(x, initialCodes)) return;
+    const bookId = x.services.engine.newBookId(x.idempotencyScope());
+    const settings = settingsOf(input);
+    if (initialCodes === undefined) {
+      x.command({ kind: 'createBook', bookId, settings, codes: null }, showCreated);
+    } else {
+      x.run(() => createWithCodes(x, bookId, settings, initialCodes));
+    }
+  },
+});
+
+/** False for codes that are words of the API's paths, which is answered then. */
+function areCodesFree(x: Exchange, codes: readonly string[] = []): boolean {
+  const taken = codes.flatMap((code, index) => (x.services.reserved.includes(code) ? [{ code, index }] : []));
+  if (taken.length === 0) return true;
+  x.invalid(
+    taken.map(({ code, index }) => ({
+      path: `initialCodes.${index}`,
+      message: `${code} is a word of the API's paths under /coupons/, and reserved`,
+    })),
+  );
+  return false;
+}
+
+async function createWithCodes(
+  x: Exchange,
+  newId: BookId,
+  settings: BookSettings,
+  initialCodes: readonly string[],
+): Promise<void> {
+  const origin = x.origin();
+  const claim = { idempotency: origin.idempotency, isCreation: true };
+  const { batchId, bookId, size, count } = await stageCodes(x, newId, initialCodes, claim);
+  const codes: StagedBatch = { batchId, size, count, report: {} };
+  await commitBatch(x, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>
+    showCreated(x, done),
+  );
+}
+
+function showCreated(x: Exchange, done: Done): void {
+  const view = expectOutcome(done, 'book');
+  const { id, version } = view.book;
+  const headers = `\r\nLocation: /api/v1/coupon-books/${id}\r\nETag: ${etagOf(version)}`;
+  x.changed(201, JSON.stringify(bookJson(view)), done, headers);
+}
+
+type SettingsInput = Omit<schemas.BookInput, 'initialCodes'>;
+
+function settingsOf(input: SettingsInput): BookSettings {
+  const { name, isActive, allowMultipleRedemptions, redeemableBy, requireLock } = input;
+  return {
+    name,
+    isActive,
+    allowMultipleRedemptions,
+    redeemableBy,
+    requireLock,
+    description: input.description ?? null,
+    startMs: msOf(input.startDate) ?? null,
+    endMs: msOf(input.endDate) ?? null,
+    maxCodesPerUser: input.maxCodesPerUser ?? null,
+    maxRedemptionsPerUser: input.maxRedemptionsPerUser ?? null,
+    maxRedemptionsPerCode: input.maxRedemptionsPerCode ?? null,
+    codePattern: input.codePattern ?? null,
+    lockTtlMs: ttlMsOf(input.lockTtlSeconds) ?? null,
+    metadata: input.metadata ?? null,
+  };
+}
+
+const msOf = (time: string | null | undefined): number | null | undefined => (time == null ? time : Date.parse(time));
+const ttlMsOf = (seconds: number | null | undefined): number | null | undefined =>
+  seconds == null ? seconds : seconds * 1000;
+
+/** What is not given stays as it is, so it must not be there at all. */
+function patchOf({ startDate, endDate, lockTtlSeconds, ...same }: schemas.BookPatch): Partial<BookSettings> {
+  const patch = { ...same, startMs: msOf(startDate), endMs: msOf(endDate), lockTtlMs: ttlMsOf(lockTtlSeconds) };
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<BookSettings>;
+}
+
+const listBooks = route({
+  id: 'listBooks',
+  method: 'GET',
+  path: '/api/v1/coupon-books',
+  tag: TAG,
+  summary: 'Coupon books, oldest first',
+  access: SERVERS,
+  query: schemas.booksQuery,
+  answers: { 200: { description: 'A page of books', schema: schemas.booksOut } },
+  problems: ['bad-cursor'],
+  handle(x, _body, { limit, cursor, isActive = null, name = null }) {
+    const list = listOf('books', isActive, name);
+    const position = readCursor(x, cursor, list, ['string']);
+    if (position === undefined) return;
+    const afterId = position === null ? null : String(position[0]);
+    x.run(() => sendBooks(x, list, { limit, afterId, isActive, name }));
+  },
+});
+
+interface BooksAsked {
+  readonly limit: number;
+  readonly afterId: string | null;
+  readonly isActive: boolean | null;
+  readonly name: string | null;
+}
+
+/**
+ * Every shard has books in id order; the page is the first ones of all. One more than asked for
+ * tells whether there are more.
+ */
+async function sendBooks(x: Exchange, list: string, { limit, ...filter }: BooksAsked): Promise<void> {
+  const { shardCount } = x.services.engine;
+  const replies = await Promise.all(
+    Array.from({ length: shardCount }, (_, shard) =>
+      x.askQuery({ kind: 'listBooks', limit: limit + 1, ...filter }, asShardId(shard)),
+    ),
+  );
+  const views: BookView[] = [];
+  for (const reply of replies) {
+    if (reply.kind !== 'result') return x.refuse(reply);
+    if (reply.result.kind !== 'books') throw new Error(`a ${reply.result.kind} for books`);
+    views.push(...reply.result.items);
+  }
+  views.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
+  const shown = views.slice(0, limit);
+  const last = views.length > limit ? shown.at(-1) : undefined;
+  sendPage(x, shown.map(bookJson), list, last === undefined ? null : [last.book.id]);
+}
+
+const getBook = route({
+  id: 'getBook',
+  method: 'GET',
+  path: '/api/v1/coupon-books/{id}',
+  tag: TAG,
+  summary: 'A coupon book with its live counts',
+  access: SERVERS,
+  params: { id: schemas.bookId },
+  answers: { 200: { description: 'The book; its version is in ETag', schema: schemas.bookOut, headers: ['ETag'] } },
+  problems: ['book-not-found'],
+  handle(x) {
+    x.query({ kind: 'getBook', bookId: asBookId(x.param(0)) }, (x, result) => {
+      if (result.kind !== 'book') throw new Error(`a ${result.kind} for a book`);
+      x.json(200, JSON.stringify(bookJson(result.view)), `\r\nETag: ${etagOf(result.view.book.version)}`);
+    });
+  },
+});
+
+const updateBook = route({
+  id: 'updateBook',
+  method: 'PATCH',
+  path: '/api/v1/coupon-books/{id}',
+  tag: TAG,
+  summary: 'Change settings of a coupon book',
+  description:
+    'What is not given stays. `If-Match` with the ETag, or a list of them, makes it fail when somebody was faster.',
+  access: SERVERS,
+  change: true,
+  ifMatch: true,
+  params: { id: schemas.bookId },
+  body: schemas.bookPatch,
+  answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut, headers: ['ETag'] } },
+  problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch'],
+  handle(x, body) {
+    if (!isPatternUsable(x, body.codePattern)) return;
+    const bookId = asBookId(x.param(0));
+    const ifVersion = versionsOf(x.ifMatch);
+    x.command({ kind: 'updateBook', bookId, patch: patchOf(body), ifVersion }, (x, done) => {
+      const view = expectOutcome(done, 'book');
+      x.changed(200, JSON.stringify(bookJson(view)), done, `\r\nETag: ${etagOf(view.book.version)}`);
+    });
+  },
+});
+
+const archiveBook = route({
+  id: 'archiveBook',
+  method: 'DELETE',
+  path: '/api/v1/coupon-books/{id}',
+  tag: TAG,
+  summary: 'Archive a coupon book: no more changes, the history stays',
+  access: SERVERS,
+  change: true,
+  ifMatch: true,
+  params: { id: schemas.bookId },
+  answers: { 204: { description: 'Archived', schema: null } },
+  problems: ['book-not-found', 'book-archived', 'version-mismatch'],
+  handle(x) {
+    const ifVersion = versionsOf(x.ifMatch);
+    x.command({ kind: 'archiveBook', bookId: asBookId(x.param(0)), ifVersion }, (x, done) => x.changed(204, '', done));
+  },
+});
+
+const stats = route({
+  id: 'getBookStats',
+  method: 'GET',
+  path: '/api/v1/coupon-books/{id}/stats',
+  tag: TAG,
+  summary: 'Counts, and redemptions per minute, hour and day',
+  access: SERVERS,
+  params: { id: schemas.bookId },
+  answers: { 200: { description: 'The statistics', schema: schemas.statsOut } },
+  problems: ['book-not-found'],
+  handle(x) {
+    x.query({ kind: 'getStats', bookId: asBookId(x.param(0)) }, (x, result) => {
+      if (result.kind !== 'stats') throw new Error(`a ${result.kind} for statistics`);
+      x.json(200, JSON.stringify(statsJson(result.stats)));
+    });
+  },
+});
+
+export const bookRoutes: readonly RouteSpec<unknown, unknown>[] = [
+  createBook,
+  listBooks,
+  getBook,
+  updateBook,
+  archiveBook,
+  stats,
+];

@@ -1,0 +1,273 @@
+/**
+ * Unique codes: assign, lock, redeem, roll back, unassign (docs/contract.md, section 5). This is
+ * the hot path.
+ */
+
+import type { CodeView } from '../../../domain/command.js';
+import { asBookId, asSeq } from '../../../domain/ids.js';
+import type { QueryReply } from '../../../engine/engine.js';
+import type { Exchange } from '../../exchange/exchange.js';
+import {
+  showAssigned,
+  showLocked,
+  showRedeemed,
+  showRolledBack,
+  showUnassigned,
+  showUnlocked,
+} from '../../fast/answers.generated.js';
+import { readBookAndUser, readUser } from '../../fast/usual-bodies.js';
+import { listOf, readCursor, sendPage } from '../paging.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+import { collectUserCodes } from '../user-codes.js';
+import { codeJson, historyJson } from '../views.js';
+
+const ANYONE = ['admin', 'service', 'user'] as const;
+const SERVERS = ['admin', 'service'] as const;
+const TAG = 'Coupons';
+const BOOK_CLOSED = ['book-not-active', 'book-not-begun', 'book-archived', 'book-over'] as const;
+
+const assign = route({
+  id: 'assignRandomCode',
+  method: 'POST',
+  path: '/api/v1/coupons/assign',
+  tag: TAG,
+  summary: 'Assign a random available code to a user',
+  access: ANYONE,
+  ownUser: 'body',
+  change: true,
+  body: schemas.assignInput,
+  usualBody: readBookAndUser,
+  answers: { 200: { description: 'The code', schema: schemas.assignedOut } },
+  problems: ['book-not-found', 'none-available', 'user-codes-limit', ...BOOK_CLOSED],
+  handle(x, body) {
+    x.command({ kind: 'assignRandom', bookId: asBookId(body.couponBookId), userId: body.userId }, showAssigned);
+  },
+});
+
+const assignCode = route({
+  id: 'assignCode',
+  method: 'POST',
+  path: '/api/v1/coupons/assign/{code}',
+  tag: TAG,
+  summary: 'Assign this code to a user',
+  description: 'Again to the same user: nothing changes, and the answer is the same.',
+  access: ANYONE,
+  ownUser: 'body',
+  guessable: true,
+  change: true,
+  params: { code: schemas.code },
+  body: schemas.userInput,
+  usualBody: readUser,
+  answers: { 200: { description: 'The code', schema: schemas.assignedOut } },
+  problems: ['code-not-found', 'assigned-to-another', 'locked-by-another', 'user-codes-limit', ...BOOK_CLOSED],
+  handle(x, body) {
+    x.command({ kind: 'assignCode', code: x.param(0), userId: body.userId }, showAssigned);
+  },
+});
+
+const lock = route({
+  id: 'lockCode',
+  method: 'POST',
+  path: '/api/v1/coupons/{code}/lock',
+  tag: TAG,
+  summary: 'Lock a code for a user, for a while',
+  description: 'A lock is a lease: it ends by itself at `lockedUntil`. By the same user again it is renewed.',
+  access: ANYONE,
+  ownUser: 'body',
+  guessable: true,
+  change: true,
+  params: { code: schemas.code },
+  body: schemas.lockInput,
+  usualBody: readUser,
+  answers: { 200: { description: 'The lock', schema: schemas.lockedOut } },
+  problems: ['code-not-found', 'locked-by-another', 'used-up', 'user-codes-limit', ...BOOK_CLOSED],
+  handle(x, { userId, ttlSeconds }) {
+    const ttlMs = ttlSeconds === undefined ? null : ttlSeconds * 1000;
+    x.command({ kind: 'lockCode', code: x.param(0), userId, ttlMs }, showLocked);
+  },
+});
+
+const unlock = route({
+  id: 'unlockCode',
+  method: 'POST',
+  path: '/api/v1/coupons/{code}/unlock',
+  tag: TAG,
+  summary: "End a user's lock before its time",
+  access: ANYONE,
+  ownUser: 'body',
+  guessable: true,
+  change: true,
+  params: { code: schemas.code },
+  body: schemas.unlockInput,
+  usualBody: readUser,
+  answers: { 200: { description: 'Unlocked', schema: schemas.unlockedOut } },
+  problems: ['code-not-found', 'not-locked', 'lock-not-held', 'book-archived'],
+  handle(x, { userId, lockId = null }) {
+    x.command({ kind: 'unlockCode', code: x.param(0), userId, lockId }, showUnlocked);
+  },
+});
+
+const redeem = route({
+  id: 'redeemCode',
+  method: 'POST',
+  path: '/api/v1/coupons/{code}/redeem',
+  tag: TAG,
+  summary: 'Redeem a code',
+  access: ANYONE,
+  ownUser: 'body',
+  guessable: true,
+  change: true,
+  params: { code: schemas.code },
+  body: schemas.redeemInput,
+  usualBody: readUser,
+  answers: { 200: { description: 'The redemption', schema: schemas.redeemedOut } },
+  problems: [
+    'code-not-found',
+    'locked-by-another',
+    'used-up',
+    'lock-not-held',
+    'user-redemptions-limit',
+    'user-codes-limit',
+    ...BOOK_CLOSED,
+  ],
+  handle(x, { userId, lockId = null, metadata = null }) {
+    x.command({ kind: 'redeemCode', code: x.param(0), userId, lockId, metadata }, showRedeemed);
+  },
+});
+
+const rollback = route({
+  id: 'rollbackRedemption',
+  method: 'POST',
+  path: '/api/v1/coupons/{code}/rollback',
+  tag: TAG,
+  summary: 'Give a redemption back, once',
+  access: SERVERS,
+  change: true,
+  params: { code: schemas.code },
+  body: schemas.rollbackInput,
+  answers: { 200: { description: 'Rolled back', schema: schemas.rolledBackOut } },
+  problems: ['code-not-found', 'redemption-not-found', 'already-rolled-back', 'book-archived'],
+  handle(x, { redemptionId, reason = null }) {
+    x.command({ kind: 'rollbackRedemption', code: x.param(0), redemptionId, reason }, showRolledBack);
+  },
+});
+
+const unassign = route({
+  id: 'unassignCode',
+  method: 'POST',
+  path: '/api/v1/coupons/{code}/unassign',
+  tag: TAG,
+  summary: 'Put an assigned code back into the pool',
+  access: SERVERS,
+  change: true,
+  params: { code: schemas.code },
+  body: schemas.unassignInput,
+  bodyOptional: true,
+  answers: { 200: { description: 'Back in the pool', schema: schemas.unassignedOut } },
+  problems: ['code-not-found', 'not-assigned', 'code-locked', 'code-redeemed', 'book-archived'],
+  handle(x, { reason = null }) {
+    x.command({ kind: 'unassignCode', code: x.param(0), reason }, showUnassigned);
+  },
+});
+
+const getCode = route({
+  id: 'getCode',
+  method: 'GET',
+  path: '/api/v1/coupons/code/{code}',
+  tag: TAG,
+  summary: 'The whole state of a code',
+  description: 'A token of the role user sees the codes that are assigned to its own userId; others are not found.',
+  access: ANYONE,
+  guessable: true,
+  params: { code: schemas.code },
+  answers: { 200: { description: 'The code', schema: schemas.codeOut } },
+  problems: ['code-not-found'],
+  handle(x) {
+    x.query({ kind: 'getCode', code: x.param(0) }, (x, result) => {
+      if (result.kind !== 'code') throw new Error(`a ${result.kind} for a code`);
+      if (x.role === 'user' && result.code.userId !== x.caller) return x.codeNotFound();
+      x.json(200, JSON.stringify(codeJson(result.code)));
+    });
+  },
+});
+
+const history = route({
+  id: 'getCodeHistory',
+  method: 'GET',
+  path: '/api/v1/coupons/{code}/history',
+  tag: TAG,
+  summary: 'Every change of a code: when, what, by whom',
+  access: SERVERS,
+  params: { code: schemas.code },
+  query: schemas.pageQuery,
+  answers: { 200: { description: 'A page of entries, newest first', schema: schemas.historyOut } },
+  problems: ['code-not-found', 'bad-cursor'],
+  handle(x, _body, { limit, cursor }) {
+    const list = listOf('history', x.param(0));
+    const position = readCursor(x, cursor, list, ['index']);
+    if (position === undefined) return;
+    x.run(() => sendHistory(x, list, limit, position === null ? null : Number(position[0])));
+  },
+});
+
+async function sendHistory(x: Exchange, list: string, limit: number, before: number | null): Promise<void> {
+  const reply = await x.askQuery({ kind: 'getCode', code: x.param(0) }, null);
+  if (reply.kind !== 'result') return x.refuse(reply);
+  const { code, lastSeq } = codeOf(reply);
+  const beforeSeq = before === null ? null : asSeq(before);
+  // One more than asked for tells whether there is a next page.
+  const entries = await x.services.control.history(reply.shard, code, lastSeq, beforeSeq, limit + 1);
+  const shown = entries.slice(0, limit);
+  const last = entries.length > limit ? shown.at(-1) : undefined;
+  sendPage(x, shown.map(historyJson), list, last === undefined ? null : [last.seq]);
+}
+
+function codeOf(reply: Extract<QueryReply, { readonly kind: 'result' }>): CodeView {
+  if (reply.result.kind !== 'code') throw new Error(`a ${reply.result.kind} for a code`);
+  return reply.result.code;
+}
+
+const userCodes = route({
+  id: 'listUserCodes',
+  method: 'GET',
+  path: '/api/v1/users/{userId}/coupons',
+  tag: TAG,
+  summary: "A user's codes",
+  description:
+    'Reads your own writes: a code that was answered to be assigned is in the list. For a user with very many codes a page may be short, or empty, and still have a nextCursor.',
+  access: ANYONE,
+  ownUser: 'param',
+  params: { userId: schemas.userId },
+  query: schemas.userCodesQuery,
+  answers: { 200: { description: 'A page of codes', schema: schemas.codesOut } },
+  problems: ['bad-cursor'],
+  handle(x, _body, { limit, cursor, couponBookId, status = null }) {
+    const list = listOf('userCodes', x.param(0), couponBookId ?? null, status);
+    const position = readCursor(x, cursor, list, ['index', 'index']);
+    if (position === undefined) return;
+    const [shard, index] = position ?? [0, 0];
+    const start = { shard: Number(shard), afterIndex: Number(index) - 1 };
+    const bookId = couponBookId === undefined ? null : asBookId(couponBookId);
+    x.run(async () => {
+      const page = await collectUserCodes(x, { userId: x.param(0), bookId, status }, limit, start);
+      if ('kind' in page) return x.refuse(page);
+      // The cursor holds the index plus one, so that it is never negative.
+      const next = page.next === null ? null : [page.next.shard, page.next.afterIndex + 1];
+      sendPage(x, page.items.map(codeJson), list, next);
+    });
+  },
+});
+
+export const couponRoutes: readonly RouteSpec<unknown, unknown>[] = [
+  assign,
+  assignCode,
+  lock,
+  unlock,
+  redeem,
+  rollback,
+  unassign,
+  getCode,
+  history,
+  userCodes,
+];

@@ -1,0 +1,82 @@
+/** Jobs: work that takes longer than a request should. See docs/contract.md, section 4. */
+import type { Job } from '../../../engine/engine.js';
+import type { Exchange } from '../../exchange/exchange.js';
+import { isoTime, isoTimeOrNull } from '../../fast/iso-time.js';
+import { guessOdds } from '../guess-odds.js';
+import { UNAVAILABLE_DETAIL } from '../problem.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+
+const SERVERS = ['admin', 'service'] as const;
+const TAG = 'Jobs';
+/** A COPY that is ending has to be waited for, and its rows removed. */
+const CANCEL_MS = 120_000;
+
+const getJob = route({
+  id: 'getJob',
+  method: 'GET',
+  path: '/api/v1/jobs/{id}',
+  tag: TAG,
+  summary: 'How far a job is, and what became of it',
+  access: SERVERS,
+  params: { id: schemas.jobId },
+  answers: { 200: { description: 'The job', schema: schemas.jobOut } },
+  problems: ['not-found'],
+  handle(x) {
+    x.run(async () => showJob(x, await x.services.control.job(x.param(0)), 200));
+  },
+});
+
+const cancelJob = route({
+  id: 'cancelJob',
+  method: 'DELETE',
+  path: '/api/v1/jobs/{id}',
+  tag: TAG,
+  summary: 'Cancel a job',
+  description:
+    'Answered when nothing of it is left: no code, and what it had reserved is free again. Cancelling again changes nothing.',
+  access: SERVERS,
+  params: { id: schemas.jobId },
+  deadlineMs: CANCEL_MS,
+  answers: { 202: { description: 'It is cancelled', schema: schemas.jobOut } },
+  problems: ['not-found', 'job-over', 'draining', 'outcome-unknown'],
+  handle(x) {
+    x.run(async () => {
+      x.beginChange();
+      const job = await x.services.control.cancelJob(x.param(0));
+      if (job === null || job.status === 'cancelled') return showJob(x, job, 202);
+      if (job.status !== 'processing') return x.problem('job-over', `The job is ${job.status}.`);
+      // This process ended first, or does not have the job yet. The next one takes it up, and may
+      // be asked then.
+      x.retryLater('draining', UNAVAILABLE_DETAIL.draining, 1000);
+    });
+  },
+});
+
+function showJob(x: Exchange, job: Job | null, answer: 200 | 202): void {
+  if (job === null) {
+    x.problem('not-found', 'There is no such job.');
+    return;
+  }
+  const { jobId, kind, status, done, total, startedMs, finishedMs, error, result } = job;
+  x.json(
+    answer,
+    JSON.stringify({
+      jobId,
+      kind,
+      status,
+      done,
+      total,
+      startedAt: isoTime(startedMs),
+      finishedAt: isoTimeOrNull(finishedMs),
+      ...(error === null ? {} : { error }),
+      ...(result === null ? {} : { result: generatedJson(result) }),
+    }),
+  );
+}
+
+function generatedJson({ generatedCodes, totalCodes, keyspace, keyspaceBits }: NonNullable<Job['result']>): object {
+  return { generatedCodes, totalCodes, keyspace, guessOdds: guessOdds(keyspaceBits, generatedCodes) };
+}
+
+export const jobRoutes: readonly RouteSpec<unknown, unknown>[] = [getJob, cancelJob];

@@ -1,0 +1,106 @@
+/** Accounts and tokens: docs/contract.md, section 6. */
+import type { Account } from '../../../engine/engine.js';
+import type { Exchange } from '../../exchange/exchange.js';
+import { type RouteSpec, route } from '../route.js';
+import * as schemas from '../schemas.js';
+
+const TAG = 'Users and tokens';
+
+const signIn = route({
+  id: 'signIn',
+  method: 'POST',
+  path: '/api/v1/auth/token',
+  tag: TAG,
+  summary: 'Get an access token',
+  access: 'public',
+  changesNothing: true,
+  body: schemas.credentials,
+  answers: { 200: { description: 'The token', schema: schemas.tokenOut } },
+  problems: ['wrong-credentials', 'too-many-sign-ins'],
+  handle(x, { email, password }) {
+    // Compared without case, as the store does.
+    x.run(() => signInAtItsTurn(x, email.toLowerCase(), x.address(), password));
+  },
+});
+
+async function signInAtItsTurn(x: Exchange, email: string, address: string, password: string): Promise<void> {
+  const end = await x.services.signIns.turns.take(address, email);
+  if (end === null) return refuse(x, 1000);
+  try {
+    if (!x.isOver) await answerSignIn(x, email, address, password);
+  } finally {
+    end();
+  }
+}
+
+/**
+ * A right password is right whatever was tried before. Only wrong ones are limited, so that nobody
+ * locks others out.
+ */
+async function answerSignIn(x: Exchange, email: string, address: string, password: string): Promise<void> {
+  const { control, tokens, signIns, tokenTtlSeconds } = x.services;
+  const nowMs = x.services.nowMs();
+  const untilMs = Math.max(signIns.ofEmail.blockedUntil(email, nowMs), signIns.ofAddress.blockedUntil(address, nowMs));
+  // Counted before it is known, so that tries at once don't get past the limit; a success is no
+  // try.
+  signIns.ofEmail.add(email, nowMs);
+  signIns.ofAddress.add(address, nowMs);
+  const account = await control.signIn(email, password);
+  if (account === null) {
+    if (untilMs > 0) return refuse(x, untilMs - x.services.nowMs());
+    const headers = '\r\nWWW-Authenticate: Bearer realm="clipbook"';
+    return x.problem('wrong-credentials', 'Wrong email or password.', [], headers);
+  }
+  signIns.ofEmail.forgive(email);
+  signIns.ofAddress.forgive(address);
+  const accessToken = await tokens.sign(account, x.services.nowMs());
+  x.json(200, JSON.stringify({ accessToken, tokenType: 'Bearer', expiresIn: tokenTtlSeconds }));
+}
+
+function refuse(x: Exchange, afterMs: number): void {
+  x.services.counters.add('signInsRefused', 1);
+  x.retryLater('too-many-sign-ins', 'Too many wrong passwords, or too many sign-ins at once.', afterMs);
+}
+
+const createUser = route({
+  id: 'createUser',
+  method: 'POST',
+  path: '/api/v1/users',
+  tag: TAG,
+  summary: 'Make an account',
+  access: ['admin'],
+  body: schemas.accountInput,
+  answers: { 201: { description: 'The account', schema: schemas.accountOut } },
+  problems: ['already-exists', 'not-possible'],
+  handle(x, { email, password, role }) {
+    x.run(async () => {
+      const account = await x.services.control.createUser(email, password, role);
+      if (account === null) x.problem('already-exists', 'An account with this email exists already.');
+      else x.json(201, accountJson(account));
+    });
+  },
+});
+
+const me = route({
+  id: 'getMe',
+  method: 'GET',
+  path: '/api/v1/auth/me',
+  tag: TAG,
+  summary: 'Whose token this is',
+  access: ['admin', 'service', 'user'],
+  answers: { 200: { description: 'The account', schema: schemas.accountOut } },
+  problems: [],
+  handle(x) {
+    x.run(async () => {
+      const account = await x.services.control.accountById(x.caller);
+      if (account === null) x.problem('unauthenticated', 'The account of this token is gone.', [], NOT_ANY_MORE);
+      else x.json(200, accountJson(account));
+    });
+  },
+});
+
+const NOT_ANY_MORE = '\r\nWWW-Authenticate: Bearer realm="clipbook", error="invalid_token"';
+
+const accountJson = ({ id, email, role }: Account): string => JSON.stringify({ id, email, role });
+
+export const userRoutes: readonly RouteSpec<unknown, unknown>[] = [signIn, createUser, me];

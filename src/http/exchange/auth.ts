@@ -1,0 +1,173 @@
+/**
+ * Access tokens: HS256 JSON Web Tokens, signed and verified by jose.
+ *
+ * Verifying one costs 90 µs, ten times a whole request, so a verdict is cached under the raw
+ * `Authorization` header: a good one for at most a minute or until the token ends, a bad one for
+ * ten seconds, in a map of its own, so that a flood of bad tokens can't push the good ones out.
+ * Requests that come while their token is being verified wait for the same verification. A full map
+ * forgets its oldest entry; that costs a verification, nothing else.
+ *
+ * A repair of an account ends the tokens that were issued before it (`end`): remembered verdicts on
+ * them are forgotten at once, and they are refused from then on. A request whose token was judged
+ * before that goes on.
+ */
+import { jwtVerify, SignJWT } from 'jose';
+import { isSeededEmail } from '../../control/seeded-logins.js';
+import type { Account, EndedTokens, Role } from '../../engine/engine.js';
+import { USER_ID } from '../api/text-rule.js';
+
+export interface TokenOptions {
+  /** At least 32 bytes. */
+  readonly secret: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly ttlSeconds: number;
+  /** Tokens of the seeded logins are refused by name, whichever database issued them. */
+  readonly refusesSeeded: boolean;
+}
+
+/** The verdict on a header. At `untilMs` it has to be verified again. */
+export type Verdict =
+  | { readonly ok: true; readonly caller: string; readonly role: Role; readonly untilMs: number }
+  | { readonly ok: false; readonly detail: string; readonly untilMs: number };
+
+export interface Tokens {
+  sign(account: Account, nowMs: number): Promise<string>;
+  /** The remembered verdict on a raw `Authorization` header, or null: then ask `verify`. */
+  remembered(authorization: string, nowMs: number): Verdict | null;
+  /**
+   * Never throws. Calls back later, never before this returns; with null when too many are waiting.
+   */
+  verify(authorization: string, nowMs: number, reply: (verdict: Verdict | null) => void): void;
+  /** Replaces the list of tokens that are not valid any more. */
+  end(ended: readonly EndedTokens[]): void;
+}
+
+const ALGORITHM = 'HS256';
+/** RFC 9068's type: a token that was made for something else is none. */
+const TYPE = 'at+jwt';
+const CLOCK_TOLERANCE_SECONDS = 5;
+const GOOD_FOR_MS = 60_000;
+const BAD_FOR_MS = 10_000;
+const GOOD_MAX = 10_000;
+const BAD_MAX = 1_000;
+const WAITING_MAX = 4_096;
+const HEADER_LENGTH_MAX = 4_000;
+const NOT_ANY_MORE = 'The access token is not valid, or not any more.';
+const ROLES: ReadonlySet<unknown> = new Set<Role>(['admin', 'service', 'user']);
+
+export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeeded }: TokenOptions): Tokens {
+  const key = new TextEncoder().encode(secret);
+  const good = new Map<string, Verdict>();
+  const bad = new Map<string, Verdict>();
+  const waiting = new Map<string, ((verdict: Verdict | null) => void)[]>();
+  /** By account: tokens of an earlier generation are not valid. */
+  let endedBefore: ReadonlyMap<string, number> = new Map();
+  let waitingCount = 0;
+  let last: Verdict | null = null;
+  let lastAuthorization = '';
+
+  function remember(authorization: string, verdict: Verdict): void {
+    const map = verdict.ok ? good : bad;
+    if (map.size >= (verdict.ok ? GOOD_MAX : BAD_MAX)) map.delete(map.keys().next().value ?? '');
+    map.set(authorization, verdict);
+  }
+
+  async function judge(authorization: string, nowMs: number): Promise<Verdict> {
+    const refused = (detail: string): Verdict => ({ ok: false, detail, untilMs: nowMs + BAD_FOR_MS });
+    const match = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization);
+    if (match === null || authorization.length > HEADER_LENGTH_MAX) {
+      return refused('The Authorization header is not "Bearer" with an access token.');
+    }
+    try {
+      const { payload } = await jwtVerify(match[1] ?? '', key, {
+        algorithms: [ALGORITHM],
+        issuer,
+        audience,
+        typ: TYPE,
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        currentDate: new Date(nowMs),
+        requiredClaims: ['sub', 'exp'],
+      });
+      const { sub, exp, role } = payload;
+      // The subject is kept in PostgreSQL and compared with user ids, so it has to be what a user
+      // id can be.
+      if (typeof sub !== 'string' || !USER_ID.test(sub) || !ROLES.has(role)) {
+        return refused('The access token does not name a subject and a role.');
+      }
+      const isEnded = generationOf(payload) < (endedBefore.get(sub) ?? 0);
+      if (isEnded || (refusesSeeded && isSeededEmail(String(payload['email'] ?? '')))) return refused(NOT_ANY_MORE);
+      const endsMs = ((exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1000;
+      return { ok: true, caller: sub, role: role as Role, untilMs: Math.min(nowMs + GOOD_FOR_MS, endsMs) };
+    } catch {
+      return refused(NOT_ANY_MORE);
+    }
+  }
+
+  return {
+    sign(account, nowMs) {
+      const issuedSeconds = Math.floor(nowMs / 1000);
+      const { role, email, generation = 0 } = account;
+      return new SignJWT({ role, email, gen: generation })
+        .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
+        .setSubject(account.id)
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setIssuedAt(issuedSeconds)
+        .setExpirationTime(issuedSeconds + ttlSeconds)
+        .sign(key);
+    },
+
+    remembered(authorization, nowMs) {
+      // A service uses one token for all calls. Comparing it is cheaper than hashing it for the
+      // map.
+      if (authorization === lastAuthorization && last !== null && last.untilMs > nowMs) return last;
+      const verdict = good.get(authorization) ?? bad.get(authorization);
+      if (verdict === undefined || verdict.untilMs <= nowMs) return null;
+      if (verdict.ok) {
+        last = verdict;
+        lastAuthorization = authorization;
+      }
+      return verdict;
+    },
+
+    verify(authorization, nowMs, reply) {
+      if (waitingCount >= WAITING_MAX) {
+        queueMicrotask(() => reply(null));
+        return;
+      }
+      waitingCount++;
+      const others = waiting.get(authorization);
+      if (others !== undefined) {
+        others.push(reply);
+        return;
+      }
+      const replies = [reply];
+      waiting.set(authorization, replies);
+      // `judge` catches what a token can do wrong, so it does not reject.
+      void judge(authorization, nowMs).then((verdict) => {
+        good.delete(authorization);
+        bad.delete(authorization);
+        remember(authorization, verdict);
+        waiting.delete(authorization);
+        waitingCount -= replies.length;
+        for (const each of replies) each(verdict);
+      });
+    },
+
+    end(ended) {
+      endedBefore = new Map(ended.map(({ accountId, before }) => [accountId, before ?? Number.POSITIVE_INFINITY]));
+      for (const [authorization, verdict] of good) {
+        if (verdict.ok && endedBefore.has(verdict.caller)) good.delete(authorization);
+      }
+      // Of an account that was enabled again, a new token may have been refused by the list before.
+      bad.clear();
+      last = null;
+    },
+  };
+}
+
+/** Tokens that were signed before accounts had generations name none. */
+function generationOf({ gen }: { readonly [claim: string]: unknown }): number {
+  return typeof gen === 'number' ? gen : 0;
+}

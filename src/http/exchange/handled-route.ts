@@ -1,0 +1,35 @@
+import type { z } from 'zod';
+import type { Role } from '../../engine/engine.js';
+import type { ReadUsual } from '../fast/usual-bodies.js';
+
+/**
+ * What an exchange has to know of the route that it goes through; route.ts says what each field
+ * means.
+ */
+export interface HandledRoute<Exchange> {
+  readonly id: string;
+  /** The table's number for it, by which it is counted. */
+  readonly index: number;
+  /** Null: needs no token. */
+  readonly roles: readonly Role[] | null;
+  readonly ownUser: 'body' | 'param' | null;
+  readonly guessable: boolean;
+  readonly paramNames: readonly string[];
+  readonly paramSchemas: readonly z.ZodType<string>[];
+  /**
+   * By parameter: whether its schema would leave the text as it is; null where only the schema
+   * knows.
+   */
+  readonly usualParams: readonly (((text: string) => boolean) | null)[];
+  readonly query: { parse(query: string): z.ZodSafeParseResult<unknown> } | null;
+  readonly body: z.ZodType | null;
+  readonly usualBody: ReadUsual<unknown> | null;
+  readonly streamed: boolean;
+  readonly bodyOptional: boolean;
+  readonly bodyBytesMax: number;
+  readonly change: boolean;
+  /** It may change something, be it in a book or not. */
+  readonly changes: boolean;
+  readonly deadlineMs: number;
+  handle(x: Exchange, body: unknown, query: unknown): void;
+}

@@ -1,0 +1,270 @@
+/**
+ * The HTTP server of one thread. Several threads may listen on one port (SO_REUSEPORT); each has
+ * its own exchanges, its own remembered tokens and its own limits, and shares nothing with the
+ * others but the engine.
+ *
+ * A stop has two steps: `stopAccepting` closes the listening socket (and from then on every answer
+ * ends its connection), `close` waits for what was accepted and cuts the rest off.
+ */
+// Before the library is loaded.
+import './head-limit.js';
+import type { Control, EndedTokens, Engine } from '../../engine/engine.js';
+import {
+  App,
+  type HttpRequest,
+  type HttpResponse,
+  type TemplatedApp,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from '../../platform/uws.js';
+import { describeApi } from '../api/openapi.js';
+import { reservedWords } from '../api/reserved-words.js';
+import type { Method, Route } from '../api/route.js';
+import { NO_ROUTE, ROUTES } from '../api/routes/table.js';
+import { readScalar } from '../api/scalar.js';
+import { createTokens, type TokenOptions } from '../exchange/auth.js';
+import { Exchange } from '../exchange/exchange.js';
+import { createClientAddresses } from './client-address.js';
+import { createCounters } from './counters.js';
+import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
+import type { IpRange } from './ip-address.js';
+import { createConnectionLimit, createRateLimit } from './limits.js';
+import { createRequestIds } from './request-ids.js';
+import type { Expiring, HttpLog, Services } from './services.js';
+import { createTurns } from './turns.js';
+
+export interface HttpOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly version: string;
+  readonly tokens: TokenOptions;
+  /** Tokens that are not valid when it starts. */
+  readonly endedTokens: readonly EndedTokens[];
+  /** The process's clock, Unix ms. */
+  readonly nowMs: () => number;
+  readonly log: HttpLog;
+  /** Proxies whose word on the client's address is believed. */
+  readonly trustedProxies: readonly IpRange[];
+  /** `HTTP_COUNTERS_BYTES` long; see metrics.ts. */
+  readonly counters: SharedArrayBuffer;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** Per thread. */
+export interface HttpLimits {
+  /** Requests under way; past it, 503. */
+  readonly inFlightMax: number;
+  readonly connectionsMax: number;
+  /** Connections that one address may open in ten seconds when more than half of all are taken. */
+  readonly connectionsPerAddressMax: number;
+  /** Unknown codes a minute of one caller with the role user. */
+  readonly missesPerCallerMax: number;
+  /** The same of one address: many callers may come from one, so it is wider. */
+  readonly missesPerAddressMax: number;
+  /** Failed sign-ins a minute. */
+  readonly signInsPerEmailMax: number;
+  readonly signInsPerAddressMax: number;
+  /** Sign-ins at once: each takes tens of milliseconds of a core, on purpose. */
+  readonly signInsAtOnceMax: number;
+  /** Of one address, and of one email. */
+  readonly signInsAtOncePerNameMax: number;
+  /** Sign-ins that wait for their turn. All of them have to be through within a request's time. */
+  readonly signInsWaitingMax: number;
+  readonly signInsWaitingPerAddressMax: number;
+  /** How long `close` waits for what was accepted. */
+  readonly drainMs: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  inFlightMax: 10_000,
+  connectionsMax: 16_384,
+  connectionsPerAddressMax: 4_096,
+  missesPerCallerMax: 10,
+  missesPerAddressMax: 100,
+  signInsPerEmailMax: 10,
+  signInsPerAddressMax: 100,
+  signInsAtOnceMax: 8,
+  signInsAtOncePerNameMax: 2,
+  signInsWaitingMax: 64,
+  signInsWaitingPerAddressMax: 16,
+  drainMs: 10_000,
+};
+
+export interface HttpServer {
+  readonly port: number;
+  /** Replaces the list of tokens that are not valid any more. */
+  endTokens(ended: readonly EndedTokens[]): void;
+  stopAccepting(): void;
+  /** Resolves when everything is closed. */
+  close(): Promise<void>;
+  /** Closes everything as it is, in the middle of requests too. */
+  closeNow(): void;
+}
+
+const TICK_MS = 100;
+const MINUTE_MS = 60_000;
+const NAMES_MAX = 10_000;
+/** Exchanges kept for the next requests; more than are ever under way at once on a quiet server. */
+const POOL_MAX = 2_048;
+
+/** Rejects when the port can't be listened on. */
+export async function startHttpServer({
+  engine,
+  control,
+  options,
+}: {
+  readonly engine: Engine;
+  readonly control: Control;
+  readonly options: HttpOptions;
+}): Promise<HttpServer> {
+  const limits = { ...HTTP_LIMITS, ...options.limits };
+  const counters = createCounters(options.counters);
+  const connections = createConnectionLimit({
+    connectionsMax: limits.connectionsMax,
+    perAddressMax: limits.connectionsPerAddressMax,
+  });
+  const perMinute = (countMax: number) => createRateLimit({ countMax, windowMs: MINUTE_MS, namesMax: NAMES_MAX });
+  const clients = createClientAddresses(options.trustedProxies);
+  const pool: Exchange[] = [];
+  let nowMs = options.nowMs();
+  let isDraining = false;
+  const tokens = createTokens(options.tokens);
+  tokens.end(options.endedTokens);
+  const deadlines = createDeadlines<Expiring>({
+    commonMs: COMMON_DEADLINE_MS,
+    nowMs: () => nowMs,
+    expire: (x) => x.expire(),
+  });
+  const services: Services = {
+    engine,
+    control,
+    counters,
+    clients,
+    deadlines,
+    log: options.log,
+    tokens,
+    tokenTtlSeconds: options.tokens.ttlSeconds,
+    misses: { ofCaller: perMinute(limits.missesPerCallerMax), ofAddress: perMinute(limits.missesPerAddressMax) },
+    signIns: {
+      ofEmail: perMinute(limits.signInsPerEmailMax),
+      ofAddress: perMinute(limits.signInsPerAddressMax),
+      turns: createTurns({
+        atOnceMax: limits.signInsAtOnceMax,
+        atOncePerNameMax: limits.signInsAtOncePerNameMax,
+        waitingMax: limits.signInsWaitingMax,
+        waitingPerAddressMax: limits.signInsWaitingPerAddressMax,
+      }),
+    },
+    reserved: reservedWords(ROUTES),
+    openApi: JSON.stringify(describeApi(ROUTES, options.version)),
+    version: options.version,
+    scalar: readScalar(),
+    nowMs: () => nowMs,
+    newRequestId: createRequestIds(),
+    isDraining: () => isDraining,
+    isOverloaded: () => deadlines.count > limits.inFlightMax,
+  };
+  const recycle = (x: Exchange): void => {
+    if (pool.length < POOL_MAX) pool.push(x);
+  };
+  const take = (): Exchange => pool.pop() ?? new Exchange(services, recycle);
+
+  const app = App();
+  const onConnection = (res: HttpResponse, change: number): void => {
+    if (change < 0) {
+      connections.closed();
+      return;
+    }
+    const peer = Buffer.from(res.getRemoteAddressAsText()).toString('latin1');
+    if (!connections.opened(clients.ofConnection(peer), nowMs)) {
+      counters.add('connectionsRefused', 1);
+      res.close();
+    }
+  };
+  app.filter(onConnection);
+  for (const route of ROUTES) {
+    register(app, route, handlerOf(take, route, false));
+    if (route.method === 'GET') app.head(uwsPattern(route.path), handlerOf(take, route, true));
+  }
+  app.any('/*', (res, req) => {
+    const x = take();
+    x.url = req.getUrl();
+    x.method = req.getCaseSensitiveMethod();
+    x.begin(res, req, NO_ROUTE, x.method === 'HEAD');
+  });
+
+  const socket = await listen(app, options.host, options.port);
+  const ticker = setInterval(() => {
+    nowMs = options.nowMs();
+    deadlines.tick();
+    counters.set('connections', connections.count);
+    counters.set('inFlight', deadlines.count);
+  }, TICK_MS);
+
+  let isClosed = false;
+  const stopAccepting = (): void => {
+    if (isDraining) return;
+    isDraining = true;
+    us_listen_socket_close(socket);
+  };
+  const closeNow = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    stopAccepting();
+    clearInterval(ticker);
+    app.close();
+  };
+  return {
+    port: us_socket_local_port(socket),
+    endTokens: tokens.end,
+    stopAccepting,
+    async close() {
+      stopAccepting();
+      const untilMs = performance.now() + limits.drainMs;
+      while (deadlines.count > 0 && performance.now() < untilMs)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const x of deadlines.all()) x.giveUp();
+      // Last answers are written on `setImmediate`.
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      closeNow();
+    },
+    closeNow,
+  };
+}
+
+type Handler = (res: HttpResponse, req: HttpRequest) => void;
+
+function handlerOf(take: () => Exchange, route: Route, isHead: boolean): Handler {
+  if (route.spec.negotiates !== true) return (res, req) => take().begin(res, req, route, isHead);
+  return (res, req) => {
+    const x = take();
+    x.accept = req.getHeader('accept');
+    x.acceptEncoding = req.getHeader('accept-encoding');
+    x.begin(res, req, route, isHead);
+  };
+}
+
+const REGISTER: Readonly<Record<Method, 'get' | 'post' | 'patch' | 'del'>> = {
+  GET: 'get',
+  POST: 'post',
+  PATCH: 'patch',
+  DELETE: 'del',
+};
+
+function register(app: TemplatedApp, route: Route, handler: Handler): void {
+  app[REGISTER[route.method]](uwsPattern(route.path), handler);
+}
+
+const uwsPattern = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
+
+type ListenSocket = Parameters<typeof us_listen_socket_close>[0];
+
+function listen(app: TemplatedApp, host: string, port: number): Promise<ListenSocket> {
+  return new Promise((resolve, reject) => {
+    app.listen(host, port, (socket) => {
+      if (socket === false) reject(new Error(`can not listen on ${host}:${port}`));
+      else resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,52 @@
+/** What is the same for all exchanges of an HTTP thread, and handed to each. */
+import type { Control, Engine } from '../../engine/engine.js';
+import type { Tokens } from '../exchange/auth.js';
+import type { ClientAddresses } from './client-address.js';
+import type { Counters } from './counters.js';
+import type { Deadlines, Watched } from './deadlines.js';
+import type { RateLimit } from './limits.js';
+import type { Turns } from './turns.js';
+
+/** What an exchange and its handler may use. */
+export interface Services {
+  readonly engine: Engine;
+  readonly control: Control;
+  readonly tokens: Tokens;
+  readonly tokenTtlSeconds: number;
+  readonly counters: Counters;
+  readonly log: HttpLog;
+  readonly clients: ClientAddresses;
+  /** Unknown codes that tokens of the role user asked for, per caller and per address. */
+  readonly misses: { readonly ofCaller: RateLimit; readonly ofAddress: RateLimit };
+  /** Wrong passwords, per email and per address, and turns at verifying one. */
+  readonly signIns: { readonly ofEmail: RateLimit; readonly ofAddress: RateLimit; readonly turns: Turns };
+  /** Words that no code may be, in upper case. */
+  readonly reserved: readonly string[];
+  /** The description, ready to send. */
+  readonly openApi: string;
+  readonly version: string;
+  /** The library of the API page, compressed with gzip. */
+  readonly scalar: Buffer;
+  /** Unix ms, a few hundred of them late at most. */
+  nowMs(): number;
+  newRequestId(): string;
+  isDraining(): boolean;
+  isOverloaded(): boolean;
+  readonly deadlines: Deadlines<Expiring>;
+}
+
+/** Has a deadline. */
+export interface Expiring {
+  /** The deadlines' own. */
+  readonly watched: Watched<Expiring>;
+  /** The deadline has passed. */
+  expire(): void;
+  /** The server stops, and nothing is waited for any more. */
+  giveUp(): void;
+}
+
+export interface HttpLog {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  debug(fields: object, message: string): void;
+}

@@ -1,0 +1,38 @@
+/** What events change in the snapshot; projection-batch.ts describes how. */
+
+import type { Book } from '../../domain/book.js';
+import type { CodesAdded } from '../../domain/event.js';
+import type { Seq, ShardId } from '../../domain/ids.js';
+import type { OpenBatch } from '../../records/batches.js';
+import type { AppendedTable } from '../../records/declare.js';
+import type { RowBuffer } from '../copy/row-buffer.js';
+
+export const TOUCHES_USER = 1;
+export const TOUCHES_LEASE = 2;
+export const TOUCHES_COUNT = 4;
+
+/** All events of one code in a batch, as one update of its row. */
+export interface CodeUpdate {
+  readonly code: string;
+  /** The code was never used before, so its row is where it was put. */
+  readonly isFirstUse: boolean;
+  touches: number;
+  redemptionCount: number;
+  seq: number;
+  assignedMs: number | null;
+  lockId: number | null;
+  lockedUntilMs: number | null;
+  userId: string | null;
+}
+
+export type AppendedRows = Readonly<Record<AppendedTable, RowBuffer>>;
+
+/**
+ * Changes of the snapshot besides the rows of codes. The declaration of an event names the method.
+ */
+export interface SnapshotChanges {
+  bookChanged(shard: ShardId, seq: Seq, event: { readonly book: Book }): void;
+  batchOpened(shard: ShardId, seq: Seq, event: OpenBatch): void;
+  batchGivenUp(shard: ShardId, seq: Seq, event: { readonly batchId: number }): void;
+  batchWentLive(shard: ShardId, seq: Seq, event: CodesAdded): void;
+}

@@ -1,0 +1,366 @@
+/**
+ * Events as rows of the projection; projection-batch.ts describes how they are used.
+ *
+ * Written by `npm run generate` from the declarations in src/records/. Do not edit.
+ */
+import type { Change, CodeEvent } from '../../domain/event.js';
+import type { Seq, ShardId } from '../../records/ids.js';
+import type { DomainEvent } from '../../records/list.js';
+import { unknownRecord } from '../../records/unknown.js';
+import type { RowBuffer } from '../copy/row-buffer.js';
+import {
+  type AppendedRows,
+  type CodeUpdate,
+  type SnapshotChanges,
+  TOUCHES_COUNT,
+  TOUCHES_LEASE,
+  TOUCHES_USER,
+} from './code-update.js';
+
+/** Writes the event's row in `changes`. */
+export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change: Change, event: DomainEvent): void {
+  rows.row(15);
+  switch (event.kind) {
+    case 'codeAssigned':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.int8OrNull(event.prevSeq > 0 ? event.prevSeq : null);
+      rows.int2(shard);
+      rows.int2(6);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.text(event.code);
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.null();
+      return;
+    case 'codeUnassigned':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.int8OrNull(event.prevSeq > 0 ? event.prevSeq : null);
+      rows.int2(shard);
+      rows.int2(7);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.text(event.code);
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.textOrNull(event.reason === null ? null : JSON.stringify({ reason: event.reason }));
+      return;
+    case 'codeLocked':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.int8OrNull(event.prevSeq > 0 ? event.prevSeq : null);
+      rows.int2(shard);
+      rows.int2(8);
+      rows.null();
+      rows.int8(event.lockId);
+      rows.int8(event.untilMs);
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.text(event.code);
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.null();
+      return;
+    case 'codeUnlocked':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.int8OrNull(event.prevSeq > 0 ? event.prevSeq : null);
+      rows.int2(shard);
+      rows.int2(9);
+      rows.null();
+      rows.int8(event.lockId);
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.text(event.code);
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.null();
+      return;
+    case 'leaseExpired':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.int8OrNull(event.prevSeq > 0 ? event.prevSeq : null);
+      rows.int2(shard);
+      rows.int2(10);
+      rows.null();
+      rows.int8(event.lockId);
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.text(event.code);
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.null();
+      return;
+    case 'codeRedeemed':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.int8OrNull(event.prevSeq > 0 ? event.prevSeq : null);
+      rows.int2(shard);
+      rows.int2(11);
+      rows.int4(event.redemptionCount);
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.uuid(event.redemptionId);
+      rows.text(event.code);
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.textOrNull(event.metadata === null ? null : JSON.stringify({ metadata: event.metadata }));
+      return;
+    case 'redemptionRolledBack':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.int8OrNull(event.prevSeq > 0 ? event.prevSeq : null);
+      rows.int2(shard);
+      rows.int2(12);
+      rows.int4(event.redemptionCount);
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.uuid(event.redemptionId);
+      rows.text(event.code);
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.textOrNull(event.reason === null ? null : JSON.stringify({ reason: event.reason }));
+      return;
+    case 'bookCreated':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(1);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
+      return;
+    case 'bookUpdated':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(2);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
+      return;
+    case 'bookArchived':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(3);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
+      return;
+    case 'noted':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(5);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.null();
+      return;
+    case 'batchOpened':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(13);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId, content: event.content }));
+      return;
+    case 'batchGivenUp':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(14);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId }));
+      return;
+    case 'codesAdded':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(4);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId, size: event.size, count: event.count }));
+      return;
+    default:
+      unknownRecord(event);
+  }
+}
+
+/** Applies the event to the update of its code's row in the snapshot. */
+export function foldInto(update: CodeUpdate, event: CodeEvent): void {
+  switch (event.kind) {
+    case 'codeAssigned':
+      update.touches |= TOUCHES_USER;
+      update.userId = event.userId;
+      update.assignedMs = event.atMs;
+      return;
+    case 'codeUnassigned':
+      update.touches |= TOUCHES_USER;
+      update.userId = null;
+      update.assignedMs = null;
+      return;
+    case 'codeLocked':
+      update.touches |= TOUCHES_LEASE;
+      update.lockId = event.lockId;
+      update.lockedUntilMs = event.untilMs;
+      return;
+    case 'codeUnlocked':
+      update.touches |= TOUCHES_LEASE;
+      update.lockId = null;
+      update.lockedUntilMs = null;
+      return;
+    case 'leaseExpired':
+      update.touches |= TOUCHES_LEASE;
+      update.lockId = null;
+      update.lockedUntilMs = null;
+      return;
+    case 'codeRedeemed':
+      update.touches |= TOUCHES_LEASE | TOUCHES_COUNT;
+      update.lockId = null;
+      update.lockedUntilMs = null;
+      update.redemptionCount = event.redemptionCount;
+      return;
+    case 'redemptionRolledBack':
+      update.touches |= TOUCHES_COUNT;
+      update.redemptionCount = event.redemptionCount;
+      return;
+    default:
+      unknownRecord(event);
+  }
+}
+
+/** Writes the other rows that the event appends, and changes the rest of the snapshot. */
+export function writeOthers(
+  tables: AppendedRows,
+  snapshot: SnapshotChanges,
+  shard: ShardId,
+  seq: Seq,
+  event: DomainEvent,
+): void {
+  switch (event.kind) {
+    case 'codeRedeemed': {
+      const rows = tables.redemptions;
+      rows.row(6);
+      rows.int8(seq);
+      rows.int8(event.atMs);
+      rows.int4(event.index);
+      rows.int2(shard);
+      rows.uuid(event.redemptionId);
+      rows.text(event.userId);
+      return;
+    }
+    case 'redemptionRolledBack': {
+      const rows = tables.rollbacks;
+      rows.row(3);
+      rows.int8(seq);
+      rows.int2(shard);
+      rows.uuid(event.redemptionId);
+      return;
+    }
+    case 'bookCreated':
+      snapshot.bookChanged(shard, seq, event);
+      return;
+    case 'bookUpdated':
+      snapshot.bookChanged(shard, seq, event);
+      return;
+    case 'bookArchived':
+      snapshot.bookChanged(shard, seq, event);
+      return;
+    case 'batchOpened':
+      snapshot.batchOpened(shard, seq, event);
+      return;
+    case 'batchGivenUp':
+      snapshot.batchGivenUp(shard, seq, event);
+      return;
+    case 'codesAdded':
+      snapshot.batchWentLive(shard, seq, event);
+      return;
+    case 'codeAssigned':
+    case 'codeUnassigned':
+    case 'codeLocked':
+    case 'codeUnlocked':
+    case 'leaseExpired':
+    case 'noted':
+      return;
+    default:
+      unknownRecord(event);
+  }
+}

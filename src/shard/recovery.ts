@@ -1,0 +1,367 @@
+/**
+ * Rebuilding a thread's shards: the snapshot from PostgreSQL, then the journal after it.
+ *
+ * The snapshot is loaded before the journal is opened, so that everything else is done when Redis
+ * comes back. Meanwhile the projector may advance and the journal may be trimmed. Then there is a
+ * gap between this snapshot and the journal, `JournalTrimmed` reports it, and a newer snapshot is
+ * loaded.
+ */
+import { apply } from '../domain/apply.js';
+import type { StagedBatch } from '../domain/command.js';
+import { type Change, type CodeEvent, type CodesAdded, lastSeqOf as lastSeq } from '../domain/event.js';
+import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
+import {
+  loadBatch,
+  loadBook,
+  loadCheckpoint,
+  loadCode,
+  loadCodeState,
+  loadOpenBatch,
+  loadRedemption,
+  loadRemembered,
+} from '../domain/load.js';
+import { type BookState, ShardState, type StateOptions } from '../domain/state.js';
+import { type CodeHashes, collectHashes, type DirectoryKey } from '../engine/directory.js';
+import type { AddedBatch, Refill } from '../engine/lacking-batches.js';
+import { decodeChanges } from '../journal/codec.js';
+import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
+import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
+import { ProcessEnd } from '../platform/exit-codes.js';
+import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
+import type { OpenBatch } from '../records/batches.js';
+import { meaningOf, ReplayFailed } from './recovery-failure.js';
+
+export interface RecoveryOptions {
+  readonly shards: readonly ShardId[];
+  readonly journal: Journal;
+  readonly loader: SnapshotLoader;
+  readonly state: Omit<StateOptions, 'shard'>;
+  /** Unix ms. `notBefore`: time doesn't run backwards over a restart either. */
+  readonly clock: { now(): number; notBefore(ms: number): void };
+  readonly directoryKey: DirectoryKey;
+  readonly publishCodes: (shard: ShardId, hashes: CodeHashes) => Promise<void>;
+  readonly after: (delayMs: number, work: () => void) => void;
+  /** Shards that go on at the first start although their journal ends before the snapshot. */
+  readonly acceptedLosses?: ReadonlySet<ShardId> | undefined;
+  /**
+   * Makes batches again that PostgreSQL lacks. Rejects with `ProcessEnd` when that can't be done.
+   * Absent: they stay missing.
+   */
+  readonly refill?: ((refill: Refill) => Promise<void>) | undefined;
+  readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+}
+
+export interface Recovered {
+  readonly states: Map<ShardId, ShardState>;
+  readonly writer: JournalWriter;
+}
+
+const REPLAY_BYTES = 4 * 1024 * 1024;
+const SNAPSHOTS_MAX = 5;
+/** Delay between attempts to open an unavailable journal; doubles up to the maximum. */
+const OPEN_DELAY_MS = 50;
+const OPEN_DELAY_MS_MAX = 400;
+
+/**
+ * `durable`: what this thread has acknowledged so far; empty at the first start. Waits while the
+ * journal is away.
+ */
+export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
+  let writer: JournalWriter | null = null;
+  let isRefilled = false;
+  try {
+    for (let tries = 1; ; tries++) {
+      const entryHashes = new Map<ShardId, Uint8Array>();
+      const states = await loadSnapshot(options, entryHashes);
+      writer ??= await openWriter(options, states, durable);
+      try {
+        await compareEntries(options, states, entryHashes);
+        for (const state of states.values()) {
+          await replay(options, state, lastSeqOf(writer, state.options.shard), isRefilled);
+        }
+        return { states, writer };
+      } catch (error) {
+        if (error instanceof BatchMissing && options.refill !== undefined && !isRefilled) {
+          isRefilled = true;
+          states.clear();
+          await options.refill(await readRefill(options, writer.lastSeqs));
+        } else if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
+      }
+    }
+  } catch (error) {
+    // A recovery that is tried again and again, by this process or by a supervisor, must not fill
+    // the disk.
+    await (writer?.discard?.() ?? writer?.close());
+    throw error;
+  }
+}
+
+/** What the journal says of batches after the snapshot. */
+async function readRefill(options: RecoveryOptions, lastSeqs: ReadonlyMap<ShardId, Seq>): Promise<Refill> {
+  const added: AddedBatch[] = [];
+  const givenUp: number[] = [];
+  const open = new Map<number, OpenBatch>();
+  for (const { seq, openBatches, options: of } of (await loadSnapshot(options)).values()) {
+    for (const batch of openBatches.all()) open.set(batch.batchId, batch);
+    await eachChange(options, of.shard, seq, lastSeqs.get(of.shard) ?? seq, async ({ events }) => {
+      for (const event of events) {
+        if (event.kind === 'batchOpened') open.set(event.batchId, event);
+        if (event.kind === 'codesAdded') added.push({ event, intent: open.get(event.batchId) ?? null });
+        if (event.kind === 'batchGivenUp') givenUp.push(event.batchId);
+        if (event.kind === 'codesAdded' || event.kind === 'batchGivenUp') open.delete(event.batchId);
+      }
+    });
+  }
+  return { shards: options.shards, added, givenUp, open: [...open.keys()] };
+}
+
+/** A shard continues only from the exact change that its snapshot ends with. */
+async function compareEntries(
+  { journal }: RecoveryOptions,
+  states: ReadonlyMap<ShardId, ShardState>,
+  entryHashes: ReadonlyMap<ShardId, Uint8Array>,
+): Promise<void> {
+  if (entryHashes.size === 0) return;
+  const reader = await journal.openReader();
+  try {
+    for (const [shard, hash] of entryHashes) {
+      const seq = states.get(shard)?.seq ?? asSeq(0);
+      if ((await isSameEntry(reader, shard, seq, hash)) === false) throw differingEntries(shard, seq);
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * A journal that lost entries reports this, or ends before the snapshot. A start refuses it, unless
+ * the loss was accepted: it may be the wrong journal. A running process knows that the journal is
+ * the right one. It logs the loss as an error, and the shard continues after the remaining entries.
+ */
+async function openWriter(
+  options: RecoveryOptions,
+  states: ReadonlyMap<ShardId, ShardState>,
+  durable: ReadonlyMap<ShardId, Seq>,
+): Promise<JournalWriter> {
+  const { journal, shards, log } = options;
+  const goOnAfter = new Map<ShardId, Seq>();
+  const mustBeWhole = (shard: ShardId): boolean => durable.size === 0 && options.acceptedLosses?.has(shard) !== true;
+  const goOn = (shard: ShardId, lostFrom: number, lostThrough: number): void => {
+    const snapshot = states.get(shard)?.seq ?? asSeq(0);
+    goOnAfter.set(shard, snapshot);
+    log.error(
+      { shard, lostFrom, lostThrough, snapshot },
+      'the journal has lost entries; the shard goes on after what is left',
+    );
+  };
+  const inSnapshot = new Map([...states].map(([shard, { seq }]) => [shard, seq]));
+  for (let delayMs = OPEN_DELAY_MS; ; ) {
+    try {
+      const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter, inSnapshot);
+      const behind = [...states.values()].filter(({ seq, options: { shard } }) => lastSeqOf(writer, shard) < seq);
+      if (behind.length === 0) return writer;
+      const refused = behind.filter(({ options: { shard } }) => mustBeWhole(shard));
+      if (refused.length > 0) {
+        await writer.close();
+        throw aheadOfJournal(refused.map(({ seq, options: { shard } }) => [shard, lastSeqOf(writer, shard), seq]));
+      }
+      for (const { seq, options: of } of behind) goOn(of.shard, lastSeqOf(writer, of.shard) + 1, seq);
+      await writer.close();
+    } catch (error) {
+      if (error instanceof JournalRolledBack && !goOnAfter.has(error.shard)) {
+        if (mustBeWhole(error.shard))
+          throw new ProcessEnd('loss', `${error.message}; ${HOW_TO_ACCEPT}`, { cause: error });
+        goOn(error.shard, error.lostFrom, error.lostThrough);
+        continue;
+      }
+      if (meaningOf(error).kind === 'end') throw error;
+      if (delayMs === OPEN_DELAY_MS) log.error({ err: error }, 'the journal can not be opened and is tried again');
+      await new Promise<void>((resolve) => options.after(delayMs, resolve));
+      delayMs = Math.min(delayMs * 2, OPEN_DELAY_MS_MAX);
+    }
+  }
+}
+
+const HOW_TO_ACCEPT = 'see what is lost with: clipbook restore';
+
+function aheadOfJournal(shards: readonly (readonly [ShardId, Seq, Seq])[]): ProcessEnd {
+  const named = shards.map(([shard, end, seq]) => `shard ${shard} is at ${seq}, its journal ends at ${end}`);
+  return new ProcessEnd('loss', `the database is ahead of the journal: ${named.join(', ')}; ${HOW_TO_ACCEPT}`);
+}
+
+function lastSeqOf(writer: JournalWriter, shard: ShardId): Seq {
+  return writer.lastSeqs.get(shard) ?? asSeq(0);
+}
+
+/**
+ * The rows of PostgreSQL, each shard at its checkpoint. Puts the hashes of the entries that they
+ * end with into `entryHashes`.
+ */
+export async function loadSnapshot(
+  options: RecoveryOptions,
+  entryHashes = new Map<ShardId, Uint8Array>(),
+): Promise<Map<ShardId, ShardState>> {
+  const idempotencyTally = { bytes: 0 };
+  const states = new Map(
+    options.shards.map((shard) => [shard, new ShardState({ ...options.state, idempotencyTally, shard })]),
+  );
+  const publishing: Promise<void>[] = [];
+  const hashes = collectHashes(options.directoryKey, (shard, full) =>
+    publishing.push(options.publishCodes(shard, full)),
+  );
+  const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
+  // The clock must not be behind the times of decisions made before the restart.
+  const sink = createSink(states, hashes.add, entryHashes, (atMs) => options.clock.notBefore(atMs));
+  await options.loader.load(options.shards, afterMs, sink);
+  hashes.flush();
+  await Promise.all(publishing);
+  return states;
+}
+
+type AddHash = (shard: ShardId, bytes: Uint8Array, start: number, end: number) => void;
+
+function createSink(
+  states: ReadonlyMap<ShardId, ShardState>,
+  addHash: AddHash,
+  entryHashes: Map<ShardId, Uint8Array>,
+  decided: (atMs: number) => void,
+): SnapshotSink {
+  const stateOf = (shard: ShardId): ShardState => {
+    const state = states.get(shard);
+    if (state === undefined)
+      throw new SnapshotUnfit(`the snapshot has a row of shard ${shard}, which was not asked for`);
+    return state;
+  };
+  // Codes of one batch mostly come together: the book of the last one is the first guess.
+  let guess: { state: ShardState; book: BookState; first: number; end: number } | null = null;
+  const bookAt = (state: ShardState, index: number): BookState => {
+    if (guess !== null && guess.state === state && index >= guess.first && index < guess.end) return guess.book;
+    for (const book of state.books()) {
+      for (const { first, end } of book.ranges) {
+        if (index < first || index >= end) continue;
+        guess = { state, book, first, end };
+        return book;
+      }
+    }
+    throw new SnapshotUnfit(`code ${index} of shard ${state.options.shard} is in no live batch`);
+  };
+  return {
+    checkpoint(shard, { seq, atMs, entryHash, batchCounter }) {
+      loadCheckpoint(stateOf(shard), seq, batchCounter);
+      if (entryHash !== null) entryHashes.set(shard, entryHash);
+      if (atMs !== null) decided(atMs);
+    },
+    book: (shard, book) => loadBook(stateOf(shard), book),
+    openBatch: (shard, batch) => loadOpenBatch(stateOf(shard), batch),
+    batch: (shard, batch) => loadBatch(stateOf(shard), batch),
+    code(shard, index, bytes, start, end) {
+      const state = stateOf(shard);
+      loadCode(state, bookAt(state, index), index, bytes, start, end);
+      addHash(shard, bytes, start, end);
+    },
+    codeState(shard, row) {
+      const state = stateOf(shard);
+      // The lease would be written to a row that does not exist, and memory would grow until the
+      // process is killed.
+      if (row.lockId !== null && row.userId === null)
+        throw new SnapshotUnfit(`code ${row.index} of shard ${shard} has a lease, and no user`);
+      loadCodeState(state, row);
+    },
+    redemption: (shard, row) => loadRedemption(stateOf(shard), row),
+    remembered: (shard, row) => loadRemembered(stateOf(shard), row),
+  };
+}
+
+/**
+ * Applies the journal after the state, through the end of a change. Rejects with `JournalTrimmed`
+ * when it has that no more. `isRefilled`: batches were made again, and each code has to be where
+ * the journal says that it is.
+ */
+export async function replay(
+  options: RecoveryOptions,
+  state: ShardState,
+  through: Seq,
+  isRefilled = false,
+): Promise<void> {
+  const { shard } = state.options;
+  await eachChange(options, shard, state.seq, through, async (change) => {
+    for (const event of change.events) {
+      if (event.kind === 'codesAdded') await restage(options, state, event);
+      if (isRefilled && 'code' in event) assertPlace(state, event, change.firstSeq);
+    }
+    orUnfit(shard, change.firstSeq, () => apply(state, change));
+    options.clock.notBefore(change.atMs);
+  });
+}
+
+function assertPlace(state: ShardState, { code, index }: CodeEvent, seq: Seq): void {
+  if (state.codes.exists(index) && state.codes.text(index) === code) return;
+  throw new ReplayFailed(state.options.shard, seq, new Error(`code ${index} is not ${code}`));
+}
+
+async function eachChange(
+  options: RecoveryOptions,
+  shard: ShardId,
+  after: Seq,
+  through: Seq,
+  take: (change: Change) => Promise<void>,
+): Promise<void> {
+  if (after >= through) return;
+  const reader = await options.journal.openReader();
+  let reached = after;
+  try {
+    while (reached < through) {
+      const entries = await reader.read(shard, reached, REPLAY_BYTES);
+      if (entries.length === 0)
+        throw new JournalTrimmed(`shard ${shard} has nothing after ${reached}, but ends at ${through}`);
+      for (const entry of entries) {
+        for (const change of orUnfit(shard, entry.firstSeq, () => decodeChanges(entry.payload))) {
+          if (change.firstSeq <= reached || change.firstSeq > through) continue;
+          await take(change);
+          reached = lastSeq(change);
+        }
+      }
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+function orUnfit<T>(shard: ShardId, seq: Seq, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new ReplayFailed(shard, seq, error);
+  }
+}
+
+/**
+ * An event that makes a batch live names the batch only: its codes come from the store, where they
+ * were before the event.
+ */
+async function restage(options: RecoveryOptions, state: ShardState, event: CodesAdded): Promise<void> {
+  await stageBatch(state, options, state.options.shard, event, event.firstIndex);
+}
+
+/**
+ * Loads a batch's codes into the state, not live yet, and makes them known to those who route by
+ * code.
+ */
+export async function stageBatch(
+  state: ShardState,
+  options: Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>,
+  shard: ShardId,
+  batch: Pick<StagedBatch, 'batchId' | 'size'>,
+  firstIndex: number | undefined,
+): Promise<void> {
+  const publishing: Promise<void>[] = [];
+  const hashes = collectHashes(options.directoryKey, (of, full) => publishing.push(options.publishCodes(of, full)));
+  state.stage(batch.batchId, batch.size, firstIndex);
+  await options.loader.loadBatch(batch, (ordinal, bytes, start, end) => {
+    state.stageCode(batch.batchId, ordinal, bytes, start, end);
+    hashes.add(shard, bytes, start, end);
+  });
+  hashes.flush();
+  await Promise.all(publishing);
+  state.completeStage(batch.batchId);
+}
