@@ -50,6 +50,7 @@ export function blocksOf(markdown: string): Block[] {
 
 const STOP = `
 systemctl stop clipbook
+if [ -e /etc/redis/redis.conf ]; then systemctl stop redis-server; fi
 rm -rf /var/lib/clipbook /var/lib/redis/*
 `;
 
