@@ -1,7 +1,7 @@
 /** What each worker thread is given at its start. */
 import type { MessagePort } from 'node:worker_threads';
 import type { ShardId } from '../domain/ids.js';
-import type { StateOptions } from '../domain/state.js';
+import type { StateOptions } from '../domain/kernel.js';
 import type { DirectoryKey } from '../engine/directory.js';
 import type { EndedTokens } from '../engine/engine.js';
 import type { IpRange } from '../http/server/ip-address.js';

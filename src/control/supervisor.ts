@@ -4,13 +4,13 @@
  * that died. HTTP threads continue meanwhile: requests for its shards get 503.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
-import type { DigestPart, DigestReport } from '../domain/digest.js';
-import type { Fact } from '../domain/facts.js';
 import { asShardId, type ShardId } from '../domain/ids.js';
 import { createDirectory, type DirectoryKey } from '../engine/directory.js';
 import type { EndedTokens, Engine } from '../engine/engine.js';
 import type { Refill } from '../engine/lacking-batches.js';
 import { createRouter, threadOfShard } from '../engine/router.js';
+import type { DigestPart, DigestReport } from '../features/digest.js';
+import type { Fact } from '../features/facts.js';
 import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { ActorStatus } from '../shard/actor.js';
 import type { FromShardThread, ToShardThread } from '../shard/shard-thread.js';

@@ -4,9 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
-import type { DigestPart } from '../domain/digest.js';
 import type { ShardId } from '../domain/ids.js';
 import type { ShardVerdict, Verification } from '../engine/engine.js';
+import type { DigestPart } from '../features/digest.js';
 import type { VerifierOptions } from '../followers/verifier.js';
 
 /** From the verifying thread. */

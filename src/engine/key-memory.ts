@@ -4,7 +4,7 @@
  * each, and an aligned 64-bit read is never torn where Node runs.
  */
 import { SHARDS_MAX } from '../domain/ids.js';
-import type { ShardState } from '../domain/state.js';
+import type { ShardState } from '../features/shard-state.js';
 
 const FIELDS = 3;
 const BYTES = 0;

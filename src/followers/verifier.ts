@@ -14,12 +14,12 @@
  *
  * One shard is held at a time: verifying takes as much memory as the largest shard does.
  */
-import { type DigestPart, type DigestReport, reportOf } from '../domain/digest.js';
-import { type Fact, factsOf } from '../domain/facts.js';
 import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
-import { ShardState } from '../domain/state.js';
 import { NO_DIRECTORY } from '../engine/directory.js';
 import type { ShardVerdict } from '../engine/engine.js';
+import { type DigestPart, type DigestReport, reportOf } from '../features/digest.js';
+import { type Fact, factsOf } from '../features/facts.js';
+import { ShardState } from '../features/shard-state.js';
 import { type JournalReader, JournalTrimmed } from '../journal/journal.js';
 import { loadSnapshot, type RecoveryOptions, replay } from '../shard/recovery.js';
 
@@ -55,7 +55,7 @@ export async function verifyShard(options: VerifierOptions, shard: ShardId): Pro
       const difference = await firstDifference(options, shard, memory, stored, 'PostgreSQL and the journal after it');
       const fromNothing = await foldFromNothing(options, folding, shard, memory);
       const { seq, digest } = memory;
-      const codes = stored.codes.strings.count;
+      const codes = stored.coupons.codes.strings.count;
       return {
         shard,
         seq,

@@ -15,20 +15,20 @@
  * the others get 503, and have no effect. The alternative, undoing changes in memory, would need an
  * inverse of every event that is correct in every case and tested only by rare faults.
  */
-import { apply } from '../domain/apply.js';
 import type { StagedBatch } from '../domain/command.js';
-import { decide, expireLeases, nextLeaseEndMs } from '../domain/decide.js';
-import { type DigestPart, type DigestReport, DigestWalk, digest } from '../domain/digest.js';
 import type { Change } from '../domain/event.js';
-import { type Fact, factsOf } from '../domain/facts.js';
 import type { Seq, ShardId } from '../domain/ids.js';
-import { Prefetch } from '../domain/prefetch.js';
-import { query } from '../domain/query.js';
 import type { Random } from '../domain/random.js';
-import type { ShardState } from '../domain/state.js';
 import type { CommandReply, QueryReply, Unavailable } from '../engine/engine.js';
 import { createKeyKeeper, type KeyKeeper } from '../engine/key-memory.js';
 import { type ActorReply, type ActorRequest, batchOf, refused, unavailable } from '../engine/requests.js';
+import { expireLeases, nextLeaseEndMs } from '../features/coupons/lock.js';
+import { Prefetch } from '../features/coupons/prefetch.js';
+import { type DigestPart, type DigestReport, DigestWalk, digest } from '../features/digest.js';
+import { type Fact, factsOf } from '../features/facts.js';
+import { query } from '../features/query.js';
+import { apply, decide } from '../features/rules.js';
+import type { ShardState } from '../features/shard-state.js';
 import { type Entry, type Journal, JournalFenced, type JournalWriter } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';
@@ -155,7 +155,7 @@ export function createActor(options: ActorOptions): Actor {
 
   function prefetchFor(requests: readonly ActorRequest[]): void {
     for (const request of requests)
-      if (request.kind === 'command') prefetch.expect(stateOf(request.shard), request.command);
+      if (request.kind === 'command') prefetch.expect(stateOf(request.shard).coupons, request.command);
     prefetch.run();
   }
 
@@ -181,11 +181,11 @@ export function createActor(options: ActorOptions): Actor {
       case 'refused': {
         if (verdict.reason === 'idempotencyMemoryFull') keys.noteRefusal();
         const batch = batchOf(command);
-        if (batch !== null && verdict.reason === 'batchUnknown' && state.openBatches.has(batch.batchId)) {
+        if (batch !== null && verdict.reason === 'batchUnknown' && state.coupons.openBatches.has(batch.batchId)) {
           stageThenRun(batch, request);
           return;
         }
-        if (batch !== null && !staging.has(batch.batchId)) state.unstage(batch.batchId);
+        if (batch !== null && !staging.has(batch.batchId)) state.coupons.unstage(batch.batchId);
         hold(shard, state.seq, { to, id, command, reply: verdict });
         return;
       }
@@ -193,7 +193,7 @@ export function createActor(options: ActorOptions): Actor {
       case 'replay': {
         const { outcome, seq } = verdict;
         const batch = batchOf(command);
-        if (batch !== null && !staging.has(batch.batchId)) state.unstage(batch.batchId);
+        if (batch !== null && !staging.has(batch.batchId)) state.coupons.unstage(batch.batchId);
         const replayed = verdict.kind === 'replay';
         hold(shard, state.seq, { to, id, command, reply: { kind: 'done', outcome, shard, seq, replayed } });
       }
@@ -225,7 +225,7 @@ export function createActor(options: ActorOptions): Actor {
     const mine = staging;
     const loading = stageBatch(state, options, state.options.shard, batch, undefined)
       .catch((error: unknown) => {
-        state.unstage(batch.batchId);
+        state.coupons.unstage(batch.batchId);
         throw error;
       })
       .finally(() => mine.delete(batch.batchId));
@@ -245,7 +245,7 @@ export function createActor(options: ActorOptions): Actor {
   }
 
   function expireDue(state: ShardState, now: number): void {
-    for (let change = expireLeases(state, now); change !== null; change = expireLeases(state, now))
+    for (let change = expireLeases(state.coupons, now); change !== null; change = expireLeases(state.coupons, now))
       record(state, change);
   }
 
@@ -263,7 +263,7 @@ export function createActor(options: ActorOptions): Actor {
     isSettling = true;
     options.defer(function step() {
       isSettling = false;
-      for (const state of states.values()) if (state.settle(SETTLE_STEP)) isSettling = true;
+      for (const state of states.values()) if (state.coupons.finishLoading(SETTLE_STEP)) isSettling = true;
       if (isSettling) options.defer(step);
     });
   }
@@ -438,7 +438,7 @@ export function createActor(options: ActorOptions): Actor {
   function armLeaseTimer(): void {
     const now = nowMs();
     let firstMs = Number.POSITIVE_INFINITY;
-    for (const state of states.values()) firstMs = Math.min(firstMs, nextLeaseEndMs(state) ?? firstMs);
+    for (const state of states.values()) firstMs = Math.min(firstMs, nextLeaseEndMs(state.coupons) ?? firstMs);
     if (firstMs >= leaseTimerMs) return;
     leaseTimerMs = firstMs;
     options.after(Math.min(Math.max(firstMs - now, 1), LEASE_TIMER_MS_MAX), () => {
@@ -458,9 +458,9 @@ export function createActor(options: ActorOptions): Actor {
   async function digestOf(shard: ShardId): Promise<DigestReport> {
     if (status !== 'serving') throw new Error(`shard ${shard} does not serve`);
     const state = stateOf(shard);
-    if (state.witness !== null) throw new Error(`a digest of shard ${shard} is being taken already`);
+    if (state.coupons.observer !== null) throw new Error(`a digest of shard ${shard} is being taken already`);
     const walk = new DigestWalk(state, nowMs());
-    state.witness = walk;
+    state.coupons.observer = walk;
     try {
       while (!walk.step(DIGEST_STEP)) {
         await new Promise<void>((resolve) => options.defer(resolve));
@@ -468,7 +468,7 @@ export function createActor(options: ActorOptions): Actor {
       }
       return walk.report();
     } finally {
-      state.witness = null;
+      state.coupons.observer = null;
     }
   }
 
@@ -488,7 +488,7 @@ export function createActor(options: ActorOptions): Actor {
         shard,
         seq: state.seq,
         bytes: state.bytes(),
-        codes: state.codes.strings.count,
+        codes: state.coupons.codes.strings.count,
         digest: digest(state, nowMs()),
       }));
     },

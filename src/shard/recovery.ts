@@ -6,23 +6,24 @@
  * gap between this snapshot and the journal, `JournalTrimmed` reports it, and a newer snapshot is
  * loaded.
  */
-import { apply } from '../domain/apply.js';
 import type { StagedBatch } from '../domain/command.js';
 import { type Change, type CodeEvent, type CodesAdded, lastSeqOf as lastSeq } from '../domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
+import type { StateOptions } from '../domain/kernel.js';
+import { type CodeHashes, collectHashes, type DirectoryKey } from '../engine/directory.js';
+import type { AddedBatch, Refill } from '../engine/lacking-batches.js';
 import {
   loadBatch,
   loadBook,
-  loadCheckpoint,
   loadCode,
   loadCodeState,
   loadOpenBatch,
   loadRedemption,
-  loadRemembered,
-} from '../domain/load.js';
-import { type BookState, ShardState, type StateOptions } from '../domain/state.js';
-import { type CodeHashes, collectHashes, type DirectoryKey } from '../engine/directory.js';
-import type { AddedBatch, Refill } from '../engine/lacking-batches.js';
+} from '../features/coupons/load.js';
+import type { BookState } from '../features/coupons/state.js';
+import { loadCheckpoint, loadRemembered } from '../features/load.js';
+import { apply } from '../features/rules.js';
+import { ShardState } from '../features/shard-state.js';
 import { decodeChanges } from '../journal/codec.js';
 import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
 import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
@@ -101,8 +102,8 @@ async function readRefill(options: RecoveryOptions, lastSeqs: ReadonlyMap<ShardI
   const added: AddedBatch[] = [];
   const givenUp: number[] = [];
   const open = new Map<number, OpenBatch>();
-  for (const { seq, openBatches, options: of } of (await loadSnapshot(options)).values()) {
-    for (const batch of openBatches.all()) open.set(batch.batchId, batch);
+  for (const { seq, coupons, options: of } of (await loadSnapshot(options)).values()) {
+    for (const batch of coupons.openBatches.all()) open.set(batch.batchId, batch);
     await eachChange(options, of.shard, seq, lastSeqs.get(of.shard) ?? seq, async ({ events }) => {
       for (const event of events) {
         if (event.kind === 'batchOpened') open.set(event.batchId, event);
@@ -236,7 +237,7 @@ function createSink(
   let guess: { state: ShardState; book: BookState; first: number; end: number } | null = null;
   const bookAt = (state: ShardState, index: number): BookState => {
     if (guess !== null && guess.state === state && index >= guess.first && index < guess.end) return guess.book;
-    for (const book of state.books()) {
+    for (const book of state.coupons.books()) {
       for (const { first, end } of book.ranges) {
         if (index < first || index >= end) continue;
         guess = { state, book, first, end };
@@ -251,12 +252,12 @@ function createSink(
       if (entryHash !== null) entryHashes.set(shard, entryHash);
       if (atMs !== null) decided(atMs);
     },
-    book: (shard, book) => loadBook(stateOf(shard), book),
-    openBatch: (shard, batch) => loadOpenBatch(stateOf(shard), batch),
-    batch: (shard, batch) => loadBatch(stateOf(shard), batch),
+    book: (shard, book) => loadBook(stateOf(shard).coupons, book),
+    openBatch: (shard, batch) => loadOpenBatch(stateOf(shard).coupons, batch),
+    batch: (shard, batch) => loadBatch(stateOf(shard).coupons, batch),
     code(shard, index, bytes, start, end) {
       const state = stateOf(shard);
-      loadCode(state, bookAt(state, index), index, bytes, start, end);
+      loadCode(state.coupons, bookAt(state, index), index, bytes, start, end);
       addHash(shard, bytes, start, end);
     },
     codeState(shard, row) {
@@ -265,9 +266,9 @@ function createSink(
       // process is killed.
       if (row.lockId !== null && row.userId === null)
         throw new SnapshotUnfit(`code ${row.index} of shard ${shard} has a lease, and no user`);
-      loadCodeState(state, row);
+      loadCodeState(state.coupons, row);
     },
-    redemption: (shard, row) => loadRedemption(stateOf(shard), row),
+    redemption: (shard, row) => loadRedemption(stateOf(shard).coupons, row),
     remembered: (shard, row) => loadRemembered(stateOf(shard), row),
   };
 }
@@ -295,7 +296,7 @@ export async function replay(
 }
 
 function assertPlace(state: ShardState, { code, index }: CodeEvent, seq: Seq): void {
-  if (state.codes.exists(index) && state.codes.text(index) === code) return;
+  if (state.coupons.codes.exists(index) && state.coupons.codes.text(index) === code) return;
   throw new ReplayFailed(state.options.shard, seq, new Error(`code ${index} is not ${code}`));
 }
 
@@ -356,12 +357,12 @@ export async function stageBatch(
 ): Promise<void> {
   const publishing: Promise<void>[] = [];
   const hashes = collectHashes(options.directoryKey, (of, full) => publishing.push(options.publishCodes(of, full)));
-  state.stage(batch.batchId, batch.size, firstIndex);
+  state.coupons.stage(batch.batchId, batch.size, firstIndex);
   await options.loader.loadBatch(batch, (ordinal, bytes, start, end) => {
-    state.stageCode(batch.batchId, ordinal, bytes, start, end);
+    state.coupons.stageCode(batch.batchId, ordinal, bytes, start, end);
     hashes.add(shard, bytes, start, end);
   });
   hashes.flush();
   await Promise.all(publishing);
-  state.completeStage(batch.batchId);
+  state.coupons.completeStage(batch.batchId);
 }

@@ -4,8 +4,6 @@
  */
 import { randomFillSync } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
-import type { DigestPart, DigestReport } from '../domain/digest.js';
-import type { Fact } from '../domain/facts.js';
 import { asSeq, type ShardId } from '../domain/ids.js';
 import type { Random } from '../domain/random.js';
 import type { CodeHashes } from '../engine/directory.js';
@@ -14,6 +12,8 @@ import type { Message } from '../engine/message.js';
 import { readRequests } from '../engine/messages.generated.js';
 import type { ActorReply } from '../engine/requests.js';
 import { ReplyWriter } from '../engine/wire.js';
+import type { DigestPart, DigestReport } from '../features/digest.js';
+import type { Fact } from '../features/facts.js';
 import type { Journal } from '../journal/journal.js';
 import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { SnapshotLoader } from '../postgres/store.js';

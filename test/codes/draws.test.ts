@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { CodeTable } from '../../src/domain/code-table.js';
-import { Pool } from '../../src/domain/pool.js';
+import { CodeTable } from '../../src/features/coupons/code-table.js';
+import { Pool } from '../../src/features/coupons/pool.js';
 import { systemRandom } from '../../src/shard/shard-thread.js';
 import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
 

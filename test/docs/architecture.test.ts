@@ -18,7 +18,7 @@ const NAMED = /`((?:src|workers|scripts|test|sql|docs)(?:\/[\w.-]+)+)\/?`(?::\s+
 const EXAMPLE_NEEDS = [
   'src',
   'scripts',
-  'test/domain/shard.ts',
+  'test/features/shard.ts',
   'package.json',
   'tsconfig.json',
   'biome.json',
@@ -51,7 +51,7 @@ describe('the page on the architecture', () => {
   });
 
   it('says for each layer what scripts/import-rules.ts allows', () => {
-    const rows = [...PROSE.matchAll(/^\| `(src(?:\/\w+)?)` \|[^|]*\|([^|]*)\|$/gm)];
+    const rows = [...PROSE.matchAll(/^\| `(src(?:\/\w+){0,2})` \|[^|]*\|([^|]*)\|$/gm)];
     const layers = rows.map(([, layer = '']) => layer);
     assert.ok(layers.length >= 10, 'the table is read');
     for (const [index, [, layer = '', said = '']] of rows.entries()) {
@@ -72,7 +72,7 @@ describe('the example of a new command', () => {
     const { files } = applyExample(PAGE, ROOT, directory, EXAMPLE_NEEDS);
     const tests = [...files].filter((file) => file.endsWith('.test.ts'));
     assert.equal(tests.length, 1, 'the example has a test');
-    assert.ok(files.has('src/records/coupons.ts') && files.has('src/domain/decide.ts'));
+    assert.ok(files.has('src/records/coupons.ts') && files.has('src/features/coupons/rules.ts'));
     assert.ok(files.has('src/http/api/routes/coupons.ts'));
     run('--import', 'tsx', 'scripts/generate.ts');
     writeFileSync(

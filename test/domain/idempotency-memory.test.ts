@@ -9,7 +9,7 @@ import { asBookId, asSeq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { below } from '../../src/domain/random.js';
 import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
-import { BOOK, SETTINGS, START, seeded } from './shard.js';
+import { BOOK, SETTINGS, START, seeded } from '../features/shard.js';
 
 const TTL_MS = 1_000;
 const open = (bytesMax = 1e9) => new IdempotencyMemory({ hashKey: FIXED_HASH_KEY, ttlMs: TTL_MS, bytesMax });

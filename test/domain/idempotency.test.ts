@@ -17,7 +17,7 @@ import {
   redeem,
   SETTINGS,
   update,
-} from './shard.js';
+} from '../features/shard.js';
 
 test('the same key again gets the same outcome and sequence, and changes nothing', () => {
   const shard = given({}, []);
@@ -40,7 +40,12 @@ test('every kind of outcome comes back word for word', () => {
     { kind: 'unlockCode', code: 'B-1', userId: 'zoë', lockId: null },
     { kind: 'redeemCode', code: 'B-1', userId: 'zoë', lockId: null, metadata },
     () =>
-      ({ kind: 'rollbackRedemption', code: 'B-1', redemptionId: shard.state.redemptions.id(0), reason: 'x' }) as const,
+      ({
+        kind: 'rollbackRedemption',
+        code: 'B-1',
+        redemptionId: shard.state.coupons.redemptions.id(0),
+        reason: 'x',
+      }) as const,
     { kind: 'unassignCode', code: 'B-1', reason: 'x' },
     archive(),
   ] as const;

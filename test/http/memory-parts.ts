@@ -5,7 +5,6 @@
  */
 
 import { type CodeParser, createCodeParser, UploadMalformed } from '../../src/codes/parse.js';
-import type { Book, BookCounts, BookSettings } from '../../src/domain/book.js';
 import type { CodeView, Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, asSeq, asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
 import type { Outcome, Refusal } from '../../src/domain/outcome.js';
@@ -26,6 +25,7 @@ import {
 } from '../../src/engine/engine.js';
 import { reservedWords } from '../../src/http/api/reserved-words.js';
 import { ROUTES } from '../../src/http/api/routes/table.js';
+import type { Book, BookCounts, BookSettings } from '../../src/records/books.js';
 
 export const SHARD_COUNT = 4;
 

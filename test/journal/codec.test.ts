@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Book, BookSettings } from '../../src/domain/book.js';
 import type { Change, DomainEvent, Remembered } from '../../src/domain/event.js';
 import { asBookId, asSeq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { CODEC_VERSION, decodeChanges, encodeChanges } from '../../src/journal/codec.js';
+import type { Book, BookSettings } from '../../src/records/books.js';
 
 test('any list of changes that follow each other comes back as it was', () => {
   fc.assert(

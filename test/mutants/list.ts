@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'M8b',
     bug: 'an event is forgotten where events are applied',
-    edits: [{ file: 'src/domain/apply.ts', find: "    case 'codeUnlocked':\n", put: '' }],
+    edits: [{ file: 'src/features/coupons/rules.ts', find: "    case 'codeUnlocked':\n", put: '' }],
     caughtBy: ['npx tsc -p tsconfig.json', 'npx oxlint --type-aware src'],
   },
   {
@@ -218,24 +218,24 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'the limit of redemptions per user is off by one',
     edits: [
       {
-        file: 'src/domain/decide.ts',
-        find: 'state.users.redemptionsIn(book.number, user)) < max) return null;',
-        put: 'state.users.redemptionsIn(book.number, user)) <= max) return null;',
+        file: 'src/features/coupons/checks.ts',
+        find: 'coupons.users.redemptionsIn(book.number, user)) < max) return null;',
+        put: 'coupons.users.redemptionsIn(book.number, user)) <= max) return null;',
       },
     ],
-    caughtBy: [SIMULATOR, test('test/domain/codes.test.ts')],
+    caughtBy: [SIMULATOR, test('test/features/codes.test.ts')],
   },
   {
     id: 'M13b',
     bug: 'the limit of redemptions per code is off by one',
     edits: [
       {
-        file: 'src/domain/decide.ts',
-        find: 'redemptionsOf(state, index) < max) return null;',
-        put: 'redemptionsOf(state, index) <= max) return null;',
+        file: 'src/features/coupons/checks.ts',
+        find: 'redemptionsOf(coupons, index) < max) return null;',
+        put: 'redemptionsOf(coupons, index) <= max) return null;',
       },
     ],
-    caughtBy: [SIMULATOR, test('test/domain/codes.test.ts')],
+    caughtBy: [SIMULATOR, test('test/features/codes.test.ts')],
   },
   {
     id: 'M14',
@@ -243,37 +243,43 @@ export const MUTANTS: readonly Mutant[] = [
     // Only together: whatever of these is left right ends the lease in time.
     edits: [
       {
-        file: 'src/domain/decide.ts',
-        find: '  if (state.leases.untilMs(record) > nowMs) return null;\n',
-        put: '  if (state.leases.untilMs(record) >= nowMs) return null;\n',
+        file: 'src/features/coupons/lock.ts',
+        find: '  if (coupons.leases.untilMs(record) > nowMs) return null;\n',
+        put: '  if (coupons.leases.untilMs(record) >= nowMs) return null;\n',
       },
       {
-        file: 'src/domain/decide.ts',
-        find: '  return record === -1 ? null : state.leases.untilMs(record);\n',
-        put: '  return record === -1 ? null : state.leases.untilMs(record) + 1;\n',
+        file: 'src/features/coupons/lock.ts',
+        find: '  return record === -1 ? null : coupons.leases.untilMs(record);\n',
+        put: '  return record === -1 ? null : coupons.leases.untilMs(record) + 1;\n',
       },
       {
-        file: 'src/domain/decide.ts',
+        file: 'src/features/coupons/checks.ts',
         find: '  if (untilMs <= nowMs) return codeNotFound();',
         put: '  if (untilMs < nowMs) return codeNotFound();',
       },
       {
-        file: 'src/domain/decide.ts',
-        find: '  if (state.leases.untilMs(record) > nowMs)\n    return refuse(',
-        put: '  if (state.leases.untilMs(record) >= nowMs)\n    return refuse(',
+        file: 'src/features/coupons/unassign.ts',
+        find: '  if (coupons.leases.untilMs(record) > nowMs)\n    return refuse(',
+        put: '  if (coupons.leases.untilMs(record) >= nowMs)\n    return refuse(',
       },
       {
-        file: 'src/domain/code-facts.ts',
-        find: 'state.leases.untilMs(record) <= nowMs ? 0',
-        put: 'state.leases.untilMs(record) < nowMs ? 0',
+        file: 'src/features/coupons/checks.ts',
+        find: 'coupons.leases.untilMs(record) <= nowMs ? 0',
+        put: 'coupons.leases.untilMs(record) < nowMs ? 0',
       },
     ],
-    caughtBy: [SIMULATOR, test('test/domain/leases.test.ts')],
+    caughtBy: [SIMULATOR, test('test/features/leases.test.ts')],
   },
   {
     id: 'M15',
     bug: 'the pool does not get the code back',
-    edits: [{ file: 'src/domain/state.ts', find: '    book.pool.put(index);\n  }\n\n  lock(', put: '  }\n\n  lock(' }],
+    edits: [
+      {
+        file: 'src/features/coupons/state.ts',
+        find: '    book.pool.put(index);\n  }\n\n  lock(',
+        put: '  }\n\n  lock(',
+      },
+    ],
     caughtBy: [SIMULATOR],
   },
   {

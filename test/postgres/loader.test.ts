@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from '../../src/domain/command.js';
-import { digest } from '../../src/domain/digest.js';
 import type { Change } from '../../src/domain/event.js';
 import { asShardId, type ShardId } from '../../src/domain/ids.js';
-import * as load from '../../src/domain/load.js';
-import { ShardState } from '../../src/domain/state.js';
+import * as load from '../../src/features/coupons/load.js';
+import { digest } from '../../src/features/digest.js';
+import { loadCheckpoint, loadRemembered } from '../../src/features/load.js';
+import { ShardState } from '../../src/features/shard-state.js';
 import { createControlStore } from '../../src/postgres/control/control-store.js';
 import { createProjectionWriter } from '../../src/postgres/projection/projection-writer.js';
 import { createSnapshotLoader } from '../../src/postgres/snapshot/loader.js';
@@ -28,7 +29,7 @@ import {
   unassign,
   unlock,
   update,
-} from '../domain/shard.js';
+} from '../features/shard.js';
 import { waitFor } from '../journal/wait-for.js';
 import { createOwner } from './owner.js';
 import { SHARDS, testServer } from './server.js';
@@ -64,10 +65,10 @@ test('loading gives back exactly the state that was written, after a thousand ra
   await write(writer, shard.changes);
   const loaded = await loadState(loader, shard.nowMs - 60_000, { idempotencyTtlMs: 60_000 });
   assert.equal(digest(loaded, shard.nowMs), digest(shard.state, shard.nowMs));
-  for (const book of shard.state.books()) {
-    const other = loaded.book(book.book.id);
+  for (const book of shard.state.coupons.books()) {
+    const other = loaded.coupons.book(book.book.id);
     assert.ok(other !== undefined);
-    assert.deepEqual(loaded.counts(other), shard.state.counts(book));
+    assert.deepEqual(loaded.coupons.counts(other), shard.state.coupons.counts(book));
   }
 });
 
@@ -305,20 +306,20 @@ async function loadState(
 ): Promise<ShardState> {
   const state = new ShardState({ ...OPTIONS, ...options });
   await loader.load([SHARD], rememberedAfterMs, {
-    checkpoint: (_, { seq, batchCounter }) => load.loadCheckpoint(state, seq, batchCounter),
-    book: (_, book) => load.loadBook(state, book),
-    openBatch: (_, batch) => load.loadOpenBatch(state, batch),
-    batch: (_, batch) => load.loadBatch(state, batch),
+    checkpoint: (_, { seq, batchCounter }) => loadCheckpoint(state, seq, batchCounter),
+    book: (_, book) => load.loadBook(state.coupons, book),
+    openBatch: (_, batch) => load.loadOpenBatch(state.coupons, batch),
+    batch: (_, batch) => load.loadBatch(state.coupons, batch),
     code: (_, index, bytes, start, end) => {
-      for (const book of state.books()) {
+      for (const book of state.coupons.books()) {
         if (book.ranges.some((range) => index >= range.first && index < range.end)) {
-          load.loadCode(state, book, index, bytes, start, end);
+          load.loadCode(state.coupons, book, index, bytes, start, end);
         }
       }
     },
-    codeState: (_, row) => load.loadCodeState(state, row),
-    redemption: (_, row) => load.loadRedemption(state, row),
-    remembered: (_, row) => load.loadRemembered(state, row),
+    codeState: (_, row) => load.loadCodeState(state.coupons, row),
+    redemption: (_, row) => load.loadRedemption(state.coupons, row),
+    remembered: (_, row) => loadRemembered(state, row),
   });
   return state;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
 import { asShardId } from '../../src/domain/ids.js';
-import { OpenBatches } from '../../src/domain/open-batches.js';
+import { OpenBatches } from '../../src/features/coupons/open-batches.js';
 import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
 import { eventNumbers } from '../../src/records/list.js';
 import { takeBackTo } from './older-schema.js';

@@ -1,9 +1,10 @@
 /** A book in PostgreSQL, for tests of what comes after it. */
-import type { BookSettings } from '../../src/domain/book.js';
+
 import type { BookId } from '../../src/domain/ids.js';
 import { createControlStore } from '../../src/postgres/control/control-store.js';
 import type { ProjectionWriter } from '../../src/postgres/store.js';
-import { SETTINGS } from '../domain/shard.js';
+import type { BookSettings } from '../../src/records/books.js';
+import { SETTINGS } from '../features/shard.js';
 import { AT_MS, BOOK, changeLog, SHARD } from './changes.js';
 import { createOwner } from './owner.js';
 import { SHARDS } from './server.js';

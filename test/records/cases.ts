@@ -3,13 +3,13 @@
  * nullable field both a value and null. The types make a forgotten kind a compile error.
  */
 
-import type { Book, BookSettings } from '../../src/domain/book.js';
 import type { Command } from '../../src/domain/command.js';
 import type { Change, DomainEvent, Remembered } from '../../src/domain/event.js';
 import { asBookId, asSeq, asShardId } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { CommandReply } from '../../src/engine/engine.js';
 import type { OpenBatch } from '../../src/records/batches.js';
+import type { Book, BookSettings } from '../../src/records/books.js';
 
 type Kinds<Union extends { readonly kind: string }> = {
   readonly [Kind in Union['kind']]: readonly Extract<Union, { readonly kind: Kind }>[];

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Command } from '../../src/domain/command.js';
 import type { CommandDeclaration } from '../../src/records/declare.js';
 import { commands, type DomainEvent, eventNumbers, events, outcomes } from '../../src/records/list.js';
-import { BOOK, openShard } from '../domain/shard.js';
+import { BOOK, openShard } from '../features/shard.js';
 
 const declared: readonly CommandDeclaration[] = commands;
 const forms = declared.flatMap(({ message }) => (message === 'object' ? [] : [message]));

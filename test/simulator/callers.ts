@@ -3,9 +3,9 @@
  * requests.
  */
 
-import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../../src/domain/ids.js';
+import type { BookSettings } from '../../src/records/books.js';
 import { hashText } from '../../src/tables/text.js';
 import type { UploadRequest } from './control.js';
 import { codesOfBook } from './fold.js';

@@ -7,13 +7,12 @@ import { plainUpload } from '../../src/codes/parse.js';
 import { createBatches } from '../../src/control/batches.js';
 import { createKeyTurns } from '../../src/control/key-turns.js';
 import { createUploads } from '../../src/control/uploads.js';
-import type { BookSettings } from '../../src/domain/book.js';
 import type { Command, Origin } from '../../src/domain/command.js';
 import type { BookId, ShardId } from '../../src/domain/ids.js';
-import type { Done, Engine, UploadReport } from '../../src/engine/engine.js';
-import { ControlError, NO_BATCH } from '../../src/engine/engine.js';
+import { ControlError, type Done, type Engine, NO_BATCH, type UploadReport } from '../../src/engine/engine.js';
 import type { Timers } from '../../src/platform/timers.js';
 import { createStaging } from '../../src/postgres/staging/staging.js';
+import type { BookSettings } from '../../src/records/books.js';
 import type { Host } from './host.js';
 import type { SimCodes } from './sim-codes.js';
 

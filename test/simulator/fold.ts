@@ -5,12 +5,11 @@
  * It is also the simulator's store: a snapshot is a fold that stopped at the checkpoint.
  */
 import assert from 'node:assert/strict';
-import type { Book } from '../../src/domain/book.js';
 import type { Change, CodeEvent, DomainEvent } from '../../src/domain/event.js';
-import type { BookId, Seq } from '../../src/domain/ids.js';
-import { asSeq } from '../../src/domain/ids.js';
+import { asSeq, type BookId, type Seq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { OpenBatch } from '../../src/records/batches.js';
+import type { Book } from '../../src/records/books.js';
 
 export interface FoldedCode {
   readonly text: string;

@@ -3,10 +3,11 @@
  * (counts).
  */
 import assert from 'node:assert/strict';
-import { apply } from '../../src/domain/apply.js';
-import { digest } from '../../src/domain/digest.js';
 import type { ShardId } from '../../src/domain/ids.js';
-import { ShardState, type StateOptions } from '../../src/domain/state.js';
+import type { StateOptions } from '../../src/domain/kernel.js';
+import { digest } from '../../src/features/digest.js';
+import { apply } from '../../src/features/rules.js';
+import { ShardState } from '../../src/features/shard-state.js';
 import { type CodesOfBatch, codesOfBook } from './fold.js';
 import type { Judge } from './judge.js';
 import type { SimProcess } from './process.js';
@@ -37,10 +38,10 @@ export function createMirror({ truth, codesOf, judge, state: options }: MirrorOp
       for (const change of changes) {
         for (const event of change.events) {
           if (event.kind !== 'codesAdded') continue;
-          state.stage(event.batchId, event.size, event.firstIndex);
+          state.coupons.stage(event.batchId, event.size, event.firstIndex);
           for (const [ordinal, code] of codesOf(event.batchId).entries()) {
             const bytes = Buffer.from(code);
-            state.stageCode(event.batchId, ordinal, bytes, 0, bytes.length);
+            state.coupons.stageCode(event.batchId, ordinal, bytes, 0, bytes.length);
           }
         }
         apply(state, change);
@@ -51,8 +52,8 @@ export function createMirror({ truth, codesOf, judge, state: options }: MirrorOp
 
   function checkCounts(state: ShardState): void {
     const fold = judge.foldOf(state.options.shard);
-    for (const book of state.books()) {
-      const { total, available, assigned, redeemed } = state.counts(book);
+    for (const book of state.coupons.books()) {
+      const { total, available, assigned, redeemed } = state.coupons.counts(book);
       assert.equal(available + assigned + redeemed, total, 'available + assigned + redeemed = total (I5)');
       const codes = codesOfBook(fold, book.book.id);
       if (fold.seq === state.seq) assert.equal(codes.filter(({ userId }) => userId === null).length, available);

@@ -6,7 +6,7 @@
 import { createClock } from '../../src/compose/clock.js';
 import { judgeStores } from '../../src/compose/judge-stores.js';
 import { asSeq, type BookId, type ShardId } from '../../src/domain/ids.js';
-import type { StateOptions } from '../../src/domain/state.js';
+import type { StateOptions } from '../../src/domain/kernel.js';
 import { NO_DIRECTORY } from '../../src/engine/directory.js';
 import type { CommandReply, Engine, QueryReply } from '../../src/engine/engine.js';
 import type { ActorReply, ActorRequest } from '../../src/engine/requests.js';

@@ -6,8 +6,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Inspection } from '../../src/control/supervisor.js';
-import { digest } from '../../src/domain/digest.js';
 import { NO_DIRECTORY } from '../../src/engine/directory.js';
+import { digest } from '../../src/features/digest.js';
 import type { Journal, JournalReader, JournalWriter } from '../../src/journal/journal.js';
 import { signalQuietly } from '../../src/postgres/embedded/postmaster.js';
 import { createSnapshotLoader } from '../../src/postgres/snapshot/loader.js';

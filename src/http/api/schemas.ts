@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { parsePattern } from '../../codes/pattern.js';
 import { accountEmail, PASSWORD_LENGTH_MAX, ROLES } from '../../control/account-rules.js';
-import { type Contradiction, contradictionIn } from '../../domain/book.js';
+import { type Contradiction, contradictionIn } from '../../features/coupons/book.js';
 import { metadata } from './metadata.js';
 import { lineOf, mayHoldLines, USER_ID } from './text-rule.js';
 

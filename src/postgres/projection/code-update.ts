@@ -1,9 +1,9 @@
 /** What events change in the snapshot; projection-batch.ts describes how. */
 
-import type { Book } from '../../domain/book.js';
 import type { CodesAdded } from '../../domain/event.js';
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { OpenBatch } from '../../records/batches.js';
+import type { Book } from '../../records/books.js';
 import type { AppendedTable } from '../../records/declare.js';
 import type { RowBuffer } from '../copy/row-buffer.js';
 

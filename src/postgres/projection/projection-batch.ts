@@ -15,10 +15,10 @@
  * (event-rows.generated.ts).
  */
 
-import type { Book } from '../../domain/book.js';
 import { type Change, type CodeEvent, type CodesAdded, lastSeqOf } from '../../domain/event.js';
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { OpenBatch } from '../../records/batches.js';
+import type { Book } from '../../records/books.js';
 import { RowBuffer } from '../copy/row-buffer.js';
 import type { CodeUpdate, SnapshotChanges } from './code-update.js';
 import { foldInto, writeAudit, writeOthers } from './event-rows.generated.js';

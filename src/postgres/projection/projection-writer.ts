@@ -20,9 +20,9 @@
  * the figures, and what lost.
  */
 import type pg from 'pg';
+import { counterOf } from '../../domain/batch-ids.js';
 import type { Change } from '../../domain/event.js';
 import { asSeq, asShardId, type Seq, type ShardId } from '../../domain/ids.js';
-import { counterOf } from '../../domain/open-batches.js';
 import { createLink, transaction } from '../connection.js';
 import { copyIn } from '../copy/copy-in.js';
 import type { Claim } from '../fence.js';

@@ -8,10 +8,10 @@
  * which one look-up here finds for less than PostgreSQL's hash join would.
  */
 import type pg from 'pg';
-import type { BookSettings } from '../../domain/book.js';
 import { asBookId, asSeq, asShardId, type ShardId } from '../../domain/ids.js';
 import type { Outcome } from '../../domain/outcome.js';
 import type { BatchContent } from '../../records/batch-content.js';
+import type { BookSettings } from '../../records/books.js';
 import { createLink, stepBack, transaction } from '../connection.js';
 import { copyOut } from '../copy/copy-out.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../store.js';

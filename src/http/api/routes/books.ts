@@ -1,9 +1,9 @@
 /** Coupon books: docs/contract.md, section 3. */
 
-import type { BookSettings } from '../../../domain/book.js';
 import type { StagedBatch } from '../../../domain/command.js';
 import { asBookId, asShardId, type BookId } from '../../../domain/ids.js';
 import type { BookView, Done } from '../../../engine/engine.js';
+import type { BookSettings } from '../../../records/books.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';
 import { listOf, readCursor, sendPage } from '../paging.js';

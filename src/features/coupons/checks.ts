@@ -1,0 +1,109 @@
+/** The checks that the rules of several commands share, and what they ask of one code. */
+import { bookArchived, refuse } from '../../domain/decision.js';
+import type { CodeEvent, DomainEvent } from '../../domain/event.js';
+import { asSeq } from '../../domain/ids.js';
+import type { Refusal } from '../../domain/outcome.js';
+import { type BookSettings, redemptionsPerCodeMax } from './book.js';
+import { AVAILABLE } from './code-table.js';
+import type { BookState, Coupons } from './state.js';
+
+/** Whether the code is in use by this user. */
+export function isUsers(coupons: Coupons, index: number, userId: string): boolean {
+  const record = coupons.codes.record(index);
+  if (record === -1) return false;
+  const user = coupons.codes.used.user.get(record) - 1;
+  return user !== -1 && coupons.users.isCalled(user, userId);
+}
+
+/** The lock id of the code's live lease, or 0. */
+export function leaseOf(coupons: Coupons, index: number, nowMs: number): number {
+  const record = coupons.codes.record(index);
+  return record === -1 || coupons.leases.untilMs(record) <= nowMs ? 0 : coupons.leases.lockId(record);
+}
+
+/** How many redemptions of the code stand. */
+export function redemptionsOf(coupons: Coupons, index: number): number {
+  const record = coupons.codes.record(index);
+  return record === -1 ? 0 : coupons.codes.used.redemptionCount.get(record);
+}
+
+export function refuseStranger(coupons: Coupons, index: number, userId: string, nowMs: number): Refusal | null {
+  if (coupons.codes.phase(index) === AVAILABLE) {
+    return coupons.bookOfCode(index).book.settings.redeemableBy === 'bearer' ? null : codeNotFound();
+  }
+  if (isUsers(coupons, index, userId)) return null;
+  const record = coupons.codes.record(index);
+  const untilMs = coupons.leases.untilMs(record);
+  if (untilMs <= nowMs) return codeNotFound();
+  return refuse('lockedByAnother', 'This code is locked by another user.', untilMs);
+}
+
+export function refuseClosed({ book }: BookState, nowMs: number): Refusal | null {
+  const { settings } = book;
+  if (book.archivedMs !== null) return bookArchived();
+  if (settings.endMs !== null && nowMs >= settings.endMs) return refuse('bookOver', 'This book is over.');
+  if (!settings.isActive) return refuse('bookNotActive', 'This book is not active.');
+  if (settings.startMs !== null && nowMs < settings.startMs) {
+    return refuse('bookNotBegun', 'This book has not begun.', settings.startMs);
+  }
+  return null;
+}
+
+export function refuseUsedUp(coupons: Coupons, book: BookState, index: number): Refusal | null {
+  const max = redemptionsPerCodeMax(book.book.settings);
+  if (max === null || redemptionsOf(coupons, index) < max) return null;
+  return refuse('usedUp', 'This code has been redeemed as often as it can be.');
+}
+
+export function refuseMoreCodes(coupons: Coupons, book: BookState, userId: string): Refusal | null {
+  const max = book.book.settings.maxCodesPerUser;
+  if (max === null) return null;
+  const user = coupons.users.find(userId);
+  if ((user === -1 ? 0 : coupons.users.codesIn(book.number, user)) < max) return null;
+  return refuse('userCodesLimit', `This user has all ${max} codes of this book that one user may have.`);
+}
+
+export function refuseMoreRedemptions(coupons: Coupons, book: BookState, userId: string): Refusal | null {
+  const max = book.book.settings.maxRedemptionsPerUser;
+  if (max === null) return null;
+  const user = coupons.users.find(userId);
+  if ((user === -1 ? 0 : coupons.users.redemptionsIn(book.number, user)) < max) return null;
+  return refuse(
+    'userRedemptionsLimit',
+    `This user has made all ${max} redemptions in this book that one user may make.`,
+  );
+}
+
+export function remainingOf(settings: BookSettings, redemptionCount: number): number | null {
+  const max = redemptionsPerCodeMax(settings);
+  return max === null ? null : Math.max(0, max - redemptionCount);
+}
+
+export type AboutCode = Pick<CodeEvent, 'bookId' | 'index' | 'code' | 'userId' | 'prevSeq'>;
+
+/**
+ * `code` is the text at `index`: most callers have it, and making it from the table's bytes costs
+ * something.
+ */
+export function aboutCode(coupons: Coupons, index: number, code: string, userId: string): AboutCode {
+  return {
+    bookId: coupons.bookOfCode(index).book.id,
+    index,
+    code,
+    userId,
+    prevSeq: asSeq(coupons.codes.lastSeq(index)),
+  };
+}
+
+// Field by field, also where a code is locked or redeemed: spreading `about` takes longer than the
+// rest of the decision.
+export function codeAssigned({ bookId, index, code, userId, prevSeq }: AboutCode, atMs: number): DomainEvent {
+  return { kind: 'codeAssigned', atMs, bookId, index, code, userId, prevSeq };
+}
+
+export const codeNotFound = (): Refusal => refuse('codeNotFound', 'There is no such code for this user.');
+
+/** Every event of a code ends with this. */
+export function noteEventOf(coupons: Coupons, index: number): void {
+  coupons.codes.used.lastSeq.set(coupons.codes.record(index), coupons.shard.seq);
+}

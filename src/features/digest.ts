@@ -1,0 +1,217 @@
+/**
+ * A number for a whole state: two shards with the same facts have the same digest, regardless of
+ * the order in which their rows were loaded. Facts are what the journal carries; places in pools,
+ * heaps and tables are not facts.
+ *
+ * It is a sum of well-mixed hashes, one per fact, twice with different seeds: 64 bits. It detects
+ * mistakes, not forgery; the journal's SHA-256 chain protects against that. There is also a sum for
+ * each part of the state, to locate the difference between two states.
+ *
+ * Ten million codes take seconds, and a shard that does not answer for seconds is down. So the
+ * digest of one moment is taken in steps, between which commands are executed. The walk goes
+ * through codes and redemptions in the order of their numbers. A row ahead of the walk that is
+ * about to change is counted first, in its old state (`beforeCode`, `beforeRedemption`). Rows that
+ * are added meanwhile are beyond the end of the walk.
+ */
+
+import { canonicalJson } from '../domain/canonical.js';
+import type { Seq } from '../domain/ids.js';
+import { fold, hashText } from '../tables/text.js';
+import type { BookState, Observer } from './coupons/state.js';
+import type { ShardState } from './shard-state.js';
+
+const SEED_1 = 0x5eed0001;
+const SEED_2 = 0x5eed0002;
+/** Codes or redemptions in a part. */
+export const PART_SIZE = 4096;
+
+/**
+ * What a part is about: `bookId` is null for redemptions, keys and open batches; `first` and `end`
+ * bound the indexes or numbers.
+ */
+export interface DigestPart {
+  readonly about: 'book' | 'codes' | 'redemptions' | 'keys' | 'batches';
+  readonly bookId: string | null;
+  readonly first: number;
+  readonly end: number;
+  sum: number;
+}
+
+export interface DigestReport {
+  readonly seq: Seq;
+  /** Remembered keys that ended at or before this don't count. */
+  readonly nowMs: number;
+  /** 16 hexadecimal digits. */
+  readonly digest: string;
+  readonly parts: readonly DigestPart[];
+}
+
+/** Remembered keys that ended at or before `nowMs` don't count. */
+export const digest = (state: ShardState, nowMs: number): string => reportOf(state, nowMs).digest;
+
+/** The whole digest at once. */
+export function reportOf(state: ShardState, nowMs: number): DigestReport {
+  const walk = new DigestWalk(state, nowMs);
+  walk.step(Number.POSITIVE_INFINITY);
+  return walk.report();
+}
+
+interface CodePart {
+  readonly part: DigestPart;
+  readonly book: BookState;
+}
+
+/**
+ * The digest of the moment at which it is made. While it is under way it has to be the state's
+ * observer.
+ */
+export class DigestWalk implements Observer {
+  readonly #state: ShardState;
+  readonly #seq: Seq;
+  readonly #nowMs: number;
+  readonly #parts: DigestPart[] = [];
+  /** The parts with codes, ascending by index, and their books. */
+  readonly #codes: CodePart[] = [];
+  /** The parts with redemptions, ascending. */
+  readonly #redemptions: DigestPart[] = [];
+  #sum1: number;
+  #sum2: number;
+  #codePart = 0;
+  #nextCode = 0;
+  #redemptionPart = 0;
+  #nextRedemption = 0;
+  /** Rows ahead of the walk that are counted already. */
+  readonly #codesAhead = new Set<number>();
+  readonly #redemptionsAhead = new Set<number>();
+
+  constructor(state: ShardState, nowMs: number) {
+    this.#state = state;
+    this.#seq = state.seq;
+    this.#nowMs = nowMs;
+    this.#sum1 = fold(SEED_1, state.seq, 0);
+    this.#sum2 = fold(SEED_2, state.seq, 0);
+    for (const book of state.coupons.books()) this.#addBook(book);
+    this.#codes.sort((a, b) => a.part.first - b.part.first);
+    for (let first = 0; first < state.coupons.redemptions.next; first += PART_SIZE) {
+      const end = Math.min(first + PART_SIZE, state.coupons.redemptions.next);
+      this.#redemptions.push(this.#addPart('redemptions', null, first, end));
+    }
+    const keys = this.#addPart('keys', null, 0, 0);
+    this.#add(keys, state.remembered.digest(nowMs, SEED_1), state.remembered.digest(nowMs, SEED_2));
+    const batches = this.#addPart('batches', null, 0, 0);
+    for (const batch of state.coupons.openBatches.all()) {
+      const text = canonicalJson(batch);
+      this.#add(batches, hashText(text, SEED_1), hashText(text, SEED_2));
+    }
+    this.#nextCode = this.#codes[0]?.part.first ?? 0;
+  }
+
+  /** Counts so many codes and redemptions. True at the end. */
+  step(count: number): boolean {
+    let left = count;
+    for (let at = this.#codes[this.#codePart]; at !== undefined; at = this.#codes[this.#codePart]) {
+      for (; this.#nextCode < at.part.end; this.#nextCode++) {
+        if (left-- <= 0) return false;
+        if (!this.#codesAhead.delete(this.#nextCode)) this.#addCode(at.part, at.book, this.#nextCode);
+      }
+      this.#codePart++;
+      this.#nextCode = this.#codes[this.#codePart]?.part.first ?? this.#nextCode;
+    }
+    for (let part = this.#redemptions[this.#redemptionPart]; part; part = this.#redemptions[this.#redemptionPart]) {
+      for (; this.#nextRedemption < part.end; this.#nextRedemption++) {
+        if (left-- <= 0) return false;
+        if (!this.#redemptionsAhead.delete(this.#nextRedemption)) this.#addRedemption(part, this.#nextRedemption);
+      }
+      this.#redemptionPart++;
+    }
+    return true;
+  }
+
+  beforeCode(index: number): void {
+    if (index < this.#nextCode || this.#codesAhead.has(index)) return;
+    let low = this.#codePart;
+    let high = this.#codes.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      // In bounds: between `low` and `high`.
+      const { part, book } = this.#codes[middle] as CodePart;
+      if (index < part.first) high = middle - 1;
+      else if (index >= part.end) low = middle + 1;
+      else {
+        this.#addCode(part, book, index);
+        this.#codesAhead.add(index);
+        return;
+      }
+    }
+  }
+
+  beforeRedemption(number: number): void {
+    const part = this.#redemptions[Math.floor(number / PART_SIZE)];
+    if (part === undefined || number >= part.end) return;
+    if (number < this.#nextRedemption || this.#redemptionsAhead.has(number)) return;
+    this.#addRedemption(part, number);
+    this.#redemptionsAhead.add(number);
+  }
+
+  /** When `step` is through. */
+  report(): DigestReport {
+    const digits = [this.#sum1, this.#sum2].map((sum) => sum.toString(16).padStart(8, '0'));
+    return { seq: this.#seq, nowMs: this.#nowMs, digest: digits.join(''), parts: this.#parts };
+  }
+
+  #addBook(book: BookState): void {
+    const { id } = book.book;
+    const text = canonicalJson(book.book);
+    this.#add(this.#addPart('book', id, 0, 0), hashText(text, SEED_1), hashText(text, SEED_2));
+    for (const range of book.ranges) {
+      for (let first = range.first; first < range.end; first += PART_SIZE) {
+        const end = Math.min(first + PART_SIZE, range.end);
+        this.#codes.push({ part: this.#addPart('codes', id, first, end), book });
+      }
+    }
+  }
+
+  #addPart(about: DigestPart['about'], bookId: string | null, first: number, end: number): DigestPart {
+    const part = { about, bookId, first, end, sum: 0 };
+    this.#parts.push(part);
+    return part;
+  }
+
+  #addCode(part: DigestPart, book: BookState, index: number): void {
+    if (!this.#state.coupons.codes.exists(index)) return;
+    this.#add(part, hashCode(this.#state, book, index, SEED_1), hashCode(this.#state, book, index, SEED_2));
+  }
+
+  #addRedemption(part: DigestPart, number: number): void {
+    if (!this.#state.coupons.redemptions.exists(number)) return;
+    this.#add(part, hashRedemption(this.#state, number, SEED_1), hashRedemption(this.#state, number, SEED_2));
+  }
+
+  #add(part: DigestPart, hash1: number, hash2: number): void {
+    part.sum = (part.sum + hash1) >>> 0;
+    this.#sum1 = (this.#sum1 + hash1) >>> 0;
+    this.#sum2 = (this.#sum2 + hash2) >>> 0;
+  }
+}
+
+function hashCode(state: ShardState, book: BookState, index: number, seed: number): number {
+  const { codes, users, leases } = state.coupons;
+  let hash = fold(codes.strings.hash(index, seed), hashText(book.book.id, seed), index);
+  const record = codes.record(index);
+  if (record === -1) return hash;
+  const { used } = codes;
+  const user = used.user.get(record);
+  hash = fold(hash, user === 0 ? 0 : users.nameHash(user - 1, seed), used.assignedMs.get(record));
+  hash = fold(hash, leases.lockId(record), leases.untilMs(record));
+  return fold(hash, used.redemptionCount.get(record), used.lastSeq.get(record));
+}
+
+function hashRedemption(state: ShardState, number: number, seed: number): number {
+  const { redemptions, users } = state.coupons;
+  const who = users.nameHash(redemptions.user(number), seed);
+  return fold(
+    hashText(redemptions.id(number), seed),
+    who,
+    redemptions.code(number) * 2 + (redemptions.isRolledBack(number) ? 1 : 0),
+  );
+}

@@ -1,0 +1,28 @@
+/** The rules of all features, as the kernel calls them. */
+import { applyBy } from '../domain/apply.js';
+import type { Command, Origin } from '../domain/command.js';
+import { decideBy, type Rules, type Verdict } from '../domain/decide.js';
+import type { Change } from '../domain/event.js';
+import type { Random } from '../domain/random.js';
+import { isOthersCode } from './coupons/others-code.js';
+import { applyToCoupons, decideCoupons, lastSeqFor, scopeOf } from './coupons/rules.js';
+import type { ShardState } from './shard-state.js';
+
+export type { Verdict };
+
+const RULES: Rules<ShardState> = {
+  decide: (state, command, nowMs, random) => decideCoupons(state.coupons, command, nowMs, random),
+  applyEvent: (state, event) => applyToCoupons(state.coupons, event),
+  scopeOf: (state, command) => scopeOf(state.coupons, command),
+  lastSeqFor: (state, command) => lastSeqFor(state.coupons, command),
+  isOthersCode: (state, command, refusal) => isOthersCode(state.coupons, command, refusal),
+};
+
+export function decide(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {
+  return decideBy(RULES, state, command, origin, nowMs, random);
+}
+
+/** The codes of every `codesAdded` in the change must have been staged before. */
+export function apply(state: ShardState, change: Change): void {
+  applyBy(RULES, state, change);
+}
