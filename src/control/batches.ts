@@ -342,8 +342,8 @@ export function createBatches(options: BatchesOptions): Batches {
 
   async function isOver({ batchId, key, openedMs }: OpenBatch): Promise<boolean> {
     if (key === null) return true;
-    const jobId = jobOfKey(key);
-    if (jobId !== null) return (await store.jobById(jobId))?.status !== 'processing';
+    const job = jobOfKey(key);
+    if (job !== null) return (await store.jobById(job.id))?.status !== 'processing';
     // Without its rows it can't be adopted, and would only hold its counters.
     return openedMs + keyTtlMs <= nowMs() || (await store.stagedBatch(batchId)) === null;
   }

@@ -21,14 +21,7 @@ import type { Origin } from '../domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../domain/ids.js';
 import type { BatchFate } from '../domain/outcome.js';
 import { isKeyRemembered, whenServed } from '../engine/asking.js';
-import {
-  type CommandReply,
-  type Control,
-  ControlError,
-  type Engine,
-  type GenerateResult,
-  type Job,
-} from '../engine/engine.js';
+import { type CommandReply, type Control, ControlError, type Engine, type Job } from '../engine/engine.js';
 import type { GeneratorKeys } from '../postgres/control/generator-keys.js';
 import { jobHolder } from '../postgres/staging/counters.js';
 import {
@@ -44,6 +37,7 @@ import type { Batches, BatchHand } from './batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { countersOf, createFreshCodes, tooFewCodes } from './fresh-codes.js';
 import { jobKey } from './job-key.js';
+import { resultOf } from './job-result.js';
 import { requestKeyOf } from './key-turns.js';
 
 /** Jobs that run at once; each holds two connections to PostgreSQL. Others wait in line. */
@@ -89,6 +83,8 @@ interface Plan {
   readonly caller: string;
   readonly requestId: string;
   readonly batchId: number | null;
+  /** The caller's idempotency key. Absent in plans of earlier versions. */
+  readonly callerKey?: string | null;
 }
 
 interface Running {
@@ -141,7 +137,8 @@ export function createJobs(options: JobsOptions): Jobs {
     if (running.size >= WAITING_MAX) throw new ControlError('tooMany', 'Too many jobs are waiting.');
     const counters = countersOf(bookId, pattern, generatorKeys.activeId);
     const { caller, requestId } = origin;
-    const plan: Plan = { bookId, pattern: pattern.canonical, caller, requestId, batchId: null };
+    const callerKey = origin.idempotency?.key ?? null;
+    const plan: Plan = { bookId, pattern: pattern.canonical, caller, requestId, batchId: null, callerKey };
     const row: JobRow = {
       id: uuidv7(),
       kind: 'generate',
@@ -368,8 +365,8 @@ export function createJobs(options: JobsOptions): Jobs {
       isCreation: false,
       caller,
       requestId,
-      key: jobKey(job.row.id),
-      fingerprint: 0,
+      key: keyOf(job),
+      fingerprint: job.row.fingerprint ?? 0,
       // They stay the job's.
       counters: null,
       onSettled: () => undefined,
@@ -405,7 +402,7 @@ export function createJobs(options: JobsOptions): Jobs {
   async function addCodes(job: Running, batch: Batch): Promise<End | null> {
     job.mayBeLive = true;
     const { bookId, caller, requestId } = job.plan;
-    const idempotency = { key: jobKey(job.row.id), fingerprint: 0 };
+    const idempotency = { key: keyOf(job), fingerprint: 0 };
     const codes = { ...batch, report: { added: batch.count } };
     for (;;) {
       const reply = await new Promise<CommandReply>((resolve) =>
@@ -440,7 +437,9 @@ export function createJobs(options: JobsOptions): Jobs {
     const { row, plan } = job;
     for (;;) {
       const detail =
-        end.status === 'completed' ? { plan, result: resultOf(madePatternOf(plan.pattern), end) } : { plan };
+        end.status === 'completed'
+          ? { plan, result: resultOf(madePatternOf(plan.pattern), end.batch.count, end.total) }
+          : { plan };
       const done = end.status === 'completed' ? row.total : job.row.done;
       const error = end.status === 'failed' ? end.error : null;
       const ended: JobRow = { ...job.row, status: end.status, error, done, detail, finishedMs: nowMs() };
@@ -501,6 +500,8 @@ export function createJobs(options: JobsOptions): Jobs {
   };
 }
 
+const keyOf = ({ row, plan }: Running): string => jobKey({ id: row.id, callerKey: plan.callerKey ?? null });
+
 const keyReused = (): ControlError =>
   new ControlError('keyReused', 'This idempotency key was used for another request.');
 
@@ -508,13 +509,6 @@ function patternOf(text: string, reserved: readonly string[]): Pattern {
   const pattern = parsePattern(text, reserved);
   if (pattern.kind === 'patternError') throw new ControlError('invalid', pattern.message);
   return pattern;
-}
-
-function resultOf(
-  { keyspace, keyspaceBits }: Pattern,
-  { batch, total }: Extract<End, { status: 'completed' }>,
-): GenerateResult {
-  return { generatedCodes: batch.count, totalCodes: total, keyspace: String(keyspace), keyspaceBits };
 }
 
 function jobOf({ id, kind, status, done, total, startedMs, finishedMs, error, detail }: JobRow): Job {

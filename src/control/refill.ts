@@ -19,12 +19,14 @@ import type { Refill } from '../engine/lacking-batches.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import type { GeneratorKeys } from '../postgres/control/generator-keys.js';
 import { countersIn } from '../postgres/staging/counters.js';
-import type { ControlStore, Staging } from '../postgres/store.js';
+import type { ControlStore, JobRow, Staging } from '../postgres/store.js';
 import type { BatchContent } from '../records/batch-content.js';
 import type { OpenBatch } from '../records/batches.js';
 import type { CodeWorkers } from './code-workers.js';
 import { jobOfKey } from './job-key.js';
+import { resultOf } from './job-result.js';
 import { type KeptCodes, KeptCodesUnfit } from './kept-codes.js';
+import { requestKeyOf } from './key-turns.js';
 
 export interface RefillOptions {
   readonly store: ControlStore;
@@ -55,12 +57,16 @@ export async function refillBatches(options: RefillOptions, refill: Refill): Pro
       const { pattern, keyId, ranges } = intent.content;
       await store.markUsed({ bookId: event.bookId, pattern, keyId }, ranges);
     }
-    if ((await store.stagedBatch(event.batchId)) !== null) continue;
-    await nameToJob(store, intent);
-    const why = await makeAgain(options, event, intent);
-    if (why === null) {
+    if ((await store.stagedBatch(event.batchId)) === null) {
+      await nameToJob(store, intent);
+      const why = await makeAgain(options, event, intent);
+      if (why !== null) {
+        lost.push(lineOf(event, intent, why));
+        continue;
+      }
       log.info({ batchId: event.batchId, count: event.count }, 'a batch that the database lacks was made again');
-    } else lost.push(lineOf(event, intent, why));
+    }
+    await restoreJob(options, event, intent);
   }
   if (lost.length === 0) return;
   throw new ProcessEnd(
@@ -111,11 +117,43 @@ async function makeAgain(options: RefillOptions, event: CodesAdded, intent: Open
  * make others.
  */
 async function nameToJob(store: ControlStore, intent: OpenBatch | null): Promise<void> {
-  const jobId = intent === null ? null : jobOfKey(intent.key);
-  const job = jobId === null ? null : await store.jobById(jobId);
+  const name = intent === null ? null : jobOfKey(intent.key);
+  const job = name === null ? null : await store.jobById(name.id);
   if (intent === null || job?.status !== 'processing') return;
   const plan = { ...(job.detail.plan as object), batchId: intent.batchId };
   await store.saveJob({ ...job, detail: { ...job.detail, plan } });
+}
+
+/**
+ * A job that was asked for after the backup is known again, with the key of its request: the same
+ * request must not generate codes a second time. Jobs that left no codes are not restored.
+ */
+async function restoreJob(
+  { store, reserved }: RefillOptions,
+  { bookId, batchId, count }: CodesAdded,
+  intent: OpenBatch | null,
+): Promise<void> {
+  const name = intent === null ? null : jobOfKey(intent.key);
+  if (intent === null || name === null || intent.content.kind !== 'generated') return;
+  if ((await store.jobById(name.id)) !== null) return;
+  const { caller, openedMs, fingerprint, content } = intent;
+  const { id, callerKey } = name;
+  const pattern = parsePattern(content.pattern, reserved);
+  const result = pattern.kind === 'patternError' ? {} : { result: resultOf(pattern, count, null) };
+  const plan = { bookId, pattern: content.pattern, caller, requestId: '', batchId, callerKey };
+  const job: JobRow = {
+    id,
+    kind: 'generate',
+    status: 'completed',
+    done: count,
+    total: count,
+    startedMs: openedMs,
+    finishedMs: openedMs,
+    error: null,
+    detail: { plan, ...result },
+    fingerprint: callerKey === null ? null : fingerprint,
+  };
+  await store.restoreJob(job, requestKeyOf(caller, bookId, callerKey === null ? null : { key: callerKey }));
 }
 
 type Generated = Extract<BatchContent, { kind: 'generated' }>;

@@ -381,6 +381,8 @@ export interface JobStore {
     requestKey: string | null,
     counters: PatternCounters,
   ): Promise<Reserved | { readonly kind: 'earlier'; readonly job: JobRow }>;
+  /** Writes a job that has ended, unless it or one of its `requestKey` is there. */
+  restoreJob(job: JobRow, requestKey: string | null): Promise<void>;
   jobById(id: string): Promise<JobRow | null>;
   jobByRequestKey(requestKey: string): Promise<JobRow | null>;
   /** Those that are `processing`, the oldest first. */

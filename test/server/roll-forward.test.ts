@@ -44,7 +44,8 @@ async function start(): Promise<void> {
   api = await connect(server.url);
 }
 
-const ask = (method: string, path: string, body?: unknown): Promise<Reply> => api.call(method, path, body);
+const ask = (method: string, path: string, body?: unknown, key?: string): Promise<Reply> =>
+  api.call(method, path, body, key === undefined ? {} : { 'idempotency-key': key });
 
 async function newBook(name: string): Promise<string> {
   const { status, body } = await ask('POST', '/coupon-books', { name, redeemableBy: 'bearer' });
@@ -92,8 +93,12 @@ async function codesOf(bookId: string): Promise<Map<string, string>> {
   return codes;
 }
 
+/** As long as a key may be. */
+const JOB_KEY = 'j'.repeat(255);
+const jobBody = { quantity: JOB_CODES };
+
 /** A backup while callers redeem and codes come in; and what comes after it. */
-async function loadWithBackup(): Promise<{ dump: Dump; books: string[] }> {
+async function loadWithBackup(): Promise<{ dump: Dump; books: string[]; jobs: string[] }> {
   const [early, late] = [await newBook('early'), await newBook('late')];
   await ok('POST', `/coupon-books/${early}/codes`, { codes: codesNamed('EARLY', 500) });
   await ok('POST', `/coupon-books/${early}/generate`, { quantity: 40, codePattern: 'SMALL{NUMERIC:2}' });
@@ -118,7 +123,7 @@ async function loadWithBackup(): Promise<{ dump: Dump; books: string[] }> {
   await ok('POST', `/coupon-books/${late}/codes`, { codes: ['SMALL07', 'SMALL70'] });
   await ok('POST', `/coupon-books/${early}/generate`, { quantity: 30, codePattern: 'SMALL{NUMERIC:2}' });
   await ok('POST', `/coupon-books/${early}/generate`, { quantity: 1000 });
-  const job = await ok('POST', `/coupon-books/${early}/generate`, { quantity: JOB_CODES });
+  const job = await ask('POST', `/coupon-books/${early}/generate`, jobBody, JOB_KEY);
   assert.equal(await ended(job.body.jobId), 'completed');
   const sorted = await ok('POST', `/coupon-books/${early}/generate`, {
     quantity: 20_000,
@@ -128,12 +133,12 @@ async function loadWithBackup(): Promise<{ dump: Dump; books: string[] }> {
   for (let n = 0; n < 200; n++) await ok('POST', '/coupons/assign', { couponBookId: early, userId: `user-${n}` });
   await ok('POST', '/coupons/MANY-000777/redeem', { userId: 'late' });
   await ok('POST', '/coupons/FEW-000040/redeem', { userId: 'late' });
-  return { dump, books: [early, late, made.body.id] };
+  return { dump, books: [early, late, made.body.id], jobs: [job.body.jobId, sorted.body.jobId] };
 }
 
 describe('a PostgreSQL that is restored from a backup', () => {
   it('is brought forward by the journal, with all codes that came since, and each counter is used once', async () => {
-    const { dump, books } = await loadWithBackup();
+    const { dump, books, jobs } = await loadWithBackup();
     await verifyStores(api);
     const before = await Promise.all(books.map(codesOf));
     const batches = await batchCount();
@@ -146,8 +151,13 @@ describe('a PostgreSQL that is restored from a backup', () => {
     const after = await Promise.all(books.map(codesOf));
     for (const [n, codes] of before.entries()) assert.deepEqual(after[n], codes);
     await verifyStores(api);
-    // All that the pattern has left, and none of them twice.
     const [early] = books;
+    for (const jobId of jobs) assert.equal(await ended(jobId), 'completed', 'a job that made codes is known');
+    const repeated = await ask('POST', `/coupon-books/${early}/generate`, jobBody, JOB_KEY);
+    assert.deepEqual([repeated.body.jobId, repeated.headers['idempotency-replayed']], [jobs[0], 'true']);
+    const reused = await ask('POST', `/coupon-books/${early}/generate`, { quantity: JOB_CODES + 1 }, JOB_KEY);
+    assert.equal(reused.body.type, '/problems/idempotency-key-reused');
+    // All that the pattern has left, and none of them twice.
     const left =
       100 -
       [...(before[0] as Map<string, string>).keys(), ...(before[1] as Map<string, string>).keys()].filter((code) =>

@@ -34,22 +34,8 @@ export function createJobStore(use: Use): JobStore {
     async createJob(job, requestKey, counters) {
       const created = await use((client) =>
         transactionIf(client, isMade, async () => {
-          const { rowCount } = await client.query(
-            `INSERT INTO jobs (id, kind, status, done, total, started_ms, detail, request_key, fingerprint)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (request_key) DO NOTHING`,
-            [
-              job.id,
-              job.kind,
-              job.status,
-              job.done,
-              job.total,
-              job.startedMs,
-              JSON.stringify(job.detail),
-              requestKey,
-              job.fingerprint,
-            ],
-          );
-          return rowCount === 1 ? reserve(client, jobHolder(job.id), counters, job.total, false) : null;
+          const isNew = await insertJob(client, job, requestKey);
+          return isNew ? reserve(client, jobHolder(job.id), counters, job.total, false) : null;
         }),
       );
       if (created !== null) return created;
@@ -57,6 +43,12 @@ export function createJobStore(use: Use): JobStore {
       if (earlier === undefined) throw new Error('a job was there and is not');
       return { kind: 'earlier', job: earlier };
     },
+    restoreJob: (job, requestKey) =>
+      use((client) =>
+        transaction(client, 'BEGIN', async () => {
+          await insertJob(client, job, requestKey);
+        }),
+      ),
     async jobById(id) {
       const [found] = await select('id::text = $1', [id]);
       return found ?? null;
@@ -95,6 +87,27 @@ export function createJobStore(use: Use): JobStore {
 }
 
 const isMade = (reserved: Reserved | null): boolean => reserved?.kind === 'reserved';
+
+/** False when it, or one of its `requestKey`, is there already. */
+async function insertJob(client: pg.Client, job: JobRow, requestKey: string | null): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `INSERT INTO jobs (id, kind, status, done, total, started_ms, finished_ms, detail, request_key, fingerprint)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+    [
+      job.id,
+      job.kind,
+      job.status,
+      job.done,
+      job.total,
+      job.startedMs,
+      job.finishedMs,
+      JSON.stringify(job.detail),
+      requestKey,
+      job.fingerprint,
+    ],
+  );
+  return rowCount === 1;
+}
 
 async function updateJob(client: pg.Client, { id, status, done, finishedMs, error, detail }: JobRow): Promise<void> {
   await client.query(
