@@ -1,7 +1,8 @@
 /**
- * The idempotency key under which a job opens its batch and makes it live: `job`, the id of the job,
- * and the caller's own key if there is one. It contains a space, which no key of a caller can. The
- * journal has it, so a job that PostgreSQL does not know any more can be told from it (refill.ts).
+ * The idempotency key under which a job opens its batch and makes it live: `job`, the id of the
+ * job, and the caller's own key if there is one. It contains a space, which no key of a caller can.
+ * The journal has it, so a job that PostgreSQL does not know any more can be told from it
+ * (refill.ts).
  */
 const JOB_KEY = 'job ';
 

@@ -70,11 +70,17 @@ export interface JournalWriter {
   append(entries: readonly Entry[], done: (error: Error | null) => void): void;
 
   /**
-   * False while the journal knows that it has no room (disk full, Redis at its memory limit):
-   * nothing should be decided then. An append made while there is room does not fail for want of
-   * room where the medium lets us know in advance (the file journal preallocates).
+   * False while the journal knows that it has no room (disk full, Redis at its memory limit or
+   * away): nothing should be decided then. An append made while there is room does not fail for
+   * want of room where the medium lets us know in advance (the file journal preallocates).
    */
   hasRoom(): boolean;
+
+  /**
+   * Why `hasRoom` is false: true while the medium can't be reached, false where it has no room.
+   * Absent where the medium can always be reached.
+   */
+  isAway?(): boolean;
 
   /** Absent where nobody else can take the shards over while this process runs. */
   readonly ownership?: Ownership;

@@ -162,7 +162,9 @@ export function createActor(options: ActorOptions): Actor {
   function refuseNow(request: ActorRequest): Unavailable | null {
     if (status === 'stopped') return unavailable('draining', 1000);
     if (status === 'recovering' || writer === null) return unavailable('recovering', 1000);
-    if (request.kind === 'command' && !writer.hasRoom()) return unavailable('noRoom', 2000);
+    if (request.kind === 'command' && !writer.hasRoom()) {
+      return writer.isAway?.() === true ? unavailable('recovering', 1000) : unavailable('noRoom', 2000);
+    }
     return null;
   }
 

@@ -148,3 +148,15 @@ test('a Redis at its memory limit: changes get 503 and are not made, reading goe
   await until(async () => (await redeem()).status === 200, 'there is room again');
   assert.equal(await redemptions(), done + 1);
 });
+
+test('while Redis is away, changes are refused as unavailable and not for want of room; they are made when it is back', async () => {
+  const settings = { name: 'away', initialCodes: ['AWAY-1'], redeemableBy: 'bearer' };
+  assert.equal((await api.call('POST', '/coupon-books', settings)).status, 201);
+  const lock = (): Promise<Reply> => api.call('POST', '/coupons/AWAY-1/lock', { userId: 'ada' });
+  await redis.kill();
+  const refused: Reply[] = [];
+  await until(async () => refused.push(await lock()) === 20, 'changes are refused');
+  for (const { status, body } of refused) assert.deepEqual([status, body.type], [503, '/problems/unavailable']);
+  await redis.start();
+  await until(async () => (await lock()).status === 200, 'the change is made');
+});

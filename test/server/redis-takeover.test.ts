@@ -101,6 +101,17 @@ test('a Clipbook that only serves reads notices within a second that its shards 
   assert.equal(await first.server.ended(), EXIT_CODES.fenced);
 });
 
+test('a Redis that has lost all of its keys is named as that, and not as another process', async (t) => {
+  const { redis, start } = await installation(undoes(t));
+  const { server, api } = await start();
+  await api.call('POST', '/coupon-books', { name: 'lost', initialCodes: ['LOST-1'] });
+  await redis.command('FLUSHALL');
+  assert.equal(await server.ended(), EXIT_CODES.loss);
+  const lines = server.output();
+  assert.match(lines, /Redis has lost the id of installation .* see what is left with: clipbook restore/);
+  assert.doesNotMatch(lines, /another process has taken over/);
+});
+
 test('a database that was restored to a time before the journal begins is refused with one line', async (t) => {
   const { redis, sql, start } = await installation(undoes(t));
   const { server, api } = await start();

@@ -5,12 +5,13 @@
  *
  *     asked ─▶ the epochs are mine    sure for `SURE_MS`, counted from when it was asked
  *           ─▶ another epoch          fenced: the writer ends, and says so at once
+ *           ─▶ no epoch               lost: the writer ends, and the next opening finds out what is left
  *           ─▶ no answer              not sure any more when `SURE_MS` are over: nothing is answered until there is one
  *
  * docs/decisions/stale-readers.md says what lost.
  */
 import type { Link } from './connection.js';
-import { fenced, type ShardTail } from './shard-tail.js';
+import { notOurs, type ShardTail } from './shard-tail.js';
 
 /**
  * How long an answer holds. Above the pauses of a thread that is busy, or reads would be refused
@@ -21,8 +22,8 @@ const SURE_MS = 1000;
 export interface OwnershipCheck {
   isSure(): boolean;
   /**
-   * Asks, unless the last question has no answer yet. Rejects with `JournalFenced`, or when the
-   * connection is lost.
+   * Asks, unless the last question has no answer yet. Rejects with `JournalFenced`, with
+   * `EpochLost`, or when the connection is lost.
    */
   look(): Promise<void>;
 }
@@ -47,7 +48,7 @@ export function createOwnershipCheck(link: Link, tails: readonly ShardTail[]): O
       try {
         const found = await epochs();
         for (const [index, { shard, epoch }] of tails.entries()) {
-          if (String(found[index]) !== epoch) throw fenced(shard, found[index]);
+          if (String(found[index]) !== epoch) throw notOurs(shard, found[index]);
         }
         sureUntilMs = askedMs + SURE_MS;
       } finally {

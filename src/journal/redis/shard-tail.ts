@@ -78,7 +78,7 @@ export async function takeShard(link: Link, shard: ShardId, options: TakeOptions
   let reply: unknown = 0;
   while (!Array.isArray(reply)) {
     const before = (await link.send('GET', [keys[1]])) ?? NO_MARK;
-    if (isTakenByAnother(options.taker, shard, String(before))) throw fenced(shard, before);
+    if (isTakenByAnother(options.taker, shard, String(before))) throw fenced(shard, String(before));
     const token = newToken(options.taker);
     const args = [before as Buffer, token, goOn === undefined ? '' : String(goOn), installation];
     reply = await link.send('EVALSHA', evalsha(TAKE, keys, args));
@@ -144,7 +144,7 @@ export function refusalOf(reply: unknown, tails: readonly ShardTail[]): Error | 
   const tail = tails[(place ?? 0) - 1];
   if (tail === undefined) return new Error(`Redis answered an append with ${JSON.stringify(reply)}`);
   const { shard, stream, durable } = tail;
-  if (String(what) === 'epoch') return fenced(shard, found);
+  if (String(what) === 'epoch') return notOurs(shard, found);
   try {
     const lastSeq = lastOf(shard, found, lastBytes)?.lastSeq ?? asSeq(0);
     if (lastSeq < durable) return new JournalRolledBack(shard, asSeq(lastSeq + 1), durable);
@@ -167,8 +167,23 @@ function anothers(shard: ShardId, installation: string, found: string): ProcessE
       );
 }
 
-export function fenced(shard: ShardId, epoch: unknown): JournalFenced {
-  return new JournalFenced(`shard ${shard} was taken over by epoch ${epoch === null ? '(none)' : String(epoch)}`);
+/**
+ * Redis has no epoch of a shard that this process took: its keys are gone. Nobody has taken the
+ * shard over, so the next opening finds out what is left.
+ */
+export class EpochLost extends Error {
+  override readonly name = 'EpochLost';
+}
+
+/** Why a shard is not this process's any more: `epoch` is what Redis has instead of ours. */
+export function notOurs(shard: ShardId, epoch: unknown): JournalFenced | EpochLost {
+  const found = String(epoch ?? '');
+  if (found === '') return new EpochLost(`Redis has lost the epoch of shard ${shard}`);
+  return fenced(shard, found);
+}
+
+function fenced(shard: ShardId, epoch: string): JournalFenced {
+  return new JournalFenced(`shard ${shard} was taken over by epoch ${epoch}`);
 }
 
 function lastOf(shard: ShardId, id: Buffer | undefined, bytes: Buffer | undefined) {

@@ -37,7 +37,7 @@ import { createOwnershipCheck, type OwnershipCheck } from './ownership.js';
 import { createStreamRetention } from './retention.js';
 import { createRoom, type Room } from './room.js';
 import { APPEND } from './scripts.js';
-import { evalsha, newToken, refusalOf, resumeShards, type ShardTail, type Taker } from './shard-tail.js';
+import { EpochLost, evalsha, newToken, refusalOf, resumeShards, type ShardTail, type Taker } from './shard-tail.js';
 import { createTrimmer } from './trimmer.js';
 
 /** A commit larger than this is refused: Redis itself takes no value above 512 MB. */
@@ -332,6 +332,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     // A writer that failed lets the next append fail, since that is what makes its owner open
     // another.
     hasRoom: () => !isClosed && (failed !== null || (link !== null && room.has())),
+    isAway: () => failed === null && link === null,
     ownership: {
       isSure: () => failed === null && ownership.isSure(),
       onEnd(listener) {
@@ -356,7 +357,8 @@ export async function waitForReplicas(link: Link, replicas: number, msMax: numbe
 }
 
 function isRefusal(error: unknown): error is Error {
-  return error instanceof JournalFenced || error instanceof JournalRolledBack || error instanceof JournalDamaged;
+  const kinds = [JournalFenced, JournalRolledBack, JournalDamaged, EpochLost];
+  return kinds.some((kind) => error instanceof kind);
 }
 
 function markOf(bytes: Buffer): Buffer {
