@@ -47,17 +47,17 @@ export function answersSource(): string {
         const written = codeFor(WRITE, field, `${kind}.${name}`);
         return [{ literal: before }, ...written.map((piece) => named(piece, name))];
       });
-      return `export function show${inCapitals(kind)}(x: Exchange, done: Done): void {
+      return `export function show${inCapitals(kind)}(answer: AnswerWriter, done: Done): void {
   const { ${list.map(([name]) => name).join(', ')} } = expectOutcome(done, '${kind}');
-  x.write()${joined([...pieces, { literal: '}' }])};
-  x.changedAsWritten(done);
+  answer.write()${joined([...pieces, { literal: '}' }])};
+  answer.changedAsWritten(done);
 }`;
     });
   return generatedFile(
     'Outcomes as the JSON of HTTP answers, written as bytes; answer-bytes.ts says why.',
     [
       { types: ['Done'], from: '../../engine/engine.js' },
-      { types: ['Exchange'], from: '../exchange/exchange.js' },
+      { types: ['AnswerWriter'], from: '../exchange/answer-writer.js' },
       { names: ['millis', 'upToSecond'], from: './iso-time.js' },
       { names: ['expectOutcome'], from: '../api/views.js' },
     ],

@@ -12,7 +12,7 @@ import type { Outcome } from '../../src/domain/outcome.js';
 import { appendOutcome, readOutcome } from '../../src/domain/outcome-memory.generated.js';
 import { readReplies, readRequests } from '../../src/engine/messages.generated.js';
 import { ReplyWriter, RequestWriter } from '../../src/engine/wire.js';
-import type { Exchange } from '../../src/http/exchange/exchange.js';
+import type { AnswerWriter } from '../../src/http/exchange/answer-writer.js';
 import { AnswerBytes } from '../../src/http/fast/answer-bytes.js';
 import { showAssigned, showLocked, showRedeemed, showUnlocked } from '../../src/http/fast/answers.generated.js';
 import { decodeChanges, encodeChanges } from '../../src/journal/codec.js';
@@ -85,7 +85,7 @@ const asked = made.map(({ command }) => ({
 }));
 
 const body = new AnswerBytes('');
-const exchange = { write: () => body.begin(), changedAsWritten: () => undefined } as unknown as Exchange;
+const answer = { write: () => body.begin(), changedAsWritten: () => undefined } as unknown as AnswerWriter;
 const SHOW = { assigned: showAssigned, locked: showLocked, redeemed: showRedeemed, unlocked: showUnlocked } as const;
 
 const requestMessage = requests();
@@ -132,7 +132,7 @@ const LAYERS: Readonly<Record<string, () => void>> = {
   'JSON answer': () => {
     for (let n = 0; n < RECORDS; n++) {
       const reply = done[n] as (typeof done)[number];
-      SHOW[reply.outcome.kind as keyof typeof SHOW](exchange, reply);
+      SHOW[reply.outcome.kind as keyof typeof SHOW](answer, reply);
     }
   },
   'rows of the projection': () => {

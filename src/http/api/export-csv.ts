@@ -20,17 +20,17 @@ const HEADER = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeem
 export type ExportReader = 'program' | 'spreadsheet';
 
 export async function exportCodes(
-  x: Exchange,
+  exchange: Exchange,
   bookId: BookId,
   status: CodeStatus | null,
   reader: ExportReader,
 ): Promise<void> {
-  let reply = await x.askQuery({ kind: 'listCodes', bookId, status, afterIndex: -1, limit: PAGE }, null);
-  if (reply.kind !== 'result') return x.refuse(reply);
+  let reply = await exchange.work.askQuery({ kind: 'listCodes', bookId, status, afterIndex: -1, limit: PAGE }, null);
+  if (reply.kind !== 'result') return exchange.answer.refuse(reply);
   let wake: (() => void) | null = null;
   const onGone = (): void => wake?.();
   const disposition = `\r\nContent-Disposition: attachment; filename="codes-${bookId}.csv"`;
-  const res = x.beginStream('text/csv; charset=utf-8', disposition, onGone);
+  const res = exchange.answer.beginStream('text/csv; charset=utf-8', disposition, onGone);
   if (res === null) return;
   res.onWritable(() => {
     wake?.();
@@ -50,18 +50,21 @@ export async function exportCodes(
       });
     }
     text = '';
-    if (x.isOver) return;
+    if (exchange.isOver) return;
     if (nextIndex === null) break;
-    x.extendDeadline(PAGE_MS);
-    reply = await x.askQuery({ kind: 'listCodes', bookId, status, afterIndex: nextIndex, limit: PAGE }, null);
-    if (x.isOver) return;
+    exchange.extendDeadline(PAGE_MS);
+    reply = await exchange.work.askQuery(
+      { kind: 'listCodes', bookId, status, afterIndex: nextIndex, limit: PAGE },
+      null,
+    );
+    if (exchange.isOver) return;
     if (reply.kind !== 'result') {
-      x.services.log.warn({ requestId: x.requestId, reply: reply.kind }, 'an export was cut off');
+      exchange.services.log.warn({ requestId: exchange.request.id, reply: reply.kind }, 'an export was cut off');
       return void res.close();
     }
   }
   res.cork(() => res.end());
-  x.finishStream();
+  exchange.answer.finishStream();
 }
 
 /** True when the client keeps up. */

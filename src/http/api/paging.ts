@@ -1,6 +1,6 @@
 /** Pages: from `limit` and `cursor` of a query to `{items, nextCursor}`. */
 import { createHash } from 'node:crypto';
-import type { Exchange } from '../exchange/exchange.js';
+import type { AnswerWriter } from '../exchange/answer-writer.js';
 import { type CursorPart, decodeCursor, encodeCursor } from './cursor.js';
 
 const SCOPE_BYTES = 9;
@@ -19,7 +19,7 @@ export function listOf(kind: string, ...scope: readonly (string | boolean | null
  * then.
  */
 export function readCursor(
-  x: Exchange,
+  answer: AnswerWriter,
   cursor: string | undefined,
   list: string,
   kinds: readonly ('string' | 'index')[],
@@ -27,7 +27,7 @@ export function readCursor(
   if (cursor === undefined) return null;
   const position = decodeCursor(cursor, list, kinds);
   if (position !== null) return position;
-  x.problem(
+  answer.problem(
     'bad-cursor',
     'This cursor does not belong to this list with these filters; send it with the same path and query, or begin without one.',
   );
@@ -36,10 +36,10 @@ export function readCursor(
 
 /** `position` is where the next page begins, null when there is none. */
 export function sendPage(
-  x: Exchange,
+  answer: AnswerWriter,
   items: readonly object[],
   list: string,
   position: readonly CursorPart[] | null,
 ): void {
-  x.json(200, JSON.stringify({ items, nextCursor: position === null ? null : encodeCursor(list, ...position) }));
+  answer.json(200, JSON.stringify({ items, nextCursor: position === null ? null : encodeCursor(list, ...position) }));
 }

@@ -14,7 +14,7 @@ import type { Tag } from './tags.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** A body that is not read as JSON before the handler runs, but by it: `Exchange.incoming`. */
+/** A body that is not read as JSON before the handler runs, but by it: `IncomingRequest.stream`. */
 export interface StreamedBody {
   readonly streamed: true;
   /** Media type → schema, for the description. */
@@ -78,7 +78,7 @@ export interface RouteSpec<Body, Query> {
   readonly answers: Readonly<Record<number, Answer>>;
   /** Those it can answer besides what every route can: see `commonProblems`. */
   readonly problems: readonly ProblemSlug[];
-  handle(x: Exchange, body: Body, query: Query): void;
+  handle(exchange: Exchange, body: Body, query: Query): void;
 }
 
 /** A route of the table: the same with its types forgotten and its defaults filled in. */

@@ -13,14 +13,14 @@ import type { Exchange } from '../exchange/exchange.js';
 
 /** Stages codes that are at hand as a whole. */
 export async function stageCodes(
-  x: Exchange,
+  exchange: Exchange,
   bookId: BookId,
   codes: readonly unknown[],
   claim: UploadClaim,
 ): Promise<UploadReport> {
-  const { caller, requestId } = x;
-  const { control } = x.services;
-  const uploadId = await control.uploadBegin(bookId, plainUpload('json'), { caller, requestId });
+  const sender = { caller: exchange.caller.id, requestId: exchange.request.id };
+  const { control } = exchange.services;
+  const uploadId = await control.uploadBegin(bookId, plainUpload('json'), sender);
   try {
     // A buffer of its own: it is handed over to another thread.
     await control.uploadChunk(uploadId, new TextEncoder().encode(JSON.stringify({ codes })));
@@ -33,29 +33,29 @@ export async function stageCodes(
 
 /** Sends the command that makes the batch live, and answers. */
 export async function commitBatch(
-  x: Exchange,
+  exchange: Exchange,
   batchId: number,
   command: Command,
   origin: Origin,
   show: (done: Done) => void,
 ): Promise<void> {
-  const { control, log } = x.services;
+  const { control, log } = exchange.services;
   const settle = (end: BatchEnd): Promise<void> =>
     control.settleBatch(batchId, end).catch((error: unknown) => {
       log.warn({ err: error, batchId, end }, 'what became of a batch could not be told');
     });
-  if (x.isOver) return settle('dropped');
-  const reply = await x.askCommand(command, origin);
+  if (exchange.isOver) return settle('dropped');
+  const reply = await exchange.work.askCommand(command, origin);
   if (reply.kind === 'done' && !reply.replayed) {
     show(reply);
     return settle('live');
   }
   if (reply.kind === 'unavailable' && reply.reason === 'outcomeUnknown') {
-    x.refuse(reply);
+    exchange.answer.refuse(reply);
     return settle('unknown');
   }
   // What is answered again went live under the batch of the first time.
   await settle('dropped');
   if (reply.kind === 'done') show(reply);
-  else x.refuse(reply);
+  else exchange.answer.refuse(reply);
 }

@@ -29,18 +29,18 @@ export interface Uploaded {
  * Stages the body. Null when it was refused, and answered. Rejects as `Control` does, and with
  * `BodyBroken`.
  */
-export async function uploadBody(x: Exchange, bookId: BookId, shape: UploadShape): Promise<Uploaded | null> {
-  const { control } = x.services;
-  const hasher = x.idempotencyScope() === null ? null : createHasher();
+export async function uploadBody(exchange: Exchange, bookId: BookId, shape: UploadShape): Promise<Uploaded | null> {
+  const { control } = exchange.services;
+  const hasher = exchange.request.idempotencyScope() === null ? null : createHasher();
   const bytesMax = shape.format === 'json' ? JSON_UPLOAD_BYTES_MAX : Number.POSITIVE_INFINITY;
   let received = 0;
-  const { caller, requestId } = x;
-  const uploadId = await control.uploadBegin(bookId, shape, { caller, requestId });
+  const sender = { caller: exchange.caller.id, requestId: exchange.request.id };
+  const uploadId = await control.uploadBegin(bookId, shape, sender);
   try {
-    for (let bytes = await nextBytes(x); bytes !== null; bytes = await nextBytes(x)) {
+    for (let bytes = await nextBytes(exchange); bytes !== null; bytes = await nextBytes(exchange)) {
       received += bytes.length;
       if (received > bytesMax) {
-        x.refuseAndClose(
+        exchange.answer.refuseAndClose(
           'body-too-large',
           `A JSON body may have ${bytesMax} bytes at most; send CSV or NDJSON instead.`,
         );
@@ -51,8 +51,8 @@ export async function uploadBody(x: Exchange, bookId: BookId, shape: UploadShape
       await control.uploadChunk(uploadId, bytes);
     }
     hasher?.text(optionsText(shape));
-    x.extendDeadline(FINISH_MS);
-    const origin = x.originOf(hasher?.digest() ?? 0);
+    exchange.extendDeadline(FINISH_MS);
+    const origin = exchange.request.originOf(hasher?.digest() ?? 0);
     const claim = { idempotency: origin.idempotency, isCreation: false };
     return { report: await control.uploadEnd(uploadId, claim), origin };
   } catch (error) {
@@ -66,7 +66,7 @@ function optionsText({ column, header, skip }: UploadShape): string {
   return column === null && header === null && skip === 0 ? '' : JSON.stringify([column, header, skip]);
 }
 
-function nextBytes(x: Exchange): Promise<Uint8Array<ArrayBuffer> | null> {
-  if (x.incoming === null) throw new Error('the route does not stream its body');
-  return x.incoming.next();
+function nextBytes(exchange: Exchange): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (exchange.request.stream === null) throw new Error('the route does not stream its body');
+  return exchange.request.stream.next();
 }

@@ -31,19 +31,22 @@ type Failure = Exclude<QueryReply, { readonly kind: 'result' }>;
 
 /** At most `limit` codes from `start` on, or why they can't be told. */
 export async function collectUserCodes(
-  x: Exchange,
+  exchange: Exchange,
   filter: UserCodesFilter,
   limit: number,
   start: UserCodesPosition,
 ): Promise<UserCodesPage | Failure> {
-  const { engine } = x.services;
+  const { engine } = exchange.services;
   const only = filter.bookId === null ? null : engine.shardOfBook(filter.bookId);
   const shards: number[] = [];
   for (let shard = start.shard; shard < engine.shardCount; shard++)
     if (only === null || shard === only) shards.push(shard);
   const afterIndexOf = (shard: number): number => (shard === start.shard ? start.afterIndex : -1);
   const ask = (shard: number, most: number): Promise<QueryReply> =>
-    x.askQuery({ kind: 'listUserCodes', ...filter, afterIndex: afterIndexOf(shard), limit: most }, asShardId(shard));
+    exchange.work.askQuery(
+      { kind: 'listUserCodes', ...filter, afterIndex: afterIndexOf(shard), limit: most },
+      asShardId(shard),
+    );
 
   const replies = await Promise.all(shards.map((shard) => ask(shard, limit)));
   const items: CodeView[] = [];

@@ -4,295 +4,228 @@
  *     begin ─▶ head ─▶ body complete? ─┐
  *                └──▶ token known? ────┴─▶ role ▸ parameters ▸ query ▸ body ▸ own userId ─▶ handler ─▶ answer
  *
- * Exchanges are pooled, and their callbacks are bound once: a request on the hot path makes a
- * command, its origin and a few strings, no promise and no closure. The price is that an exchange
- * must not be used again while anybody may still call it: it goes back to its pool only when it is
- * answered (or aborted), its body has ended, and no engine reply, token verdict or async work is
- * under way (`held`). One that is answered before its body came is never reused.
+ * An exchange is put together from parts, each with fields of its own:
  *
- * This part is the request's way to its handler and the exchange's end. What it asks of the engine
- * is in asking.ts; what is answered, and how, is in answering.ts.
+ *     connection   the uWebSockets.js response: what is read and written, and what comes after
+ *     caller       who sends the request, and from where
+ *     request      the request as it was read
+ *     answer       the answers of the API; the connection sends them
+ *     work         what is under way: commands, queries and async work
+ *
+ * This file leads a request through its checks to its handler, and ends it. A handler uses
+ * `request`, `caller`, `answer`, `work` and `services`.
+ *
+ * Exchanges are pooled with their parts, and their callbacks are bound once: a request on the hot
+ * path makes a command, its origin and a few strings, no promise and no closure. The price is that
+ * an exchange must not be used again while anybody may still call it: it goes back to its pool only
+ * when it is answered (or aborted), its body has ended, and nothing holds it (`Work.hold`). One
+ * that is answered before its body came is never reused.
  */
 
 // The global of this name is a getter, which is called each time.
 import { performance } from 'node:perf_hooks';
 import type { HttpRequest, HttpResponse } from '../../platform/uws.js';
-import { type ProblemSlug, UNAVAILABLE_DETAIL } from '../api/problem.js';
+import type { ProblemSlug } from '../api/problem.js';
 import { COMMON_DEADLINE_MS, type Watched } from '../server/deadlines.js';
 import { HEAD_BYTES_MAX } from '../server/head-limit.js';
 import type { Expiring, Services } from '../server/services.js';
-import { JSON_TYPE } from './answering.js';
-import { Asking } from './asking.js';
+import { AnswerWriter, JSON_TYPE } from './answer-writer.js';
 import type { Verdict } from './auth.js';
 import { type BodyStream, createBodyStream, STREAM_WINDOW_MS } from './body-stream.js';
-import { BodyText } from './body-text.js';
-import { missesBlockedUntil, serveOwnCode } from './guesses.js';
+import { Caller } from './caller.js';
+import { Connection } from './connection.js';
+import { serveOwnCode } from './guesses.js';
 import type { HandledRoute } from './handled-route.js';
 import { parseJsonBody } from './json-body.js';
 import { validateParams } from './path-params.js';
-import { contentEncodingDetail, head, idempotencyKeyOf, isSaneRequestId, readHead } from './request-head.js';
+import { IncomingRequest } from './request.js';
+import { contentEncodingDetail, head, readHead } from './request-head.js';
 import { fieldErrors } from './validation.js';
+import { Work } from './work.js';
 
-/** Counted for a request whose connection broke; nobody reads it. */
-const CLIENT_GONE = 499;
 /** How long the rest of a body is dropped after the answer, so that the client can read it. */
 const LINGER_MS = 5_000;
 
 export type ExchangeRoute = HandledRoute<Exchange>;
 
-export class Exchange extends Asking implements Expiring {
-  /** Raw, for the few handlers that need them. */
-  ifMatch = '';
-  contentType = '';
-  contentLength = -1;
-  /** Set before `begin` where no route matched. */
-  url = '';
-  method = '';
-  /** Set before `begin` for a route that negotiates. */
-  accept = '';
-  acceptEncoding = '';
-  /** The body of a route that streams it. */
-  incoming: BodyStream | null = null;
+export class Exchange implements Expiring {
+  readonly services: Services;
+  readonly request: IncomingRequest;
+  readonly caller: Caller;
+  readonly answer: AnswerWriter;
+  readonly work: Work;
   readonly watched: Watched<Expiring> = { older: null, newer: null, deadlineMs: 0, place: 'nowhere' };
 
+  private readonly connection: Connection;
+  /** Null: it waits for a request. */
   private route: ExchangeRoute | null = null;
-  private rawQuery = '';
-  /** Null: it is not UTF-8. */
-  private text: string | null = '';
-  private readonly bodyText = new BodyText();
-  private judging = false;
-  private verdict: Verdict | null = null;
-  private hasToken = false;
-  private isChunked = false;
   private startedMs = 0;
-
-  private readonly recycle: (x: Exchange) => void;
+  private readonly recycle: (exchange: Exchange) => void;
 
   /** `recycle` gets it back when it may be used for another request. */
-  constructor(services: Services, recycle: (x: Exchange) => void) {
-    super(services);
+  constructor(services: Services, recycle: (exchange: Exchange) => void) {
+    const connection = new Connection(services, {
+      bodyChunk: (chunk, isLast) => this.takeChunk(chunk, isLast),
+      closing: () => services.deadlines.watchFor(this, LINGER_MS),
+      aborted: () => this.abort(),
+      ended: () => this.finish(),
+    });
+    const caller = new Caller(services, connection);
+    const request = new IncomingRequest(caller);
+    const answer = new AnswerWriter({ services, connection, request, caller });
+    const onIdle = (): void => {
+      if (connection.isEnded) this.release();
+    };
+    this.services = services;
+    this.connection = connection;
+    this.caller = caller;
+    this.request = request;
+    this.answer = answer;
+    this.work = new Work({ services, connection, request, answer, onIdle });
     this.recycle = recycle;
   }
 
-  protected override get routeId(): string | undefined {
-    return this.route?.id;
-  }
-
-  protected override get changes(): boolean {
-    return this.route?.changes === true;
+  /** Answered or aborted. */
+  get isOver(): boolean {
+    return this.connection.isOver;
   }
 
   // -- the request --------------------------------------------------------------------------------
 
   /** The whole of a uWebSockets.js handler. Never throws. */
   begin(res: HttpResponse, req: HttpRequest, route: ExchangeRoute, isHead: boolean): void {
-    const { services } = this;
+    const { services, connection, request, caller, answer, work } = this;
     readHead(req);
-    this.res = res;
+    const isChunked = head.hasTransferEncoding;
     this.route = route;
     this.startedMs = performance.now();
-    this.requestId =
-      head.requestId !== '' && isSaneRequestId(head.requestId) ? head.requestId : services.newRequestId();
-    this.ifMatch = head.ifMatch;
-    this.forwarded = head.forwarded;
-    this.forwardedFor = head.forwardedFor;
-    this.contentType = head.contentType;
-    this.contentLength = head.contentLength;
-    this.isHead = isHead;
-    this.idempotencyKey = route.change ? idempotencyKeyOf(head) : '';
-    for (let i = 0; i < route.paramSchemas.length; i++) this.params[i] = req.getParameter(i) ?? '';
-    if (this.params.length !== route.paramSchemas.length) this.params.length = route.paramSchemas.length;
-    if (route.query !== null) this.rawQuery = req.getQuery();
-    res.onAborted(this.onAborted);
+    request.begin(req, route, services.newRequestId);
+    caller.begin(head);
+    work.begin(route.changes);
+    connection.begin(res, isHead, head.closes, isChunked);
     if (route.deadlineMs === COMMON_DEADLINE_MS) services.deadlines.watch(this);
     else services.deadlines.watchFor(this, route.deadlineMs);
 
-    this.isChunked = head.hasTransferEncoding;
-    if (head.closes || this.isChunked) this.after = 'close';
     if (head.refusal !== '') {
-      this.after = 'cut';
-      this.problem('malformed-request', head.refusal);
+      connection.cutAfter();
+      answer.problem('malformed-request', head.refusal);
       return;
     }
     if (head.bytes > HEAD_BYTES_MAX) {
-      this.refuseUnread(res, 'head-too-large', `The headers may have ${HEAD_BYTES_MAX} bytes at most.`);
+      this.refuseUnread('head-too-large', `The headers may have ${HEAD_BYTES_MAX} bytes at most.`);
       return;
     }
     // The library parses trailers as requests. Only changes wait until they are parsed.
-    if (this.isChunked && !route.changes) {
-      this.after = 'cut';
-      if (this.url !== '') this.advance();
-      else this.problem('malformed-request', 'A GET or HEAD request takes no chunked body.');
+    if (isChunked && !route.changes) {
+      connection.cutAfter();
+      if (request.url !== '') this.advance();
+      else answer.problem('malformed-request', 'A GET or HEAD request takes no chunked body.');
       return;
     }
     if (services.isOverloaded()) {
       services.counters.add('overloaded', 1);
-      this.retryLater('overloaded', UNAVAILABLE_DETAIL.overloaded, 1000, true);
+      connection.closeAfter();
+      answer.overloaded();
       return;
     }
     // Before anything is parsed: past the knee, refusing must cost less than answering.
     if (route.change && services.engine.isFull()) {
       services.counters.add('overloaded', 1);
-      this.retryLater('overloaded', UNAVAILABLE_DETAIL.overloaded, 1000);
+      answer.overloaded();
       return;
     }
     if (head.contentLength > route.bodyBytesMax) {
-      this.refuseUnread(res, 'body-too-large', bodySizeDetail(route));
+      this.refuseUnread('body-too-large', bodySizeDetail(route));
       return;
     }
     if (head.contentEncoding !== '' && (route.body !== null || route.streamed)) {
-      this.refuseUnread(res, 'unsupported-media-type', contentEncodingDetail(head));
+      this.refuseUnread('unsupported-media-type', contentEncodingDetail(head));
       return;
     }
     if (route.roles !== null) this.authenticate(head.authorization);
-    if (route.streamed) this.incoming = this.openStream(res);
-    if (route.body !== null || route.streamed || this.isChunked) this.awaitBody(res);
+    if (route.streamed) request.stream = this.openStream(res);
+    if (route.body !== null || route.streamed || isChunked) connection.awaitBody();
     // A complete body asks for its turn itself.
-    if (this.bodyDone || route.streamed) this.advance();
-  }
-
-  private awaitBody(res: HttpResponse): void {
-    this.bodyDone = false;
-    res.onData(this.onChunk);
+    if (connection.isBodyDone || route.streamed) this.advance();
   }
 
   /** Refuses by the head alone, so that the client can read it while it sends the body. */
-  private refuseUnread(res: HttpResponse, slug: ProblemSlug, detail: string): void {
-    this.awaitBody(res);
-    this.refuseAndClose(slug, detail);
+  private refuseUnread(slug: ProblemSlug, detail: string): void {
+    this.connection.awaitBody();
+    this.answer.refuseAndClose(slug, detail);
   }
 
   /** Starts looking at the token; `advance` goes on when it is known. */
   private authenticate(authorization: string): void {
-    this.hasToken = authorization !== '';
-    if (!this.hasToken) return;
     const nowMs = this.services.nowMs();
-    this.verdict = this.services.tokens.remembered(authorization, nowMs);
-    if (this.verdict !== null) return;
-    this.judging = true;
-    this.held++;
+    if (this.caller.recognize(authorization, nowMs)) return;
+    this.work.hold();
     this.services.tokens.verify(authorization, nowMs, this.onVerdict);
   }
 
   private readonly onVerdict = (verdict: Verdict | null): void => {
-    this.judging = false;
-    this.verdict = verdict;
-    this.services.counters.add(verdict?.ok === true ? 'tokensVerified' : 'tokensRefused', 1);
-    if (verdict === null) this.retryLater('overloaded', UNAVAILABLE_DETAIL.overloaded, 1000);
+    this.caller.verified(verdict);
+    if (verdict === null) this.answer.overloaded();
     else this.advance();
-    this.letGo();
+    this.work.release();
   };
 
-  private readonly onChunk = (chunk: ArrayBuffer, isLast: boolean): void => {
-    if (this.bodyDone) return;
-    const { res, route } = this;
-    if (res === null || route === null) {
-      if (isLast) this.bodyDropped();
-      return;
-    }
-    if (isLast && this.isChunked) this.pause(res);
-    if (this.incoming !== null) {
+  private takeChunk(chunk: ArrayBuffer, isLast: boolean): void {
+    const { connection, request, route } = this;
+    if (route === null) return;
+    const { stream, bodyText } = request;
+    if (stream !== null) {
       this.services.counters.add('uploadBytes', chunk.byteLength);
-      this.bodyDone = isLast;
-      this.incoming.push(chunk, isLast);
+      if (isLast) connection.bodyTaken();
+      stream.push(chunk, isLast);
       return;
     }
-    this.bodyText.add(chunk, isLast, route.bodyBytesMax);
-    if (this.bodyText.bytes > route.bodyBytesMax) {
-      this.refuseAndClose('body-too-large', bodySizeDetail(route));
-      if (isLast) this.bodyDropped();
+    bodyText.add(chunk, isLast, route.bodyBytesMax);
+    if (bodyText.bytes > route.bodyBytesMax) {
+      this.answer.refuseAndClose('body-too-large', bodySizeDetail(route));
+      if (isLast) connection.bodyDropped();
     } else if (isLast) {
-      this.bodyDone = true;
-      this.text = this.bodyText.text;
+      connection.bodyTaken();
       this.advance();
     }
-  };
-
-  /** All of the body of a request that was answered before. */
-  private bodyDropped(): void {
-    this.bodyDone = true;
-    const { ending } = this;
-    setImmediate(() => {
-      if (this.ending === ending) this.endNow();
-    });
-  }
-
-  /** What comes next on the connection is not parsed before `resume`. */
-  private pause(res: HttpResponse): void {
-    this.isPaused = true;
-    res.pause();
   }
 
   private openStream(res: HttpResponse): BodyStream {
+    const { connection, services } = this;
     return createBodyStream({
-      pause: () => {
-        if (this.res === res) this.pause(res);
-      },
-      resume: () => {
-        if (this.res !== res) return;
-        this.isPaused = false;
-        res.resume();
-      },
+      pause: () => connection.pauseReading(res),
+      resume: () => connection.resumeReading(res),
       onProgress: () => this.extendDeadline(STREAM_WINDOW_MS),
-      nowMs: this.services.nowMs,
+      nowMs: services.nowMs,
     });
   }
 
-  private readonly onAborted = (): void => {
-    this.bodyDone = true;
-    if (this.res === null) {
-      // It is answered, and `endNow` has closed the connection or the client has.
-      if (this.ending === null) return;
-      this.ending = null;
-      this.finish();
-      return;
-    }
-    this.res = null;
-    // What follows this request may have ended the connection. Then the command must not happen.
-    if (this.commanded && this.services.engine.withdraw(this.onCommandReply)) this.held--;
-    this.status = CLIENT_GONE;
-    this.services.counters.add('aborted', 1);
-    this.incoming?.break();
-    this.onGone?.();
-    this.finish();
-  };
-
-  /** Goes on to the handler once the token is judged and the body is there. */
+  /** Goes on to the handler once the token is verified and the body is there. */
   private advance(): void {
-    const route = this.route;
-    if (route === null || this.res === null || this.judging || (!this.bodyDone && !route.streamed)) return;
+    const { route, connection, caller, request, answer } = this;
+    if (route === null || connection.isOver || caller.isPending) return;
+    if (!connection.isBodyDone && !route.streamed) return;
     if (!this.isAllowed(route) || !this.areParamsValid(route)) return;
-    if (this.idempotencyKey === null) {
-      this.problem('bad-idempotency-key', BAD_KEY_DETAIL);
+    if (request.idempotencyKey === null) {
+      answer.problem('bad-idempotency-key', BAD_KEY_DETAIL);
       return;
     }
     let query: unknown;
     if (route.query !== null) {
-      const parsed = route.query.parse(this.rawQuery);
+      const parsed = route.query.parse(request.rawQuery);
       if (!parsed.success) {
-        this.invalid(fieldErrors(parsed.error));
+        answer.invalid(fieldErrors(parsed.error));
         return;
       }
       query = parsed.data;
     }
-    if (route.body !== null) {
-      const { text } = this;
-      const usual = this.contentType === JSON_TYPE && text !== null ? (route.usualBody?.(text) ?? null) : null;
-      if (usual === null) {
-        const parsed = parseJsonBody(route.body, text, this.contentType, route.bodyOptional);
-        if (parsed.kind === 'problem') {
-          this.problem(parsed.slug, parsed.detail, parsed.errors);
-          return;
-        }
-        this.body = parsed.value;
-      } else this.body = usual;
-    }
-    if (route.ownUser !== null && this.role === 'user' && !this.isOwnUser(route)) {
-      this.problem('forbidden', 'A token of the role user acts for its own userId only.');
+    if (!this.isBodyValid(route)) return;
+    if (route.ownUser !== null && caller.role === 'user' && !this.isOwnUser(route)) {
+      answer.problem('forbidden', 'A token of the role user acts for its own userId only.');
       return;
     }
-    if (route.guessable && this.role === 'user') {
-      const untilMs = missesBlockedUntil(this);
+    if (route.guessable && caller.role === 'user') {
+      const untilMs = caller.missesBlockedUntilMs();
       if (untilMs > 0) {
         serveOwnCode(this, untilMs, () => this.handle(route, query));
         return;
@@ -303,117 +236,120 @@ export class Exchange extends Asking implements Expiring {
 
   private handle(route: ExchangeRoute, query: unknown): void {
     try {
-      route.handle(this, this.body, query);
+      route.handle(this, this.request.body, query);
     } catch (error) {
-      this.fail(error);
+      this.work.fail(error);
     }
   }
 
   private isAllowed(route: ExchangeRoute): boolean {
     if (route.roles === null) return true;
-    const { verdict } = this;
-    if (verdict === null || !verdict.ok) {
-      this.refuseToken(verdict === null ? 'This needs an access token.' : verdict.detail);
+    const { caller, answer } = this;
+    const fault = caller.tokenFault;
+    if (fault !== null) {
+      const error = caller.hasToken ? ', error="invalid_token"' : '';
+      answer.problem('unauthenticated', fault, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
       return false;
     }
-    this.caller = verdict.caller;
-    this.role = verdict.role;
-    if (route.roles.includes(verdict.role)) return true;
-    this.problem('forbidden', `This needs the role ${route.roles.join(' or ')}.`);
+    if (route.roles.includes(caller.role)) return true;
+    answer.problem('forbidden', `This needs the role ${route.roles.join(' or ')}.`);
     return false;
   }
 
   private areParamsValid(route: ExchangeRoute): boolean {
-    const error = validateParams(route, this.params);
-    if (error !== null) this.invalid([error]);
+    const error = validateParams(route, this.request.params);
+    if (error !== null) this.answer.invalid([error]);
     return error === null;
   }
 
-  private isOwnUser(route: ExchangeRoute): boolean {
-    const named =
-      route.ownUser === 'body'
-        ? (this.body as { readonly userId: string }).userId
-        : this.param(route.paramNames.indexOf('userId'));
-    return named === this.caller;
+  private isBodyValid(route: ExchangeRoute): boolean {
+    if (route.body === null) return true;
+    const { request } = this;
+    const { text } = request.bodyText;
+    const usual = request.contentType === JSON_TYPE && text !== null ? (route.usualBody?.(text) ?? null) : null;
+    if (usual !== null) {
+      request.body = usual;
+      return true;
+    }
+    const parsed = parseJsonBody(route.body, text, request.contentType, route.bodyOptional);
+    if (parsed.kind === 'value') {
+      request.body = parsed.value;
+      return true;
+    }
+    this.answer.problem(parsed.slug, parsed.detail, parsed.errors);
+    return false;
   }
 
-  private refuseToken(detail: string): void {
-    const error = this.hasToken ? ', error="invalid_token"' : '';
-    this.problem('unauthenticated', detail, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
+  private isOwnUser(route: ExchangeRoute): boolean {
+    const { request, caller } = this;
+    const named =
+      route.ownUser === 'body'
+        ? (request.body as { readonly userId: string }).userId
+        : request.param(route.paramNames.indexOf('userId'));
+    return named === caller.id;
   }
 
   // -- the end ------------------------------------------------------------------------------------
 
   /** From now on it may take this long. */
   extendDeadline(ms: number): void {
-    if (this.res !== null) this.services.deadlines.watchFor(this, ms);
-  }
-
-  protected override watchEnd(): void {
-    this.services.deadlines.watchFor(this, LINGER_MS);
+    if (!this.isOver) this.services.deadlines.watchFor(this, ms);
   }
 
   /**
    * The server stops. Answers a change whose outcome is not known; the others see a cut connection.
    */
   giveUp(): void {
-    if (this.bodyDone && this.mayHaveChanged) this.expire();
+    if (this.connection.isBodyDone && this.work.mayHaveChanged) this.expire();
   }
 
   expire(): void {
-    if (this.res === null) {
-      this.services.deadlines.unwatch(this);
-      this.endNow();
+    const { services, connection, request, answer } = this;
+    if (connection.isOver) {
+      services.deadlines.unwatch(this);
+      connection.endNow();
       return;
     }
-    this.services.counters.add('timedOut', 1);
-    if (!this.bodyDone) {
-      if (this.incoming !== null && !this.incoming.isStarving()) {
+    services.counters.add('timedOut', 1);
+    if (!connection.isBodyDone) {
+      if (request.stream !== null && !request.stream.isStarving()) {
         this.extendDeadline(STREAM_WINDOW_MS);
         return;
       }
-      this.refuseAndClose('request-timeout', 'The body of the request did not arrive in time.');
-      this.incoming?.break();
-    } else if (this.mayHaveChanged) {
-      this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
+      answer.refuseAndClose('request-timeout', 'The body of the request did not arrive in time.');
+      request.stream?.break();
+    } else if (this.work.mayHaveChanged) {
+      answer.outcomeUnknown();
     } else {
-      this.retryLater('overloaded', 'This could not be answered in time; nothing was changed.', 1000);
+      answer.retryLater('overloaded', 'This could not be answered in time; nothing was changed.', 1000);
     }
   }
 
-  protected override finish(): void {
+  private abort(): void {
+    // What follows this request may have ended the connection. Then the command must not happen.
+    this.work.withdraw();
+    this.services.counters.add('aborted', 1);
+    this.request.stream?.break();
+  }
+
+  private finish(): void {
     const { route, services } = this;
-    this.res = null;
     services.deadlines.unwatch(this);
-    if (route !== null) services.counters.answered(route.index, this.status, performance.now() - this.startedMs);
-    if (this.held === 0) this.release();
+    if (route !== null) {
+      services.counters.answered(route.index, this.connection.status, performance.now() - this.startedMs);
+    }
+    if (!this.work.isHeld) this.release();
   }
 
   /** Returns to the pool, if nothing can call it any more. */
-  protected override release(): void {
+  private release(): void {
     if (this.route === null) return;
-    const isReusable = this.bodyDone;
     this.route = null;
-    if (!isReusable) return;
-    this.caller = '';
-    this.role = 'user';
-    this.url = '';
-    this.method = '';
-    this.accept = '';
-    this.acceptEncoding = '';
-    this.incoming = null;
-    this.onGone = null;
-    this.rawQuery = '';
-    this.body = undefined;
-    this.text = '';
-    this.bodyText.clear();
-    this.verdict = null;
-    this.hasToken = false;
-    this.commanded = false;
-    this.working = false;
-    this.isPaused = false;
-    this.after = 'keep';
-    this.status = 200;
+    if (!this.connection.isBodyDone) return;
+    this.connection.clear();
+    this.caller.clear();
+    this.request.clear();
+    this.work.clear();
     this.recycle(this);
   }
 }

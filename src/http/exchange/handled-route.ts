@@ -31,5 +31,5 @@ export interface HandledRoute<Exchange> {
   /** It may change something, be it in a book or not. */
   readonly changes: boolean;
   readonly deadlineMs: number;
-  handle(x: Exchange, body: unknown, query: unknown): void;
+  handle(exchange: Exchange, body: unknown, query: unknown): void;
 }

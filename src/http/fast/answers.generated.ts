@@ -5,12 +5,13 @@
  */
 import type { Done } from '../../engine/engine.js';
 import { expectOutcome } from '../api/views.js';
-import type { Exchange } from '../exchange/exchange.js';
+import type { AnswerWriter } from '../exchange/answer-writer.js';
 import { millis, upToSecond } from './iso-time.js';
 
-export function showAssigned(x: Exchange, done: Done): void {
+export function showAssigned(answer: AnswerWriter, done: Done): void {
   const { bookId, code, userId, assignedMs } = expectOutcome(done, 'assigned');
-  x.write()
+  answer
+    .write()
     .ascii('{"couponBookId":"')
     .ascii(bookId)
     .ascii('","code":"')
@@ -21,12 +22,13 @@ export function showAssigned(x: Exchange, done: Done): void {
     .ascii(upToSecond(assignedMs))
     .ascii(millis(assignedMs))
     .ascii('"}');
-  x.changedAsWritten(done);
+  answer.changedAsWritten(done);
 }
 
-export function showLocked(x: Exchange, done: Done): void {
+export function showLocked(answer: AnswerWriter, done: Done): void {
   const { code, userId, lockId, untilMs } = expectOutcome(done, 'locked');
-  x.write()
+  answer
+    .write()
     .ascii('{"code":"')
     .ascii(code)
     .ascii('","userId":')
@@ -37,18 +39,19 @@ export function showLocked(x: Exchange, done: Done): void {
     .ascii(upToSecond(untilMs))
     .ascii(millis(untilMs))
     .ascii('"}');
-  x.changedAsWritten(done);
+  answer.changedAsWritten(done);
 }
 
-export function showUnlocked(x: Exchange, done: Done): void {
+export function showUnlocked(answer: AnswerWriter, done: Done): void {
   const { code, userId } = expectOutcome(done, 'unlocked');
-  x.write().ascii('{"code":"').ascii(code).ascii('","userId":').json(userId).ascii('}');
-  x.changedAsWritten(done);
+  answer.write().ascii('{"code":"').ascii(code).ascii('","userId":').json(userId).ascii('}');
+  answer.changedAsWritten(done);
 }
 
-export function showRedeemed(x: Exchange, done: Done): void {
+export function showRedeemed(answer: AnswerWriter, done: Done): void {
   const { code, userId, redemptionId, redeemedMs, redemptionCount, remaining } = expectOutcome(done, 'redeemed');
-  x.write()
+  answer
+    .write()
     .ascii('{"code":"')
     .ascii(code)
     .ascii('","userId":')
@@ -63,12 +66,13 @@ export function showRedeemed(x: Exchange, done: Done): void {
     .ascii(',"remaining":')
     .wholeOrNull(remaining)
     .ascii('}');
-  x.changedAsWritten(done);
+  answer.changedAsWritten(done);
 }
 
-export function showRolledBack(x: Exchange, done: Done): void {
+export function showRolledBack(answer: AnswerWriter, done: Done): void {
   const { code, redemptionId, redemptionCount, remaining } = expectOutcome(done, 'rolledBack');
-  x.write()
+  answer
+    .write()
     .ascii('{"code":"')
     .ascii(code)
     .ascii('","redemptionId":"')
@@ -78,11 +82,11 @@ export function showRolledBack(x: Exchange, done: Done): void {
     .ascii(',"remaining":')
     .wholeOrNull(remaining)
     .ascii('}');
-  x.changedAsWritten(done);
+  answer.changedAsWritten(done);
 }
 
-export function showUnassigned(x: Exchange, done: Done): void {
+export function showUnassigned(answer: AnswerWriter, done: Done): void {
   const { bookId, code } = expectOutcome(done, 'unassigned');
-  x.write().ascii('{"couponBookId":"').ascii(bookId).ascii('","code":"').ascii(code).ascii('"}');
-  x.changedAsWritten(done);
+  answer.write().ascii('{"couponBookId":"').ascii(bookId).ascii('","code":"').ascii(code).ascii('"}');
+  answer.changedAsWritten(done);
 }

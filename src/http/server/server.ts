@@ -134,7 +134,7 @@ export async function startHttpServer({
   const deadlines = createDeadlines<Expiring>({
     commonMs: COMMON_DEADLINE_MS,
     nowMs: () => nowMs,
-    expire: (x) => x.expire(),
+    expire: (exchange) => exchange.expire(),
   });
   const services: Services = {
     engine,
@@ -165,8 +165,8 @@ export async function startHttpServer({
     isDraining: () => isDraining,
     isOverloaded: () => deadlines.count > limits.inFlightMax,
   };
-  const recycle = (x: Exchange): void => {
-    if (pool.length < POOL_MAX) pool.push(x);
+  const recycle = (exchange: Exchange): void => {
+    if (pool.length < POOL_MAX) pool.push(exchange);
   };
   const take = (): Exchange => pool.pop() ?? new Exchange(services, recycle);
 
@@ -188,10 +188,10 @@ export async function startHttpServer({
     if (route.method === 'GET') app.head(uwsPattern(route.path), handlerOf(take, route, true));
   }
   app.any('/*', (res, req) => {
-    const x = take();
-    x.url = req.getUrl();
-    x.method = req.getCaseSensitiveMethod();
-    x.begin(res, req, NO_ROUTE, x.method === 'HEAD');
+    const exchange = take();
+    exchange.request.url = req.getUrl();
+    exchange.request.method = req.getCaseSensitiveMethod();
+    exchange.begin(res, req, NO_ROUTE, exchange.request.method === 'HEAD');
   });
 
   const socket = await listen(app, options.host, options.port);
@@ -224,7 +224,7 @@ export async function startHttpServer({
       const untilMs = performance.now() + limits.drainMs;
       while (deadlines.count > 0 && performance.now() < untilMs)
         await new Promise((resolve) => setTimeout(resolve, 10));
-      for (const x of deadlines.all()) x.giveUp();
+      for (const exchange of deadlines.all()) exchange.giveUp();
       // Last answers are written on `setImmediate`.
       await new Promise((resolve) => setTimeout(resolve, 10));
       closeNow();
@@ -238,10 +238,10 @@ type Handler = (res: HttpResponse, req: HttpRequest) => void;
 function handlerOf(take: () => Exchange, route: Route, isHead: boolean): Handler {
   if (route.spec.negotiates !== true) return (res, req) => take().begin(res, req, route, isHead);
   return (res, req) => {
-    const x = take();
-    x.accept = req.getHeader('accept');
-    x.acceptEncoding = req.getHeader('accept-encoding');
-    x.begin(res, req, route, isHead);
+    const exchange = take();
+    exchange.request.accept = req.getHeader('accept');
+    exchange.request.acceptEncoding = req.getHeader('accept-encoding');
+    exchange.begin(res, req, route, isHead);
   };
 }
 

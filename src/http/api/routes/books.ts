@@ -4,6 +4,7 @@ import type { StagedBatch } from '../../../domain/command.js';
 import { asBookId, asShardId, type BookId } from '../../../domain/ids.js';
 import type { BookView, Done } from '../../../engine/engine.js';
 import type { BookSettings } from '../../../records/books.js';
+import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
@@ -38,23 +39,23 @@ const createBook = route({
     },
   },
   problems: ['already-exists', 'book-invalid', 'not-possible', 'too-many-uploads'],
-  handle(x, { initialCodes, ...input }) {
-    if (!isPatternUsable(x, input.codePattern) || !areCodesFree(x, initialCodes)) return;
-    const bookId = x.services.engine.newBookId(x.idempotencyScope());
+  handle(exchange, { initialCodes, ...input }) {
+    if (!isPatternUsable(exchange, input.codePattern) || !areCodesFree(exchange, initialCodes)) return;
+    const bookId = exchange.services.engine.newBookId(exchange.request.idempotencyScope());
     const settings = settingsOf(input);
     if (initialCodes === undefined) {
-      x.command({ kind: 'createBook', bookId, settings, codes: null }, showCreated);
+      exchange.work.command({ kind: 'createBook', bookId, settings, codes: null }, showCreated);
     } else {
-      x.run(() => createWithCodes(x, bookId, settings, initialCodes));
+      exchange.work.run(() => createWithCodes(exchange, bookId, settings, initialCodes));
     }
   },
 });
 
 /** False for codes that are words of the API's paths, which is answered then. */
-function areCodesFree(x: Exchange, codes: readonly string[] = []): boolean {
-  const taken = codes.flatMap((code, index) => (x.services.reserved.includes(code) ? [{ code, index }] : []));
+function areCodesFree(exchange: Exchange, codes: readonly string[] = []): boolean {
+  const taken = codes.flatMap((code, index) => (exchange.services.reserved.includes(code) ? [{ code, index }] : []));
   if (taken.length === 0) return true;
-  x.invalid(
+  exchange.answer.invalid(
     taken.map(({ code, index }) => ({
       path: `initialCodes.${index}`,
       message: `${code} is a word of the API's paths under /coupons/, and reserved`,
@@ -64,25 +65,25 @@ function areCodesFree(x: Exchange, codes: readonly string[] = []): boolean {
 }
 
 async function createWithCodes(
-  x: Exchange,
+  exchange: Exchange,
   newId: BookId,
   settings: BookSettings,
   initialCodes: readonly string[],
 ): Promise<void> {
-  const origin = x.origin();
+  const origin = exchange.request.origin();
   const claim = { idempotency: origin.idempotency, isCreation: true };
-  const { batchId, bookId, size, count } = await stageCodes(x, newId, initialCodes, claim);
+  const { batchId, bookId, size, count } = await stageCodes(exchange, newId, initialCodes, claim);
   const codes: StagedBatch = { batchId, size, count, report: {} };
-  await commitBatch(x, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>
-    showCreated(x, done),
+  await commitBatch(exchange, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>
+    showCreated(exchange.answer, done),
   );
 }
 
-function showCreated(x: Exchange, done: Done): void {
+function showCreated(answer: AnswerWriter, done: Done): void {
   const view = expectOutcome(done, 'book');
   const { id, version } = view.book;
   const headers = `\r\nLocation: /api/v1/coupon-books/${id}\r\nETag: ${etagOf(version)}`;
-  x.changed(201, JSON.stringify(bookJson(view)), done, headers);
+  answer.changed(201, JSON.stringify(bookJson(view)), done, headers);
 }
 
 type SettingsInput = Omit<schemas.BookInput, 'initialCodes'>;
@@ -127,12 +128,12 @@ const listBooks = route({
   query: schemas.booksQuery,
   answers: { 200: { description: 'A page of books', schema: schemas.booksOut } },
   problems: ['bad-cursor'],
-  handle(x, _body, { limit, cursor, isActive = null, name = null }) {
+  handle(exchange, _body, { limit, cursor, isActive = null, name = null }) {
     const list = listOf('books', isActive, name);
-    const position = readCursor(x, cursor, list, ['string']);
+    const position = readCursor(exchange.answer, cursor, list, ['string']);
     if (position === undefined) return;
     const afterId = position === null ? null : String(position[0]);
-    x.run(() => sendBooks(x, list, { limit, afterId, isActive, name }));
+    exchange.work.run(() => sendBooks(exchange, list, { limit, afterId, isActive, name }));
   },
 });
 
@@ -147,23 +148,23 @@ interface BooksAsked {
  * Every shard has books in id order; the page is the first ones of all. One more than asked for
  * tells whether there are more.
  */
-async function sendBooks(x: Exchange, list: string, { limit, ...filter }: BooksAsked): Promise<void> {
-  const { shardCount } = x.services.engine;
+async function sendBooks(exchange: Exchange, list: string, { limit, ...filter }: BooksAsked): Promise<void> {
+  const { shardCount } = exchange.services.engine;
   const replies = await Promise.all(
     Array.from({ length: shardCount }, (_, shard) =>
-      x.askQuery({ kind: 'listBooks', limit: limit + 1, ...filter }, asShardId(shard)),
+      exchange.work.askQuery({ kind: 'listBooks', limit: limit + 1, ...filter }, asShardId(shard)),
     ),
   );
   const views: BookView[] = [];
   for (const reply of replies) {
-    if (reply.kind !== 'result') return x.refuse(reply);
+    if (reply.kind !== 'result') return exchange.answer.refuse(reply);
     if (reply.result.kind !== 'books') throw new Error(`a ${reply.result.kind} for books`);
     views.push(...reply.result.items);
   }
   views.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
   const shown = views.slice(0, limit);
   const last = views.length > limit ? shown.at(-1) : undefined;
-  sendPage(x, shown.map(bookJson), list, last === undefined ? null : [last.book.id]);
+  sendPage(exchange.answer, shown.map(bookJson), list, last === undefined ? null : [last.book.id]);
 }
 
 const getBook = route({
@@ -176,10 +177,10 @@ const getBook = route({
   params: { id: schemas.bookId },
   answers: { 200: { description: 'The book; its version is in ETag', schema: schemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found'],
-  handle(x) {
-    x.query({ kind: 'getBook', bookId: asBookId(x.param(0)) }, (x, result) => {
+  handle({ request, work }) {
+    work.query({ kind: 'getBook', bookId: asBookId(request.param(0)) }, (answer, result) => {
       if (result.kind !== 'book') throw new Error(`a ${result.kind} for a book`);
-      x.json(200, JSON.stringify(bookJson(result.view)), `\r\nETag: ${etagOf(result.view.book.version)}`);
+      answer.json(200, JSON.stringify(bookJson(result.view)), `\r\nETag: ${etagOf(result.view.book.version)}`);
     });
   },
 });
@@ -199,13 +200,13 @@ const updateBook = route({
   body: schemas.bookPatch,
   answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch'],
-  handle(x, body) {
-    if (!isPatternUsable(x, body.codePattern)) return;
-    const bookId = asBookId(x.param(0));
-    const ifVersion = versionsOf(x.ifMatch);
-    x.command({ kind: 'updateBook', bookId, patch: patchOf(body), ifVersion }, (x, done) => {
+  handle(exchange, body) {
+    if (!isPatternUsable(exchange, body.codePattern)) return;
+    const bookId = asBookId(exchange.request.param(0));
+    const ifVersion = versionsOf(exchange.request.ifMatch);
+    exchange.work.command({ kind: 'updateBook', bookId, patch: patchOf(body), ifVersion }, (answer, done) => {
       const view = expectOutcome(done, 'book');
-      x.changed(200, JSON.stringify(bookJson(view)), done, `\r\nETag: ${etagOf(view.book.version)}`);
+      answer.changed(200, JSON.stringify(bookJson(view)), done, `\r\nETag: ${etagOf(view.book.version)}`);
     });
   },
 });
@@ -222,9 +223,11 @@ const archiveBook = route({
   params: { id: schemas.bookId },
   answers: { 204: { description: 'Archived', schema: null } },
   problems: ['book-not-found', 'book-archived', 'version-mismatch'],
-  handle(x) {
-    const ifVersion = versionsOf(x.ifMatch);
-    x.command({ kind: 'archiveBook', bookId: asBookId(x.param(0)), ifVersion }, (x, done) => x.changed(204, '', done));
+  handle({ request, work }) {
+    const ifVersion = versionsOf(request.ifMatch);
+    work.command({ kind: 'archiveBook', bookId: asBookId(request.param(0)), ifVersion }, (answer, done) =>
+      answer.changed(204, '', done),
+    );
   },
 });
 
@@ -238,10 +241,10 @@ const stats = route({
   params: { id: schemas.bookId },
   answers: { 200: { description: 'The statistics', schema: schemas.statsOut } },
   problems: ['book-not-found'],
-  handle(x) {
-    x.query({ kind: 'getStats', bookId: asBookId(x.param(0)) }, (x, result) => {
+  handle({ request, work }) {
+    work.query({ kind: 'getStats', bookId: asBookId(request.param(0)) }, (answer, result) => {
       if (result.kind !== 'stats') throw new Error(`a ${result.kind} for statistics`);
-      x.json(200, JSON.stringify(statsJson(result.stats)));
+      answer.json(200, JSON.stringify(statsJson(result.stats)));
     });
   },
 });

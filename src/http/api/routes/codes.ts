@@ -46,63 +46,74 @@ const generate = route({
     },
   },
   problems: STAGING_PROBLEMS,
-  handle(x, { quantity, codePattern = null }) {
-    generateInto(x, asBookId(x.param(0)), quantity, codePattern);
+  handle(exchange, { quantity, codePattern = null }) {
+    generateInto(exchange, asBookId(exchange.request.param(0)), quantity, codePattern);
   },
 });
 
 /** Answers for both the path and its alias. */
-export function generateInto(x: Exchange, bookId: BookId, quantity: number, pattern: string | null): void {
-  if (!isPatternUsable(x, pattern)) return;
-  x.run(async () => {
-    const bookPattern = await patternOfOpenBook(x, bookId);
+export function generateInto(exchange: Exchange, bookId: BookId, quantity: number, pattern: string | null): void {
+  if (!isPatternUsable(exchange, pattern)) return;
+  exchange.work.run(async () => {
+    const bookPattern = await patternOfOpenBook(exchange, bookId);
     if (bookPattern === undefined) return;
     const chosen = pattern ?? bookPattern ?? DEFAULT_PATTERN;
-    const origin = x.origin();
+    const origin = exchange.request.origin();
     const asked = { bookId, pattern: chosen, quantity, origin };
     if (quantity > schemas.GENERATE_AT_ONCE_MAX) {
-      x.beginChange();
-      const { job, replayed } = await x.services.control.generateJob(asked);
+      exchange.work.beginChange();
+      const { job, replayed } = await exchange.services.control.generateJob(asked);
       const place = `\r\nLocation: /api/v1/jobs/${job.jobId}`;
       const body = JSON.stringify({ jobId: job.jobId, status: 'processing' });
-      return x.json(202, body, replayed ? `${place}\r\nIdempotency-Replayed: true` : place);
+      return exchange.answer.json(202, body, replayed ? `${place}\r\nIdempotency-Replayed: true` : place);
     }
     const show = (done: Done): void => {
       const { total, report } = expectOutcome(done, 'codesAdded');
       const { generatedCodes, ...others } = report;
-      x.changed(201, JSON.stringify({ generatedCodes, totalCodes: total, ...others }), done);
+      exchange.answer.changed(201, JSON.stringify({ generatedCodes, totalCodes: total, ...others }), done);
     };
-    const generated = await x.services.control.generate(asked);
-    if (generated === null) return answerAgain(x, bookId, origin, show);
+    const generated = await exchange.services.control.generate(asked);
+    if (generated === null) return answerAgain(exchange, bookId, origin, show);
     const { batchId, size, count, keyspace, keyspaceBits } = generated;
     const report = { generatedCodes: count, keyspace, guessOdds: guessOdds(keyspaceBits, count), status: 'completed' };
-    await commitBatch(x, batchId, { kind: 'addCodes', bookId, codes: { batchId, size, count, report } }, origin, show);
+    await commitBatch(
+      exchange,
+      batchId,
+      { kind: 'addCodes', bookId, codes: { batchId, size, count, report } },
+      origin,
+      show,
+    );
   });
 }
 
 /** The command is answered for its idempotency key, or refused. */
 const NO_CODES: StagedBatch = { batchId: NO_BATCH, size: 0, count: 0, report: {} };
 
-async function answerAgain(x: Exchange, bookId: BookId, origin: Origin, show: (done: Done) => void): Promise<void> {
-  const reply = await x.askCommand({ kind: 'addCodes', bookId, codes: NO_CODES }, origin);
+async function answerAgain(
+  exchange: Exchange,
+  bookId: BookId,
+  origin: Origin,
+  show: (done: Done) => void,
+): Promise<void> {
+  const reply = await exchange.work.askCommand({ kind: 'addCodes', bookId, codes: NO_CODES }, origin);
   if (reply.kind === 'done') show(reply);
-  else x.refuse(reply);
+  else exchange.answer.refuse(reply);
 }
 
 /**
  * The book's own pattern, or null; undefined when no codes can be added, which is answered then,
  * before any work is done.
  */
-async function patternOfOpenBook(x: Exchange, bookId: BookId): Promise<string | null | undefined> {
-  const reply = await x.askQuery({ kind: 'getBook', bookId }, null);
+async function patternOfOpenBook(exchange: Exchange, bookId: BookId): Promise<string | null | undefined> {
+  const reply = await exchange.work.askQuery({ kind: 'getBook', bookId }, null);
   if (reply.kind !== 'result') {
-    x.refuse(reply);
+    exchange.answer.refuse(reply);
     return undefined;
   }
   if (reply.result.kind !== 'book') throw new Error(`a ${reply.result.kind} for a book`);
   const { archivedMs, settings } = reply.result.view.book;
   if (archivedMs === null) return settings.codePattern;
-  x.problem('book-archived', 'This coupon book was archived.');
+  exchange.answer.problem('book-archived', 'This coupon book was archived.');
   return undefined;
 }
 
@@ -137,27 +148,30 @@ const upload = route({
   deadlineMs: UPLOAD_SILENCE_MS,
   answers: { 200: { description: 'What became of them', schema: schemas.uploadedOut } },
   problems: [...STAGING_PROBLEMS, 'validation', 'malformed-request', 'unsupported-media-type'],
-  handle(x, _body, query) {
-    const shape = shapeOf(x, query);
+  handle(exchange, _body, query) {
+    const shape = shapeOf(exchange, query);
     if (shape === null) return;
-    const bookId = asBookId(x.param(0));
-    x.run(async () => {
-      if ((await patternOfOpenBook(x, bookId)) === undefined) return;
-      const uploaded = await uploadBody(x, bookId, shape);
-      if (uploaded !== null) await addUploaded(x, bookId, uploaded.report, uploaded.origin);
+    const bookId = asBookId(exchange.request.param(0));
+    exchange.work.run(async () => {
+      if ((await patternOfOpenBook(exchange, bookId)) === undefined) return;
+      const uploaded = await uploadBody(exchange, bookId, shape);
+      if (uploaded !== null) await addUploaded(exchange, bookId, uploaded.report, uploaded.origin);
     });
   },
 });
 
 /** How the body is to be read. Null when it can't be, which is answered then. */
-function shapeOf(x: Exchange, { column, header, skip }: schemas.UploadQuery): UploadShape | null {
-  const format = FORMATS[mediaTypeOf(x.contentType)];
+function shapeOf(exchange: Exchange, { column, header, skip }: schemas.UploadQuery): UploadShape | null {
+  const format = FORMATS[mediaTypeOf(exchange.request.contentType)];
   if (format === undefined) {
-    x.problem('unsupported-media-type', 'Codes come as application/json, text/csv or application/x-ndjson.');
+    exchange.answer.problem(
+      'unsupported-media-type',
+      'Codes come as application/json, text/csv or application/x-ndjson.',
+    );
     return null;
   }
-  if (!isReadableCharset(x.contentType)) {
-    x.problem(
+  if (!isReadableCharset(exchange.request.contentType)) {
+    exchange.answer.problem(
       'unsupported-media-type',
       'Codes come in UTF-8 (charset=utf-8); save the file as UTF-8 and send it again.',
     );
@@ -169,10 +183,10 @@ function shapeOf(x: Exchange, { column, header, skip }: schemas.UploadQuery): Up
     ...(format !== 'csv' && skip > 0 ? ['skip'] : []),
   ];
   if (misplaced.length > 0) {
-    x.invalid(misplaced.map((path) => ({ path, message: `Means nothing for ${format}` })));
+    exchange.answer.invalid(misplaced.map((path) => ({ path, message: `Means nothing for ${format}` })));
     return null;
   }
-  return { format, column: column ?? null, header: header ?? headerOfType(x.contentType), skip };
+  return { format, column: column ?? null, header: header ?? headerOfType(exchange.request.contentType), skip };
 }
 
 /** `text/csv; header=absent` is how RFC 4180 says it. */
@@ -193,38 +207,38 @@ const getUpload = route({
   params: { requestId: schemas.uploadRequestId },
   answers: { 200: { description: 'How far it is', schema: schemas.uploadOut } },
   problems: ['not-found'],
-  handle(x) {
-    x.run(async () => {
-      const requestId = x.param(0);
-      const upload = await x.services.control.uploadProgress({ caller: x.caller, requestId });
-      if (upload === null) return x.problem('not-found', 'No upload with this request id is under way.');
+  handle({ services, request, caller, answer, work }) {
+    work.run(async () => {
+      const requestId = request.param(0);
+      const upload = await services.control.uploadProgress({ caller: caller.id, requestId });
+      if (upload === null) return answer.problem('not-found', 'No upload with this request id is under way.');
       const { bookId: couponBookId, startedMs, ...progress } = upload;
-      x.json(200, JSON.stringify({ requestId, couponBookId, ...progress, startedAt: isoTime(startedMs) }));
+      answer.json(200, JSON.stringify({ requestId, couponBookId, ...progress, startedAt: isoTime(startedMs) }));
     });
   },
 });
 
 /** Codes that came in a body of the ordinary size. */
-export function addCodes(x: Exchange, bookId: BookId, codes: readonly unknown[]): void {
-  x.run(async () => {
-    if ((await patternOfOpenBook(x, bookId)) === undefined) return;
-    const origin = x.origin();
+export function addCodes(exchange: Exchange, bookId: BookId, codes: readonly unknown[]): void {
+  exchange.work.run(async () => {
+    if ((await patternOfOpenBook(exchange, bookId)) === undefined) return;
+    const origin = exchange.request.origin();
     const claim = { idempotency: origin.idempotency, isCreation: false };
-    await addUploaded(x, bookId, await stageCodes(x, bookId, codes, claim), origin);
+    await addUploaded(exchange, bookId, await stageCodes(exchange, bookId, codes, claim), origin);
   });
 }
 
 function addUploaded(
-  x: Exchange,
+  exchange: Exchange,
   bookId: BookId,
   { batchId, size, count, received, duplicates, invalid, errors, column }: UploadReport,
-  origin: ReturnType<Exchange['origin']>,
+  origin: Origin,
 ): Promise<void> {
   const counts = { received, added: count, duplicates, invalid, errors };
   const report = column === null ? counts : { ...counts, column };
   const command = { kind: 'addCodes', bookId, codes: { batchId, size, count, report } } as const;
-  return commitBatch(x, batchId, command, origin, (done) => {
-    x.changed(200, JSON.stringify(expectOutcome(done, 'codesAdded').report), done);
+  return commitBatch(exchange, batchId, command, origin, (done) => {
+    exchange.answer.changed(200, JSON.stringify(expectOutcome(done, 'codesAdded').report), done);
   });
 }
 
@@ -240,16 +254,19 @@ const listCodes = route({
   query: schemas.codesQuery,
   answers: { 200: { description: 'A page of codes', schema: schemas.codesOut } },
   problems: ['book-not-found', 'bad-cursor'],
-  handle(x, _body, { limit, cursor, status = null }) {
-    const list = listOf('codes', x.param(0), status);
-    const position = readCursor(x, cursor, list, ['index']);
+  handle({ request, answer, work }, _body, { limit, cursor, status = null }) {
+    const list = listOf('codes', request.param(0), status);
+    const position = readCursor(answer, cursor, list, ['index']);
     if (position === undefined) return;
     const afterIndex = position === null ? -1 : Number(position[0]);
-    x.query({ kind: 'listCodes', bookId: asBookId(x.param(0)), status, afterIndex, limit }, (x, result) => {
-      if (result.kind !== 'codes') throw new Error(`a ${result.kind} for codes`);
-      const { items, nextIndex } = result.page;
-      sendPage(x, items.map(codeJson), list, nextIndex === null ? null : [nextIndex]);
-    });
+    work.query(
+      { kind: 'listCodes', bookId: asBookId(request.param(0)), status, afterIndex, limit },
+      (answer, result) => {
+        if (result.kind !== 'codes') throw new Error(`a ${result.kind} for codes`);
+        const { items, nextIndex } = result.page;
+        sendPage(answer, items.map(codeJson), list, nextIndex === null ? null : [nextIndex]);
+      },
+    );
   },
 });
 
@@ -267,8 +284,8 @@ const exportCsv = route({
   deadlineMs: STAGING_DEADLINE_MS,
   answers: { 200: { description: 'The file', schema: documents.csvOut, type: 'text/csv' } },
   problems: ['book-not-found'],
-  handle(x, _body, { status = null, for: reader }) {
-    x.run(() => exportCodes(x, asBookId(x.param(0)), status, reader ?? 'program'));
+  handle(exchange, _body, { status = null, for: reader }) {
+    exchange.work.run(() => exportCodes(exchange, asBookId(exchange.request.param(0)), status, reader ?? 'program'));
   },
 });
 

@@ -5,7 +5,8 @@
 
 import type { CodeView } from '../../../domain/command.js';
 import { asBookId, asSeq } from '../../../domain/ids.js';
-import type { QueryReply } from '../../../engine/engine.js';
+import type { QueryResult } from '../../../engine/engine.js';
+import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import {
   showAssigned,
@@ -40,8 +41,8 @@ const assign = route({
   usualBody: readBookAndUser,
   answers: { 200: { description: 'The code', schema: schemas.assignedOut } },
   problems: ['book-not-found', 'none-available', 'user-codes-limit', ...BOOK_CLOSED],
-  handle(x, body) {
-    x.command({ kind: 'assignRandom', bookId: asBookId(body.couponBookId), userId: body.userId }, showAssigned);
+  handle({ work }, body) {
+    work.command({ kind: 'assignRandom', bookId: asBookId(body.couponBookId), userId: body.userId }, showAssigned);
   },
 });
 
@@ -61,8 +62,8 @@ const assignCode = route({
   usualBody: readUser,
   answers: { 200: { description: 'The code', schema: schemas.assignedOut } },
   problems: ['code-not-found', 'assigned-to-another', 'locked-by-another', 'user-codes-limit', ...BOOK_CLOSED],
-  handle(x, body) {
-    x.command({ kind: 'assignCode', code: x.param(0), userId: body.userId }, showAssigned);
+  handle({ request, work }, body) {
+    work.command({ kind: 'assignCode', code: request.param(0), userId: body.userId }, showAssigned);
   },
 });
 
@@ -82,9 +83,9 @@ const lock = route({
   usualBody: readUser,
   answers: { 200: { description: 'The lock', schema: schemas.lockedOut } },
   problems: ['code-not-found', 'locked-by-another', 'used-up', 'user-codes-limit', ...BOOK_CLOSED],
-  handle(x, { userId, ttlSeconds }) {
+  handle({ request, work }, { userId, ttlSeconds }) {
     const ttlMs = ttlSeconds === undefined ? null : ttlSeconds * 1000;
-    x.command({ kind: 'lockCode', code: x.param(0), userId, ttlMs }, showLocked);
+    work.command({ kind: 'lockCode', code: request.param(0), userId, ttlMs }, showLocked);
   },
 });
 
@@ -103,8 +104,8 @@ const unlock = route({
   usualBody: readUser,
   answers: { 200: { description: 'Unlocked', schema: schemas.unlockedOut } },
   problems: ['code-not-found', 'not-locked', 'lock-not-held', 'book-archived'],
-  handle(x, { userId, lockId = null }) {
-    x.command({ kind: 'unlockCode', code: x.param(0), userId, lockId }, showUnlocked);
+  handle({ request, work }, { userId, lockId = null }) {
+    work.command({ kind: 'unlockCode', code: request.param(0), userId, lockId }, showUnlocked);
   },
 });
 
@@ -131,8 +132,8 @@ const redeem = route({
     'user-codes-limit',
     ...BOOK_CLOSED,
   ],
-  handle(x, { userId, lockId = null, metadata = null }) {
-    x.command({ kind: 'redeemCode', code: x.param(0), userId, lockId, metadata }, showRedeemed);
+  handle({ request, work }, { userId, lockId = null, metadata = null }) {
+    work.command({ kind: 'redeemCode', code: request.param(0), userId, lockId, metadata }, showRedeemed);
   },
 });
 
@@ -148,8 +149,8 @@ const rollback = route({
   body: schemas.rollbackInput,
   answers: { 200: { description: 'Rolled back', schema: schemas.rolledBackOut } },
   problems: ['code-not-found', 'redemption-not-found', 'already-rolled-back', 'book-archived'],
-  handle(x, { redemptionId, reason = null }) {
-    x.command({ kind: 'rollbackRedemption', code: x.param(0), redemptionId, reason }, showRolledBack);
+  handle({ request, work }, { redemptionId, reason = null }) {
+    work.command({ kind: 'rollbackRedemption', code: request.param(0), redemptionId, reason }, showRolledBack);
   },
 });
 
@@ -166,8 +167,8 @@ const unassign = route({
   bodyOptional: true,
   answers: { 200: { description: 'Back in the pool', schema: schemas.unassignedOut } },
   problems: ['code-not-found', 'not-assigned', 'code-locked', 'code-redeemed', 'book-archived'],
-  handle(x, { reason = null }) {
-    x.command({ kind: 'unassignCode', code: x.param(0), reason }, showUnassigned);
+  handle({ request, work }, { reason = null }) {
+    work.command({ kind: 'unassignCode', code: request.param(0), reason }, showUnassigned);
   },
 });
 
@@ -183,14 +184,21 @@ const getCode = route({
   params: { code: schemas.code },
   answers: { 200: { description: 'The code', schema: schemas.codeOut } },
   problems: ['code-not-found'],
-  handle(x) {
-    x.query({ kind: 'getCode', code: x.param(0) }, (x, result) => {
-      if (result.kind !== 'code') throw new Error(`a ${result.kind} for a code`);
-      if (x.role === 'user' && result.code.userId !== x.caller) return x.codeNotFound();
-      x.json(200, JSON.stringify(codeJson(result.code)));
-    });
+  handle({ request, work }) {
+    work.query({ kind: 'getCode', code: request.param(0) }, showCode);
   },
 });
+
+function showCode(answer: AnswerWriter, result: QueryResult): void {
+  const code = codeOf(result);
+  if (answer.caller.maySee(code)) answer.json(200, JSON.stringify(codeJson(code)));
+  else answer.codeNotFound();
+}
+
+function codeOf(result: QueryResult): CodeView {
+  if (result.kind !== 'code') throw new Error(`a ${result.kind} for a code`);
+  return result.code;
+}
 
 const history = route({
   id: 'getCodeHistory',
@@ -203,29 +211,24 @@ const history = route({
   query: schemas.pageQuery,
   answers: { 200: { description: 'A page of entries, newest first', schema: schemas.historyOut } },
   problems: ['code-not-found', 'bad-cursor'],
-  handle(x, _body, { limit, cursor }) {
-    const list = listOf('history', x.param(0));
-    const position = readCursor(x, cursor, list, ['index']);
+  handle(exchange, _body, { limit, cursor }) {
+    const list = listOf('history', exchange.request.param(0));
+    const position = readCursor(exchange.answer, cursor, list, ['index']);
     if (position === undefined) return;
-    x.run(() => sendHistory(x, list, limit, position === null ? null : Number(position[0])));
+    exchange.work.run(() => sendHistory(exchange, list, limit, position === null ? null : Number(position[0])));
   },
 });
 
-async function sendHistory(x: Exchange, list: string, limit: number, before: number | null): Promise<void> {
-  const reply = await x.askQuery({ kind: 'getCode', code: x.param(0) }, null);
-  if (reply.kind !== 'result') return x.refuse(reply);
-  const { code, lastSeq } = codeOf(reply);
+async function sendHistory(exchange: Exchange, list: string, limit: number, before: number | null): Promise<void> {
+  const reply = await exchange.work.askQuery({ kind: 'getCode', code: exchange.request.param(0) }, null);
+  if (reply.kind !== 'result') return exchange.answer.refuse(reply);
+  const { code, lastSeq } = codeOf(reply.result);
   const beforeSeq = before === null ? null : asSeq(before);
   // One more than asked for tells whether there is a next page.
-  const entries = await x.services.control.history(reply.shard, code, lastSeq, beforeSeq, limit + 1);
+  const entries = await exchange.services.control.history(reply.shard, code, lastSeq, beforeSeq, limit + 1);
   const shown = entries.slice(0, limit);
   const last = entries.length > limit ? shown.at(-1) : undefined;
-  sendPage(x, shown.map(historyJson), list, last === undefined ? null : [last.seq]);
-}
-
-function codeOf(reply: Extract<QueryReply, { readonly kind: 'result' }>): CodeView {
-  if (reply.result.kind !== 'code') throw new Error(`a ${reply.result.kind} for a code`);
-  return reply.result.code;
+  sendPage(exchange.answer, shown.map(historyJson), list, last === undefined ? null : [last.seq]);
 }
 
 const userCodes = route({
@@ -242,19 +245,24 @@ const userCodes = route({
   query: schemas.userCodesQuery,
   answers: { 200: { description: 'A page of codes', schema: schemas.codesOut } },
   problems: ['bad-cursor'],
-  handle(x, _body, { limit, cursor, couponBookId, status = null }) {
-    const list = listOf('userCodes', x.param(0), couponBookId ?? null, status);
-    const position = readCursor(x, cursor, list, ['index', 'index']);
+  handle(exchange, _body, { limit, cursor, couponBookId, status = null }) {
+    const list = listOf('userCodes', exchange.request.param(0), couponBookId ?? null, status);
+    const position = readCursor(exchange.answer, cursor, list, ['index', 'index']);
     if (position === undefined) return;
     const [shard, index] = position ?? [0, 0];
     const start = { shard: Number(shard), afterIndex: Number(index) - 1 };
     const bookId = couponBookId === undefined ? null : asBookId(couponBookId);
-    x.run(async () => {
-      const page = await collectUserCodes(x, { userId: x.param(0), bookId, status }, limit, start);
-      if ('kind' in page) return x.refuse(page);
+    exchange.work.run(async () => {
+      const page = await collectUserCodes(
+        exchange,
+        { userId: exchange.request.param(0), bookId, status },
+        limit,
+        start,
+      );
+      if ('kind' in page) return exchange.answer.refuse(page);
       // The cursor holds the index plus one, so that it is never negative.
       const next = page.next === null ? null : [page.next.shard, page.next.afterIndex + 1];
-      sendPage(x, page.items.map(codeJson), list, next);
+      sendPage(exchange.answer, page.items.map(codeJson), list, next);
     });
   },
 });

@@ -1,6 +1,6 @@
 /** Jobs: work that takes longer than a request should. See docs/contract.md, section 4. */
 import type { Job } from '../../../engine/engine.js';
-import type { Exchange } from '../../exchange/exchange.js';
+import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import { isoTime, isoTimeOrNull } from '../../fast/iso-time.js';
 import { guessOdds } from '../guess-odds.js';
 import { UNAVAILABLE_DETAIL } from '../problem.js';
@@ -22,8 +22,8 @@ const getJob = route({
   params: { id: schemas.jobId },
   answers: { 200: { description: 'The job', schema: schemas.jobOut } },
   problems: ['not-found'],
-  handle(x) {
-    x.run(async () => showJob(x, await x.services.control.job(x.param(0)), 200));
+  handle({ services, request, answer, work }) {
+    work.run(async () => showJob(answer, await services.control.job(request.param(0)), 200));
   },
 });
 
@@ -40,27 +40,27 @@ const cancelJob = route({
   deadlineMs: CANCEL_MS,
   answers: { 202: { description: 'It is cancelled', schema: schemas.jobOut } },
   problems: ['not-found', 'job-over', 'draining', 'outcome-unknown'],
-  handle(x) {
-    x.run(async () => {
-      x.beginChange();
-      const job = await x.services.control.cancelJob(x.param(0));
-      if (job === null || job.status === 'cancelled') return showJob(x, job, 202);
-      if (job.status !== 'processing') return x.problem('job-over', `The job is ${job.status}.`);
+  handle({ services, request, answer, work }) {
+    work.run(async () => {
+      work.beginChange();
+      const job = await services.control.cancelJob(request.param(0));
+      if (job === null || job.status === 'cancelled') return showJob(answer, job, 202);
+      if (job.status !== 'processing') return answer.problem('job-over', `The job is ${job.status}.`);
       // This process ended first, or does not have the job yet. The next one takes it up, and may
       // be asked then.
-      x.retryLater('draining', UNAVAILABLE_DETAIL.draining, 1000);
+      answer.retryLater('draining', UNAVAILABLE_DETAIL.draining, 1000);
     });
   },
 });
 
-function showJob(x: Exchange, job: Job | null, answer: 200 | 202): void {
+function showJob(answer: AnswerWriter, job: Job | null, answerStatus: 200 | 202): void {
   if (job === null) {
-    x.problem('not-found', 'There is no such job.');
+    answer.problem('not-found', 'There is no such job.');
     return;
   }
   const { jobId, kind, status, done, total, startedMs, finishedMs, error, result } = job;
-  x.json(
-    answer,
+  answer.json(
+    answerStatus,
     JSON.stringify({
       jobId,
       kind,

@@ -39,7 +39,7 @@ const withBookInBody = [
     params: {},
     body: schemas.bookCodesInput,
     bodyBytesMax: CODES_BYTES_MAX,
-    handle: (x, { couponBookId, codes }) => addCodes(x, asBookId(couponBookId), codes),
+    handle: (exchange, { couponBookId, codes }) => addCodes(exchange, asBookId(couponBookId), codes),
   }),
   route({
     ...specOf('generateCodes'),
@@ -49,8 +49,8 @@ const withBookInBody = [
     tag: TAG,
     params: {},
     body: schemas.randomCodesInput,
-    handle: (x, { couponBookId, quantity, codePattern = null }) =>
-      generateInto(x, asBookId(couponBookId), quantity, codePattern),
+    handle: (exchange, { couponBookId, quantity, codePattern = null }) =>
+      generateInto(exchange, asBookId(couponBookId), quantity, codePattern),
   }),
 ];
 

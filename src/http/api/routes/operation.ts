@@ -15,7 +15,7 @@ const livez = route({
   access: 'public',
   answers: { 200: { description: 'It does', schema: schemas.aliveOut } },
   problems: [],
-  handle: (x) => x.json(200, '{"status":"alive"}'),
+  handle: ({ answer }) => answer.json(200, '{"status":"alive"}'),
 });
 
 const readyz = route({
@@ -30,12 +30,12 @@ const readyz = route({
     503: { description: 'Not ready: recovering, shutting down, or a part is gone', schema: schemas.readinessOut },
   },
   problems: [],
-  handle(x) {
-    x.run(async () => {
-      const { ready, parts } = await x.services.control.readiness();
-      const isDraining = x.services.isDraining();
+  handle({ services, answer, work }) {
+    work.run(async () => {
+      const { ready, parts } = await services.control.readiness();
+      const isDraining = services.isDraining();
       const told = isDraining ? { ...parts, http: { ok: false, detail: 'shutting down' } } : parts;
-      x.json(ready && !isDraining ? 200 : 503, JSON.stringify({ ready: ready && !isDraining, parts: told }));
+      answer.json(ready && !isDraining ? 200 : 503, JSON.stringify({ ready: ready && !isDraining, parts: told }));
     });
   },
 });
@@ -51,8 +51,8 @@ const beginVerification = route({
   access: ['admin'],
   answers: { 202: { description: 'It is under way', schema: schemas.verificationOut } },
   problems: [],
-  handle(x) {
-    x.run(async () => x.json(202, verificationJson(await x.services.control.verify())));
+  handle({ services, answer, work }) {
+    work.run(async () => answer.json(202, verificationJson(await services.control.verify())));
   },
 });
 
@@ -66,11 +66,11 @@ const getVerification = route({
   params: { id: schemas.verificationId },
   answers: { 200: { description: 'The verification', schema: schemas.verificationOut } },
   problems: ['not-found'],
-  handle(x) {
-    x.run(async () => {
-      const verification = await x.services.control.verification(x.param(0));
-      if (verification === null) x.problem('not-found', 'There is no such verification any more.');
-      else x.json(200, verificationJson(verification));
+  handle({ services, request, answer, work }) {
+    work.run(async () => {
+      const verification = await services.control.verification(request.param(0));
+      if (verification === null) answer.problem('not-found', 'There is no such verification any more.');
+      else answer.json(200, verificationJson(verification));
     });
   },
 });
@@ -90,10 +90,10 @@ const metrics = route({
   access: 'public',
   answers: { 200: { description: 'The metrics', schema: documents.textOut, type: 'text/plain' } },
   problems: [],
-  handle(x) {
-    x.run(async () => {
-      const text = await x.services.control.metrics();
-      x.answer(200, 'text/plain; version=0.0.4; charset=utf-8', text, '');
+  handle({ services, answer, work }) {
+    work.run(async () => {
+      const text = await services.control.metrics();
+      answer.send(200, 'text/plain; version=0.0.4; charset=utf-8', text, '');
     });
   },
 });
@@ -107,7 +107,7 @@ const openApi = route({
   access: 'public',
   answers: { 200: { description: 'OpenAPI 3.1', schema: documents.openApiOut } },
   problems: [],
-  handle: (x) => x.json(200, x.services.openApi),
+  handle: ({ services, answer }) => answer.json(200, services.openApi),
 });
 
 export const operationRoutes: readonly RouteSpec<unknown, unknown>[] = [

@@ -45,10 +45,10 @@ const home = route({
     },
   },
   problems: [],
-  handle(x) {
-    const { version } = x.services;
-    if (prefersJson(x.accept)) x.json(200, homeJson(version), '\r\nVary: Accept');
-    else x.answer(200, HTML, homePage(version), `${PAGE_HEADERS}\r\nVary: Accept`);
+  handle({ services, request, answer }) {
+    const { version } = services;
+    if (prefersJson(request.accept)) answer.json(200, homeJson(version), '\r\nVary: Accept');
+    else answer.send(200, HTML, homePage(version), `${PAGE_HEADERS}\r\nVary: Accept`);
   },
 });
 
@@ -61,7 +61,7 @@ const apiPage = route({
   access: 'public',
   answers: { 200: { description: 'A page', schema: documents.textOut, type: 'text/html' } },
   problems: [],
-  handle: (x) => x.answer(200, HTML, API_PAGE_HTML, API_PAGE_HEADERS),
+  handle: ({ answer }) => answer.send(200, HTML, API_PAGE_HTML, API_PAGE_HEADERS),
 });
 
 const problemList = route({
@@ -73,7 +73,7 @@ const problemList = route({
   access: 'public',
   answers: { 200: { description: 'A page', schema: documents.textOut, type: 'text/html' } },
   problems: [],
-  handle: (x) => x.answer(200, HTML, problemIndex(), PAGE_HEADERS),
+  handle: ({ answer }) => answer.send(200, HTML, problemIndex(), PAGE_HEADERS),
 });
 
 const problem = route({
@@ -86,10 +86,10 @@ const problem = route({
   params: { slug: z.string().max(64) },
   answers: { 200: { description: 'A page', schema: documents.textOut, type: 'text/html' } },
   problems: ['not-found'],
-  handle(x) {
-    const slug = x.param(0);
-    if (isProblemSlug(slug)) x.answer(200, HTML, problemPage(slug), PAGE_HEADERS);
-    else x.problem('not-found', 'There is no such problem.');
+  handle({ request, answer }) {
+    const slug = request.param(0);
+    if (isProblemSlug(slug)) answer.send(200, HTML, problemPage(slug), PAGE_HEADERS);
+    else answer.problem('not-found', 'There is no such problem.');
   },
 });
 
@@ -104,7 +104,7 @@ const asset = (id: string, path: string, type: string, content: string): RouteSp
     access: 'public',
     answers: { 200: { description: 'The file', schema: documents.textOut, type: type.split(';')[0] ?? type } },
     problems: [],
-    handle: (x) => x.answer(200, type, content, PAGE_HEADERS),
+    handle: ({ answer }) => answer.send(200, type, content, PAGE_HEADERS),
   });
 
 const scalar = route({
@@ -118,12 +118,12 @@ const scalar = route({
   negotiates: true,
   answers: { 200: { description: 'The file', schema: documents.textOut, type: 'text/javascript' } },
   problems: [],
-  handle(x) {
-    const { scalar } = x.services;
-    if (takesGzip(x.acceptEncoding)) {
-      return x.file(JAVASCRIPT, scalar, '\r\nContent-Encoding: gzip\r\nVary: Accept-Encoding');
+  handle({ services, request, answer, work }) {
+    const { scalar } = services;
+    if (takesGzip(request.acceptEncoding)) {
+      return answer.file(JAVASCRIPT, scalar, '\r\nContent-Encoding: gzip\r\nVary: Accept-Encoding');
     }
-    x.run(async () => x.file(JAVASCRIPT, await unzip(scalar), '\r\nVary: Accept-Encoding'));
+    work.run(async () => answer.file(JAVASCRIPT, await unzip(scalar), '\r\nVary: Accept-Encoding'));
   },
 });
 

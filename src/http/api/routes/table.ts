@@ -33,11 +33,16 @@ export const NO_ROUTE: Route = compileRoute(
     access: 'public',
     answers: {},
     problems: ['not-found', 'method-not-allowed'],
-    handle(x) {
-      const methods = methodsAt(x.url);
-      if (methods.length === 0) return x.problem('not-found', 'There is nothing at this path.');
+    handle({ request, answer }) {
+      const methods = methodsAt(request.url);
+      if (methods.length === 0) return answer.problem('not-found', 'There is nothing at this path.');
       const allowed = methods.includes('GET') ? ['HEAD', ...methods] : methods;
-      x.problem('method-not-allowed', `This path has no ${x.method}.`, [], `\r\nAllow: ${allowed.join(', ')}`);
+      answer.problem(
+        'method-not-allowed',
+        `This path has no ${request.method}.`,
+        [],
+        `\r\nAllow: ${allowed.join(', ')}`,
+      );
     },
   },
   ROUTES.length,

@@ -17,17 +17,17 @@ const signIn = route({
   body: schemas.credentials,
   answers: { 200: { description: 'The token', schema: schemas.tokenOut } },
   problems: ['wrong-credentials', 'too-many-sign-ins'],
-  handle(x, { email, password }) {
+  handle(exchange, { email, password }) {
     // Compared without case, as the store does.
-    x.run(() => signInAtItsTurn(x, email.toLowerCase(), x.address(), password));
+    exchange.work.run(() => signInAtItsTurn(exchange, email.toLowerCase(), exchange.caller.address(), password));
   },
 });
 
-async function signInAtItsTurn(x: Exchange, email: string, address: string, password: string): Promise<void> {
-  const end = await x.services.signIns.turns.take(address, email);
-  if (end === null) return refuse(x, 1000);
+async function signInAtItsTurn(exchange: Exchange, email: string, address: string, password: string): Promise<void> {
+  const end = await exchange.services.signIns.turns.take(address, email);
+  if (end === null) return refuse(exchange, 1000);
   try {
-    if (!x.isOver) await answerSignIn(x, email, address, password);
+    if (!exchange.isOver) await answerSignIn(exchange, email, address, password);
   } finally {
     end();
   }
@@ -37,9 +37,9 @@ async function signInAtItsTurn(x: Exchange, email: string, address: string, pass
  * A right password is right whatever was tried before. Only wrong ones are limited, so that nobody
  * locks others out.
  */
-async function answerSignIn(x: Exchange, email: string, address: string, password: string): Promise<void> {
-  const { control, tokens, signIns, tokenTtlSeconds } = x.services;
-  const nowMs = x.services.nowMs();
+async function answerSignIn(exchange: Exchange, email: string, address: string, password: string): Promise<void> {
+  const { control, tokens, signIns, tokenTtlSeconds } = exchange.services;
+  const nowMs = exchange.services.nowMs();
   const untilMs = Math.max(signIns.ofEmail.blockedUntil(email, nowMs), signIns.ofAddress.blockedUntil(address, nowMs));
   // Counted before it is known, so that tries at once don't get past the limit; a success is no
   // try.
@@ -47,19 +47,19 @@ async function answerSignIn(x: Exchange, email: string, address: string, passwor
   signIns.ofAddress.add(address, nowMs);
   const account = await control.signIn(email, password);
   if (account === null) {
-    if (untilMs > 0) return refuse(x, untilMs - x.services.nowMs());
+    if (untilMs > 0) return refuse(exchange, untilMs - exchange.services.nowMs());
     const headers = '\r\nWWW-Authenticate: Bearer realm="clipbook"';
-    return x.problem('wrong-credentials', 'Wrong email or password.', [], headers);
+    return exchange.answer.problem('wrong-credentials', 'Wrong email or password.', [], headers);
   }
   signIns.ofEmail.forgive(email);
   signIns.ofAddress.forgive(address);
-  const accessToken = await tokens.sign(account, x.services.nowMs());
-  x.json(200, JSON.stringify({ accessToken, tokenType: 'Bearer', expiresIn: tokenTtlSeconds }));
+  const accessToken = await tokens.sign(account, exchange.services.nowMs());
+  exchange.answer.json(200, JSON.stringify({ accessToken, tokenType: 'Bearer', expiresIn: tokenTtlSeconds }));
 }
 
-function refuse(x: Exchange, afterMs: number): void {
-  x.services.counters.add('signInsRefused', 1);
-  x.retryLater('too-many-sign-ins', 'Too many wrong passwords, or too many sign-ins at once.', afterMs);
+function refuse(exchange: Exchange, afterMs: number): void {
+  exchange.services.counters.add('signInsRefused', 1);
+  exchange.answer.retryLater('too-many-sign-ins', 'Too many wrong passwords, or too many sign-ins at once.', afterMs);
 }
 
 const createUser = route({
@@ -72,11 +72,11 @@ const createUser = route({
   body: schemas.accountInput,
   answers: { 201: { description: 'The account', schema: schemas.accountOut } },
   problems: ['already-exists', 'not-possible'],
-  handle(x, { email, password, role }) {
-    x.run(async () => {
-      const account = await x.services.control.createUser(email, password, role);
-      if (account === null) x.problem('already-exists', 'An account with this email exists already.');
-      else x.json(201, accountJson(account));
+  handle({ services, answer, work }, { email, password, role }) {
+    work.run(async () => {
+      const account = await services.control.createUser(email, password, role);
+      if (account === null) answer.problem('already-exists', 'An account with this email exists already.');
+      else answer.json(201, accountJson(account));
     });
   },
 });
@@ -90,11 +90,11 @@ const me = route({
   access: ['admin', 'service', 'user'],
   answers: { 200: { description: 'The account', schema: schemas.accountOut } },
   problems: [],
-  handle(x) {
-    x.run(async () => {
-      const account = await x.services.control.accountById(x.caller);
-      if (account === null) x.problem('unauthenticated', 'The account of this token is gone.', [], NOT_ANY_MORE);
-      else x.json(200, accountJson(account));
+  handle({ services, caller, answer, work }) {
+    work.run(async () => {
+      const account = await services.control.accountById(caller.id);
+      if (account === null) answer.problem('unauthenticated', 'The account of this token is gone.', [], NOT_ANY_MORE);
+      else answer.json(200, accountJson(account));
     });
   },
 });

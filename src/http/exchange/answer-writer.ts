@@ -1,0 +1,197 @@
+/**
+ * The answers that the API gives, as status, headers and body; connection.ts sends them. It holds
+ * nothing of its own: only the first answer to a request is sent, and later ones are dropped.
+ */
+import type { Refusal } from '../../domain/outcome.js';
+import type { CommandReply, ControlError, Done, QueryReply } from '../../engine/engine.js';
+import type { HttpResponse } from '../../platform/uws.js';
+import {
+  type FieldError,
+  PROBLEMS,
+  type ProblemSlug,
+  problemJson,
+  slugOfRefusal,
+  slugOfUnavailable,
+  UNAVAILABLE_DETAIL,
+} from '../api/problem.js';
+import { AnswerBytes } from '../fast/answer-bytes.js';
+import type { Services } from '../server/services.js';
+import type { Caller } from './caller.js';
+import type { Connection } from './connection.js';
+import type { IncomingRequest } from './request.js';
+import { statusLine } from './status-line.js';
+
+/** One sentence for both, so that codes can't be found by trying. */
+const CODE_NOT_FOUND = "No such code is known, or it is not this user's.";
+export const JSON_TYPE = 'application/json';
+const PROBLEM_TYPE = 'application/problem+json';
+
+/**
+ * The status line and what all answers have, up to the request's id, given to uWebSockets.js as the
+ * status: one call for all headers costs 0.5 µs less than one for each.
+ */
+const beginningOf = (status: number, type: string, caching = 'no-store'): string =>
+  // An answer without a body has no type.
+  `${statusLine(status)}${status === 204 ? '' : `\r\nContent-Type: ${type}`}\r\nCache-Control: ${caching}\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: `;
+
+/** Of a hot answer; see answer-bytes.ts. */
+const hotHead = new AnswerBytes(beginningOf(200, JSON_TYPE));
+const hotBody = new AnswerBytes('');
+
+export interface AnswerWriterOptions {
+  readonly services: Services;
+  readonly connection: Connection;
+  readonly request: IncomingRequest;
+  readonly caller: Caller;
+}
+
+export class AnswerWriter {
+  /** Who gets the answer. */
+  readonly caller: Caller;
+  private readonly services: Services;
+  private readonly connection: Connection;
+  private readonly request: IncomingRequest;
+
+  constructor({ services, connection, request, caller }: AnswerWriterOptions) {
+    this.services = services;
+    this.connection = connection;
+    this.request = request;
+    this.caller = caller;
+  }
+
+  // -- successes ----------------------------------------------------------------------------------
+
+  /** JSON; `extra` is more headers, each with a leading CRLF. */
+  json(status: number, body: string, extra = ''): void {
+    this.send(status, JSON_TYPE, body, extra);
+  }
+
+  /** The answer to a change, with its position in the order of its shard. */
+  changed(status: number, body: string, done: Done, extra = ''): void {
+    const header = `\r\nCommit-Seq: ${done.shard}-${done.seq}`;
+    this.send(status, JSON_TYPE, body, (done.replayed ? `${header}\r\nIdempotency-Replayed: true` : header) + extra);
+  }
+
+  /** Where the body of a hot answer is written; `changedAsWritten` sends it. */
+  write(): AnswerBytes {
+    return hotBody.begin();
+  }
+
+  /** `changed` with 200 and the body that was written. */
+  changedAsWritten({ shard, seq, replayed }: Done): void {
+    hotHead.begin().ascii(this.request.id).ascii('\r\nCommit-Seq: ').whole(shard).ascii('-').whole(seq);
+    if (replayed) hotHead.ascii('\r\nIdempotency-Replayed: true');
+    this.connection.send(200, hotHead.written, hotBody.written);
+  }
+
+  send(status: number, type: string, body: string | Uint8Array, extra: string): void {
+    this.connection.send(status, beginningOf(status, type) + this.request.id + extra, body);
+  }
+
+  /** A file whose path names its version, so that whoever has it never needs to ask again. */
+  file(type: string, body: string | Uint8Array, extra: string): void {
+    const beginning = beginningOf(200, type, 'public, max-age=31536000, immutable');
+    this.connection.send(200, beginning + this.request.id + extra, body);
+  }
+
+  /** As `Connection.beginStream`; the answer is a 200 of this type. */
+  beginStream(type: string, extra: string, onGone: () => void): HttpResponse | null {
+    return this.connection.beginStream(beginningOf(200, type) + this.request.id + extra, onGone);
+  }
+
+  finishStream(): void {
+    this.connection.finishStream();
+  }
+
+  // -- problems -----------------------------------------------------------------------------------
+
+  problem(slug: ProblemSlug, detail: string, errors: readonly FieldError[] = [], extra = ''): void {
+    this.send(PROBLEMS[slug].status, PROBLEM_TYPE, problemJson(slug, detail, this.request.id, errors), extra);
+  }
+
+  invalid(errors: readonly FieldError[]): void {
+    const first = errors[0];
+    const where = first === undefined || first.path === '' ? '' : `${first.path}: `;
+    this.problem('validation', `${where}${first?.message ?? 'The request is not valid'}.`, errors);
+  }
+
+  retryLater(slug: ProblemSlug, detail: string, afterMs: number): void {
+    this.problem(slug, detail, [], `\r\nRetry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`);
+  }
+
+  /** For what makes the rest of the connection useless or unsafe. */
+  refuseAndClose(slug: ProblemSlug, detail: string): void {
+    this.connection.closeAfter();
+    this.problem(slug, detail);
+  }
+
+  /** Answers 404 for a code, and counts it against a user. */
+  codeNotFound(): void {
+    if (!this.connection.isOver) this.caller.countMiss();
+    this.problem('code-not-found', CODE_NOT_FOUND);
+  }
+
+  refuse(reply: Exclude<CommandReply | QueryReply, { readonly kind: 'done' | 'result' }>): void {
+    if (reply.kind === 'unavailable') {
+      this.retryLater(slugOfUnavailable(reply.reason), UNAVAILABLE_DETAIL[reply.reason], reply.retryAfterMs);
+      return;
+    }
+    // For a user, another user's code does not exist.
+    if (reply.reason === 'codeNotFound' || (reply.isOthersCode === true && this.caller.role === 'user')) {
+      this.codeNotFound();
+      return;
+    }
+    this.refuseWith(reply);
+  }
+
+  private refuseWith({ reason, detail, retryAtMs }: Refusal): void {
+    const slug = slugOfRefusal(reason);
+    if (retryAtMs !== undefined) {
+      this.retryLater(slug, detail, retryAtMs - this.services.nowMs());
+      return;
+    }
+    if (PROBLEMS[slug].status === 503) {
+      this.retryLater(slug, detail, 1000);
+      return;
+    }
+    this.problem(slug, detail);
+  }
+
+  refuseControl({ reason, message, path }: ControlError): void {
+    switch (reason) {
+      case 'invalid':
+        this.problem('not-possible', message);
+        break;
+      case 'keyReused':
+        this.problem('idempotency-key-reused', message);
+        break;
+      case 'malformed':
+        this.problem('malformed-request', message);
+        break;
+      case 'invalidField':
+        this.invalid([{ path, message }]);
+        break;
+      case 'tooMany':
+        this.retryLater('too-many-uploads', message, 5000);
+        break;
+      case 'outcomeUnknown':
+        this.outcomeUnknown();
+        break;
+      case 'unavailable':
+        this.retryLater('unavailable', message, 2000);
+        break;
+      case 'noRoom':
+      case 'draining':
+        this.retryLater(slugOfUnavailable(reason), message, 2000);
+        break;
+    }
+  }
+
+  overloaded(): void {
+    this.retryLater('overloaded', UNAVAILABLE_DETAIL.overloaded, 1000);
+  }
+
+  outcomeUnknown(): void {
+    this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
+  }
+}
