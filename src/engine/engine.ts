@@ -136,7 +136,7 @@ export interface Generated {
  */
 export type BatchEnd = 'live' | 'dropped' | 'unknown';
 
-/** Why a call of `Control` failed; each reason has a status (answering.ts). */
+/** Why a call of `Control` failed; each reason has a status (answer-writer.ts). */
 export type ControlReason =
   /** PostgreSQL is not available; nothing was changed. */
   | 'unavailable'

@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Account, EndedTokens } from '../../src/engine/engine.js';
-import { createTokens, type Tokens, type Verdict } from '../../src/http/exchange/auth.js';
+import { createTokens, type TokenCheck, type Tokens } from '../../src/http/exchange/auth.js';
 import { ADMIN, USER } from './memory-parts.js';
 import { serve, TOKENS } from './serve.js';
 
-const judge = (tokens: Tokens, header: string, nowMs: number): Promise<Verdict | null> =>
+const check = (tokens: Tokens, header: string, nowMs: number): Promise<TokenCheck | null> =>
   new Promise((resolve) => tokens.verify(header, nowMs, resolve));
 
 const bearer = async (account: Account, nowMs: number): Promise<string> =>
@@ -26,13 +26,13 @@ describe('a repair of an account', () => {
       bearer({ ...ADMIN, generation: 1 }, nowMs),
       bearer(USER, nowMs),
     ]);
-    for (const header of [old, young, other]) assert.equal((await judge(tokens, header, nowMs))?.ok, true);
+    for (const header of [old, young, other]) assert.equal((await check(tokens, header, nowMs))?.ok, true);
     assert.equal(tokens.remembered(old, nowMs)?.ok, true);
     tokens.end(ending(ADMIN.id, 1));
     assert.equal(tokens.remembered(old, nowMs), null);
-    assert.equal((await judge(tokens, old, nowMs))?.ok, false);
+    assert.equal((await check(tokens, old, nowMs))?.ok, false);
     assert.equal(tokens.remembered(old, nowMs)?.ok, false);
-    assert.equal((await judge(tokens, young, nowMs))?.ok, true);
+    assert.equal((await check(tokens, young, nowMs))?.ok, true);
     assert.equal(tokens.remembered(other, nowMs)?.ok, true);
   });
 
@@ -41,19 +41,19 @@ describe('a repair of an account', () => {
     const nowMs = Date.now();
     const header = await bearer({ ...ADMIN, generation: 2 }, nowMs);
     tokens.end(ending(ADMIN.id, null));
-    assert.equal((await judge(tokens, header, nowMs))?.ok, false);
+    assert.equal((await check(tokens, header, nowMs))?.ok, false);
     tokens.end(ending(ADMIN.id, 2));
     assert.equal(tokens.remembered(header, nowMs), null);
-    assert.equal((await judge(tokens, header, nowMs))?.ok, true);
+    assert.equal((await check(tokens, header, nowMs))?.ok, true);
   });
 
   it('counts for a token that is being verified', async () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = await bearer(ADMIN, nowMs);
-    const verdict = judge(tokens, header, nowMs);
+    const checked = check(tokens, header, nowMs);
     tokens.end(ending(ADMIN.id, 1));
-    assert.equal((await verdict)?.ok, false);
+    assert.equal((await checked)?.ok, false);
   });
 
   it('is answered with 401, as any token that is not valid', async (t) => {
@@ -75,10 +75,10 @@ describe('a token of a seeded login', () => {
     const nowMs = Date.now();
     for (const [n, email] of emails.entries()) {
       const header = await bearer({ id: `unknown-${n}`, email, role: 'admin' }, nowMs);
-      assert.equal((await judge(tokens, header, nowMs))?.ok, false, email);
+      assert.equal((await check(tokens, header, nowMs))?.ok, false, email);
     }
     const header = await bearer({ id: 'ada', email: 'ada@shop.example', role: 'admin' }, nowMs);
-    assert.equal((await judge(tokens, header, nowMs))?.ok, true);
+    assert.equal((await check(tokens, header, nowMs))?.ok, true);
   });
 
   it('is taken outside production', async () => {
@@ -86,7 +86,7 @@ describe('a token of a seeded login', () => {
     const nowMs = Date.now();
     for (const email of emails) {
       const header = await bearer({ id: email, email, role: 'admin' }, nowMs);
-      assert.equal((await judge(tokens, header, nowMs))?.ok, true, email);
+      assert.equal((await check(tokens, header, nowMs))?.ok, true, email);
     }
   });
 });

@@ -47,7 +47,7 @@ describe('deadlines', () => {
   }
   const item = (name: string): Item => ({
     name,
-    watched: { older: null, newer: null, deadlineMs: 0, place: 'nowhere' },
+    watched: { older: null, newer: null, deadlineMs: 0, listedIn: 'nothing' },
   });
 
   function setUp() {

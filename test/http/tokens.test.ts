@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import type { Account } from '../../src/engine/engine.js';
-import { createTokens, type Verdict } from '../../src/http/exchange/auth.js';
+import { createTokens, type TokenCheck } from '../../src/http/exchange/auth.js';
 import { ADMIN, SERVICE, USER } from './memory-parts.js';
 import { type Answer, type Served, serve, TOKENS } from './serve.js';
 
@@ -91,8 +91,8 @@ describe('a token', () => {
   });
 });
 
-describe('a verdict', () => {
-  const judge = (tokens: ReturnType<typeof createTokens>, header: string, nowMs: number): Promise<Verdict | null> =>
+describe("a token's check", () => {
+  const check = (tokens: ReturnType<typeof createTokens>, header: string, nowMs: number): Promise<TokenCheck | null> =>
     new Promise((resolve) => tokens.verify(header, nowMs, resolve));
 
   it('is remembered for a minute, and not beyond the end of its token', async () => {
@@ -100,30 +100,30 @@ describe('a verdict', () => {
     const nowMs = Date.now();
     const header = `Bearer ${await tokens.sign(ADMIN, nowMs)}`;
     assert.equal(tokens.remembered(header, nowMs), null);
-    const verdict = await judge(tokens, header, nowMs);
-    assert.deepEqual(verdict?.ok === true && [verdict.caller, verdict.role], [ADMIN.id, 'admin']);
-    assert.equal(tokens.remembered(header, nowMs), verdict);
+    const checked = await check(tokens, header, nowMs);
+    assert.deepEqual(checked?.ok === true && [checked.caller, checked.role], [ADMIN.id, 'admin']);
+    assert.equal(tokens.remembered(header, nowMs), checked);
     assert.equal(tokens.remembered(header, nowMs + 36_000), null);
     const longer = createTokens(TOKENS);
-    const good = await judge(longer, header, nowMs);
+    const good = await check(longer, header, nowMs);
     assert.ok(good !== null && good.untilMs <= nowMs + 60_000);
   });
 
-  it('on a token that expired while it was remembered changes', async () => {
+  it('is made anew for a token that expired while its check was remembered', async () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = `Bearer ${await tokens.sign(ADMIN, nowMs)}`;
-    assert.equal((await judge(tokens, header, nowMs))?.ok, true);
-    assert.equal((await judge(tokens, header, nowMs + 3_700_000))?.ok, false);
+    assert.equal((await check(tokens, header, nowMs))?.ok, true);
+    assert.equal((await check(tokens, header, nowMs + 3_700_000))?.ok, false);
     assert.equal(tokens.remembered(header, nowMs + 3_700_000)?.ok, false);
   });
 
-  it('of a bad token does not push out a good one', async () => {
+  it('of a bad token does not push out that of a good one', async () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = `Bearer ${await tokens.sign(ADMIN, nowMs)}`;
-    await judge(tokens, header, nowMs);
-    await Promise.all(Array.from({ length: 2000 }, (_, i) => judge(tokens, `Bearer a.b.${i}`, nowMs)));
+    await check(tokens, header, nowMs);
+    await Promise.all(Array.from({ length: 2000 }, (_, i) => check(tokens, `Bearer a.b.${i}`, nowMs)));
     assert.equal(tokens.remembered(header, nowMs)?.ok, true);
     assert.equal(tokens.remembered('Bearer a.b.0', nowMs), null);
     assert.equal(tokens.remembered('Bearer a.b.1999', nowMs)?.ok, false);
@@ -133,9 +133,9 @@ describe('a verdict', () => {
     const tokens = createTokens(TOKENS);
     const nowMs = Date.now();
     const header = `Bearer ${await tokens.sign(ADMIN, nowMs)}`;
-    const verdicts = await Promise.all(Array.from({ length: 4100 }, () => judge(tokens, header, nowMs)));
-    assert.equal(verdicts.filter((verdict) => verdict?.ok === true).length, 4096);
-    assert.equal(verdicts.filter((verdict) => verdict === null).length, 4);
+    const checks = await Promise.all(Array.from({ length: 4100 }, () => check(tokens, header, nowMs)));
+    assert.equal(checks.filter((checked) => checked?.ok === true).length, 4096);
+    assert.equal(checks.filter((checked) => checked === null).length, 4);
   });
 });
 

@@ -68,7 +68,7 @@ export function headersOfAnswer(route: Route, status: number, own: readonly Answ
   const declared: Declared = { 'X-Request-Id': 'always' };
   for (const name of own) declared[name] = 'always';
   if (route.change) {
-    // What was only accepted has no place in the order yet.
+    // What was only accepted has no position in the order yet.
     if (status !== 202) declared['Commit-Seq'] = 'always';
     declared['Idempotency-Replayed'] = 'sometimes';
   }

@@ -109,12 +109,12 @@ function parametersOf(route: Route): Json[] {
   return [...inPath, ...inQuery, ...inHead];
 }
 
-function parameter(place: 'path' | 'query', name: string, schema: z.ZodType, example: unknown): Json {
+function parameter(location: 'path' | 'query', name: string, schema: z.ZodType, example: unknown): Json {
   const { description, ...rest } = parameterSchema(schema);
   return {
     name,
-    in: place,
-    required: place === 'path',
+    in: location,
+    required: location === 'path',
     ...(description === undefined ? {} : { description }),
     schema: rest,
     ...(example === undefined ? {} : { example }),

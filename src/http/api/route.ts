@@ -5,12 +5,15 @@
 import { z } from 'zod';
 import type { Role } from '../../engine/engine.js';
 import type { Exchange, ExchangeRoute } from '../exchange/exchange.js';
-import type { ReadUsual } from '../fast/usual-bodies.js';
-import { isUsualCode } from '../fast/usual-code.js';
+import { isCanonicalCode } from '../fast/canonical-code.js';
+import type { FastReader } from '../fast/fast-bodies.js';
 import { COMMON_DEADLINE_MS } from '../server/deadlines.js';
 import type { ProblemSlug } from './problem.js';
 import * as schemas from './schemas.js';
 import type { Tag } from './tags.js';
+
+export const ANY_ROLE: readonly Role[] = ['admin', 'service', 'user'];
+export const ADMIN_OR_SERVICE: readonly Role[] = ['admin', 'service'];
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -60,8 +63,8 @@ export interface RouteSpec<Body, Query> {
   readonly params?: Readonly<Record<string, z.ZodType<string>>>;
   readonly query?: z.ZodObject & z.ZodType<Query>;
   readonly body?: z.ZodType<Body> | StreamedBody;
-  /** Reads what most bodies look like, as the schema would and faster. */
-  readonly usualBody?: ReadUsual<unknown>;
+  /** Reads the form that most bodies have, with the schema's result but faster. */
+  readonly fastBody?: FastReader<unknown>;
   /** An absent body is `{}`. */
   readonly bodyOptional?: boolean;
   readonly bodyBytesMax?: number;
@@ -112,10 +115,10 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
     guessable: spec.guessable ?? false,
     paramNames: Object.keys(params),
     paramSchemas: Object.values(params),
-    usualParams: Object.values(params).map((schema) => (schema === schemas.code ? isUsualCode : null)),
+    fastParams: Object.values(params).map((schema) => (schema === schemas.code ? isCanonicalCode : null)),
     query: spec.query === undefined ? null : compileQuery(spec.query),
     body: body === undefined || 'streamed' in body ? null : body,
-    usualBody: spec.usualBody ?? null,
+    fastBody: spec.fastBody ?? null,
     streamed,
     bodyOptional: spec.bodyOptional ?? false,
     bodyBytesMax: streamed ? Number.POSITIVE_INFINITY : (spec.bodyBytesMax ?? BODY_BYTES_MAX),

@@ -40,22 +40,22 @@ export async function commitBatch(
   show: (done: Done) => void,
 ): Promise<void> {
   const { control, log } = exchange.services;
-  const settle = (end: BatchEnd): Promise<void> =>
+  const endBatch = (end: BatchEnd): Promise<void> =>
     control.settleBatch(batchId, end).catch((error: unknown) => {
       log.warn({ err: error, batchId, end }, 'what became of a batch could not be told');
     });
-  if (exchange.isOver) return settle('dropped');
+  if (exchange.isOver) return endBatch('dropped');
   const reply = await exchange.work.askCommand(command, origin);
   if (reply.kind === 'done' && !reply.replayed) {
     show(reply);
-    return settle('live');
+    return endBatch('live');
   }
   if (reply.kind === 'unavailable' && reply.reason === 'outcomeUnknown') {
     exchange.answer.refuse(reply);
-    return settle('unknown');
+    return endBatch('unknown');
   }
   // What is answered again went live under the batch of the first time.
-  await settle('dropped');
+  await endBatch('dropped');
   if (reply.kind === 'done') show(reply);
   else exchange.answer.refuse(reply);
 }

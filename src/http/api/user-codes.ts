@@ -1,7 +1,7 @@
 /**
  * A user's codes may be in any shard. All shards that are left are asked at once, because most
  * users have a few codes and then one round answers; the page then takes from them in their order,
- * so that it can be continued. What a shard gave beyond the page's room is asked for again, to
+ * so that it can be continued. A shard that gave more than the page still takes is asked again, to
  * learn where it has to go on.
  */
 
@@ -53,11 +53,11 @@ export async function collectUserCodes(
   for (const [i, shard] of shards.entries()) {
     let page = pageOf(replies[i]);
     if ('kind' in page) return page;
-    const room = limit - items.length;
+    const remaining = limit - items.length;
     if (page.items.length === 0 && page.nextIndex === null) continue;
-    if (room === 0) return { items, next: { shard, afterIndex: afterIndexOf(shard) } };
-    if (page.items.length > room) {
-      page = pageOf(await ask(shard, room));
+    if (remaining === 0) return { items, next: { shard, afterIndex: afterIndexOf(shard) } };
+    if (page.items.length > remaining) {
+      page = pageOf(await ask(shard, remaining));
       if ('kind' in page) return page;
     }
     items.push(...page.items);

@@ -1,14 +1,14 @@
 /**
  * Access tokens: HS256 JSON Web Tokens, signed and verified by jose.
  *
- * Verifying one costs 90 µs, ten times a whole request, so a verdict is cached under the raw
+ * Verifying one costs 90 µs, ten times a whole request, so the result is cached under the raw
  * `Authorization` header: a good one for at most a minute or until the token ends, a bad one for
  * ten seconds, in a map of its own, so that a flood of bad tokens can't push the good ones out.
  * Requests that come while their token is being verified wait for the same verification. A full map
  * forgets its oldest entry; that costs a verification, nothing else.
  *
- * A repair of an account ends the tokens that were issued before it (`end`): remembered verdicts on
- * them are forgotten at once, and they are refused from then on. A request whose token was judged
+ * A repair of an account ends the tokens that were issued before it (`end`): remembered checks of
+ * them are forgotten at once, and they are refused from then on. A request whose token was checked
  * before that goes on.
  */
 import { jwtVerify, SignJWT } from 'jose';
@@ -26,19 +26,19 @@ export interface TokenOptions {
   readonly refusesSeeded: boolean;
 }
 
-/** The verdict on a header. At `untilMs` it has to be verified again. */
-export type Verdict =
+/** The result of checking a header. At `untilMs` it has to be verified again. */
+export type TokenCheck =
   | { readonly ok: true; readonly caller: string; readonly role: Role; readonly untilMs: number }
   | { readonly ok: false; readonly detail: string; readonly untilMs: number };
 
 export interface Tokens {
   sign(account: Account, nowMs: number): Promise<string>;
-  /** The remembered verdict on a raw `Authorization` header, or null: then ask `verify`. */
-  remembered(authorization: string, nowMs: number): Verdict | null;
+  /** The remembered check of a raw `Authorization` header, or null: then ask `verify`. */
+  remembered(authorization: string, nowMs: number): TokenCheck | null;
   /**
    * Never throws. Calls back later, never before this returns; with null when too many are waiting.
    */
-  verify(authorization: string, nowMs: number, reply: (verdict: Verdict | null) => void): void;
+  verify(authorization: string, nowMs: number, reply: (check: TokenCheck | null) => void): void;
   /** Replaces the list of tokens that are not valid any more. */
   end(ended: readonly EndedTokens[]): void;
 }
@@ -58,23 +58,23 @@ const ROLES: ReadonlySet<unknown> = new Set<Role>(['admin', 'service', 'user']);
 
 export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeeded }: TokenOptions): Tokens {
   const key = new TextEncoder().encode(secret);
-  const good = new Map<string, Verdict>();
-  const bad = new Map<string, Verdict>();
-  const waiting = new Map<string, ((verdict: Verdict | null) => void)[]>();
+  const good = new Map<string, TokenCheck>();
+  const bad = new Map<string, TokenCheck>();
+  const waiting = new Map<string, ((check: TokenCheck | null) => void)[]>();
   /** By account: tokens of an earlier generation are not valid. */
   let endedBefore: ReadonlyMap<string, number> = new Map();
   let waitingCount = 0;
-  let last: Verdict | null = null;
+  let last: TokenCheck | null = null;
   let lastAuthorization = '';
 
-  function remember(authorization: string, verdict: Verdict): void {
-    const map = verdict.ok ? good : bad;
-    if (map.size >= (verdict.ok ? GOOD_MAX : BAD_MAX)) map.delete(map.keys().next().value ?? '');
-    map.set(authorization, verdict);
+  function remember(authorization: string, check: TokenCheck): void {
+    const map = check.ok ? good : bad;
+    if (map.size >= (check.ok ? GOOD_MAX : BAD_MAX)) map.delete(map.keys().next().value ?? '');
+    map.set(authorization, check);
   }
 
-  async function judge(authorization: string, nowMs: number): Promise<Verdict> {
-    const refused = (detail: string): Verdict => ({ ok: false, detail, untilMs: nowMs + BAD_FOR_MS });
+  async function verifyHeader(authorization: string, nowMs: number): Promise<TokenCheck> {
+    const refused = (detail: string): TokenCheck => ({ ok: false, detail, untilMs: nowMs + BAD_FOR_MS });
     const match = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization);
     if (match === null || authorization.length > HEADER_LENGTH_MAX) {
       return refused('The Authorization header is not "Bearer" with an access token.');
@@ -122,13 +122,13 @@ export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeed
       // A service uses one token for all calls. Comparing it is cheaper than hashing it for the
       // map.
       if (authorization === lastAuthorization && last !== null && last.untilMs > nowMs) return last;
-      const verdict = good.get(authorization) ?? bad.get(authorization);
-      if (verdict === undefined || verdict.untilMs <= nowMs) return null;
-      if (verdict.ok) {
-        last = verdict;
+      const check = good.get(authorization) ?? bad.get(authorization);
+      if (check === undefined || check.untilMs <= nowMs) return null;
+      if (check.ok) {
+        last = check;
         lastAuthorization = authorization;
       }
-      return verdict;
+      return check;
     },
 
     verify(authorization, nowMs, reply) {
@@ -144,21 +144,21 @@ export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeed
       }
       const replies = [reply];
       waiting.set(authorization, replies);
-      // `judge` catches what a token can do wrong, so it does not reject.
-      void judge(authorization, nowMs).then((verdict) => {
+      // `verifyHeader` catches what a token can do wrong, so it does not reject.
+      void verifyHeader(authorization, nowMs).then((check) => {
         good.delete(authorization);
         bad.delete(authorization);
-        remember(authorization, verdict);
+        remember(authorization, check);
         waiting.delete(authorization);
         waitingCount -= replies.length;
-        for (const each of replies) each(verdict);
+        for (const each of replies) each(check);
       });
     },
 
     end(ended) {
       endedBefore = new Map(ended.map(({ accountId, before }) => [accountId, before ?? Number.POSITIVE_INFINITY]));
-      for (const [authorization, verdict] of good) {
-        if (verdict.ok && endedBefore.has(verdict.caller)) good.delete(authorization);
+      for (const [authorization, check] of good) {
+        if (check.ok && endedBefore.has(check.caller)) good.delete(authorization);
       }
       // Of an account that was enabled again, a new token may have been refused by the list before.
       bad.clear();

@@ -1,5 +1,5 @@
 /**
- * A body that is small enough to be kept, as text. The usual one comes in one piece and is copied
+ * A body that is small enough to be kept, as text. Nearly all come in one piece, which is copied
  * only once, into the text.
  */
 import { isUtf8 } from 'node:buffer';

@@ -5,7 +5,7 @@
 import type { CodeView } from '../../domain/command.js';
 import type { Role } from '../../engine/engine.js';
 import type { Services } from '../server/services.js';
-import type { Verdict } from './auth.js';
+import type { TokenCheck } from './auth.js';
 import type { Connection } from './connection.js';
 import type { Head } from './request-head.js';
 
@@ -17,7 +17,7 @@ export class Caller {
   isPending = false;
   hasToken = false;
 
-  private verdict: Verdict | null = null;
+  private check: TokenCheck | null = null;
   /** Raw, of the headers. */
   private forwarded = '';
   private forwardedFor = '';
@@ -39,40 +39,40 @@ export class Caller {
     this.id = '';
     this.role = 'user';
     this.hasToken = false;
-    this.verdict = null;
+    this.check = null;
   }
 
   /** False: the token has to be verified, and `verified` to be called with the result. */
   recognize(authorization: string, nowMs: number): boolean {
     this.hasToken = authorization !== '';
     if (!this.hasToken) return true;
-    const verdict = this.services.tokens.remembered(authorization, nowMs);
-    if (verdict === null) {
+    const check = this.services.tokens.remembered(authorization, nowMs);
+    if (check === null) {
       this.isPending = true;
       return false;
     }
-    this.take(verdict);
+    this.take(check);
     return true;
   }
 
   /** Null: it could not be verified. */
-  verified(verdict: Verdict | null): void {
+  verified(check: TokenCheck | null): void {
     this.isPending = false;
-    this.services.counters.add(verdict?.ok === true ? 'tokensVerified' : 'tokensRefused', 1);
-    if (verdict !== null) this.take(verdict);
+    this.services.counters.add(check?.ok === true ? 'tokensVerified' : 'tokensRefused', 1);
+    if (check !== null) this.take(check);
   }
 
-  private take(verdict: Verdict): void {
-    this.verdict = verdict;
-    if (!verdict.ok) return;
-    this.id = verdict.caller;
-    this.role = verdict.role;
+  private take(check: TokenCheck): void {
+    this.check = check;
+    if (!check.ok) return;
+    this.id = check.caller;
+    this.role = check.role;
   }
 
   /** Why the token is no good, as a sentence; null: it is good. */
   get tokenFault(): string | null {
-    if (this.verdict === null) return 'This needs an access token.';
-    return this.verdict.ok ? null : this.verdict.detail;
+    if (this.check === null) return 'This needs an access token.';
+    return this.check.ok ? null : this.check.detail;
   }
 
   /** What limits by address count this request under; '' once it is over. */

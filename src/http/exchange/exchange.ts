@@ -30,7 +30,7 @@ import { COMMON_DEADLINE_MS, type Watched } from '../server/deadlines.js';
 import { HEAD_BYTES_MAX } from '../server/head-limit.js';
 import type { Expiring, Services } from '../server/services.js';
 import { AnswerWriter, JSON_TYPE } from './answer-writer.js';
-import type { Verdict } from './auth.js';
+import type { TokenCheck } from './auth.js';
 import { type BodyStream, createBodyStream, STREAM_WINDOW_MS } from './body-stream.js';
 import { Caller } from './caller.js';
 import { Connection } from './connection.js';
@@ -54,7 +54,7 @@ export class Exchange implements Expiring {
   readonly caller: Caller;
   readonly answer: AnswerWriter;
   readonly work: Work;
-  readonly watched: Watched<Expiring> = { older: null, newer: null, deadlineMs: 0, place: 'nowhere' };
+  readonly watched: Watched<Expiring> = { older: null, newer: null, deadlineMs: 0, listedIn: 'nothing' };
 
   private readonly connection: Connection;
   /** Null: it waits for a request. */
@@ -160,12 +160,12 @@ export class Exchange implements Expiring {
     const nowMs = this.services.nowMs();
     if (this.caller.recognize(authorization, nowMs)) return;
     this.work.hold();
-    this.services.tokens.verify(authorization, nowMs, this.onVerdict);
+    this.services.tokens.verify(authorization, nowMs, this.onTokenChecked);
   }
 
-  private readonly onVerdict = (verdict: Verdict | null): void => {
-    this.caller.verified(verdict);
-    if (verdict === null) this.answer.overloaded();
+  private readonly onTokenChecked = (check: TokenCheck | null): void => {
+    this.caller.verified(check);
+    if (check === null) this.answer.overloaded();
     else this.advance();
     this.work.release();
   };
@@ -266,9 +266,9 @@ export class Exchange implements Expiring {
     if (route.body === null) return true;
     const { request } = this;
     const { text } = request.bodyText;
-    const usual = request.contentType === JSON_TYPE && text !== null ? (route.usualBody?.(text) ?? null) : null;
-    if (usual !== null) {
-      request.body = usual;
+    const fast = request.contentType === JSON_TYPE && text !== null ? (route.fastBody?.(text) ?? null) : null;
+    if (fast !== null) {
+      request.body = fast;
       return true;
     }
     const parsed = parseJsonBody(route.body, text, request.contentType, route.bodyOptional);

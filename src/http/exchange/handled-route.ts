@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Role } from '../../engine/engine.js';
-import type { ReadUsual } from '../fast/usual-bodies.js';
+import type { FastReader } from '../fast/fast-bodies.js';
 
 /**
  * What an exchange has to know of the route that it goes through; route.ts says what each field
@@ -17,13 +17,13 @@ export interface HandledRoute<Exchange> {
   readonly paramNames: readonly string[];
   readonly paramSchemas: readonly z.ZodType<string>[];
   /**
-   * By parameter: whether its schema would leave the text as it is; null where only the schema
-   * knows.
+   * By parameter: the fast path. True if its schema would leave the text unchanged. Null: there is
+   * only the schema.
    */
-  readonly usualParams: readonly (((text: string) => boolean) | null)[];
+  readonly fastParams: readonly (((text: string) => boolean) | null)[];
   readonly query: { parse(query: string): z.ZodSafeParseResult<unknown> } | null;
   readonly body: z.ZodType | null;
-  readonly usualBody: ReadUsual<unknown> | null;
+  readonly fastBody: FastReader<unknown> | null;
   readonly streamed: boolean;
   readonly bodyOptional: boolean;
   readonly bodyBytesMax: number;

@@ -18,7 +18,7 @@ export function parseJsonBody(
   contentType: string,
   isOptional: boolean,
 ): ParsedBody {
-  if (text === '' && isOptional) return judge(schema, {});
+  if (text === '' && isOptional) return validated(schema, {});
   if (contentType !== '' && contentType !== 'application/json' && !isJson(contentType)) {
     return problem('unsupported-media-type', 'The body has to be application/json, in UTF-8.');
   }
@@ -29,10 +29,10 @@ export function parseJsonBody(
   } catch {
     return problem('malformed-request', text === '' ? 'The body is missing.' : 'The body is not JSON.');
   }
-  return judge(schema, value);
+  return validated(schema, value);
 }
 
-function judge(schema: z.ZodType, value: unknown): ParsedBody {
+function validated(schema: z.ZodType, value: unknown): ParsedBody {
   const parsed = schema.safeParse(value);
   if (parsed.success) return { kind: 'value', value: parsed.data };
   const errors = fieldErrors(parsed.error);

@@ -6,20 +6,20 @@ export interface ParamsRoute {
   readonly paramNames: readonly string[];
   readonly paramSchemas: readonly z.ZodType<string>[];
   /**
-   * By parameter: whether its schema would leave the text as it is; null where only the schema
-   * knows.
+   * By parameter: the fast path. True if its schema would leave the text unchanged. Null: there is
+   * only the schema.
    */
-  readonly usualParams: readonly (((text: string) => boolean) | null)[];
+  readonly fastParams: readonly (((text: string) => boolean) | null)[];
 }
 
 /** `params` come raw and leave as the schemas make them. Null: all are valid. */
 export function validateParams(
-  { paramNames, paramSchemas, usualParams }: ParamsRoute,
+  { paramNames, paramSchemas, fastParams }: ParamsRoute,
   params: string[],
 ): FieldError | null {
   for (let i = 0; i < paramSchemas.length; i++) {
     const raw = params[i] as string;
-    if (usualParams[i]?.(raw) === true) continue;
+    if (fastParams[i]?.(raw) === true) continue;
     const decoded = decodePercent(raw);
     const parsed = decoded === null ? null : paramSchemas[i]?.safeParse(decoded);
     if (parsed?.success !== true) {

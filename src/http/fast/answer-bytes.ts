@@ -8,9 +8,9 @@
  * began it returns.
  *
  * Unchanged parts of the buffer are not written again. Most answers have the same shape as the one
- * before, with the same field names, book and second in the same places. So each piece is compared
- * with the piece at the same position in the answer before, and copied only if its text or place
- * differs. Of an assign's 180 bytes that leaves some 40.
+ * before, with the same field names, book and second at the same positions. So each piece is
+ * compared with the piece at the same position in the answer before, and copied only if its text or
+ * position differs. Of an assign's 180 bytes that leaves some 40.
  */
 import { isPlain } from './plain-text.js';
 
@@ -27,7 +27,7 @@ export class AnswerBytes {
   readonly #beginning: number;
   #at = 0;
   /** By turn: where the last piece began that was written in it, and what it said. */
-  readonly #places = new Array<number>(PIECES_MAX).fill(NOWHERE);
+  readonly #starts = new Array<number>(PIECES_MAX).fill(NOWHERE);
   readonly #texts = new Array<string>(PIECES_MAX).fill('');
   #turn = 0;
   /**
@@ -63,7 +63,7 @@ export class AnswerBytes {
   ascii(text: string): this {
     const turn = this.#turn;
     const at = this.#at;
-    if (turn < this.#turnsBefore && this.#places[turn] === at && this.#texts[turn] === text) {
+    if (turn < this.#turnsBefore && this.#starts[turn] === at && this.#texts[turn] === text) {
       this.#at = at + text.length;
       this.#turn = turn + 1;
       return this;
@@ -109,13 +109,13 @@ export class AnswerBytes {
   }
 
   /**
-   * A turn is over. Not counted before its piece is there: one that there was no room for must not
-   * be found again.
+   * A turn is over. Not counted before its piece is there: one that did not fit must not be found
+   * again.
    */
-  #wrote(place: number, text: string): void {
+  #wrote(start: number, text: string): void {
     const turn = this.#turn++;
     if (turn >= PIECES_MAX) return;
-    this.#places[turn] = place;
+    this.#starts[turn] = start;
     this.#texts[turn] = text;
   }
 

@@ -36,7 +36,7 @@ export interface Counters {
   add(scalar: Scalar, by: number): void;
   /** For gauges. */
   set(scalar: Scalar, value: number): void;
-  /** `routeIndex` is the route's place in the table. */
+  /** `routeIndex` is the route's index in the table. */
   answered(routeIndex: number, status: number, ms: number): void;
 }
 

@@ -11,7 +11,7 @@ export interface Watched<T> {
   older: T | null;
   newer: T | null;
   deadlineMs: number;
-  place: 'nowhere' | 'list' | 'set';
+  listedIn: 'nothing' | 'list' | 'set';
 }
 
 interface HasWatched<T> {
@@ -49,8 +49,8 @@ export function createDeadlines<T extends HasWatched<T>>({
 
   function unwatch(item: T): void {
     const { watched } = item;
-    if (watched.place === 'set') slow.delete(item);
-    else if (watched.place === 'list') {
+    if (watched.listedIn === 'set') slow.delete(item);
+    else if (watched.listedIn === 'list') {
       if (watched.older === null) oldest = watched.newer;
       else watched.older.watched.newer = watched.newer;
       if (watched.newer === null) newest = watched.older;
@@ -59,14 +59,14 @@ export function createDeadlines<T extends HasWatched<T>>({
       watched.newer = null;
       listed--;
     }
-    watched.place = 'nowhere';
+    watched.listedIn = 'nothing';
   }
 
   return {
     watch(item) {
       const { watched } = item;
       watched.deadlineMs = nowMs() + commonMs;
-      watched.place = 'list';
+      watched.listedIn = 'list';
       watched.older = newest;
       if (newest === null) oldest = item;
       else newest.watched.newer = item;
@@ -76,7 +76,7 @@ export function createDeadlines<T extends HasWatched<T>>({
     watchFor(item, ms) {
       unwatch(item);
       item.watched.deadlineMs = nowMs() + ms;
-      item.watched.place = 'set';
+      item.watched.listedIn = 'set';
       slow.add(item);
     },
     unwatch,

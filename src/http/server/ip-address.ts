@@ -64,9 +64,9 @@ export function isWithin(range: IpRange, address: IpAddress): boolean {
   return range.address.every((group, i) => ((group ^ (address[i] ?? 0)) & maskOf(range.bits, i)) === 0);
 }
 
-/** Of the group with this place: the bits that belong to the range. */
-function maskOf(bits: number, place: number): number {
-  const here = Math.min(Math.max(bits - place * GROUP_BITS, 0), GROUP_BITS);
+/** Of the group at this index: the bits that belong to the range. */
+function maskOf(bits: number, index: number): number {
+  const here = Math.min(Math.max(bits - index * GROUP_BITS, 0), GROUP_BITS);
   return (0xffff << (GROUP_BITS - here)) & 0xffff;
 }
 

@@ -28,7 +28,7 @@ interface Window {
 export function createRateLimit({ countMax, windowMs, namesMax }: RateLimitOptions): RateLimit {
   const windows = new Map<string, Window>();
 
-  function makeRoom(nowMs: number): void {
+  function evict(nowMs: number): void {
     for (const [name, window] of windows) {
       // Insertion order is the order of their ends, so the first that still runs ends the search.
       if (window.endsMs > nowMs) break;
@@ -49,7 +49,7 @@ export function createRateLimit({ countMax, windowMs, namesMax }: RateLimitOptio
         return;
       }
       windows.delete(name);
-      if (windows.size >= namesMax) makeRoom(nowMs);
+      if (windows.size >= namesMax) evict(nowMs);
       windows.set(name, { count: 1, endsMs: nowMs + windowMs });
     },
     forgive(name) {
@@ -67,9 +67,8 @@ export function createRateLimit({ countMax, windowMs, namesMax }: RateLimitOptio
  * not known any more, so open connections of one address can't be counted. Two things can be
  * counted: all open connections, and how many an address opened during the last idle timeout (a
  * connection that says nothing for that long is ended by uWebSockets.js). The second matters only
- * when room gets short: past half of the total, an address that opened too many is refused, the
- * others are not. A proxy that opens a connection per request is therefore not refused while there
- * is room.
+ * past half of the total: then an address that opened too many is refused, the others are not. A
+ * proxy that opens a connection per request is therefore not refused while few are open.
  */
 export interface ConnectionLimit {
   /**

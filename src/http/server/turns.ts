@@ -56,7 +56,7 @@ export function createTurns(options: TurnsOptions): Turns {
     running < atOnceMax && ofAddress.of(address) < atOncePerNameMax && ofEmail.of(email) < atOncePerNameMax;
 
   /**
-   * Starts all that can run: one end may make room for two, one of its address and one of its
+   * Starts all that can run: one end may free a turn for two, one of its address and one of its
    * email.
    */
   function runWaiting(): void {
@@ -78,8 +78,11 @@ export function createTurns(options: TurnsOptions): Turns {
     return false;
   }
 
-  /** Whether there is room for one more in a lane of this length. */
-  function makeRoom(length: number): boolean {
+  /**
+   * Whether one more may wait in a lane of this length. If too many wait, the newest of the longest
+   * lane is refused for it.
+   */
+  function admit(length: number): boolean {
     if (waiting < waitingMax) return true;
     let longest: Waiter[] = [];
     for (const lane of lanes.values()) if (lane.length > longest.length) longest = lane;
@@ -95,7 +98,7 @@ export function createTurns(options: TurnsOptions): Turns {
         const waiter = { address, email, answer };
         if (mayRun(waiter)) return run(waiter);
         const lane = lanes.get(address) ?? [];
-        if (lane.length >= waitingPerAddressMax || !makeRoom(lane.length)) return answer(null);
+        if (lane.length >= waitingPerAddressMax || !admit(lane.length)) return answer(null);
         lane.push(waiter);
         lanes.set(address, lane);
         waiting++;

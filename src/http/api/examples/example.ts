@@ -9,7 +9,7 @@ export interface Example {
   readonly value: unknown;
 }
 
-/** By a short name that is unique within its place. */
+/** By a short name that is unique among them. */
 export type Examples = Readonly<Record<string, Example>>;
 
 export interface OperationExamples {
@@ -24,5 +24,5 @@ export interface OperationExamples {
 /** By operation id. */
 export type ExampleTable = Readonly<Record<string, OperationExamples>>;
 
-/** The usual case: one JSON body. */
+/** One JSON body, as most operations have it. */
 export const json = (examples: Examples): Readonly<Record<string, Examples>> => ({ 'application/json': examples });

@@ -9,12 +9,11 @@ import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
 import { isPatternUsable } from '../pattern-check.js';
-import { type RouteSpec, route } from '../route.js';
+import { ADMIN_OR_SERVICE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { commitBatch, stageCodes } from '../staging.js';
 import { bookJson, etagOf, expectOutcome, statsJson } from '../views.js';
 
-const SERVERS = ['admin', 'service'] as const;
 const TAG = 'Coupon books';
 /** Up to a thousand codes of 64 characters, and the settings. */
 const CREATE_BYTES_MAX = 128 * 1024;
@@ -26,7 +25,7 @@ const createBook = route({
   path: '/api/v1/coupon-books',
   tag: TAG,
   summary: 'Make a coupon book',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   change: true,
   body: schemas.bookInput,
   bodyBytesMax: CREATE_BYTES_MAX,
@@ -124,7 +123,7 @@ const listBooks = route({
   path: '/api/v1/coupon-books',
   tag: TAG,
   summary: 'Coupon books, oldest first',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   query: schemas.booksQuery,
   answers: { 200: { description: 'A page of books', schema: schemas.booksOut } },
   problems: ['bad-cursor'],
@@ -173,7 +172,7 @@ const getBook = route({
   path: '/api/v1/coupon-books/{id}',
   tag: TAG,
   summary: 'A coupon book with its live counts',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   params: { id: schemas.bookId },
   answers: { 200: { description: 'The book; its version is in ETag', schema: schemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found'],
@@ -193,7 +192,7 @@ const updateBook = route({
   summary: 'Change settings of a coupon book',
   description:
     'What is not given stays. `If-Match` with the ETag, or a list of them, makes it fail when somebody was faster.',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   change: true,
   ifMatch: true,
   params: { id: schemas.bookId },
@@ -217,7 +216,7 @@ const archiveBook = route({
   path: '/api/v1/coupon-books/{id}',
   tag: TAG,
   summary: 'Archive a coupon book: no more changes, the history stays',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   change: true,
   ifMatch: true,
   params: { id: schemas.bookId },
@@ -237,7 +236,7 @@ const stats = route({
   path: '/api/v1/coupon-books/{id}/stats',
   tag: TAG,
   summary: 'Counts, and redemptions per minute, hour and day',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   params: { id: schemas.bookId },
   answers: { 200: { description: 'The statistics', schema: schemas.statsOut } },
   problems: ['book-not-found'],

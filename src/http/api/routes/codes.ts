@@ -11,13 +11,12 @@ import { exportCodes } from '../export-csv.js';
 import { guessOdds } from '../guess-odds.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
 import { isPatternUsable } from '../pattern-check.js';
-import { type RouteSpec, route } from '../route.js';
+import { ADMIN_OR_SERVICE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { commitBatch, stageCodes } from '../staging.js';
 import { uploadBody } from '../upload.js';
 import { codeJson, expectOutcome } from '../views.js';
 
-const SERVERS = ['admin', 'service'] as const;
 const TAG = 'Codes';
 const DEFAULT_PATTERN = '{RANDOM:4}-{RANDOM:4}-{RANDOM:4}-{RANDOM:4}';
 const STAGING_DEADLINE_MS = 30_000;
@@ -32,7 +31,7 @@ const generate = route({
   tag: TAG,
   summary: 'Generate codes',
   description: "The pattern is the request's, else the book's, else four groups of four (80 bits).",
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   change: true,
   params: { id: schemas.bookId },
   body: schemas.generateInput,
@@ -63,9 +62,9 @@ export function generateInto(exchange: Exchange, bookId: BookId, quantity: numbe
     if (quantity > schemas.GENERATE_AT_ONCE_MAX) {
       exchange.work.beginChange();
       const { job, replayed } = await exchange.services.control.generateJob(asked);
-      const place = `\r\nLocation: /api/v1/jobs/${job.jobId}`;
+      const header = `\r\nLocation: /api/v1/jobs/${job.jobId}`;
       const body = JSON.stringify({ jobId: job.jobId, status: 'processing' });
-      return exchange.answer.json(202, body, replayed ? `${place}\r\nIdempotency-Replayed: true` : place);
+      return exchange.answer.json(202, body, replayed ? `${header}\r\nIdempotency-Replayed: true` : header);
     }
     const show = (done: Done): void => {
       const { total, report } = expectOutcome(done, 'codesAdded');
@@ -133,7 +132,7 @@ const upload = route({
   description:
     'JSON up to 8 MiB; CSV and NDJSON of any size, streamed. All that are valid and new go in, or, if the stream breaks, none. ' +
     'A CSV file with several columns needs one named `code`, or `column`. A file whose columns or header are not clear is refused as a whole, with what was seen.',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   change: true,
   params: { id: schemas.bookId },
   query: schemas.uploadQuery,
@@ -203,7 +202,7 @@ const getUpload = route({
   summary: 'How far an upload is',
   description:
     'Of an upload that the same caller has under way, named by its `X-Request-Id`. An upload that is over is not found: its result is the answer to its own request.',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   params: { requestId: schemas.uploadRequestId },
   answers: { 200: { description: 'How far it is', schema: schemas.uploadOut } },
   problems: ['not-found'],
@@ -249,7 +248,7 @@ const listCodes = route({
   tag: TAG,
   summary: 'Codes of a book, oldest first',
   description: 'With a status that is rare in a large book a page may be short, or empty, and still have a nextCursor.',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   params: { id: schemas.bookId },
   query: schemas.codesQuery,
   answers: { 200: { description: 'A page of codes', schema: schemas.codesOut } },
@@ -278,7 +277,7 @@ const exportCsv = route({
   summary: 'All codes of a book as CSV, streamed',
   description:
     'A file that people open in Excel, LibreOffice or Google Sheets is best asked for with `for=spreadsheet`: user ids are text of strangers, and a cell that begins with = is a formula there.',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   params: { id: schemas.bookId },
   query: schemas.exportQuery,
   deadlineMs: STAGING_DEADLINE_MS,

@@ -16,15 +16,13 @@ import {
   showUnassigned,
   showUnlocked,
 } from '../../fast/answers.generated.js';
-import { readBookAndUser, readUser } from '../../fast/usual-bodies.js';
+import { readBookAndUser, readUser } from '../../fast/fast-bodies.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
-import { type RouteSpec, route } from '../route.js';
+import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { collectUserCodes } from '../user-codes.js';
 import { codeJson, historyJson } from '../views.js';
 
-const ANYONE = ['admin', 'service', 'user'] as const;
-const SERVERS = ['admin', 'service'] as const;
 const TAG = 'Coupons';
 const BOOK_CLOSED = ['book-not-active', 'book-not-begun', 'book-archived', 'book-over'] as const;
 
@@ -34,11 +32,11 @@ const assign = route({
   path: '/api/v1/coupons/assign',
   tag: TAG,
   summary: 'Assign a random available code to a user',
-  access: ANYONE,
+  access: ANY_ROLE,
   ownUser: 'body',
   change: true,
   body: schemas.assignInput,
-  usualBody: readBookAndUser,
+  fastBody: readBookAndUser,
   answers: { 200: { description: 'The code', schema: schemas.assignedOut } },
   problems: ['book-not-found', 'none-available', 'user-codes-limit', ...BOOK_CLOSED],
   handle({ work }, body) {
@@ -53,13 +51,13 @@ const assignCode = route({
   tag: TAG,
   summary: 'Assign this code to a user',
   description: 'Again to the same user: nothing changes, and the answer is the same.',
-  access: ANYONE,
+  access: ANY_ROLE,
   ownUser: 'body',
   guessable: true,
   change: true,
   params: { code: schemas.code },
   body: schemas.userInput,
-  usualBody: readUser,
+  fastBody: readUser,
   answers: { 200: { description: 'The code', schema: schemas.assignedOut } },
   problems: ['code-not-found', 'assigned-to-another', 'locked-by-another', 'user-codes-limit', ...BOOK_CLOSED],
   handle({ request, work }, body) {
@@ -74,13 +72,13 @@ const lock = route({
   tag: TAG,
   summary: 'Lock a code for a user, for a while',
   description: 'A lock is a lease: it ends by itself at `lockedUntil`. By the same user again it is renewed.',
-  access: ANYONE,
+  access: ANY_ROLE,
   ownUser: 'body',
   guessable: true,
   change: true,
   params: { code: schemas.code },
   body: schemas.lockInput,
-  usualBody: readUser,
+  fastBody: readUser,
   answers: { 200: { description: 'The lock', schema: schemas.lockedOut } },
   problems: ['code-not-found', 'locked-by-another', 'used-up', 'user-codes-limit', ...BOOK_CLOSED],
   handle({ request, work }, { userId, ttlSeconds }) {
@@ -95,13 +93,13 @@ const unlock = route({
   path: '/api/v1/coupons/{code}/unlock',
   tag: TAG,
   summary: "End a user's lock before its time",
-  access: ANYONE,
+  access: ANY_ROLE,
   ownUser: 'body',
   guessable: true,
   change: true,
   params: { code: schemas.code },
   body: schemas.unlockInput,
-  usualBody: readUser,
+  fastBody: readUser,
   answers: { 200: { description: 'Unlocked', schema: schemas.unlockedOut } },
   problems: ['code-not-found', 'not-locked', 'lock-not-held', 'book-archived'],
   handle({ request, work }, { userId, lockId = null }) {
@@ -115,13 +113,13 @@ const redeem = route({
   path: '/api/v1/coupons/{code}/redeem',
   tag: TAG,
   summary: 'Redeem a code',
-  access: ANYONE,
+  access: ANY_ROLE,
   ownUser: 'body',
   guessable: true,
   change: true,
   params: { code: schemas.code },
   body: schemas.redeemInput,
-  usualBody: readUser,
+  fastBody: readUser,
   answers: { 200: { description: 'The redemption', schema: schemas.redeemedOut } },
   problems: [
     'code-not-found',
@@ -143,7 +141,7 @@ const rollback = route({
   path: '/api/v1/coupons/{code}/rollback',
   tag: TAG,
   summary: 'Give a redemption back, once',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   change: true,
   params: { code: schemas.code },
   body: schemas.rollbackInput,
@@ -160,7 +158,7 @@ const unassign = route({
   path: '/api/v1/coupons/{code}/unassign',
   tag: TAG,
   summary: 'Put an assigned code back into the pool',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   change: true,
   params: { code: schemas.code },
   body: schemas.unassignInput,
@@ -179,7 +177,7 @@ const getCode = route({
   tag: TAG,
   summary: 'The whole state of a code',
   description: 'A token of the role user sees the codes that are assigned to its own userId; others are not found.',
-  access: ANYONE,
+  access: ANY_ROLE,
   guessable: true,
   params: { code: schemas.code },
   answers: { 200: { description: 'The code', schema: schemas.codeOut } },
@@ -206,7 +204,7 @@ const history = route({
   path: '/api/v1/coupons/{code}/history',
   tag: TAG,
   summary: 'Every change of a code: when, what, by whom',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   params: { code: schemas.code },
   query: schemas.pageQuery,
   answers: { 200: { description: 'A page of entries, newest first', schema: schemas.historyOut } },
@@ -239,7 +237,7 @@ const userCodes = route({
   summary: "A user's codes",
   description:
     'Reads your own writes: a code that was answered to be assigned is in the list. For a user with very many codes a page may be short, or empty, and still have a nextCursor.',
-  access: ANYONE,
+  access: ANY_ROLE,
   ownUser: 'param',
   params: { userId: schemas.userId },
   query: schemas.userCodesQuery,

@@ -4,10 +4,9 @@ import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import { isoTime, isoTimeOrNull } from '../../fast/iso-time.js';
 import { guessOdds } from '../guess-odds.js';
 import { UNAVAILABLE_DETAIL } from '../problem.js';
-import { type RouteSpec, route } from '../route.js';
+import { ADMIN_OR_SERVICE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 
-const SERVERS = ['admin', 'service'] as const;
 const TAG = 'Jobs';
 /** A COPY that is ending has to be waited for, and its rows removed. */
 const CANCEL_MS = 120_000;
@@ -18,7 +17,7 @@ const getJob = route({
   path: '/api/v1/jobs/{id}',
   tag: TAG,
   summary: 'How far a job is, and what became of it',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   params: { id: schemas.jobId },
   answers: { 200: { description: 'The job', schema: schemas.jobOut } },
   problems: ['not-found'],
@@ -35,7 +34,7 @@ const cancelJob = route({
   summary: 'Cancel a job',
   description:
     'Answered when nothing of it is left: no code, and what it had reserved is free again. Cancelling again changes nothing.',
-  access: SERVERS,
+  access: ADMIN_OR_SERVICE,
   params: { id: schemas.jobId },
   deadlineMs: CANCEL_MS,
   answers: { 202: { description: 'It is cancelled', schema: schemas.jobOut } },

@@ -1,7 +1,7 @@
 /** Accounts and tokens: docs/contract.md, section 6. */
 import type { Account } from '../../../engine/engine.js';
 import type { Exchange } from '../../exchange/exchange.js';
-import { type RouteSpec, route } from '../route.js';
+import { ANY_ROLE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 
 const TAG = 'Users and tokens';
@@ -87,7 +87,7 @@ const me = route({
   path: '/api/v1/auth/me',
   tag: TAG,
   summary: 'Whose token this is',
-  access: ['admin', 'service', 'user'],
+  access: ANY_ROLE,
   answers: { 200: { description: 'The account', schema: schemas.accountOut } },
   problems: [],
   handle({ services, caller, answer, work }) {

@@ -1,20 +1,20 @@
 /**
- * Hot bodies as nearly every client writes them, read without JSON.parse and zod, which take 0.5 µs
- * and 700 bytes of garbage more.
+ * The fast path for hot bodies, in the form in which nearly every client writes them. It reads them
+ * without JSON.parse and zod, which take 0.5 µs and 700 bytes of garbage more.
  *
- * Nothing is decided here. What is read is a part of what the schema admits (the fields in the
- * order of the documentation, no escapes, ASCII, at most a space where JSON may have some), read as
- * the schema would; whatever is anything else, right or wrong, goes to the schema. A test holds
- * both beside each other.
+ * Nothing is decided here. A reader takes a part of what the schema takes: the fields in the order
+ * of the documentation, ASCII, no escapes, at most one space where JSON may have some. It returns
+ * what the schema would return. All other bodies, right or wrong, go to the schema. A test compares
+ * both.
  *
- * Without spaces, as JSON.stringify writes it, a body begins with a text that is known beforehand:
- * callers come in runs for one book. Then only the user's id is looked at; else one expression
- * reads all of it.
+ * A body without spaces, as JSON.stringify writes it, begins with a text that is known beforehand,
+ * because callers come in runs for one book. Then only the user's id has to be checked. Otherwise
+ * one expression reads the whole body.
  */
 import { isPlain } from './plain-text.js';
 
 /** The value that the schema would make of the text; null: ask the schema. */
-export type ReadUsual<Body> = (text: string) => Body | null;
+export type FastReader<Body> = (text: string) => Body | null;
 
 const USER_ID_LENGTH_MAX = 128;
 /** Plain text. */
@@ -26,7 +26,7 @@ const OF_BOOK_AND_USER = new RegExp(`^\\{ ?${BOOK_ID}, ?${USER_ID} ?\\}$`);
 
 const USER_BEGINS = '{"userId":"';
 
-export const readUser: ReadUsual<{ userId: string }> = (text) => {
+export const readUser: FastReader<{ userId: string }> = (text) => {
   if (text.startsWith(USER_BEGINS)) {
     const userId = restAsUserId(text, USER_BEGINS.length);
     if (userId !== null) return { userId };
@@ -39,7 +39,7 @@ let hotBookId = '';
 /** Never the beginning of a body until a book was read. */
 let hotBegins = 'none';
 
-export const readBookAndUser: ReadUsual<{ couponBookId: string; userId: string }> = (text) => {
+export const readBookAndUser: FastReader<{ couponBookId: string; userId: string }> = (text) => {
   if (text.startsWith(hotBegins)) {
     const userId = restAsUserId(text, hotBegins.length);
     if (userId !== null) return { couponBookId: hotBookId, userId };
@@ -54,8 +54,8 @@ export const readBookAndUser: ReadUsual<{ couponBookId: string; userId: string }
 const ENDS = '"}';
 
 /**
- * What stands between `from` and the end, if that can be a user's id, is plain, and the end is
- * `"}`.
+ * The text from `from` to the final `"}`, if it can be a user's id and is plain. Null: it can't, or
+ * the body ends in another way.
  */
 function restAsUserId(text: string, from: number): string | null {
   const to = text.length - ENDS.length;

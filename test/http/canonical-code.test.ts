@@ -1,19 +1,18 @@
 /**
- * What needs no schema is what the schema would leave as it is; and the usual is indeed known as
- * such.
+ * The fast path for codes takes those that the schema leaves unchanged, and only those.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ROUTES } from '../../src/http/api/routes/table.js';
 import { code } from '../../src/http/api/schemas.js';
-import { isUsualCode } from '../../src/http/fast/usual-code.js';
+import { isCanonicalCode } from '../../src/http/fast/canonical-code.js';
 
-describe('usual codes', () => {
-  test('are asked of by every route with a code in its path, and by no other', () => {
-    for (const { paramNames, usualParams } of ROUTES) {
+describe('canonical codes', () => {
+  test('are the fast path of every route with a code in its path, and of no other', () => {
+    for (const { paramNames, fastParams } of ROUTES) {
       assert.deepEqual(
-        usualParams.map((isUsual) => isUsual === isUsualCode),
+        fastParams.map((isFast) => isFast === isCanonicalCode),
         paramNames.map((name) => name === 'code'),
       );
     }
@@ -21,29 +20,29 @@ describe('usual codes', () => {
 
   test('need no schema', () => {
     for (const text of ['ABC', 'A01-0000000', 'Z'.repeat(64), 'SUMMER_26.X', '0-9', '...'])
-      assert.ok(isUsualCode(text), text);
+      assert.ok(isCanonicalCode(text), text);
   });
 
-  test('are left by the schema as they are', () => {
+  test('are left unchanged by the schema', () => {
     const character = fc.constantFrom(...'ABYZ019-_.azm%/ \u0000"ÄſK', '@', '[', '`', '{', ':', ',', '^');
     const text = fc.oneof(fc.string({ unit: character, maxLength: 70 }), fc.string({ maxLength: 70 }));
     fc.assert(
       fc.property(text, (raw) => {
-        if (isUsualCode(raw)) assert.equal(code.parse(raw), raw);
+        if (isCanonicalCode(raw)) assert.equal(code.parse(raw), raw);
       }),
       { numRuns: 5000 },
     );
     for (let unit = 0; unit < 0x300; unit++) {
       const raw = `AB${String.fromCharCode(unit)}`;
       const isSame = code.safeParse(raw).data === raw;
-      assert.equal(isUsualCode(raw), isSame, JSON.stringify(raw));
+      assert.equal(isCanonicalCode(raw), isSame, JSON.stringify(raw));
     }
   });
 
   test('have the lengths that the schema takes', () => {
     for (const length of [0, 1, 2, 3, 4, 63, 64, 65, 128]) {
       const raw = 'A'.repeat(length);
-      assert.equal(isUsualCode(raw), code.safeParse(raw).success, `${length}`);
+      assert.equal(isCanonicalCode(raw), code.safeParse(raw).success, `${length}`);
     }
   });
 });
