@@ -17,7 +17,7 @@ const PAGE_MS = 30_000;
 const HEADER = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeemedAt\r\n';
 
 /** The reader of the file. A program gets every value unchanged. */
-export type ExportReader = 'program' | 'spreadsheet';
+type ExportReader = 'program' | 'spreadsheet';
 
 export async function exportCodes(
   exchange: Exchange,

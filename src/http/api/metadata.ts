@@ -15,7 +15,7 @@ import { mayHoldLines } from './text-rule.js';
 const LENGTH_MAX = 4096;
 const DEPTH_MAX = 8;
 
-export type Metadata = Readonly<Record<string, unknown>>;
+type Metadata = Readonly<Record<string, unknown>>;
 
 const anyObject = z
   .unknown()

@@ -7,7 +7,7 @@
 import type { RefusalReason } from '../../domain/outcome.js';
 import type { Unavailable } from '../../engine/engine.js';
 
-export interface ProblemKind {
+interface ProblemKind {
   readonly status: number;
   readonly title: string;
   /**

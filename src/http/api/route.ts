@@ -18,7 +18,7 @@ export const ADMIN_OR_SERVICE: readonly Role[] = ['admin', 'service'];
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** A body that is not read as JSON before the handler runs, but by it: `IncomingRequest.stream`. */
-export interface StreamedBody {
+interface StreamedBody {
   readonly streamed: true;
   /** Media type → schema, for the description. */
   readonly types: Readonly<Record<string, z.ZodType>>;
@@ -91,7 +91,7 @@ export interface Route extends ExchangeRoute {
   readonly path: string;
 }
 
-export const BODY_BYTES_MAX = 64 * 1024;
+const BODY_BYTES_MAX = 64 * 1024;
 
 /** Checks that a handler fits its schemas, and forgets their types. */
 export function route<Body = undefined, Query = undefined>(spec: RouteSpec<Body, Query>): RouteSpec<unknown, unknown> {

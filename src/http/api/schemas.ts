@@ -20,11 +20,11 @@ function name<T extends z.ZodType>(id: string, schema: T): T {
   return schema;
 }
 
-export const TTL_SECONDS_MAX = 86_400;
-export const PAGE_MAX = 1000;
+const TTL_SECONDS_MAX = 86_400;
+const PAGE_MAX = 1000;
 /** More are made by a job. */
 export const GENERATE_AT_ONCE_MAX = 10_000;
-export const INITIAL_CODES_MAX = 1000;
+const INITIAL_CODES_MAX = 1000;
 const SKIP_MAX = 100;
 const COUNT_MAX = 1_000_000_000;
 

@@ -12,7 +12,7 @@ import type { Exchange } from '../exchange/exchange.js';
 import { createHasher } from '../exchange/fingerprint.js';
 
 /** A JSON body has to be parsed whole. */
-export const JSON_UPLOAD_BYTES_MAX = 8 * 1024 * 1024;
+const JSON_UPLOAD_BYTES_MAX = 8 * 1024 * 1024;
 /** From the last byte of the body to the answer. */
 const FINISH_MS = 10 * 60_000;
 

@@ -10,19 +10,19 @@ import { asShardId, type BookId } from '../../domain/ids.js';
 import type { QueryReply } from '../../engine/engine.js';
 import type { Exchange } from '../exchange/exchange.js';
 
-export interface UserCodesFilter {
+interface UserCodesFilter {
   readonly userId: string;
   readonly bookId: BookId | null;
   readonly status: CodeStatus | null;
 }
 
 /** The next page begins after this index (-1: with the first) of this shard. */
-export interface UserCodesPosition {
+interface UserCodesPosition {
   readonly shard: number;
   readonly afterIndex: number;
 }
 
-export interface UserCodesPage {
+interface UserCodesPage {
   readonly items: readonly CodeView[];
   readonly next: UserCodesPosition | null;
 }

@@ -9,7 +9,7 @@ import type { BookStats, BookView, Done, HistoryEntry } from '../../engine/engin
 import { shownNames } from '../../records/list.js';
 import { isoTime, isoTimeOrNull } from '../fast/iso-time.js';
 
-export type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { readonly kind: Kind }>;
+type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { readonly kind: Kind }>;
 
 /** An engine that answers a command with the outcome of another one is broken. */
 export function expectOutcome<Kind extends Outcome['kind']>(done: Done, kind: Kind): OutcomeOf<Kind> {

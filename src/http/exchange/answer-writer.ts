@@ -38,7 +38,7 @@ const beginningOf = (status: number, type: string, caching = 'no-store'): string
 const hotHead = new AnswerBytes(beginningOf(200, JSON_TYPE));
 const hotBody = new AnswerBytes('');
 
-export interface AnswerWriterOptions {
+interface AnswerWriterOptions {
   readonly services: Services;
   readonly connection: Connection;
   readonly request: IncomingRequest;

@@ -38,7 +38,7 @@ export interface BodyStream {
   isStarving(): boolean;
 }
 
-export interface BodyStreamOptions {
+interface BodyStreamOptions {
   pause(): void;
   resume(): void;
   /** As much has come as keeps the stream alive for another `STREAM_WINDOW_MS`. */

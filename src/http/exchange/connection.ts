@@ -30,7 +30,7 @@ import { type RawShape, rawAnswer } from './raw-answer.js';
 const CLIENT_GONE = 499;
 
 /** Called by a connection. The functions are made once and serve all requests. */
-export interface ConnectionEvents {
+interface ConnectionEvents {
   /**
    * A piece of the body of a request that is not answered yet. `chunk` is valid during the call
    * only.

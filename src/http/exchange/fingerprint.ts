@@ -4,7 +4,7 @@
  * cyrb53 (bryc, public domain). It guards against mistakes, not against attackers: a key is looked
  * up under the caller that it belongs to.
  */
-export interface Hasher {
+interface Hasher {
   /** Takes 16-bit units of text. */
   text(text: string): void;
   bytes(bytes: Uint8Array): void;

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { FieldError, ProblemSlug } from '../api/problem.js';
 import { fieldErrors } from './validation.js';
 
-export type ParsedBody =
+type ParsedBody =
   | { readonly kind: 'value'; readonly value: unknown }
   | {
       readonly kind: 'problem';

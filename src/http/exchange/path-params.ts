@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { FieldError } from '../api/problem.js';
 
-export interface ParamsRoute {
+interface ParamsRoute {
   readonly paramNames: readonly string[];
   readonly paramSchemas: readonly z.ZodType<string>[];
   /**

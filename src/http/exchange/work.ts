@@ -14,7 +14,7 @@ import { BodyBroken } from './body-stream.js';
 import type { Connection } from './connection.js';
 import type { IncomingRequest } from './request.js';
 
-export interface WorkOptions {
+interface WorkOptions {
   readonly services: Services;
   readonly connection: Connection;
   readonly request: IncomingRequest;

@@ -25,7 +25,7 @@ export type Scalar = (typeof SCALARS)[number];
 const GAUGES: ReadonlySet<Scalar> = new Set(['connections', 'inFlight']);
 
 /** Upper bounds of the latency buckets, seconds. */
-export const BUCKETS_SECONDS = [
+const BUCKETS_SECONDS = [
   0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ] as const;
 

@@ -31,7 +31,7 @@ export interface Deadlines<T> {
   readonly count: number;
 }
 
-export interface DeadlinesOptions<T> {
+interface DeadlinesOptions<T> {
   readonly commonMs: number;
   readonly nowMs: () => number;
   readonly expire: (item: T) => void;

@@ -9,7 +9,7 @@ import type { DirectoryKey } from '../../engine/directory.js';
 import { createRouter } from '../../engine/router.js';
 import { type HttpOptions, startHttpServer } from './server.js';
 
-export interface HttpThreadOptions {
+interface HttpThreadOptions {
   readonly main: MessagePort;
   readonly control: MessagePort;
   readonly shardCount: number;

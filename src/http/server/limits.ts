@@ -14,7 +14,7 @@ export interface RateLimit {
   isEmpty(): boolean;
 }
 
-export interface RateLimitOptions {
+interface RateLimitOptions {
   readonly countMax: number;
   readonly windowMs: number;
   readonly namesMax: number;
@@ -70,7 +70,7 @@ export function createRateLimit({ countMax, windowMs, namesMax }: RateLimitOptio
  * past half of the total: then an address that opened too many is refused, the others are not. A
  * proxy that opens a connection per request is therefore not refused while few are open.
  */
-export interface ConnectionLimit {
+interface ConnectionLimit {
   /**
    * False: refuse it. Every call is followed by one of `closed`, also for a refused one. Null: only
    * the total counts.
@@ -80,7 +80,7 @@ export interface ConnectionLimit {
   readonly count: number;
 }
 
-export interface ConnectionLimitOptions {
+interface ConnectionLimitOptions {
   readonly connectionsMax: number;
   readonly perAddressMax: number;
 }

@@ -76,7 +76,7 @@ export interface HttpLimits {
   readonly drainMs: number;
 }
 
-export const HTTP_LIMITS: HttpLimits = {
+const HTTP_LIMITS: HttpLimits = {
   inFlightMax: 10_000,
   connectionsMax: 16_384,
   connectionsPerAddressMax: 4_096,
