@@ -67,7 +67,7 @@ function timesOf(times: number[]): SyncTimes {
 }
 
 /** Of values in ascending order; the nearest rank. */
-export function quantile(sorted: readonly number[], share: number): number {
+function quantile(sorted: readonly number[], share: number): number {
   const value = sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))];
   if (value === undefined) throw new RangeError('no values');
   return value;

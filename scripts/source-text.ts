@@ -21,18 +21,28 @@ export interface Import {
  * source.
  */
 export function importsOf(source: string): Import[] {
+  return importClausesOf(source).map(({ specifier, line, clause }) => ({
+    specifier,
+    line,
+    typeOnly: clause !== null && isTypeOnly(clause),
+  }));
+}
+
+/**
+ * The same with what is imported: `clause` is the text between `import` or `export` and `from`;
+ * null where there is none.
+ */
+export function importClausesOf(source: string): (Omit<Import, 'typeOnly'> & { readonly clause: string | null })[] {
   const blanked = blankOut(source);
-  const imports: Import[] = [];
-  for (const match of blanked.matchAll(IMPORT)) {
+  return [...blanked.matchAll(IMPORT)].map((match) => {
     const quoteAt = match.index + match[0].length - 1;
     const endAt = source.indexOf(source.charAt(quoteAt), quoteAt + 1);
-    imports.push({
+    return {
       specifier: source.slice(quoteAt + 1, endAt),
       line: lineAt(source, quoteAt),
-      typeOnly: match[1] !== undefined && isTypeOnly(match[1]),
-    });
-  }
-  return imports;
+      clause: match[1] ?? null,
+    };
+  });
 }
 
 export function lineAt(source: string, offset: number): number {

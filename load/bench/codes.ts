@@ -16,7 +16,7 @@ export interface CodeRange {
   readonly count: number;
 }
 
-export function codeAt(prefix: string, index: number): string {
+function codeAt(prefix: string, index: number): string {
   if (index < 0 || index >= CODES_MAX) throw new RangeError(`code number ${index}`);
   return `${prefix}-${((index * FACTOR) % SPACE).toString(16).toUpperCase().padStart(7, '0')}`;
 }

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { wholeNumber } from '../../scripts/command-line.js';
 import { SUBJECT_NAMES, type SubjectName } from './subject.js';
 
-export const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload'] as const;
+const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {

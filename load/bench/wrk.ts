@@ -94,7 +94,7 @@ function splitOf(printed: string): Split | null {
 }
 
 /** All that it prints; throws when it ends with an error. */
-export function wrkOutput({ script, url, connections, seconds, args }: WrkOptions): Promise<string> {
+function wrkOutput({ script, url, connections, seconds, args }: WrkOptions): Promise<string> {
   const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', `${script}.lua`, url, '--', ...args];
   const child = spawn('wrk', options, { cwd: SCRIPTS, stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';

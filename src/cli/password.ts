@@ -8,7 +8,7 @@ import { CommandFailed, EXIT } from './failure.js';
 import { openTerminal } from './question.js';
 
 /** More than the API asks for: these accounts are mostly administrators. */
-export const PASSWORD_LENGTH_MIN = 12;
+const PASSWORD_LENGTH_MIN = 12;
 
 /**
  * Rejects with `CommandFailed` when there is none, or none that is allowed. `given`: of the

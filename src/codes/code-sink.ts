@@ -29,7 +29,7 @@ export interface ParseReport {
   readonly column: ReadColumn | null;
 }
 
-export const ERRORS_KEPT_MAX = 100;
+const ERRORS_KEPT_MAX = 100;
 const BATCH_BYTES = 64 * 1024;
 
 /**

@@ -8,7 +8,7 @@ import { UploadMalformed } from './upload-malformed.js';
 /**
  * Bytes of a JSON body: it is kept in memory. More than that comes as CSV or NDJSON, which are not.
  */
-export const JSON_BYTES_MAX = 16 * 1024 * 1024;
+const JSON_BYTES_MAX = 16 * 1024 * 1024;
 const SHOWN_FIELDS_MAX = 20;
 const NAME_LENGTH_MAX = 200;
 

@@ -246,7 +246,7 @@ export function createClock(
  * `performance.now()` counts from the start of its thread; this counts from the same moment in all
  * of them.
  */
-export function systemMonotonicMs(): () => number {
+function systemMonotonicMs(): () => number {
   const originMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
   return () => originMs + performance.now();
 }

@@ -144,7 +144,7 @@ function refuseEmptyJournal(
 }
 
 /** What is lost when everything after the checkpoints is. */
-export function lostAfter(seqs: ReadonlyMap<ShardId, Seq>): string {
+function lostAfter(seqs: ReadonlyMap<ShardId, Seq>): string {
   const named = [...seqs].slice(0, SHARDS_NAMED_MAX).map(([shard, seq]) => `${seq} of shard ${shard}`);
   const more = seqs.size > named.length ? ` and of ${seqs.size - named.length} more shards` : '';
   return named.length === 0 ? 'everything is lost' : `everything after sequence ${named.join(', ')}${more} is lost`;

@@ -28,6 +28,6 @@ export function applyBy<State extends ShardKernel>(rules: Rules<State>, state: S
  * Keys are remembered per book; the key of a creation can't name the book that it makes, and stands
  * outside of all.
  */
-export function rememberedScope(change: Change): BookId | null {
+function rememberedScope(change: Change): BookId | null {
   return change.events[0]?.kind === 'bookCreated' ? null : change.bookId;
 }

@@ -3,11 +3,10 @@
  * they get here.
  */
 import type { StagedBatch } from '../records/batches.js';
-import type { IfVersion } from '../records/books.js';
 import type { Command } from '../records/list.js';
 import type { BookId, Seq } from './ids.js';
 
-export type { Command, IfVersion, StagedBatch };
+export type { Command, StagedBatch };
 
 /** Who asks, under which request, and with which idempotency key. */
 export interface Origin {

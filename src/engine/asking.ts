@@ -64,7 +64,7 @@ function ask<Kind extends keyof Answers>(
 }
 
 /** The shard does not serve now, and will again. */
-export class ShardAway extends ControlError {}
+class ShardAway extends ControlError {}
 
 /** Asks again and again while the shard is away, until `isOver`. */
 export async function whenServed<T>(ask: () => Promise<T>, isOver: () => boolean): Promise<T> {

@@ -176,8 +176,6 @@ export function createDirectoryReader(key: DirectoryKey, first: SharedArrayBuffe
   };
 }
 
-export type DirectoryReader = ReturnType<typeof createDirectoryReader>;
-
 function findShards(key: DirectoryKey, words: Uint32Array, code: string): ShardId[] {
   const hash = keyedHashOfText(key.first, code);
   const tag = keyedHashOfText(key.second, code) & 0xffffff00;

@@ -9,7 +9,7 @@ import type { UploadFormat, UploadShape } from '../codes/parse.js';
 import type { Command, Origin, Query } from '../domain/command.js';
 import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
-import type { BookStats, BookView, CodePage, QueryResult } from '../domain/view.js';
+import type { BookStats, BookView, QueryResult } from '../domain/view.js';
 import type { Account, EndedTokens, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
 
 /**
@@ -35,7 +35,7 @@ export type CommandReply = Done | Refusal | Unavailable;
 
 // The types of accounts, views and history that an HTTP thread needs, exported here so that it
 // imports nothing from lower layers.
-export type { Account, BookStats, BookView, CodePage, EndedTokens, HistoryEntry, QueryResult, Role };
+export type { Account, BookStats, BookView, EndedTokens, HistoryEntry, QueryResult, Role };
 
 /** `durableSeq` is the sequence that the answer depends on. */
 export type QueryReply =
@@ -71,7 +71,7 @@ export interface Engine {
   query(query: Query, shard: ShardId | null, reply: (reply: QueryReply) => void): void;
 }
 
-export type { ReadColumn, UploadFormat, UploadShape };
+export type { UploadFormat, UploadShape };
 
 /** The result of a stream of codes. `errors` holds the first 100 with their line (1-based). */
 export interface UploadReport {

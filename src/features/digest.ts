@@ -23,7 +23,7 @@ import type { ShardState } from './shard-state.js';
 const SEED_1 = 0x5eed0001;
 const SEED_2 = 0x5eed0002;
 /** Codes or redemptions in a part. */
-export const PART_SIZE = 4096;
+const PART_SIZE = 4096;
 
 /**
  * What a part is about: `bookId` is null for redemptions, keys and open batches; `first` and `end`

@@ -8,8 +8,6 @@ import { isOthersCode } from './coupons/others-code.js';
 import { applyToCoupons, decideCoupons, lastSeqFor, scopeOf } from './coupons/rules.js';
 import type { ShardState } from './shard-state.js';
 
-export type { Verdict };
-
 const RULES: Rules<ShardState> = {
   decide: (state, command, nowMs, random) => decideCoupons(state.coupons, command, nowMs, random),
   applyEvent: (state, event) => applyToCoupons(state.coupons, event),

@@ -2,10 +2,8 @@
  * The state of one shard: what the kernel keeps, and a slice of each feature. A new feature adds
  * its slice here and its rules to rules.ts.
  */
-import { ShardKernel, type StateOptions } from '../domain/kernel.js';
+import { ShardKernel } from '../domain/kernel.js';
 import { Coupons } from './coupons/state.js';
-
-export type { StateOptions };
 
 export class ShardState extends ShardKernel {
   readonly coupons: Coupons = new Coupons(this);

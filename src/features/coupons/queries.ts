@@ -76,7 +76,7 @@ function endedLeases(coupons: Coupons, nowMs: number): ReadonlyMap<BookState, nu
   return ended;
 }
 
-export function viewCode(coupons: Coupons, index: number, nowMs: number): CodeView {
+function viewCode(coupons: Coupons, index: number, nowMs: number): CodeView {
   const { book } = coupons.bookOfCode(index);
   const { used } = coupons.codes;
   const record = coupons.codes.record(index);

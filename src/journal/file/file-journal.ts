@@ -61,7 +61,7 @@ export interface FileJournal extends Journal {
   readonly shared: SharedArrayBuffer;
 }
 
-export const SEGMENT_BYTES = 64 * 1024 * 1024;
+const SEGMENT_BYTES = 64 * 1024 * 1024;
 const RETRY_MS = 200;
 
 /**

@@ -40,7 +40,7 @@ import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Entry } from '../journal.js';
 
 export const HEADER_BYTES = 64;
-export const ENTRY_HEADER_BYTES = 24;
+const ENTRY_HEADER_BYTES = 24;
 export const CHAIN_BYTES = 32;
 const START_HEADER_BYTES = 48;
 const FIRST_FORMAT_START_HEADER_BYTES = 40;

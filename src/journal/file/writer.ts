@@ -59,7 +59,7 @@ import type { JournalMarks } from './watermarks.js';
  * While there is room, a commit of so many bytes has it for certain; a larger one gets a segment
  * made on the spot.
  */
-export const ROOM_BYTES = 1024 * 1024;
+const ROOM_BYTES = 1024 * 1024;
 const SYNC_IN_THREAD_MS_MAX = 8;
 const SCRATCH_BYTES = 256 * 1024;
 const MARK_AFTER_MS = 100;

@@ -69,7 +69,7 @@ export function createRoom(link: Link): Room {
  * Until "full". Counts as Redis does: what is not counted for eviction (buffers of the AOF and of
  * replicas) is not.
  */
-export function freeBytesOf(infoMemory: string): number {
+function freeBytesOf(infoMemory: string): number {
   const fields = infoFields(infoMemory);
   const maxBytes = maxBytesOf(fields);
   if (maxBytes === 0) return Number.POSITIVE_INFINITY;

@@ -14,7 +14,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
 
-export const GENERATOR_KEY_BYTES = 32;
+const GENERATOR_KEY_BYTES = 32;
 
 export interface GeneratorKeys {
   readonly activeId: number;
