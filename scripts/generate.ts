@@ -14,6 +14,7 @@ import { journalSource } from './generate/journal.js';
 import { memorySource } from './generate/memory.js';
 import { messagesSource } from './generate/messages.js';
 import { rowsSource } from './generate/rows.js';
+import { rulesSource } from './generate/rules.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIOME = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
@@ -24,6 +25,7 @@ const SOURCES: Readonly<Record<string, () => string>> = {
   'src/domain/outcome-memory.generated.ts': memorySource,
   'src/http/fast/answers.generated.ts': answersSource,
   'src/postgres/projection/event-rows.generated.ts': rowsSource,
+  'src/features/coupons/rules.generated.ts': rulesSource,
 };
 
 const isCheck = process.argv.includes('--check');

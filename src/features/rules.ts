@@ -5,7 +5,8 @@ import { decideBy, type Rules, type Verdict } from '../domain/decide.js';
 import type { Change } from '../domain/event.js';
 import type { Random } from '../domain/random.js';
 import { isOthersCode } from './coupons/others-code.js';
-import { applyToCoupons, decideCoupons, lastSeqFor, scopeOf } from './coupons/rules.js';
+import { applyToCoupons, decideCoupons } from './coupons/rules.generated.js';
+import { lastSeqFor, scopeOf } from './coupons/rules.js';
 import type { ShardState } from './shard-state.js';
 
 const RULES: Rules<ShardState> = {

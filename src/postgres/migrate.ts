@@ -7,6 +7,7 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
+import { eventNumbers } from '../records/list.js';
 import { connect } from './connection.js';
 import { DatabaseUnfit } from './failure.js';
 
@@ -33,9 +34,19 @@ export async function migrate(url: string): Promise<void> {
       // An error is thrown as well.
       logger: { info: () => undefined, warn: console.warn, error: () => undefined },
     });
+    await nameKinds(client);
   } finally {
     await client.end();
   }
+}
+
+/** Kinds of changes have the names that their declarations give them. */
+async function nameKinds(client: pg.Client): Promise<void> {
+  const names = Object.keys(eventNumbers);
+  await client.query(
+    `INSERT INTO change_kinds (kind, name) SELECT * FROM unnest($1::smallint[], $2::text[]) ON CONFLICT DO NOTHING`,
+    [Object.values(eventNumbers), names],
+  );
 }
 
 /** Rejects with `DatabaseUnfit` when a newer version has migrated this database. */

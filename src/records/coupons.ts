@@ -145,7 +145,7 @@ const unassigned = outcome(
 const assignRandom = command(
   'assignRandom',
   { bookId: bookId(), userId: subject() },
-  { gives: assigned, message: { request: 2, reply: 1 } },
+  { gives: assigned, message: { request: 2, reply: 1 }, prefetches: ['drawnCode'] },
 );
 
 const assignCode = command(
@@ -169,7 +169,7 @@ const unlockCode = command(
 const redeemCode = command(
   'redeemCode',
   { code: code(), userId: subject(), lockId: integerOrNull(), metadata: jsonOrNull() },
-  { gives: redeemed, message: { request: 3, reply: 3 } },
+  { gives: redeemed, message: { request: 3, reply: 3 }, prefetches: ['randomNumber'] },
 );
 
 /** `redemptionId` is the text from the caller, which need not be the id of a redemption. */

@@ -113,9 +113,17 @@ export interface CommandOptions {
    * So a field with the same name must have the same value in both.
    */
   readonly message: MessageForm | 'object';
+  /**
+   * What the command will read besides the codes and users that its fields name, so that it is
+   * fetched early: a code that is drawn from the pool of its book, or the random number of an id.
+   */
+  readonly prefetches?: readonly Prefetched[];
 }
 
-export interface CommandDeclaration<Kind extends string = string, F extends Fields = Fields> extends CommandOptions {
+export type Prefetched = 'drawnCode' | 'randomNumber';
+
+export interface CommandDeclaration<Kind extends string = string, F extends Fields = Fields>
+  extends Required<CommandOptions> {
   readonly kind: Kind;
   readonly fields: F;
 }
@@ -123,9 +131,9 @@ export interface CommandDeclaration<Kind extends string = string, F extends Fiel
 export function command<const Kind extends string, const F extends Fields>(
   kind: Kind,
   fields: F,
-  options: CommandOptions,
+  { gives, message, prefetches = [] }: CommandOptions,
 ): CommandDeclaration<Kind, F> {
-  return { kind, fields, ...options };
+  return { kind, fields, gives, message, prefetches };
 }
 
 /**

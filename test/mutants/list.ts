@@ -144,7 +144,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'M8b',
     bug: 'an event is forgotten where events are applied',
-    edits: [{ file: 'src/features/coupons/rules.ts', find: "    case 'codeUnlocked':\n", put: '' }],
+    edits: [
+      {
+        file: 'src/features/coupons/rules.generated.ts',
+        find: "    case 'codeUnlocked':\n      applyCodeUnlocked(coupons, event);\n      return;\n",
+        put: '',
+      },
+    ],
     caughtBy: ['npx tsc -p tsconfig.json', 'npx oxlint --type-aware src'],
   },
   {

@@ -61,7 +61,7 @@ export function assignCode(
   };
 }
 
-export function applyAssigned(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeAssigned' }>): void {
+export function applyCodeAssigned(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeAssigned' }>): void {
   coupons.take(event.index, event.userId, event.atMs);
   noteEventOf(coupons, event.index);
 }

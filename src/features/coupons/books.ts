@@ -85,9 +85,11 @@ export function applyBookCreated(coupons: Coupons, event: Extract<DomainEvent, {
   coupons.addBook(event.book);
 }
 
-export function applyBookChanged(
+export function applyBookUpdated(
   coupons: Coupons,
   event: Extract<DomainEvent, { kind: 'bookUpdated' }> | Extract<DomainEvent, { kind: 'bookArchived' }>,
 ): void {
   coupons.bookOf(event.book.id).book = event.book;
 }
+
+export const applyBookArchived = applyBookUpdated;

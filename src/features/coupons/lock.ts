@@ -95,15 +95,17 @@ export function nextLeaseEndMs(coupons: Coupons): number | null {
   return record === -1 ? null : coupons.leases.untilMs(record);
 }
 
-export function applyLocked(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeLocked' }>): void {
+export function applyCodeLocked(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeLocked' }>): void {
   coupons.lock(event.index, event.lockId, event.untilMs);
   noteEventOf(coupons, event.index);
 }
 
-export function applyUnlocked(
+export function applyCodeUnlocked(
   coupons: Coupons,
   event: Extract<DomainEvent, { kind: 'codeUnlocked' }> | Extract<DomainEvent, { kind: 'leaseExpired' }>,
 ): void {
   coupons.unlock(event.index);
   noteEventOf(coupons, event.index);
 }
+
+export const applyLeaseExpired = applyCodeUnlocked;

@@ -16,10 +16,13 @@
  * Hash Join Performance through Prefetching" (ICDE 2004), group prefetching.
  */
 
+import type { BookId } from '../../domain/ids.js';
 import type { Random } from '../../domain/random.js';
 import type { Command } from '../../records/list.js';
 import type { StringTable } from '../../tables/string-table.js';
 import type { Pool } from './pool.js';
+import type { Reads } from './reads.js';
+import { noteReads } from './rules.generated.js';
 import type { Coupons } from './state.js';
 
 /**
@@ -28,7 +31,7 @@ import type { Coupons } from './state.js';
  */
 const LOOKUPS_MAX = 128;
 
-export class Prefetch {
+export class Prefetch implements Reads {
   readonly #random: Random;
   readonly #tables = new Array<StringTable | null>(LOOKUPS_MAX).fill(null);
   /** Of each look-up in turn: hash of a name, index, place of its text. */
@@ -50,45 +53,23 @@ export class Prefetch {
 
   /** Takes a command that is to be decided soon. */
   expect(coupons: Coupons, command: Command): void {
-    switch (command.kind) {
-      case 'assignRandom':
-        this.#draw(coupons, command);
-        this.#name(coupons.users.names, command.userId);
-        return;
-      case 'redeemCode':
-        // For the id of the redemption.
-        this.#rolls++;
-        this.#name(coupons.codes.strings, command.code);
-        this.#name(coupons.users.names, command.userId);
-        return;
-      case 'lockCode':
-      case 'unlockCode':
-      case 'assignCode':
-        this.#name(coupons.codes.strings, command.code);
-        this.#name(coupons.users.names, command.userId);
-        return;
-      case 'unassignCode':
-      case 'rollbackRedemption':
-        this.#name(coupons.codes.strings, command.code);
-        return;
-      case 'createBook':
-      case 'updateBook':
-      case 'archiveBook':
-      case 'addCodes':
-      case 'openBatch':
-      case 'giveUpBatch':
-        // Rare commands wait for their memory.
-        return;
-    }
+    noteReads(this, coupons, command);
   }
 
-  #name(table: StringTable, name: string): void {
+  /** A random number will be used. */
+  roll(): void {
+    this.#rolls++;
+  }
+
+  /** A string will be looked up. */
+  name(table: StringTable, name: string): void {
     if (this.#lookups === LOOKUPS_MAX) return;
     this.#tables[this.#lookups] = table;
     this.#found[this.#lookups++] = table.peekHash(name);
   }
 
-  #draw(coupons: Coupons, { bookId }: Extract<Command, { kind: 'assignRandom' }>): void {
+  /** A code will be drawn from the pool of a book. */
+  draw(coupons: Coupons, bookId: BookId): void {
     const pool = coupons.book(bookId)?.pool;
     if (pool === undefined || this.#draws === LOOKUPS_MAX) return;
     let drawsBefore = 0;

@@ -69,7 +69,7 @@ export function redeemCode(
   };
 }
 
-export function applyRedeemed(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeRedeemed' }>): void {
+export function applyCodeRedeemed(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeRedeemed' }>): void {
   coupons.unlock(event.index);
   coupons.setRedemptionCount(event.index, event.redemptionCount);
   // Only the user of a code redeems it, so no user has to be looked up by name.

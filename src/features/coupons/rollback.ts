@@ -34,7 +34,10 @@ export function rollbackRedemption(
   };
 }
 
-export function applyRolledBack(coupons: Coupons, event: Extract<DomainEvent, { kind: 'redemptionRolledBack' }>): void {
+export function applyRedemptionRolledBack(
+  coupons: Coupons,
+  event: Extract<DomainEvent, { kind: 'redemptionRolledBack' }>,
+): void {
   const number = coupons.redemptions.find(event.redemptionId, event.index);
   if (number === -1) throw new Error(`redemption ${event.redemptionId} is rolled back but was never made`);
   coupons.setRedemptionCount(event.index, event.redemptionCount);

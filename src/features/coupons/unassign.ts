@@ -30,7 +30,7 @@ export function unassignCode(
   };
 }
 
-export function applyUnassigned(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeUnassigned' }>): void {
+export function applyCodeUnassigned(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeUnassigned' }>): void {
   // Otherwise a lease that is over but not announced yet would stay on a code without a user.
   coupons.unlock(event.index);
   coupons.giveBack(event.index);
