@@ -203,7 +203,7 @@ function answeredSchemas(routes: readonly Route[]): ReadonlySet<z.ZodType> {
 }
 
 /** What a route can answer because of what it is. */
-export function commonProblems(route: Route): ProblemSlug[] {
+function commonProblems(route: Route): ProblemSlug[] {
   const slugs: ProblemSlug[] = ['malformed-request', 'head-too-large', 'overloaded', 'internal'];
   if (route.roles !== null) slugs.push('unauthenticated', 'forbidden', 'unavailable');
   if (route.paramNames.length > 0 || route.query !== null) slugs.push('validation');
