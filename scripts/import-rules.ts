@@ -20,7 +20,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/journal': ['src/domain', 'src/records', 'src/platform'],
   'src/postgres': ['src/domain', 'src/records', 'src/platform'],
   'src/engine': ['src/postgres', 'src/features', 'src/domain', 'src/codes', 'src/records', 'src/tables'],
+  'src/feed': ['src/journal', 'src/domain', 'src/platform'],
   'src/shard': [
+    'src/feed',
     'src/engine',
     'src/journal',
     'src/postgres',
@@ -32,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/followers': [
     'src/shard',
+    'src/feed',
     'src/engine',
     'src/journal',
     'src/postgres',
@@ -42,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/control': [
     'src/followers',
     'src/shard',
+    'src/feed',
     'src/engine',
     'src/journal',
     'src/postgres',
@@ -64,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/compose': [
     'src/http',
     'src/control',
+    'src/feed',
     'src/engine',
     'src/journal',
     'src/postgres',
@@ -79,6 +84,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/control',
     'src/followers',
     'src/shard',
+    'src/feed',
     'src/engine',
     'src/journal',
     'src/postgres',

@@ -6,8 +6,9 @@ import type { FromProjector, ProjectorThreadData, ToProjector } from '../src/com
 import { asShardId } from '../src/domain/ids.js';
 import { createStuckShards } from '../src/engine/stuck-shards.js';
 import { createWatermarks } from '../src/engine/watermarks.js';
+import { createFeed } from '../src/feed/feed.js';
 import { createProjector } from '../src/followers/projector.js';
-import { durableMarks, openJournal } from '../src/journal/open.js';
+import { openJournal } from '../src/journal/open.js';
 import { createProjectionWriter } from '../src/postgres/projection/projection-writer.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
@@ -17,11 +18,10 @@ const log = createLogger({ level: data.logLevel, thread: 'projector' });
 const journal = await openJournal(data.journal, log);
 const projector = createProjector({
   shards: Array.from({ length: data.shardCount }, (_, index) => asShardId(index)),
-  reader: await journal.openReader(),
+  feed: createFeed(await journal.openReader()),
   writer: createProjectionWriter({ url: data.databaseUrl, shardCount: data.shardCount, claim: data.claim }),
   checkpoints: createWatermarks(data.checkpoints),
   stuck: createStuckShards(data.stuck),
-  durable: durableMarks(data.journal),
   nowMs: openClock(data.clock).now,
   idempotencyTtlMs: data.idempotencyTtlMs,
   onEnd: ({ message, exitCause: cause }) =>

@@ -8,8 +8,9 @@ import { randomHashKey } from '../src/compose/hash-keys.js';
 import { createLogger } from '../src/compose/log.js';
 import type { VerifyThreadData } from '../src/compose/threads.js';
 import type { FromVerifyThread, ToVerifyThread } from '../src/control/verifications.js';
+import { createFeed } from '../src/feed/feed.js';
 import { type VerifierOptions, verifyShard } from '../src/followers/verifier.js';
-import { durableMarks, openJournal } from '../src/journal/open.js';
+import { openJournal } from '../src/journal/open.js';
 import { createSnapshotLoader } from '../src/postgres/snapshot/loader.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
@@ -17,6 +18,7 @@ const main = parentPort;
 const data = workerData as VerifyThreadData;
 const log = createLogger({ level: data.logLevel, thread: 'verify' });
 const journal = await openJournal(data.journal, log);
+const feed = createFeed(await journal.openReader());
 const loader = createSnapshotLoader({ url: data.databaseUrl, isOwn: false });
 const waiting = new Map<number, (answer: ToVerifyThread) => void>();
 let nextId = 1;
@@ -38,8 +40,7 @@ function ask<T>(message: (id: number) => FromVerifyThread): Promise<T> {
 }
 
 const options: VerifierOptions = {
-  openReader: () => journal.openReader(),
-  durable: durableMarks(data.journal),
+  feed,
   loader,
   state: { ...data.state, hashKey: randomHashKey() },
   nowMs: openClock(data.clock).now,
@@ -47,8 +48,6 @@ const options: VerifierOptions = {
     digestOf: (shard) => ask((id) => ({ type: 'digest', id, shard })),
     factsOf: (shard, part) => ask((id) => ({ type: 'facts', id, shard, part })),
   },
-  after: (delayMs, work) => setTimeout(work, delayMs),
-  log,
 };
 
 try {
@@ -56,6 +55,7 @@ try {
   tell({ type: 'done' });
 } finally {
   await loader.close();
+  await feed.close();
   await journal.close();
   main.close();
 }

@@ -14,12 +14,11 @@ import { randomUUID } from 'node:crypto';
 import { chownSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
-import { isSameEntry } from '../journal/entry-hash.js';
+import { createFeed, type Feed } from '../feed/feed.js';
 import { JournalLocked } from '../journal/file/lock.js';
 import type { JournalFacts } from '../journal/identity.js';
-import { type Journal, type JournalReader, JournalTrimmed } from '../journal/journal.js';
+import type { Journal } from '../journal/journal.js';
 import {
-  durableMarks,
   type JournalLocation,
   type JournalLog,
   locationOf,
@@ -132,12 +131,12 @@ export async function reportShards(
   try {
     const lastSeqs = ends ?? (await endsOf(journal, shards));
     for (const shard of shards) presumeDurable(location, shard, lastSeqs.get(shard) ?? asSeq(0));
-    const reader = await journal.openReader();
+    const feed = createFeed(await journal.openReader());
     const reports: ShardReport[] = [];
     for (const shard of shards) {
       const { seq = asSeq(0), entryHash = null } = checkpoints.get(shard) ?? {};
-      const end = durableMarks(location).get(shard);
-      const fit = await fitOf(reader, { shard, seq, entryHash, end });
+      const end = feed.durableSeq(shard);
+      const fit = await fitOf(feed, { shard, seq, entryHash, end });
       reports.push({ shard, database: seq, journal: end, fit });
     }
     return reports;
@@ -154,7 +153,7 @@ async function endsOf(journal: Journal, shards: readonly ShardId[]): Promise<Rea
 }
 
 async function fitOf(
-  reader: JournalReader,
+  feed: Feed,
   {
     shard,
     seq,
@@ -163,25 +162,16 @@ async function fitOf(
   }: { readonly shard: ShardId; readonly seq: Seq; readonly entryHash: Uint8Array | null; readonly end: Seq },
 ): Promise<ShardReport['fit']> {
   if (end < seq) return { kind: 'ahead' };
-  if (entryHash !== null && (await isSameEntry(reader, shard, seq, entryHash)) === false) return { kind: 'differs' };
-  if (end === seq || (await isThere(reader, shard, asSeq(seq + 1)))) return { kind: 'fits' };
+  if (entryHash !== null && (await feed.isSameEntry(shard, seq, entryHash)) === false) return { kind: 'differs' };
+  if (end === seq || (await feed.has(shard, asSeq(seq + 1)))) return { kind: 'fits' };
   // The first sequence that is there, between one that is not and one that is.
   let [gone, there] = [seq + 1, end as number];
   while (there - gone > 1) {
     const middle = Math.floor((gone + there) / 2);
-    if (await isThere(reader, shard, asSeq(middle))) there = middle;
+    if (await feed.has(shard, asSeq(middle))) there = middle;
     else gone = middle;
   }
   return { kind: 'gap', first: asSeq(there) };
-}
-
-async function isThere(reader: JournalReader, shard: ShardId, seq: Seq): Promise<boolean> {
-  try {
-    return (await reader.read(shard, asSeq(seq - 1), 1)).length > 0;
-  } catch (error) {
-    if (error instanceof JournalTrimmed) return false;
-    throw error;
-  }
 }
 
 /**

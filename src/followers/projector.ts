@@ -23,23 +23,21 @@ import type { Change } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
 import type { StuckShards } from '../engine/stuck-shards.js';
 import type { Watermarks } from '../engine/watermarks.js';
-import { decodeChanges } from '../journal/codec.js';
-import { differingEntries, hashOfEntry, isSameEntry } from '../journal/entry-hash.js';
-import { type Entry, JournalDamaged, type JournalReader, JournalTrimmed } from '../journal/journal.js';
+import { differingEntries } from '../feed/entry-hash.js';
+import { type ChangeBatch, EntryUnreadable, type Feed } from '../feed/feed.js';
+import { JournalDamaged, JournalTrimmed } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { isPassing } from '../postgres/failure.js';
 import type { ProjectionWriter } from '../postgres/store.js';
 
 export interface ProjectorOptions {
   readonly shards: readonly ShardId[];
-  readonly reader: JournalReader;
+  readonly feed: Feed;
   readonly writer: ProjectionWriter;
   /** Where the checkpoints are published. */
   readonly checkpoints: Watermarks;
   /** Where the stuck shards are published. */
   readonly stuck: StuckShards;
-  /** How far the journal is durable. */
-  readonly durable: { get(shard: ShardId): Seq };
   readonly nowMs: () => number;
   readonly idempotencyTtlMs: number;
   /** Called at most once, when nothing may be projected any more. `run` has ended by then. */
@@ -87,15 +85,8 @@ const RETRY_MS_MAX = 2000;
 const RETRY_STUCK_MS = 5000;
 const SWEEP_EVERY_MS = 60_000;
 
-/** The batch of one shard. */
-interface Part {
-  readonly entries: readonly Entry[];
-  readonly last: Entry;
-  readonly checkpoint: Seq;
-}
-
 export function createProjector(options: ProjectorOptions): Projector {
-  const { shards, reader, writer, checkpoints, stuck, nowMs, log } = options;
+  const { shards, feed, writer, checkpoints, stuck, nowMs, log } = options;
   let stopAtMs = Number.POSITIVE_INFINITY;
   let stopping = false;
   let ended: Promise<void> = Promise.resolve();
@@ -145,13 +136,13 @@ export function createProjector(options: ProjectorOptions): Projector {
    */
   async function assertFollows(shard: ShardId, seq: Seq, entryHash: Uint8Array | null): Promise<void> {
     if (entryHash === null || !shards.includes(shard)) return;
-    if ((await isSameEntry(reader, shard, seq, entryHash)) === false) throw differingEntries(shard, seq);
+    if ((await feed.isSameEntry(shard, seq, entryHash)) === false) throw differingEntries(shard, seq);
   }
 
   /** Returns how many events it projected. */
   async function projectBatch(): Promise<number> {
     await tryStuck();
-    const parts = new Map<ShardId, Part>();
+    const batches = new Map<ShardId, ChangeBatch>();
     let bytes = 0;
     // Each batch begins with the shard after the last one of the batch before: a shard with a
     // backlog must not block the others.
@@ -159,59 +150,55 @@ export function createProjector(options: ProjectorOptions): Projector {
       // In bounds: there is a shard, and `turn` is a remainder by their number.
       const shard = shards[turn] as ShardId;
       turn = (turn + 1) % shards.length;
-      const part = stuck.has(shard) ? null : await read(shard, BATCH_BYTES_MAX - bytes);
-      if (part === null) continue;
-      for (const { payload } of part.entries) bytes += payload.length;
-      parts.set(shard, part);
+      const batch = stuck.has(shard) ? null : await read(shard, BATCH_BYTES_MAX - bytes);
+      if (batch === null) continue;
+      bytes += batch.bytes;
+      batches.set(shard, batch);
     }
-    if (parts.size === 0) return 0;
+    if (batches.size === 0) return 0;
     try {
-      return await write(parts);
+      return await write(batches);
     } catch (error) {
       if (!isOfContent(error)) throw error;
-      if (parts.size > 1) return writeSingly(parts);
-      for (const shard of parts.keys()) becomeStuck(shard, error);
+      if (batches.size > 1) return writeSingly(batches);
+      for (const shard of batches.keys()) becomeStuck(shard, error);
       return 0;
     }
   }
 
   /** Null when there is nothing to project, or when the journal can't give it. */
-  async function read(shard: ShardId, bytesMax: number): Promise<Part | null> {
-    const checkpoint = checkpoints.get(shard);
+  async function read(shard: ShardId, bytesMax: number): Promise<ChangeBatch | null> {
     try {
-      const entries = await reader.read(shard, checkpoint, bytesMax);
-      const last = entries.at(-1);
-      if (last === undefined || last.lastSeq <= checkpoint) return null;
-      return { entries, last, checkpoint };
+      return await feed.read(shard, checkpoints.get(shard), bytesMax);
     } catch (error) {
-      if (!(error instanceof JournalDamaged) && !(error instanceof JournalTrimmed)) throw error;
+      if (!isOfJournal(error)) throw error;
       becomeStuck(shard, error);
       return null;
     }
   }
 
   /** One transaction. Returns how many events it had. */
-  async function write(parts: ReadonlyMap<ShardId, Part>): Promise<number> {
-    const batch = new Map<ShardId, Iterable<Change>>();
+  async function write(batches: ReadonlyMap<ShardId, ChangeBatch>): Promise<number> {
+    const changes = new Map<ShardId, Iterable<Change>>();
     const entryHashes = new Map<ShardId, Uint8Array>();
-    for (const [shard, { entries, last, checkpoint }] of parts) {
-      batch.set(shard, { [Symbol.iterator]: () => changesAfter(entries, checkpoint) });
-      entryHashes.set(shard, hashOfEntry(last));
+    for (const [shard, batch] of batches) {
+      changes.set(shard, batch.changes());
+      entryHashes.set(shard, batch.entryHash());
     }
-    await writer.write(batch, entryHashes);
+    await writer.write(changes, entryHashes);
     let events = 0;
-    for (const [shard, { last, checkpoint }] of parts) {
-      checkpoints.set(shard, last.lastSeq);
-      events += last.lastSeq - checkpoint;
+    for (const [shard, { afterSeq, lastSeq }] of batches) {
+      checkpoints.set(shard, lastSeq);
+      events += lastSeq - afterSeq;
     }
     return events;
   }
 
-  async function writeSingly(parts: ReadonlyMap<ShardId, Part>): Promise<number> {
+  async function writeSingly(batches: ReadonlyMap<ShardId, ChangeBatch>): Promise<number> {
     let events = 0;
-    for (const [shard, part] of parts) {
+    for (const [shard, batch] of batches) {
       try {
-        events += await write(new Map([[shard, part]]));
+        events += await write(new Map([[shard, batch]]));
       } catch (error) {
         if (!isOfContent(error)) throw error;
         becomeStuck(shard, error);
@@ -232,10 +219,10 @@ export function createProjector(options: ProjectorOptions): Projector {
     triedStuckMs = nowMs;
     for (const shard of shards) {
       if (!stuck.has(shard)) continue;
-      const part = await read(shard, BATCH_BYTES_MAX);
-      if (part === null) continue;
-      await writeSingly(new Map([[shard, part]]));
-      if (checkpoints.get(shard) < part.last.lastSeq) continue;
+      const batch = await read(shard, BATCH_BYTES_MAX);
+      if (batch === null) continue;
+      await writeSingly(new Map([[shard, batch]]));
+      if (checkpoints.get(shard) < batch.lastSeq) continue;
       stuck.set(shard, false);
       log.info({ shard }, 'the shard is projected again');
     }
@@ -261,7 +248,7 @@ export function createProjector(options: ProjectorOptions): Projector {
   /** Judged by what came in since it was asked last. */
   function isBusy(): boolean {
     const nowMs = performance.now();
-    const durable = shards.reduce((sum, shard) => sum + options.durable.get(shard), 0);
+    const durable = shards.reduce((sum, shard) => sum + feed.durableSeq(shard), 0);
     const perSecond = ((durable - seenDurable) / (nowMs - seenMs)) * 1000;
     seenDurable = durable;
     seenMs = nowMs;
@@ -270,7 +257,7 @@ export function createProjector(options: ProjectorOptions): Projector {
 
   function lagEvents(): number {
     const running = shards.filter((shard) => !stuck.has(shard));
-    return running.reduce((lag, shard) => lag + options.durable.get(shard) - checkpoints.get(shard), 0);
+    return running.reduce((lag, shard) => lag + feed.durableSeq(shard) - checkpoints.get(shard), 0);
   }
 
   async function sweep(): Promise<void> {
@@ -304,7 +291,7 @@ export function createProjector(options: ProjectorOptions): Projector {
       stopping = true;
       wake();
       await ended;
-      await reader.close();
+      await feed.close();
       await writer.close();
     },
   };
@@ -318,11 +305,7 @@ function isOfContent(error: unknown): boolean {
   return !isPassing(error) && !(error instanceof ProcessEnd);
 }
 
-/**
- * Decoded entry by entry: a batch is tens of thousands of changes, and as objects they would
- * outlive several collections.
- */
-function* changesAfter(entries: readonly Entry[], checkpoint: Seq): Generator<Change> {
-  for (const { payload } of entries)
-    for (const change of decodeChanges(payload)) if (change.firstSeq > checkpoint) yield change;
+/** True when the journal does not have what PostgreSQL needs next, or has it damaged. */
+function isOfJournal(error: unknown): boolean {
+  return error instanceof JournalDamaged || error instanceof JournalTrimmed || error instanceof EntryUnreadable;
 }

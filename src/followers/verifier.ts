@@ -20,13 +20,12 @@ import type { ShardVerdict } from '../engine/engine.js';
 import { type DigestPart, type DigestReport, reportOf } from '../features/digest.js';
 import { type Fact, factsOf } from '../features/facts.js';
 import { ShardState } from '../features/shard-state.js';
-import { type JournalReader, JournalTrimmed } from '../journal/journal.js';
-import { loadSnapshot, type RecoveryOptions, replay } from '../shard/recovery.js';
+import type { Feed } from '../feed/feed.js';
+import { JournalTrimmed } from '../journal/journal.js';
+import { loadSnapshot, type ReplayOptions, replay } from '../shard/recovery.js';
 
-export interface VerifierOptions
-  extends Omit<RecoveryOptions, 'shards' | 'journal' | 'clock' | 'directoryKey' | 'publishCodes'> {
-  readonly openReader: () => Promise<JournalReader>;
-  readonly durable: { get(shard: ShardId): Seq };
+export interface VerifierOptions extends Pick<ReplayOptions, 'loader' | 'state'> {
+  readonly feed: Feed;
   readonly nowMs: () => number;
   readonly memory: {
     digestOf(shard: ShardId): Promise<DigestReport>;
@@ -35,9 +34,7 @@ export interface VerifierOptions
 }
 
 const SNAPSHOTS_MAX = 5;
-const DURABLE_POLL_MS = 10;
 const DURABLE_WAIT_MS = 10_000;
-const PROBE_BYTES = 1;
 
 /** Rejects when PostgreSQL, the journal or the shard can't be asked. */
 export async function verifyShard(options: VerifierOptions, shard: ShardId): Promise<ShardVerdict> {
@@ -51,7 +48,7 @@ export async function verifyShard(options: VerifierOptions, shard: ShardId): Pro
         return { shard, seq, codes: 0, digest, fromNothing: false, difference: stored };
       }
       await untilDurable(options, shard, memory.seq);
-      await replay(folding, stored, memory.seq);
+      await replay(folding, options.feed, stored, memory.seq);
       const difference = await firstDifference(options, shard, memory, stored, 'PostgreSQL and the journal after it');
       const fromNothing = await foldFromNothing(options, folding, shard, memory);
       const { seq, digest } = memory;
@@ -73,29 +70,19 @@ export async function verifyShard(options: VerifierOptions, shard: ShardId): Pro
 /** Null: the journal does not begin at the beginning any more. */
 async function foldFromNothing(
   options: VerifierOptions,
-  folding: RecoveryOptions,
+  folding: ReplayOptions,
   shard: ShardId,
   memory: DigestReport,
 ): Promise<{ readonly difference: string | null } | null> {
   const state = new ShardState({ ...options.state, shard });
   try {
-    if (memory.seq > 0 && !(await reachesBack(options, shard))) return null;
-    await replay(folding, state, memory.seq);
+    if (memory.seq > 0 && !(await options.feed.has(shard, asSeq(1)))) return null;
+    await replay(folding, options.feed, state, memory.seq);
   } catch (error) {
     if (error instanceof JournalTrimmed) return null;
     return { difference: `the journal can not be folded from nothing: ${messageOf(error)}` };
   }
   return { difference: await firstDifference(options, shard, memory, state, 'the journal, folded from nothing') };
-}
-
-async function reachesBack(options: VerifierOptions, shard: ShardId): Promise<boolean> {
-  const reader = await options.openReader();
-  try {
-    const [first] = await reader.read(shard, asSeq(0), PROBE_BYTES);
-    return first !== undefined && first.firstSeq === 1;
-  } finally {
-    await reader.close();
-  }
 }
 
 async function firstDifference(
@@ -146,19 +133,16 @@ function nameOf({ about, bookId, first, end }: DigestPart): string {
 }
 
 /** What the memory knew may be in flight still. */
-async function untilDurable({ durable, after }: VerifierOptions, shard: ShardId, seq: Seq): Promise<void> {
-  const untilMs = performance.now() + DURABLE_WAIT_MS;
-  while (durable.get(shard) < seq) {
-    if (performance.now() > untilMs) throw new Error(`the journal of shard ${shard} did not reach ${seq}`);
-    await new Promise<void>((resolve) => after(DURABLE_POLL_MS, resolve));
-  }
+async function untilDurable({ feed }: VerifierOptions, shard: ShardId, seq: Seq): Promise<void> {
+  if (!(await feed.untilDurable(shard, seq, DURABLE_WAIT_MS)))
+    throw new Error(`the journal of shard ${shard} did not reach ${seq}`);
 }
 
 /**
  * Rows that a start could not load are a difference, described in words. If PostgreSQL is down, the
  * result is unknown.
  */
-async function load(folding: RecoveryOptions, shard: ShardId): Promise<ShardState | string> {
+async function load(folding: ReplayOptions, shard: ShardId): Promise<ShardState | string> {
   try {
     return (await loadSnapshot(folding)).get(shard) ?? 'PostgreSQL does not have this shard';
   } catch (error) {
@@ -168,24 +152,14 @@ async function load(folding: RecoveryOptions, shard: ShardId): Promise<ShardStat
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/**
- * Options of the recovery without its side effects: no writer, no directory, no clock.
- */
-function foldingOptions(options: VerifierOptions, shard: ShardId): RecoveryOptions {
+/** Options of the recovery without its side effects: no directory, no clock. */
+function foldingOptions(options: VerifierOptions, shard: ShardId): ReplayOptions {
   return {
     shards: [shard],
-    journal: {
-      name: 'file',
-      openReader: options.openReader,
-      openWriter: () => Promise.reject(new Error('verifying writes nothing')),
-      close: async () => undefined,
-    },
     loader: options.loader,
     state: options.state,
     clock: { now: options.nowMs, notBefore: () => undefined },
     directoryKey: NO_DIRECTORY,
     publishCodes: async () => undefined,
-    after: options.after,
-    log: options.log,
   };
 }

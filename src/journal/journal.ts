@@ -129,6 +129,9 @@ export interface Ownership {
 }
 
 export interface JournalReader {
+  /** The last sequence of the shard that is durable. Costs one atomic load. */
+  durableSeq(shard: ShardId): Seq;
+
   /**
    * Entries of a shard that hold sequences after `afterSeq`, in order, without a gap, up to what is
    * durable now, at most about `bytesMax` of payload (at least one entry if there is one). Empty:

@@ -8,6 +8,7 @@
  * then it ends the process as well.
  */
 import type { Seq, ShardId } from '../domain/ids.js';
+import { EntryUnreadable } from '../feed/feed.js';
 import { JournalDamaged, JournalFenced, JournalTrimmed } from '../journal/journal.js';
 import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import { isCorruption, isPassing } from '../postgres/failure.js';
@@ -38,7 +39,8 @@ const HELP = 'see docs/guarantees.md#damage';
 export function meaningOf(error: unknown): FailureMeaning {
   if (error instanceof ProcessEnd) return { kind: 'end', end: error };
   if (error instanceof JournalFenced) return ends('fenced', error, 'another process has taken the shards over');
-  if (error instanceof JournalDamaged) return ends('damaged', error, `${error.message}; ${HELP}`);
+  if (error instanceof JournalDamaged || error instanceof EntryUnreadable)
+    return ends('damaged', error, `${error.message}; ${HELP}`);
   if (error instanceof JournalTrimmed) {
     return ends(
       'loss',

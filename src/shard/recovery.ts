@@ -7,7 +7,7 @@
  * loaded.
  */
 import type { StagedBatch } from '../domain/command.js';
-import { type Change, type CodeEvent, type CodesAdded, lastSeqOf as lastSeq } from '../domain/event.js';
+import type { CodeEvent, CodesAdded } from '../domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
 import type { StateOptions } from '../domain/kernel.js';
 import { type CodeHashes, collectHashes, type DirectoryKey } from '../engine/directory.js';
@@ -24,8 +24,8 @@ import type { BookState } from '../features/coupons/state.js';
 import { loadCheckpoint, loadRemembered } from '../features/load.js';
 import { apply } from '../features/rules.js';
 import { ShardState } from '../features/shard-state.js';
-import { decodeChanges } from '../journal/codec.js';
-import { differingEntries, isSameEntry } from '../journal/entry-hash.js';
+import { differingEntries } from '../feed/entry-hash.js';
+import { createFeed, type Feed } from '../feed/feed.js';
 import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
@@ -52,12 +52,14 @@ export interface RecoveryOptions {
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
+type StagingOptions = Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>;
+export type ReplayOptions = StagingOptions & Pick<RecoveryOptions, 'shards' | 'state' | 'clock'>;
+
 export interface Recovered {
   readonly states: Map<ShardId, ShardState>;
   readonly writer: JournalWriter;
 }
 
-const REPLAY_BYTES = 4 * 1024 * 1024;
 const SNAPSHOTS_MAX = 5;
 /** Delay between attempts to open an unavailable journal; doubles up to the maximum. */
 const OPEN_DELAY_MS = 50;
@@ -69,23 +71,25 @@ const OPEN_DELAY_MS_MAX = 400;
  */
 export async function recover(options: RecoveryOptions, durable: ReadonlyMap<ShardId, Seq>): Promise<Recovered> {
   let writer: JournalWriter | null = null;
+  let feed: Feed | null = null;
   let isRefilled = false;
   try {
     for (let tries = 1; ; tries++) {
       const entryHashes = new Map<ShardId, Uint8Array>();
       const states = await loadSnapshot(options, entryHashes);
       writer ??= await openWriter(options, states, durable);
+      feed ??= createFeed(await options.journal.openReader());
       try {
-        await compareEntries(options, states, entryHashes);
+        await compareEntries(feed, states, entryHashes);
         for (const state of states.values()) {
-          await replay(options, state, lastSeqOf(writer, state.options.shard), isRefilled);
+          await replay(options, feed, state, lastSeqOf(writer, state.options.shard), isRefilled);
         }
         return { states, writer };
       } catch (error) {
         if (error instanceof BatchMissing && options.refill !== undefined && !isRefilled) {
           isRefilled = true;
           states.clear();
-          await options.refill(await readRefill(options, writer.lastSeqs));
+          await options.refill(await readRefill(options, feed, writer.lastSeqs));
         } else if (!(error instanceof JournalTrimmed) || tries >= SNAPSHOTS_MAX) throw error;
       }
     }
@@ -94,43 +98,41 @@ export async function recover(options: RecoveryOptions, durable: ReadonlyMap<Sha
     // the disk.
     await (writer?.discard?.() ?? writer?.close());
     throw error;
+  } finally {
+    await feed?.close();
   }
 }
 
 /** What the journal says of batches after the snapshot. */
-async function readRefill(options: RecoveryOptions, lastSeqs: ReadonlyMap<ShardId, Seq>): Promise<Refill> {
+async function readRefill(options: RecoveryOptions, feed: Feed, lastSeqs: ReadonlyMap<ShardId, Seq>): Promise<Refill> {
   const added: AddedBatch[] = [];
   const givenUp: number[] = [];
   const open = new Map<number, OpenBatch>();
   for (const { seq, coupons, options: of } of (await loadSnapshot(options)).values()) {
     for (const batch of coupons.openBatches.all()) open.set(batch.batchId, batch);
-    await eachChange(options, of.shard, seq, lastSeqs.get(of.shard) ?? seq, async ({ events }) => {
-      for (const event of events) {
-        if (event.kind === 'batchOpened') open.set(event.batchId, event);
-        if (event.kind === 'codesAdded') added.push({ event, intent: open.get(event.batchId) ?? null });
-        if (event.kind === 'batchGivenUp') givenUp.push(event.batchId);
-        if (event.kind === 'codesAdded' || event.kind === 'batchGivenUp') open.delete(event.batchId);
+    for await (const batch of feed.readThrough(of.shard, seq, lastSeqs.get(of.shard) ?? seq)) {
+      for (const { events } of batch.changes()) {
+        for (const event of events) {
+          if (event.kind === 'batchOpened') open.set(event.batchId, event);
+          if (event.kind === 'codesAdded') added.push({ event, intent: open.get(event.batchId) ?? null });
+          if (event.kind === 'batchGivenUp') givenUp.push(event.batchId);
+          if (event.kind === 'codesAdded' || event.kind === 'batchGivenUp') open.delete(event.batchId);
+        }
       }
-    });
+    }
   }
   return { shards: options.shards, added, givenUp, open: [...open.keys()] };
 }
 
 /** A shard continues only from the exact change that its snapshot ends with. */
 async function compareEntries(
-  { journal }: RecoveryOptions,
+  feed: Feed,
   states: ReadonlyMap<ShardId, ShardState>,
   entryHashes: ReadonlyMap<ShardId, Uint8Array>,
 ): Promise<void> {
-  if (entryHashes.size === 0) return;
-  const reader = await journal.openReader();
-  try {
-    for (const [shard, hash] of entryHashes) {
-      const seq = states.get(shard)?.seq ?? asSeq(0);
-      if ((await isSameEntry(reader, shard, seq, hash)) === false) throw differingEntries(shard, seq);
-    }
-  } finally {
-    await reader.close();
+  for (const [shard, hash] of entryHashes) {
+    const seq = states.get(shard)?.seq ?? asSeq(0);
+    if ((await feed.isSameEntry(shard, seq, hash)) === false) throw differingEntries(shard, seq);
   }
 }
 
@@ -199,7 +201,7 @@ function lastSeqOf(writer: JournalWriter, shard: ShardId): Seq {
  * end with into `entryHashes`.
  */
 export async function loadSnapshot(
-  options: RecoveryOptions,
+  options: ReplayOptions,
   entryHashes = new Map<ShardId, Uint8Array>(),
 ): Promise<Map<ShardId, ShardState>> {
   const idempotencyTally = { bytes: 0 };
@@ -275,24 +277,31 @@ function createSink(
 
 /**
  * Applies the journal after the state, through the end of a change. Rejects with `JournalTrimmed`
- * when it has that no more. `isRefilled`: batches were made again, and each code has to be where
- * the journal says that it is.
+ * when the journal does not have all of that any more. `isRefilled`: batches were made again, and
+ * each code has to be where the journal says that it is.
  */
 export async function replay(
-  options: RecoveryOptions,
+  options: ReplayOptions,
+  feed: Feed,
   state: ShardState,
   through: Seq,
   isRefilled = false,
 ): Promise<void> {
   const { shard } = state.options;
-  await eachChange(options, shard, state.seq, through, async (change) => {
-    for (const event of change.events) {
-      if (event.kind === 'codesAdded') await restage(options, state, event);
-      if (isRefilled && 'code' in event) assertPlace(state, event, change.firstSeq);
+  for await (const batch of feed.readThrough(shard, state.seq, through)) {
+    for (const change of batch.changes()) {
+      for (const event of change.events) {
+        if (event.kind === 'codesAdded') await restage(options, state, event);
+        if (isRefilled && 'code' in event) assertPlace(state, event, change.firstSeq);
+      }
+      try {
+        apply(state, change);
+      } catch (error) {
+        throw new ReplayFailed(shard, change.firstSeq, error);
+      }
+      options.clock.notBefore(change.atMs);
     }
-    orUnfit(shard, change.firstSeq, () => apply(state, change));
-    options.clock.notBefore(change.atMs);
-  });
+  }
 }
 
 function assertPlace(state: ShardState, { code, index }: CodeEvent, seq: Seq): void {
@@ -300,47 +309,11 @@ function assertPlace(state: ShardState, { code, index }: CodeEvent, seq: Seq): v
   throw new ReplayFailed(state.options.shard, seq, new Error(`code ${index} is not ${code}`));
 }
 
-async function eachChange(
-  options: RecoveryOptions,
-  shard: ShardId,
-  after: Seq,
-  through: Seq,
-  take: (change: Change) => Promise<void>,
-): Promise<void> {
-  if (after >= through) return;
-  const reader = await options.journal.openReader();
-  let reached = after;
-  try {
-    while (reached < through) {
-      const entries = await reader.read(shard, reached, REPLAY_BYTES);
-      if (entries.length === 0)
-        throw new JournalTrimmed(`shard ${shard} has nothing after ${reached}, but ends at ${through}`);
-      for (const entry of entries) {
-        for (const change of orUnfit(shard, entry.firstSeq, () => decodeChanges(entry.payload))) {
-          if (change.firstSeq <= reached || change.firstSeq > through) continue;
-          await take(change);
-          reached = lastSeq(change);
-        }
-      }
-    }
-  } finally {
-    await reader.close();
-  }
-}
-
-function orUnfit<T>(shard: ShardId, seq: Seq, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw new ReplayFailed(shard, seq, error);
-  }
-}
-
 /**
  * An event that makes a batch live names the batch only: its codes come from the store, where they
  * were before the event.
  */
-async function restage(options: RecoveryOptions, state: ShardState, event: CodesAdded): Promise<void> {
+async function restage(options: StagingOptions, state: ShardState, event: CodesAdded): Promise<void> {
   await stageBatch(state, options, state.options.shard, event, event.firstIndex);
 }
 
@@ -350,7 +323,7 @@ async function restage(options: RecoveryOptions, state: ShardState, event: Codes
  */
 export async function stageBatch(
   state: ShardState,
-  options: Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>,
+  options: StagingOptions,
   shard: ShardId,
   batch: Pick<StagedBatch, 'batchId' | 'size'>,
   firstIndex: number | undefined,

@@ -8,10 +8,11 @@ import { type Change, lastSeqOf } from '../../src/domain/event.js';
 import { asSeq, asShardId, type ShardId } from '../../src/domain/ids.js';
 import { createStuckShards } from '../../src/engine/stuck-shards.js';
 import { createWatermarks, type Watermarks } from '../../src/engine/watermarks.js';
+import { createFeed } from '../../src/feed/feed.js';
 import { createProjector, type Projector } from '../../src/followers/projector.js';
 import { encodeChanges } from '../../src/journal/codec.js';
 import { openFileJournal } from '../../src/journal/file/file-journal.js';
-import { createJournalMarksBuffer, journalMarks } from '../../src/journal/file/watermarks.js';
+import { createJournalMarksBuffer } from '../../src/journal/file/watermarks.js';
 import type { JournalWriter } from '../../src/journal/journal.js';
 import { createProjectionWriter } from '../../src/postgres/projection/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
@@ -48,11 +49,10 @@ async function rig(t: TestContext, url: string): Promise<Rig> {
   const checkpoints = createWatermarks();
   const projector = createProjector({
     shards: Array.from({ length: SHARDS }, (_, shard) => asShardId(shard)),
-    reader: await journal.openReader(),
+    feed: createFeed(await journal.openReader()),
     writer: createProjectionWriter({ url, shardCount: SHARDS }),
     checkpoints,
     stuck: createStuckShards(),
-    durable: journalMarks(shared).durable,
     nowMs: Date.now,
     idempotencyTtlMs: 86_400_000,
     onEnd: ({ message }) => assert.fail(message),

@@ -83,7 +83,7 @@ export const MUTANTS: readonly Mutant[] = [
         find: '(atMs) => options.clock.notBefore(atMs)',
         put: '() => undefined',
       },
-      { file: 'src/shard/recovery.ts', find: '    options.clock.notBefore(change.atMs);\n', put: '' },
+      { file: 'src/shard/recovery.ts', find: '      options.clock.notBefore(change.atMs);\n', put: '' },
     ],
     caughtBy: [SIMULATOR],
   },
@@ -294,8 +294,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/shard/recovery.ts',
-        find: '() => apply(state, change));',
-        put: '() => apply(state, { ...change, remembered: null }));',
+        find: '        apply(state, change);',
+        put: '        apply(state, { ...change, remembered: null });',
       },
     ],
     caughtBy: [SIMULATOR],
@@ -366,8 +366,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/followers/projector.ts',
-        find: '    await writer.write(batch, entryHashes);\n    let events = 0;\n',
-        put: '    for (const [shard, { last }] of parts) checkpoints.set(shard, last.lastSeq);\n    await writer.write(batch, entryHashes);\n    let events = 0;\n',
+        find: '    await writer.write(changes, entryHashes);\n    let events = 0;\n',
+        put: '    for (const [shard, { lastSeq }] of batches) checkpoints.set(shard, lastSeq);\n    await writer.write(changes, entryHashes);\n    let events = 0;\n',
       },
     ],
     caughtBy: [test('test/followers/projector.test.ts')],

@@ -156,6 +156,7 @@ export function createSimRedis(random: SeededRandom, schedule: Schedule, faults:
       },
       async openReader() {
         return {
+          durableSeq: (shard) => durable.get(shard) ?? asSeq(0),
           async read(shard, afterSeq) {
             host.noteAsync();
             if (afterSeq < (trimmed.get(shard) ?? 0)) throw new JournalTrimmed(`${afterSeq} is gone`);

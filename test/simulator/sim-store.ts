@@ -5,7 +5,7 @@
  */
 import type { ShardId } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';
-import { hashOfEntry } from '../../src/journal/entry-hash.js';
+import { hashOfEntry } from '../../src/feed/entry-hash.js';
 import type { JournalReader } from '../../src/journal/journal.js';
 import { type DatabaseFacts, LEASE_MS } from '../../src/postgres/installation.js';
 import type { SnapshotLoader, SnapshotSink } from '../../src/postgres/store.js';

@@ -218,6 +218,7 @@ export function createFileReader({
   }
 
   return {
+    durableSeq: (shard) => marks.durable.get(shard),
     // Async so that what it throws is a rejection; reading itself is a few system calls on cached
     // pages.
     read: async (shard, afterSeq, bytesMax) => read(shard, afterSeq, bytesMax),

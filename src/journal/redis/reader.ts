@@ -110,6 +110,7 @@ export function createRedisReader(
   }
 
   return {
+    durableSeq: (shard) => durable.get(shard),
     read,
     async size() {
       let bytes = 0;
