@@ -47,8 +47,8 @@ export function createKeyMemory(shared = new SharedArrayBuffer(SHARDS_MAX * FIEL
 export interface KeyKeeper {
   /** Forgets those that have ended, in steps, while others are served. */
   forgetEnded(): void;
-  /** A command was refused because its caller has its share. */
-  noteRefusal(): void;
+  /** So many commands were refused because their callers have their share. */
+  noteRefusals(count: number): void;
   /** Bytes of all keys, and refusals since the last report. */
   takeReport(): { readonly bytes: number; readonly refused: number };
 }
@@ -74,8 +74,8 @@ export function createKeyKeeper({
 
   return {
     forgetEnded,
-    noteRefusal() {
-      refused++;
+    noteRefusals(count) {
+      refused += count;
     },
     takeReport() {
       // All shards of an actor share one tally.

@@ -52,7 +52,7 @@ export interface RecoveryOptions {
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
-type StagingOptions = Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>;
+export type StagingOptions = Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>;
 export type ReplayOptions = StagingOptions & Pick<RecoveryOptions, 'shards' | 'state' | 'clock'>;
 
 export interface Recovered {

@@ -41,7 +41,15 @@ export function countIn(text: string, { find }: Edit): number {
 }
 
 const ACTOR = 'src/shard/actor.ts';
+const TURN = 'src/shard/turn.ts';
 const WRITER = 'src/journal/file/writer.ts';
+
+/** The actor sends what the turn puts into `early` at once. */
+const SEND_EARLY: Edit = {
+  file: ACTOR,
+  find: 'turn.run(states, requests, nowMs(), true);',
+  put: '{ turn.run(states, requests, nowMs(), true); send((turn.early ?? []).splice(0)); }',
+};
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -49,10 +57,11 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'reads are released before what they saw is durable',
     edits: [
       {
-        file: ACTOR,
-        find: 'hold(shard, state.seq, { to, id, command: null, reply });',
-        put: 'send([{ to, id, command: null, reply }]);',
+        file: TURN,
+        find: 'this.#replies.push({ to, id, command: null, reply, shard, seq });',
+        put: '(this.early ??= []).push({ to, id, command: null, reply, shard, seq });',
       },
+      SEND_EARLY,
     ],
     caughtBy: [SIMULATOR],
   },
@@ -61,10 +70,11 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'refusals are released before what they saw is durable',
     edits: [
       {
-        file: ACTOR,
-        find: 'hold(shard, state.seq, { to, id, command, reply: verdict });',
-        put: 'send([{ to, id, command, reply: verdict }]);',
+        file: TURN,
+        find: 'this.#replies.push({ to, id, command, reply: decided, shard, seq: state.seq });',
+        put: '(this.early ??= []).push({ to, id, command, reply: decided, shard, seq: state.seq });',
       },
+      SEND_EARLY,
     ],
     caughtBy: [SIMULATOR],
   },
@@ -200,10 +210,11 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'a success is released before it is durable',
     edits: [
       {
-        file: ACTOR,
-        find: 'hold(shard, state.seq, { to, id, command, reply });',
-        put: 'send([{ to, id, command, reply }]);',
+        file: TURN,
+        find: 'this.#replies.push({ to, id, command, reply, shard, seq });',
+        put: '(this.early ??= []).push({ to, id, command, reply, shard, seq });',
       },
+      SEND_EARLY,
     ],
     caughtBy: [SIMULATOR],
   },
@@ -212,9 +223,9 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'after a failed commit all waiting callers are told "done"',
     edits: [
       {
-        file: ACTOR,
-        find: 'if (seq <= (durable.get(shard) ?? 0)) return message;',
-        put: 'if (seq >= 0) return message;',
+        file: 'src/shard/commits.ts',
+        find: 'if (reply.seq <= (this.#durable.get(reply.shard) ?? 0)) return reply;',
+        put: 'if (reply.seq >= 0) return reply;',
       },
     ],
     caughtBy: [SIMULATOR],
