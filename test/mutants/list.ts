@@ -45,11 +45,14 @@ const TURN = 'src/shard/turn.ts';
 const WRITER = 'src/journal/file/writer.ts';
 
 /** The actor sends what the turn puts into `early` at once. */
-const SEND_EARLY: Edit = {
-  file: ACTOR,
-  find: 'turn.run(states, requests, nowMs(), true);',
-  put: '{ turn.run(states, requests, nowMs(), true); send((turn.early ?? []).splice(0)); }',
-};
+const SEND_EARLY: readonly Edit[] = [
+  { file: TURN, find: '  hasNewBatches = false;\n', put: '  hasNewBatches = false;\n  early: Reply[] = [];\n' },
+  {
+    file: ACTOR,
+    find: 'turn.run(states, requests, nowMs(), true);',
+    put: '{ turn.run(states, requests, nowMs(), true); send(turn.early.splice(0)); }',
+  },
+];
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -59,9 +62,9 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: TURN,
         find: 'this.#replies.push({ to, id, command: null, reply, shard, seq });',
-        put: '(this.early ??= []).push({ to, id, command: null, reply, shard, seq });',
+        put: 'this.early.push({ to, id, command: null, reply, shard, seq });',
       },
-      SEND_EARLY,
+      ...SEND_EARLY,
     ],
     caughtBy: [SIMULATOR],
   },
@@ -72,9 +75,9 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: TURN,
         find: 'this.#replies.push({ to, id, command, reply: decided, shard, seq: state.seq });',
-        put: '(this.early ??= []).push({ to, id, command, reply: decided, shard, seq: state.seq });',
+        put: 'this.early.push({ to, id, command, reply: decided, shard, seq: state.seq });',
       },
-      SEND_EARLY,
+      ...SEND_EARLY,
     ],
     caughtBy: [SIMULATOR],
   },
@@ -212,9 +215,9 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: TURN,
         find: 'this.#replies.push({ to, id, command, reply, shard, seq });',
-        put: '(this.early ??= []).push({ to, id, command, reply, shard, seq });',
+        put: 'this.early.push({ to, id, command, reply, shard, seq });',
       },
-      SEND_EARLY,
+      ...SEND_EARLY,
     ],
     caughtBy: [SIMULATOR],
   },
