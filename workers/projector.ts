@@ -30,7 +30,7 @@ const projector = createProjector({
 });
 
 main.on('message', (message: ToProjector) => {
-  if (message.type === 'hurry') projector.hurry();
+  if (message.type === 'catchUp') projector.catchUp();
   else void stop(message.withinMs);
 });
 await projector.run();

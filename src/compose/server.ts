@@ -328,7 +328,7 @@ async function startParts({
     jobs,
     checkpoints,
     verification,
-    hurryProjector: () => projector?.postMessage({ type: 'hurry' } satisfies ToProjector),
+    catchUpProjector: () => projector?.postMessage({ type: 'catchUp' } satisfies ToProjector),
     readiness: createReadiness(observed),
     metrics: createMetrics(observed, () => renderHttpMetrics(counters)),
     log,

@@ -33,7 +33,7 @@ export interface ShardThreadData {
 }
 
 /** From the main thread. */
-export type ToProjector = { readonly type: 'hurry' } | { readonly type: 'stop'; readonly withinMs: number };
+export type ToProjector = { readonly type: 'catchUp' } | { readonly type: 'stop'; readonly withinMs: number };
 
 /** To the main thread: the thread can't continue, so the process has to end. */
 export interface FromProjector {

@@ -8,14 +8,14 @@
  */
 import type { EndedTokens } from '../postgres/store.js';
 
-export interface AccountWatchOptions {
+interface AccountWatchOptions {
   readonly read: () => Promise<readonly EndedTokens[]>;
   /** Called with the whole list when it has changed. */
   readonly tell: (ended: readonly EndedTokens[]) => void;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
-export interface AccountWatch {
+interface AccountWatch {
   current(): readonly EndedTokens[];
   /** Resolves when no query is under way. */
   close(): Promise<void>;

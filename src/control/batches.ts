@@ -39,7 +39,7 @@ const OPEN_POLL_MS = 50;
 const BY_ITSELF = { caller: 'system', requestId: '' };
 
 /** The part of the store that batches need. */
-export type BatchStore = Pick<
+type BatchStore = Pick<
   ControlStore,
   | 'stagedBatch'
   | 'discardBatch'
@@ -50,7 +50,7 @@ export type BatchStore = Pick<
   | 'jobById'
 >;
 
-export interface BatchesOptions {
+interface BatchesOptions {
   readonly store: BatchStore;
   readonly engine: Engine;
   readonly keptCodes: KeptCodes;
@@ -66,7 +66,7 @@ export interface BatchesOptions {
 }
 
 /** Who adds a batch. */
-export interface BatchRequest {
+interface BatchRequest {
   readonly bookId: BookId;
   /** The book is made by the same command. */
   readonly isCreation: boolean;
@@ -91,7 +91,7 @@ export interface BatchHand extends BatchOwner {
    */
   drop(): Promise<void>;
   /** Ends the ownership: another part continues with the batch. */
-  letGo(): void;
+  release(): void;
 }
 
 export interface Batches {
@@ -199,7 +199,7 @@ export function createBatches(options: BatchesOptions): Batches {
         if (current !== null) await settle(current, 'dropped');
         else request.onSettled();
       },
-      letGo() {
+      release() {
         if (current !== null) inHand.delete(current);
       },
     };

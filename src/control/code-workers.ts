@@ -10,19 +10,19 @@ import type { CodeLines, CodeTask, GenerateTask, ParsedChunk } from '../codes/ta
 import type { CounterRange } from '../records/batch-content.js';
 
 /** The part of piscina that is used here. */
-export interface TaskPool {
+interface TaskPool {
   run(task: CodeTask, options?: { transferList?: Transferable[] }): Promise<unknown>;
 }
 
 /** What to generate: the codes of these counters. */
-export interface GenerateSpec extends Pick<GenerateTask, 'key' | 'pattern'> {
+interface GenerateSpec extends Pick<GenerateTask, 'key' | 'pattern'> {
   readonly ranges: readonly CounterRange[];
   /** Null: a code a line. Else rows of that batch, in sorted runs, their ordinals from 0. */
   readonly batchId: number | null;
 }
 
 /** Receives lines of COPY text, in order; the next call waits until it resolves. */
-export type TakeLines = (lines: CodeLines) => Promise<void>;
+type TakeLines = (lines: CodeLines) => Promise<void>;
 
 export interface UploadParser {
   /**

@@ -22,7 +22,7 @@ export interface ControlOptions {
   readonly jobs: Jobs;
   readonly checkpoints: Watermarks;
   /** Tells the projector that a request waits for it. */
-  readonly hurryProjector: () => void;
+  readonly catchUpProjector: () => void;
   readonly verification: Verifications;
   readonly readiness: () => Promise<Readiness>;
   readonly metrics: () => Promise<string>;
@@ -37,7 +37,7 @@ export function createControl({
   batches,
   jobs,
   checkpoints,
-  hurryProjector,
+  catchUpProjector,
   verification,
   readiness,
   metrics,
@@ -74,7 +74,7 @@ export function createControl({
 
   async function projected(shard: ShardId, seq: Seq): Promise<void> {
     if (checkpoints.get(shard) >= seq) return;
-    hurryProjector();
+    catchUpProjector();
     const deadline = performance.now() + HISTORY_WAIT_MS;
     while (checkpoints.get(shard) < seq) {
       if (performance.now() > deadline) {

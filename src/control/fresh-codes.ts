@@ -27,7 +27,7 @@ const PIECE = 10_000;
 /** Receives codes, one per line, as `Staging.writeRows` takes them. */
 type Write = (lines: Uint8Array, count: number) => Promise<void>;
 
-export interface FreshCodes {
+interface FreshCodes {
   /** The codes of these counters that do not exist. */
   make(ranges: readonly CounterRange[]): Promise<string[]>;
   /**
@@ -40,7 +40,7 @@ export interface FreshCodes {
   tooFew(unreserved: readonly CounterRange[], quantity: number): Promise<ControlError>;
 }
 
-export interface MoreCodes {
+interface MoreCodes {
   readonly holder: CounterHolder;
   readonly wanted: number;
   readonly ranges: CounterRange[];
@@ -48,7 +48,7 @@ export interface MoreCodes {
   readonly stopped: () => boolean;
 }
 
-export interface FreshCodesOptions {
+interface FreshCodesOptions {
   readonly store: ControlStore;
   readonly generatorKeys: GeneratorKeys;
   /** False when no code like this one is live anywhere. */

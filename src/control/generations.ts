@@ -20,7 +20,7 @@ import { type KeyTurns, requestKeyOf } from './key-turns.js';
 /** Maximum under way at once. Each has at most 10,000 codes in memory. */
 const GENERATIONS_MAX = 64;
 
-export interface GenerationsOptions {
+interface GenerationsOptions {
   readonly store: ControlStore;
   readonly generatorKeys: GeneratorKeys;
   readonly batches: Batches;

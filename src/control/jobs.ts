@@ -51,7 +51,7 @@ const SAVE_EVERY_MS = 1000;
 const STRAIGHT_BITS_MIN = 60;
 const RETRY_MS = 1000;
 
-export interface JobsOptions {
+interface JobsOptions {
   readonly store: ControlStore;
   readonly generatorKeys: GeneratorKeys;
   readonly workers: CodeWorkers;
@@ -248,7 +248,7 @@ export function createJobs(options: JobsOptions): Jobs {
       else if (typeof fate !== 'string') end = { status: 'completed', batch: fate, total: null };
     }
     if (end !== null) await settle(job, end);
-    job.hand?.letGo();
+    job.hand?.release();
   }
 
   /** Null when this process ends first. */

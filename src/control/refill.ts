@@ -28,7 +28,7 @@ import { resultOf } from './job-result.js';
 import { type KeptCodes, KeptCodesUnfit } from './kept-codes.js';
 import { requestKeyOf } from './key-turns.js';
 
-export interface RefillOptions {
+interface RefillOptions {
   readonly store: ControlStore;
   readonly generatorKeys: GeneratorKeys;
   readonly workers: CodeWorkers;

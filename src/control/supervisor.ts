@@ -34,7 +34,7 @@ export type FromHttpThread =
   | { readonly type: 'drained' }
   | { readonly type: 'failed'; readonly message: string };
 
-export interface SupervisorOptions {
+interface SupervisorOptions {
   readonly shardCount: number;
   readonly threadCount: number;
   readonly startShardThread: (thread: number, shards: readonly ShardId[]) => Worker;

@@ -30,7 +30,7 @@ const UPLOADS_MAX = 8;
 /** An upload that sends nothing for this long is given up. */
 const UPLOAD_IDLE_MS = 60_000;
 
-export interface UploadsOptions {
+interface UploadsOptions {
   readonly store: Pick<ControlStore, 'stage'>;
   readonly workers: Pick<CodeWorkers, 'parser'>;
   readonly batches: Batches;

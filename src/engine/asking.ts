@@ -12,7 +12,7 @@ import { ControlError, type Engine, type Unavailable } from './engine.js';
 
 const AGAIN_MS = 200;
 
-export type BatchCommand = Extract<Command, { kind: 'openBatch' | 'giveUpBatch' }>;
+type BatchCommand = Extract<Command, { kind: 'openBatch' | 'giveUpBatch' }>;
 
 /**
  * Rejects if the outcome is unknown too: the caller then has no batch, and a batch that was opened

@@ -186,7 +186,7 @@ export interface Job {
 
 export type { GenerateResult };
 
-export interface GenerateAsked {
+interface GenerateAsked {
   readonly bookId: BookId;
   readonly pattern: string;
   readonly quantity: number;

@@ -42,7 +42,7 @@ interface ThreadLink {
   underWay: number;
 }
 
-export interface RouterOptions {
+interface RouterOptions {
   readonly shardCount: number;
   readonly threadCount: number;
   readonly directory: SharedArrayBuffer;
@@ -51,7 +51,7 @@ export interface RouterOptions {
   readonly mailboxMax: number;
 }
 
-export interface Router extends Engine {
+interface Router extends Engine {
   /**
    * Another incarnation of a shard thread. Unanswered requests of the last one are answered as
    * unknown.

@@ -7,9 +7,9 @@
  * delays the journal's syncs (at 200 changes a second and twenty commits a second, two in a hundred
  * syncs waited), and several changes of one code in one batch cost one row update. And during a
  * drop, callers have priority: under heavy load the projector pauses until it is
- * `LAG_EVENTS_RESTING` behind (the journal keeps the backlog). From there on it works more the
+ * `LAG_EVENTS_PAUSED_MAX` behind (the journal keeps the backlog). From there on it works more the
  * further it is behind. Under a long load it reaches a balance where it projects as many events as
- * are decided. A request that waits for it calls `hurry`.
+ * are decided. A request that waits for it calls `catchUp`.
  *
  * One transaction has the changes of all shards, because most of its cost does not depend on its
  * size. When PostgreSQL refuses its content, each shard is written in a transaction of its own, and
@@ -30,7 +30,7 @@ import { ProcessEnd } from '../platform/exit-codes.js';
 import { isPassing } from '../postgres/failure.js';
 import type { ProjectionWriter } from '../postgres/store.js';
 
-export interface ProjectorOptions {
+interface ProjectorOptions {
   readonly shards: readonly ShardId[];
   readonly feed: Feed;
   readonly writer: ProjectionWriter;
@@ -49,7 +49,7 @@ export interface Projector {
   /** Runs until `stop`. */
   run(): Promise<void>;
   /** A request waits for the projector: ends the pause, and starts none for a while. */
-  hurry(): void;
+  catchUp(): void;
   /** Projects what is durable by now, if that can be done within `withinMs`, and ends. */
   stop(withinMs: number): Promise<void>;
 }
@@ -66,19 +66,18 @@ const PAUSE_MS = 1000;
 /**
  * Under heavy load it pauses until it is this far behind: about 20 seconds of a drop.
  */
-const LAG_EVENTS_RESTING = 1_500_000;
+const LAG_EVENTS_PAUSED_MAX = 1_500_000;
 /** From this far behind, it never pauses. */
-const LAG_EVENTS_RESTLESS = 2_000_000;
+const LAG_EVENTS_UNPAUSED = 2_000_000;
 /** Events per second from which the load counts as heavy. */
 const BUSY_EVENTS_PER_SECOND = 10_000;
 /**
- * Between the two, how long it rests after a round while they do, at most, in times of what the
- * round took.
+ * Between the two, the longest pause after a batch, as a multiple of the time that the batch took.
  */
-const REST_FACTOR_MAX = 6;
-const REST_MS_MAX = 6000;
+const PAUSE_FACTOR_MAX = 6;
+const BUSY_PAUSE_MS_MAX = 6000;
 /** How long a request waits for the projection at most; so long it does not pause. */
-const HURRY_MS = 3000;
+const CATCH_UP_MS = 3000;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 2000;
 /** How often a shard that is stuck is tried again. */
@@ -92,9 +91,9 @@ export function createProjector(options: ProjectorOptions): Projector {
   let ended: Promise<void> = Promise.resolve();
   let wake = (): void => {};
   let sweptMs = 0;
-  let hurryUntilMs = 0;
-  /** The place of the shard that is next, in `shards`. */
-  let turn = 0;
+  let catchUpUntilMs = 0;
+  /** Index in `shards` of the shard that is next. */
+  let nextShard = 0;
   let seenDurable = Number.POSITIVE_INFINITY;
   let seenMs = 0;
   let triedStuckMs = 0;
@@ -117,7 +116,7 @@ export function createProjector(options: ProjectorOptions): Projector {
         retryMs = RETRY_MS;
         if (stopping && (projected === 0 || nowMs() >= stopAtMs)) return;
         if (projected === 0) await sweep();
-        if (!stopping) await rest(projected, performance.now() - beganMs);
+        if (!stopping) await pauseAfter(projected, performance.now() - beganMs);
       } catch (error) {
         if (error instanceof ProcessEnd) return options.onEnd(error);
         if (retryMs === RETRY_MS) log.warn({ err: error }, 'the projection failed and is tried again');
@@ -147,9 +146,9 @@ export function createProjector(options: ProjectorOptions): Projector {
     // Each batch begins with the shard after the last one of the batch before: a shard with a
     // backlog must not block the others.
     for (let n = 0; n < shards.length && bytes < BATCH_BYTES_MAX; n++) {
-      // In bounds: there is a shard, and `turn` is a remainder by their number.
-      const shard = shards[turn] as ShardId;
-      turn = (turn + 1) % shards.length;
+      // In bounds: there is a shard, and `nextShard` is a remainder by their number.
+      const shard = shards[nextShard] as ShardId;
+      nextShard = (nextShard + 1) % shards.length;
       const batch = stuck.has(shard) ? null : await read(shard, BATCH_BYTES_MAX - bytes);
       if (batch === null) continue;
       bytes += batch.bytes;
@@ -228,22 +227,22 @@ export function createProjector(options: ProjectorOptions): Projector {
     }
   }
 
-  async function rest(projected: number, tookMs: number): Promise<void> {
+  async function pauseAfter(projected: number, tookMs: number): Promise<void> {
     // Measured each time, so that the first seconds of a drop are not averaged with the idle time
     // before it.
     const busy = isBusy();
-    if (projected === 0 || isHurried()) return pause(LOOK_MS);
+    if (projected === 0 || isCatchingUp()) return pause(LOOK_MS);
     if (!busy) return pause(lagEvents() < BUSY_EVENTS_PER_SECOND ? PAUSE_MS : 0);
-    if (lagEvents() < LAG_EVENTS_RESTING) {
+    if (lagEvents() < LAG_EVENTS_PAUSED_MAX) {
       do await pause(PAUSE_MS);
-      while (!stopping && !isHurried() && lagEvents() < LAG_EVENTS_RESTING && isBusy());
+      while (!stopping && !isCatchingUp() && lagEvents() < LAG_EVENTS_PAUSED_MAX && isBusy());
       return;
     }
-    const share = (LAG_EVENTS_RESTLESS - lagEvents()) / (LAG_EVENTS_RESTLESS - LAG_EVENTS_RESTING);
-    if (share > 0) await pause(Math.min(tookMs * REST_FACTOR_MAX * share, REST_MS_MAX));
+    const share = (LAG_EVENTS_UNPAUSED - lagEvents()) / (LAG_EVENTS_UNPAUSED - LAG_EVENTS_PAUSED_MAX);
+    if (share > 0) await pause(Math.min(tookMs * PAUSE_FACTOR_MAX * share, BUSY_PAUSE_MS_MAX));
   }
 
-  const isHurried = (): boolean => performance.now() < hurryUntilMs;
+  const isCatchingUp = (): boolean => performance.now() < catchUpUntilMs;
 
   /** Judged by what came in since it was asked last. */
   function isBusy(): boolean {
@@ -282,8 +281,8 @@ export function createProjector(options: ProjectorOptions): Projector {
       ended = run();
       return ended;
     },
-    hurry() {
-      hurryUntilMs = performance.now() + HURRY_MS;
+    catchUp() {
+      catchUpUntilMs = performance.now() + CATCH_UP_MS;
       wake();
     },
     async stop(withinMs) {

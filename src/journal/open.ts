@@ -38,7 +38,7 @@ export interface JournalLog {
   error(fields: object, message: string): void;
 }
 
-export interface JournalChoice {
+interface JournalChoice {
   /** Null: files. */
   readonly redisUrl: string | null;
   readonly redisWaitReplicas: number;
@@ -49,7 +49,7 @@ export interface JournalChoice {
   readonly directory: string;
 }
 
-export interface PreparedJournal {
+interface PreparedJournal {
   readonly location: JournalLocation;
   /** What an answered operation survives, in one line. */
   readonly durability: string;

@@ -10,7 +10,7 @@ import { readInstallation, removeInstallation, writeInstallation } from './file/
 import { listEpochs } from './file/layout.js';
 import { belongsToAnother, type JournalFacts } from './identity.js';
 
-export interface JournalPlace {
+interface JournalPlace {
   /** Null: files. */
   readonly redisUrl: string | null;
   readonly directory: string;

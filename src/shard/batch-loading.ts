@@ -3,7 +3,7 @@ import type { StagedBatch } from '../domain/command.js';
 import type { ShardState } from '../features/shard-state.js';
 import { type StagingOptions, stageBatch } from './recovery.js';
 
-export interface BatchLoading {
+interface BatchLoading {
   isLoading(batchId: number): boolean;
   /** Loads a batch once, even if many requests name it at the same time. */
   load(state: ShardState, batch: StagedBatch): Promise<void>;

@@ -14,7 +14,7 @@ import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import { isCorruption, isPassing } from '../postgres/failure.js';
 import { BatchMissing, SnapshotUnfit } from '../postgres/store.js';
 
-export type FailureMeaning =
+type FailureMeaning =
   | { readonly kind: 'end'; readonly end: ProcessEnd }
   /** A store is not available, has no room, or refuses access for the moment. */
   | { readonly kind: 'away' }

@@ -55,7 +55,7 @@ export interface RecoveryOptions {
 export type StagingOptions = Pick<RecoveryOptions, 'loader' | 'directoryKey' | 'publishCodes'>;
 export type ReplayOptions = StagingOptions & Pick<RecoveryOptions, 'shards' | 'state' | 'clock'>;
 
-export interface Recovered {
+interface Recovered {
   readonly states: Map<ShardId, ShardState>;
   readonly writer: JournalWriter;
 }

@@ -50,7 +50,7 @@ export type FromShardThread =
   | { readonly type: 'failed'; readonly message: string; readonly cause: ExitCause }
   | { readonly type: 'stopped' };
 
-export interface ShardThreadOptions {
+interface ShardThreadOptions {
   readonly main: MessagePort;
   readonly shards: readonly ShardId[];
   readonly journal: Journal;

@@ -23,9 +23,9 @@ import { query } from '../features/query.js';
 import { apply, decide } from '../features/rules.js';
 import type { ShardState } from '../features/shard-state.js';
 
-export type CommandRequest = Extract<ActorRequest, { kind: 'command' }>;
-export type QueryRequest = Extract<ActorRequest, { kind: 'query' }>;
-export type States = ReadonlyMap<ShardId, ShardState>;
+type CommandRequest = Extract<ActorRequest, { kind: 'command' }>;
+type QueryRequest = Extract<ActorRequest, { kind: 'query' }>;
+type States = ReadonlyMap<ShardId, ShardState>;
 
 /** A reply that is held. */
 export interface Reply extends ActorReply {

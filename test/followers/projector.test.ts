@@ -164,7 +164,7 @@ test('the projector pauses during a drop, serves requests that wait for it, and 
   const behind = seq - checkpoints.get(SHARD);
   assert.ok(behind > DROP_EVENTS / 2, `${behind} events behind after ${seq}`);
   const wanted = seq;
-  projector.hurry();
+  projector.catchUp();
   await waitFor(() => checkpoints.get(SHARD) >= wanted, 'what somebody waits for is projected');
   assert.ok(seq - wanted < 500_000, `only ${seq - wanted} events later`);
   isOver = true;

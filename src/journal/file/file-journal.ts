@@ -31,7 +31,7 @@ import { deleteFile } from './segment.js';
 import { createJournalMarksBuffer, journalMarks } from './watermarks.js';
 import { createFileWriter, type FileWriter } from './writer.js';
 
-export interface FileJournalOptions {
+interface FileJournalOptions {
   /** It exists, and this process has locked it (`lockDirectory`). */
   readonly directory: string;
   /**
@@ -118,7 +118,7 @@ export function openFileJournal({
           throw new JournalRolledBack(shard, (lastSeq + 1) as Seq, known as Seq);
       }
       const isUnknown = (shard: ShardId) => shards.includes(shard) && !startAfter.has(shard);
-      for (const old of scan.epochs) if (old.shards.some(isUnknown)) settleTail(ops, old);
+      for (const old of scan.epochs) if (old.shards.some(isUnknown)) rewriteTail(ops, old);
       const writer = createFileWriter({
         ops,
         directory,
@@ -198,7 +198,7 @@ export function openFileJournal({
  * which a crash in the middle can't hurt, and then synced. The records before it were: a writer has
  * one commit in flight.
  */
-function settleTail(ops: FileOps, { tail }: OldEpoch): void {
+function rewriteTail(ops: FileOps, { tail }: OldEpoch): void {
   if (tail === null) return;
   const fd = ops.open(tail.path, 'r+');
   try {

@@ -32,7 +32,7 @@ export class JournalLocked extends Error {
 }
 
 /** A lock that another process left behind. */
-export interface RemovedLock {
+interface RemovedLock {
   /** The unique id of that lock. Null where the lock file could not be read. */
   readonly lock: string | null;
   /** How it is known that nobody holds it: its process has ended, or its heartbeat stopped. */

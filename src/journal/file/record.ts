@@ -69,7 +69,7 @@ const START_END_MARK = Buffer.from('CBJE', 'latin1').readUInt32LE();
  * Where a record stands: its file, and its position within the epoch, counting from 0 (start
  * records count).
  */
-export interface RecordPlace {
+interface RecordPlace {
   readonly epoch: number;
   readonly segment: number;
   readonly ordinal: number;
@@ -114,7 +114,7 @@ export type ReadRecord = { readonly place: RecordPlace; readonly end: number; re
 );
 
 /** An entry's place in the buffer that it was read from. */
-export interface EntrySpan {
+interface EntrySpan {
   readonly shard: ShardId;
   readonly firstSeq: Seq;
   readonly lastSeq: Seq;

@@ -16,7 +16,7 @@ import type { OldSegment } from './scan.js';
 import { journalBytes, sizeOf } from './size.js';
 import type { JournalMarks } from './watermarks.js';
 
-export interface Keeper {
+interface Keeper {
   /** A pass over the segments begins: what was measured before is out of date. */
   begin(): void;
   /** Whether a segment may be deleted; it is then. */

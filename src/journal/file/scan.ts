@@ -61,7 +61,7 @@ export interface OldEpoch {
   readonly tail: Tail | null;
 }
 
-export interface Tail {
+interface Tail {
   readonly path: string;
   readonly offset: number;
   readonly bytes: Buffer;
@@ -178,7 +178,7 @@ interface ScanState {
 }
 
 /** `unfinished`: the opening of the epoch did not finish, and nobody was told anything of it. */
-export type FoundHead =
+type FoundHead =
   | { readonly kind: 'begun'; readonly head: EpochHead }
   | { readonly kind: 'unfinished'; readonly cut: Cut | null };
 

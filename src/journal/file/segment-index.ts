@@ -25,14 +25,14 @@ export interface SegmentIndex {
   close(): void;
 }
 
-export interface TakeBounds {
+interface TakeBounds {
   readonly limit: number;
   readonly endOffset: number;
   readonly bytesMax: number;
 }
 
 /** Parsed bytes of several segments, the oldest dropped first. */
-export interface WindowCache {
+interface WindowCache {
   hold(window: Window): void;
 }
 

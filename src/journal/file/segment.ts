@@ -47,13 +47,13 @@ export function createSegment(ops: FileOps, path: string, bytes: number): number
   return fd;
 }
 
-export interface PreparedSegment {
+interface PreparedSegment {
   readonly fd: number;
   readonly bytes: number;
 }
 
 /** Keeps one segment ready ahead of the writer, at `path`. Whoever takes it renames it. */
-export interface Preparer {
+interface Preparer {
   isReady(): boolean;
   /**
    * Hands the ready segment over; null when there is none, or a smaller one. Call `prepare` again

@@ -24,7 +24,7 @@ import { EMPTY_COMMIT_BYTES, isEndWritten } from './record.js';
 const SECTOR_BYTES = 512;
 const ZEROS = Buffer.alloc(64 * 1024);
 
-export interface BadTail {
+interface BadTail {
   readonly kind: 'torn' | 'rotten';
   /** Through the last byte that is not zero. */
   readonly bytes: number;

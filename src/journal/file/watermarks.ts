@@ -25,7 +25,7 @@ export interface JournalMarks {
   readonly roomWanted: { get(): number; add(bytes: number): void };
 }
 
-export interface Mark<T extends number> {
+interface Mark<T extends number> {
   get(shard: ShardId): T;
   /** Marks only grow: a smaller value changes nothing. */
   raise(shard: ShardId, value: T): void;

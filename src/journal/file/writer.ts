@@ -74,7 +74,7 @@ export interface FileWriter extends JournalWriter {
   fence(): Promise<void>;
 }
 
-export interface FileWriterOptions {
+interface FileWriterOptions {
   readonly ops: FileOps;
   readonly directory: string;
   /** Null: nobody else can reach the directory. */

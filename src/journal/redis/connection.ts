@@ -14,7 +14,7 @@ import { SCRIPTS } from './scripts.js';
 
 export type Argument = string | number | Buffer;
 
-export interface Link {
+export interface RedisConnection {
   readonly isCluster: boolean;
   readonly facts: RedisFacts;
   /**
@@ -27,12 +27,12 @@ export interface Link {
    * cluster.
    */
   sendToAll(name: string, args: readonly Argument[]): Promise<readonly unknown[]>;
-  /** Called at most once, also when the link was closed by us. */
+  /** Called at most once, also when the connection was closed by us. */
   onLost(listener: (error: Error) => void): void;
   close(): void;
 }
 
-export interface LinkOptions {
+export interface ConnectionOptions {
   readonly url: string;
   /** How long connecting and asking may take in all. */
   readonly openMsMax: number;
@@ -46,7 +46,7 @@ export interface LinkOptions {
  * Rejects within `openMsMax` when there is no answer, and with what the server said when it can't
  * be used.
  */
-export async function openLink(options: LinkOptions): Promise<Link> {
+export async function openConnection(options: ConnectionOptions): Promise<RedisConnection> {
   const opened: { disconnect(): void }[] = [];
   try {
     return await within(options.openMsMax, connect(options, opened));
@@ -71,7 +71,7 @@ export function placeOf(url: string): string {
   return `${hostname === '' ? '127.0.0.1' : hostname}:${port === '' ? '6379' : port}`;
 }
 
-async function connect(options: LinkOptions, opened: { disconnect(): void }[]): Promise<Link> {
+async function connect(options: ConnectionOptions, opened: { disconnect(): void }[]): Promise<RedisConnection> {
   const redis = new Redis(options.url, { ...settingsOf(options), retryStrategy: null, enableOfflineQueue: false });
   opened.push(redis);
   const lost = watch(redis);
@@ -98,10 +98,10 @@ async function connect(options: LinkOptions, opened: { disconnect(): void }[]): 
 }
 
 async function connectCluster(
-  options: LinkOptions,
+  options: ConnectionOptions,
   facts: RedisFacts,
   opened: { disconnect(): void }[],
-): Promise<Link> {
+): Promise<RedisConnection> {
   const { hostname, port, username, password, protocol } = new URL(options.url);
   const cluster = new Cluster([{ host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 6379 : Number(port) }], {
     lazyConnect: true,
@@ -135,7 +135,7 @@ async function connectCluster(
   };
 }
 
-function settingsOf({ openMsMax, replyMsMax, name }: LinkOptions) {
+function settingsOf({ openMsMax, replyMsMax, name }: ConnectionOptions) {
   return {
     lazyConnect: true,
     autoResendUnfulfilledCommands: false,

@@ -6,10 +6,10 @@
 import { asSeq, asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { ProcessEnd } from '../../platform/exit-codes.js';
 import { belongsToAnother, type JournalFacts } from '../identity.js';
-import { type Link, openLink, placeOf } from './connection.js';
+import { openConnection, placeOf, type RedisConnection } from './connection.js';
 import { decodeEntry, epochKey, installationKey, startKey, streamKey } from './entry.js';
 
-const LINK = { openMsMax: 2_000, replyMsMax: 5_000, name: 'clipbook-installation' } as const;
+const CONNECTION = { openMsMax: 2_000, replyMsMax: 5_000, name: 'clipbook-installation' } as const;
 /** Shards that are asked at once. */
 const ASKED_MAX = 32;
 
@@ -21,11 +21,11 @@ interface ShardFacts {
 }
 
 export function surveyRedis(url: string, shardCount: number): Promise<JournalFacts> {
-  return withLink(url, async (link) => {
+  return withConnection(url, async (connection) => {
     const shards: ShardFacts[] = [];
     for (let first = 0; first < shardCount; first += ASKED_MAX) {
       const count = Math.min(ASKED_MAX, shardCount - first);
-      const asked = Array.from({ length: count }, (_, n) => surveyShard(link, asShardId(first + n)));
+      const asked = Array.from({ length: count }, (_, n) => surveyShard(connection, asShardId(first + n)));
       shards.push(...(await Promise.all(asked)));
     }
     const ids = shards.map(({ id }) => id).filter((id) => id !== null);
@@ -41,12 +41,12 @@ export function surveyRedis(url: string, shardCount: number): Promise<JournalFac
   });
 }
 
-async function surveyShard(link: Link, shard: ShardId): Promise<ShardFacts> {
+async function surveyShard(connection: RedisConnection, shard: ShardId): Promise<ShardFacts> {
   const [id, epoch, start, last] = await Promise.all([
-    link.send('GET', [installationKey(shard)]),
-    link.send('EXISTS', [epochKey(shard)]),
-    link.send('GET', [startKey(shard)]),
-    link.send('XREVRANGE', [streamKey(shard), '+', '-', 'COUNT', 1]),
+    connection.send('GET', [installationKey(shard)]),
+    connection.send('EXISTS', [epochKey(shard)]),
+    connection.send('GET', [startKey(shard)]),
+    connection.send('XREVRANGE', [streamKey(shard), '+', '-', 'COUNT', 1]),
   ]);
   const [entry] = last as [Buffer, [Buffer, Buffer]][];
   const lastSeq = entry === undefined ? 0 : decodeEntry(shard, String(entry[0]), entry[1]?.[1]).lastSeq;
@@ -60,11 +60,11 @@ async function surveyShard(link: Link, shard: ShardId): Promise<ShardFacts> {
  * stops before the rest.
  */
 export function stampRedis(url: string, shardCount: number, id: string): Promise<void> {
-  return withLink(url, async (link) => {
+  return withConnection(url, async (connection) => {
     for (let index = 0; index < shardCount; index++) {
       const key = installationKey(asShardId(index));
-      await link.send('SET', [key, id, 'NX']);
-      const found = String(await link.send('GET', [key]));
+      await connection.send('SET', [key, id, 'NX']);
+      const found = String(await connection.send('GET', [key]));
       if (found !== id) throw belongsToAnother(`Redis at ${placeOf(url)}`, found, id);
     }
   });
@@ -72,8 +72,8 @@ export function stampRedis(url: string, shardCount: number, id: string): Promise
 
 /** Removes the ids alone. */
 export function eraseRedisId(url: string, shardCount: number): Promise<void> {
-  return withLink(url, async (link) => {
-    for (let index = 0; index < shardCount; index++) await link.send('DEL', [installationKey(asShardId(index))]);
+  return withConnection(url, async (connection) => {
+    for (let index = 0; index < shardCount; index++) await connection.send('DEL', [installationKey(asShardId(index))]);
   });
 }
 
@@ -82,14 +82,14 @@ export function eraseRedisId(url: string, shardCount: number): Promise<void> {
  * connected: an empty database knows nothing of the lease of the installation that it replaces.
  */
 export function eraseRedis(url: string, shardCount: number): Promise<void> {
-  return withLink(url, async (link) => {
-    if (await hasWriter(link)) {
+  return withConnection(url, async (connection) => {
+    if (await hasWriter(connection)) {
       throw new ProcessEnd('inUse', `a server is connected to Redis at ${placeOf(url)}; stop it first`);
     }
     // The installation may have had more shards than this one is to have.
     for (let index = 0; index <= SHARDS_MAX; index++) {
       const shard = asShardId(index);
-      const removed = await link.send('DEL', [
+      const removed = await connection.send('DEL', [
         streamKey(shard),
         epochKey(shard),
         installationKey(shard),
@@ -101,9 +101,9 @@ export function eraseRedis(url: string, shardCount: number): Promise<void> {
 }
 
 /** False also where the server does not tell. */
-async function hasWriter(link: Link): Promise<boolean> {
+async function hasWriter(connection: RedisConnection): Promise<boolean> {
   try {
-    const lists = await link.sendToAll('CLIENT', ['LIST']);
+    const lists = await connection.sendToAll('CLIENT', ['LIST']);
     return lists.some((list) => String(list).includes('name=clipbook-writer'));
   } catch (error) {
     if (error instanceof Error && /^(NOPERM|ERR unknown)/.test(error.message)) return false;
@@ -111,11 +111,11 @@ async function hasWriter(link: Link): Promise<boolean> {
   }
 }
 
-async function withLink<T>(url: string, work: (link: Link) => Promise<T>): Promise<T> {
-  const link = await openLink({ url, ...LINK });
+async function withConnection<T>(url: string, work: (connection: RedisConnection) => Promise<T>): Promise<T> {
+  const connection = await openConnection({ url, ...CONNECTION });
   try {
-    return await work(link);
+    return await work(connection);
   } finally {
-    link.close();
+    connection.close();
   }
 }

@@ -10,7 +10,7 @@
  *
  * docs/decisions/stale-readers.md says what lost.
  */
-import type { Link } from './connection.js';
+import type { RedisConnection } from './connection.js';
 import { notOurs, type ShardTail } from './shard-tail.js';
 
 /**
@@ -28,15 +28,15 @@ export interface OwnershipCheck {
   look(): Promise<void>;
 }
 
-export function createOwnershipCheck(link: Link, tails: readonly ShardTail[]): OwnershipCheck {
+export function createOwnershipCheck(connection: RedisConnection, tails: readonly ShardTail[]): OwnershipCheck {
   const keys = tails.map(({ epochKey }) => epochKey);
   let isAsking = false;
   let sureUntilMs = Number.NEGATIVE_INFINITY;
 
   async function epochs(): Promise<readonly unknown[]> {
     // One call may touch one slot only.
-    if (link.isCluster) return Promise.all(keys.map((key) => link.send('GET', [key])));
-    return (await link.send('MGET', keys)) as unknown[];
+    if (connection.isCluster) return Promise.all(keys.map((key) => connection.send('GET', [key])));
+    return (await connection.send('MGET', keys)) as unknown[];
   }
 
   return {

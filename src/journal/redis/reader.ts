@@ -11,7 +11,7 @@
  */
 import { asShardId, type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { type Entry, JournalDamaged, type JournalReader, JournalTrimmed } from '../journal.js';
-import { type Link, type LinkOptions, openLink } from './connection.js';
+import { type ConnectionOptions, openConnection, type RedisConnection } from './connection.js';
 import type { DurableSeqs } from './durable.js';
 import { decodeEntry, entryId, follows, type StoredEntry, streamKey } from './entry.js';
 
@@ -24,24 +24,24 @@ const COUNT_MAX = 256;
 const ENTRY_BYTES = 4096;
 
 export function createRedisReader(
-  linkOptions: LinkOptions,
+  connectionOptions: ConnectionOptions,
   durable: DurableSeqs,
   shards: () => readonly ShardId[],
 ): JournalReader {
-  let opening: Promise<Link> | null = null;
+  let opening: Promise<RedisConnection> | null = null;
   let isClosed = false;
   let entryBytes = ENTRY_BYTES;
 
-  function connected(): Promise<Link> {
+  function connected(): Promise<RedisConnection> {
     if (isClosed) return Promise.reject(new Error('the journal reader is closed'));
     if (opening !== null) return opening;
-    const mine = openLink(linkOptions).then(
-      (link) => {
-        link.onLost(() => {
+    const mine = openConnection(connectionOptions).then(
+      (connection) => {
+        connection.onLost(() => {
           if (opening === mine) opening = null;
         });
-        if (isClosed) link.close();
-        return link;
+        if (isClosed) connection.close();
+        return connection;
       },
       (error: unknown) => {
         if (opening === mine) opening = null;
@@ -57,12 +57,12 @@ export function createRedisReader(
    * it.
    */
   async function ask(name: string, args: readonly (string | number)[]): Promise<unknown> {
-    const link = await connected();
+    const connection = await connected();
     try {
-      return await link.send(name, args);
+      return await connection.send(name, args);
     } catch (error) {
       opening = null;
-      link.close();
+      connection.close();
       throw error;
     }
   }
@@ -126,8 +126,8 @@ export function createRedisReader(
     },
     async close() {
       isClosed = true;
-      const link = await opening?.catch(() => null);
-      link?.close();
+      const connection = await opening?.catch(() => null);
+      connection?.close();
     },
   };
 }

@@ -21,7 +21,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Journal, KEEP_NOTHING, type Retention } from '../journal.js';
-import { type Link, type LinkOptions, openLink, placeOf, within } from './connection.js';
+import { type ConnectionOptions, openConnection, placeOf, type RedisConnection, within } from './connection.js';
 import { createDurableBuffer, durableSeqs } from './durable.js';
 import { assertFit, describeDurability, type RedisFacts, RedisUnfit } from './facts.js';
 import { createRedisReader, openedShards } from './reader.js';
@@ -92,27 +92,30 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
     appendMsMax = APPEND_MS_MAX,
   } = options;
   const durable = durableSeqs(options.durable ?? createDurableBuffer());
-  const writerLink: LinkOptions = { url, openMsMax: CONNECT_MS_MAX, replyMsMax: 0, name: 'clipbook-writer' };
-  const readerLink: LinkOptions = { ...writerLink, replyMsMax: READ_MS_MAX, name: 'clipbook-reader' };
+  const writerOptions: ConnectionOptions = { url, openMsMax: CONNECT_MS_MAX, replyMsMax: 0, name: 'clipbook-writer' };
+  const readerOptions: ConnectionOptions = { ...writerOptions, replyMsMax: READ_MS_MAX, name: 'clipbook-reader' };
   const taker = createTaker();
   /** How to close what is open. */
   const open = new Set<() => Promise<void>>();
 
-  const facts = await firstFacts(writerLink, options.openMsMax ?? OPEN_MS_MAX);
+  const facts = await firstFacts(writerOptions, options.openMsMax ?? OPEN_MS_MAX);
   assertFit(facts, waitReplicas);
 
-  async function takeOver(link: Link, ...[shards, startAfter, goOnAfter]: Parameters<Journal['openWriter']>) {
-    assertFit(link.facts, waitReplicas);
+  async function takeOver(
+    connection: RedisConnection,
+    ...[shards, startAfter, goOnAfter]: Parameters<Journal['openWriter']>
+  ) {
+    assertFit(connection.facts, waitReplicas);
     const tails = await Promise.all(
-      shards.map((shard) => takeShard(link, shard, { taker, installation, startAfter, goOnAfter })),
+      shards.map((shard) => takeShard(connection, shard, { taker, installation, startAfter, goOnAfter })),
     );
     // What is in the streams counts from now on, so the replicas must have that too.
-    if (waitReplicas > 0) await waitForReplicas(link, waitReplicas, waitMsMax);
+    if (waitReplicas > 0) await waitForReplicas(connection, waitReplicas, waitMsMax);
     for (const tail of tails) durable.set(tail.shard, tail.durable);
     const closeWriter = (): Promise<void> => writer.close();
     const writer = await createRedisWriter({
-      link,
-      linkOptions: writerLink,
+      connection,
+      connectionOptions: writerOptions,
       tails,
       taker,
       durable,
@@ -133,16 +136,16 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
     durability: `${placeOf(url)}: ${describeDurability(facts, waitReplicas)}`,
     facts,
     async openWriter(...asked) {
-      const link = await openLink(writerLink);
+      const connection = await openConnection(writerOptions);
       try {
-        return await within(appendMsMax, takeOver(link, ...asked));
+        return await within(appendMsMax, takeOver(connection, ...asked));
       } catch (error) {
-        link.close();
+        connection.close();
         throw error;
       }
     },
     async openReader() {
-      const reader = createRedisReader(readerLink, durable, () => openedShards(durable));
+      const reader = createRedisReader(readerOptions, durable, () => openedShards(durable));
       const close = async (): Promise<void> => {
         open.delete(close);
         await reader.close();
@@ -161,13 +164,13 @@ function shareOf(retention: RedisJournalOptions['retention'], shards: number): R
   return { ms: retention.ms, bytes: Math.floor((retention.bytes * shards) / retention.shardCount) };
 }
 
-async function firstFacts(linkOptions: LinkOptions, msMax: number): Promise<RedisFacts> {
+async function firstFacts(connectionOptions: ConnectionOptions, msMax: number): Promise<RedisFacts> {
   const beganMs = performance.now();
   for (;;) {
     try {
-      const link = await openLink(linkOptions);
-      link.close();
-      return link.facts;
+      const connection = await openConnection(connectionOptions);
+      connection.close();
+      return connection.facts;
     } catch (error) {
       const isLoading = error instanceof Error && error.message.startsWith('LOADING');
       const tried = performance.now() - beganMs;

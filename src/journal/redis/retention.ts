@@ -13,9 +13,9 @@
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Entry, Retention } from '../journal.js';
-import { OVERHEAD } from './room.js';
+import { OVERHEAD } from './free-memory.js';
 
-export interface StreamRetention {
+interface StreamRetention {
   /** So many entries more. */
   added(entries: readonly Entry[]): void;
   /** The sequence through which a shard may be trimmed. */

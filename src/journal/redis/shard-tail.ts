@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
 import { ProcessEnd } from '../../platform/exit-codes.js';
 import { JournalDamaged, JournalFenced, JournalRolledBack } from '../journal.js';
-import type { Argument, Link } from './connection.js';
+import type { Argument, RedisConnection } from './connection.js';
 import { decodeEntry, epochKey, installationKey, NO_MARK, seqOfId, startKey, streamKey } from './entry.js';
 import { RESUME, type Script, TAKE } from './scripts.js';
 
@@ -71,17 +71,17 @@ export function evalsha(script: Script, keys: readonly string[], args: readonly 
  * has it now: to take it back would only make the two fight. Throws `ProcessEnd`, and takes
  * nothing, when the shard belongs to another installation.
  */
-export async function takeShard(link: Link, shard: ShardId, options: TakeOptions): Promise<ShardTail> {
+export async function takeShard(connection: RedisConnection, shard: ShardId, options: TakeOptions): Promise<ShardTail> {
   const keys = [streamKey(shard), epochKey(shard), installationKey(shard), startKey(shard)] as const;
   const goOn = options.goOnAfter?.get(shard);
   const { installation } = options;
   let reply: unknown = 0;
   while (!Array.isArray(reply)) {
-    const before = (await link.send('GET', [keys[1]])) ?? NO_MARK;
+    const before = (await connection.send('GET', [keys[1]])) ?? NO_MARK;
     if (isTakenByAnother(options.taker, shard, String(before))) throw fenced(shard, String(before));
     const token = newToken(options.taker);
     const args = [before as Buffer, token, goOn === undefined ? '' : String(goOn), installation];
-    reply = await link.send('EVALSHA', evalsha(TAKE, keys, args));
+    reply = await connection.send('EVALSHA', evalsha(TAKE, keys, args));
   }
   if (String((reply as Buffer[])[0]) === 'installation') {
     throw anothers(shard, installation, String((reply as Buffer[])[1]));
@@ -112,7 +112,7 @@ export async function takeShard(link: Link, shard: ShardId, options: TakeOptions
  * means.
  */
 export async function resumeShards(
-  link: Link,
+  connection: RedisConnection,
   tails: readonly ShardTail[],
   token: string,
   { taken }: Taker,
@@ -121,7 +121,7 @@ export async function resumeShards(
     tails.map(async (tail) => {
       const epoch = `${Number.parseInt(tail.epoch, 10) + 1}:${token}`;
       const args = [tail.epoch, epoch, tail.mark];
-      const reply = await link.send('EVALSHA', evalsha(RESUME, [tail.stream, tail.epochKey], args));
+      const reply = await connection.send('EVALSHA', evalsha(RESUME, [tail.stream, tail.epochKey], args));
       const refusal = refusalOf(reply, [tail]);
       if (refusal !== null) throw refusal;
       return { tail, epoch };

@@ -5,7 +5,7 @@
  * entry that holds the sequence stays: it tells whether PostgreSQL and the journal belong together.
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
-import type { Link } from './connection.js';
+import type { RedisConnection } from './connection.js';
 import { entryId, epochKey, streamKey } from './entry.js';
 import { TRIM } from './scripts.js';
 import { evalsha } from './shard-tail.js';
@@ -13,7 +13,7 @@ import { evalsha } from './shard-tail.js';
 const ENTRIES_PER_CALL_MAX = 2000;
 
 export interface Trimmer {
-  attach(link: Link): void;
+  attach(connection: RedisConnection): void;
   detach(): void;
   trim(shard: ShardId, throughSeq: Seq): void;
   /** Looks again at what may go. */
@@ -35,23 +35,23 @@ export function createTrimmer({
 }): Trimmer {
   const wanted = new Map<ShardId, Seq>();
   const trimmed = new Map<ShardId, Seq>();
-  let link: Link | null = null;
+  let connection: RedisConnection | null = null;
   let isRunning = false;
 
   async function run(): Promise<void> {
     if (isRunning) return;
     isRunning = true;
     try {
-      for (let next = nextWanted(); next !== null && link !== null; next = nextWanted()) {
+      for (let next = nextWanted(); next !== null && connection !== null; next = nextWanted()) {
         const [shard, seq] = next;
-        const count = await trimSome(link, shard, seq);
+        const count = await trimSome(connection, shard, seq);
         if (count >= ENTRIES_PER_CALL_MAX / 2) continue;
         trimmed.set(shard, seq);
         onTrimmed(shard);
       }
     } catch (error) {
       // It is asked for again before long. A connection that is lost is the writer's to tell.
-      if (link !== null) log.warn({ err: error }, 'a stream could not be trimmed');
+      if (connection !== null) log.warn({ err: error }, 'a stream could not be trimmed');
     } finally {
       isRunning = false;
     }
@@ -65,7 +65,7 @@ export function createTrimmer({
     return null;
   }
 
-  async function trimSome(to: Link, shard: ShardId, throughSeq: Seq): Promise<number> {
+  async function trimSome(to: RedisConnection, shard: ShardId, throughSeq: Seq): Promise<number> {
     const keys = [streamKey(shard), epochKey(shard)];
     const args = [epochOf(shard) ?? '', entryId(throughSeq), ENTRIES_PER_CALL_MAX];
     return Number(await to.send('EVALSHA', evalsha(TRIM, keys, args)));
@@ -73,11 +73,11 @@ export function createTrimmer({
 
   return {
     attach(to) {
-      link = to;
+      connection = to;
       void run();
     },
     detach() {
-      link = null;
+      connection = null;
     },
     trim(shard, throughSeq) {
       if (epochOf(shard) === undefined || throughSeq <= (wanted.get(shard) ?? 0)) return;

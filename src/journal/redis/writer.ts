@@ -29,13 +29,13 @@ import {
   type JournalWriter,
   type Retention,
 } from '../journal.js';
-import { type Argument, type Link, type LinkOptions, openLink, within } from './connection.js';
+import { type Argument, type ConnectionOptions, openConnection, type RedisConnection, within } from './connection.js';
 import type { DurableSeqs } from './durable.js';
 import { encodeEntry, entryId, MARK_BYTES } from './entry.js';
 import { assertFit } from './facts.js';
+import { type FreeMemory, watchMemory } from './free-memory.js';
 import { createOwnershipCheck, type OwnershipCheck } from './ownership.js';
 import { createStreamRetention } from './retention.js';
-import { createRoom, type Room } from './room.js';
 import { APPEND } from './scripts.js';
 import { EpochLost, evalsha, newToken, refusalOf, resumeShards, type ShardTail, type Taker } from './shard-tail.js';
 import { createTrimmer } from './trimmer.js';
@@ -46,10 +46,10 @@ const WATCH_EVERY_MS = 100;
 const RECONNECT_MS = 50;
 const RECONNECT_MS_MAX = 500;
 
-export interface RedisWriterOptions {
-  readonly link: Link;
+interface RedisWriterOptions {
+  readonly connection: RedisConnection;
   /** How to connect again. */
-  readonly linkOptions: LinkOptions;
+  readonly connectionOptions: ConnectionOptions;
   readonly tails: readonly ShardTail[];
   readonly taker: Taker;
   readonly durable: DurableSeqs;
@@ -83,8 +83,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
   const { tails, taker, durable, inFlightMax, appendMsMax, waitReplicas, waitMsMax, log } = options;
   const tailOf = new Map(tails.map((tail) => [tail.shard, tail]));
   const inFlight: Commit[] = [];
-  let link: Link | null = null;
-  let room: Room;
+  let connection: RedisConnection | null = null;
+  let memory: FreeMemory;
   let ownership: OwnershipCheck;
   let failed: Error | null = null;
   let isClosed = false;
@@ -93,7 +93,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
   const kept = createStreamRetention({
     retention: options.retention,
     seqs: new Map(tails.map(({ shard, appended }) => [shard, appended])),
-    bytesBefore: await streamBytes(options.link, tails),
+    bytesBefore: await streamBytes(options.connection, tails),
   });
   for (const { shard } of tails) durable.setSince(shard, kept.sinceMs());
   const trimmer = createTrimmer({
@@ -103,24 +103,24 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     log,
   });
 
-  await use(options.link);
+  await use(options.connection);
   const watcher = setInterval(watch, WATCH_EVERY_MS).unref();
 
   // ─── Appending ─────────────────────────────────────────────────────────────────────────────────────────────
 
   function append(entries: readonly Entry[], done: (error: Error | null) => void): void {
-    if (failed === null && link === null) fail(new Error('the connection to Redis is lost'));
-    if (failed !== null || link === null) {
+    if (failed === null && connection === null) fail(new Error('the connection to Redis is lost'));
+    if (failed !== null || connection === null) {
       const error = failed;
       queueMicrotask(() => done(error));
       return;
     }
     checkEntries(entries);
-    const calls = encodeCalls(entries, link.isCluster);
+    const calls = encodeCalls(entries, connection.isCluster);
     kept.added(entries);
     const commit: Commit = { entries, done, startMs: performance.now(), missing: calls.length };
     inFlight.push(commit);
-    const settle = (error: Error | null): void => {
+    const finish = (error: Error | null): void => {
       if (error !== null) {
         fail(error);
         return;
@@ -129,12 +129,12 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
       if (commit.missing === 0) release();
     };
     for (const call of calls) {
-      link.send('EVALSHA', call.args).then(
-        (reply) => settle(failed === null ? refusalOf(reply, call.tails) : null),
-        (error: unknown) => settle(asError(error)),
+      connection.send('EVALSHA', call.args).then(
+        (reply) => finish(failed === null ? refusalOf(reply, call.tails) : null),
+        (error: unknown) => finish(asError(error)),
       );
     }
-    if (waitReplicas > 0) awaitReplicas(link, commit, settle);
+    if (waitReplicas > 0) awaitReplicas(connection, commit, finish);
   }
 
   /** One call for all shards, or one for each. Moves the tails on. */
@@ -151,7 +151,7 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
       call.tails.push(tail);
       call.keys.push(tail.stream, tail.epochKey);
       call.args.push(tail.epoch, tail.mark, entryId(entry.firstSeq), bytes);
-      room.added(bytes.length);
+      memory.added(bytes.length);
       // A copy: the mark outlives the entry, which may be large.
       tail.mark = markOf(bytes);
       tail.appended = entry.lastSeq;
@@ -163,11 +163,11 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
    * WAIT answers for all that this connection has written before. Until it does, nothing behind it
    * is looked at.
    */
-  function awaitReplicas(to: Link, commit: Commit, settle: (error: Error | null) => void): void {
+  function awaitReplicas(to: RedisConnection, commit: Commit, finish: (error: Error | null) => void): void {
     commit.missing += 1;
     waitForReplicas(to, waitReplicas, waitMsMax).then(
-      () => settle(null),
-      (error: unknown) => settle(asError(error)),
+      () => finish(null),
+      (error: unknown) => finish(asError(error)),
     );
   }
 
@@ -192,8 +192,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     failed = error;
     clearInterval(watcher);
     trimmer.detach();
-    const lost = link;
-    link = null;
+    const lost = connection;
+    connection = null;
     lost?.close();
     const commits = inFlight.splice(0);
     becomeIdle();
@@ -232,20 +232,20 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
 
   // ─── The connection ────────────────────────────────────────────────────────────────────────────────────────
 
-  async function use(fresh: Link): Promise<void> {
-    const seen = createRoom(fresh);
+  async function use(fresh: RedisConnection): Promise<void> {
+    const seen = watchMemory(fresh);
     const owned = createOwnershipCheck(fresh, tails);
     await Promise.all([seen.look(), owned.look()]);
     if (failed !== null || isClosed) {
       fresh.close();
       return;
     }
-    room = seen;
+    memory = seen;
     ownership = owned;
-    link = fresh;
+    connection = fresh;
     trimmer.attach(fresh);
     fresh.onLost((error) => {
-      if (link === fresh) lose(error);
+      if (connection === fresh) lose(error);
     });
   }
 
@@ -255,8 +255,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
       fail(error);
       return;
     }
-    link?.close();
-    link = null;
+    connection?.close();
+    connection = null;
     trimmer.detach();
     log.warn({ err: error }, 'the connection to Redis is lost while nothing was in flight; no room until it is back');
     void reconnect(RECONNECT_MS);
@@ -267,9 +267,9 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     for (let waitMs = delayMs; failed === null && !isClosed; waitMs = Math.min(waitMs * 2, RECONNECT_MS_MAX)) {
       await new Promise((resolve) => setTimeout(resolve, waitMs).unref());
       if (failed !== null || isClosed) return;
-      let fresh: Link | null = null;
+      let fresh: RedisConnection | null = null;
       try {
-        fresh = await openLink(options.linkOptions);
+        fresh = await openConnection(options.connectionOptions);
         assertFit(fresh.facts, waitReplicas);
         await within(appendMsMax, resumeShards(fresh, tails, token, taker));
         await within(appendMsMax, use(fresh));
@@ -283,27 +283,27 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
   }
 
   /**
-   * Gives up what has no answer for too long, looks for room, and whether the shards are still
-   * ours.
+   * Gives up what has no answer for too long, asks for the free memory, and whether the shards are
+   * still ours.
    */
   function watch(): void {
-    const watched = link;
+    const watched = connection;
     if (watched === null) return;
-    kept.look(room.isTight());
-    if (room.isTight()) trimmer.request();
+    kept.look(memory.isTight());
+    if (memory.isTight()) trimmer.request();
     const isLate = (): boolean => {
-      const oldestMs = Math.min(inFlight[0]?.startMs ?? Number.POSITIVE_INFINITY, room.askedMs());
+      const oldestMs = Math.min(inFlight[0]?.startMs ?? Number.POSITIVE_INFINITY, memory.askedMs());
       return performance.now() - oldestMs > appendMsMax;
     };
     // When it was this thread that stood still, the answer is waiting to be read: let that happen
     // first.
     if (isLate()) {
       setImmediate(() => {
-        if (link === watched && isLate()) lose(new Error(`no answer from Redis within ${appendMsMax} ms`));
+        if (connection === watched && isLate()) lose(new Error(`no answer from Redis within ${appendMsMax} ms`));
       });
     }
-    Promise.all([room.look(), ownership.look()]).catch((error: unknown) => {
-      if (link !== watched) return;
+    Promise.all([memory.look(), ownership.look()]).catch((error: unknown) => {
+      if (connection !== watched) return;
       if (isRefusal(error)) fail(error);
       // Of a cluster, it may be one server that is lost, and nothing else says so.
       else lose(asError(error));
@@ -331,8 +331,8 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
     append,
     // A writer that failed lets the next append fail, since that is what makes its owner open
     // another.
-    hasRoom: () => !isClosed && (failed !== null || (link !== null && room.has())),
-    isAway: () => failed === null && link === null,
+    hasRoom: () => !isClosed && (failed !== null || (connection !== null && memory.isEnough())),
+    isAway: () => failed === null && connection === null,
     ownership: {
       isSure: () => failed === null && ownership.isSure(),
       onEnd(listener) {
@@ -345,14 +345,14 @@ export async function createRedisWriter(options: RedisWriterOptions): Promise<Jo
   };
 }
 
-async function streamBytes(link: Link, tails: readonly ShardTail[]): Promise<number> {
-  const sizes = await Promise.all(tails.map(({ stream }) => link.send('MEMORY', ['USAGE', stream])));
+async function streamBytes(connection: RedisConnection, tails: readonly ShardTail[]): Promise<number> {
+  const sizes = await Promise.all(tails.map(({ stream }) => connection.send('MEMORY', ['USAGE', stream])));
   return sizes.reduce<number>((total, size) => total + Number(size ?? 0), 0);
 }
 
 /** Rejects when fewer replicas than asked for have what this connection wrote. */
-export async function waitForReplicas(link: Link, replicas: number, msMax: number): Promise<void> {
-  const reached = Number(await link.send('WAIT', [replicas, msMax]));
+export async function waitForReplicas(connection: RedisConnection, replicas: number, msMax: number): Promise<void> {
+  const reached = Number(await connection.send('WAIT', [replicas, msMax]));
   if (reached < replicas) throw new Error(`${reached} of ${replicas} replicas had the commit within ${msMax} ms`);
 }
 

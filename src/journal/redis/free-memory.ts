@@ -1,11 +1,11 @@
 /**
- * Whether Redis has room, known before it is needed: an append that is refused for want of memory
- * costs a rebuild of the shards, while commands that are refused before they are decided cost
- * nothing. So memory is checked regularly, the bytes appended since the last check are added, and
- * "full" begins a little before Redis's own limit. The margin is for other writers on the same
- * server, and for unusually large commits.
+ * Whether Redis has enough free memory, known before it is needed: an append that is refused for
+ * want of memory costs a rebuild of the shards, while commands that are refused before they are
+ * decided cost nothing. So memory is checked regularly, the bytes appended since the last check are
+ * added, and "full" begins a little before Redis's own limit. The margin is for other writers on
+ * the same server, and for unusually large commits.
  */
-import type { Link } from './connection.js';
+import type { RedisConnection } from './connection.js';
 import { infoFields } from './facts.js';
 
 const LOOK_EVERY_MS = 100;
@@ -17,9 +17,9 @@ const MARGIN_PART = 16;
  */
 export const OVERHEAD = 1.3;
 
-export interface Room {
-  has(): boolean;
-  /** There is room, but less than twice the margin: what is kept for convenience should go now. */
+export interface FreeMemory {
+  isEnough(): boolean;
+  /** Free memory is below twice the margin: entries kept for convenience should be deleted now. */
   isTight(): boolean;
   /** So many bytes were appended. */
   added(bytes: number): void;
@@ -32,7 +32,7 @@ export interface Room {
   askedMs(): number;
 }
 
-export function createRoom(link: Link): Room {
+export function watchMemory(connection: RedisConnection): FreeMemory {
   let freeBytes = Number.POSITIVE_INFINITY;
   let marginBytes = 0;
   /** Since the question that `freeBytes` is the answer to. */
@@ -40,7 +40,7 @@ export function createRoom(link: Link): Room {
   let lookedMs = Number.NEGATIVE_INFINITY;
   let askedMs = Number.POSITIVE_INFINITY;
   return {
-    has: () => addedBytes * OVERHEAD <= freeBytes,
+    isEnough: () => addedBytes * OVERHEAD <= freeBytes,
     isTight: () => addedBytes * OVERHEAD + marginBytes > freeBytes,
     added: (bytes) => {
       addedBytes += bytes;
@@ -52,7 +52,7 @@ export function createRoom(link: Link): Room {
       askedMs = now;
       const countedBytes = addedBytes;
       try {
-        const infos = await link.sendToAll('INFO', ['memory']);
+        const infos = await connection.sendToAll('INFO', ['memory']);
         freeBytes = Math.min(...infos.map((info) => freeBytesOf(String(info))));
         marginBytes = Math.max(...infos.map((info) => marginBytesOf(maxBytesOf(infoFields(String(info))))));
         // The question went behind what was appended before it, so that is in the answer.
