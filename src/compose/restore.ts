@@ -61,7 +61,8 @@ export interface ShardReport {
      */
     | { readonly kind: 'ahead' }
     /**
-     * The journal begins at `first`, after the checkpoint. What is between the two is in neither.
+     * The journal begins at `first`, after the checkpoint, because earlier entries were trimmed or
+     * an earlier loss was accepted. What is between the two is in neither.
      */
     | { readonly kind: 'gap'; readonly first: Seq }
     /** They hold different changes at the checkpoint. */
@@ -122,7 +123,7 @@ function handOver(dataDir: string, directory: string): void {
 
 /** Rejects with `JournalDamaged` where the journal can't be read. Changes no entry. */
 export async function reportShards(
-  { location, journal: { ends }, databaseUrl, shardCount }: OfflineStores,
+  { location, journal: { ends, beganAfter }, databaseUrl, shardCount }: OfflineStores,
   log: JournalLog,
 ): Promise<ShardReport[]> {
   const checkpoints = await readCheckpointsOf(databaseUrl);
@@ -130,7 +131,10 @@ export async function reportShards(
   const journal = await openJournal(location, log);
   try {
     const lastSeqs = ends ?? (await endsOf(journal, shards));
-    for (const shard of shards) presumeDurable(location, shard, lastSeqs.get(shard) ?? asSeq(0));
+    const none = asSeq(0);
+    for (const shard of shards) {
+      presumeDurable(location, shard, lastSeqs.get(shard) ?? none, beganAfter.get(shard) ?? none);
+    }
     const feed = createFeed(await journal.openReader());
     const reports: ShardReport[] = [];
     for (const shard of shards) {
@@ -145,10 +149,10 @@ export async function reportShards(
   }
 }
 
-/** Files tell where they end when a writer opens them. It writes nothing that counts. */
+/** Files tell where they end when a writer opens them. It leaves nothing behind. */
 async function endsOf(journal: Journal, shards: readonly ShardId[]): Promise<ReadonlyMap<ShardId, Seq>> {
   const writer = await journal.openWriter(shards, undefined, new Map(shards.map((shard) => [shard, asSeq(0)])));
-  await writer.close();
+  await (writer.discard?.() ?? writer.close());
   return writer.lastSeqs;
 }
 
@@ -164,8 +168,8 @@ async function fitOf(
   if (end < seq) return { kind: 'ahead' };
   if (entryHash !== null && (await feed.isSameEntry(shard, seq, entryHash)) === false) return { kind: 'differs' };
   if (end === seq || (await feed.has(shard, asSeq(seq + 1)))) return { kind: 'fits' };
-  // The first sequence that is there, between one that is not and one that is.
-  let [gone, there] = [seq + 1, end as number];
+  // The first sequence that is there, between one that is not and one that is, or will be the next.
+  let [gone, there] = [seq + 1, end + 1];
   while (there - gone > 1) {
     const middle = Math.floor((gone + there) / 2);
     if (await feed.has(shard, asSeq(middle))) there = middle;

@@ -128,8 +128,7 @@ export function createFeed(reader: JournalReader): Feed {
         if (entry === undefined || entry.firstSeq > seq) return null;
         return hashOfEntry(entry).equals(hash);
       } catch (error) {
-        // Damage is reported by the reader that needs the entry. After an accepted loss, the file
-        // journal also calls an entry damaged that was never there.
+        // Damage is reported by the reader that needs the entry.
         if (error instanceof JournalTrimmed || error instanceof JournalDamaged) return null;
         throw error;
       }

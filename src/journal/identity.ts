@@ -17,6 +17,11 @@ export interface JournalFacts {
    * in Redis.
    */
   readonly ends: ReadonlyMap<ShardId, Seq> | null;
+  /**
+   * After which sequence the history of a shard begins, of those with an accepted loss. Empty for
+   * files: their readers find it.
+   */
+  readonly beganAfter: ReadonlyMap<ShardId, Seq>;
 }
 
 export const belongsToAnother = (place: string, found: string, id: string): ProcessEnd =>

@@ -33,7 +33,8 @@ export interface Journal {
    * record is bad that a crash can't have torn, and with `JournalRolledBack` when a shard ends
    * before what was acknowledged. `goOnAfter` names the shards whose loss the owner has taken note
    * of, each with the last sequence that the owner has from elsewhere (its snapshot; 0: none): such
-   * a shard goes on after that or after its own end, whichever is later. `inSnapshot` names the
+   * a shard goes on after that or after its own end, whichever is later. Its history then begins
+   * after that sequence, for good: readers are given nothing from before it. `inSnapshot` names the
    * last sequence that the snapshot has of a shard: what is kept up to there is not verified now,
    * only when it is read. Rejects with `JournalFenced` when this journal had opened a shard before
    * and another process has taken it over since.
@@ -136,7 +137,8 @@ export interface JournalReader {
    * Entries of a shard that hold sequences after `afterSeq`, in order, without a gap, up to what is
    * durable now, at most about `bytesMax` of payload (at least one entry if there is one). Empty:
    * nothing new. The first entry may begin before `afterSeq`. Rejects with `JournalTrimmed` when
-   * entries after `afterSeq` are gone already.
+   * entries after `afterSeq` are gone already, or are from before an accepted loss (`goOnAfter`):
+   * what came after the loss does not follow from them.
    */
   read(shard: ShardId, afterSeq: Seq, bytesMax: number): Promise<readonly Entry[]>;
 
@@ -181,7 +183,7 @@ export class JournalRolledBack extends Error {
   }
 }
 
-/** What was asked for is behind the checkpoint and gone. */
+/** What was asked for is behind the checkpoint and gone, or before an accepted loss. */
 export class JournalTrimmed extends Error {
   override readonly name = 'JournalTrimmed';
 }

@@ -146,9 +146,11 @@ export function durableMarks({ kind, marks }: JournalLocation): { get(shard: Sha
 }
 
 /**
- * Lets readers of this process see a shard up to `seq` without a writer. For a journal that nobody
- * writes.
+ * Lets readers of this process see a shard after `beganAfter` up to `seq` without a writer. For a
+ * journal that nobody writes.
  */
-export function presumeDurable({ kind, marks }: JournalLocation, shard: ShardId, seq: Seq): void {
-  if (kind === 'redis') durableSeqs(marks).set(shard, seq);
+export function presumeDurable({ kind, marks }: JournalLocation, shard: ShardId, seq: Seq, beganAfter: Seq): void {
+  if (kind !== 'redis') return;
+  durableSeqs(marks).setBeganAfter(shard, beganAfter);
+  durableSeqs(marks).set(shard, seq);
 }

@@ -30,6 +30,7 @@ export async function surveyJournal({ redisUrl, directory }: JournalPlace, shard
     lacksId: id === null,
     isEmpty: !hasEpochs(directory),
     ends: null,
+    beganAfter: new Map(),
   };
 }
 

@@ -148,7 +148,8 @@ async function openWriter(
 ): Promise<JournalWriter> {
   const { journal, shards, log } = options;
   const goOnAfter = new Map<ShardId, Seq>();
-  const mustBeWhole = (shard: ShardId): boolean => durable.size === 0 && options.acceptedLosses?.has(shard) !== true;
+  const isAccepted = (shard: ShardId): boolean => durable.size === 0 && options.acceptedLosses?.has(shard) === true;
+  const mustBeWhole = (shard: ShardId): boolean => durable.size === 0 && !isAccepted(shard);
   const goOn = (shard: ShardId, lostFrom: number, lostThrough: number): void => {
     const snapshot = states.get(shard)?.seq ?? asSeq(0);
     goOnAfter.set(shard, snapshot);
@@ -157,18 +158,28 @@ async function openWriter(
       'the journal has lost entries; the shard goes on after what is left',
     );
   };
+  const beginAnew = (shard: ShardId, snapshot: Seq): void => {
+    goOnAfter.set(shard, snapshot);
+    log.info({ shard, snapshot }, 'the shard goes on without the changes that were accepted as lost');
+  };
   const inSnapshot = new Map([...states].map(([shard, { seq }]) => [shard, seq]));
   for (let delayMs = OPEN_DELAY_MS; ; ) {
     try {
       const writer = await journal.openWriter(shards, durable.size === 0 ? undefined : durable, goOnAfter, inSnapshot);
       const behind = [...states.values()].filter(({ seq, options: { shard } }) => lastSeqOf(writer, shard) < seq);
-      if (behind.length === 0) return writer;
+      // Their journal still has changes that were accepted as lost. What comes now does not follow
+      // from them.
+      const apart = [...states.values()].filter(
+        ({ options: { shard } }) => isAccepted(shard) && !goOnAfter.has(shard) && lastSeqOf(writer, shard) > 0,
+      );
+      if (behind.length === 0 && apart.length === 0) return writer;
       const refused = behind.filter(({ options: { shard } }) => mustBeWhole(shard));
       if (refused.length > 0) {
         await writer.close();
         throw aheadOfJournal(refused.map(({ seq, options: { shard } }) => [shard, lastSeqOf(writer, shard), seq]));
       }
       for (const { seq, options: of } of behind) goOn(of.shard, lastSeqOf(writer, of.shard) + 1, seq);
+      for (const { seq, options: of } of apart) if (!goOnAfter.has(of.shard)) beginAnew(of.shard, seq);
       await writer.close();
     } catch (error) {
       if (error instanceof JournalRolledBack && !goOnAfter.has(error.shard)) {

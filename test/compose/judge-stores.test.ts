@@ -19,6 +19,7 @@ const files: JournalFacts = {
   lacksId: false,
   isEmpty: false,
   ends: null,
+  beganAfter: new Map(),
 };
 const redis: JournalFacts = { ...files, kind: 'redis', place: 'Redis at here:6379', ends: seqs([0, 9], [1, 5]) };
 const noId = { installations: [], lacksId: true };

@@ -258,6 +258,39 @@ export function journalConformance(
       assert.equal(third.lastSeqs.get(s0), 8);
     });
 
+    test('nothing from before an accepted loss is read any more, and what came after it is', async () => {
+      const made = await medium();
+      const first = await (await made.open()).openWriter([s0, s1, s2]);
+      await commit(first, [entry(s0, 1, 3, 'before'), entry(s1, 1, 3, 'before'), entry(s2, 1, 3, 'whole')]);
+      await made.restart();
+      const accepted = new Map([
+        [s0, asSeq(7)],
+        [s1, asSeq(3)],
+      ]);
+      const second = await (await made.open()).openWriter([s0, s1, s2], undefined, accepted);
+      assert.deepEqual([...second.lastSeqs.values()], [7, 3, 3]);
+      for (let times = 0; times < 3; times += 1) {
+        const journal = await made.open();
+        if (times > 0) await journal.openWriter([s0, s1, s2]);
+        for (const [shard, began] of accepted) {
+          assert.equal(await isTrimmed(journal, shard, 0), true, `shard ${shard}, opening ${times}`);
+          assert.equal(await isTrimmed(journal, shard, began - 1), true);
+          assert.deepEqual(await all(journal, shard, began), []);
+        }
+        assert.deepEqual(await all(journal, s2), ['1-3 whole']);
+        await made.restart();
+      }
+      const writer = await (await made.open()).openWriter([s0, s1, s2]);
+      await commit(writer, [entry(s0, 8, 9, 'after'), entry(s1, 4, 4, 'after')]);
+      await made.restart();
+      const journal = await made.open();
+      await journal.openWriter([s0, s1, s2]);
+      for (const [shard, began] of accepted) {
+        assert.equal(await isTrimmed(journal, shard, 0), true);
+        assert.equal((await all(journal, shard, began)).length, 1);
+      }
+    });
+
     test('bytesMax bounds a read, but one entry always comes', async () => {
       const journal = await (await medium()).open();
       const writer = await journal.openWriter([s0]);

@@ -320,8 +320,7 @@ test('after the loss of a journal, entries continue after the snapshot, and no r
   await commit(next, [entry(s0, 6, 6, 'a3')]);
   assert.deepEqual(await all(journal, s0, 5), ['6-6 a3']);
   const reader = await journal.openReader();
-  assert.deepEqual((await reader.read(s0, asSeq(0), 1000)).length, 1);
-  await assert.rejects(reader.read(s0, asSeq(3), 1000), JournalTrimmed);
+  for (const before of [0, 3, 4]) await assert.rejects(reader.read(s0, asSeq(before), 1000), JournalTrimmed);
 
   await server.command('FLUSHALL');
   await assert.rejects(commit(next, [entry(s0, 7, 7, 'a4')]));

@@ -5,9 +5,18 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { startRedis } from '../journal/redis-server.js';
+import { ADMIN } from '../support/api.js';
 import { ended, startCli } from '../support/cli.js';
 import { dataDirectory } from '../support/process.js';
-import { assign, bookOf, createDatabase, refusedStart, startServing, testStage } from '../support/two-servers.js';
+import {
+  assign,
+  bookOf,
+  createDatabase,
+  refusedStart,
+  type Serving,
+  startServing,
+  testStage,
+} from '../support/two-servers.js';
 
 const { stage } = testStage();
 
@@ -60,6 +69,68 @@ test('a lost journal is refused, named in sequences, accepted once, and the serv
   assert.equal((await third.ended('SIGTERM')).code, 0);
   assert.match((await cli(env, 'restore')).out, /Everything fits/);
 });
+
+for (const kind of ['files', 'Redis'] as const) {
+  test(`after an accepted loss verify agrees, whatever the journal on ${kind} still has`, async (t) => {
+    const directory = dataDirectory(t);
+    const { url, sql } = await createDatabase(stage(t));
+    const redis = kind === 'Redis' ? await startRedis() : null;
+    if (redis !== null) t.after(redis.destroy);
+    const env = { DATA_DIR: directory, DATABASE_URL: url, ...(redis === null ? {} : { REDIS_URL: redis.url }) };
+    const first = await startServing(stage(t), env);
+    const { codes } = await bookOf(first.api, 'APART', 8);
+    assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+    assert.equal((await first.ended('SIGTERM')).code, 0);
+
+    // Two that go on from there with changes of their own: the journal of the one, the rows of the
+    // other.
+    const copy = await createDatabase(stage(t), url);
+    const second = await startServing(stage(t), env);
+    assert.equal(await assign(second.api, String(codes[1]), 'ada'), 200);
+    assert.equal((await second.ended('SIGTERM')).code, 0);
+    const { rows } = await sql.query('SELECT shard, seq FROM checkpoints WHERE seq > 0');
+    await copy.sql.query(`UPDATE codes SET user_id = 'bob' WHERE code = 'APART-0'`);
+    await copy.sql.query(`UPDATE checkpoints SET seq = $2, entry_hash = sha256('other') WHERE shard = $1`, [
+      rows[0].shard,
+      rows[0].seq,
+    ]);
+    await copy.sql.end();
+    const apart = { ...env, DATABASE_URL: copy.url };
+    assert.equal((await refusedStart(stage(t), apart)).code, EXIT_CODES.loss);
+    assert.equal((await cli(apart, 'restore', '--accept-loss')).code, 0);
+    const third = await startServing(stage(t), apart);
+    await assertVerified(third);
+    assert.equal(await assign(third.api, String(codes[2]), 'cleo'), 200);
+    await assertVerified(third);
+    await third.ended('SIGKILL');
+    const fourth = await startServing(stage(t), apart);
+    await assertVerified(fourth);
+    assert.equal((await fourth.ended('SIGTERM')).code, 0);
+
+    // A place for the journal that is empty.
+    if (redis === null) renameSync(join(directory, 'journal'), join(directory, 'gone'));
+    else await redis.command('FLUSHALL');
+    assert.equal((await cli(apart, 'restore')).code, 1);
+    const refused = await refusedStart(stage(t), apart);
+    assert.equal(refused.code, EXIT_CODES.loss, refused.line);
+    assert.match(refused.line, /everything after sequence \d+ of shard \d+ is lost/);
+    assert.equal((await cli(apart, 'restore', '--accept-loss')).code, 0);
+    for (const [at, ending] of (['SIGTERM', 'SIGKILL', 'SIGTERM'] as const).entries()) {
+      const next = await startServing(stage(t), apart);
+      await assertVerified(next);
+      assert.equal(await assign(next.api, String(codes[3 + at]), 'dora'), 200);
+      await assertVerified(next);
+      await next.ended(ending);
+    }
+  });
+}
+
+async function assertVerified({ api, output }: Serving): Promise<void> {
+  const { accessToken } = (await api.call('POST', '/auth/token', ADMIN)).body;
+  const url = /clipbook listening on (\S+)/.exec(output())?.[1] ?? '';
+  const { code, out, told } = await ended(startCli(['verify'], { CLIPBOOK_URL: url, CLIPBOOK_TOKEN: accessToken }));
+  assert.equal(code, 0, out + told);
+}
 
 test('a journal that was moved to an empty Redis is whole from then on, although nothing was written', async (t) => {
   const directory = dataDirectory(t);

@@ -74,6 +74,7 @@ export function createSimFiles(random: SeededRandom, nowMs: () => number, faults
       lacksId: installation === null,
       isEmpty: !hasEntries,
       ends: null,
+      beganAfter: new Map(),
     }),
     stamp(id) {
       installation = id;

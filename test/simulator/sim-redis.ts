@@ -185,6 +185,7 @@ export function createSimRedis(random: SeededRandom, schedule: Schedule, faults:
       lacksId: installation === null,
       isEmpty: [...streams.values()].every((entries) => entries.length === 0),
       ends: new Map([...streams.keys()].map((shard) => [shard, lastOf(shard)])),
+      beganAfter: new Map(),
     }),
     stamp(id) {
       installation = id;

@@ -110,6 +110,7 @@ export function openFileJournal({
         const lastSeq = scan.lastSeqs[shard] ?? 0;
         const known = Math.max(voidAfter.get(shard) ?? 0, marks.durable.get(shard));
         const goOn = goOnAfter.get(shard);
+        scan.beganAfter[shard] = Math.max(scan.beganAfter[shard] ?? 0, goOn ?? 0);
         if (goOn !== undefined && goOn > lastSeq) {
           scan.lastSeqs[shard] = goOn;
           // Without a link: so the next opening can distinguish an accepted loss from a gap.

@@ -48,6 +48,8 @@ interface KnownEpoch {
   readonly fences: ReadonlyMap<ShardId, number>;
   /** By shard: the place from which on nothing counts. */
   readonly ends: ReadonlyMap<ShardId, number>;
+  /** By shard that counts: `StartShard.beganAfter`. */
+  readonly beganAfter: ReadonlyMap<ShardId, number>;
 }
 
 export function createFileReader({
@@ -72,6 +74,7 @@ export function createFileReader({
     if (afterSeq >= durableSeq) return [];
     // In this order: whoever raised the mark that was just read had raised `opened` before.
     if (!epochs.has(marks.opened.get(shard))) refresh();
+    assertBegan(shard, afterSeq);
     const entries: Entry[] = [];
     let bytes = 0;
     let seq = afterSeq + 1;
@@ -86,6 +89,14 @@ export function createFileReader({
       seq = last.lastSeq + 1;
     }
     return entries;
+  }
+
+  /** What is before an accepted loss is not the history of what came after it. */
+  function assertBegan(shard: ShardId, afterSeq: Seq): void {
+    for (const { beganAfter } of epochs.values()) {
+      const began = beganAfter.get(shard) ?? 0;
+      if (afterSeq < began) throw new JournalTrimmed(`shard ${shard} began anew after ${began}, with a loss`);
+    }
   }
 
   /**
@@ -238,5 +249,6 @@ function knownEpoch(head: EpochHead, segments: readonly KnownSegment[], ends: Ep
     segments,
     fences: new Map(counting.map(({ shard, fenceSeq }) => [shard, fenceSeq])),
     ends: new Map(counting.map(({ shard }) => [shard, ends.of(head.epoch, shard)])),
+    beganAfter: new Map(counting.map(({ shard, beganAfter }) => [shard, beganAfter])),
   };
 }

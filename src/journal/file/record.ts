@@ -21,8 +21,9 @@
  * The body of a commit is its entries, each `shard u16, 0 u16, length u32, firstSeq f64, lastSeq
  * f64, payload`. A commit without entries only shows that the record before it was durable
  * (writer.ts). The body of a start is `chain before it 32, salt u32, number of the lock u32, count
- * of earlier epochs u32, time u32` (Unix seconds), then per shard of the writer `shard u16, 0 u16,
- * 0 u32, fenceSeq f64, nextSeq f64, link 32`: the sequence at which the epoch began the shard, the
+ * of earlier epochs u32, time u32` (Unix seconds), then per shard of the writer `shard u16,
+ * beganAfter u48, fenceSeq f64, nextSeq f64, link 32`: after which sequence its history begins
+ * (zeros where nothing was accepted as lost), the sequence at which the epoch began the shard, the
  * sequence at which this segment does, and the link to the entry before it. Then, per earlier
  * epoch, `epoch u32, segment u32, offset u32`: up to where the epoch was read (epochs.ts). All
  * numbers are little-endian; sequences and ordinals are doubles because they pass 32 bits and a
@@ -45,6 +46,7 @@ export const CHAIN_BYTES = 32;
 const START_HEADER_BYTES = 48;
 const FIRST_FORMAT_START_HEADER_BYTES = 40;
 const START_SHARD_BYTES = 56;
+const BEGAN_AFTER_BYTES = 6;
 const EARLIER_BYTES = 12;
 const END_MARK_BYTES = 4;
 /** A commit without entries. */
@@ -83,6 +85,11 @@ export interface StartShard {
   readonly nextSeq: number;
   /** The chain of the record that holds the entry before `nextSeq`; zeros when there was none. */
   readonly link: Uint8Array;
+  /**
+   * After which sequence the shard's history begins, because the owner accepted the loss of what
+   * was before: from the journal alone the shard can't be rebuilt. 0: nothing was lost.
+   */
+  readonly beganAfter: number;
 }
 
 /** Up to where an earlier epoch counts: records that begin there or later are void. */
@@ -142,10 +149,9 @@ export function writeStart(target: Buffer, offset: number, place: RecordPlace, s
   target.writeUInt32LE(start.earlier.length, at + 40);
   target.writeUInt32LE(Math.floor((start.beganMs ?? 0) / 1000), at + 44);
   at += START_HEADER_BYTES;
-  for (const { shard, fenceSeq, nextSeq, link } of start.shards) {
+  for (const { shard, fenceSeq, nextSeq, link, beganAfter } of start.shards) {
     target.writeUInt16LE(shard, at);
-    target.writeUInt16LE(0, at + 2);
-    target.writeUInt32LE(0, at + 4);
+    target.writeUIntLE(beganAfter, at + 2, BEGAN_AFTER_BYTES);
     target.writeDoubleLE(fenceSeq, at + 8);
     target.writeDoubleLE(nextSeq, at + 16);
     target.set(link, at + 24);
@@ -269,11 +275,14 @@ function readStart(bytes: Buffer, offset: number, isFirst: boolean): Start {
   at += isFirst ? FIRST_FORMAT_START_HEADER_BYTES : START_HEADER_BYTES;
   const shards: StartShard[] = [];
   for (let n = 0; n < count; n += 1) {
+    const fenceSeq = bytes.readDoubleLE(at + 8);
+    const link = bytes.subarray(at + 24, at + START_SHARD_BYTES);
     shards.push({
       shard: bytes.readUInt16LE(at) as ShardId,
-      fenceSeq: bytes.readDoubleLE(at + 8),
+      fenceSeq,
       nextSeq: bytes.readDoubleLE(at + 16),
-      link: bytes.subarray(at + 24, at + START_SHARD_BYTES),
+      link,
+      beganAfter: Math.max(bytes.readUIntLE(at + 2, BEGAN_AFTER_BYTES), isZero(link) ? fenceSeq - 1 : 0),
     });
     at += START_SHARD_BYTES;
   }
@@ -288,6 +297,13 @@ function readStart(bytes: Buffer, offset: number, isFirst: boolean): Start {
   }
   return { chainBefore, salt, lockNumber, beganMs, shards, earlier };
 }
+
+/**
+ * As links are that have nothing to link to. An epoch that begins a shard later than at 1, without
+ * a link, went on after a loss that the owner had accepted; earlier versions state nothing else of
+ * that.
+ */
+export const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 
 /**
  * Whether the end of the bad record at `offset` was ever written, when its last byte that is not

@@ -31,6 +31,7 @@ import {
   findRecord,
   HEADER_BYTES,
   isFirstFormat,
+  isZero,
   mentionsRecord,
   type ReadRecord,
   readEntries,
@@ -84,6 +85,8 @@ export interface Scan {
   readonly lastSeqs: Float64Array;
   /** By shard: the chain of the record that holds that sequence; zeros when there is none. */
   readonly links: Buffer[];
+  /** By shard: `StartShard.beganAfter`. */
+  readonly beganAfter: Float64Array;
 }
 
 interface ScanRequest {
@@ -133,6 +136,7 @@ function scanOnce({ ops, directory, shards, voidAfter, inSnapshot, beforeEpoch }
     seen: new Set(),
     lastSeqs: new Float64Array(SHARDS_MAX),
     links: Array.from({ length: SHARDS_MAX }, () => Buffer.alloc(CHAIN_BYTES)),
+    beganAfter: new Float64Array(SHARDS_MAX),
     voidAfter,
     inSnapshot,
     ends: endsOf(heads),
@@ -154,7 +158,8 @@ function scanOnce({ ops, directory, shards, voidAfter, inSnapshot, beforeEpoch }
     ends.push(end);
     return { epoch, shards: headShards, ...scanned };
   });
-  return { epochs, ends, cuts, lastSeqs: state.lastSeqs, links: state.links };
+  const { lastSeqs, links, beganAfter } = state;
+  return { epochs, ends, cuts, lastSeqs, links, beganAfter };
 }
 
 /** All of it may go at once. */
@@ -171,6 +176,7 @@ interface ScanState {
   readonly seen: Set<ShardId>;
   readonly lastSeqs: Float64Array;
   readonly links: Buffer[];
+  readonly beganAfter: Float64Array;
   readonly voidAfter: ReadonlyMap<ShardId, Seq>;
   readonly inSnapshot: ReadonlyMap<ShardId, Seq>;
   readonly ends: EpochEnds;
@@ -401,7 +407,7 @@ function beginShards(
   path: string,
 ): void {
   const { limits } = cursor;
-  for (const { shard, nextSeq, link } of starts) {
+  for (const { shard, nextSeq, link, beganAfter } of starts) {
     if (!isFirst) {
       if (cursor.positions[shard] !== nextSeq - 1) throw new JournalDamaged(path, 0, gap(shard));
       continue;
@@ -421,12 +427,11 @@ function beginShards(
       }
     }
     state.seen.add(shard);
+    state.beganAfter[shard] = Math.max(state.beganAfter[shard] ?? 0, beganAfter);
     state.lastSeqs[shard] = lastSeq;
     state.links[shard] = Buffer.from(link);
   }
 }
-
-const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 
 /** Reads the commits of a segment and returns the offset where they end. */
 function scanCommits(bytes: Buffer, segment: number, old: OldSegment, state: ScanState, cursor: EpochCursor): number {

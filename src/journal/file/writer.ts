@@ -384,6 +384,7 @@ export function createFileWriter(options: FileWriterOptions): FileWriter {
         fenceSeq: (scan.lastSeqs[shard] ?? 0) + 1,
         nextSeq: (appended[shard] ?? 0) + 1,
         link: links[shard] ?? Buffer.alloc(CHAIN_BYTES),
+        beganAfter: scan.beganAfter[shard] ?? 0,
       }),
     );
     const start = { chainBefore: chain, salt, lockNumber, beganMs: ops.wallMs(), shards: starts, earlier: scan.ends };

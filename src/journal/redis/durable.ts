@@ -20,16 +20,22 @@ export interface DurableSeqs {
    */
   sinceMs(shard: ShardId): number;
   setSince(shard: ShardId, ms: number): void;
+  /**
+   * After which sequence the history of the shard begins (`startKey` in entry.ts); 0: nothing was
+   * lost.
+   */
+  beganAfter(shard: ShardId): Seq;
+  setBeganAfter(shard: ShardId, seq: Seq): void;
 }
 
 const SHARDS = SHARDS_MAX + 1;
 
 /**
  * The buffer that all threads of one process are given: the sequences of all shards, then the
- * times.
+ * times, then the beginnings.
  */
 export function createDurableBuffer(): SharedArrayBuffer {
-  return new SharedArrayBuffer(2 * SHARDS * BigInt64Array.BYTES_PER_ELEMENT);
+  return new SharedArrayBuffer(3 * SHARDS * BigInt64Array.BYTES_PER_ELEMENT);
 }
 
 export function durableSeqs(shared: SharedArrayBuffer): DurableSeqs {
@@ -43,5 +49,7 @@ export function durableSeqs(shared: SharedArrayBuffer): DurableSeqs {
     set: (shard, seq) => void Atomics.store(seqs, shard, BigInt(seq)),
     sinceMs: (shard) => Number(Atomics.load(seqs, SHARDS + shard)),
     setSince: (shard, ms) => void Atomics.store(seqs, SHARDS + shard, BigInt(ms)),
+    beganAfter: (shard) => Number(Atomics.load(seqs, 2 * SHARDS + shard)) as Seq,
+    setBeganAfter: (shard, seq) => void Atomics.store(seqs, 2 * SHARDS + shard, BigInt(seq)),
   };
 }

@@ -18,6 +18,8 @@ interface ShardFacts {
   readonly id: string | null;
   readonly isEmpty: boolean;
   readonly end: Seq | null;
+  /** 0: nothing was lost. */
+  readonly beganAfter: Seq;
 }
 
 export function surveyRedis(url: string, shardCount: number): Promise<JournalFacts> {
@@ -37,6 +39,7 @@ export function surveyRedis(url: string, shardCount: number): Promise<JournalFac
       lacksId: ids.length < shards.length,
       isEmpty: shards.every(({ isEmpty }) => isEmpty),
       ends: new Map(ends),
+      beganAfter: new Map(shards.map(({ shard, beganAfter }) => [shard, beganAfter])),
     };
   });
 }
@@ -51,8 +54,10 @@ async function surveyShard(connection: RedisConnection, shard: ShardId): Promise
   const [entry] = last as [Buffer, [Buffer, Buffer]][];
   const lastSeq = entry === undefined ? 0 : decodeEntry(shard, String(entry[0]), entry[1]?.[1]).lastSeq;
   const isWritten = entry !== undefined || start !== null;
-  const end = isWritten ? asSeq(Math.max(lastSeq, Number(start ?? 0))) : null;
-  return { shard, id: id === null ? null : String(id), isEmpty: Number(epoch) === 0 && end === null, end };
+  const beganAfter = asSeq(Number(start ?? 0));
+  const end = isWritten ? asSeq(Math.max(lastSeq, beganAfter)) : null;
+  const isEmpty = Number(epoch) === 0 && end === null;
+  return { shard, id: id === null ? null : String(id), isEmpty, end, beganAfter };
 }
 
 /**

@@ -82,6 +82,8 @@ export function createRedisReader(
   async function read(shard: ShardId, afterSeq: Seq, bytesMax: number): Promise<readonly Entry[]> {
     const through = durable.get(shard);
     if (afterSeq >= through) return [];
+    const began = durable.beganAfter(shard);
+    if (afterSeq < began) throw new JournalTrimmed(`shard ${shard} began anew after ${began}, with a loss`);
     const entries: StoredEntry[] = [];
     let bytes = 0;
     let next: number = afterSeq + 1;

@@ -111,7 +111,10 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Re
     );
     // What is in the streams counts from now on, so the replicas must have that too.
     if (waitReplicas > 0) await waitForReplicas(connection, waitReplicas, waitMsMax);
-    for (const tail of tails) durable.set(tail.shard, tail.durable);
+    for (const { shard, durable: seq, beganAfter } of tails) {
+      durable.setBeganAfter(shard, beganAfter);
+      durable.set(shard, seq);
+    }
     const closeWriter = (): Promise<void> => writer.close();
     const writer = await createRedisWriter({
       connection,

@@ -14,6 +14,8 @@ export interface ShardTail {
   readonly shard: ShardId;
   readonly stream: string;
   readonly epochKey: string;
+  /** The start (scripts.ts); 0: none. */
+  readonly beganAfter: Seq;
   epoch: string;
   /** The mark of the last entry that was appended, acknowledged or not. */
   mark: Buffer;
@@ -100,6 +102,7 @@ export async function takeShard(connection: RedisConnection, shard: ShardId, opt
     shard,
     stream: keys[0],
     epochKey: keys[1],
+    beganAfter: asSeq(Number(start)),
     epoch: String(epoch),
     mark: last?.mark ?? NO_MARK,
     appended: lastSeq,
