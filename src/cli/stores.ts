@@ -6,8 +6,11 @@ import { ConfigError, parseStoreConfig, type StoreConfig } from '../compose/conf
 import {
   acceptLoss,
   giveNewId,
+  isInstalled,
   type OfflineStores,
   putDamagedAside,
+  putDamagedIdAside,
+  refusalOf,
   replaceInstallation,
   reportShards,
   type ShardReport,
@@ -48,7 +51,20 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
   switch (command.kind) {
     case 'report': {
       tellPlaces(stores);
-      const unfit = tellShards(await reportShards(stores, log), stores);
+      if (!isInstalled(stores)) return tell(NOTHING_YET);
+      const reports = await reportShards(stores, log);
+      const unfit = tellShards(reports, stores);
+      if (stores.idDamage !== null) {
+        throw new CommandFailed(EXIT.failed, stores.idDamage.message, [
+          'To put this file aside and keep the entries: clipbook restore --accept-loss',
+        ]);
+      }
+      const refusal = unfit === 0 ? refusalOf(stores) : null;
+      if (refusal !== null) {
+        throw new CommandFailed(EXIT.failed, `Every shard fits, but a start refuses: ${refusal}.`, [
+          'To go on with these two: clipbook restore --accept-loss',
+        ]);
+      }
       if (unfit === 0) return tell('Everything fits; a start needs no restore.');
       throw new CommandFailed(EXIT.failed, unfit === 1 ? '1 shard does not fit.' : `${unfit} shards do not fit.`, [
         'Restore PostgreSQL from a newer backup, or the journal, where there is one.',
@@ -57,6 +73,9 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
     }
     case 'acceptLoss': {
       tellPlaces(stores);
+      if (!isInstalled(stores)) return tell(NOTHING_YET);
+      if (stores.idDamage !== null)
+        tell(`${stores.idDamage.message}; the file was put aside: ${putDamagedIdAside(stores)}`);
       const { whole, reports } = await reportOrPutAside(stores);
       const unfit = tellShards(reports, whole);
       await acceptLoss(whole, reports);
@@ -68,6 +87,7 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
       return;
     }
     case 'asNew': {
+      if (!isInstalled(stores)) return tell(NOTHING_YET);
       const { database, journal } = stores;
       const before = database.installation?.id ?? journal.installations[0] ?? 'none';
       tell(`installation ${before} is now ${await giveNewId(stores)}, in all its stores`);
@@ -114,11 +134,14 @@ async function beginAnew(stores: OfflineStores, replace: string | null): Promise
   tell(`installation ${id} was removed from ${place}; the next start begins a new one`);
 }
 
+const NOTHING_YET = 'Both are empty; the next start begins a new installation.';
+
 /** Stands for the data of versions that had no ids. */
 const UNNAMED = 'unnamed';
 
-function tellPlaces({ journal, database: { installation } }: OfflineStores): void {
-  tell(`journal   ${journal.place}: ${journal.installations.join(', ') || (journal.isEmpty ? 'empty' : 'no id')}`);
+function tellPlaces({ journal, idDamage, database: { installation } }: OfflineStores): void {
+  const noId = idDamage === null ? 'no id' : 'its id can not be read';
+  tell(`journal   ${journal.place}: ${journal.installations.join(', ') || (journal.isEmpty ? 'empty' : noId)}`);
   const served = installation?.isDrained === true ? '; its last server stopped when all of the journal was in it' : '';
   tell(`database  ${installation === null ? 'no id' : installation.id}${served}`);
 }

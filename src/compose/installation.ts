@@ -105,11 +105,14 @@ export async function refuseForeign(stores: Stores, inDatabase: TakeOptions['inD
   if (verdict.kind === 'refuse' && verdict.cause === 'foreign') throw new ProcessEnd('foreign', verdict.message);
 }
 
-export async function readFacts(stores: Stores & Pick<TakeOptions, 'lock' | 'inDatabase'>): Promise<StoreFacts> {
+export async function readFacts(
+  stores: Stores & Pick<TakeOptions, 'lock' | 'inDatabase'>,
+  survey: () => Promise<JournalFacts> = () => surveyJournal(stores, stores.shardCount),
+): Promise<StoreFacts> {
   const { databaseUrl, isOwnDatabase, shardCount, lock, inDatabase } = stores;
   const database = await inDatabase(() => readDatabase(databaseUrl));
   if (database.shardCount !== null) assertShardCount(database.shardCount, shardCount);
-  const journal = await surveyJournal(stores, shardCount);
+  const journal = await survey();
   const removed = lock?.removed ?? null;
   const endedByLock = removed?.judgedBy === 'pid' ? removed.lock : null;
   const endedHolder = isOwnDatabase ? (database.installation?.holder ?? null) : endedByLock;

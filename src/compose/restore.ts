@@ -17,7 +17,7 @@ import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
 import { createFeed, type Feed } from '../feed/feed.js';
 import { JournalLocked } from '../journal/file/lock.js';
 import type { JournalFacts } from '../journal/identity.js';
-import type { Journal } from '../journal/journal.js';
+import type { Journal, JournalDamaged } from '../journal/journal.js';
 import {
   type JournalLocation,
   type JournalLog,
@@ -26,7 +26,7 @@ import {
   prepareJournal,
   presumeDurable,
 } from '../journal/open.js';
-import { eraseId, eraseJournal, putAside, surveyJournal } from '../journal/survey.js';
+import { eraseId, eraseJournal, putAside, putIdAside, surveyJournal, surveyOffline } from '../journal/survey.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { visitEmbedded } from '../postgres/embedded/visit.js';
 import {
@@ -39,12 +39,13 @@ import {
 import { migrate } from '../postgres/migrate.js';
 import type { StoreConfig } from './config.js';
 import { awaitLease, readFacts, type Stores } from './installation.js';
+import { judgeStores, type StoreFacts } from './judge-stores.js';
 import { freePort } from './port-check.js';
 
-export interface OfflineStores extends Stores {
-  readonly journal: JournalFacts;
-  readonly database: DatabaseFacts;
+export interface OfflineStores extends Stores, StoreFacts {
   readonly location: JournalLocation;
+  /** What is wrong with the id of a journal in files; `journal` then has none. */
+  readonly idDamage: JournalDamaged | null;
 }
 
 export interface ShardReport {
@@ -94,9 +95,15 @@ export async function withOfflineStores<T>(
       const asked = { redisUrl: config.redisUrl, directory, databaseUrl, isOwnDatabase, shardCount: config.shards };
       const { lock } = prepared;
       const inDatabase = <R>(ask: () => Promise<R>): Promise<R> => ask();
-      const facts = await awaitLease(() => readFacts({ ...asked, lock, inDatabase }), log);
+      let idDamage: JournalDamaged | null = null;
+      const survey = async (): Promise<JournalFacts> => {
+        const surveyed = await surveyOffline(asked, config.shards);
+        idDamage = surveyed.damage;
+        return surveyed.facts;
+      };
+      const facts = await awaitLease(() => readFacts({ ...asked, lock, inDatabase }, survey), log);
       const [id = ''] = facts.journal.installations;
-      return await work({ ...asked, ...facts, location: locationOf(prepared.location, id) });
+      return await work({ ...asked, ...facts, idDamage, location: locationOf(prepared.location, id) });
     } finally {
       await visit?.close();
     }
@@ -117,6 +124,28 @@ function handOver(dataDir: string, directory: string): void {
   for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
     chownSync(join(directory, name), uid, gid);
   }
+}
+
+/**
+ * Rejects with `ProcessEnd` where the journal and the database are of different installations. An
+ * empty database is of none: false, when the journal is empty too.
+ */
+export function isInstalled(stores: OfflineStores): boolean {
+  const { installation, shardCount } = stores.database;
+  const isEmpty = installation === null && shardCount === null;
+  if (isEmpty) {
+    const verdict = judgeStores(stores);
+    if (verdict.kind === 'refuse') throw new ProcessEnd(verdict.cause, verdict.message);
+    return false;
+  }
+  assertOne(stores.journal, stores.database);
+  return true;
+}
+
+/** Why a start refuses the stores although every shard fits; null: it does not. */
+export function refusalOf(stores: OfflineStores): string | null {
+  const verdict = judgeStores(stores);
+  return verdict.kind === 'refuse' ? verdict.message : null;
 }
 
 // ─── Report ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,10 +214,23 @@ async function fitOf(
  */
 export async function putDamagedAside(stores: OfflineStores): Promise<{ stores: OfflineStores; aside: string } | null> {
   if (stores.redisUrl !== null) return null;
-  const aside = `${stores.directory}-damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+  const aside = asideOf(stores);
   putAside(stores.directory, aside);
   return { stores: { ...stores, journal: await surveyJournal(stores, stores.shardCount) }, aside };
 }
+
+/**
+ * Puts an id that can't be read aside, and returns where it is then. The entries stay. What they
+ * are worth is told by comparing them with PostgreSQL, whose id the next start writes.
+ */
+export function putDamagedIdAside(stores: OfflineStores): string {
+  const aside = asideOf(stores);
+  putIdAside(stores.directory, aside);
+  return aside;
+}
+
+const asideOf = ({ directory }: OfflineStores): string =>
+  `${directory}-damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
 
 // ─── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -6,14 +6,31 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { realFileOps } from './file/file-ops.js';
-import { readInstallation, removeInstallation, writeInstallation } from './file/installation.js';
+import { putInstallationAside, readInstallation, removeInstallation, writeInstallation } from './file/installation.js';
 import { listEpochs } from './file/layout.js';
 import { belongsToAnother, type JournalFacts } from './identity.js';
+import { JournalDamaged } from './journal.js';
 
 interface JournalPlace {
   /** Null: files. */
   readonly redisUrl: string | null;
   readonly directory: string;
+}
+
+/**
+ * The same for who may put a bad id aside: `damage` says what is wrong with it, and the facts are
+ * those of a journal without an id.
+ */
+export async function surveyOffline(
+  place: JournalPlace,
+  shardCount: number,
+): Promise<{ readonly facts: JournalFacts; readonly damage: JournalDamaged | null }> {
+  try {
+    return { facts: await surveyJournal(place, shardCount), damage: null };
+  } catch (error) {
+    if (!(error instanceof JournalDamaged) || place.redisUrl !== null) throw error;
+    return { facts: factsOfFiles(place.directory, null), damage: error };
+  }
 }
 
 /** Reads, and changes nothing. */
@@ -22,7 +39,10 @@ export async function surveyJournal({ redisUrl, directory }: JournalPlace, shard
     const { surveyRedis } = await import('./redis/installation.js');
     return surveyRedis(redisUrl, shardCount);
   }
-  const id = readInstallation(directory);
+  return factsOfFiles(directory, readInstallation(directory));
+}
+
+function factsOfFiles(directory: string, id: string | null): JournalFacts {
   return {
     kind: 'file',
     place: directory,
@@ -60,6 +80,14 @@ export async function stampJournal(
   if (found === id) return;
   if (found !== null) throw belongsToAnother(directory, found, id);
   writeInstallation(directory, id);
+}
+
+/** Moves a bad id away, so that the next start writes the one of the database. */
+export function putIdAside(directory: string, aside: string): void {
+  mkdirSync(aside, { recursive: true, mode: 0o750 });
+  putInstallationAside(directory, aside);
+  realFileOps.syncDirectory(aside);
+  realFileOps.syncDirectory(directory);
 }
 
 /** Removes the id, so that the next start writes the one of the database. */

@@ -214,6 +214,51 @@ test('a damaged journal ends the start with file and offset, and can be put asid
   assert.equal((await second.ended('SIGTERM')).code, 0);
 });
 
+for (const bad of ['', '{', '{"format":2}'] as const) {
+  test(`an id of the journal that is ${JSON.stringify(bad)} is put aside, and no entry is lost`, async (t) => {
+    const directory = dataDirectory(t);
+    const { url, sql } = await createDatabase(stage(t));
+    const env = { DATA_DIR: directory, DATABASE_URL: url };
+    const first = await startServing(stage(t), env);
+    const { codes } = await bookOf(first.api, 'BADID', 2);
+    assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+    assert.equal((await first.ended('SIGTERM')).code, 0);
+    const path = join(directory, 'journal', 'installation.json');
+    const id = readFileSync(path, 'utf8');
+    writeFileSync(path, bad);
+    const refused = await refusedStart(stage(t), env);
+    assert.equal(refused.code, EXIT_CODES.damaged, refused.line);
+
+    const report = await cli(env, 'restore');
+    assert.equal(report.code, 1, report.out);
+    assert.match(report.out, /journal {3}\S+: its id can not be read\n/);
+    assert.match(report.told, /installation\.json at offset 0: .*\n.*clipbook restore --accept-loss/);
+    assert.equal(readFileSync(path, 'utf8'), bad, 'nothing was changed');
+    // As after a crash behind the first step of what follows.
+    const [aside] = bad === '' ? [join(directory, 'away')] : [];
+    if (aside !== undefined) renameSync(path, aside);
+    const unnamed = aside === undefined ? null : await cli(env, 'restore');
+    if (unnamed !== null) {
+      assert.equal(unnamed.code, 1, unnamed.out);
+      assert.match(unnamed.told, /a start refuses: .* has data without an id/);
+    }
+    const accepted = await cli(env, 'restore', '--accept-loss');
+    assert.equal(accepted.code, 0, accepted.told);
+    if (aside === undefined) {
+      assert.match(accepted.out, /the file was put aside: \S+journal-damaged-/);
+      const put = readdirSync(directory).find((name) => name.startsWith('journal-damaged-')) ?? '';
+      assert.deepEqual(readdirSync(join(directory, put)), ['installation.json']);
+    }
+    assert.match(accepted.out, /Nothing is lost; the next start goes on/);
+    const second = await startServing(stage(t), env);
+    assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200);
+    assert.equal((await second.ended('SIGTERM')).code, 0);
+    assert.equal(readFileSync(path, 'utf8'), id);
+    const losses = await sql.query('SELECT count(*)::int AS count FROM accepted_losses');
+    assert.equal(losses.rows[0].count, 0);
+  });
+}
+
 test('a database that is restored to an earlier time is rolled forward from the journal', async (t) => {
   const directory = dataDirectory(t);
   const { url, sql } = await createDatabase(stage(t));
@@ -277,6 +322,11 @@ for (const kind of ['files', 'Redis'] as const) {
     const refused = await refusedStart(stage(t), fresh);
     assert.equal(refused.code, EXIT_CODES.foreign, refused.line);
 
+    for (const option of [[], ['--accept-loss'], ['--as-new']]) {
+      const restored = await cli(fresh, 'restore', ...option);
+      assert.equal(restored.code, 3, restored.told);
+      assert.match(restored.told, /the database is empty, and .* clipbook init --new-installation\n$/);
+    }
     const asked = await cli(fresh, 'init', '--new-installation');
     assert.deepEqual([asked.code, asked.out], [3, ''], asked.told);
     assert.match(asked.told, new RegExp(`clipbook init --new-installation --replace ${id}`));

@@ -59,6 +59,11 @@ export function removeInstallation(directory: string): void {
   realFileOps.syncDirectory(directory);
 }
 
+/** Not durable before both directories are synced. */
+export function putInstallationAside(directory: string, aside: string): void {
+  fs.renameSync(join(directory, NAME), join(aside, NAME));
+}
+
 function parse(text: string): { readonly format?: unknown; readonly installation?: unknown } {
   try {
     const value: unknown = JSON.parse(text);
