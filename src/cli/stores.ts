@@ -16,6 +16,7 @@ import {
   type ShardReport,
   withOfflineStores,
 } from '../compose/restore.js';
+import { batchesNotMadeAgain } from '../compose/roll-forward.js';
 import type { ExitCause } from '../platform/exit-codes.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { CommandFailed, EXIT } from './failure.js';
@@ -31,7 +32,7 @@ export type StoresCommand =
 export async function runStoresCommand(command: StoresCommand): Promise<void> {
   const config = readConfig();
   try {
-    await withOfflineStores(config, log, (stores) => run(command, stores));
+    await withOfflineStores(config, log, (stores) => run(command, stores, config));
   } catch (error) {
     if (error instanceof CommandFailed) throw error;
     throw new CommandFailed(exitOf(error), messageOf(error), hintsOf(error));
@@ -47,13 +48,14 @@ function readConfig(): StoreConfig {
   }
 }
 
-async function run(command: StoresCommand, stores: OfflineStores): Promise<void> {
+async function run(command: StoresCommand, stores: OfflineStores, config: StoreConfig): Promise<void> {
   switch (command.kind) {
     case 'report': {
       tellPlaces(stores);
       if (!isInstalled(stores)) return tell(NOTHING_YET);
       const reports = await reportShards(stores, log);
       const unfit = tellShards(reports, stores);
+      await refuseLackingBatches(stores, reports, config);
       if (stores.idDamage !== null) {
         throw new CommandFailed(EXIT.failed, stores.idDamage.message, [
           'To put this file aside and keep the entries: clipbook restore --accept-loss',
@@ -78,6 +80,7 @@ async function run(command: StoresCommand, stores: OfflineStores): Promise<void>
         tell(`${stores.idDamage.message}; the file was put aside: ${putDamagedIdAside(stores)}`);
       const { whole, reports } = await reportOrPutAside(stores);
       const unfit = tellShards(reports, whole);
+      await refuseLackingBatches(whole, reports, config);
       await acceptLoss(whole, reports);
       tell(
         unfit === 0
@@ -114,6 +117,27 @@ async function reportOrPutAside(
     tell(`${messageOf(error)}; the journal was put aside: ${put.aside}`);
     return { whole: put.stores, reports: await reportShards(put.stores, log) };
   }
+}
+
+/**
+ * A start can't bring the database forward without them, and no loss of single batches can be
+ * accepted.
+ */
+async function refuseLackingBatches(
+  stores: OfflineStores,
+  reports: readonly ShardReport[],
+  { generatorKeys }: StoreConfig,
+): Promise<void> {
+  const lines = await batchesNotMadeAgain(stores, reports, generatorKeys, log);
+  if (lines === null)
+    tell('The database is of an older version: only a start can tell whether it can make all batches of codes again.');
+  if (lines === null || lines.length === 0) return;
+  for (const line of lines) tell(line);
+  const batches = lines.length === 1 ? '1 batch of codes' : `${lines.length} batches of codes`;
+  throw new CommandFailed(EXIT.failed, `The database lacks ${batches} that can not be made again; a start refuses.`, [
+    'Give all keys in GENERATOR_KEY that were used since the backup, and bring back DATA_DIR/journal/batches.',
+    'Or restore PostgreSQL from a newer backup. See docs/production.md#backup.',
+  ]);
 }
 
 const isDamage = (error: unknown): boolean => error instanceof Error && error.name === 'JournalDamaged';

@@ -111,14 +111,19 @@ export function parseConfig(env: Environment): Config {
 }
 
 /** What work on the stores needs while no server runs. */
-export type StoreConfig = Pick<Config, 'dataDir' | 'databaseUrl' | 'shards'> & JournalConfig;
+export type StoreConfig = Pick<Config, 'dataDir' | 'databaseUrl' | 'generatorKeys' | 'shards'> & JournalConfig;
 
 type JournalConfig = Pick<Config, 'redisUrl' | 'redisWaitReplicas' | 'redisWaitMs' | 'journalRetention'>;
 
 /** Throws as `parseConfig` does. */
 export function parseStoreConfig(env: Environment): StoreConfig {
   const read = createReader(env);
-  return { ...readStore(read), ...readJournal(read), shards: read('SHARDS', VARIABLES.SHARDS) ?? SHARDS_DEFAULT };
+  return {
+    ...readStore(read),
+    ...readJournal(read),
+    generatorKeys: read('GENERATOR_KEY', VARIABLES.GENERATOR_KEY) ?? [],
+    shards: read('SHARDS', VARIABLES.SHARDS) ?? SHARDS_DEFAULT,
+  };
 }
 
 const SHARDS_DEFAULT = 16;

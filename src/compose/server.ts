@@ -418,6 +418,12 @@ async function takeGeneratorKeys(
 ): Promise<GeneratorKeys> {
   const keys = await store.openGeneratorKeys({ given, nowMs: clock.now(), keptMs: journalRetention.ms });
   if (keys.isReplaced) log.warn({ keyId: keys.activeId }, 'GENERATOR_KEY is not set any more; codes get a new key');
+  if (keys.lacking.length > 0) {
+    log.warn(
+      { keyIds: keys.lacking },
+      'GENERATOR_KEY lacks a key that codes were made with not long ago; if PostgreSQL has to be restored from a backup, codes that came after it can not be made again',
+    );
+  }
   return keys;
 }
 

@@ -15,7 +15,7 @@ import { parsePattern } from '../codes/pattern.js';
 import { deriveKey } from '../codes/permutation.js';
 import type { CodesAdded } from '../domain/event.js';
 import type { BookId, ShardId } from '../domain/ids.js';
-import type { Refill } from '../engine/lacking-batches.js';
+import type { AddedBatch, Refill } from '../engine/lacking-batches.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import type { GeneratorKeys } from '../postgres/control/generator-keys.js';
 import { countersIn } from '../postgres/staging/counters.js';
@@ -30,7 +30,7 @@ import { requestKeyOf } from './key-turns.js';
 
 interface RefillOptions {
   readonly store: ControlStore;
-  readonly generatorKeys: GeneratorKeys;
+  readonly generatorKeys: Pick<GeneratorKeys, 'byId'>;
   readonly workers: CodeWorkers;
   readonly keptCodes: KeptCodes;
   readonly shardOfBook: (bookId: BookId) => ShardId;
@@ -71,8 +71,30 @@ export async function refillBatches(options: RefillOptions, refill: Refill): Pro
   if (lost.length === 0) return;
   throw new ProcessEnd(
     'loss',
-    `PostgreSQL lacks live codes that can not be made again, was it restored from a backup? ${lost.join('; ')}; see docs/production.md#restoring-postgresql`,
+    `PostgreSQL lacks live codes that can not be made again, was it restored from a backup? ${lost.join('; ')}; see docs/production.md#backup`,
   );
+}
+
+/** What batches are made again from. */
+type RefillSources = Pick<RefillOptions, 'generatorKeys' | 'reserved'> & {
+  readonly keptCodes: Pick<KeptCodes, 'read'>;
+};
+
+/**
+ * The line about a batch that can't be made again, as far as that shows before it is tried; null:
+ * it can.
+ */
+export async function whyNotMadeAgain(sources: RefillSources, { event, intent }: AddedBatch): Promise<string | null> {
+  try {
+    const opened = wholeIntent(event, intent);
+    const { content } = opened;
+    if (isMadeByCounters(content, event)) keyOf(sources, event.bookId, content);
+    else await takeCodes(sources, opened, event.count, async () => undefined);
+    return null;
+  } catch (error) {
+    if (!(error instanceof NotMade) && !(error instanceof KeptCodesUnfit)) throw error;
+    return lineOf(event, intent, error.message);
+  }
 }
 
 /**
@@ -92,14 +114,13 @@ async function removeGivenUp({ store, shardOfBook }: RefillOptions, refill: Refi
 async function makeAgain(options: RefillOptions, event: CodesAdded, intent: OpenBatch | null): Promise<string | null> {
   const { store, shardOfBook } = options;
   try {
-    if (intent === null) throw new NotMade('its intent is not in the journal');
-    if (event.size !== event.count) throw new NotMade('codes were left out of it');
+    const opened = wholeIntent(event, intent);
     const staging = store.stage(shardOfBook(event.bookId), event.bookId);
     try {
-      const { content } = intent;
+      const { content } = opened;
       const count = isMadeByCounters(content, event)
         ? await generateAgain(options, staging, event, content)
-        : await takeKept(options, staging, event, intent);
+        : await takeKept(options, staging, event, opened);
       if (count !== event.count) throw new NotMade(`it comes to ${count ?? 'codes that exist already'}`);
       return null;
     } finally {
@@ -162,20 +183,37 @@ type Generated = Extract<BatchContent, { kind: 'generated' }>;
 const isMadeByCounters = (content: BatchContent, { count }: CodesAdded): content is Generated =>
   content.kind === 'generated' && countersIn(content.ranges) === count;
 
-async function generateAgain(
-  { generatorKeys, workers, reserved }: RefillOptions,
-  staging: Staging,
-  { batchId, bookId }: CodesAdded,
-  { pattern: text, keyId, ranges, order }: Generated,
-): Promise<number | null> {
+/** Throws `NotMade` where the journal does not have all of it. */
+function wholeIntent({ size, count }: CodesAdded, intent: OpenBatch | null): OpenBatch {
+  if (intent === null) throw new NotMade('its intent is not in the journal');
+  if (size !== count) throw new NotMade('codes were left out of it');
+  return intent;
+}
+
+/** Throws `NotMade` without the key or the pattern. */
+function keyOf(
+  { generatorKeys, reserved }: Pick<RefillOptions, 'generatorKeys' | 'reserved'>,
+  bookId: BookId,
+  { pattern: text, keyId }: Generated,
+) {
   const pattern = parsePattern(text, reserved);
   if (pattern.kind === 'patternError') throw new NotMade(`its pattern is not valid any more: ${pattern.message}`);
   const master = generatorKeys.byId(keyId);
   if (master === null) throw new NotMade(`the generator key ${keyId} is not given any more`);
-  const key = deriveKey(master, bookId, pattern.canonical);
+  return { key: deriveKey(master, bookId, pattern.canonical), pattern: pattern.canonical };
+}
+
+async function generateAgain(
+  options: RefillOptions,
+  staging: Staging,
+  { batchId, bookId }: CodesAdded,
+  content: Generated,
+): Promise<number | null> {
+  const { key, pattern } = keyOf(options, bookId, content);
+  const { ranges, order } = content;
   const generate = (rowsOf: number | null, write: Staging['writeRows']): Promise<void> =>
-    workers.generate(
-      { key, pattern: pattern.canonical, ranges, batchId: rowsOf },
+    options.workers.generate(
+      { key, pattern, ranges, batchId: rowsOf },
       ({ bytes, count }) => write(bytes, count),
       () => false,
     );
@@ -200,13 +238,21 @@ async function takeKept(
 ): Promise<number | null> {
   return staging.copyRows(batchId, async (write) => {
     let ordinal = 0;
-    const isThere = await keptCodes.read(intent, count, async (lines) => {
+    await takeCodes({ keptCodes }, intent, count, async (lines) => {
       const codes = lines.toString('latin1').slice(0, -1).split('\n');
       const rows = codes.map((code) => `${code}\t${batchId}\t${ordinal++}\n`).join('');
       await write(Uint8Array.from(Buffer.from(rows, 'latin1')));
     });
-    if (!isThere) throw new NotMade('its codes were not kept');
   });
+}
+
+async function takeCodes(
+  { keptCodes }: Pick<RefillSources, 'keptCodes'>,
+  intent: OpenBatch,
+  count: number,
+  take: (lines: Buffer) => Promise<void>,
+): Promise<void> {
+  if (!(await keptCodes.read(intent, count, take))) throw new NotMade('its codes were not kept');
 }
 
 function lineOf({ batchId, bookId, count }: CodesAdded, intent: OpenBatch | null, why: string): string {

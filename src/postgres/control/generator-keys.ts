@@ -27,7 +27,8 @@ interface KeyRow {
   readonly id: number;
   readonly fingerprint: Buffer;
   readonly secret: Buffer | null;
-  readonly isRetired: boolean;
+  /** Null: codes are made with it. */
+  readonly retiredMs: number | null;
 }
 
 export interface GeneratorKeyOptions {
@@ -39,24 +40,51 @@ export interface GeneratorKeyOptions {
 }
 
 /**
+ * The keys that a start would have now. Nothing is changed. For a database with the schema of this
+ * version.
+ */
+export async function readGeneratorKeys(
+  client: pg.ClientBase,
+  given: readonly Uint8Array[],
+): Promise<Pick<GeneratorKeys, 'byId'>> {
+  const rows = await readKeyRows(client);
+  const secrets = secretsOf(rows);
+  for (const key of given) secrets.set(idIn(rows, fingerprintOf(key)), key);
+  return { byId: (id) => secrets.get(id) ?? null };
+}
+
+async function readKeyRows(client: pg.ClientBase): Promise<KeyRow[]> {
+  const { rows } = await client.query<Omit<KeyRow, 'retiredMs'> & { readonly retiredMs: string | null }>(
+    `SELECT id, fingerprint, secret, retired_ms AS "retiredMs" FROM generator_keys ORDER BY created_ms DESC, id`,
+  );
+  return rows.map((row) => ({ ...row, retiredMs: row.retiredMs === null ? null : Number(row.retiredMs) }));
+}
+
+function secretsOf(rows: readonly KeyRow[]): Map<number, Uint8Array> {
+  const secrets = new Map<number, Uint8Array>();
+  for (const { id, secret } of rows) if (secret !== null) secrets.set(id, secret);
+  return secrets;
+}
+
+const idIn = (rows: readonly KeyRow[], fingerprint: Buffer): number =>
+  rows.find((row) => row.fingerprint.equals(fingerprint))?.id ?? idOf(fingerprint);
+
+/**
  * Within a transaction. `isReplaced`: a new key was made, although codes were made with another one
- * that nobody has given.
+ * that nobody has given. `lacking`: keys that codes of the last `keptMs` may be made with, and that
+ * nobody has any more.
  */
 export async function openGeneratorKeys(
   client: pg.Client,
   { given, nowMs, keptMs }: GeneratorKeyOptions,
-): Promise<GeneratorKeys & { readonly isReplaced: boolean }> {
+): Promise<GeneratorKeys & { readonly isReplaced: boolean; readonly lacking: readonly number[] }> {
   await client.query('LOCK TABLE generator_keys IN EXCLUSIVE MODE');
-  const { rows } = await client.query<KeyRow>(
-    `SELECT id, fingerprint, secret, retired_ms IS NOT NULL AS "isRetired" FROM generator_keys
-     ORDER BY created_ms DESC, id`,
-  );
-  const secrets = new Map<number, Uint8Array>();
-  for (const { id, secret } of rows) if (secret !== null) secrets.set(id, secret);
+  const rows = await readKeyRows(client);
+  const secrets = secretsOf(rows);
 
   const add = async (key: Uint8Array, isGiven: boolean): Promise<number> => {
     const fingerprint = fingerprintOf(key);
-    const id = rows.find((row) => row.fingerprint.equals(fingerprint))?.id ?? idOf(fingerprint);
+    const id = idIn(rows, fingerprint);
     secrets.set(id, key);
     await client.query(
       `INSERT INTO generator_keys (id, fingerprint, secret, created_ms) VALUES ($1, $2, $3, $4)
@@ -68,7 +96,7 @@ export async function openGeneratorKeys(
 
   const givenIds: number[] = [];
   for (const key of given) givenIds.push(await add(key, true));
-  const kept = rows.find(({ secret, isRetired }) => secret !== null && !isRetired)?.id;
+  const kept = rows.find(({ secret, retiredMs }) => secret !== null && retiredMs === null)?.id;
   const found = givenIds[0] ?? kept;
   const activeId = found ?? (await add(randomBytes(GENERATOR_KEY_BYTES), false));
   await client.query('UPDATE generator_keys SET retired_ms = NULL WHERE id = $1', [activeId]);
@@ -78,6 +106,12 @@ export async function openGeneratorKeys(
   ]);
   await client.query('UPDATE generator_keys SET secret = NULL WHERE retired_ms < $1', [Math.floor(nowMs - keptMs)]);
 
+  const { rows: used } = await client.query<{ id: number }>('SELECT DISTINCT key_id AS id FROM generated');
+  const lacking = rows
+    .filter(({ id, retiredMs }) => !secrets.has(id) && (retiredMs === null || retiredMs >= nowMs - keptMs))
+    .map(({ id }) => id)
+    .filter((id) => used.some((of) => of.id === id));
+
   const active = secrets.get(activeId);
   if (active === undefined) throw new Error(`the generator key ${activeId} has no secret`);
   return {
@@ -85,6 +119,7 @@ export async function openGeneratorKeys(
     active,
     byId: (id) => secrets.get(id) ?? null,
     isReplaced: found === undefined && rows.length > 0,
+    lacking,
   };
 }
 
