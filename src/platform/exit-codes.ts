@@ -29,8 +29,8 @@ const MEANINGS: Readonly<Record<ExitCause, readonly [meaning: string, action: st
     'a supervisor restarts it; the line names the setting',
   ],
   fenced: [
-    'another process has taken this installation over',
-    'nothing; two servers are configured for the same stores',
+    'another process has taken this installation over, or the lock file of its journal is gone',
+    'nothing, where two servers are configured for the same stores; where the line says that the file is gone, start it again',
   ],
   foreign: [
     'the stores belong to different installations',
@@ -43,7 +43,7 @@ const MEANINGS: Readonly<Record<ExitCause, readonly [meaning: string, action: st
     '`clipbook restore` names what is lost, in sequences',
   ],
   inUse: [
-    'another process serves this installation, and its lease is alive',
+    'another process serves this installation, and its lease is alive, or it uses this `DATA_DIR`',
     'stop that process; a lease that nobody renews is over after 10 s',
   ],
 };

@@ -5,14 +5,14 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { asShardId } from '../../src/domain/ids.js';
 import { openFileJournal } from '../../src/journal/file/file-journal.js';
 import { realFileOps } from '../../src/journal/file/file-ops.js';
 import { readInstallation, writeInstallation } from '../../src/journal/file/installation.js';
 import { type DirectoryLock, lockDirectory } from '../../src/journal/file/lock.js';
-import { createLockCheck, holdsLock } from '../../src/journal/file/lock-check.js';
+import { createLockCheck, holdsLock, type LockFile } from '../../src/journal/file/lock-check.js';
 import { JournalDamaged, JournalFenced } from '../../src/journal/journal.js';
 import { all, commit, entry } from './conformance.js';
 import { createFaultyOps } from './faulty-ops.js';
@@ -176,6 +176,25 @@ test('a holder whose lock was taken over hears of it', async () => {
   await waitFor(() => heard.length > 0, 'the loss is told');
   assert.match(String(heard[0]?.message), /journal\.lock was taken over by another process/);
   lock.release();
+});
+
+test('a holder whose lock was removed hears that it is gone, and not that another process has it', async () => {
+  for (const remove of [
+    (lock: LockFile) => fs.rmSync(lock.path),
+    (lock: LockFile) => fs.renameSync(dirname(lock.path), `${dirname(lock.path)}.moved`),
+  ]) {
+    const directory = newDirectory();
+    const lock = await lockDirectory(directory);
+    const heard: Error[] = [];
+    lock.onLost((error) => heard.push(error));
+    const check = createLockCheck(realFileOps, lock.file);
+    check.check();
+    remove(lock.file);
+    assert.throws(() => check.check(), /journal\.lock is gone: .* was removed or moved/);
+    await waitFor(() => heard.length > 0, 'the loss is told');
+    assert.match(String(heard[0]?.message), /journal\.lock is gone: .* was removed or moved/);
+    lock.release();
+  }
 });
 
 test('the id of an installation is read back as it was written', () => {

@@ -22,6 +22,8 @@ export function readInstallation(directory: string): string | null {
     text = fs.readFileSync(path, 'utf8');
   } catch (error) {
     if (isErrorCode(error, 'ENOENT')) return null;
+    // Of a directory in its place, the error names no path.
+    if (isErrorCode(error, 'EISDIR')) throw new JournalDamaged(path, 0, 'a directory is in the place of this file');
     throw error;
   }
   const { format, installation } = parse(text);

@@ -1,7 +1,8 @@
 /**
  * Whether this process still holds the lock of a journal directory (lock.ts).
  *
- * The lock is lost when the file under its path is another one than the one that this process made.
+ * The lock is lost when the file under its path is another one than the one that this process made,
+ * or is gone: then the next start would not find it, and take the directory.
  * Reading the file's content would cost three system calls; comparing device and inode costs one,
  * about 1.3 µs here, and is as good, because the holder keeps its file open and no other file can
  * get that inode meanwhile.
@@ -38,8 +39,13 @@ export function holdsLock(ops: Pick<FileOps, 'fileId'>, { path, dev, ino }: Lock
   return found !== null && found.ino === ino && found.dev === dev;
 }
 
-export function lockLost({ path }: LockFile): JournalFenced {
-  return new JournalFenced(`${path} was taken over by another process`);
+/** Why it is lost, by what is under its path now. */
+export function lockLost(ops: Pick<FileOps, 'fileId'>, { path }: LockFile): JournalFenced {
+  return new JournalFenced(
+    ops.fileId(path) === null
+      ? `${path} is gone: it, or the directory, was removed or moved while this process was using it`
+      : `${path} was taken over by another process`,
+  );
 }
 
 /**
@@ -58,7 +64,7 @@ export function createLockCheck(
       // Read before the file is: a pause between the two must not count as freshness.
       const nowWallMs = clock.wallMs();
       const nowSteadyMs = clock.monotonicMs();
-      if (!holdsLock(ops, lock)) throw lockLost(lock);
+      if (!holdsLock(ops, lock)) throw lockLost(ops, lock);
       wallMs = nowWallMs;
       steadyMs = nowSteadyMs;
     },

@@ -49,8 +49,8 @@ export interface DirectoryLock {
   /** Bytes that a crash left in epochs whose opening never finished. They are deleted. */
   readonly cuts: readonly Cut[];
   /**
-   * `listener` hears, at most once, that another process took the directory over. It hears it
-   * within about 2 s.
+   * `listener` hears, at most once, that the lock is lost: another process took the directory over,
+   * or somebody removed the file. It hears it within about 2 s.
    */
   onLost(listener: (error: Error) => void): void;
   /** Gives it back. It is also given back by the end of the process, however that comes. */
@@ -106,7 +106,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     if (isHeld === null) return;
     if (isHeld) return touch(fd);
     clearInterval(heartbeat);
-    tellLost?.(lockLost(file));
+    tellLost?.(lockLost(realFileOps, file));
   }, HEARTBEAT_MS);
   heartbeat.unref();
   return {
@@ -162,7 +162,7 @@ function tryLink(draft: string, path: string): boolean {
  * removed it.
  */
 async function removeStale(path: string, aside: string): Promise<{ removed: RemovedLock; number: number } | null> {
-  const text = readText(path);
+  const text = readLock(path);
   if (text === null) return null;
   const holder = parseHolder(text);
   const judgedBy = holder !== null && holder.place === placeOfPids() ? 'pid' : 'heartbeat';
@@ -183,6 +183,24 @@ async function removeStale(path: string, aside: string): Promise<{ removed: Remo
   if (!isSame) tryLink(aside, path);
   fs.rmSync(aside, { force: true });
   return isSame ? { removed: { lock: holder?.lock ?? null, judgedBy }, number: holder?.number ?? 0 } : null;
+}
+
+/**
+ * Null: it is gone. Throws for what is no lock and would be in the way for ever, such as a
+ * directory or a broken link, and for a file that this process may not read.
+ */
+function readLock(path: string): string | null {
+  const found = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return null;
+  if (!found.isFile()) {
+    throw Object.assign(new Error(`EEXIST: ${path} is no file`), { code: 'EEXIST', path });
+  }
+  try {
+    return fs.readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrorCode(error, 'ENOENT')) return null;
+    throw error;
+  }
 }
 
 function isRunning(holder: Holder | null): boolean {
