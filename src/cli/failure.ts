@@ -18,7 +18,8 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'done',
   failed: 'the operation failed, or `verify` found a difference',
   usage: 'wrong use: an argument, a variable, or a file that cannot be read or written',
-  refused: 'refused by the server (HTTP 4xx), or by `clipbook user`',
+  refused:
+    'refused by the server (HTTP 4xx), or by `user`, `restore`, `init` or `move-database`, which work on its stores',
   unreachable: 'the server or the database cannot be reached, or cannot answer now (HTTP 5xx)',
   internal: 'a fault in clipbook itself; CLIPBOOK_DEBUG=1 shows where',
   cancelled: 'cancelled by Ctrl-C (SIGINT)',
