@@ -3,6 +3,7 @@
  * while no server runs.
  */
 import { ConfigError, parseStoreConfig, type StoreConfig } from '../compose/config.js';
+import { DataDirUnfit } from '../compose/data-dir.js';
 import {
   acceptLoss,
   giveNewId,
@@ -194,6 +195,7 @@ function lineOf({ shard, database, journal, fit }: ShardReport, isDrained: boole
 }
 
 function exitOf(error: unknown): number {
+  if (error instanceof DataDirUnfit) return EXIT.usage;
   if (isDamage(error)) return EXIT.failed;
   return error instanceof ProcessEnd ? EXITS[error.exitCause] : EXIT.unreachable;
 }

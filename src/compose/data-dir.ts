@@ -3,8 +3,9 @@
  * is wrong there.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, lstatSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
+import { ProcessEnd } from '../platform/exit-codes.js';
 
 const PROBE_BYTES = 4096;
 
@@ -53,12 +54,28 @@ export function dataDirFailure(dataDir: string, error: unknown): Error {
   const { code, path, message } = error as NodeJS.ErrnoException;
   const at = path ?? dataDir;
   if (code === undefined || !isWithin(dataDir, at)) return error as Error;
-  return inDataDir(dataDir, reasonOf(code, at, message));
+  return new DataDirUnfit(inDataDir(dataDir, reasonOf(code, at, message)).message, { cause: error });
+}
+
+/** The directory, or something in it, can not be read or written. The message is one line. */
+export class DataDirUnfit extends Error {
+  override readonly name = 'DataDirUnfit';
 }
 
 /** A line about the directory that something else has found out. */
 export function inDataDir(dataDir: string, reason: string): Error {
   return new Error(`DATA_DIR is ${JSON.stringify(dataDir)}: ${reason}`);
+}
+
+/** Why the embedded PostgreSQL, which has its data there, can't be used. */
+export function failureOfEmbedded(dataDir: string, error: unknown): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== undefined) return dataDirFailure(dataDir, error);
+  if (message.includes('shared memory:')) {
+    return new Error(`EMBEDDED_POSTGRES_MEMORY is more than this machine gives: ${message}`);
+  }
+  const failure = inDataDir(dataDir, message);
+  return error instanceof ProcessEnd ? new ProcessEnd(error.exitCause, failure.message, { cause: error }) : failure;
 }
 
 function reasonOf(code: string, path: string, message: string): string {
@@ -67,8 +84,9 @@ function reasonOf(code: string, path: string, message: string): string {
     case 'EPERM':
       return `${path} can not be written by ${whoWeAre()}${ownerAbove(path)} (${code})`;
     case 'ENOTDIR':
-    case 'EEXIST':
       return `${path} can not be made, because a file is in the way (${code})`;
+    case 'EEXIST':
+      return `${path} can not be made, because ${whatIsAt(path)} is in the way (${code})`;
     case 'ENOENT':
       return `${path} can not be made there (${code})`;
     case 'ENOSPC':
@@ -80,6 +98,12 @@ function reasonOf(code: string, path: string, message: string): string {
     default:
       return message;
   }
+}
+
+function whatIsAt(path: string): string {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) return 'a file';
+  return found.isDirectory() ? 'a directory' : 'something that is no file';
 }
 
 function whoWeAre(): string {

@@ -38,6 +38,7 @@ import {
 } from '../postgres/installation.js';
 import { migrate } from '../postgres/migrate.js';
 import type { StoreConfig } from './config.js';
+import { dataDirFailure, failureOfEmbedded } from './data-dir.js';
 import { awaitLease, readFacts, type Stores } from './installation.js';
 import { judgeStores, type StoreFacts } from './judge-stores.js';
 import { freePort } from './port-check.js';
@@ -81,12 +82,15 @@ export async function withOfflineStores<T>(
 ): Promise<T> {
   const directory = join(config.dataDir, 'journal');
   const prepared = await prepareJournal({ ...config, directory }, log).catch((error: unknown) => {
-    throw error instanceof JournalLocked ? new ProcessEnd('inUse', `${error.message}; stop it first`) : error;
+    if (error instanceof JournalLocked) throw new ProcessEnd('inUse', `${error.message}; stop it first`);
+    throw dataDirFailure(config.dataDir, error);
   });
   try {
     const visit =
       config.databaseUrl === null
-        ? await visitEmbedded({ dataDir: join(config.dataDir, 'postgres'), freePort, log })
+        ? await visitEmbedded({ dataDir: join(config.dataDir, 'postgres'), freePort, log }).catch((error: unknown) => {
+            throw failureOfEmbedded(config.dataDir, error);
+          })
         : null;
     try {
       if (visit?.isOurs === false) throw new ProcessEnd('inUse', 'a server runs on this DATA_DIR; stop it first');

@@ -30,7 +30,7 @@ import { createStuckShards } from '../engine/stuck-shards.js';
 import { createWatermarks } from '../engine/watermarks.js';
 import { type ClockKeeper, startClock } from './clock.js';
 import type { Config } from './config.js';
-import { dataDirFailure, inDataDir, prepareDataDir } from './data-dir.js';
+import { dataDirFailure, failureOfEmbedded, inDataDir, prepareDataDir } from './data-dir.js';
 import { createDiskSpace } from './disk-space.js';
 // The HTTP threads load the library whose limit this sets.
 import '../http/server/head-limit.js';
@@ -391,11 +391,7 @@ async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<
     stops.push(() => embedded.stop());
     return embedded;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== undefined) throw error;
-    throw message.includes('shared memory:')
-      ? new Error(`EMBEDDED_POSTGRES_MEMORY is more than this machine gives: ${message}`)
-      : inDataDir(dataDir, message);
+    throw failureOfEmbedded(dataDir, error);
   }
 }
 

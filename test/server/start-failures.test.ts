@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { startRedis } from '../journal/redis-server.js';
 import { testServer } from '../postgres/server.js';
 import { testBuild } from '../support/build.js';
+import { ended, startCli } from '../support/cli.js';
 import { dataDirectory, type Launch, launch, listening, processesIn } from '../support/process.js';
 
 const PASSWORD = 'sesame-open-up';
@@ -271,12 +272,61 @@ test('a disk that is full or read-only is named with DATA_DIR (where a file syst
     assert.equal(mount('remount,size=2m'), 0);
     const later = await refusal(t, { env: { DATA_DIR: dataDir } });
     assert.ok(later.startsWith(start), 'a disk that becomes full during the start is named too');
-    assert.match(later, /No space left on device|ENOSPC/);
+    assert.match(later, /: the disk is full \(ENOSPC\)/);
     assert.equal(mount('remount,ro'), 0);
     assert.equal(await refusal(t, { env: { DATA_DIR: dataDir } }), `${start}the file system is read-only (EROFS)`);
+    const { code, out, told } = await ended(startCli(['restore'], { DATA_DIR: dataDir }));
+    assert.deepEqual([code, out], [2, ''], told);
+    assert.equal(told, `error: DATA_DIR is "${dataDir}": the file system is read-only (EROFS)\n`);
   } finally {
     spawnSync('umount', ['-l', dataDir]);
   }
+});
+
+test('what is in the place of the lock file of the journal is named at once', async (t) => {
+  const dataDir = dataDirectory(t);
+  const path = join(dataDir, 'journal', 'journal.lock');
+  mkdirSync(path, { recursive: true });
+  const start = `clipbook can not start: DATA_DIR is "${dataDir}": ${path} can not be made, because `;
+  assert.equal(await refusal(t, { env: { DATA_DIR: dataDir } }), `${start}a directory is in the way (EEXIST)`);
+  rmdirSync(path);
+  symlinkSync(join(dataDir, 'nowhere'), path);
+  assert.equal(
+    await refusal(t, { env: { DATA_DIR: dataDir } }),
+    `${start}something that is no file is in the way (EEXIST)`,
+  );
+});
+
+test('a disk without room for a PostgreSQL is named, and not only that initdb failed (where a file system can be mounted)', async (t) => {
+  const dataDir = dataDirectory(t);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'clipbook-test', dataDir]).status !== 0) {
+    t.diagnostic('no right to mount');
+    return;
+  }
+  try {
+    assert.equal(
+      await refusal(t, { env: { DATA_DIR: dataDir } }),
+      `clipbook can not start: DATA_DIR is "${dataDir}": the disk is full (ENOSPC), and initdb failed`,
+    );
+  } finally {
+    spawnSync('umount', ['-l', dataDir]);
+  }
+});
+
+test('on Redis too, a DATA_DIR whose PostgreSQL another Clipbook runs is in use, and names its process', async (t) => {
+  const redis = await startRedis();
+  t.after(redis.destroy);
+  const dataDir = dataDirectory(t);
+  const env = { DATA_DIR: dataDir, REDIS_URL: redis.url };
+  const first = launch(built(), { env });
+  t.after(async () => void first.child.kill('SIGKILL'));
+  await listening(first);
+  for (const second of [env, { DATA_DIR: dataDir }]) {
+    const line = await refusal(t, { env: second }, EXIT_CODES.inUse);
+    assert.ok(line.startsWith(`clipbook can not start: DATA_DIR is "${dataDir}": `), line);
+    assert.match(line, new RegExp(`is in use by another Clipbook, process ${first.child.pid}$`));
+  }
+  assert.equal((await first.ended('SIGTERM')).code, 0);
 });
 
 test('a DATA_DIR that another Clipbook uses is named with its process', async (t) => {

@@ -185,12 +185,25 @@ async function initialise(home: string, place: Place, password: string): Promise
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
     const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
-    if (code !== 0) throw new Error(`initdb failed: ${output.trim().split('\n').slice(-3).join(' / ')}`);
+    if (code !== 0) {
+      const full = fullDisk(output);
+      if (full !== null) throw new Error(`${full}, and initdb failed`);
+      throw new Error(`initdb failed: ${output.trim().split('\n').slice(-3).join(' / ')}`);
+    }
     fs.renameSync(making, path.join(home, 'cluster'));
   } finally {
     fs.rmSync(passwordFile, { force: true });
     fs.rmSync(making, { recursive: true, force: true });
   }
+}
+
+/**
+ * Why PostgreSQL could not write, where it says that: the last of its lines often tells only what
+ * failed because of it.
+ */
+function fullDisk(words: string): string | null {
+  if (words.includes('No space left on device')) return 'the disk is full (ENOSPC)';
+  return words.includes('Disk quota exceeded') ? 'the disk quota is used up (EDQUOT)' : null;
 }
 
 interface Server {
@@ -236,8 +249,11 @@ function superviseServer({
     /** Why it ended: its last complaint, or what it said last. */
     let complaint = '';
     let lastLine = '';
+    /** It said that the disk is full. */
+    let full: string | null = null;
     const onLine = (line: string) => {
       if (line !== '') lastLine = line;
+      if (!everReady) full ??= fullDisk(line);
       if (line.includes('database system is ready to accept connections')) {
         everReady = true;
         attempts = 0;
@@ -261,7 +277,12 @@ function superviseServer({
       const isLasting = typeof how === 'number' && !PASSING.test(words);
       if (!everReady && (isLasting || attempts >= START_ATTEMPTS_MAX)) {
         stopped = true;
-        ready.reject(new Error(`PostgreSQL does not start: ${words || `exit ${how}`}`));
+        const why = words || `exit ${how}`;
+        ready.reject(
+          new Error(
+            full === null ? `PostgreSQL does not start: ${why}` : `${full}, and PostgreSQL does not start: ${why}`,
+          ),
+        );
         return;
       }
       if (everReady && attempts === 0) log.warn({}, `PostgreSQL ended (${how}); starting it again`);

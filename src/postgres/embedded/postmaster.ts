@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { ProcessEnd } from '../../platform/exit-codes.js';
 import { codeOf, readText } from './read-text.js';
 
 const STOP_MS_MAX = 30_000;
@@ -31,7 +32,7 @@ export function takeOwnership(home: string): () => void {
       if (codeOf(error) !== 'EEXIST') throw error;
     }
     const pid = ownerOf(home);
-    if (pid !== null) throw new Error(`${home} is in use by another Clipbook, process ${pid}`);
+    if (pid !== null) throw new ProcessEnd('inUse', `${home} is in use by another Clipbook, process ${pid}`);
     fs.rmSync(file, { force: true });
   }
 }
