@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/features/coupons': ['src/domain', 'src/records', 'src/tables'],
   'src/features': ['src/features/coupons', 'src/domain', 'src/tables'],
   'src/journal': ['src/domain', 'src/records', 'src/platform'],
-  'src/postgres': ['src/domain', 'src/records', 'src/platform'],
+  'src/postgres': ['src/domain', 'src/records', 'src/tables', 'src/platform'],
   'src/engine': ['src/postgres', 'src/features', 'src/domain', 'src/codes', 'src/records', 'src/tables'],
   'src/feed': ['src/journal', 'src/domain', 'src/platform'],
   'src/shard': [

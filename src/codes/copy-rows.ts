@@ -7,8 +7,9 @@
  * shares a page. So the key is a number, not a text, and the engine's own sort of a typed array
  * does it, 0.1 µs a code; PostgreSQL takes 0.3 to sort what it has to store first.
  */
-import type { GiveWay } from './give-way.js';
+
 import type { Pattern } from './pattern.js';
+import type { YieldCpu } from './yield-cpu.js';
 
 /** Rows that are sorted at once, and the bits their keys then have left in a double. */
 export const RUN_ROWS_MAX = 2 ** 18;
@@ -33,7 +34,7 @@ export function codeLines(codes: Uint8Array, codeBytes: number): Uint8Array<Arra
  * The rows of `codes`, at most `RUN_ROWS_MAX`, upwards by their first random characters; which of
  * equals comes first is left open.
  */
-export type RowOrder = (codes: Uint8Array, giveWay?: GiveWay) => Uint32Array;
+export type RowOrder = (codes: Uint8Array, yieldCpu?: YieldCpu) => Uint32Array;
 
 export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | 'positions'>): RowOrder {
   const places: { readonly offset: number; readonly size: number; readonly rank: Uint8Array }[] = [];
@@ -57,7 +58,7 @@ export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | '
     }
   }
 
-  return (codes, giveWay) => {
+  return (codes, yieldCpu) => {
     const rows = codes.length / length;
     if (rows > RUN_ROWS_MAX) throw new Error(`${rows} rows are too many for one run`);
     const keyOf = new Float64Array(rows);
@@ -71,7 +72,7 @@ export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | '
         const part = Math.floor((keyOf[row] as number) / partSize);
         starts[part + 1] = (starts[part + 1] as number) + 1;
       }
-      giveWay?.();
+      yieldCpu?.();
     }
     for (let part = 0; part < PARTS; part++) starts[part + 1] = (starts[part + 1] as number) + (starts[part] as number);
     const sorted = new Float64Array(rows);
@@ -85,7 +86,7 @@ export function createRowOrder({ length, positions }: Pick<Pattern, 'length' | '
     }
     const order = new Uint32Array(rows);
     for (let part = 0; part < PARTS; part++) {
-      giveWay?.();
+      yieldCpu?.();
       const [start, end] = [starts[part] as number, starts[part + 1] as number];
       sorted.subarray(start, end).sort();
       for (let at = start; at < end; at++) order[at] = (sorted[at] as number) % RUN_ROWS_MAX;
@@ -101,7 +102,7 @@ export function batchRows(
   order: Uint32Array,
   batchId: number,
   firstOrdinal: number,
-  giveWay?: GiveWay,
+  yieldCpu?: YieldCpu,
 ): Uint8Array<ArrayBuffer> {
   const batch = Buffer.from(`\t${batchId}\t`, 'latin1');
   const digitsMax = String(firstOrdinal + order.length).length;
@@ -113,7 +114,7 @@ export function batchRows(
     for (let i = 0; i < batch.length; i++) lines[to++] = batch[i] as number;
     to = writeDecimal(lines, to, ordinal++);
     lines[to++] = NEWLINE;
-    if (ordinal % STRETCH_ROWS === 0) giveWay?.();
+    if (ordinal % STRETCH_ROWS === 0) yieldCpu?.();
   }
   return lines.subarray(0, to);
 }

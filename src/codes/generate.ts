@@ -14,10 +14,10 @@
  * reserved words.
  */
 import { symbolValues } from './check-system.js';
-import type { GiveWay } from './give-way.js';
 import type { Pattern } from './pattern.js';
 import { createPermutation, PERMUTATION_ROWS_MAX } from './permutation.js';
 import { createReservedWords } from './reserved-words.js';
+import type { YieldCpu } from './yield-cpu.js';
 
 export interface CodeGenerator {
   /** How many counters there are, at most 2^53 - 1: a job must not ask for more. */
@@ -26,7 +26,7 @@ export interface CodeGenerator {
    * The codes of the counters `from .. to - 1` back to back, `pattern.length` bytes each. The same
    * counter gives the same code for ever, as long as the reserved words stay the same.
    */
-  generate(from: number, to: number, giveWay?: GiveWay): Uint8Array<ArrayBuffer>;
+  generate(from: number, to: number, yieldCpu?: YieldCpu): Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -68,7 +68,7 @@ export function createCodeGenerator(key: Uint8Array, pattern: Pattern): CodeGene
 
   return {
     counters,
-    generate(from, to, giveWay) {
+    generate(from, to, yieldCpu) {
       if (to > counters) throw new Error(`the counters ${from} to ${to} are not within ${counters}`);
       const made = new Uint8Array((to - from) * length);
       for (let next = from, end = 0; next < to; next += PERMUTATION_ROWS_MAX) {
@@ -77,7 +77,7 @@ export function createCodeGenerator(key: Uint8Array, pattern: Pattern): CodeGene
         replaceReserved?.(codes, count);
         made.set(codes.subarray(0, count * length), end);
         end += count * length;
-        giveWay?.();
+        yieldCpu?.();
       }
       return made;
     },

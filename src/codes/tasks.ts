@@ -15,10 +15,10 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ParseReport } from './code-sink.js';
 import { batchRows, codeLines, createRowOrder, type RowOrder } from './copy-rows.js';
 import { type CodeGenerator, createCodeGenerator } from './generate.js';
-import { giveWay } from './give-way.js';
 import { createCodeBytesParser, UploadMalformed, type UploadShape } from './parse.js';
 import { parsePattern } from './pattern.js';
 import type { UploadFault } from './upload-malformed.js';
+import { yieldCpu } from './yield-cpu.js';
 
 export type CodeTask = GenerateTask | ParseTask;
 
@@ -78,9 +78,9 @@ function generate({ key, pattern, reserved, from, to, rowsOf }: GenerateTask): U
   const name = `${pattern}\0${Buffer.from(key).toString('hex')}`;
   if (last?.name !== name) last = makerOf(name, key, pattern, reserved);
   const { generator, codeBytes, order } = last;
-  const codes = generator.generate(from, to, giveWay);
+  const codes = generator.generate(from, to, yieldCpu);
   if (rowsOf === null) return codeLines(codes, codeBytes);
-  return batchRows(codes, codeBytes, order(codes, giveWay), rowsOf.batchId, rowsOf.firstOrdinal, giveWay);
+  return batchRows(codes, codeBytes, order(codes, yieldCpu), rowsOf.batchId, rowsOf.firstOrdinal, yieldCpu);
 }
 
 function makerOf(name: string, key: Uint8Array, text: string, reserved: readonly string[]): Maker {
@@ -111,7 +111,7 @@ async function parse({ shape, reserved, port }: ParseTask): Promise<void> {
       } else {
         for (let at = 0; at < chunk.length; at += PARSE_BYTES) {
           parser.push(chunk.subarray(at, at + PARSE_BYTES));
-          giveWay();
+          yieldCpu();
         }
         send({ kind: 'parsed', lines });
       }

@@ -48,7 +48,7 @@ const SAVE_EVERY_MS = 1000;
  * From this many bits on, generated codes are assumed to be new until PostgreSQL says otherwise: a
  * million of them collide with one of a hundred million others about once in 10,000 jobs.
  */
-const STRAIGHT_BITS_MIN = 60;
+const DIRECT_COPY_BITS_MIN = 60;
 const RETRY_MS = 1000;
 
 interface JobsOptions {
@@ -330,7 +330,7 @@ export function createJobs(options: JobsOptions): Jobs {
         },
         () => stopped(job),
       );
-    if (pattern.keyspaceBits >= STRAIGHT_BITS_MIN) {
+    if (pattern.keyspaceBits >= DIRECT_COPY_BITS_MIN) {
       const batchId = await owner.open(content('inRuns'));
       const count = await staging.copyRows(batchId, async (write) => {
         await generate(batchId, write);

@@ -9,11 +9,11 @@
  * code that writes and reads whole outcomes is generated (outcome-memory.generated.ts).
  */
 import { append, decode, room, scratch } from '../tables/text.js';
+import { putUuid, UUID_BYTES, uuidAt } from '../tables/uuid.js';
 
 /** Not part of any encoded text: UTF-8 of a 16-bit unit ends at 0xef. */
 const END = 0xff;
 const UUID = 0xfe;
-const UUID_BYTES = 16;
 const NUMBER_BYTES_MAX = 8;
 
 /** The number that begins an outcome kept as JSON. */
@@ -96,40 +96,18 @@ export function readNumberOrNull(): number | null {
   return value === 0 ? null : value - 1;
 }
 
-const DASH = 0x2d;
-const DIGITS = [...'0123456789abcdef'].map((digit) => digit.charCodeAt(0));
-/** The value of each character that is a digit, else -1. */
-const digitOf = Int8Array.from({ length: 256 }, (_, unit) => DIGITS.indexOf(unit));
-/** The characters of the UUID that is being read; its dashes stay. */
-const units = [...'00000000-0000-0000-0000-000000000000'].map((character) => character.charCodeAt(0));
-
 /** Whether the text is a UUID in lower case, and then its bytes to the end of `scratch`. */
 function appendUuid(text: string): boolean {
-  if (text.length !== units.length) return false;
   const bytes = room(1 + UUID_BYTES);
-  let end = scratch.length;
-  bytes[end++] = UUID;
-  for (let i = 0; i < units.length; i++) {
-    if (units[i] === DASH) {
-      if (text.charCodeAt(i) !== DASH) return false;
-      continue;
-    }
-    const high = digitOf[text.charCodeAt(i)] ?? -1;
-    const low = digitOf[text.charCodeAt(++i)] ?? -1;
-    if (high < 0 || low < 0) return false;
-    bytes[end++] = high * 16 + low;
-  }
-  scratch.length = end;
+  const end = scratch.length;
+  if (!putUuid(text, bytes, end + 1)) return false;
+  bytes[end] = UUID;
+  scratch.length = end + 1 + UUID_BYTES;
   return true;
 }
 
 function readUuid(): string {
-  at++;
-  for (let i = 0; i < units.length; i++) {
-    if (units[i] === DASH) continue;
-    const byte = source[at++] as number;
-    units[i] = DIGITS[byte >>> 4] as number;
-    units[++i] = DIGITS[byte & 0xf] as number;
-  }
-  return String.fromCharCode.apply(null, units);
+  const start = at + 1;
+  at = start + UUID_BYTES;
+  return uuidAt(source, start);
 }

@@ -160,8 +160,8 @@ export class DigestWalk implements Observer {
   }
 
   #addBook(book: BookState): void {
-    const { id } = book.book;
-    const text = canonicalJson(book.book);
+    const { id } = book.current;
+    const text = canonicalJson(book.current);
     this.#add(this.#addPart('book', id, 0, 0), hashText(text, SEED_1), hashText(text, SEED_2));
     for (const range of book.ranges) {
       for (let first = range.first; first < range.end; first += PART_SIZE) {
@@ -196,7 +196,7 @@ export class DigestWalk implements Observer {
 
 function hashCode(state: ShardState, book: BookState, index: number, seed: number): number {
   const { codes, users, leases } = state.coupons;
-  let hash = fold(codes.strings.hash(index, seed), hashText(book.book.id, seed), index);
+  let hash = fold(codes.strings.hash(index, seed), hashText(book.current.id, seed), index);
   const record = codes.record(index);
   if (record === -1) return hash;
   const { used } = codes;

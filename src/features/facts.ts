@@ -18,7 +18,9 @@ export function factsOf(state: ShardState, { about, bookId, first, end }: Digest
   switch (about) {
     case 'book': {
       const book = state.coupons.book((bookId ?? '') as BookId);
-      return book === undefined ? [] : [{ about: `book ${book.book.id}`, text: canonicalJson(book.book), seq: 0 }];
+      return book === undefined
+        ? []
+        : [{ about: `book ${book.current.id}`, text: canonicalJson(book.current), seq: 0 }];
     }
     case 'codes':
       return range(first, end, (index) => codeFact(state, index));

@@ -8,7 +8,7 @@ import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
-import { createLendingSocket } from './copy/lending-socket.js';
+import { createBorrowedBufferSocket } from './copy/borrowed-buffer-socket.js';
 import { beginFenced, type Fence, fenceClient } from './fence.js';
 import { CommitUnknown } from './store.js';
 
@@ -45,7 +45,7 @@ export async function commitDurably(client: Pick<pg.ClientBase, 'query'>): Promi
 
 /** pg hands its settings to this, which its types don't tell. TLS reads from the socket itself. */
 const createSocket = ({ ssl }: { readonly ssl?: unknown } = {}): Duplex =>
-  ssl === undefined || ssl === false ? createLendingSocket() : new Socket();
+  ssl === undefined || ssl === false ? createBorrowedBufferSocket() : new Socket();
 
 /**
  * When cores are busy, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a

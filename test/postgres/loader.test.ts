@@ -66,7 +66,7 @@ test('loading gives back exactly the state that was written, after a thousand ra
   const loaded = await loadState(loader, shard.nowMs - 60_000, { idempotencyTtlMs: 60_000 });
   assert.equal(digest(loaded, shard.nowMs), digest(shard.state, shard.nowMs));
   for (const book of shard.state.coupons.books()) {
-    const other = loaded.coupons.book(book.book.id);
+    const other = loaded.coupons.book(book.current.id);
     assert.ok(other !== undefined);
     assert.deepEqual(loaded.coupons.counts(other), shard.state.coupons.counts(book));
   }

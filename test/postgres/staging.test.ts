@@ -153,7 +153,7 @@ test('a PostgreSQL that is killed while codes are staged leaves none of them, an
 const rowsFor = (batchId: number, codes: readonly string[]): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(Buffer.from(codes.map((code, ordinal) => `${code}\t${batchId}\t${ordinal}\n`).join('')));
 
-test('finished rows go straight in, more than a message of them, and their batch is found by its blocks', async (t) => {
+test('finished rows go in directly, more than a message of them, and their batch is found by its blocks', async (t) => {
   const { sql, store } = await openStore(t);
   const staging = store.stage(SHARD, BOOK);
   const rows = rowsFor(1, codesFrom(0, MANY));

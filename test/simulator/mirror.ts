@@ -55,7 +55,7 @@ export function createMirror({ truth, codesOf, judge, state: options }: MirrorOp
     for (const book of state.coupons.books()) {
       const { total, available, assigned, redeemed } = state.coupons.counts(book);
       assert.equal(available + assigned + redeemed, total, 'available + assigned + redeemed = total (I5)');
-      const codes = codesOfBook(fold, book.book.id);
+      const codes = codesOfBook(fold, book.current.id);
       if (fold.seq === state.seq) assert.equal(codes.filter(({ userId }) => userId === null).length, available);
     }
   }

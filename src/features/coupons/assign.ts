@@ -45,7 +45,7 @@ export function assignCode(
   const index = coupons.codes.find(code);
   if (index === -1) return codeNotFound();
   const book = coupons.bookOfCode(index);
-  const bookId = book.book.id;
+  const bookId = book.current.id;
   if (coupons.codes.phase(index) !== AVAILABLE) {
     if (!isUsers(coupons, index, userId)) return refuse('assignedToAnother', 'This code is assigned to another user.');
     const assignedMs = coupons.codes.used.assignedMs.get(coupons.codes.record(index));

@@ -83,7 +83,7 @@ export function addCodes(
 ): Decision | Refusal {
   const book = coupons.book(bookId);
   if (book === undefined) return bookNotFound();
-  if (book.book.archivedMs !== null) return bookArchived();
+  if (book.current.archivedMs !== null) return bookArchived();
   const added = codesAdded(coupons, bookId, codes.batchId);
   if (added.kind === 'refused') return added;
   return {

@@ -36,7 +36,7 @@ export function updateBook(
 ): Decision | Refusal {
   const found = coupons.book(bookId);
   if (found === undefined) return bookNotFound();
-  const { book } = found;
+  const { current: book } = found;
   if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
   if (book.archivedMs !== null) return bookArchived();
   const settings: BookSettings = { ...book.settings, ...patch };
@@ -56,7 +56,7 @@ export function archiveBook(
   { bookId, ifVersion }: Extract<Command, { kind: 'archiveBook' }>,
   nowMs: number,
 ): Decision | Refusal {
-  const book = coupons.book(bookId)?.book;
+  const book = coupons.book(bookId)?.current;
   if (book === undefined) return bookNotFound();
   if (book.archivedMs !== null) return { kind: 'decision', bookId, events: [], outcome: { kind: 'archived' } };
   if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
@@ -89,7 +89,7 @@ export function applyBookUpdated(
   coupons: Coupons,
   event: Extract<DomainEvent, { kind: 'bookUpdated' }> | Extract<DomainEvent, { kind: 'bookArchived' }>,
 ): void {
-  coupons.bookOf(event.book.id).book = event.book;
+  coupons.bookOf(event.book.id).current = event.book;
 }
 
 export const applyBookArchived = applyBookUpdated;

@@ -29,7 +29,7 @@ export function redemptionsOf(coupons: Coupons, index: number): number {
 
 export function refuseStranger(coupons: Coupons, index: number, userId: string, nowMs: number): Refusal | null {
   if (coupons.codes.phase(index) === AVAILABLE) {
-    return coupons.bookOfCode(index).book.settings.redeemableBy === 'bearer' ? null : codeNotFound();
+    return coupons.bookOfCode(index).current.settings.redeemableBy === 'bearer' ? null : codeNotFound();
   }
   if (isUsers(coupons, index, userId)) return null;
   const record = coupons.codes.record(index);
@@ -38,7 +38,7 @@ export function refuseStranger(coupons: Coupons, index: number, userId: string, 
   return refuse('lockedByAnother', 'This code is locked by another user.', untilMs);
 }
 
-export function refuseClosed({ book }: BookState, nowMs: number): Refusal | null {
+export function refuseClosed({ current: book }: BookState, nowMs: number): Refusal | null {
   const { settings } = book;
   if (book.archivedMs !== null) return bookArchived();
   if (settings.endMs !== null && nowMs >= settings.endMs) return refuse('bookOver', 'This book is over.');
@@ -50,13 +50,13 @@ export function refuseClosed({ book }: BookState, nowMs: number): Refusal | null
 }
 
 export function refuseUsedUp(coupons: Coupons, book: BookState, index: number): Refusal | null {
-  const max = redemptionsPerCodeMax(book.book.settings);
+  const max = redemptionsPerCodeMax(book.current.settings);
   if (max === null || redemptionsOf(coupons, index) < max) return null;
   return refuse('usedUp', 'This code has been redeemed as often as it can be.');
 }
 
 export function refuseMoreCodes(coupons: Coupons, book: BookState, userId: string): Refusal | null {
-  const max = book.book.settings.maxCodesPerUser;
+  const max = book.current.settings.maxCodesPerUser;
   if (max === null) return null;
   const user = coupons.users.find(userId);
   if ((user === -1 ? 0 : coupons.users.codesIn(book.number, user)) < max) return null;
@@ -64,7 +64,7 @@ export function refuseMoreCodes(coupons: Coupons, book: BookState, userId: strin
 }
 
 export function refuseMoreRedemptions(coupons: Coupons, book: BookState, userId: string): Refusal | null {
-  const max = book.book.settings.maxRedemptionsPerUser;
+  const max = book.current.settings.maxRedemptionsPerUser;
   if (max === null) return null;
   const user = coupons.users.find(userId);
   if ((user === -1 ? 0 : coupons.users.redemptionsIn(book.number, user)) < max) return null;
@@ -87,7 +87,7 @@ export type AboutCode = Pick<CodeEvent, 'bookId' | 'index' | 'code' | 'userId' |
  */
 export function aboutCode(coupons: Coupons, index: number, code: string, userId: string): AboutCode {
   return {
-    bookId: coupons.bookOfCode(index).book.id,
+    bookId: coupons.bookOfCode(index).current.id,
     index,
     code,
     userId,

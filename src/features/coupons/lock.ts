@@ -27,7 +27,7 @@ export function lockCode(
   const index = coupons.codes.find(code);
   if (index === -1) return codeNotFound();
   const book = coupons.bookOfCode(index);
-  const { settings, id: bookId } = book.book;
+  const { settings, id: bookId } = book.current;
   const isNew = coupons.codes.phase(index) === AVAILABLE;
   const refusal =
     refuseStranger(coupons, index, userId, nowMs) ?? refuseClosed(book, nowMs) ?? refuseUsedUp(coupons, book, index);
@@ -54,7 +54,7 @@ export function unlockCode(
 ): Decision | Refusal {
   const index = coupons.codes.find(code);
   if (index === -1) return codeNotFound();
-  const book = coupons.bookOfCode(index).book;
+  const book = coupons.bookOfCode(index).current;
   if (book.archivedMs !== null) return bookArchived();
   const held = leaseOf(coupons, index, nowMs);
   if (held === 0) return refuse('notLocked', 'This code is not locked.');

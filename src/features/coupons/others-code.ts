@@ -19,7 +19,7 @@ export function isOthersCode(coupons: Coupons, command: Command, { reason }: Ref
   if (!('code' in command && 'userId' in command)) return false;
   const index = coupons.codes.find(command.code);
   if (index === -1) return false;
-  const isForBearers = coupons.bookOfCode(index).book.settings.redeemableBy === 'bearer';
+  const isForBearers = coupons.bookOfCode(index).current.settings.redeemableBy === 'bearer';
   if (coupons.codes.phase(index) === AVAILABLE) return !isForBearers && command.kind !== 'assignCode';
   if (isUsers(coupons, index, command.userId)) return false;
   return !(isForBearers && reason === 'lockedByAnother' && redemptionsOf(coupons, index) === 0);

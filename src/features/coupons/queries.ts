@@ -60,7 +60,7 @@ const codeNotFound: Refusal = { kind: 'refused', reason: 'codeNotFound', detail:
 
 function viewBook(coupons: Coupons, book: BookState, ended: ReadonlyMap<BookState, number>): BookView {
   const counts = coupons.counts(book);
-  return { book: book.book, counts: { ...counts, locked: counts.locked - (ended.get(book) ?? 0) } };
+  return { book: book.current, counts: { ...counts, locked: counts.locked - (ended.get(book) ?? 0) } };
 }
 
 /**
@@ -77,7 +77,7 @@ function endedLeases(coupons: Coupons, nowMs: number): ReadonlyMap<BookState, nu
 }
 
 function viewCode(coupons: Coupons, index: number, nowMs: number): CodeView {
-  const { book } = coupons.bookOfCode(index);
+  const { current: book } = coupons.bookOfCode(index);
   const { used } = coupons.codes;
   const record = coupons.codes.record(index);
   const redemptionCount = record === -1 ? 0 : used.redemptionCount.get(record);
@@ -112,13 +112,13 @@ function listBooks(coupons: Coupons, asked: Extract<Query, { kind: 'listBooks' }
   const part = asked.name?.toLowerCase() ?? null;
   const found: BookState[] = [];
   for (const book of coupons.books()) {
-    const { id, settings } = book.book;
+    const { id, settings } = book.current;
     if (asked.afterId !== null && id <= asked.afterId) continue;
     if (asked.isActive !== null && settings.isActive !== asked.isActive) continue;
     if (part !== null && !settings.name.toLowerCase().includes(part)) continue;
     found.push(book);
   }
-  found.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
+  found.sort((a, b) => (a.current.id < b.current.id ? -1 : 1));
   return found.slice(0, asked.limit).map((book) => viewBook(coupons, book, ended));
 }
 
@@ -197,6 +197,6 @@ function listManyUserCodes(coupons: Coupons, user: number, asked: UserCodesQuery
 type UserCodesQuery = Extract<Query, { kind: 'listUserCodes' }>;
 
 function isAskedFor(coupons: Coupons, index: number, { bookId, status }: UserCodesQuery, nowMs: number): boolean {
-  if (bookId !== null && coupons.bookOfCode(index).book.id !== bookId) return false;
+  if (bookId !== null && coupons.bookOfCode(index).current.id !== bookId) return false;
   return status === null || statusOf(coupons, index, nowMs) === status;
 }

@@ -31,7 +31,7 @@ export function redeemCode(
   const index = coupons.codes.find(code);
   if (index === -1) return codeNotFound();
   const book = coupons.bookOfCode(index);
-  const { settings, id: bookId } = book.book;
+  const { settings, id: bookId } = book.current;
   const isNew = coupons.codes.phase(index) === AVAILABLE;
   const refusal =
     refuseStranger(coupons, index, userId, nowMs) ?? refuseClosed(book, nowMs) ?? refuseUsedUp(coupons, book, index);

@@ -12,7 +12,7 @@ export function rollbackRedemption(
 ): Decision | Refusal {
   const index = coupons.codes.find(code);
   if (index === -1) return codeNotFound();
-  const { settings, id: bookId, archivedMs } = coupons.bookOfCode(index).book;
+  const { settings, id: bookId, archivedMs } = coupons.bookOfCode(index).current;
   const number = coupons.redemptions.find(redemptionId, index);
   if (number === -1) return refuse('redemptionNotFound', 'This code has no redemption with that id.');
   if (archivedMs !== null) return bookArchived();

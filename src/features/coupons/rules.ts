@@ -34,7 +34,7 @@ export function scopeOf(coupons: Coupons, command: Command): BookId | null | und
   if (command.kind === 'createBook') return null;
   if ('bookId' in command) return command.bookId;
   const index = coupons.codes.find(command.code);
-  return index === -1 ? undefined : coupons.bookOfCode(index).book.id;
+  return index === -1 ? undefined : coupons.bookOfCode(index).current.id;
 }
 
 export function lastSeqFor(coupons: Coupons, command: Command): Seq {

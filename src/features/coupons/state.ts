@@ -16,7 +16,8 @@ import { UserTable } from './user-table.js';
 
 /** A book with the data that the shard keeps for it. */
 export interface BookState {
-  book: Book;
+  /** As it is now. */
+  current: Book;
   /** The book's number in the shard, as code rows name it. */
   readonly number: number;
   readonly pool: Pool;
@@ -101,7 +102,7 @@ export class Coupons {
   addBook(book: Book): BookState {
     if (this.#books.has(book.id)) throw new Error(`book ${book.id} is in shard ${this.shard.options.shard} already`);
     const added: BookState = {
-      book,
+      current: book,
       number: this.booksByNumber.length,
       pool: new Pool(this.codes, this.booksByNumber.length),
       ranges: [],

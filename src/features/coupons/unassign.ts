@@ -14,7 +14,7 @@ export function unassignCode(
 ): Decision | Refusal {
   const index = coupons.codes.find(code);
   if (index === -1) return codeNotFound();
-  const { id: bookId, archivedMs } = coupons.bookOfCode(index).book;
+  const { id: bookId, archivedMs } = coupons.bookOfCode(index).current;
   if (archivedMs !== null) return bookArchived();
   if (coupons.codes.phase(index) === AVAILABLE) return refuse('notAssigned', 'This code is not assigned.');
   const record = coupons.codes.record(index);

@@ -12,7 +12,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type pg from 'pg';
-import type { Borrow, LendingSocket } from './lending-socket.js';
+import type { Borrow, BorrowedBufferSocket } from './borrowed-buffer-socket.js';
 
 /** Type and length of a message, before its payload. */
 export const FRAME_HEAD_BYTES = 5;
@@ -90,7 +90,7 @@ export function copyFramesOut(client: pg.Client, copy: string, take: TakeFrames)
  * gives that the rest, and all that follows.
  */
 function borrowFrom(stream: Duplex, borrow: Borrow): (rest: Buffer) => void {
-  if (isLending(stream)) {
+  if (lendsBuffers(stream)) {
     stream.lendTo(borrow);
     return (rest) => {
       stream.lendTo(null);
@@ -113,7 +113,7 @@ function borrowFrom(stream: Duplex, borrow: Borrow): (rest: Buffer) => void {
   };
 }
 
-const isLending = (stream: Duplex): stream is LendingSocket => 'lendTo' in stream;
+const lendsBuffers = (stream: Duplex): stream is BorrowedBufferSocket => 'lendTo' in stream;
 
 /**
  * The stretches of CopyData in `bytes`, where the last whole message ends, and whether another kind

@@ -4,6 +4,7 @@
  * next row overwrites the offsets.
  */
 import type pg from 'pg';
+import { uuidAt } from '../../tables/uuid.js';
 import { copyFramesOut, FRAME_HEAD_BYTES } from './copy-frames.js';
 
 const HEADER_BYTES = 19;
@@ -144,8 +145,7 @@ class RowReader implements BinaryRow {
   }
 
   uuid(column: number): string {
-    const hex = this.bytes.toString('hex', this.start(column), this.end(column));
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    return uuidAt(this.bytes, this.start(column));
   }
 }
 

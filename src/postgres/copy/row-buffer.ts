@@ -9,6 +9,8 @@
  * Strings are mostly short ASCII; writing them byte by byte beats a call into the runtime up to
  * some 50 characters.
  */
+import { putUuid } from '../../tables/uuid.js';
+
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const TWO_32 = 2 ** 32;
 const ASCII_LOOP_CHARS_MAX = 48;
@@ -115,7 +117,8 @@ export class RowBuffer {
   uuid(value: string): void {
     if (value !== this.#uuidText) {
       this.#uuidText = '';
-      parseUuid(value, this.#uuidBytes);
+      const isUuid = putUuid(value, this.#uuidBytes, 0) || putUuid(value.toLowerCase(), this.#uuidBytes, 0);
+      if (!isUuid) throw new Error(`not a UUID: ${JSON.stringify(value.slice(0, 64))}`);
       this.#uuidText = value;
     }
     this.#reserve(20);
@@ -144,24 +147,4 @@ export class RowBuffer {
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
   }
-}
-
-const HEX = new Int8Array(128).fill(-1);
-for (const [at, digit] of [...'0123456789abcdef'].entries()) {
-  HEX[digit.charCodeAt(0)] = at;
-  HEX[digit.toUpperCase().charCodeAt(0)] = at;
-}
-
-function parseUuid(text: string, into: Uint8Array): void {
-  let at = 0;
-  let bad = text.length !== 36 ? 1 : 0;
-  for (let n = 0; n < 16; n++) {
-    if (at === 8 || at === 13 || at === 18 || at === 23) at++;
-    const high = HEX[text.charCodeAt(at)] ?? -1;
-    const low = HEX[text.charCodeAt(at + 1)] ?? -1;
-    bad |= high < 0 || low < 0 ? 1 : 0;
-    into[n] = (high << 4) | low;
-    at += 2;
-  }
-  if (bad !== 0) throw new Error(`not a UUID: ${JSON.stringify(text.slice(0, 64))}`);
 }

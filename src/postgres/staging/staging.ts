@@ -35,9 +35,9 @@ import {
 } from '../store.js';
 import { type BulkTable, openBulkTable } from './bulk-table.js';
 import { countersIn } from './counters.js';
+import { type DirectCopy, openDirectCopy } from './direct-copy.js';
 import { createHeldCodes } from './held-codes.js';
 import type { CollectedCodes, NewBatch } from './staged-batches.js';
-import { openStraightRows, type StraightRows } from './straight-rows.js';
 
 const HELD_BYTES_MAX = 64 * 1024;
 
@@ -70,7 +70,7 @@ export function createStaging({
   let heldBytes = 0;
   let rowCount = 0;
   let bulk: BulkTable | null = null;
-  let straight: StraightRows | null = null;
+  let direct: DirectCopy | null = null;
   let isFinishing = false;
   let isAbandoned = false;
 
@@ -147,9 +147,9 @@ export function createStaging({
     },
     async copyRows(batchId, produce) {
       begin();
-      straight = await openStraightRows(() => connectForBulk(url, isOwn, fence), { batchId, shard, bookId });
-      if (isAbandoned) straight.giveUp();
-      const count = await straight.copy(produce);
+      direct = await openDirectCopy(() => connectForBulk(url, isOwn, fence), { batchId, shard, bookId });
+      if (isAbandoned) direct.giveUp();
+      const count = await direct.copy(produce);
       isFinishing = count !== null;
       return count;
     },
@@ -159,7 +159,7 @@ export function createStaging({
       isAbandoned = true;
       held = [];
       bulk?.giveUp();
-      straight?.giveUp();
+      direct?.giveUp();
     },
   };
 }

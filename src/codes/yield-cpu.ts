@@ -6,10 +6,10 @@
  * at each of its hops from thread to thread and after its sync, 4 to 8 ms a time. A thread that
  * sleeps for a moment every millisecond leaves its place at once; it costs it a tenth of its time.
  */
-export type GiveWay = () => void;
+export type YieldCpu = () => void;
 
 const SLEEP_MS = 0.05;
 const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** For threads that serve nobody. */
-export const giveWay: GiveWay = () => void Atomics.wait(never, 0, 0, SLEEP_MS);
+export const yieldCpu: YieldCpu = () => void Atomics.wait(never, 0, 0, SLEEP_MS);

@@ -22,12 +22,12 @@ const BUFFER_BYTES = 64 * 1024;
  */
 export type Borrow = (bytes: Buffer) => number;
 
-export interface LendingSocket extends Socket {
+export interface BorrowedBufferSocket extends Socket {
   /** Null: nobody borrows. What is kept at that time is dropped. */
   lendTo(borrow: Borrow | null): void;
 }
 
-export function createLendingSocket(): LendingSocket {
+export function createBorrowedBufferSocket(): BorrowedBufferSocket {
   let reading: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   let other: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   /** Bytes at the start of `reading` that were left. */

@@ -1,5 +1,5 @@
 /**
- * Codes that are assumed to be new and come nearly sorted: finished rows, by COPY straight into
+ * Codes that are assumed to be new and come nearly sorted: finished rows, by COPY directly into
  * `codes`, in one transaction.
  *
  * This is how generated codes come. They are different from each other by construction and from all
@@ -20,7 +20,7 @@ const FRAME_BYTES = 64 * 1024;
  */
 export type WriteRows = (rows: Uint8Array<ArrayBuffer>) => Promise<void>;
 
-export interface StraightRows {
+export interface DirectCopy {
   /**
    * Puts in what `produce` writes and commits, the batch's row with it. Resolves with the number of
    * rows, or with null when one of the codes exists already. Rejects with what `produce` threw, or
@@ -31,7 +31,7 @@ export interface StraightRows {
   giveUp(): void;
 }
 
-export async function openStraightRows(connectBulk: () => Promise<pg.Client>, batch: NewBatch): Promise<StraightRows> {
+export async function openDirectCopy(connectBulk: () => Promise<pg.Client>, batch: NewBatch): Promise<DirectCopy> {
   const client = await connectBulk();
 
   async function send(produce: (write: WriteRows) => Promise<void>): Promise<number> {
