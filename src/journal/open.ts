@@ -4,9 +4,9 @@
  */
 import type { Seq, ShardId } from '../domain/ids.js';
 import { openFileJournal } from './file/file-journal.js';
+import type { Cut } from './file/heads.js';
 import { type DirectoryLock, lockDirectory } from './file/lock.js';
 import type { LockFile } from './file/lock-check.js';
-import type { Cut } from './file/scan.js';
 import { createJournalMarksBuffer, journalMarks } from './file/watermarks.js';
 import type { Journal, Retention } from './journal.js';
 import { createDurableBuffer, durableSeqs } from './redis/durable.js';

@@ -18,9 +18,9 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrorCode, realFileOps } from './file-ops.js';
+import type { Cut } from './heads.js';
 import { listEpochs } from './layout.js';
 import { holdsLock, type LockFile, lockLost } from './lock-check.js';
-import type { Cut } from './scan.js';
 import { sweepDirectory } from './sweep.js';
 
 const HEARTBEAT_MS = 2_000;

@@ -22,21 +22,18 @@ import { type Seq, SHARDS_MAX, type ShardId } from '../../domain/ids.js';
 import { JournalDamaged } from '../journal.js';
 import { type EpochEnds, type EpochHead, endsOf, placeOf } from './epochs.js';
 import type { FileOps } from './file-ops.js';
-import { isErrorCode, readFully } from './file-ops.js';
-import { listEpochs, listSegments, segmentPath } from './layout.js';
+import { isErrorCode } from './file-ops.js';
+import { type Cut, readFile, readHead, readStartRecord, type StartRecord } from './heads.js';
+import { listEpochs, segmentPath } from './layout.js';
 import {
   CHAIN_BYTES,
   chainFollows,
   type EpochEnd,
   findRecord,
-  HEADER_BYTES,
   isFirstFormat,
   isZero,
-  mentionsRecord,
-  type ReadRecord,
   readEntries,
   readRecord,
-  type Start,
   type StartShard,
 } from './record.js';
 import { hasUnwrittenSector, judgeTail, writtenBytes } from './tail.js';
@@ -66,13 +63,6 @@ interface Tail {
   readonly path: string;
   readonly offset: number;
   readonly bytes: Buffer;
-}
-
-/** Bytes at the end of an epoch that a crash left and that are no record. */
-export interface Cut {
-  readonly file: string;
-  readonly offset: number;
-  readonly bytes: number;
 }
 
 export interface Scan {
@@ -182,62 +172,6 @@ interface ScanState {
   readonly ends: EpochEnds;
   readonly cuts: Cut[];
 }
-
-/** `unfinished`: the opening of the epoch did not finish, and nobody was told anything of it. */
-type FoundHead =
-  | { readonly kind: 'begun'; readonly head: EpochHead }
-  | { readonly kind: 'unfinished'; readonly cut: Cut | null };
-
-export function readHead(ops: FileOps, directory: string, epoch: number): FoundHead {
-  const segments = listSegments(ops, directory, epoch);
-  const first = segments[0];
-  if (first === undefined) return { kind: 'unfinished', cut: null };
-  const path = segmentPath(directory, epoch, first);
-  const start = readStartOf(ops, path, epoch, first);
-  if (start !== null) return { kind: 'begun', head: { epoch, segments, start } };
-  // Without its salt no commit record can be told from noise, but a later segment's start record
-  // can.
-  for (const segment of segments.slice(1)) {
-    if (readStartOf(ops, segmentPath(directory, epoch, segment), epoch, segment) !== null) {
-      throw new JournalDamaged(path, 0, 'the start record is bad, and another segment follows');
-    }
-  }
-  // An opening that didn't finish wrote a start record, maybe torn, and nothing after it.
-  const bytes = readFile(ops, path, Number.POSITIVE_INFINITY);
-  // Another thread may just have begun it.
-  const record = readRecord(bytes, 0, epoch, first, 0);
-  if (record?.kind === 'start') return { kind: 'begun', head: { epoch, segments, start: record.start } };
-  if (first > 0 || mentionsRecord(bytes, 1)) {
-    throw new JournalDamaged(path, 0, 'the start record is bad, and records follow');
-  }
-  const tail = judgeTail(bytes, 0, { epoch, segment: first, salt: 0 });
-  if (tail?.kind === 'rotten') {
-    throw new JournalDamaged(path, 0, `a start record of ${tail.bytes} bytes was changed after it was written`);
-  }
-  return { kind: 'unfinished', cut: tail === null ? null : { file: path, offset: 0, bytes: tail.bytes } };
-}
-
-/** The start record of a segment, or null when it is not whole. */
-export function readStartOf(ops: FileOps, path: string, epoch: number, segment: number): Start | null {
-  return readStartRecord(ops, path, epoch, segment)?.start ?? null;
-}
-
-type StartRecord = Extract<ReadRecord, { readonly kind: 'start' }>;
-
-function readStartRecord(ops: FileOps, path: string, epoch: number, segment: number): StartRecord | null {
-  const fd = ops.open(path, 'r');
-  try {
-    const header = Buffer.alloc(HEADER_BYTES);
-    if (readFully(ops, fd, header, 0) < HEADER_BYTES) return null;
-    const bytes = Buffer.alloc(HEADER_BYTES + Math.min(header.readUInt32LE(8), START_BODY_BYTES_MAX));
-    const record = readRecord(bytes.subarray(0, readFully(ops, fd, bytes, 0)), 0, epoch, segment, 0);
-    return record?.kind === 'start' ? record : null;
-  } finally {
-    ops.close(fd);
-  }
-}
-
-const START_BODY_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
  * By shard: the first sequence that does not count in an epoch, because of the epochs after it or
@@ -515,14 +449,4 @@ function takeEntries(
 
 function gap(shard: ShardId): string {
   return `a gap in the sequence of shard ${shard}`;
-}
-
-function readFile(ops: FileOps, path: string, bytesMax: number): Buffer {
-  const fd = ops.open(path, 'r');
-  try {
-    const bytes = Buffer.allocUnsafe(Math.min(ops.size(fd), bytesMax));
-    return bytes.subarray(0, readFully(ops, fd, bytes, 0));
-  } finally {
-    ops.close(fd);
-  }
 }

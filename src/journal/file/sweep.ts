@@ -5,8 +5,8 @@
 import * as fs from 'node:fs';
 import { JournalDamaged } from '../journal.js';
 import { realFileOps } from './file-ops.js';
+import { type Cut, readHead } from './heads.js';
 import { epochPath, listEpochs, preparedPath } from './layout.js';
-import { type Cut, readHead } from './scan.js';
 
 /**
  * Deletes it. Only for who has just locked the directory: no writer is open then, in any process.
