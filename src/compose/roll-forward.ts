@@ -5,16 +5,13 @@
 import { join } from 'node:path';
 import { createKeptCodes } from '../control/kept-codes.js';
 import { whyNotMadeAgain } from '../control/refill.js';
-import type { Seq, ShardId } from '../domain/ids.js';
-import type { AddedBatch } from '../engine/lacking-batches.js';
-import { createFeed, type Feed } from '../feed/feed.js';
+import { readBatches } from '../feed/batches.js';
+import { createFeed } from '../feed/feed.js';
 import { reservedWords } from '../http/api/reserved-words.js';
 import { ROUTES } from '../http/api/routes/table.js';
 import { type JournalLog, openJournal } from '../journal/open.js';
 import { readBatchFacts } from '../postgres/batch-facts.js';
 import type { OfflineStores, ShardReport } from './restore.js';
-
-type Intent = NonNullable<AddedBatch['intent']>;
 
 /**
  * A line for each batch that can not be made again, as the start has it. Null: the database has the
@@ -37,7 +34,8 @@ export async function batchesNotMadeAgain(
   try {
     const feed = createFeed(await journal.openReader());
     for (const { shard, database, journal: end } of ahead) {
-      for (const added of await addedAfter(feed, shard, database, end, facts.open.get(shard) ?? [])) {
+      const batches = await readBatches(feed, shard, database, end, facts.open.get(shard) ?? []);
+      for (const added of batches.added) {
         if (facts.stored.has(added.event.batchId)) continue;
         const line = await whyNotMadeAgain(sources, added);
         if (line !== null) lines.push(line);
@@ -47,25 +45,4 @@ export async function batchesNotMadeAgain(
   } finally {
     await journal.close();
   }
-}
-
-/** The batches that became live after the checkpoint. */
-async function addedAfter(
-  feed: Feed,
-  shard: ShardId,
-  checkpoint: Seq,
-  end: Seq,
-  openAtCheckpoint: readonly Intent[],
-): Promise<AddedBatch[]> {
-  const open = new Map<number, Intent>(openAtCheckpoint.map((batch) => [batch.batchId, batch]));
-  const added: AddedBatch[] = [];
-  for await (const batch of feed.readThrough(shard, checkpoint, end)) {
-    for (const { events } of batch.changes()) {
-      for (const event of events) {
-        if (event.kind === 'batchOpened') open.set(event.batchId, event);
-        else if (event.kind === 'codesAdded') added.push({ event, intent: open.get(event.batchId) ?? null });
-      }
-    }
-  }
-  return added;
 }

@@ -15,7 +15,7 @@ import { parsePattern } from '../codes/pattern.js';
 import { deriveKey } from '../codes/permutation.js';
 import type { CodesAdded } from '../domain/event.js';
 import type { BookId, ShardId } from '../domain/ids.js';
-import type { AddedBatch, Refill } from '../engine/lacking-batches.js';
+import type { AddedBatch, Refill } from '../feed/batches.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import type { GeneratorKeys } from '../postgres/control/generator-keys.js';
 import { countersIn } from '../postgres/staging/counters.js';

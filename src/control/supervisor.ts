@@ -7,10 +7,10 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import { asShardId, type ShardId } from '../domain/ids.js';
 import { createDirectory, type DirectoryKey } from '../engine/directory.js';
 import type { EndedTokens, Engine } from '../engine/engine.js';
-import type { Refill } from '../engine/lacking-batches.js';
 import { createRouter, threadOfShard } from '../engine/router.js';
 import type { DigestPart, DigestReport } from '../features/digest.js';
 import type { Fact } from '../features/facts.js';
+import type { Refill } from '../feed/batches.js';
 import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
 import type { ActorStatus } from '../shard/actor.js';
 import type { FromShardThread, ToShardThread } from '../shard/shard-thread.js';

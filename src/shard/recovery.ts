@@ -11,7 +11,6 @@ import type { CodeEvent, CodesAdded } from '../domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
 import type { StateOptions } from '../domain/kernel.js';
 import { type CodeHashes, collectHashes, type DirectoryKey } from '../engine/directory.js';
-import type { AddedBatch, Refill } from '../engine/lacking-batches.js';
 import {
   loadBatch,
   loadBook,
@@ -24,12 +23,12 @@ import type { BookState } from '../features/coupons/state.js';
 import { loadCheckpoint, loadRemembered } from '../features/load.js';
 import { apply } from '../features/rules.js';
 import { ShardState } from '../features/shard-state.js';
+import { type AddedBatch, type Refill, readBatches } from '../feed/batches.js';
 import { differingEntries } from '../feed/entry-hash.js';
 import { createFeed, type Feed } from '../feed/feed.js';
 import { type Journal, JournalRolledBack, JournalTrimmed, type JournalWriter } from '../journal/journal.js';
 import { ProcessEnd } from '../platform/exit-codes.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../postgres/store.js';
-import type { OpenBatch } from '../records/batches.js';
 import { meaningOf, ReplayFailed } from './recovery-failure.js';
 
 export interface RecoveryOptions {
@@ -105,23 +104,15 @@ export async function recover(options: RecoveryOptions, durable: ReadonlyMap<Sha
 
 /** What the journal says of batches after the snapshot. */
 async function readRefill(options: RecoveryOptions, feed: Feed, lastSeqs: ReadonlyMap<ShardId, Seq>): Promise<Refill> {
-  const added: AddedBatch[] = [];
-  const givenUp: number[] = [];
-  const open = new Map<number, OpenBatch>();
+  const refill = { added: [] as AddedBatch[], givenUp: [] as number[], open: [] as number[] };
   for (const { seq, coupons, options: of } of (await loadSnapshot(options)).values()) {
-    for (const batch of coupons.openBatches.all()) open.set(batch.batchId, batch);
-    for await (const batch of feed.readThrough(of.shard, seq, lastSeqs.get(of.shard) ?? seq)) {
-      for (const { events } of batch.changes()) {
-        for (const event of events) {
-          if (event.kind === 'batchOpened') open.set(event.batchId, event);
-          if (event.kind === 'codesAdded') added.push({ event, intent: open.get(event.batchId) ?? null });
-          if (event.kind === 'batchGivenUp') givenUp.push(event.batchId);
-          if (event.kind === 'codesAdded' || event.kind === 'batchGivenUp') open.delete(event.batchId);
-        }
-      }
-    }
+    const throughSeq = lastSeqs.get(of.shard) ?? seq;
+    const { added, givenUp, open } = await readBatches(feed, of.shard, seq, throughSeq, coupons.openBatches.all());
+    refill.added.push(...added);
+    refill.givenUp.push(...givenUp);
+    refill.open.push(...open);
   }
-  return { shards: options.shards, added, givenUp, open: [...open.keys()] };
+  return { shards: options.shards, ...refill };
 }
 
 /** A shard continues only from the exact change that its snapshot ends with. */

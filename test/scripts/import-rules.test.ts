@@ -129,6 +129,15 @@ test('a file that nothing reaches is refused, and so is one that only such a fil
   );
 });
 
+test('a file of more than 525 lines is refused, unless it is generated', () => {
+  const long = `export const book = 1;\n${'// more\n'.repeat(525)}`;
+  assert.deepEqual(breaches({ 'src/domain/book.ts': long }), ['src/domain/book.ts:525: 526 lines, at most 525']);
+  assert.deepEqual(breaches({ 'src/domain/book.ts': long.replace('// more\n', '') }), []);
+  const generated = { 'src/domain/all.generated.ts': long.replace('book', 'all') };
+  const importer = `import { all } from './all.generated.js';\nexport const book = all;\n`;
+  assert.deepEqual(breaches({ ...generated, 'src/domain/book.ts': importer }), []);
+});
+
 test('an import of a file that is not there is refused', () => {
   assert.deepEqual(breaches({ 'workers/shard.ts': `\nimport { x } from '../src/gone.js';\nx();\n` }), [
     'workers/shard.ts:2: there is no ../src/gone.js',
