@@ -3,7 +3,7 @@
  * one.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WIDTH_MAX, wideLines } from './comment-width.js';
@@ -17,7 +17,9 @@ const { stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--excl
   cwd: ROOT,
   encoding: 'utf8',
 });
-const paths = stdout.split('\n').filter((path) => CHECKED.test(path) && !NOT_OURS.test(path));
+// Git also lists files that are removed and not committed yet.
+const isOurs = (path: string): boolean => CHECKED.test(path) && !NOT_OURS.test(path) && existsSync(join(ROOT, path));
+const paths = stdout.split('\n').filter(isOurs);
 const found = paths.flatMap((path) =>
   wideLines(path, readFileSync(join(ROOT, path), 'utf8')).map((line) => `${path}:${line}`),
 );

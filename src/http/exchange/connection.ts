@@ -261,9 +261,9 @@ export class Connection {
   }
 
   /**
-   * Hands the response out for an answer that is written bit by bit; the taker ends it, then calls
-   * `finishStream`. Null when nobody wants it (any more). `onGone` tells when that comes to be so,
-   * and the response must not be touched.
+   * Hands the response out for an answer that is written in pieces. The taker ends it, then calls
+   * `finishStream`. Null when the client wants no body or is gone. `onGone` is called when the
+   * client goes later; the response must not be used after that.
    */
   beginStream(head: string, onGone: () => void): HttpResponse | null {
     const { res } = this;

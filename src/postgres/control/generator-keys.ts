@@ -72,7 +72,7 @@ const idIn = (rows: readonly KeyRow[], fingerprint: Buffer): number =>
 /**
  * Within a transaction. `isReplaced`: a new key was made, although codes were made with another one
  * that nobody has given. `lacking`: keys that codes of the last `keptMs` may be made with, and that
- * nobody has any more.
+ * are neither given nor kept.
  */
 export async function openGeneratorKeys(
   client: pg.Client,
