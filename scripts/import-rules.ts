@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/journal': ['src/domain', 'src/records', 'src/platform'],
   'src/postgres': ['src/domain', 'src/records', 'src/tables', 'src/platform'],
   'src/engine': ['src/postgres', 'src/features', 'src/domain', 'src/codes', 'src/records', 'src/tables'],
-  'src/feed': ['src/engine', 'src/journal', 'src/postgres', 'src/domain', 'src/records', 'src/platform'],
+  'src/feed': ['src/journal', 'src/domain', 'src/records', 'src/platform'],
   'src/shard': [
     'src/feed',
     'src/engine',
@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/postgres',
     'src/features',
     'src/domain',
+    'src/records',
     'src/platform',
   ],
   'src/control': [

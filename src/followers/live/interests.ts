@@ -1,7 +1,7 @@
 /** Who watches what: counts of equal interests, by kind and id. */
 import type { ShardId } from '../../domain/ids.js';
 import type { Interest } from '../../engine/live.js';
-import { type LiveEvent, topicId } from '../../feed/live-event.js';
+import { type LiveEvent, topicId } from './live-event.js';
 
 export class Interests {
   readonly #byKind = {

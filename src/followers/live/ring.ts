@@ -4,7 +4,7 @@
  * batches are of interest to nobody.
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
-import type { LiveEvent } from '../../feed/live-event.js';
+import type { LiveEvent } from './live-event.js';
 
 /** Events after `afterSeq` through `lastSeq`, complete. */
 export interface RingBatch {

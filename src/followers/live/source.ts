@@ -2,9 +2,9 @@
 import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
 import type { ResumeSource } from '../../engine/live.js';
 import type { ChangeBatch, Feed } from '../../feed/feed.js';
-import { type LiveEvent, liveEventOfRow, liveEventsOf } from '../../feed/live-event.js';
 import { JournalTrimmed } from '../../journal/journal.js';
 import type { AuditFilter, AuditReader } from '../../postgres/audit-reader.js';
+import { type LiveEvent, liveEventOfRow, liveEventsOf } from './live-event.js';
 import type { RingBatch } from './ring.js';
 
 export interface Source {

@@ -1,9 +1,9 @@
 /** A client that catches up: where it is, and what was collected for its next chunk. */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Interest, Positions, ResumeSource } from '../../engine/live.js';
-import type { LiveEvent } from '../../feed/live-event.js';
 import type { AuditFilter } from '../../postgres/audit-reader.js';
 import { Interests } from './interests.js';
+import type { LiveEvent } from './live-event.js';
 
 /** Of one chunk. */
 const EVENTS_MAX = 500;

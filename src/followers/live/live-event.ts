@@ -2,13 +2,13 @@
  * An event as live clients see it. It is made from a journaled event, or from its audit row in
  * PostgreSQL, with the same text from both: a client that resumes can't tell the sources apart.
  */
-import type { Change, DomainEvent } from '../domain/event.js';
-import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
-import { settingsJson } from '../engine/book-json.js';
-import type { AuditRow } from '../postgres/audit-reader.js';
-import type { BookSettings } from '../records/books.js';
-import type { EventDeclaration, LiveOptions, TopicKind } from '../records/declare.js';
-import { events } from '../records/list.js';
+import type { Change, DomainEvent } from '../../domain/event.js';
+import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
+import { settingsJson } from '../../engine/book-json.js';
+import type { AuditRow } from '../../postgres/audit-reader.js';
+import type { BookSettings } from '../../records/books.js';
+import type { EventDeclaration, LiveOptions, TopicKind } from '../../records/declare.js';
+import { events } from '../../records/list.js';
 
 export interface LiveEvent {
   readonly shard: ShardId;
