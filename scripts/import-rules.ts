@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/postgres',
     'src/features',
     'src/domain',
+    'src/records',
     'src/platform',
   ],
   'src/control': [

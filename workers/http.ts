@@ -6,7 +6,7 @@ import type { HttpThreadData } from '../src/compose/threads.js';
 import { runHttpThread } from '../src/http/server/http-thread.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
-const { index, host, port, version, jwt, endedTokens, counters, clock, trustedProxies, logLevel, ...routing } =
+const { index, host, port, version, jwt, endedTokens, counters, live, clock, trustedProxies, logLevel, ...routing } =
   workerData as HttpThreadData;
 
 await runHttpThread({
@@ -17,6 +17,7 @@ await runHttpThread({
     port,
     version,
     counters,
+    live,
     nowMs: openClock(clock).now,
     trustedProxies,
     tokens: { ...jwt, ttlSeconds: 3600 },

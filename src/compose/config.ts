@@ -53,6 +53,12 @@ export interface Config {
   readonly idempotencyBytesMax: number;
   /** Commands that may wait in front of one shard thread; past it, callers are refused at once. */
   readonly mailboxMax: number;
+  /** Live connections of the process. */
+  readonly liveConnectionsMax: number;
+  /** Live connections of one caller in one HTTP thread. */
+  readonly liveConnectionsPerCallerMax: number;
+  /** Of one live connection. */
+  readonly liveTopicsMax: number;
   /** Proxies whose `Forwarded` or `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly IpRange[];
   readonly logLevel: LogLevel;
@@ -105,6 +111,10 @@ export function parseConfig(env: Environment): Config {
     idempotencyTtlMs: (read('IDEMPOTENCY_TTL_SECONDS', VARIABLES.IDEMPOTENCY_TTL_SECONDS) ?? 86_400) * 1000,
     idempotencyBytesMax: read('IDEMPOTENCY_BYTES_MAX', VARIABLES.IDEMPOTENCY_BYTES_MAX) ?? 2 ** 30,
     mailboxMax: read('MAILBOX_MAX', VARIABLES.MAILBOX_MAX) ?? 8192,
+    liveConnectionsMax: read('LIVE_CONNECTIONS_MAX', VARIABLES.LIVE_CONNECTIONS_MAX) ?? 12_000,
+    liveConnectionsPerCallerMax:
+      read('LIVE_CONNECTIONS_PER_CALLER_MAX', VARIABLES.LIVE_CONNECTIONS_PER_CALLER_MAX) ?? 100,
+    liveTopicsMax: read('LIVE_TOPICS_MAX', VARIABLES.LIVE_TOPICS_MAX) ?? 100,
     trustedProxies: read('TRUSTED_PROXIES', VARIABLES.TRUSTED_PROXIES) ?? [],
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
   };

@@ -36,6 +36,7 @@ import { createDiskSpace } from './disk-space.js';
 import '../http/server/head-limit.js';
 import { reservedWords } from '../http/api/reserved-words.js';
 import { ROUTES } from '../http/api/routes/table.js';
+import { LIVE_COUNTERS_BYTES, renderLiveMetrics } from '../http/live/counters.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from '../http/server/metrics.js';
 import { JournalLocked } from '../journal/file/lock.js';
 import { durableMarks, locationOf, openJournal, prepareJournal } from '../journal/open.js';
@@ -51,6 +52,7 @@ import { postgresFailure } from '../postgres/failure.js';
 import { migrate, WrongShardCount } from '../postgres/migrate.js';
 import { randomDirectoryKey } from './hash-keys.js';
 import { refuseForeign, takeInstallation } from './installation.js';
+import { startLiveThread } from './live-thread.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness, lagEvents } from './metrics.js';
 import { freePort, takePort } from './port-check.js';
@@ -206,12 +208,18 @@ async function startParts({
   const accounts = createAccounts(store, { isProduction });
   if (!isProduction) await inDatabase(() => accounts.seed());
 
+  const dataSet = await inDatabase(() => store.dataSet());
   const keyMemory = createKeyMemory();
   const journal = await openJournal(location, log);
   stops.push(() => journal.close());
   const reader = await journal.openReader();
 
   const counters: SharedArrayBuffer[] = [];
+  const liveCounters: SharedArrayBuffer[] = [];
+  const liveCountersOf = (index: number): SharedArrayBuffer => {
+    liveCounters[index] ??= new SharedArrayBuffer(LIVE_COUNTERS_BYTES);
+    return liveCounters[index];
+  };
   const countersOf = (index: number): SharedArrayBuffer => {
     counters[index] ??= new SharedArrayBuffer(HTTP_COUNTERS_BYTES);
     return counters[index];
@@ -254,6 +262,8 @@ async function startParts({
           directoryKey,
           control: port2,
           counters: countersOf(index),
+          liveCounters: liveCountersOf(index),
+          dataSet,
           clock: clock.shared,
           endedTokens: accountWatch.current(),
         }),
@@ -330,7 +340,7 @@ async function startParts({
     verification,
     catchUpProjector: () => projector?.postMessage({ type: 'catchUp' } satisfies ToProjector),
     readiness: createReadiness(observed),
-    metrics: createMetrics(observed, () => renderHttpMetrics(counters)),
+    metrics: createMetrics(observed, () => renderHttpMetrics(counters) + renderLiveMetrics(liveCounters)),
     log,
   });
 
@@ -366,9 +376,12 @@ async function startParts({
     }),
   );
   projector = started;
+  const live = { shardCount: config.shards, journal: location, databaseUrl, logLevel: config.logLevel };
+  const stopLive = startLiveThread({ data: live, connect: supervisor.connectLive, log });
   started.on('message', ({ message, cause }: FromProjector) => end(message, cause));
   started.on('error', (error) => end(`the projector broke: ${error.message}`, 'failed'));
   stops.push(() => stopProjector(started));
+  stops.push(stopLive);
   // In reverse order of their start.
   stops.push(() => supervisor.drain());
   stops.push(() => jobs.close());

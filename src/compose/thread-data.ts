@@ -26,10 +26,18 @@ export function shardData(
 
 export function httpData(
   config: Config,
-  data: Pick<
+  {
+    liveCounters,
+    dataSet,
+    ...data
+  }: Pick<
     HttpThreadData,
     'index' | 'port' | 'directory' | 'control' | 'counters' | 'clock' | 'endedTokens' | 'directoryKey'
-  >,
+  > & {
+    readonly liveCounters: SharedArrayBuffer;
+    /** Of the data that live cursors are of. */
+    readonly dataSet: Uint8Array;
+  },
 ): HttpThreadData {
   const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, logLevel } = config;
   const jwt = {
@@ -39,7 +47,10 @@ export function httpData(
     refusesSeeded: config.environment === 'production',
   };
   const routing = { shardCount: shards, threadCount: shardThreads, mailboxMax };
-  return { ...data, ...routing, host, jwt, trustedProxies, logLevel, version: packageVersion() };
+  const { liveConnectionsMax, liveConnectionsPerCallerMax: perCallerMax, liveTopicsMax: topicsMax } = config;
+  const connectionsMax = Math.ceil(liveConnectionsMax / config.httpThreads);
+  const live = { counters: liveCounters, dataSet, limits: { connectionsMax, perCallerMax, topicsMax } };
+  return { ...data, ...routing, live, host, jwt, trustedProxies, logLevel, version: packageVersion() };
 }
 
 export function verifyData(

@@ -5,6 +5,7 @@ import type { StateOptions } from '../domain/kernel.js';
 import type { DirectoryKey } from '../engine/directory.js';
 import type { EndedTokens } from '../engine/engine.js';
 import type { IpRange } from '../http/server/ip-address.js';
+import type { HttpOptions } from '../http/server/server.js';
 import type { JournalLocation } from '../journal/open.js';
 import type { ExitCause } from '../platform/exit-codes.js';
 import type { Claim } from '../postgres/fence.js';
@@ -56,6 +57,13 @@ export interface ProjectorThreadData {
   readonly logLevel: LogLevel;
 }
 
+export interface LiveThreadData {
+  readonly shardCount: number;
+  readonly journal: JournalLocation;
+  readonly databaseUrl: string;
+  readonly logLevel: LogLevel;
+}
+
 export interface VerifyThreadData {
   readonly shards: readonly ShardId[];
   readonly journal: JournalLocation;
@@ -78,6 +86,8 @@ export interface HttpThreadData {
   readonly control: MessagePort;
   /** What it counts, for `renderCounters`. */
   readonly counters: SharedArrayBuffer;
+  /** Of the live updates. */
+  readonly live: HttpOptions['live'];
   readonly clock: SharedArrayBuffer;
   /** Of Clipbook. */
   readonly version: string;

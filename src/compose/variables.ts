@@ -136,6 +136,17 @@ export const VARIABLES = {
     about: 'commands that may wait for one shard thread; past it, callers get 503',
     byDefault: '`8192`',
   },
+  LIVE_CONNECTIONS_MAX: {
+    ...whole(1, 1_000_000),
+    about: 'live connections at once, over all HTTP threads; past it, new ones get 503',
+    byDefault: '`12000`',
+  },
+  LIVE_CONNECTIONS_PER_CALLER_MAX: {
+    ...whole(1, 1_000_000),
+    about: 'live connections of one account at once, for each HTTP thread',
+    byDefault: '`100`',
+  },
+  LIVE_TOPICS_MAX: { ...whole(1, 1_000), about: 'topics of one live connection', byDefault: '`100`' },
   TRUSTED_PROXIES: {
     schema: z
       .string()

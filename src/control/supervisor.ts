@@ -20,6 +20,8 @@ export type ToHttpThread =
   | { readonly type: 'connect'; readonly thread: number; readonly port: MessagePort }
   | { readonly type: 'disconnect'; readonly thread: number }
   | { readonly type: 'directory'; readonly id: number; readonly table: SharedArrayBuffer }
+  /** To the live thread: the first one, or another one that took its place. */
+  | { readonly type: 'live'; readonly port: MessagePort }
   /** All tokens that are not valid any more. */
   | { readonly type: 'endTokens'; readonly ended: readonly EndedTokens[] }
   /** Stop accepting, finish what was accepted, say `drained`. */
@@ -61,6 +63,8 @@ export interface Supervisor {
   /** Resolves when all shards serve. Rejects when one can't be recovered. */
   startShards(): Promise<void>;
   statuses(): readonly ActorStatus[];
+  /** Hands each HTTP thread its port to the live thread. */
+  connectLive(portOf: () => MessagePort): void;
   /** Tells every HTTP thread which tokens are not valid any more. */
   endTokens(ended: readonly EndedTokens[]): void;
   /** For commands of the main thread's own. */
@@ -368,6 +372,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     startShards,
     engine: router,
     statuses: () => shardThreads.map(({ status }) => status),
+    connectLive(portOf) {
+      for (const worker of httpThreads) {
+        const port = portOf();
+        worker.postMessage({ type: 'live', port } satisfies ToHttpThread, [port]);
+      }
+    },
     endTokens(ended) {
       for (const worker of httpThreads) tell(worker, { type: 'endTokens', ended });
     },

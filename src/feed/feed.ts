@@ -59,7 +59,10 @@ export interface ChangeBatch {
   readonly lastSeq: Seq;
   /** Size of its entries in the journal. */
   readonly bytes: number;
-  /** Each call decodes anew. Throws `EntryUnreadable`. */
+  /**
+   * Each call decodes anew. If `afterSeq` is within a change, that change is the first one. Throws
+   * `EntryUnreadable`.
+   */
   changes(): Iterable<Change>;
   /** Hash of its last entry (entry-hash.ts). */
   entryHash(): Uint8Array;
@@ -154,7 +157,7 @@ function batchOf(entries: readonly Entry[], afterSeq: Seq, lastSeq: Seq): Change
 
 function* changesOf(entries: readonly Entry[], afterSeq: Seq, lastSeq: Seq): Generator<Change> {
   for (const entry of entries)
-    for (const change of decode(entry)) if (change.firstSeq > afterSeq && change.firstSeq <= lastSeq) yield change;
+    for (const change of decode(entry)) if (lastSeqOf(change) > afterSeq && change.firstSeq <= lastSeq) yield change;
 }
 
 function decode(entry: Entry): readonly Change[] {

@@ -4,7 +4,7 @@
  */
 import { bindingHere } from './uws-binding.js';
 
-export type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
+export type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
 
 type Uws = typeof import('uWebSockets.js');
 

@@ -10,6 +10,7 @@
  * PostgreSQL goes on serving from its journal, and learns at the next renewal whether it was
  * replaced.
  */
+import { createHash, randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { asSeq, asShardId, type Seq, type ShardId } from '../domain/ids.js';
 import type { ProcessEnd } from '../platform/exit-codes.js';
@@ -147,7 +148,24 @@ export function acceptLosses(url: string, id: string, losses: readonly AcceptedL
       ]);
       await client.query('UPDATE checkpoints SET seq = $2, entry_hash = NULL WHERE shard = $1', [shard, goesOn]);
     }
+    await client.query(`DELETE FROM settings WHERE name = 'data_set'`);
   });
+}
+
+/**
+ * Hash of what names the history that the sequences of the shards are of: the installation, and a
+ * random number that is a new one after each accepted loss.
+ */
+export async function readDataSet(client: pg.Client): Promise<Uint8Array> {
+  await client.query(`INSERT INTO settings (name, value) VALUES ('data_set', $1) ON CONFLICT DO NOTHING`, [
+    randomUUID(),
+  ]);
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT id::text || ' ' || value AS name FROM installation, settings WHERE name = 'data_set'`,
+  );
+  const [row] = rows;
+  if (row === undefined) throw new Error('the database belongs to no installation');
+  return createHash('sha256').update(row.name).digest();
 }
 
 /** The next start writes the id into the journal, whatever is there. */

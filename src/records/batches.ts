@@ -62,7 +62,12 @@ export const codesAdded = event(
   'codesAdded',
   4,
   { bookId: bookId(), batchId: integer(), firstIndex: count(), size: count(), count: count() },
-  { shownAs: null, detail: ['batchId', 'size', 'count'], snapshot: 'batchWentLive' },
+  {
+    shownAs: 'codes.added',
+    live: { topics: ['book'], seenBy: 'staff' },
+    detail: ['batchId', 'size', 'count'],
+    snapshot: 'batchWentLive',
+  },
 );
 
 // ─── Outcomes ────────────────────────────────────────────────────────────────────────────────────

@@ -76,15 +76,16 @@ export type BookCounts = ValuesOf<typeof bookCounts.fields>;
 
 // ─── Events ──────────────────────────────────────────────────────────────────────────────────────
 
+const seenByStaff = { topics: ['book'], seenBy: 'staff' } as const;
 const ofBook = {
-  shownAs: null,
+  live: seenByStaff,
   detail: ['book.version', 'book.settings'],
   snapshot: 'bookChanged',
 } as const;
 
-const bookCreated = event('bookCreated', 1, { book: recordOf(book) }, ofBook);
-const bookUpdated = event('bookUpdated', 2, { book: recordOf(book) }, ofBook);
-const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, ofBook);
+const bookCreated = event('bookCreated', 1, { book: recordOf(book) }, { shownAs: 'book.created', ...ofBook });
+const bookUpdated = event('bookUpdated', 2, { book: recordOf(book) }, { shownAs: 'book.updated', ...ofBook });
+const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, { shownAs: 'book.archived', ...ofBook });
 
 /** Nothing changed, but the outcome has to be remembered for its idempotency key. */
 const noted = event('noted', 5, { bookId: bookId() }, { shownAs: null });

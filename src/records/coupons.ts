@@ -24,20 +24,23 @@ import {
  */
 const ofCode = { bookId: bookId(), index: count(), code: code(), userId: subject(), prevSeq: seq() };
 
+/** All events of a code: its user sees them, and so does the staff of the shop. */
+const seenByOwner = { topics: ['book', 'code', 'user'], seenBy: 'owner' } as const;
+
 const leaseEnds = { lock_id: null, locked_until_ms: null } as const;
 
 const codeAssigned = event(
   'codeAssigned',
   6,
   { ...ofCode, atMs: time() },
-  { shownAs: 'coupon.assigned', row: { user_id: 'userId', assigned_ms: 'atMs' } },
+  { shownAs: 'coupon.assigned', live: seenByOwner, row: { user_id: 'userId', assigned_ms: 'atMs' } },
 );
 
 const codeUnassigned = event(
   'codeUnassigned',
   7,
   { ...ofCode, reason: textOrNull() },
-  { shownAs: 'coupon.unassigned', row: { user_id: null, assigned_ms: null }, detail: ['reason'] },
+  { shownAs: 'coupon.unassigned', live: seenByOwner, row: { user_id: null, assigned_ms: null }, detail: ['reason'] },
 );
 
 /** The renewal of a lock is the same event with the same `lockId` and a later `untilMs`. */
@@ -45,21 +48,21 @@ const codeLocked = event(
   'codeLocked',
   8,
   { ...ofCode, lockId: integer(), untilMs: time() },
-  { shownAs: 'coupon.locked', row: { lock_id: 'lockId', locked_until_ms: 'untilMs' } },
+  { shownAs: 'coupon.locked', live: seenByOwner, row: { lock_id: 'lockId', locked_until_ms: 'untilMs' } },
 );
 
 const codeUnlocked = event(
   'codeUnlocked',
   9,
   { ...ofCode, lockId: integer() },
-  { shownAs: 'coupon.unlocked', row: leaseEnds },
+  { shownAs: 'coupon.unlocked', live: seenByOwner, row: leaseEnds },
 );
 
 const leaseExpired = event(
   'leaseExpired',
   10,
   { ...ofCode, lockId: integer() },
-  { shownAs: 'coupon.lock_expired', row: leaseEnds },
+  { shownAs: 'coupon.lock_expired', live: seenByOwner, row: leaseEnds },
 );
 
 /**
@@ -72,6 +75,7 @@ const codeRedeemed = event(
   { ...ofCode, redemptionId: redemptionId(), atMs: time(), redemptionCount: count(), metadata: jsonOrNull() },
   {
     shownAs: 'coupon.redeemed',
+    live: seenByOwner,
     row: { ...leaseEnds, redemption_count: 'redemptionCount' },
     detail: ['metadata'],
     appends: { table: 'redemptions', values: ['seq', 'atMs', 'index', 'shard', 'redemptionId', 'userId'] },
@@ -87,6 +91,7 @@ const redemptionRolledBack = event(
   { ...ofCode, redemptionId: redemptionId(), redemptionCount: count(), reason: textOrNull() },
   {
     shownAs: 'coupon.rolled_back',
+    live: seenByOwner,
     row: { redemption_count: 'redemptionCount' },
     detail: ['reason'],
     appends: { table: 'rollbacks', values: ['seq', 'shard', 'redemptionId'] },

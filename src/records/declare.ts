@@ -15,6 +15,8 @@ export type CodeColumn = 'user_id' | 'assigned_ms' | 'lock_id' | 'locked_until_m
 export interface EventOptions<F extends Fields> {
   /** The name of the event in histories and live updates; null: callers do not see the event. */
   readonly shownAs: string | null;
+  /** Who sees the event as it happens; absent: nobody. */
+  readonly live?: LiveOptions;
   /**
    * How the event changes the code's row in the snapshot: each column gets the value of the named
    * field, or null.
@@ -35,15 +37,31 @@ export interface EventOptions<F extends Fields> {
   readonly snapshot?: SnapshotMethod;
 }
 
+/**
+ * The kinds of topics that events belong to. `book`: `book:ID` of the change's book; `code` and
+ * `user`: `code:CODE` and `user:ID` of the event's fields `code` and `userId`.
+ */
+export type TopicKind = 'book' | 'code' | 'user';
+
+export interface LiveOptions {
+  readonly topics: readonly TopicKind[];
+  /**
+   * `owner`: the user whom the event names in `userId`, besides admins and services. `staff`: only
+   * admins and services.
+   */
+  readonly seenBy: 'owner' | 'staff';
+}
+
 export type AppendedTable = 'redemptions' | 'rollbacks';
 export type SnapshotMethod = 'bookChanged' | 'batchOpened' | 'batchGivenUp' | 'batchWentLive';
 
 export interface EventDeclaration<Kind extends string = string, F extends Fields = Fields>
-  extends Required<Omit<EventOptions<Fields>, 'row' | 'appends' | 'snapshot'>> {
+  extends Required<Omit<EventOptions<Fields>, 'live' | 'row' | 'appends' | 'snapshot'>> {
   readonly kind: Kind;
   /** The event's number in the column `changes.kind`. The journal stores this number less one. */
   readonly number: number;
   readonly fields: F;
+  readonly live: LiveOptions | null;
   readonly row: EventOptions<Fields>['row'] | null;
   readonly appends: EventOptions<Fields>['appends'] | null;
   readonly snapshot: SnapshotMethod | null;
@@ -53,13 +71,14 @@ export function event<const Kind extends string, const F extends Fields>(
   kind: Kind,
   number: number,
   fields: F,
-  { shownAs, row, detail = [], appends, snapshot }: EventOptions<F>,
+  { shownAs, live, row, detail = [], appends, snapshot }: EventOptions<F>,
 ): EventDeclaration<Kind, F> {
   return {
     kind,
     number,
     fields,
     shownAs,
+    live: live ?? null,
     row: row ?? null,
     detail,
     appends: (appends as EventOptions<Fields>['appends']) ?? null,

@@ -1,7 +1,9 @@
 /** A real server on a free port, with parts in memory, and the ways in which tests talk to it. */
+
 import { connect, type Socket } from 'node:net';
 import type { Account } from '../../src/engine/engine.js';
 import { createTokens, type TokenOptions } from '../../src/http/exchange/auth.js';
+import { LIVE_COUNTERS_BYTES } from '../../src/http/live/counters.js';
 import { parseRange } from '../../src/http/server/ip-address.js';
 import { HTTP_COUNTERS_BYTES } from '../../src/http/server/metrics.js';
 import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/http/server/server.js';
@@ -70,6 +72,11 @@ export async function serve(limits: Partial<HttpLimits> = {}, proxies: readonly 
       tokens: TOKENS,
       endedTokens: [],
       counters,
+      live: {
+        limits: { connectionsMax: 1000, perCallerMax: 1000, topicsMax: 100 },
+        counters: new SharedArrayBuffer(LIVE_COUNTERS_BYTES),
+        dataSet: new Uint8Array(32),
+      },
       trustedProxies,
       log: { warn: note, error: note, debug: note },
       limits: { drainMs: 1000, ...limits },

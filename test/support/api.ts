@@ -15,6 +15,7 @@ export interface Api {
 }
 
 export interface Connection extends Api {
+  readonly token: string;
   /**
    * Sends a request but for the end of its body. Resolves with what sends the rest, when the
    * operating system has the first part.
@@ -30,8 +31,10 @@ export async function connect(url: string, options: { readonly sockets?: number 
   const raw = rawClient(url, agent);
   const signedIn = await raw('POST', '/api/v1/auth/token', ADMIN, {});
   if (signedIn.status !== 200) throw new Error(`sign-in got ${signedIn.status}: ${JSON.stringify(signedIn.body)}`);
-  const authorization = `Bearer ${signedIn.body.accessToken}`;
+  const token = signedIn.body.accessToken as string;
+  const authorization = `Bearer ${token}`;
   return {
+    token,
     call: (method, path, body, headers = {}) => raw(method, `/api/v1${path}`, body, { authorization, ...headers }),
     begin: (method, path, body, headers = {}) =>
       begin(url, agent, [method, `/api/v1${path}`, body, { authorization, ...headers }]),

@@ -5,9 +5,11 @@
 
 import type { CodeView } from '../../domain/command.js';
 import type { Outcome } from '../../domain/outcome.js';
-import type { BookStats, BookView, Done, HistoryEntry } from '../../engine/engine.js';
+import { settingsJson } from '../../engine/book-json.js';
+import type { BookStats, BookView, Done, HistoryEntry, Job } from '../../engine/engine.js';
 import { shownNames } from '../../records/list.js';
 import { isoTime, isoTimeOrNull } from '../fast/iso-time.js';
+import { guessOdds } from './guess-odds.js';
 
 type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { readonly kind: Kind }>;
 
@@ -20,23 +22,9 @@ export function expectOutcome<Kind extends Outcome['kind']>(done: Done, kind: Ki
 export const etagOf = (version: number): string => `"${version}"`;
 
 export function bookJson({ book, counts }: BookView): Record<string, unknown> {
-  const { startMs, endMs, lockTtlMs, ...settings } = book.settings;
   return {
     id: book.id,
-    name: settings.name,
-    description: settings.description,
-    startDate: isoTimeOrNull(startMs),
-    endDate: isoTimeOrNull(endMs),
-    isActive: settings.isActive,
-    maxCodesPerUser: settings.maxCodesPerUser,
-    maxRedemptionsPerUser: settings.maxRedemptionsPerUser,
-    allowMultipleRedemptions: settings.allowMultipleRedemptions,
-    maxRedemptionsPerCode: settings.maxRedemptionsPerCode,
-    codePattern: settings.codePattern,
-    redeemableBy: settings.redeemableBy,
-    requireLock: settings.requireLock,
-    lockTtlSeconds: lockTtlMs === null ? null : lockTtlMs / 1000,
-    metadata: settings.metadata,
+    ...settingsJson(book.settings),
     counts: countsJson(counts),
     version: book.version,
     createdAt: isoTime(book.createdMs),
@@ -45,7 +33,7 @@ export function bookJson({ book, counts }: BookView): Record<string, unknown> {
   };
 }
 
-function countsJson({ total, available, assigned, locked, redeemed, redemptions }: BookView['counts']): object {
+export function countsJson({ total, available, assigned, locked, redeemed, redemptions }: BookView['counts']): object {
   return { total, available, assigned, locked, redeemed, redemptions };
 }
 
@@ -95,4 +83,23 @@ export function historyJson(entry: HistoryEntry): Record<string, unknown> {
     redemptionId: entry.redemptionId,
     detail: entry.detail,
   };
+}
+
+export function jobJson(job: Job): Record<string, unknown> {
+  const { jobId, kind, status, done, total, startedMs, finishedMs, error, result } = job;
+  return {
+    jobId,
+    kind,
+    status,
+    done,
+    total,
+    startedAt: isoTime(startedMs),
+    finishedAt: isoTimeOrNull(finishedMs),
+    ...(error === null ? {} : { error }),
+    ...(result === null ? {} : { result: generatedJson(result) }),
+  };
+}
+
+function generatedJson({ generatedCodes, totalCodes, keyspace, keyspaceBits }: NonNullable<Job['result']>): object {
+  return { generatedCodes, totalCodes, keyspace, guessOdds: guessOdds(keyspaceBits, generatedCodes) };
 }

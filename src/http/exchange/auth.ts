@@ -28,7 +28,16 @@ export interface TokenOptions {
 
 /** The result of checking a header. At `untilMs` it has to be verified again. */
 export type TokenCheck =
-  | { readonly ok: true; readonly caller: string; readonly role: Role; readonly untilMs: number }
+  | {
+      readonly ok: true;
+      readonly caller: string;
+      readonly role: Role;
+      readonly untilMs: number;
+      /** When the token ends, Unix ms. */
+      readonly endsMs: number;
+      /** Of the account, when the token was issued. */
+      readonly generation: number;
+    }
   | { readonly ok: false; readonly detail: string; readonly untilMs: number };
 
 export interface Tokens {
@@ -41,6 +50,11 @@ export interface Tokens {
   verify(authorization: string, nowMs: number, reply: (check: TokenCheck | null) => void): void;
   /** Replaces the list of tokens that are not valid any more. */
   end(ended: readonly EndedTokens[]): void;
+  /** Whether a token that was valid is not valid any more. */
+  isOver(
+    token: { readonly caller: string; readonly generation: number; readonly endsMs: number },
+    nowMs: number,
+  ): boolean;
 }
 
 const ALGORITHM = 'HS256';
@@ -66,6 +80,8 @@ export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeed
   let waitingCount = 0;
   let last: TokenCheck | null = null;
   let lastAuthorization = '';
+
+  const isEnded = (caller: string, generation: number): boolean => generation < (endedBefore.get(caller) ?? 0);
 
   function remember(authorization: string, check: TokenCheck): void {
     const map = check.ok ? good : bad;
@@ -95,10 +111,12 @@ export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeed
       if (typeof sub !== 'string' || !USER_ID.test(sub) || !ROLES.has(role)) {
         return refused('The access token does not name a subject and a role.');
       }
-      const isEnded = generationOf(payload) < (endedBefore.get(sub) ?? 0);
-      if (isEnded || (refusesSeeded && isSeededEmail(String(payload['email'] ?? '')))) return refused(NOT_ANY_MORE);
+      const generation = generationOf(payload);
+      if (isEnded(sub, generation) || (refusesSeeded && isSeededEmail(String(payload['email'] ?? ''))))
+        return refused(NOT_ANY_MORE);
       const endsMs = ((exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1000;
-      return { ok: true, caller: sub, role: role as Role, untilMs: Math.min(nowMs + GOOD_FOR_MS, endsMs) };
+      const untilMs = Math.min(nowMs + GOOD_FOR_MS, endsMs);
+      return { ok: true, caller: sub, role: role as Role, untilMs, endsMs, generation };
     } catch {
       return refused(NOT_ANY_MORE);
     }
@@ -154,6 +172,8 @@ export function createTokens({ secret, issuer, audience, ttlSeconds, refusesSeed
         for (const each of replies) each(check);
       });
     },
+
+    isOver: ({ caller, generation, endsMs }, nowMs) => endsMs <= nowMs || isEnded(caller, generation),
 
     end(ended) {
       endedBefore = new Map(ended.map(({ accountId, before }) => [accountId, before ?? Number.POSITIVE_INFINITY]));

@@ -36,6 +36,11 @@ export async function runHttpThread(options: HttpThreadOptions): Promise<void> {
         case 'directory':
           router.replaceDirectory(message.table);
           return toMain({ type: 'directoryTaken', id: message.id });
+        case 'live': {
+          const onLive = server.connectLive(message.port);
+          message.port.on('message', onLive);
+          return;
+        }
         case 'endTokens':
           return server.endTokens(message.ended);
         case 'drain':

@@ -9,6 +9,7 @@
 // Before the library is loaded.
 import './head-limit.js';
 import type { Control, EndedTokens, Engine } from '../../engine/engine.js';
+import type { FromLive } from '../../engine/live.js';
 import {
   App,
   type HttpRequest,
@@ -24,6 +25,8 @@ import { NO_ROUTE, ROUTES } from '../api/routes/table.js';
 import { readScalar } from '../api/scalar.js';
 import { createTokens, type TokenOptions } from '../exchange/auth.js';
 import { Exchange } from '../exchange/exchange.js';
+import { createLive, type LiveLimits, type LivePort } from '../live/live.js';
+import { serveSockets } from '../live/socket.js';
 import { createClientAddresses } from './client-address.js';
 import { createCounters } from './counters.js';
 import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
@@ -48,6 +51,13 @@ export interface HttpOptions {
   readonly trustedProxies: readonly IpRange[];
   /** `HTTP_COUNTERS_BYTES` long; see metrics.ts. */
   readonly counters: SharedArrayBuffer;
+  readonly live: {
+    readonly limits: LiveLimits;
+    /** `LIVE_COUNTERS_BYTES` long. */
+    readonly counters: SharedArrayBuffer;
+    /** Names the data that cursors are of. */
+    readonly dataSet: Uint8Array;
+  };
   readonly limits?: Partial<HttpLimits>;
 }
 
@@ -95,6 +105,8 @@ export interface HttpServer {
   readonly port: number;
   /** Replaces the list of tokens that are not valid any more. */
   endTokens(ended: readonly EndedTokens[]): void;
+  /** The live thread; returns what takes its messages. */
+  connectLive(port: LivePort): (message: FromLive) => void;
   stopAccepting(): void;
   /** Resolves when everything is closed. */
   close(): Promise<void>;
@@ -171,6 +183,15 @@ export async function startHttpServer({
   const take = (): Exchange => pool.pop() ?? new Exchange(services, recycle);
 
   const app = App();
+  const live = createLive({
+    ...options.live,
+    engine,
+    control,
+    log: options.log,
+    nowMs: () => nowMs,
+    publish: (name, text) => void app.publish(name, text),
+  });
+  const sockets = serveSockets(app, live, services);
   const onConnection = (res: HttpResponse, change: number): void => {
     if (change < 0) {
       connections.closed();
@@ -200,6 +221,9 @@ export async function startHttpServer({
     deadlines.tick();
     counters.set('connections', connections.count);
     counters.set('inFlight', deadlines.count);
+    live.sweep((account) => tokens.isOver(account, nowMs));
+    live.tick();
+    sockets.tick();
   }, TICK_MS);
 
   let isClosed = false;
@@ -218,9 +242,11 @@ export async function startHttpServer({
   return {
     port: us_socket_local_port(socket),
     endTokens: tokens.end,
+    connectLive: live.connect,
     stopAccepting,
     async close() {
       stopAccepting();
+      live.closeAll();
       const untilMs = performance.now() + limits.drainMs;
       while (deadlines.count > 0 && performance.now() < untilMs)
         await new Promise((resolve) => setTimeout(resolve, 10));

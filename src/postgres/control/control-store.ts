@@ -8,6 +8,7 @@ import type { ProcessEnd } from '../../platform/exit-codes.js';
 import { eventNumbers } from '../../records/list.js';
 import { commitDurably, giveUp, transaction } from '../connection.js';
 import { type Claim, type Fence, fenceClient } from '../fence.js';
+import { readDataSet } from '../installation.js';
 import { agreeOnShards } from '../migrate.js';
 import { createCounterStore } from '../staging/counters.js';
 import { discardBatch, settledBatches, unsettledBatches } from '../staging/staged-batches.js';
@@ -56,6 +57,8 @@ export function createControlStore({
   acceptedClockMs(): Promise<number>;
   acceptClock(throughMs: number): Promise<void>;
   openGeneratorKeys(options: GeneratorKeyOptions): ReturnType<typeof openGeneratorKeys>;
+  /** Names the history that sequences are of: another one after an accepted loss. 32 bytes. */
+  dataSet(): Promise<Uint8Array>;
 } {
   const fence: Fence | undefined = claim === undefined ? undefined : { claim, onLost };
   const pool = new pg.Pool({
@@ -102,6 +105,7 @@ export function createControlStore({
   return {
     checkShardCount: () => agreeOnShards(url, shardCount),
     openGeneratorKeys: (options) => change((client) => openGeneratorKeys(client, options)),
+    dataSet: () => change(readDataSet),
     async acceptedClockMs() {
       const { rows } = await pool.query<{ value: string }>(
         `SELECT value FROM settings WHERE name = 'accepted_clock_ms'`,

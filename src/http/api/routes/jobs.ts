@@ -1,11 +1,10 @@
 /** Jobs: work that takes longer than a request should. See docs/contract.md, section 4. */
 import type { Job } from '../../../engine/engine.js';
 import type { AnswerWriter } from '../../exchange/answer-writer.js';
-import { isoTime, isoTimeOrNull } from '../../fast/iso-time.js';
-import { guessOdds } from '../guess-odds.js';
 import { UNAVAILABLE_DETAIL } from '../problem.js';
 import { ADMIN_OR_SERVICE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
+import { jobJson } from '../views.js';
 
 const TAG = 'Jobs';
 /** A COPY that is ending has to be waited for, and its rows removed. */
@@ -57,25 +56,7 @@ function showJob(answer: AnswerWriter, job: Job | null, answerStatus: 200 | 202)
     answer.problem('not-found', 'There is no such job.');
     return;
   }
-  const { jobId, kind, status, done, total, startedMs, finishedMs, error, result } = job;
-  answer.json(
-    answerStatus,
-    JSON.stringify({
-      jobId,
-      kind,
-      status,
-      done,
-      total,
-      startedAt: isoTime(startedMs),
-      finishedAt: isoTimeOrNull(finishedMs),
-      ...(error === null ? {} : { error }),
-      ...(result === null ? {} : { result: generatedJson(result) }),
-    }),
-  );
-}
-
-function generatedJson({ generatedCodes, totalCodes, keyspace, keyspaceBits }: NonNullable<Job['result']>): object {
-  return { generatedCodes, totalCodes, keyspace, guessOdds: guessOdds(keyspaceBits, generatedCodes) };
+  answer.json(answerStatus, JSON.stringify(jobJson(job)));
 }
 
 export const jobRoutes: readonly RouteSpec<unknown, unknown>[] = [getJob, cancelJob];

@@ -1,0 +1,155 @@
+/**
+ * An event as live clients see it. It is made from a journaled event, or from its audit row in
+ * PostgreSQL, with the same text from both: a client that resumes can't tell the sources apart.
+ */
+import type { Change, DomainEvent } from '../../domain/event.js';
+import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
+import { settingsJson } from '../../engine/book-json.js';
+import type { AuditRow } from '../../postgres/audit-reader.js';
+import type { BookSettings } from '../../records/books.js';
+import type { EventDeclaration, LiveOptions, TopicKind } from '../../records/declare.js';
+import { events } from '../../records/list.js';
+
+export interface LiveEvent {
+  readonly shard: ShardId;
+  readonly seq: Seq;
+  readonly atMs: number;
+  readonly bookId: string;
+  /** Null: the event is not of a code. */
+  readonly code: string | null;
+  /** The user whom the event names. */
+  readonly userId: string | null;
+  readonly live: LiveOptions;
+  /** The members `event`, `at` and `data` of the message, without braces. */
+  text(): string;
+}
+
+/** What an event says beside its book. */
+type Facts = Pick<AuditRow, 'code' | 'userId' | 'lockId' | 'untilMs' | 'redemptionId' | 'redemptionCount' | 'detail'>;
+
+interface LiveKind {
+  readonly name: string;
+  readonly live: LiveOptions;
+  readonly detail: readonly string[];
+  readonly data: (facts: Facts) => Record<string, unknown>;
+}
+
+const declarations: readonly EventDeclaration[] = events;
+const KINDS: ReadonlyMap<string, LiveKind> = new Map(
+  declarations.flatMap((declared) => {
+    const { kind, shownAs, live, detail } = declared;
+    if (shownAs === null || live === null) return [];
+    return [[kind, { name: shownAs, live, detail, data: dataOf(declared) }] as const];
+  }),
+);
+const KINDS_BY_NUMBER: ReadonlyMap<number, LiveKind> = new Map(
+  declarations.flatMap(({ kind, number }) => {
+    const found = KINDS.get(kind);
+    return found === undefined ? [] : [[number, found] as const];
+  }),
+);
+
+/** Of a change, from its first event after `afterSeq` on. */
+export function liveEventsOf(shard: ShardId, change: Change, afterSeq: Seq): LiveEvent[] {
+  const found: LiveEvent[] = [];
+  for (const [n, event] of change.events.entries()) {
+    const seq = asSeq(change.firstSeq + n);
+    const kind = KINDS.get(event.kind);
+    if (seq <= afterSeq || kind === undefined) continue;
+    const { atMs, bookId } = change;
+    found.push(liveEvent({ shard, seq, atMs, bookId, kind, facts: factsOf(event, kind.detail) }));
+  }
+  return found;
+}
+
+/** Null: clients don't see this kind of event. */
+export function liveEventOfRow(row: AuditRow): LiveEvent | null {
+  const kind = KINDS_BY_NUMBER.get(row.kind);
+  if (kind === undefined) return null;
+  const { shard, seq, atMs, bookId } = row;
+  return liveEvent({ shard, seq, atMs, bookId, kind, facts: row });
+}
+
+/** The id that an event has for a kind of topics; null: it is of no such topic. */
+export function topicId(event: LiveEvent, kind: TopicKind): string | null {
+  switch (kind) {
+    case 'book':
+      return event.bookId;
+    case 'code':
+      return event.code;
+    case 'user':
+      return event.userId;
+  }
+}
+
+function liveEvent({
+  kind,
+  facts,
+  ...event
+}: Pick<LiveEvent, 'shard' | 'seq' | 'atMs' | 'bookId'> & {
+  readonly kind: LiveKind;
+  readonly facts: Facts;
+}): LiveEvent {
+  let text: string | null = null;
+  return {
+    ...event,
+    code: facts.code,
+    userId: facts.userId,
+    live: kind.live,
+    text() {
+      text ??= textOf(kind, event.atMs, event.bookId, facts);
+      return text;
+    },
+  };
+}
+
+function textOf({ name, data }: LiveKind, atMs: number, bookId: string, facts: Facts): string {
+  const body = JSON.stringify({ couponBookId: bookId, ...data(facts) });
+  return `"event":"${name}","at":"${new Date(atMs).toISOString()}","data":${body}`;
+}
+
+function factsOf(event: DomainEvent, detail: readonly string[]): Facts {
+  return {
+    code: 'code' in event ? event.code : null,
+    userId: 'userId' in event ? event.userId : null,
+    lockId: 'lockId' in event ? event.lockId : null,
+    untilMs: 'untilMs' in event ? event.untilMs : null,
+    redemptionId: 'redemptionId' in event ? event.redemptionId : null,
+    redemptionCount: 'redemptionCount' in event ? event.redemptionCount : null,
+    detail: detailOf(event, detail),
+  };
+}
+
+/** The fields that the audit row keeps in `detail`: paths, whose last part is the name there. */
+function detailOf(event: DomainEvent, paths: readonly string[]): Facts['detail'] {
+  const detail: Record<string, unknown> = {};
+  for (const path of paths) {
+    let value: unknown = event;
+    let name = path;
+    for (name of path.split('.')) value = (value as Record<string, unknown>)[name];
+    detail[name] = value;
+  }
+  return detail;
+}
+
+/** What `data` holds of an event of this kind, in the order in which it shows. */
+function dataOf({ fields, detail, snapshot }: EventDeclaration): LiveKind['data'] {
+  if (snapshot === 'bookChanged') return bookData;
+  if (snapshot === 'batchWentLive') return ({ detail: given }) => ({ count: given?.['count'] });
+  const parts: ((facts: Facts) => Record<string, unknown>)[] = [];
+  if ('code' in fields) parts.push(({ code }) => ({ code }));
+  if ('userId' in fields) parts.push(({ userId }) => ({ userId }));
+  if ('lockId' in fields) parts.push(({ lockId }) => ({ lockId }));
+  if ('untilMs' in fields)
+    parts.push(({ untilMs }) => ({ lockedUntil: untilMs === null ? null : new Date(untilMs).toISOString() }));
+  if ('redemptionId' in fields) parts.push(({ redemptionId }) => ({ redemptionId }));
+  if ('redemptionCount' in fields) parts.push(({ redemptionCount }) => ({ redemptionCount }));
+  for (const name of detail) parts.push((facts) => ({ [name]: facts.detail?.[name] ?? null }));
+  return (facts) => Object.assign({}, ...parts.map((part) => part(facts))) as Record<string, unknown>;
+}
+
+/** The row keeps the settings as the event has them. */
+function bookData({ detail }: Facts): Record<string, unknown> {
+  const { version, settings } = detail ?? {};
+  return { version, ...settingsJson(settings as BookSettings) };
+}
