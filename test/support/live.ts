@@ -63,28 +63,80 @@ export async function openSocket(
     socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   if (token !== null && by === 'message') send({ type: 'auth', token });
 
-  async function until<T>(look: () => T | undefined, what: string, withinMs: number): Promise<T> {
-    const untilMs = performance.now() + withinMs;
-    for (;;) {
-      const found = look();
-      if (found !== undefined) return found;
-      if (performance.now() > untilMs) {
-        const last = JSON.stringify(messages.slice(-5));
-        throw new Error(
-          `${what} did not come within ${withinMs} ms; ${messages.length} messages came, the last: ${last}`,
-        );
-      }
-      await sleep(5);
-    }
-  }
-
   return {
     messages,
-    events: () => messages.filter(({ type, event, cursor }) => type === 'event' && event !== 'book.counts' && cursor),
+    events: () => messages.filter(isEvent),
     send,
-    until: (fits, withinMs = WITHIN_MS) => until(() => messages.find(fits), 'the message', withinMs),
-    closed: (withinMs = WITHIN_MS) => until(() => code ?? undefined, 'the close', withinMs),
+    until: (fits, withinMs = WITHIN_MS) => waitFor(() => messages.find(fits), messages, withinMs),
+    closed: (withinMs = WITHIN_MS) => waitFor(() => code ?? undefined, messages, withinMs),
     socket,
     end: () => socket.terminate(),
   };
+}
+
+/** Server-Sent Events, as a browser's EventSource reads them. */
+export interface LiveStream {
+  readonly messages: readonly LiveMessage[];
+  events(): LiveMessage[];
+  /** What `Last-Event-ID` would be. */
+  lastId(): string;
+  until(fits: (message: LiveMessage) => boolean, withinMs?: number): Promise<LiveMessage>;
+  /** Resolves when the server has ended it. */
+  readonly ended: Promise<void>;
+  end(): void;
+}
+
+/** Rejects with the status and the body when it is refused. */
+export async function openStream(
+  url: string,
+  query: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<LiveStream> {
+  const abort = new AbortController();
+  const path = `${url}/api/v1/events/sse?${new URLSearchParams(query).toString()}`;
+  const response = await fetch(path, { headers, signal: abort.signal });
+  if (response.status !== 200) throw new Error(`status ${response.status}: ${await response.text()}`);
+  const messages: LiveMessage[] = [];
+  let lastId = '';
+  const ended = (async () => {
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(chunk, { stream: true });
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        for (const line of text.slice(0, end).split('\n')) {
+          if (line.startsWith('id: ')) lastId = line.slice(4);
+          if (line.startsWith('data: ')) messages.push(JSON.parse(line.slice(6)) as LiveMessage);
+        }
+        text = text.slice(end + 2);
+      }
+    }
+  })().catch(() => undefined);
+  return {
+    messages,
+    events: () => messages.filter(isEvent),
+    lastId: () => lastId,
+    until: (fits, withinMs = WITHIN_MS) => waitFor(() => messages.find(fits), messages, withinMs),
+    ended,
+    end: () => abort.abort(),
+  };
+}
+
+/** Of a change: no counts, and no hint. */
+const isEvent = ({ type, event, cursor }: LiveMessage): boolean =>
+  type === 'event' && event !== 'book.counts' && cursor !== undefined;
+
+async function waitFor<T>(look: () => T | undefined, messages: readonly LiveMessage[], withinMs: number): Promise<T> {
+  const untilMs = performance.now() + withinMs;
+  for (;;) {
+    const found = look();
+    if (found !== undefined) return found;
+    if (performance.now() > untilMs) {
+      const last = JSON.stringify(messages.slice(-5));
+      throw new Error(
+        `nothing fitting came within ${withinMs} ms; ${messages.length} messages came, the last: ${last}`,
+      );
+    }
+    await sleep(5);
+  }
 }

@@ -192,6 +192,13 @@ export const PROBLEMS = {
       'The book is not in the version that `If-Match` names: somebody changed it after you read it. Nothing was changed by this request.',
     remedy: 'Read the book again, decide again, and send the new `ETag` in `If-Match`.',
   },
+  'upgrade-required': {
+    status: 426,
+    title: 'Upgrade required',
+    about: 'This path serves WebSockets, and the request was an ordinary one.',
+    remedy:
+      'Open a WebSocket, or use [Server-Sent Events](/api-docs): `GET /api/v1/events/sse`. Behind a proxy, let it pass `Upgrade` and `Connection` on.',
+  },
   'body-too-large': {
     status: 413,
     title: 'Body too large',

@@ -56,6 +56,8 @@ export interface RouteSpec<Body, Query> {
   readonly asset?: boolean;
   /** Which roles may call it; `public` needs no token. */
   readonly access: 'public' | readonly Role[];
+  /** It is public, and still reads a token that is sent. */
+  readonly takesToken?: boolean;
   /** Where the `userId` is that has to be the caller's own when its role is `user`. */
   readonly ownUser?: 'body' | 'param';
   /** Takes codes that a caller could be guessing: unknown ones count as misses. */
@@ -111,6 +113,7 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
     path: spec.path,
     index,
     roles: spec.access === 'public' ? null : spec.access,
+    takesToken: spec.access !== 'public' || spec.takesToken === true,
     ownUser: spec.ownUser ?? null,
     guessable: spec.guessable ?? false,
     paramNames: Object.keys(params),

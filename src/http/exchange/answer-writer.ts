@@ -109,6 +109,11 @@ export class AnswerWriter {
     this.send(PROBLEMS[slug].status, PROBLEM_TYPE, problemJson(slug, detail, this.request.id, errors), extra);
   }
 
+  unauthenticated(detail: string): void {
+    const error = this.caller.hasToken ? ', error="invalid_token"' : '';
+    this.problem('unauthenticated', detail, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
+  }
+
   invalid(errors: readonly FieldError[]): void {
     const first = errors[0];
     const where = first === undefined || first.path === '' ? '' : `${first.path}: `;

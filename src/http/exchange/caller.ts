@@ -75,6 +75,11 @@ export class Caller {
     return this.check.ok ? null : this.check.detail;
   }
 
+  /** What the token says; null without a good one. */
+  account(): Extract<TokenCheck, { readonly ok: true }> | null {
+    return this.check?.ok === true ? this.check : null;
+  }
+
   /** What limits by address count this request under; '' once it is over. */
   address(): string {
     const peer = this.connection.peer();

@@ -142,7 +142,7 @@ export class Exchange implements Expiring {
       this.refuseUnread('unsupported-media-type', contentEncodingDetail(head));
       return;
     }
-    if (route.roles !== null) this.authenticate(head.authorization);
+    if (route.takesToken) this.authenticate(head.authorization);
     if (route.streamed) request.stream = this.openStream(res);
     if (route.body !== null || route.streamed || isChunked) connection.awaitBody();
     // A complete body asks for its turn itself.
@@ -247,8 +247,7 @@ export class Exchange implements Expiring {
     const { caller, answer } = this;
     const fault = caller.tokenFault;
     if (fault !== null) {
-      const error = caller.hasToken ? ', error="invalid_token"' : '';
-      answer.problem('unauthenticated', fault, [], `\r\nWWW-Authenticate: Bearer realm="clipbook"${error}`);
+      answer.unauthenticated(fault);
       return false;
     }
     if (route.roles.includes(caller.role)) return true;
@@ -290,6 +289,15 @@ export class Exchange implements Expiring {
   }
 
   // -- the end ------------------------------------------------------------------------------------
+
+  /**
+   * As `AnswerWriter.beginStream`, for a stream that stays open: it has no deadline, and a stop of
+   * the server does not wait for it.
+   */
+  beginLongStream(type: string, extra: string, onGone: () => void): HttpResponse | null {
+    this.services.deadlines.unwatch(this);
+    return this.answer.beginStream(type, extra, onGone);
+  }
 
   /** From now on it may take this long. */
   extendDeadline(ms: number): void {

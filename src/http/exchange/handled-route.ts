@@ -12,6 +12,8 @@ export interface HandledRoute<Exchange> {
   readonly index: number;
   /** Null: needs no token. */
   readonly roles: readonly Role[] | null;
+  /** A token that is sent is verified, whether one is needed or not. */
+  readonly takesToken: boolean;
   readonly ownUser: 'body' | 'param' | null;
   readonly guessable: boolean;
   readonly paramNames: readonly string[];

@@ -25,6 +25,7 @@ export class IncomingRequest {
   /** Set before `begin` for a route that negotiates. */
   accept = '';
   acceptEncoding = '';
+  lastEventId = '';
   rawQuery = '';
   /** Of the path, in its order; raw until they are validated. */
   readonly params: string[] = [];
@@ -61,6 +62,7 @@ export class IncomingRequest {
     this.method = '';
     this.accept = '';
     this.acceptEncoding = '';
+    this.lastEventId = '';
     this.rawQuery = '';
     this.bodyText.clear();
     this.body = undefined;

@@ -9,7 +9,7 @@
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { EventFields, FromLive, Interest, Positions, ResumeSource } from '../../engine/live.js';
-import type { HttpLog } from '../server/services.js';
+import type { HttpLog } from '../server/log.js';
 import type { Cursors } from './cursor.js';
 import {
   CLOSE,
@@ -33,6 +33,8 @@ export interface Transport {
   /** Sends what the thread publishes under this name. Null where it can't. */
   readonly follow: ((name: string) => void) | null;
   unfollow(name: string): void;
+  /** Called every 100 ms. */
+  tick(nowMs: number): void;
   close(code: number, reason: string): void;
 }
 
@@ -395,6 +397,10 @@ export class LiveClient {
     this.live.countCut();
     this.transport.send(LAGGED, null);
     this.close(CLOSE.lagged, 'lagged');
+  }
+
+  tick(nowMs: number): void {
+    this.transport.tick(nowMs);
   }
 
   close(code: number, reason: string): void {

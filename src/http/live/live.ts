@@ -11,7 +11,7 @@
 import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
 import type { Control, Engine } from '../../engine/engine.js';
 import type { EventFields, FromLive, Positions, ToLive } from '../../engine/live.js';
-import type { HttpLog } from '../server/services.js';
+import type { HttpLog } from '../server/log.js';
 import type { Account, LiveClient, LiveThread } from './client.js';
 import { createLiveCounters } from './counters.js';
 import { type CountsFeed, createCountsFeed } from './counts.js';
@@ -309,6 +309,7 @@ export function createLive(options: LiveOptions): Live {
     tick() {
       counts.tick();
       jobs.tick();
+      for (const client of clients) client.tick(nowMs());
     },
 
     closeAll() {

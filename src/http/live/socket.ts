@@ -225,6 +225,7 @@ export function serveSockets(app: TemplatedApp, live: Live, services: Services):
       unfollow(name) {
         if (isOpen()) ws.unsubscribe(name);
       },
+      tick() {},
       close: (code, reason) => end(ws, code, reason),
     };
   }

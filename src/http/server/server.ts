@@ -25,6 +25,7 @@ import { NO_ROUTE, ROUTES } from '../api/routes/table.js';
 import { readScalar } from '../api/scalar.js';
 import { createTokens, type TokenOptions } from '../exchange/auth.js';
 import { Exchange } from '../exchange/exchange.js';
+import { createTickets } from '../exchange/tickets.js';
 import { createLive, type LiveLimits, type LivePort } from '../live/live.js';
 import { serveSockets } from '../live/socket.js';
 import { createClientAddresses } from './client-address.js';
@@ -32,8 +33,9 @@ import { createCounters } from './counters.js';
 import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
 import type { IpRange } from './ip-address.js';
 import { createConnectionLimit, createRateLimit } from './limits.js';
+import type { HttpLog } from './log.js';
 import { createRequestIds } from './request-ids.js';
-import type { Expiring, HttpLog, Services } from './services.js';
+import type { Expiring, Services } from './services.js';
 import { createTurns } from './turns.js';
 
 export interface HttpOptions {
@@ -148,6 +150,15 @@ export async function startHttpServer({
     nowMs: () => nowMs,
     expire: (exchange) => exchange.expire(),
   });
+  const app = App();
+  const live = createLive({
+    ...options.live,
+    engine,
+    control,
+    log: options.log,
+    nowMs: () => nowMs,
+    publish: (name, text) => void app.publish(name, text),
+  });
   const services: Services = {
     engine,
     control,
@@ -158,6 +169,8 @@ export async function startHttpServer({
     tokens,
     tokenTtlSeconds: options.tokens.ttlSeconds,
     misses: { ofCaller: perMinute(limits.missesPerCallerMax), ofAddress: perMinute(limits.missesPerAddressMax) },
+    tickets: createTickets(options.tokens),
+    live,
     signIns: {
       ofEmail: perMinute(limits.signInsPerEmailMax),
       ofAddress: perMinute(limits.signInsPerAddressMax),
@@ -182,15 +195,6 @@ export async function startHttpServer({
   };
   const take = (): Exchange => pool.pop() ?? new Exchange(services, recycle);
 
-  const app = App();
-  const live = createLive({
-    ...options.live,
-    engine,
-    control,
-    log: options.log,
-    nowMs: () => nowMs,
-    publish: (name, text) => void app.publish(name, text),
-  });
   const sockets = serveSockets(app, live, services);
   const onConnection = (res: HttpResponse, change: number): void => {
     if (change < 0) {
@@ -267,6 +271,7 @@ function handlerOf(take: () => Exchange, route: Route, isHead: boolean): Handler
     const exchange = take();
     exchange.request.accept = req.getHeader('accept');
     exchange.request.acceptEncoding = req.getHeader('accept-encoding');
+    exchange.request.lastEventId = req.getHeader('last-event-id');
     exchange.begin(res, req, route, isHead);
   };
 }

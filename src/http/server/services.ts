@@ -1,10 +1,13 @@
 /** What is the same for all exchanges of an HTTP thread, and handed to each. */
 import type { Control, Engine } from '../../engine/engine.js';
 import type { Tokens } from '../exchange/auth.js';
+import type { Tickets } from '../exchange/tickets.js';
+import type { Live } from '../live/live.js';
 import type { ClientAddresses } from './client-address.js';
 import type { Counters } from './counters.js';
 import type { Deadlines, Watched } from './deadlines.js';
 import type { RateLimit } from './limits.js';
+import type { HttpLog } from './log.js';
 import type { Turns } from './turns.js';
 
 /** What an exchange and its handler may use. */
@@ -12,6 +15,8 @@ export interface Services {
   readonly engine: Engine;
   readonly control: Control;
   readonly tokens: Tokens;
+  readonly tickets: Tickets;
+  readonly live: Live;
   readonly tokenTtlSeconds: number;
   readonly counters: Counters;
   readonly log: HttpLog;
@@ -43,10 +48,4 @@ export interface Expiring {
   expire(): void;
   /** The server stops, and nothing is waited for any more. */
   giveUp(): void;
-}
-
-export interface HttpLog {
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-  debug(fields: object, message: string): void;
 }

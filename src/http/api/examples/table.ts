@@ -3,6 +3,7 @@ import { bookExamples } from './books.js';
 import { codeExamples } from './codes.js';
 import { couponExamples } from './coupons.js';
 import type { ExampleTable, OperationExamples } from './example.js';
+import { liveExamples } from './live.js';
 import { operationExamples } from './operation.js';
 import { userExamples } from './users.js';
 
@@ -11,6 +12,7 @@ export const EXAMPLES: ExampleTable = {
   ...codeExamples,
   ...couponExamples,
   ...userExamples,
+  ...liveExamples,
   ...operationExamples,
 };
 

@@ -4,6 +4,7 @@ import { bookRoutes } from './books.js';
 import { codeRoutes } from './codes.js';
 import { couponRoutes } from './coupons.js';
 import { jobRoutes } from './jobs.js';
+import { liveRoutes } from './live.js';
 import { olderRoutes } from './older.js';
 import { operationRoutes } from './operation.js';
 import { pageRoutes } from './pages.js';
@@ -15,6 +16,7 @@ const SPECS: readonly RouteSpec<unknown, unknown>[] = [
   ...jobRoutes,
   ...couponRoutes,
   ...userRoutes,
+  ...liveRoutes,
   ...operationRoutes,
   ...pageRoutes,
   ...olderRoutes,

@@ -1,0 +1,26 @@
+/** Bodies and queries of live updates. The messages themselves are in `/asyncapi.json`. */
+import { z } from 'zod';
+
+const topic = z
+  .string()
+  .min(1)
+  .max(256)
+  .meta({ description: '`book:ID`, `code:CODE`, `user:ID` or `job:ID`', examples: ['user:ada'] });
+
+export const ticketInput = z.strictObject({ topics: z.array(topic).min(1).max(50) });
+export const ticketOut = z.strictObject({
+  ticket: z.string().describe('For `?ticket=` of `GET /api/v1/events/sse`'),
+  expiresAt: z.iso.datetime(),
+});
+export const streamQuery = z.strictObject({
+  topics: z
+    .string()
+    .min(1)
+    .max(8_000)
+    .optional()
+    .describe('Separated by commas. With a ticket: some of its topics; all of them if it is left out'),
+  since: z.string().max(4_096).optional().describe('A cursor: what came after it is sent first'),
+  snapshot: z.boolean().optional().describe('The state of each topic is sent first'),
+  ticket: z.string().max(8_000).optional().describe('From `POST /api/v1/events/tickets`'),
+});
+export const eventStream = z.string().describe('Server-Sent Events; `data` is a message of `/asyncapi.json`');
