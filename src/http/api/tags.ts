@@ -5,7 +5,10 @@ export const TAGS = [
   { name: 'Codes', description: 'Generate, upload, list and export the codes of a book.' },
   { name: 'Coupons', description: 'Assign a code to a user, lock it, redeem it, and take any of these back.' },
   { name: 'Jobs', description: 'Work that takes longer than a request should.' },
-  { name: 'Live updates', description: 'See locks and redemptions as they happen.' },
+  {
+    name: 'Live updates',
+    description: 'See locks and redemptions as they happen. WebSockets are described in `/asyncapi.json`.',
+  },
   { name: 'Operation', description: 'Health, metrics, and a check of all data.' },
   { name: 'Pages', description: 'For people: this description, and what each problem means.' },
   { name: 'Older paths', description: 'Paths of systems that Clipbook replaces, with the same handlers.' },

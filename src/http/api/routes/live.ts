@@ -10,21 +10,22 @@ import { ANY_ROLE, type RouteSpec, route } from '../route.js';
 const TAG = 'Live updates';
 const TOO_MANY = 'There are too many live connections.';
 
-const socket = route({
-  id: 'openSocket',
-  method: 'GET',
-  path: '/api/v1/events',
-  tag: TAG,
-  summary: 'Live events over WebSocket',
-  description:
-    'The messages are described in `/asyncapi.json`. The token comes in the `Authorization` header, in the subprotocols `bearer, TOKEN`, or in the first message.',
-  access: 'public',
-  answers: { 101: { description: 'The connection is a WebSocket from now on', schema: null } },
-  problems: ['upgrade-required', 'unauthenticated'],
-  handle({ answer }) {
-    answer.problem('upgrade-required', 'This path is for WebSockets.', [], '\r\nUpgrade: websocket');
-  },
-});
+/** An ordinary request to a path of WebSockets. `/asyncapi.json` describes the real ones. */
+const ordinaryRequest = (id: string, path: string): RouteSpec<unknown, unknown> =>
+  route({
+    id,
+    method: 'GET',
+    path,
+    tag: TAG,
+    summary: 'Live events over WebSocket',
+    asset: true,
+    access: 'public',
+    answers: {},
+    problems: ['upgrade-required'],
+    handle({ answer }) {
+      answer.problem('upgrade-required', 'This path is for WebSockets.', [], '\r\nUpgrade: websocket');
+    },
+  });
 
 const createTicket = route({
   id: 'createTicket',
@@ -105,4 +106,9 @@ function areTopics(answer: Exchange['answer'], topics: readonly string[]): boole
   return wrong === undefined;
 }
 
-export const liveRoutes: readonly RouteSpec<unknown, unknown>[] = [socket, createTicket, stream];
+export const liveRoutes: readonly RouteSpec<unknown, unknown>[] = [
+  ordinaryRequest('openSocket', '/api/v1/events'),
+  ordinaryRequest('openSocketAtRoot', '/events'),
+  createTicket,
+  stream,
+];
