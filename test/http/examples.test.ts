@@ -231,8 +231,8 @@ describe('the examples against a real server', () => {
   });
 
   it('cover every operation and every example of a body', () => {
-    // A job of 20,000 codes is over before it can be cancelled, and a stream of events does not end,
-    // so only tests of their own can do that.
+    // A job of 20,000 codes is over before it can be cancelled, and a stream of events does not
+    // end, so only tests of their own can do that.
     const elsewhere = ['cancelJob', 'streamEvents'];
     const sent = new Set(REPLAY.map(([id, example]) => `${id} ${example}`));
     const sentIds = new Set(REPLAY.map(([id]) => id));
