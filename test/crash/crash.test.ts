@@ -10,6 +10,9 @@ async function assertNothingLost(options: Omit<KillLoopOptions, 'callers' | 'lif
   const report = await killLoop({ ...options, callers: 24, lifeMs: [300, 1500] });
   assert.deepEqual(report.lost, []);
   assert.deepEqual(report.doubled, []);
+  assert.deepEqual(report.misseen, []);
+  const { connections, events } = report.watched;
+  assert.ok(connections > 10 && events > 100, `only ${connections} live connections saw ${events} events`);
   assert.ok(report.checked > 100, `only ${report.checked} operations were checked`);
 }
 

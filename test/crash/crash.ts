@@ -55,7 +55,7 @@ function readValues() {
 }
 
 async function killClipbook(): Promise<readonly string[]> {
-  const { kills, answered, checked, lost, doubled } = await killLoop({
+  const { kills, answered, checked, lost, doubled, misseen, watched } = await killLoop({
     dataDir: directory.path,
     env: process.env['REDIS_URL'] === undefined ? {} : { REDIS_URL: process.env['REDIS_URL'] },
     kills: Number(values.kills ?? 50),
@@ -64,7 +64,8 @@ async function killClipbook(): Promise<readonly string[]> {
     say,
   });
   say(`${kills} kills, ${answered} answered, ${checked} checked, ${lost.length} lost, ${doubled.length} doubled`);
-  return [...lost, ...doubled];
+  say(`live watchers: ${watched.connections} connections, ${watched.events} events, ${misseen.length} wrong`);
+  return [...lost, ...doubled, ...misseen];
 }
 
 async function killRedis(): Promise<readonly string[]> {

@@ -8,6 +8,7 @@ import { type Environment, startServer } from '../support/server.js';
 import { createParties } from './parties.js';
 import { newBook } from './party.js';
 import { verify } from './verify.js';
+import { createWatchers } from './watchers.js';
 import { type Caller, createCaller } from './workload.js';
 
 export interface KillLoopOptions {
@@ -18,6 +19,8 @@ export interface KillLoopOptions {
   /** The server lives this long under load before it is killed. */
   readonly lifeMs: readonly [number, number];
   readonly say: (line: string) => void;
+  /** How long a live connection stays before it is broken. */
+  readonly staysMs?: readonly [number, number];
   /** Called before each life, when everything that needs PostgreSQL is done. */
   readonly beforeLife?: () => void;
   /** Called when the server was killed, before it starts again. */
@@ -30,6 +33,9 @@ export interface KillLoopReport {
   readonly checked: number;
   readonly lost: readonly string[];
   readonly doubled: readonly string[];
+  /** What live watchers saw that is not so, or did not see. */
+  readonly misseen: readonly string[];
+  readonly watched: { readonly connections: number; readonly events: number };
 }
 
 const CODES = 5000;
@@ -44,7 +50,17 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
   );
   const parties = await createParties(api);
   const since = new Map<Caller, number>();
-  const report = { kills: 0, answered: 0, checked: 0, lost: [] as string[], doubled: [] as string[] };
+  const watchers = createWatchers({ url: server.url, token: api.token, books, staysMs: options.staysMs ?? [50, 500] });
+  await watchers.ready;
+  const report = {
+    kills: 0,
+    answered: 0,
+    checked: 0,
+    lost: [] as string[],
+    doubled: [] as string[],
+    misseen: [] as string[],
+    watched: { connections: 0, events: 0 },
+  };
 
   while (report.kills < kills) {
     options.beforeLife?.();
@@ -60,6 +76,7 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
     server = await startServer(dataDir, env);
     const startMs = Math.round(performance.now() - began);
     api = await connect(server.url, { sockets: socketsFor(options.callers) });
+    watchers.moveTo(server.url, api.token);
     const verdict = await verify(api, callers, since);
     await parties.verify(api, verdict);
     report.checked += verdict.checked;
@@ -78,10 +95,24 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
     await parties.verify(api, report);
     await checkCounts(api, books);
   }
+  await projected(server.url);
+  report.misseen = await watchers.finish(dataDir);
+  report.watched = { connections: watchers.connections(), events: watchers.seen() };
   api.close();
   const code = await server.stop();
   if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
   return report;
+}
+
+/** Waits until PostgreSQL has everything. */
+async function projected(url: string): Promise<void> {
+  for (;;) {
+    const { parts } = (await (await fetch(`${url}/readyz`)).json()) as {
+      readonly parts: { readonly projection: { readonly detail: string } };
+    };
+    if (parts.projection.detail === '0 events behind') return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** The parties have their own beside the callers. */
