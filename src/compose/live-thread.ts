@@ -17,8 +17,14 @@ interface LiveThreadOptions {
 const RESTART_MS = 500;
 const STOP_MS_MAX = 5_000;
 
-/** To be called when all shards serve. The result ends it. */
-export function startLiveThread({ data, connect, log }: LiveThreadOptions): () => Promise<void> {
+export interface LiveThread {
+  /** Ends it at once, as a crash would; another one is started. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** To be called when all shards serve. */
+export function startLiveThread({ data, connect, log }: LiveThreadOptions): LiveThread {
   let worker: Worker;
   let isStopped = false;
 
@@ -36,12 +42,17 @@ export function startLiveThread({ data, connect, log }: LiveThreadOptions): () =
   }
 
   start();
-  return () => {
-    isStopped = true;
-    return new Promise((resolve) => {
-      worker.once('exit', () => resolve());
-      worker.postMessage({ type: 'stop' } satisfies ToLiveThread);
-      setTimeout(() => void worker.terminate(), STOP_MS_MAX).unref();
-    });
+  return {
+    async kill() {
+      await worker.terminate();
+    },
+    stop() {
+      isStopped = true;
+      return new Promise((resolve) => {
+        worker.once('exit', () => resolve());
+        worker.postMessage({ type: 'stop' } satisfies ToLiveThread);
+        setTimeout(() => void worker.terminate(), STOP_MS_MAX).unref();
+      });
+    },
   };
 }

@@ -52,7 +52,7 @@ import { postgresFailure } from '../postgres/failure.js';
 import { migrate, WrongShardCount } from '../postgres/migrate.js';
 import { randomDirectoryKey } from './hash-keys.js';
 import { refuseForeign, takeInstallation } from './installation.js';
-import { startLiveThread } from './live-thread.js';
+import { type LiveThread, startLiveThread } from './live-thread.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness, lagEvents } from './metrics.js';
 import { freePort, takePort } from './port-check.js';
@@ -78,6 +78,8 @@ export interface Clipbook {
   readonly durability: readonly StoreDurability[];
   /** For tests that end a shard thread. */
   readonly supervisor: Supervisor;
+  /** For tests that end the live thread. */
+  readonly liveThread: Pick<LiveThread, 'kill'>;
   /** Drains: finishes what was accepted, flushes, and ends every part. */
   stop(): Promise<void>;
 }
@@ -107,8 +109,9 @@ export async function startClipbook(
     for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
   try {
-    const { port, supervisor, durability } = await startParts({ config, log, onFatal, options, stops, quickEnds });
-    return { port, supervisor, durability, codeCount: supervisor.codeCount, stop };
+    const parts = await startParts({ config, log, onFatal, options, stops, quickEnds });
+    const { supervisor } = parts;
+    return { ...parts, codeCount: supervisor.codeCount, stop };
   } catch (error) {
     await stop();
     if (error instanceof JournalLocked)
@@ -131,7 +134,7 @@ async function startParts({
   readonly options: StartOptions;
   readonly stops: Stops;
   readonly quickEnds: QuickEnds;
-}): Promise<Pick<Clipbook, 'port' | 'supervisor' | 'durability'>> {
+}): Promise<Pick<Clipbook, 'port' | 'supervisor' | 'liveThread' | 'durability'>> {
   quickEnds.push(endEmbeddedNow);
   let endedBy: ExitCause | null = null;
   const end = (message: string, cause: ExitCause): void => {
@@ -377,17 +380,17 @@ async function startParts({
   );
   projector = started;
   const live = { shardCount: config.shards, journal: location, databaseUrl, logLevel: config.logLevel };
-  const stopLive = startLiveThread({ data: live, connect: supervisor.connectLive, log });
+  const liveThread = startLiveThread({ data: live, connect: supervisor.connectLive, log });
   started.on('message', ({ message, cause }: FromProjector) => end(message, cause));
   started.on('error', (error) => end(`the projector broke: ${error.message}`, 'failed'));
   stops.push(() => stopProjector(started));
-  stops.push(stopLive);
+  stops.push(liveThread.stop);
   // In reverse order of their start.
   stops.push(() => supervisor.drain());
   stops.push(() => jobs.close());
   await batches.settleLeft(leftBatches);
   await jobs.resume();
-  return { port, supervisor, durability: durability.current() };
+  return { port, supervisor, liveThread, durability: durability.current() };
 }
 
 function durabilityOf(databaseUrl: string, journal: string, facts: PostgresFacts): readonly StoreDurability[] {

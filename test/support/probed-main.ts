@@ -14,12 +14,14 @@ import { EXIT_CODES, type ExitCause } from '../../src/platform/exit-codes.js';
 
 export interface Answers {
   readonly killShardThread: null;
+  readonly killLiveThread: null;
   readonly inspect: Inspection;
   readonly statuses: readonly string[];
 }
 
 export type Question =
   | { readonly ask: 'killShardThread'; readonly thread: number }
+  | { readonly ask: 'killLiveThread' }
   | { readonly ask: 'inspect' }
   | { readonly ask: 'statuses' };
 
@@ -56,10 +58,13 @@ async function main(): Promise<void> {
   process.stdout.write(`clipbook listening on http://${config.host}:${clipbook.port}\n`);
 }
 
-async function answer({ supervisor }: Clipbook, question: Question): Promise<Answers[Question['ask']]> {
+async function answer({ supervisor, liveThread }: Clipbook, question: Question): Promise<Answers[Question['ask']]> {
   switch (question.ask) {
     case 'killShardThread':
       await supervisor.killShardThread(question.thread);
+      return null;
+    case 'killLiveThread':
+      await liveThread.kill();
       return null;
     case 'inspect':
       return supervisor.inspect();

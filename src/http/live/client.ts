@@ -90,7 +90,7 @@ export interface SubscribeRequest {
 const CATCH_UP_BACKLOG_MAX = 64 * 1024;
 const REQUESTS_WAITING_MAX = 16;
 
-type CaughtUp = 'done' | 'expired' | 'unavailable' | 'closed';
+type CaughtUp = 'done' | 'expired' | 'unavailable' | 'restarted' | 'closed';
 
 export class LiveClient {
   readonly watches = new Map<string, Watch>();
@@ -300,17 +300,30 @@ export class LiveClient {
     through: Positions | null,
   ): Promise<boolean> {
     if (through !== null && shards.length === 0) return true;
-    const since = this.#positions ?? new Map<ShardId, Seq>();
-    const result = await new Promise<CaughtUp>((resolve) => {
-      this.#onCaughtUp = resolve;
-      this.#willBeLive = through === null;
-      this.#subscriberId = this.live.subscribe({ interests, shards, since, through }, this);
-    });
-    if (result === 'expired') this.#end(EXPIRED);
-    if (result === 'unavailable') {
-      this.#end(errorMessage('unavailable', 'What was missed can not be read right now; try again.'));
+    for (;;) {
+      const since = this.#positions ?? new Map<ShardId, Seq>();
+      const result = await new Promise<CaughtUp>((resolve) => {
+        this.#onCaughtUp = resolve;
+        this.#willBeLive = through === null;
+        this.#subscriberId = this.live.subscribe({ interests, shards, since, through }, this);
+      });
+      switch (result) {
+        case 'done':
+          return true;
+        case 'restarted':
+          // Its position says how far it came.
+          continue;
+        case 'expired':
+          this.#end(EXPIRED);
+          return false;
+        case 'unavailable':
+          this.send(errorMessage('unavailable', 'What was missed can not be read right now.'), null);
+          this.close(CLOSE.tryAgainLater, 'what was missed can not be read right now');
+          return false;
+        case 'closed':
+          return false;
+      }
     }
-    return result === 'done';
   }
 
   /** It has no topics any more. */
@@ -373,7 +386,7 @@ export class LiveClient {
       this.request(() => this.#becomeLive());
     } else if (this.#subscriberId !== null) {
       this.#subscriberId = null;
-      this.#onCaughtUp('unavailable');
+      this.#onCaughtUp('restarted');
     }
   }
 
