@@ -63,6 +63,7 @@ const POINTING_UP: readonly (readonly [path: string, specifier: string, target: 
   ['src/http/routes.ts', '../shard/actor.js', 'src/shard'],
   ['src/http/routes.ts', '../postgres/store.js', 'src/postgres'],
   ['load/bench.ts', '../src/domain/book.js', 'src/domain'],
+  ['src/client/live.ts', '../domain/book.js', 'src/domain'],
   ['web/admin.ts', '../src/domain/book.js', 'src/domain'],
   ['src/shard/actor.ts', '../../workers/shard.js', 'workers'],
   ['src/shard/actor.ts', '../../test/actor.test.js', 'test'],
@@ -171,6 +172,13 @@ for (const specifier of ['node:crypto', 'crypto', 'zod']) {
     ]);
   });
 }
+
+test('the client for browsers imports no package', () => {
+  const client = `import { WebSocket } from 'ws';\nexport const Socket = WebSocket;\n`;
+  assert.deepEqual(breaches({ 'src/client/live.ts': client }), [
+    'src/client/live.ts:1: src/client imports nothing from outside, here ws',
+  ]);
+});
 
 test('fields and longer names that contain such a word are no breach', () => {
   assert.deepEqual(

@@ -16,7 +16,6 @@ import {
   EXPIRED,
   errorMessage,
   eventMessage,
-  LAGGED,
   snapshotMessage,
   subscribedMessage,
   unsubscribedMessage,
@@ -408,7 +407,6 @@ export class LiveClient {
   cut(): void {
     if (this.isClosed) return;
     this.live.countCut();
-    this.transport.send(LAGGED, null);
     this.close(CLOSE.lagged, 'lagged');
   }
 

@@ -11,7 +11,7 @@ import { statusLine } from '../exchange/status-line.js';
 import type { Services } from '../server/services.js';
 import { type Account, LiveClient, type Transport } from './client.js';
 import type { Live } from './live.js';
-import { AUTHENTICATED, CLOSE, errorMessage } from './messages.js';
+import { AUTHENTICATED, CLOSE, errorMessage, LAGGED } from './messages.js';
 import { type ClientMessage, readMessage } from './requests.js';
 
 const SOCKET_PATHS = ['/api/v1/events', '/events'] as const;
@@ -37,6 +37,8 @@ interface SocketData {
   missedPings: number;
   /** When it was closed, if it was. */
   closedMs: number | null;
+  /** What the client is still to be told. */
+  goodbye: { readonly code: number; readonly reason: string } | null;
   windowMs: number;
   messages: number;
 }
@@ -50,6 +52,8 @@ export interface Sockets {
 
 export function serveSockets(app: TemplatedApp, live: Live, services: Services): Sockets {
   const sockets = new Set<Socket>();
+  /** A message did not fit for them. */
+  const lagging = new Set<Socket>();
 
   for (const path of SOCKET_PATHS) {
     app.ws<SocketData>(path, {
@@ -73,10 +77,15 @@ export function serveSockets(app: TemplatedApp, live: Live, services: Services):
         take(ws, bytes, isBinary);
       },
       dropped(ws) {
-        // A published event did not fit.
-        ws.getUserData().client?.cut();
+        // uWebSockets.js may be in the middle of its list of subscribers, which ends the process if
+        // one of them leaves. Until the client is cut, nothing fits: its backlog has to shrink
+        // first, which `drain` reports.
+        if (lagging.size === 0) setImmediate(cutLagging);
+        lagging.add(ws);
       },
       drain(ws) {
+        if (lagging.delete(ws)) ws.getUserData().client?.cut();
+        sayGoodbye(ws);
         ws.getUserData().client?.onWritable();
       },
       pong(ws) {
@@ -84,11 +93,17 @@ export function serveSockets(app: TemplatedApp, live: Live, services: Services):
       },
       close(ws) {
         sockets.delete(ws);
+        lagging.delete(ws);
         const data = ws.getUserData();
         data.closedMs ??= services.nowMs();
         data.client?.ended();
       },
     });
+  }
+
+  function cutLagging(): void {
+    for (const ws of lagging) ws.getUserData().client?.cut();
+    lagging.clear();
   }
 
   function upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
@@ -113,6 +128,7 @@ export function serveSockets(app: TemplatedApp, live: Live, services: Services):
         pingedMs: 0,
         missedPings: 0,
         closedMs: null,
+        goodbye: null,
         windowMs: 0,
         messages: 0,
       };
@@ -235,6 +251,20 @@ export function serveSockets(app: TemplatedApp, live: Live, services: Services):
     if (data.closedMs !== null) return;
     data.closedMs = services.nowMs();
     data.client?.ended();
+    data.goodbye = { code, reason };
+    sayGoodbye(ws);
+  }
+
+  /**
+   * Closes the connection as soon as there is room: a client that lags gets neither `LAGGED` nor
+   * the close frame before it has read something.
+   */
+  function sayGoodbye(ws: Socket): void {
+    const data = ws.getUserData();
+    if (data.goodbye === null || ws.getBufferedAmount() > BACKLOG_BYTES_MAX) return;
+    const { code, reason } = data.goodbye;
+    data.goodbye = null;
+    if (code === CLOSE.lagged) ws.send(LAGGED);
     ws.end(code, reason);
   }
 
