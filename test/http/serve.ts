@@ -76,6 +76,7 @@ export async function serve(limits: Partial<HttpLimits> = {}, proxies: readonly 
         limits: { connectionsMax: 1000, perCallerMax: 1000, topicsMax: 100 },
         counters: new SharedArrayBuffer(LIVE_COUNTERS_BYTES),
         dataSet: new Uint8Array(32),
+        pingMs: 200,
       },
       trustedProxies,
       log: { warn: note, error: note, debug: note },

@@ -20,7 +20,6 @@ const MESSAGE_BYTES_MAX = 32 * 1024;
 /** What may wait for a client that reads slowly. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
 const AUTHENTICATE_MS_MAX = 5_000;
-const PING_EVERY_MS = 25_000;
 const MISSED_PINGS_MAX = 2;
 /** How long a closed connection may take to end. */
 const CLOSE_MS_MAX = 5_000;
@@ -50,7 +49,15 @@ export interface Sockets {
   tick(): void;
 }
 
-export function serveSockets(app: TemplatedApp, live: Live, services: Services): Sockets {
+interface SocketsOptions {
+  readonly app: TemplatedApp;
+  readonly live: Live;
+  readonly services: Services;
+  /** How often each is pinged. */
+  readonly pingMs: number;
+}
+
+export function serveSockets({ app, live, services, pingMs }: SocketsOptions): Sockets {
   const sockets = new Set<Socket>();
   /** A message did not fit for them. */
   const lagging = new Set<Socket>();
@@ -277,7 +284,7 @@ export function serveSockets(app: TemplatedApp, live: Live, services: Services):
           if (nowMs - data.closedMs > CLOSE_MS_MAX) ws.close();
         } else if (data.client === null && nowMs - data.openedMs > AUTHENTICATE_MS_MAX) {
           end(ws, CLOSE.unauthenticated, 'no token came in time');
-        } else if (nowMs - data.pingedMs >= PING_EVERY_MS) {
+        } else if (nowMs - data.pingedMs >= pingMs) {
           data.pingedMs = nowMs;
           if (data.missedPings++ >= MISSED_PINGS_MAX) ws.close();
           else ws.ping();

@@ -59,6 +59,8 @@ export interface HttpOptions {
     readonly counters: SharedArrayBuffer;
     /** Names the data that cursors are of. */
     readonly dataSet: Uint8Array;
+    /** How often WebSockets are pinged. */
+    readonly pingMs?: number;
   };
   readonly limits?: Partial<HttpLimits>;
 }
@@ -117,6 +119,8 @@ export interface HttpServer {
 }
 
 const TICK_MS = 100;
+/** Proxies end connections that are silent for a minute or so. */
+const PING_MS = 25_000;
 const MINUTE_MS = 60_000;
 const NAMES_MAX = 10_000;
 /** Exchanges kept for the next requests; more than are ever under way at once on a quiet server. */
@@ -195,7 +199,7 @@ export async function startHttpServer({
   };
   const take = (): Exchange => pool.pop() ?? new Exchange(services, recycle);
 
-  const sockets = serveSockets(app, live, services);
+  const sockets = serveSockets({ app, live, services, pingMs: options.live.pingMs ?? PING_MS });
   const onConnection = (res: HttpResponse, change: number): void => {
     if (change < 0) {
       connections.closed();
