@@ -7,6 +7,7 @@ import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { startRedis } from '../journal/redis-server.js';
 import { ADMIN } from '../support/api.js';
 import { ended, startCli } from '../support/cli.js';
+import { openSocket } from '../support/live.js';
 import { dataDirectory } from '../support/process.js';
 import {
   assign,
@@ -25,6 +26,23 @@ const SHARDS = { SHARDS: '4' };
 
 const cli = (env: Readonly<Record<string, string>>, ...args: string[]) => ended(startCli(args, { ...SHARDS, ...env }));
 
+async function liveCursor({ url, api }: Serving): Promise<string> {
+  const socket = await openSocket(url, { token: api.token });
+  socket.send({ type: 'subscribe', topics: ['user:ada'] });
+  const { cursor = '' } = await socket.until(({ type }) => type === 'subscribed');
+  socket.end();
+  return cursor;
+}
+
+/** The type of the first message. */
+async function resumeAt({ url, api }: Serving, since: string): Promise<string> {
+  const socket = await openSocket(url, { token: api.token });
+  socket.send({ type: 'subscribe', topics: ['user:ada'], since });
+  const { type } = await socket.until(() => true);
+  socket.end();
+  return type;
+}
+
 test('a lost journal is refused, named in sequences, accepted once, and the server goes on', async (t) => {
   const directory = dataDirectory(t);
   const { url, sql } = await createDatabase(stage(t));
@@ -32,6 +50,7 @@ test('a lost journal is refused, named in sequences, accepted once, and the serv
   const first = await startServing(stage(t), env);
   const { codes } = await bookOf(first.api, 'LOST', 4);
   assert.equal(await assign(first.api, String(codes[0]), 'ada'), 200);
+  const cursor = await liveCursor(first);
   const running = await cli(env, 'restore');
   assert.deepEqual([running.code, running.out], [3, ''], 'not while a server runs');
   assert.match(running.told, /is held by another Clipbook/);
@@ -57,6 +76,8 @@ test('a lost journal is refused, named in sequences, accepted once, and the serv
   assert.match(accepted.out, /The loss in 1 shard is accepted; the next start goes on/);
   const second = await startServing(stage(t), env);
   assert.match(second.output(), /the journal has lost entries/);
+  assert.equal(await resumeAt(second, cursor), 'expired', 'sequences mean other changes now');
+  assert.equal(await resumeAt(second, await liveCursor(second)), 'subscribed');
   assert.notEqual(await assign(second.api, String(codes[0]), 'bob'), 200, 'what PostgreSQL had is there');
   assert.equal(await assign(second.api, String(codes[1]), 'bob'), 200);
   assert.equal((await second.ended('SIGTERM')).code, 0);

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { Build } from '../../scripts/compile.js';
 import { type TestServer, testServer } from '../postgres/server.js';
-import { type Api, connect } from './api.js';
+import { type Api, type Connection, connect } from './api.js';
 import { testBuild } from './build.js';
 import { launch, listening, type Started } from './process.js';
 
@@ -50,7 +50,8 @@ export async function createDatabase({ t, postgresUrl }: Stage, of?: string): Pr
 }
 
 export interface Serving extends Started {
-  readonly api: Api;
+  readonly url: string;
+  readonly api: Connection;
 }
 
 const FEW_THREADS = { SHARDS: '4', SHARD_THREADS: '2' };
@@ -68,9 +69,10 @@ export async function startServing(stage: Stage, env: Environment, through?: rea
     if (child.exitCode === null && child.signalCode === null) await started.ended('SIGKILL');
   });
   await listening(started);
-  const api = await connect(/clipbook listening on (\S+)/.exec(started.output())?.[1] ?? '');
+  const url = /clipbook listening on (\S+)/.exec(started.output())?.[1] ?? '';
+  const api = await connect(url);
   stage.t.after(async () => api.close());
-  return { ...started, api };
+  return { ...started, url, api };
 }
 
 /** The line and the exit code of a server that must not serve. */
