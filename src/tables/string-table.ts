@@ -14,8 +14,8 @@
  * `Map<string, number>` costs about 100 bytes an entry and doubles at once.
  */
 
+import { tableMemory } from '../platform/uncounted-memory.js';
 import { type HashKey, keyedHash, keyedHashOfText } from './keyed-hash.js';
-import { tableMemory } from './memory.js';
 import type { Field } from './paged.js';
 import { decode, encode, hashBytes, scratch } from './text.js';
 

@@ -11,8 +11,8 @@
  * moving a name without reading its text takes half the time.
  */
 
+import { tableMemory } from '../../platform/uncounted-memory.js';
 import type { HashKey } from '../../tables/keyed-hash.js';
-import { tableMemory } from '../../tables/memory.js';
 import { Rows } from '../../tables/rows.js';
 import { StringTable } from '../../tables/string-table.js';
 import { mix } from '../../tables/text.js';
