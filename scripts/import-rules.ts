@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/records': [],
   'src/codes': ['src/platform'],
   'src/domain': ['src/records', 'src/tables'],
-  'src/features/coupons': ['src/domain', 'src/records', 'src/tables', 'src/platform/uncounted-memory.ts'],
+  'src/features/coupons': ['src/domain', 'src/records', 'src/tables'],
   'src/features': ['src/features/coupons', 'src/domain', 'src/tables'],
   'src/journal': ['src/domain', 'src/records', 'src/platform'],
   'src/postgres': ['src/domain', 'src/records', 'src/tables', 'src/platform'],
