@@ -1,7 +1,6 @@
 /** A shard thread. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openClock } from '../src/compose/clock.js';
-import { createCollector } from '../src/compose/collector.js';
 import { randomHashKey } from '../src/compose/hash-keys.js';
 import { createLogger } from '../src/compose/log.js';
 import { awaitBegin } from '../src/compose/spare-thread.js';
@@ -9,6 +8,7 @@ import type { ShardThreadData } from '../src/compose/threads.js';
 import { createKeyMemory } from '../src/engine/key-memory.js';
 import { createWatermarks } from '../src/engine/watermarks.js';
 import { openJournal } from '../src/journal/open.js';
+import { createCollector } from '../src/platform/collector.js';
 import { createSnapshotLoader } from '../src/postgres/snapshot/loader.js';
 import { runShardThread } from '../src/shard/shard-thread.js';
 

@@ -8,8 +8,8 @@
  * does it, 0.1 µs a code; PostgreSQL takes 0.3 to sort what it has to store first.
  */
 
+import type { YieldCpu } from '../platform/yield-cpu.js';
 import type { Pattern } from './pattern.js';
-import type { YieldCpu } from './yield-cpu.js';
 
 /** Rows that are sorted at once, and the bits their keys then have left in a double. */
 export const RUN_ROWS_MAX = 2 ** 18;

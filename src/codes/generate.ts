@@ -13,11 +13,12 @@
  * Which code stands in for which word depends on nothing but the key, the pattern and the list of
  * reserved words.
  */
+
+import type { YieldCpu } from '../platform/yield-cpu.js';
 import { symbolValues } from './check-system.js';
 import type { Pattern } from './pattern.js';
 import { createPermutation, PERMUTATION_ROWS_MAX } from './permutation.js';
 import { createReservedWords } from './reserved-words.js';
-import type { YieldCpu } from './yield-cpu.js';
 
 export interface CodeGenerator {
   /** How many counters there are, at most 2^53 - 1: a job must not ask for more. */

@@ -12,13 +12,13 @@
  */
 import { once } from 'node:events';
 import type { MessagePort } from 'node:worker_threads';
+import { yieldCpu } from '../platform/yield-cpu.js';
 import type { ParseReport } from './code-sink.js';
 import { batchRows, codeLines, createRowOrder, type RowOrder } from './copy-rows.js';
 import { type CodeGenerator, createCodeGenerator } from './generate.js';
 import { createCodeBytesParser, UploadMalformed, type UploadShape } from './parse.js';
 import { parsePattern } from './pattern.js';
 import type { UploadFault } from './upload-malformed.js';
-import { yieldCpu } from './yield-cpu.js';
 
 export type CodeTask = GenerateTask | ParseTask;
 

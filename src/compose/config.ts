@@ -11,6 +11,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { IpRange } from '../http/server/ip-address.js';
 import type { Retention } from '../journal/journal.js';
+import type { Workaround } from '../platform/work-arounds.js';
 import { fileVariable, type LogLevel, VARIABLES, type Variable, type VariableName } from './variables.js';
 
 export interface Config {
@@ -62,6 +63,8 @@ export interface Config {
   /** Proxies whose `Forwarded` or `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly IpRange[];
   readonly logLevel: LogLevel;
+  /** For the log of the start: `src/platform/work-arounds.ts` reads the variable by itself. */
+  readonly workaroundsOff: readonly Workaround[];
 }
 
 /** A value that can't be used. The message is the one line that the operator reads. */
@@ -117,6 +120,7 @@ export function parseConfig(env: Environment): Config {
     liveTopicsMax: read('LIVE_TOPICS_MAX', VARIABLES.LIVE_TOPICS_MAX) ?? 100,
     trustedProxies: read('TRUSTED_PROXIES', VARIABLES.TRUSTED_PROXIES) ?? [],
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
+    workaroundsOff: read('WORKAROUNDS_OFF', VARIABLES.WORKAROUNDS_OFF) ?? [],
   };
 }
 

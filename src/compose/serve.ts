@@ -30,6 +30,8 @@ async function serve(): Promise<void> {
   const config = readConfig();
   if (config === null) return;
   const log = createLogger({ level: config.logLevel, thread: 'main' });
+  if (config.workaroundsOff.length > 0)
+    log.warn({ off: config.workaroundsOff }, 'performance work-arounds are switched off by WORKAROUNDS_OFF');
   const onFatal = (message: string, cause: ExitCause): void => {
     log.fatal({}, message);
     void endNow(EXIT_CODES[cause], log);

@@ -46,7 +46,7 @@ import { createControlStore } from '../postgres/control/control-store.js';
 import type { GeneratorKeys } from '../postgres/control/generator-keys.js';
 import { endEmbeddedNow } from '../postgres/embedded/children.js';
 import { type EmbeddedPostgres, startEmbedded } from '../postgres/embedded/embedded.js';
-import { startWriteBack } from '../postgres/embedded/write-back.js';
+import { startClusterWriteBack } from '../postgres/embedded/write-back.js';
 import { describePostgres, isSafe, type PostgresFacts, readPostgresFacts } from '../postgres/facts.js';
 import { postgresFailure } from '../postgres/failure.js';
 import { migrate, WrongShardCount } from '../postgres/migrate.js';
@@ -462,7 +462,7 @@ function keepWriting({ url, cluster, startAnew }: EmbeddedPostgres, log: Logger)
     log.error({ err: error }, 'a write of PostgreSQL failed; it begins again from its log');
     startAnew();
   };
-  const writeBack = startWriteBack({ url, cluster, onFailure });
+  const writeBack = startClusterWriteBack({ url, cluster, onFailure });
   return () => writeBack.stop();
 }
 

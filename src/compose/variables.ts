@@ -10,6 +10,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { SHARDS_MAX } from '../domain/ids.js';
 import { parseRange } from '../http/server/ip-address.js';
+import { WORKAROUNDS } from '../platform/work-arounds.js';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -157,6 +158,15 @@ export const VARIABLES = {
     byDefault: 'none',
   },
   LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'lowest level that is logged', byDefault: '`info`' },
+  WORKAROUNDS_OFF: {
+    schema: z
+      .string()
+      .transform((text) => text.split(',').map((name) => name.trim()))
+      .pipe(z.array(z.enum(WORKAROUNDS))),
+    allowed: `any of ${WORKAROUNDS.join(', ')}, separated by commas`,
+    about: 'performance work-arounds to switch off, for measurements ([performance.md](performance.md#work-arounds))',
+    byDefault: 'none',
+  },
   CLIPBOOK_PASSWORD: {
     schema: z.string(),
     allowed: 'a password',

@@ -3,18 +3,18 @@
  * (docs/contract.md, section 2).
  *
  * Keys live equally long, so they end in the order in which they came: the memory is a log of
- * records in chunks of bytes, with a hash table over it. To forget keys, the beginning of the log
+ * records in chunks of bytes, with an index over it. To forget keys, the beginning of the log
  * moves forward and whole chunks are dropped. There is no object per key: millions of objects would
  * cost the garbage collector more than all of the shard's work.
  *
  *     chunk   … │ atMs  seq  fingerprint │ hash  bytes  hash of the caller  the caller's next │ name … outcome … │ next record
- *     slots   open addressing over hash(name) ─▶ hash, place of the record plus one
+ *     index   hash(name) ──HashIndex──▶ where the record begins
  *     name    caller, book, key, each with its end: no name is the beginning of another
  *     callers caller ─▶ bytes of its records, the oldest and the newest of them (caller-table.ts)
  *
- * Records begin at multiples of 8 bytes, so that their numbers can be read through typed arrays,
- * and a place fits into 32 bits. A `Map` from key to answer costs four times as much, before any
- * garbage is collected.
+ * Records begin at multiples of 16 bytes, so that their numbers can be read through typed arrays,
+ * and 29 bits say where in 8 GiB a record begins. A `Map` from key to answer costs four times as
+ * much, before any garbage is collected.
  *
  * Valid keys can't be dropped, so new keys are refused when memory is short. Callers with the most
  * keys are refused first: a caller may have as many bytes here as are free in all memories that
@@ -23,6 +23,7 @@
  * small with many callers. A refused caller is told when its oldest key expires.
  */
 
+import { HashIndex } from '../tables/hash-index.js';
 import { type HashKey, keyedHash } from '../tables/keyed-hash.js';
 import { encode, fold, hashBytes, mix, scratch } from '../tables/text.js';
 import { CallerTable } from './caller-table.js';
@@ -38,8 +39,15 @@ const CHUNK_BYTES = 1 << 18;
  * fills it with zeros.
  */
 const CHUNK_BYTES_FIRST = 16 * 1024;
-const PLACE_BYTES = 8;
-const CHUNK_PLACES = CHUNK_BYTES / PLACE_BYTES;
+/** An entry is where a record begins, in units from the beginning of the first chunk, plus one. */
+const UNIT_BYTES = 16;
+const CHUNK_UNITS = CHUNK_BYTES / UNIT_BYTES;
+const ENTRY_BITS = 29;
+/**
+ * At this length the log is full, whatever `bytesMax` says. The rest of what the entries can name
+ * is for records that come from the journal, which are not refused.
+ */
+const LOG_BYTES_MAX = 0.9 * 2 ** ENTRY_BITS * UNIT_BYTES;
 const SLOTS_FIRST = 256;
 const NAME_BYTES_FIRST = 1024;
 /**
@@ -49,7 +57,8 @@ const NAME_BYTES_FIRST = 1024;
 const FORGET_MAX = 1000;
 
 /**
- * A record's header, in places of a Float64Array and of a Uint32Array. Name and outcome follow it.
+ * A record's header, in elements of a Float64Array and of a Uint32Array. Name and outcome follow
+ * it.
  */
 const AT_MS = 0;
 const SEQ = 1;
@@ -102,16 +111,10 @@ export class IdempotencyMemory {
   #oldest: Chunk | null = null;
   /** Where in the oldest chunk the oldest record begins. */
   #oldestStart = 0;
-  /**
-   * Two words per slot, the hash and the entry, so that most look-ups need not read the record.
-   */
-  #slots = new Uint32Array(2 * SLOTS_FIRST);
-  #mask = SLOTS_FIRST - 1;
-  /**
-   * Records in the log, and those of them that the slots know: a superseded one is in the log only.
-   */
+  /** The entries of the records, but for superseded ones, which are in the log only. */
+  readonly #index = new HashIndex({ slotsFirst: SLOTS_FIRST, rowBits: ENTRY_BITS, readHashes: null });
+  /** Records in the log. */
   #count = 0;
-  #indexed = 0;
   #chunkBytes = 0;
   readonly #callers = new CallerTable();
   /**
@@ -125,9 +128,8 @@ export class IdempotencyMemory {
   #name = new Uint8Array(NAME_BYTES_FIRST);
   #callerBytes = 0;
   #callerHash = 0;
-  /** The caller's slot, as of that version of the table; -1: not looked for yet. */
-  #callerSlot = -1;
-  #callerVersion = 0;
+  /** The caller's row; -1: not looked for yet, or none. */
+  #callerRow = -1;
   #scopeBytes = 0;
   #scopeHash = 0;
   #nameBytes = 0;
@@ -150,19 +152,19 @@ export class IdempotencyMemory {
   }
 
   get bytes(): number {
-    return this.#chunkBytes + this.#slots.byteLength + this.#callers.byteLength;
+    return this.#chunkBytes + this.#index.bytes() + this.#callers.byteLength;
   }
 
   /** When this caller may have a new key, Unix ms, if its keys take as much as is free; 0: now. */
   fullUntilMs(caller: string, nowMs: number): number {
-    const free = this.#bytesMax - this.#tally.bytes;
+    const free = Math.min(this.#bytesMax - this.#tally.bytes, LOG_BYTES_MAX - this.#chunkBytes);
     // No caller has more bytes than all callers together.
     if (this.#tally.bytes < free) return 0;
     if (caller !== this.#caller) this.#setName(caller, null, '');
-    const slot = this.#slotOfCaller();
-    if (slot !== -1) {
-      if (this.#callers.bytes(slot) < free) return 0;
-      return this.#endsAfter(this.#callers.oldest(slot), nowMs);
+    const row = this.#rowOfCaller();
+    if (row !== -1) {
+      if (this.#callers.bytes(row) < free) return 0;
+      return this.#endsAfter(this.#callers.oldest(row), nowMs);
     }
     if (free > 0) return 0;
     const oldest = this.#oldest;
@@ -177,9 +179,8 @@ export class IdempotencyMemory {
 
   find(caller: string, bookId: BookId | null, key: string, nowMs: number): RememberedAnswer | null {
     this.#setName(caller, bookId, key);
-    const slot = this.#slotOfName();
-    if (slot === -1) return null;
-    const entry = this.#entry(slot);
+    const entry = this.#entryOfName();
+    if (entry === -1) return null;
     const chunk = this.#chunkOf(entry);
     const start = startOf(entry);
     if (this.#hasEnded(chunk, start, nowMs)) return null;
@@ -195,8 +196,8 @@ export class IdempotencyMemory {
   remember(caller: string, bookId: BookId | null, key: string, answer: RememberedAnswer): void {
     this.forgetThrough(answer.atMs - this.#ttlMs);
     this.#setName(caller, bookId, key);
-    const superseded = this.#slotOfName();
-    if (superseded !== -1) this.#removeSlot(superseded);
+    const superseded = this.#entryOfName();
+    if (superseded !== -1) this.#index.remove(superseded, this.#hash);
 
     scratch.length = 0;
     appendOutcome(answer.outcome);
@@ -217,7 +218,7 @@ export class IdempotencyMemory {
     this.#tally.bytes += bytes;
     this.#count++;
     const entry = entryOf(chunk, start);
-    this.#index(entry, this.#hash);
+    this.#index.add(entry, this.#hash);
     this.#countForCaller(entry, bytes);
   }
 
@@ -234,11 +235,11 @@ export class IdempotencyMemory {
       const start = this.#oldestStart;
       if (numberAt(chunk, start, AT_MS) > atMs) return;
       const entry = entryOf(chunk, start);
-      const slot = this.#slotOfEntry(entry, wordAt(chunk, start, HASH));
-      if (slot !== -1) this.#removeSlot(slot);
+      this.#index.remove(entry, wordAt(chunk, start, HASH));
       const bytes = recordBytes(wordAt(chunk, start, BYTES));
       const next = wordAt(chunk, start, NEXT_OF_CALLER);
-      this.#callers.removeOldest(wordAt(chunk, start, CALLER_HASH), entry, next, bytes);
+      const unusedRow = this.#callers.removeOldest(wordAt(chunk, start, CALLER_HASH), entry, next, bytes);
+      if (unusedRow !== -1 && unusedRow === this.#callerRow) this.#callerRow = -1;
       this.#tally.bytes -= bytes;
       this.#count--;
       this.#oldestStart += bytes;
@@ -251,9 +252,7 @@ export class IdempotencyMemory {
    */
   digest(nowMs: number, seed: number): number {
     let sum = 0;
-    for (let slot = 0; slot <= this.#mask; slot++) {
-      const entry = this.#entry(slot);
-      if (entry === 0) continue;
+    for (const entry of this.#index.rows()) {
       const chunk = this.#chunkOf(entry);
       const start = startOf(entry);
       if (this.#hasEnded(chunk, start, nowMs)) continue;
@@ -282,7 +281,7 @@ export class IdempotencyMemory {
       appendText(bookId ?? '');
       if (caller !== this.#caller) {
         this.#callerHash = keyedHash(this.#hashKey, scratch.bytes, 0, this.#callerBytes);
-        this.#callerSlot = -1;
+        this.#callerRow = -1;
       }
       const bookHash = keyedHash(this.#hashKey, scratch.bytes, this.#callerBytes, scratch.length);
       this.#scopeHash = mix(this.#callerHash) ^ bookHash;
@@ -311,42 +310,36 @@ export class IdempotencyMemory {
 
   // ─── The callers ────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The slot of the caller that was set, or -1. */
-  #slotOfCaller(): number {
+  /** The row of the caller that was set, or -1. */
+  #rowOfCaller(): number {
+    if (this.#callerRow !== -1) return this.#callerRow;
     const callers = this.#callers;
-    if (this.#callerSlot !== -1 && this.#callerVersion === callers.version) return this.#callerSlot;
     const hash = this.#callerHash;
-    for (let slot = callers.first(hash); ; slot = callers.after(slot)) {
-      const newest = callers.newest(slot);
-      if (newest === 0) return -1;
-      if (callers.hash(slot) !== hash) continue;
+    for (let row = callers.first(hash); row !== -1; row = callers.next(hash, row)) {
+      const newest = callers.newest(row);
       if (!this.#beginsLikeName(this.#chunkOf(newest), startOf(newest), this.#callerBytes)) continue;
-      this.#setCallerSlot(slot);
-      return slot;
+      this.#callerRow = row;
+      return row;
     }
-  }
-
-  #setCallerSlot(slot: number): void {
-    this.#callerSlot = slot;
-    this.#callerVersion = this.#callers.version;
+    return -1;
   }
 
   /** A new record belongs to the caller that was set. */
   #countForCaller(entry: number, bytes: number): void {
-    const slot = this.#slotOfCaller();
-    if (slot === -1) {
-      this.#setCallerSlot(this.#callers.add(this.#callerHash, entry, bytes));
+    const row = this.#rowOfCaller();
+    if (row === -1) {
+      this.#callerRow = this.#callers.add(this.#callerHash, entry, bytes);
       return;
     }
-    const newest = this.#callers.newest(slot);
+    const newest = this.#callers.newest(row);
     this.#chunkOf(newest).words[startOf(newest) / 4 + NEXT_OF_CALLER] = entry;
-    this.#callers.addNewest(slot, entry, bytes);
+    this.#callers.addNewest(row, entry, bytes);
   }
 
   // ─── The log ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #chunkOf(entry: number): Chunk {
-    const chunk = this.#chunks[Math.floor((entry - 1) / CHUNK_PLACES)] ?? null;
+    const chunk = this.#chunks[Math.floor((entry - 1) / CHUNK_UNITS)] ?? null;
     if (chunk === null) throw new Error(`idempotency record ${entry} is indexed but gone`);
     return chunk;
   }
@@ -380,21 +373,17 @@ export class IdempotencyMemory {
     if (this.#newest === chunk) this.#newest = null;
   }
 
-  // ─── The slots ────────────────────────────────────────────────────────────────────────────────────────────
+  // ─── The index ────────────────────────────────────────────────────────────────────────────────────────────
 
-  #entry(slot: number): number {
-    return this.#slots[2 * slot + 1] as number;
-  }
-
-  /** The slot of the record that has the name that was set, or -1. */
-  #slotOfName(): number {
+  /** The entry of the record that has the name that was set, or -1. */
+  #entryOfName(): number {
     const hash = this.#hash;
-    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const entry = this.#entry(slot);
-      if (entry === 0) return -1;
-      if (this.#slots[2 * slot] === hash && this.#beginsLikeName(this.#chunkOf(entry), startOf(entry), this.#nameBytes))
-        return slot;
+    for (let entry = this.#index.first(hash); entry !== -1; entry = this.#index.next(hash, entry)) {
+      const chunk = this.#chunkOf(entry);
+      const start = startOf(entry);
+      if (wordAt(chunk, start, HASH) === hash && this.#beginsLikeName(chunk, start, this.#nameBytes)) return entry;
     }
+    return -1;
   }
 
   /**
@@ -407,63 +396,15 @@ export class IdempotencyMemory {
     }
     return true;
   }
-
-  #slotOfEntry(entry: number, hash: number): number {
-    for (let slot = hash & this.#mask; this.#entry(slot) !== 0; slot = (slot + 1) & this.#mask) {
-      if (this.#entry(slot) === entry) return slot;
-    }
-    return -1;
-  }
-
-  #index(entry: number, hash: number): void {
-    this.#indexed++;
-    if (this.#indexed * 8 > (this.#mask + 1) * 5) this.#grow();
-    this.#place(entry, hash);
-  }
-
-  #place(entry: number, hash: number): void {
-    let slot = hash & this.#mask;
-    while (this.#entry(slot) !== 0) slot = (slot + 1) & this.#mask;
-    this.#slots[2 * slot] = hash;
-    this.#slots[2 * slot + 1] = entry;
-  }
-
-  #grow(): void {
-    const before = this.#slots;
-    this.#slots = new Uint32Array(before.length * 2);
-    this.#mask = before.length - 1;
-    for (let at = 0; at < before.length; at += 2) {
-      const entry = before[at + 1] as number;
-      if (entry !== 0) this.#place(entry, before[at] as number);
-    }
-  }
-
-  /**
-   * Knuth's deletion from linear probing (TAOCP 6.4, algorithm R): what follows moves up, no
-   * tombstone stays.
-   */
-  #removeSlot(slot: number): void {
-    const mask = this.#mask;
-    let hole = slot;
-    for (let next = (slot + 1) & mask; this.#entry(next) !== 0; next = (next + 1) & mask) {
-      const hash = this.#slots[2 * next] as number;
-      if (((next - hash) & mask) < ((next - hole) & mask)) continue;
-      this.#slots[2 * hole] = hash;
-      this.#slots[2 * hole + 1] = this.#entry(next);
-      hole = next;
-    }
-    this.#slots[2 * hole + 1] = 0;
-    this.#indexed--;
-  }
 }
 
-const entryOf = (chunk: Chunk, start: number): number => chunk.index * CHUNK_PLACES + start / PLACE_BYTES + 1;
-const startOf = (entry: number): number => ((entry - 1) % CHUNK_PLACES) * PLACE_BYTES;
+const entryOf = (chunk: Chunk, start: number): number => chunk.index * CHUNK_UNITS + start / UNIT_BYTES + 1;
+const startOf = (entry: number): number => ((entry - 1) % CHUNK_UNITS) * UNIT_BYTES;
 const numberAt = (chunk: Chunk, start: number, field: number): number => chunk.doubles[start / 8 + field] as number;
 const wordAt = (chunk: Chunk, start: number, field: number): number => chunk.words[start / 4 + field] as number;
 
 function recordBytes(length: number): number {
-  return Math.ceil((HEADER_BYTES + length) / PLACE_BYTES) * PLACE_BYTES;
+  return Math.ceil((HEADER_BYTES + length) / UNIT_BYTES) * UNIT_BYTES;
 }
 
 /** A loop: `set` of a subarray costs more in the call than a hundred bytes cost here. */

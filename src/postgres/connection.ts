@@ -2,20 +2,16 @@
  * Connections that may break. A PostgreSQL that stops or is restarted makes the calls under way
  * reject, and the next call connects anew; between calls a broken connection is only noted.
  */
-import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
-import { createBorrowedBufferSocket } from './copy/borrowed-buffer-socket.js';
+import { createBorrowedBufferSocket } from '../platform/borrowed-buffer-socket.js';
+import { lowerPriority } from '../platform/bulk-priority.js';
+import { isOn } from '../platform/work-arounds.js';
 import { beginFenced, type Fence, fenceClient } from './fence.js';
 import { CommitUnknown } from './store.js';
 
 const CONNECT_MS_MAX = 5_000;
-const BULK_NICE = 10;
-const GROUP_RETRY_MS = 60;
-const GROUP_TRIES_MAX = 20;
 
 /** A connected client whose loss while it is unused is not an unhandled 'error' event. */
 export async function connect(url: string): Promise<pg.Client> {
@@ -45,51 +41,27 @@ export async function commitDurably(client: Pick<pg.ClientBase, 'query'>): Promi
 
 /** pg hands its settings to this, which its types don't tell. TLS reads from the socket itself. */
 const createSocket = ({ ssl }: { readonly ssl?: unknown } = {}): Duplex =>
-  ssl === undefined || ssl === false ? createBorrowedBufferSocket() : new Socket();
+  (ssl === undefined || ssl === false) && isOn('borrowed-buffers') ? createBorrowedBufferSocket() : new Socket();
 
 /**
  * When cores are busy, a batch can wait and callers can't. The backend of a PostgreSQL of ours is a
  * process on this machine, and gets a lower priority, where the system lets us; of another one, the
  * number would be that of some other process here.
- *
- * Where Linux groups processes by session (autogroup), a process competes with those of its session
- * only, and sessions compete by the priority of their group. Each backend begins a session of its
- * own, so its group has to step back too; without that the backend's own priority changes nothing
- * at all.
  */
-export async function stepBack(client: pg.Client): Promise<void> {
+export async function lowerBackendPriority(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const pid = rows[0]?.pid;
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, BULK_NICE);
-    await stepGroupBack(pid);
-  } catch {
-    // Then it runs beside the others as one of them.
-  }
-}
-
-/** Users without privileges may change one group in a tenth of a second, all of them together. */
-async function stepGroupBack(pid: number): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      writeFileSync(`/proc/${pid}/autogroup`, String(BULK_NICE));
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || tries === GROUP_TRIES_MAX) throw error;
-    }
-    await setTimeout(GROUP_RETRY_MS);
-  }
+  if (pid !== undefined) await lowerPriority(pid);
 }
 
 /**
- * A connection for long statements, which steps back where PostgreSQL is ours, and notices within a
- * second when it is given up.
+ * A connection for long statements. It has a lower priority where PostgreSQL is ours, and notices
+ * within a second when it is given up.
  */
 export async function connectForBulk(url: string, isOwn: boolean, fence?: Fence): Promise<pg.Client> {
   const client = await connect(url);
   fenceClient(client, fence);
-  if (isOwn) await stepBack(client);
+  if (isOwn) await lowerBackendPriority(client);
   await client.query("SET client_connection_check_interval = '1s'");
   return client;
 }

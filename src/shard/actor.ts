@@ -53,7 +53,7 @@ export interface ActorOptions {
   readonly defer: (work: () => void) => void;
   readonly after: RecoveryOptions['after'];
   readonly acceptedLosses?: RecoveryOptions['acceptedLosses'];
-  /** Frees unreferenced memory, which could otherwise stay for hours (tables/memory.ts). */
+  /** Frees unreferenced memory, which could otherwise stay for hours (platform/collector.ts). */
   readonly collect: () => void;
   readonly log: RecoveryOptions['log'];
   /** Called at every change of the actor's status. */

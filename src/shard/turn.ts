@@ -22,10 +22,13 @@ import { Prefetch } from '../features/coupons/prefetch.js';
 import { query } from '../features/query.js';
 import { apply, decide } from '../features/rules.js';
 import type { ShardState } from '../features/shard-state.js';
+import { isOn } from '../platform/work-arounds.js';
 
 type CommandRequest = Extract<ActorRequest, { kind: 'command' }>;
 type QueryRequest = Extract<ActorRequest, { kind: 'query' }>;
 type States = ReadonlyMap<ShardId, ShardState>;
+
+const PREFETCHES = isOn('prefetch');
 
 /** A reply that is held. */
 export interface Reply extends ActorReply {
@@ -75,7 +78,7 @@ export class Turn {
    * ended. Commands need it; a read compares leases with the clock.
    */
   run(states: States, requests: readonly ActorRequest[], nowMs: number, mayExpire: boolean): void {
-    if (requests.length > 1) this.#prefetchFor(states, requests);
+    if (PREFETCHES && requests.length > 1) this.#prefetchFor(states, requests);
     for (const request of requests) {
       const state = stateOf(states, request.shard);
       if (mayExpire) this.expire(state, nowMs);

@@ -7,7 +7,7 @@
  * collector comes. A page never moves: growing by ten million rows does not copy existing rows.
  */
 
-import { tableMemory } from './memory.js';
+import { tableMemory } from '../platform/uncounted-memory.js';
 
 const PAGE_BITS = 14;
 const PAGE_ROWS = 1 << PAGE_BITS;

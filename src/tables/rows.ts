@@ -6,7 +6,7 @@
  * in a cache; as a row they are one cache line. Columns (`paged.ts`) are for what is read by
  * itself, or in order.
  */
-import { tableMemory } from './memory.js';
+import { tableMemory } from '../platform/uncounted-memory.js';
 import type { Field } from './paged.js';
 
 const PAGE_BITS = 14;

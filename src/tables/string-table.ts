@@ -1,21 +1,14 @@
 /**
  * Strings by number and numbers by string, in bytes: the code directory of a shard, and its users.
  *
- *     index ──offset──▶ arena  … 19 A B C D - …           one length byte (or five), then the text
- *     hash(text) ─────▶ slots  … 0 │ tag index+1 │ 0 │ …  open addressing, linear probing, 4 bytes a slot
+ *     hash(text) ──HashIndex──▶ index ──offset──▶ arena  … 19 A B C D - …    one length byte (or five), then the text
  *
- * Five bits of the hash stand in the slot beside the index, so that nearly every slot of another
- * string is passed without a look at that string, which is two places in memory away. The offsets
- * are a field of the owner's rows, next to the fields that are read next.
- *
- * The slots double when they are 5/8 full. Doubling at once would stop the shard for half a second
- * at ten million codes, so each insert moves a few slots of the old array (Redis rehashes its
- * dictionaries this way); until all are moved, a look-up asks the new array, then the old. A native
- * `Map<string, number>` costs about 100 bytes an entry and doubles at once.
+ * The offsets are a field of the owner's rows, next to the fields that are read next.
  */
 
+import { tableMemory } from '../platform/uncounted-memory.js';
+import { HashIndex } from './hash-index.js';
 import { type HashKey, keyedHash, keyedHashOfText } from './keyed-hash.js';
-import { tableMemory } from './memory.js';
 import type { Field } from './paged.js';
 import { decode, encode, hashBytes, scratch } from './text.js';
 
@@ -29,29 +22,9 @@ const CHUNK_BYTES_FIRST = 4096;
 /** An offset plus one has to fit into 32 bits. */
 const ARENA_BYTES_MAX = 2 ** 32 - 1;
 const SLOTS_FIRST = 1024;
-/**
- * Slots of the old array that an insert moves, on average. Above 8/5, the old one is empty before
- * the new one is full.
- */
-const MOVES_PER_INSERT = 8;
-/**
- * Moved at once, by every eighth insert: the hashes of that many come out of memory together, one
- * by one each waits for the one before.
- */
-const MOVES_AT_ONCE = 64;
-const EMPTY = 0;
-/** A removed entry: a probe goes on over it. No index is that large. */
-const REMOVED = 0xffffffff;
 const INDEX_BITS = 27;
-const INDEX_MASK = 2 ** INDEX_BITS - 1;
-/** One above the highest index. */
-const INDEXES_MAX = INDEX_MASK - 1;
 /** A text of this many bytes or more has its length in four bytes after this mark. */
 const LONG = 0xff;
-
-/** What `#moveSome` moves. */
-const movedIndexes = new Uint32Array(MOVES_AT_ONCE);
-const movedHashes = new Uint32Array(MOVES_AT_ONCE);
 
 export class StringTable {
   readonly #chunks: Uint8Array[] = [];
@@ -62,33 +35,31 @@ export class StringTable {
   readonly #offsets: Field;
   readonly #hashes: Field | null;
   readonly #key: HashKey;
-  #slots: Uint32Array = new Uint32Array(SLOTS_FIRST);
-  #used = 0;
-  #old: Uint32Array | null = null;
-  #oldMoved = 0;
-  #addedSinceMove = 0;
-  #count = 0;
+  readonly #index: HashIndex;
 
   /**
-   * `hashes` is for a table that grows string by string: with it, moving a slot needs no look at
-   * the text.
+   * `hashes` is for a table that grows string by string: with it, growing needs no look at the
+   * texts.
    */
   constructor(key: HashKey, offsets: Field, hashes: Field | null = null) {
     this.#key = key;
     this.#offsets = offsets;
     this.#hashes = hashes;
+    this.#index = new HashIndex({
+      slotsFirst: SLOTS_FIRST,
+      rowBits: INDEX_BITS,
+      readHashes: (indexes, count, into) => this.#readHashes(indexes, count, into),
+    });
   }
 
-  /** Reserves room for so many more strings, so that adding them needs no rehash. */
+  /** Prepares for so many more strings, so that adding them moves nothing. */
   expect(more: number): void {
-    let slots = this.#slots.length;
-    while ((this.#used + more) * 8 >= slots * 5) slots *= 2;
-    if (slots > this.#slots.length) this.#growTo(slots);
+    this.#index.reserve(more);
   }
 
   /** How many strings are in the table. */
   get count(): number {
-    return this.#count;
+    return this.#index.count;
   }
 
   /** The index of a string, or -1. */
@@ -129,13 +100,9 @@ export class StringTable {
   }
 
   #add(index: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
-    if (index >= INDEXES_MAX) throw new Error(`the table has no place for string ${index}`);
     this.#offsets.set(index, this.#store(bytes, start, end) + 1);
     this.#hashes?.set(index, hash);
-    this.#makeRoom();
-    this.#place(this.#slots, index, hash);
-    this.#used++;
-    this.#count++;
+    this.#index.add(index, hash);
   }
 
   has(index: number): boolean {
@@ -153,10 +120,8 @@ export class StringTable {
    * removed.
    */
   remove(index: number): void {
-    const hash = this.#hashAt(index);
-    if (!this.#erase(this.#slots, index, hash) && this.#old !== null) this.#erase(this.#old, index, hash);
+    this.#index.remove(index, this.#hashAt(index));
     this.#offsets.set(index, 0);
-    this.#count--;
   }
 
   /** A hash of the string at an index, as `seed` wants it, which is the same in every process. */
@@ -175,8 +140,7 @@ export class StringTable {
   }
 
   peekIndex(hash: number): number {
-    const slots = this.#slots;
-    return ((slots[hash & (slots.length - 1)] as number) & INDEX_MASK) - 1;
+    return this.#index.peek(hash);
   }
 
   /** 0 where there is no such index. */
@@ -192,25 +156,14 @@ export class StringTable {
   /** Bytes held, without the owner's rows. */
   bytes(): number {
     const arena = this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-    return arena + this.#slots.byteLength + (this.#old?.byteLength ?? 0);
+    return arena + this.#index.bytes();
   }
 
   #find(hash: number, bytes: Uint8Array, start: number, end: number): number {
-    const found = this.#probe(this.#slots, hash, bytes, start, end);
-    if (found !== -1 || this.#old === null) return found;
-    return this.#probe(this.#old, hash, bytes, start, end);
-  }
-
-  #probe(slots: Uint32Array, hash: number, bytes: Uint8Array, start: number, end: number): number {
-    const mask = slots.length - 1;
-    const tag = hash >>> INDEX_BITS;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = slots[slot] as number;
-      if (entry === EMPTY) return -1;
-      if (entry >>> INDEX_BITS !== tag || entry === REMOVED) continue;
-      const index = (entry & INDEX_MASK) - 1;
+    const rows = this.#index;
+    for (let index = rows.first(hash); index !== -1; index = rows.next(hash, index))
       if (this.#equals(index, bytes, start, end)) return index;
-    }
+    return -1;
   }
 
   #equals(index: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -267,62 +220,14 @@ export class StringTable {
     return keyedHash(this.#key, chunk, start, end);
   }
 
-  #makeRoom(): void {
-    if (this.#old !== null && ++this.#addedSinceMove * MOVES_PER_INSERT >= MOVES_AT_ONCE) this.#moveSome(this.#old);
-    if (this.#used * 8 < this.#slots.length * 5) return;
-    this.#growTo(this.#slots.length * 2);
-  }
-
-  #growTo(slots: number): void {
-    while (this.#old !== null) this.#moveSome(this.#old);
-    this.#old = this.#slots;
-    this.#oldMoved = 0;
-    this.#slots = new Uint32Array(tableMemory(slots * 4));
-    this.#used = 0;
-  }
-
-  #moveSome(old: Uint32Array): void {
-    const end = Math.min(this.#oldMoved + MOVES_AT_ONCE, old.length);
-    let count = 0;
-    for (let slot = this.#oldMoved; slot < end; slot++) {
-      const entry = old[slot] as number;
-      if (entry === EMPTY || entry === REMOVED) continue;
-      movedIndexes[count++] = (entry & INDEX_MASK) - 1;
-      // Not EMPTY: a probe of the old array that began before this slot must still go on over it.
-      old[slot] = REMOVED;
-    }
+  #readHashes(indexes: Uint32Array, count: number, into: Uint32Array): void {
     const hashes = this.#hashes;
     for (let i = 0; i < count; i++) {
-      const index = movedIndexes[i] as number;
-      movedHashes[i] = hashes === null ? this.#hashAt(index) : hashes.get(index);
+      const index = indexes[i] as number;
+      into[i] = hashes === null ? this.#hashAt(index) : hashes.get(index);
     }
-    for (let i = 0; i < count; i++) this.#place(this.#slots, movedIndexes[i] as number, movedHashes[i] as number);
-    this.#used += count;
-    this.#oldMoved = end;
-    this.#addedSinceMove = 0;
-    if (end === old.length) this.#old = null;
-  }
-
-  #place(slots: Uint32Array, index: number, hash: number): void {
-    const mask = slots.length - 1;
-    let slot = hash & mask;
-    while (slots[slot] !== EMPTY) slot = (slot + 1) & mask;
-    slots[slot] = entryOf(index, hash);
-  }
-
-  #erase(slots: Uint32Array, index: number, hash: number): boolean {
-    const mask = slots.length - 1;
-    const entry = entryOf(index, hash);
-    for (let slot = hash & mask; slots[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      if (slots[slot] !== entry) continue;
-      slots[slot] = REMOVED;
-      return true;
-    }
-    return false;
   }
 }
-
-const entryOf = (index: number, hash: number): number => (((hash >>> INDEX_BITS) << INDEX_BITS) | (index + 1)) >>> 0;
 
 function readUint32(bytes: Uint8Array, at: number): number {
   let value = 0;

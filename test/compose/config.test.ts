@@ -37,6 +37,7 @@ test('an empty environment gives the documented defaults', () => {
     liveTopicsMax: 100,
     trustedProxies: [],
     logLevel: 'info',
+    workaroundsOff: [],
   });
 });
 
@@ -70,6 +71,7 @@ test('every variable is read', () => {
       LIVE_TOPICS_MAX: '8',
       TRUSTED_PROXIES: '192.0.2.1, 10.0.0.0/8,2001:db8::/32',
       LOG_LEVEL: 'silent',
+      WORKAROUNDS_OFF: 'prefetch, write-back',
       SOMETHING_ELSE: 'is ignored',
     }),
     {
@@ -103,6 +105,7 @@ test('every variable is read', () => {
         { address: [0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], bits: 32 },
       ],
       logLevel: 'silent',
+      workaroundsOff: ['prefetch', 'write-back'],
     },
   );
 });
@@ -118,6 +121,10 @@ const REFUSED: readonly (readonly [env: Record<string, string>, line: string])[]
   [{ PORT: '0x50' }, 'PORT is "0x50"; allowed is a whole number from 0 to 65535'],
   [{ PORT: '1e3' }, 'PORT is "1e3"; allowed is a whole number from 0 to 65535'],
   [{ HOST: 'not a host' }, 'HOST is "not a host"; allowed is an IP address or a host name'],
+  [
+    { WORKAROUNDS_OFF: 'prefetch,speed' },
+    'WORKAROUNDS_OFF is "prefetch,speed"; allowed is any of borrowed-buffers, bulk-priority, collector, cpu-yield, fast-strings, prefetch, reused-slabs, uncounted-memory, write-back, separated by commas',
+  ],
   [{ SHARDS: '0' }, 'SHARDS is "0"; allowed is a whole number from 1 to 255'],
   [{ SHARDS: '2', SHARD_THREADS: '3' }, 'SHARD_THREADS is "3"; allowed is at most SHARDS, which is 2'],
   [{ NODE_ENV: 'prod' }, 'NODE_ENV is "prod"; allowed is one of development, production, test'],

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createCollector } from '../../src/compose/collector.js';
 import type { Command } from '../../src/domain/command.js';
 import { asBookId } from '../../src/domain/ids.js';
 import { Prefetch } from '../../src/features/coupons/prefetch.js';
 import { digest } from '../../src/features/digest.js';
+import { createCollector } from '../../src/platform/collector.js';
 import type { StringTable } from '../../src/tables/string-table.js';
 import { BOOK, lock, OTHER_BOOK, openShard, redeem, seeded, type TestShard } from './shard.js';
 

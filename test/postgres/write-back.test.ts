@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { startWriteBack } from '../../src/postgres/embedded/write-back.js';
+import { startClusterWriteBack } from '../../src/postgres/embedded/write-back.js';
 import { waitFor } from '../journal/wait-for.js';
 import { testServer } from './server.js';
 
@@ -27,7 +27,7 @@ test('files are synced while they grow, and not when they do not', async (t) => 
     synced.push(file);
     return Promise.resolve();
   };
-  const writeBack = startWriteBack({ url, cluster, onFailure: (error) => failures.push(error), sync });
+  const writeBack = startClusterWriteBack({ url, cluster, onFailure: (error) => failures.push(error), sync });
   t.after(() => writeBack.stop());
   const [table, index] = [await fileOf(sql, 'codes'), await fileOf(sql, 'codes_pkey')];
   await waitFor(() => synced.includes(join(cluster, index)), 'the first look');
@@ -45,7 +45,7 @@ test('files that are rewritten and removed under its hands are no failure of the
   const { url, sql } = await server.database();
   const failures: Error[] = [];
   const { cluster } = server.postgres();
-  const writeBack = startWriteBack({ url, cluster, onFailure: (error) => failures.push(error) });
+  const writeBack = startClusterWriteBack({ url, cluster, onFailure: (error) => failures.push(error) });
   t.after(() => writeBack.stop());
   for (let n = 0; n < 4; n++) {
     await sql.query(addCodes(n));
@@ -61,7 +61,7 @@ test('a failed write is reported, and PostgreSQL has everything after a restart 
   const { url, sql } = await server.database();
   const postgres = server.postgres();
   let failing = false;
-  const writeBack = startWriteBack({
+  const writeBack = startClusterWriteBack({
     url,
     cluster: postgres.cluster,
     onFailure: () => {

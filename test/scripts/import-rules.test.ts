@@ -102,6 +102,18 @@ test('a part may import the types of what main passes down, but not the values',
   assert.deepEqual(breaches({ ...entry, [path]: `import '../compose/clock.js';\n` }), refused);
 });
 
+test('a folder may be allowed a single file of another', () => {
+  const memory = { 'src/platform/uncounted-memory.ts': 'export const memory = 1;\n' };
+  const table = (file: string) => ({
+    'src/tables/rows.ts': `import { memory } from '../platform/${file}.js';\nexport const rows = memory;\n`,
+    'test/rows.test.ts': `import { rows } from '../src/tables/rows.js';\nrows;\n`,
+  });
+  assert.deepEqual(breaches({ ...memory, ...table('uncounted-memory') }), []);
+  assert.deepEqual(breaches({ 'src/platform/timers.ts': 'export const memory = 1;\n', ...table('timers') }), [
+    'src/tables/rows.ts:1: src/tables must not import src/platform (src/platform/timers.ts)',
+  ]);
+});
+
 test('nothing imports main', () => {
   assert.deepEqual(breaches({ 'workers/shard.ts': `import '../src/main.js';\n` }), [
     'workers/shard.ts:1: nothing imports src/main.ts',

@@ -2,6 +2,10 @@
  * Loads the data that a batch of commands needs into the CPU's cache, before the first of them is
  * decided.
  *
+ * Gain: 0.6 µs of CPU per assign and per redeem in a shard of a million codes, 0.2 µs while the
+ * caches are warm.
+ * Switch: `prefetch` (src/platform/work-arounds.ts), which `src/shard/turn.ts` asks.
+ *
  * In a shard with a million codes, a command's code, its text and its user are anywhere in hundreds
  * of megabytes, and not in a cache. Each of these five memory accesses depends on the one before,
  * so a command waits for memory five times. The accesses of 32 commands are independent, though,

@@ -3,7 +3,7 @@
  * redemptions they have. The list is a chain through the code records.
  *
  *     user ─────────▶ row      name, hash of the name, first code │ book, codes, redemptions
- *     (book, user) ─▶ member   book, user, codes, redemptions       for each further book, in an open-addressing table
+ *     (book, user) ─▶ member   book, user, codes, redemptions       for each further book, by a HashIndex
  *
  * The counts of the book that a user came to first stand in the user's own row: most have codes of
  * no other, and a table of pairs would cost them 30 bytes each and two more places in memory, none
@@ -11,19 +11,15 @@
  * moving a name without reading its text takes half the time.
  */
 
+import { HashIndex } from '../../tables/hash-index.js';
 import type { HashKey } from '../../tables/keyed-hash.js';
-import { tableMemory } from '../../tables/memory.js';
 import { Rows } from '../../tables/rows.js';
 import { StringTable } from '../../tables/string-table.js';
 import { mix } from '../../tables/text.js';
 import type { CodeRecords } from './code-table.js';
 
-const SLOTS_FIRST = 1024;
-/**
- * Slots of the old array that one insert moves. Above 2, the old one is empty before the new one is
- * full.
- */
-const MOVES_PER_INSERT = 4;
+const PAIR_SLOTS_FIRST = 1024;
+const PAIR_ROW_BITS = 27;
 
 export class UserTable {
   readonly #rows = new Rows(6);
@@ -44,14 +40,17 @@ export class UserTable {
   readonly #memberCodes = this.#memberRows.word(2);
   readonly #memberRedemptions = this.#memberRows.word(3);
   #members = 0;
-  #slots: Uint32Array = new Uint32Array(SLOTS_FIRST);
-  #old: Uint32Array | null = null;
-  #oldMoved = 0;
+  readonly #pairs: HashIndex;
   readonly #pairSeed: number;
 
   constructor(key: HashKey) {
     this.names = new StringTable(key, this.#rows.word(0), this.#rows.word(1));
     this.#pairSeed = key[0] as number;
+    this.#pairs = new HashIndex({
+      slotsFirst: PAIR_SLOTS_FIRST,
+      rowBits: PAIR_ROW_BITS,
+      readHashes: (members, count, into) => this.#readPairHashes(members, count, into),
+    });
   }
 
   /** The user's number, or -1. */
@@ -143,70 +142,33 @@ export class UserTable {
   }
 
   bytes(): number {
-    return (
-      this.names.bytes() +
-      this.#rows.bytes() +
-      this.#memberRows.bytes() +
-      this.#slots.byteLength +
-      (this.#old?.byteLength ?? 0)
-    );
+    return this.names.bytes() + this.#rows.bytes() + this.#memberRows.bytes() + this.#pairs.bytes();
   }
 
   #member(book: number, user: number): number {
-    const found = this.#probe(this.#slots, book, user);
-    return found !== -1 || this.#old === null ? found : this.#probe(this.#old, book, user);
-  }
-
-  #probe(slots: Uint32Array, book: number, user: number): number {
-    const mask = slots.length - 1;
-    for (let slot = this.#pairHash(book, user) & mask; ; slot = (slot + 1) & mask) {
-      const member = (slots[slot] as number) - 1;
-      if (member === -1) return -1;
+    const pairs = this.#pairs;
+    const hash = this.#pairHash(book, user);
+    for (let member = pairs.first(hash); member !== -1; member = pairs.next(hash, member))
       if (this.#memberUser.get(member) === user && this.#memberBook.get(member) === book) return member;
-    }
+    return -1;
   }
 
   #addMember(book: number, user: number): number {
     const member = this.#members++;
     this.#memberBook.set(member, book);
     this.#memberUser.set(member, user);
-    this.#makeRoom();
-    this.#place(member);
+    this.#pairs.add(member, this.#pairHash(book, user));
     return member;
   }
 
-  /**
-   * As in the string table, a few slots are moved with each insert. Nobody leaves, so what was
-   * moved may stay in the old ones.
-   */
-  #makeRoom(): void {
-    this.#moveSome();
-    if (this.#members * 2 <= this.#slots.length) return;
-    while (this.#old !== null) this.#moveSome();
-    this.#old = this.#slots;
-    this.#oldMoved = 0;
-    this.#slots = new Uint32Array(tableMemory(this.#old.length * 2 * 4));
-  }
-
-  #moveSome(): void {
-    if (this.#old === null) return;
-    const end = Math.min(this.#oldMoved + MOVES_PER_INSERT, this.#old.length);
-    for (let slot = this.#oldMoved; slot < end; slot++) {
-      const member = (this.#old[slot] as number) - 1;
-      if (member !== -1) this.#place(member);
+  #readPairHashes(members: Uint32Array, count: number, into: Uint32Array): void {
+    for (let i = 0; i < count; i++) {
+      const member = members[i] as number;
+      into[i] = this.#pairHash(this.#memberBook.get(member), this.#memberUser.get(member));
     }
-    this.#oldMoved = end;
-    if (end === this.#old.length) this.#old = null;
   }
 
   #pairHash(book: number, user: number): number {
     return mix(Math.imul(book, 0x9e3779b1) ^ user ^ this.#pairSeed);
-  }
-
-  #place(member: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = this.#pairHash(this.#memberBook.get(member), this.#memberUser.get(member)) & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = member + 1;
   }
 }

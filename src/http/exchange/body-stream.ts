@@ -8,7 +8,7 @@
  * pause followed by `resume` starts its timeout anew, so a slow sender is served as long as it
  * makes progress: `onProgress` moves our own deadline.
  */
-import { ByteQueue } from './byte-queue.js';
+import { ByteQueue } from '../../platform/byte-queue.js';
 
 const QUEUE_BYTES_MAX = 1024 * 1024;
 /**

@@ -7,7 +7,7 @@
  * The URL names one server, or any node of a Redis Cluster; which of the two is asked of the
  * server.
  */
-import './fast-strings.js';
+import '../../platform/fast-strings.js';
 import { Cluster, Command, Redis } from 'ioredis';
 import { type RedisFacts, readFacts } from './facts.js';
 import { SCRIPTS } from './scripts.js';

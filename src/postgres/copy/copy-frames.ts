@@ -12,7 +12,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type pg from 'pg';
-import type { Borrow, BorrowedBufferSocket } from './borrowed-buffer-socket.js';
+import type { Borrow, BorrowedBufferSocket } from '../../platform/borrowed-buffer-socket.js';
 
 /** Type and length of a message, before its payload. */
 export const FRAME_HEAD_BYTES = 5;

@@ -12,7 +12,7 @@ import { asBookId, asSeq, asShardId, type ShardId } from '../../domain/ids.js';
 import type { Outcome } from '../../domain/outcome.js';
 import type { BatchContent } from '../../records/batch-content.js';
 import type { BookSettings } from '../../records/books.js';
-import { createLink, stepBack, transaction } from '../connection.js';
+import { createLink, lowerBackendPriority, transaction } from '../connection.js';
 import { copyOut } from '../copy/copy-out.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../store.js';
 
@@ -39,7 +39,7 @@ export function createSnapshotLoader({ url, isOwn }: LoaderOptions): SnapshotLoa
   /** Callers are being served, and the codes of a large batch can come a little later. */
   const linkBehind = createLink(url, async (client) => {
     await prepare(client);
-    if (isOwn) await stepBack(client);
+    if (isOwn) await lowerBackendPriority(client);
   });
   return {
     load: (shards, rememberedAfterMs, sink) =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createCollector } from '../../src/compose/collector.js';
-import { tableMemory } from '../../src/tables/memory.js';
+import { createCollector } from '../../src/platform/collector.js';
+import { tableMemory } from '../../src/platform/uncounted-memory.js';
 
 test('memory that V8 does not count is freed by an explicit collection', async () => {
   const collect = createCollector();
