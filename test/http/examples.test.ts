@@ -130,6 +130,7 @@ const REPLAY: readonly (readonly [id: string, example: string, status: number])[
   ['readyz', '', 200],
   ['metrics', '', 200],
   ['openApi', '', 200],
+  ['asyncApi', '', 200],
   ['home', '', 200],
   ['apiPage', '', 200],
   ['problemIndex', '', 200],

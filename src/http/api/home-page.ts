@@ -11,6 +11,7 @@ export function homePage(version: string): string {
 <ul class="cards">
 <li><a href="/api-docs"><strong>API documentation</strong><span>Read every operation and try it</span></a></li>
 <li><a href="/openapi.json"><strong>OpenAPI description</strong><span>For generated clients and tools</span></a></li>
+<li><a href="/asyncapi.json"><strong>AsyncAPI description</strong><span>Live updates over WebSocket and SSE</span></a></li>
 <li><a href="/problems"><strong>Problems</strong><span>What each error means and what to do</span></a></li>
 <li><a href="/readyz"><strong>Readiness</strong><span>Whether all parts serve: <code>/readyz</code></span></a></li>
 <li><a href="/livez"><strong>Liveness</strong><span>Whether the process answers: <code>/livez</code></span></a></li>
@@ -26,6 +27,7 @@ export const homeJson = (version: string): string =>
     version,
     documentation: '/api-docs',
     description: '/openapi.json',
+    events: '/asyncapi.json',
     problems: '/problems',
     alive: '/livez',
     ready: '/readyz',

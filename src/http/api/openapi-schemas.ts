@@ -25,6 +25,11 @@ export function parameterSchema(schema: z.ZodType): Json {
   return inline(schema, 'input');
 }
 
+/** In the draft of JSON Schema that AsyncAPI 3.0 is based on. */
+export function messageSchema(schema: z.ZodType, io: Direction): Json {
+  return inline(schema, io, 'draft-7');
+}
+
 /** A reference where the schema has a name, else the schema itself. */
 export function answerSchema(schema: z.ZodType): Json {
   const id = named.get(schema)?.id;
@@ -56,9 +61,10 @@ export function answerComponents(answers: ReadonlySet<z.ZodType>): Record<string
 
 const uri = (id: string): string => `#/components/schemas/${id}`;
 
-function inline(schema: z.ZodType, io: Direction): Json {
+function inline(schema: z.ZodType, io: Direction, target: 'draft-7' | 'draft-2020-12' = 'draft-2020-12'): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io,
+    target,
     override: ({ jsonSchema }) => tidy(jsonSchema, io),
   });
   return rest;

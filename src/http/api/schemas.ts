@@ -489,6 +489,7 @@ export const homeOut = name(
     version: z.string(),
     documentation: z.string(),
     description: z.string(),
+    events: z.string(),
     problems: z.string(),
     alive: z.string(),
     ready: z.string(),

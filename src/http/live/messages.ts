@@ -31,16 +31,19 @@ export const LAGGED = JSON.stringify({
 });
 export const AUTHENTICATED = JSON.stringify({ type: 'authenticated' });
 
-export type LiveErrorCode =
-  | 'not-json'
-  | 'invalid-message'
-  | 'invalid-topic'
-  | 'bad-cursor'
-  | 'since-and-snapshot'
-  | 'since-too-late'
-  | 'too-many-topics'
-  | 'too-many-messages'
-  | 'unavailable';
+export const LIVE_ERROR_CODES = [
+  'not-json',
+  'invalid-message',
+  'invalid-topic',
+  'bad-cursor',
+  'since-and-snapshot',
+  'since-too-late',
+  'too-many-topics',
+  'too-many-messages',
+  'unavailable',
+] as const;
+
+export type LiveErrorCode = (typeof LIVE_ERROR_CODES)[number];
 
 export const errorMessage = (code: LiveErrorCode, detail: string, errors: readonly FieldError[] = []): string =>
   JSON.stringify({ type: 'error', code, detail, ...(errors.length === 0 ? {} : { errors }) });

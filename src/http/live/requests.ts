@@ -5,15 +5,22 @@ import { errorMessage } from './messages.js';
 
 const topics = z.array(z.string().min(1).max(256)).min(1).max(1000);
 
-const message = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('auth'), token: z.string().min(1).max(8192) }),
-  z.strictObject({
+/** By `type`. */
+export const clientMessages = {
+  auth: z.strictObject({ type: z.literal('auth'), token: z.string().min(1).max(8192) }),
+  subscribe: z.strictObject({
     type: z.literal('subscribe'),
     topics,
     since: z.string().max(8192).nullable().default(null),
     snapshot: z.boolean().default(false),
   }),
-  z.strictObject({ type: z.literal('unsubscribe'), topics }),
+  unsubscribe: z.strictObject({ type: z.literal('unsubscribe'), topics }),
+} as const;
+
+const message = z.discriminatedUnion('type', [
+  clientMessages.auth,
+  clientMessages.subscribe,
+  clientMessages.unsubscribe,
 ]);
 
 export type ClientMessage = z.output<typeof message>;

@@ -26,6 +26,7 @@ import { readScalar } from '../api/scalar.js';
 import { createTokens, type TokenOptions } from '../exchange/auth.js';
 import { Exchange } from '../exchange/exchange.js';
 import { createTickets } from '../exchange/tickets.js';
+import { describeLive } from '../live/asyncapi.js';
 import { createLive, type LiveLimits, type LivePort } from '../live/live.js';
 import { serveSockets } from '../live/socket.js';
 import { createClientAddresses } from './client-address.js';
@@ -187,6 +188,7 @@ export async function startHttpServer({
     },
     reserved: reservedWords(ROUTES),
     openApi: JSON.stringify(describeApi(ROUTES, options.version)),
+    asyncApi: JSON.stringify(describeLive(options.version)),
     version: options.version,
     scalar: readScalar(),
     nowMs: () => nowMs,

@@ -29,6 +29,8 @@ export interface Services {
   readonly reserved: readonly string[];
   /** The description, ready to send. */
   readonly openApi: string;
+  /** `/asyncapi.json`. */
+  readonly asyncApi: string;
   readonly version: string;
   /** The library of the API page, compressed with gzip. */
   readonly scalar: Buffer;

@@ -23,6 +23,7 @@ export const operationExamples: ExampleTable = {
             version: '0.1.0',
             documentation: '/api-docs',
             description: '/openapi.json',
+            events: '/asyncapi.json',
             problems: '/problems',
             alive: '/livez',
             ready: '/readyz',
@@ -61,6 +62,16 @@ export const operationExamples: ExampleTable = {
     answers: {
       200: {
         text: { summary: 'One of the metrics', value: '# TYPE clipbook_connections gauge\nclipbook_connections 12\n' },
+      },
+    },
+  },
+  asyncApi: {
+    answers: {
+      200: {
+        beginning: {
+          summary: 'How it begins',
+          value: { asyncapi: '3.0.0', info: { title: 'Clipbook, live updates', version: '0.1.0' }, channels: {} },
+        },
       },
     },
   },

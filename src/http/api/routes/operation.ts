@@ -110,6 +110,18 @@ const openApi = route({
   handle: ({ services, answer }) => answer.json(200, services.openApi),
 });
 
+const asyncApi = route({
+  id: 'asyncApi',
+  method: 'GET',
+  path: '/asyncapi.json',
+  tag: TAG,
+  summary: 'The description of live updates',
+  access: 'public',
+  answers: { 200: { description: 'AsyncAPI 3.0', schema: documents.openApiOut } },
+  problems: [],
+  handle: ({ services, answer }) => answer.json(200, services.asyncApi),
+});
+
 export const operationRoutes: readonly RouteSpec<unknown, unknown>[] = [
   livez,
   readyz,
@@ -117,4 +129,5 @@ export const operationRoutes: readonly RouteSpec<unknown, unknown>[] = [
   getVerification,
   metrics,
   openApi,
+  asyncApi,
 ];

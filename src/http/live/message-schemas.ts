@@ -1,0 +1,132 @@
+/**
+ * What the server sends to live clients, as schemas. Those of events are made from the declarations
+ * of `src/records/`, as the live thread makes the events themselves.
+ */
+import { z } from 'zod';
+import type { EventDeclaration } from '../../records/declare.js';
+import type { Form } from '../../records/fields.js';
+import { events } from '../../records/list.js';
+import * as schemas from '../api/schemas.js';
+import { LIVE_ERROR_CODES } from './messages.js';
+
+const object = z.record(z.string(), z.unknown());
+const time = z.string().describe('ISO 8601 UTC with milliseconds');
+const topics = z.array(z.string()).describe('Those of the connection that the event belongs to');
+const cursor = z.string().describe('The position after this message. Opaque');
+const detail = z.string().describe('For people');
+
+const text = z.string();
+const integer = z.int();
+/** JSON of the fields that events can show. */
+const SCHEMAS: Partial<Record<Form, z.ZodType>> = {
+  text,
+  textOrNull: text.nullable(),
+  bookId: text,
+  code: text,
+  subject: text,
+  caller: text,
+  redemptionId: text,
+  seq: integer,
+  integer,
+  integerOrNull: integer.nullable(),
+  count: integer,
+  countOrNull: integer.nullable(),
+  boolean: z.boolean(),
+  json: object,
+  jsonOrNull: object.nullable(),
+};
+
+/** Fields that show under a name and in a form of their own. */
+const RENAMED: Readonly<Record<string, readonly [name: string, schema: z.ZodType]>> = {
+  untilMs: ['lockedUntil', time],
+};
+/** Fields that every event of a code can show, in this order; the rest is in `detail`. */
+const SHOWN = ['code', 'userId', 'lockId', 'untilMs', 'redemptionId', 'redemptionCount'] as const;
+
+const { counts } = schemas.bookOut.shape;
+const couponBookId = z.string();
+const bookData = schemas.bookOut
+  .omit({ id: true, counts: true, createdAt: true, updatedAt: true, archivedAt: true })
+  .extend({ couponBookId });
+
+function dataOf({ kind, fields, detail: paths, snapshot }: EventDeclaration): z.ZodType {
+  if (snapshot === 'bookChanged') return bookData;
+  if (snapshot === 'batchWentLive') return z.strictObject({ couponBookId, count: integer });
+  const shape: Record<string, z.ZodType> = { couponBookId };
+  for (const name of [...SHOWN.filter((shown) => shown in fields), ...paths]) {
+    const form = fields[name]?.form;
+    const plain = form === undefined ? undefined : SCHEMAS[form];
+    const [shownAs, schema] = RENAMED[name] ?? [name, plain];
+    if (schema === undefined) throw new Error(`the field ${name} of ${kind} has no schema`);
+    shape[shownAs] = schema;
+  }
+  return z.strictObject(shape);
+}
+
+interface EventSchema {
+  readonly name: string;
+  readonly about: string;
+  readonly schema: z.ZodType;
+}
+
+const eventSchema = (event: string, data: z.ZodType, fields: z.ZodRawShape): z.ZodType =>
+  z.strictObject({ type: z.literal('event'), topics, ...fields, event: z.literal(event), at: time, data });
+
+const WHO = {
+  owner: 'For admins and services, and for the user of the code.',
+  staff: 'For admins and services.',
+} as const;
+
+const declarations: readonly EventDeclaration[] = events;
+const declared: readonly EventSchema[] = declarations.flatMap((declaration) => {
+  const { shownAs, live } = declaration;
+  if (shownAs === null || live === null) return [];
+  const about = `Topics: ${live.topics.join(', ')}. ${WHO[live.seenBy]}`;
+  return [{ name: shownAs, about, schema: eventSchema(shownAs, dataOf(declaration), { cursor }) }];
+});
+
+/** By the name of the event. */
+export const eventSchemas: readonly EventSchema[] = [
+  ...declared,
+  {
+    name: 'book.counts',
+    about: 'Topic: book. The present counts, ten times a second at most. For everybody.',
+    schema: eventSchema('book.counts', z.strictObject({ couponBookId, counts }), { cursor }),
+  },
+  {
+    name: 'pool.low',
+    about: 'Topic: book. Less than a tenth of the codes are available. A hint, for admins and services.',
+    schema: eventSchema('pool.low', z.strictObject({ couponBookId, available: integer, total: integer }), {}),
+  },
+  {
+    name: 'job.progress',
+    about: 'Topic: job. The job has changed. A hint, for admins and services.',
+    schema: eventSchema('job.progress', schemas.jobOut, {}),
+  },
+];
+
+const snapshotData = z
+  .union([
+    schemas.bookOut,
+    z.strictObject({ id: z.string(), counts }),
+    schemas.codeOut,
+    z.strictObject({ userId: z.string(), codes: z.array(schemas.codeOut), more: z.boolean() }),
+    schemas.jobOut,
+  ])
+  .describe('A book, its counts (for users), a code, the codes of a user, or a job');
+
+/** Messages that are no events, by `type`. */
+export const serverMessages = {
+  authenticated: z.strictObject({ type: z.literal('authenticated') }),
+  subscribed: z.strictObject({ type: z.literal('subscribed'), topics: z.array(z.string()), cursor }),
+  unsubscribed: z.strictObject({ type: z.literal('unsubscribed'), topics: z.array(z.string()), cursor }),
+  snapshot: z.strictObject({ type: z.literal('snapshot'), topic: z.string(), cursor, data: snapshotData }),
+  expired: z.strictObject({ type: z.literal('expired'), detail }),
+  lagged: z.strictObject({ type: z.literal('lagged'), detail }),
+  error: z.strictObject({
+    type: z.literal('error'),
+    code: z.enum(LIVE_ERROR_CODES),
+    detail,
+    errors: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
+  }),
+} as const;
