@@ -23,7 +23,7 @@ export function generatedFile(about: string, imports: readonly Import[], body: s
     if (values.length === 0) return [`import type { ${onlyTypes.join(', ')} } from '${from}';`];
     return [`import { ${[...values, ...onlyTypes.map((name) => `type ${name}`)].join(', ')} } from '${from}';`];
   });
-  const head = ` * ${about.split('\n').join('\n * ')}\n *\n * Written by \`npm run generate\` from the declarations in src/records/. Do not edit.`;
+  const head = ` * ${about.split('\n').join('\n * ')}\n *\n * Written by \`npm run generate\` from the declarations in src/. Do not edit.`;
   return `/**\n${head}\n */\n${lines.join('\n')}\n\n${body}\n`;
 }
 

@@ -72,7 +72,7 @@ describe('the example of a new command', () => {
     const { files } = applyExample(PAGE, ROOT, directory, EXAMPLE_NEEDS);
     const tests = [...files].filter((file) => file.endsWith('.test.ts'));
     assert.equal(tests.length, 1, 'the example has a test');
-    assert.ok(files.has('src/records/coupons.ts') && files.has('src/features/coupons/extend-lock.ts'));
+    assert.ok(files.has('src/features/coupons/extend-lock.ts'));
     assert.ok(files.has('src/http/api/routes/coupons.ts'));
     run('--import', 'tsx', 'scripts/generate.ts');
     writeFileSync(

@@ -27,7 +27,7 @@ import { digest } from '../../src/features/digest.js';
 import { loadCheckpoint, loadRemembered } from '../../src/features/load.js';
 import { query } from '../../src/features/query.js';
 import { ShardState } from '../../src/features/shard-state.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings } from '../../src/records/values.generated.js';
 import { Model } from './model.js';
 import { OPTIONS, openShard, replay, SETTINGS, START, type TestShard, UPLOADED } from './shard.js';
 

@@ -10,8 +10,7 @@ import type { CodeStatus, CodeView, Command, Origin } from '../../src/domain/com
 import type { Verdict } from '../../src/domain/decide.js';
 import { asSeq, type BookId, type Seq } from '../../src/domain/ids.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
-import type { OpenBatch } from '../../src/records/batches.js';
-import type { Book, BookCounts, BookSettings } from '../../src/records/books.js';
+import type { Book, BookCounts, BookSettings, OpenBatch } from '../../src/records/values.generated.js';
 
 export interface ModelCode {
   readonly code: string;

@@ -16,8 +16,7 @@ import { expireLeases } from '../../src/features/coupons/lock.js';
 import { apply, decide } from '../../src/features/rules.js';
 import { ShardState } from '../../src/features/shard-state.js';
 import type { BatchContent } from '../../src/records/batch-content.js';
-import type { OpenBatch } from '../../src/records/batches.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings, OpenBatch } from '../../src/records/values.generated.js';
 import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
 
 export const START = Date.UTC(2026, 0, 1);
@@ -284,7 +283,7 @@ export function checkRow(row: Row): void {
     { kind: row.expect.length > 0 ? 'change' : 'unchanged', events: row.expect },
   );
   if (row.outcome !== undefined) {
-    const outcome: Readonly<Record<string, unknown>> = outcomeOf(verdict);
+    const outcome: Readonly<Record<string, unknown>> = { ...outcomeOf(verdict) };
     const named = Object.fromEntries(Object.keys(row.outcome).map((key) => [key, outcome[key]]));
     assert.deepEqual(named, row.outcome);
   }

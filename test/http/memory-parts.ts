@@ -25,7 +25,7 @@ import {
 } from '../../src/engine/engine.js';
 import { reservedWords } from '../../src/http/api/reserved-words.js';
 import { ROUTES } from '../../src/http/api/routes/table.js';
-import type { Book, BookCounts, BookSettings } from '../../src/records/books.js';
+import type { Book, BookCounts, BookSettings } from '../../src/records/values.generated.js';
 
 export const SHARD_COUNT = 4;
 

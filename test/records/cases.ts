@@ -8,8 +8,7 @@ import type { Change, DomainEvent, Remembered } from '../../src/domain/event.js'
 import { asBookId, asSeq, asShardId } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { CommandReply } from '../../src/engine/engine.js';
-import type { OpenBatch } from '../../src/records/batches.js';
-import type { Book, BookSettings } from '../../src/records/books.js';
+import type { Book, BookSettings, OpenBatch } from '../../src/records/values.generated.js';
 
 type Kinds<Union extends { readonly kind: string }> = {
   readonly [Kind in Union['kind']]: readonly Extract<Union, { readonly kind: Kind }>[];

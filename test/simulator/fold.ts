@@ -8,8 +8,7 @@ import assert from 'node:assert/strict';
 import type { Change, CodeEvent, DomainEvent } from '../../src/domain/event.js';
 import { asSeq, type BookId, type Seq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
-import type { OpenBatch } from '../../src/records/batches.js';
-import type { Book } from '../../src/records/books.js';
+import type { Book, OpenBatch } from '../../src/records/values.generated.js';
 
 export interface FoldedCode {
   readonly text: string;

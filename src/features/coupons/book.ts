@@ -1,4 +1,4 @@
-import type { Book, BookCounts, BookSettings } from '../../records/books.js';
+import type { Book, BookCounts, BookSettings } from '../../records/values.generated.js';
 
 export type { Book, BookCounts, BookSettings };
 

@@ -6,9 +6,9 @@ import type { Change, DomainEvent } from '../../domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
 import { settingsJson } from '../../engine/book-json.js';
 import type { AuditRow } from '../../postgres/audit-reader.js';
-import type { BookSettings } from '../../records/books.js';
-import type { EventDeclaration, LiveOptions, TopicKind } from '../../records/declare.js';
-import { events } from '../../records/list.js';
+import type { LiveOptions, TopicKind } from '../../records/declare.js';
+import type { BookSettings } from '../../records/values.generated.js';
+import { type LiveDeclaration, liveDeclarations } from './live-declarations.generated.js';
 
 export interface LiveEvent {
   readonly shard: ShardId;
@@ -34,16 +34,14 @@ interface LiveKind {
   readonly data: (facts: Facts) => Record<string, unknown>;
 }
 
-const declarations: readonly EventDeclaration[] = events;
 const KINDS: ReadonlyMap<string, LiveKind> = new Map(
-  declarations.flatMap((declared) => {
-    const { kind, shownAs, live, detail } = declared;
-    if (shownAs === null || live === null) return [];
-    return [[kind, { name: shownAs, live, detail, data: dataOf(declared) }] as const];
+  liveDeclarations.map((declared) => {
+    const { kind, name, live, detail } = declared;
+    return [kind, { name, live, detail, data: dataOf(declared) }] as const;
   }),
 );
 const KINDS_BY_NUMBER: ReadonlyMap<number, LiveKind> = new Map(
-  declarations.flatMap(({ kind, number }) => {
+  liveDeclarations.flatMap(({ kind, number }) => {
     const found = KINDS.get(kind);
     return found === undefined ? [] : [[number, found] as const];
   }),
@@ -133,17 +131,17 @@ function detailOf(event: DomainEvent, paths: readonly string[]): Facts['detail']
 }
 
 /** What `data` holds of an event of this kind, in the order in which it shows. */
-function dataOf({ fields, detail, snapshot }: EventDeclaration): LiveKind['data'] {
+function dataOf({ fields, detail, snapshot }: LiveDeclaration): LiveKind['data'] {
   if (snapshot === 'bookChanged') return bookData;
   if (snapshot === 'batchWentLive') return ({ detail: given }) => ({ count: given?.['count'] });
   const parts: ((facts: Facts) => Record<string, unknown>)[] = [];
-  if ('code' in fields) parts.push(({ code }) => ({ code }));
-  if ('userId' in fields) parts.push(({ userId }) => ({ userId }));
-  if ('lockId' in fields) parts.push(({ lockId }) => ({ lockId }));
-  if ('untilMs' in fields)
+  if (fields.includes('code')) parts.push(({ code }) => ({ code }));
+  if (fields.includes('userId')) parts.push(({ userId }) => ({ userId }));
+  if (fields.includes('lockId')) parts.push(({ lockId }) => ({ lockId }));
+  if (fields.includes('untilMs'))
     parts.push(({ untilMs }) => ({ lockedUntil: untilMs === null ? null : new Date(untilMs).toISOString() }));
-  if ('redemptionId' in fields) parts.push(({ redemptionId }) => ({ redemptionId }));
-  if ('redemptionCount' in fields) parts.push(({ redemptionCount }) => ({ redemptionCount }));
+  if (fields.includes('redemptionId')) parts.push(({ redemptionId }) => ({ redemptionId }));
+  if (fields.includes('redemptionCount')) parts.push(({ redemptionCount }) => ({ redemptionCount }));
   for (const name of detail) parts.push((facts) => ({ [name]: facts.detail?.[name] ?? null }));
   return (facts) => Object.assign({}, ...parts.map((part) => part(facts))) as Record<string, unknown>;
 }
