@@ -10,10 +10,12 @@ import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { answersSource } from './generate/answers.js';
+import { examplesSource } from './generate/examples.js';
 import { journalSource } from './generate/journal.js';
 import { liveSource } from './generate/live.js';
 import { memorySource } from './generate/memory.js';
 import { messagesSource } from './generate/messages.js';
+import { routesSource } from './generate/routes.js';
 import { rowsSource } from './generate/rows.js';
 import { rulesSource } from './generate/rules.js';
 import { commandsSource, eventsSource, outcomesSource, valuesSource } from './generate/types.js';
@@ -30,6 +32,8 @@ const SOURCES: Readonly<Record<string, () => string>> = {
   'src/engine/messages.generated.ts': messagesSource,
   'src/domain/outcome-memory.generated.ts': memorySource,
   'src/http/fast/answers.generated.ts': answersSource,
+  'src/http/api/routes/commands.generated.ts': routesSource,
+  'src/http/api/examples/commands.generated.ts': examplesSource,
   'src/postgres/projection/event-rows.generated.ts': rowsSource,
   'src/followers/live/live-declarations.generated.ts': liveSource,
   'src/features/coupons/rules.generated.ts': rulesSource,

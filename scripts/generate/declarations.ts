@@ -73,10 +73,9 @@ export const outcomes: readonly OutcomeDeclaration[] = hotFirst(
   of<OutcomeDeclaration>('outcome').sort(byNumber),
   ({ answer }) => answer === 'fields',
 );
-export const commands: readonly CommandDeclaration[] = hotFirst(
-  of<CommandDeclaration>('command'),
-  ({ message }) => message !== 'object',
-);
+/** By file, and by their place in it. The description of the API has them in this order. */
+export const commandsByPlace: readonly CommandDeclaration[] = of<CommandDeclaration>('command');
+export const commands: readonly CommandDeclaration[] = hotFirst(commandsByPlace, ({ message }) => message !== 'object');
 export const records: readonly RecordDeclaration[] = of<RecordDeclaration>('record');
 
 for (const { kind, gives } of commands)

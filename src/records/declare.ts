@@ -9,6 +9,7 @@
  * another record with a new number instead. `test/fixtures/golden/` holds the stored bytes.
  */
 import type { Field, Fields } from './fields.js';
+import type { HttpOptions } from './http.js';
 import type { RefusalReason } from './refusals.js';
 
 /** The columns of a code's row in the snapshot that events change. */
@@ -129,7 +130,7 @@ export interface MessageForm {
   readonly reply: number;
 }
 
-export interface CommandOptions<Outcome extends string, Reason extends RefusalReason> {
+export interface CommandOptions<F extends Fields, Outcome extends string, Reason extends RefusalReason> {
   readonly gives: OutcomeDeclaration<Outcome>;
   /** Why the command can be refused, in the order in which `decide…` checks. */
   readonly refusals: readonly Reason[];
@@ -144,23 +145,35 @@ export interface CommandOptions<Outcome extends string, Reason extends RefusalRe
    * fetched early: a code that is drawn from the pool of its book, or the random number of an id.
    */
   readonly prefetches?: readonly Prefetched[];
+  /** How callers send it; none: another command or a route of its own makes it. */
+  readonly http?: HttpOptions<F>;
 }
 
 export type Prefetched = 'drawnCode' | 'randomNumber';
 
 export interface CommandDeclaration<Outcome extends string = string, Reason extends RefusalReason = RefusalReason>
-  extends Required<CommandOptions<Outcome, Reason>> {
+  extends Required<Omit<CommandOptions<Fields, Outcome, Reason>, 'http'>> {
   readonly declares: 'command';
   readonly kind: string;
   readonly fields: Fields;
+  readonly http: HttpOptions | null;
 }
 
-export function command<const Outcome extends string, const Reason extends RefusalReason>(
+export function command<const F extends Fields, const Outcome extends string, const Reason extends RefusalReason>(
   kind: string,
-  fields: Fields,
-  { gives, refusals, message, prefetches = [] }: CommandOptions<Outcome, Reason>,
+  fields: F,
+  { gives, refusals, message, prefetches = [], http }: CommandOptions<F, Outcome, Reason>,
 ): CommandDeclaration<Outcome, Reason> {
-  return { declares: 'command', kind, fields, gives, refusals, message, prefetches };
+  return {
+    declares: 'command',
+    kind,
+    fields,
+    gives,
+    refusals,
+    message,
+    prefetches,
+    http: (http as HttpOptions | undefined) ?? null,
+  };
 }
 
 /** Names and fields, in the order of the declaration. */

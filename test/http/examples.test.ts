@@ -7,10 +7,10 @@ import assert from 'node:assert/strict';
 import { type ClientRequest, request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import * as story from '../../src/http/api/examples/story.js';
 import { EXAMPLES, examplesOf } from '../../src/http/api/examples/table.js';
 import type { Route } from '../../src/http/api/route.js';
 import { ROUTES } from '../../src/http/api/routes/table.js';
+import * as story from '../../src/records/story.js';
 import { type Server, startServer, temporaryDirectory } from '../support/server.js';
 import { type Description, differences } from './declared.js';
 

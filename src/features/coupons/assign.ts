@@ -5,6 +5,7 @@ import type { AssignCode, AssignRandom } from '../../records/commands.generated.
 import { command, event, outcome } from '../../records/declare.js';
 import type { CodeAssigned } from '../../records/events.generated.js';
 import { bookId, code, subject, time } from '../../records/fields.js';
+import { AT, BOOK_ID, CODE, DRAWN_CODE, USER } from '../../records/story.js';
 import {
   aboutCode,
   CLOSED,
@@ -42,6 +43,26 @@ export const assignRandom = command(
     refusals: ['bookNotFound', ...CLOSED, 'userCodesLimit', 'noneAvailable'],
     message: { request: 2, reply: 1 },
     prefetches: ['drawnCode'],
+    http: {
+      id: 'assignRandomCode',
+      method: 'POST',
+      path: '/api/v1/coupons/assign',
+      tag: 'Coupons',
+      summary: 'Assign a random available code to a user',
+      may: 'anyRole',
+      title: 'AssignInput',
+      body: { couponBookId: { field: 'bookId' }, userId: {} },
+      answer: 'The code',
+      examples: {
+        bodies: { ada: { summary: 'Any code for Ada', value: { couponBookId: BOOK_ID, userId: USER } } },
+        answers: {
+          assigned: {
+            summary: 'The code that was drawn',
+            value: { couponBookId: BOOK_ID, code: DRAWN_CODE, userId: USER, assignedAt: AT },
+          },
+        },
+      },
+    },
   },
 );
 
@@ -73,6 +94,26 @@ export const assignCode = command(
     gives: assigned,
     refusals: ['codeNotFound', 'assignedToAnother', ...CLOSED, 'userCodesLimit'],
     message: { request: 6, reply: 2 },
+    http: {
+      method: 'POST',
+      path: '/api/v1/coupons/assign/{code}',
+      tag: 'Coupons',
+      summary: 'Assign this code to a user',
+      description: 'Again to the same user: nothing changes, and the answer is the same.',
+      may: 'anyRole',
+      title: 'UserInput',
+      body: { userId: {} },
+      answer: 'The code',
+      examples: {
+        bodies: { ada: { summary: 'This code for Ada', value: { userId: USER } } },
+        answers: {
+          assigned: {
+            summary: 'The code is hers',
+            value: { couponBookId: BOOK_ID, code: CODE, userId: USER, assignedAt: AT },
+          },
+        },
+      },
+    },
   },
 );
 

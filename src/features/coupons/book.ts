@@ -2,6 +2,9 @@ import type { Book, BookCounts, BookSettings } from '../../records/values.genera
 
 export type { Book, BookCounts, BookSettings };
 
+/** The longest lease of a lock, in a book and in a request. */
+export const LOCK_TTL_SECONDS_MAX = 86_400;
+
 /** How often one code of this book may be redeemed; `null` is without end. */
 export function redemptionsPerCodeMax(settings: BookSettings): number | null {
   return settings.allowMultipleRedemptions ? settings.maxRedemptionsPerCode : 1;

@@ -18,6 +18,9 @@ export const ofCode = { bookId: bookId(), index: count(), code: code(), userId: 
 /** All events of a code: its user sees them, and so does the staff of the shop. */
 export const seenByOwner = { topics: ['book', 'code', 'user'], seenBy: 'owner' } as const;
 
+/** Of the reason that a caller may give for taking something back. */
+export const REASON_LENGTH_MAX = 500;
+
 /** Whether the code is in use by this user. */
 export function isUsers(coupons: Coupons, index: number, userId: string): boolean {
   const record = coupons.codes.record(index);

@@ -6,6 +6,8 @@ import type { LockCode, UnlockCode } from '../../records/commands.generated.js';
 import { command, event, outcome } from '../../records/declare.js';
 import type { CodeLocked, CodeUnlocked, LeaseExpired } from '../../records/events.generated.js';
 import { code, integer, integerOrNull, subject, time } from '../../records/fields.js';
+import { CODE, LOCK_ID, USER } from '../../records/story.js';
+import { LOCK_TTL_SECONDS_MAX } from './book.js';
 import {
   aboutCode,
   CLOSED,
@@ -25,6 +27,9 @@ import { AVAILABLE } from './code-table.js';
 import type { Coupons } from './state.js';
 
 export const leaseEnds = { lock_id: null, locked_until_ms: null } as const;
+
+/** A lock id in the body of a request. */
+export const givenLock = { min: 1, description: 'The lock that was given; it grows with each new lock' } as const;
 
 /** The renewal of a lock is the same event with the same `lockId` and a later `untilMs`. */
 export const codeLocked = event(
@@ -48,6 +53,32 @@ export const lockCode = command(
     gives: locked,
     refusals: ['codeNotFound', 'lockedByAnother', ...CLOSED, 'usedUp', 'userCodesLimit'],
     message: { request: 4, reply: 4 },
+    http: {
+      method: 'POST',
+      path: '/api/v1/coupons/{code}/lock',
+      tag: 'Coupons',
+      summary: 'Lock a code for a user, for a while',
+      description: 'A lock is a lease: it ends by itself at `lockedUntil`. By the same user again it is renewed.',
+      may: 'anyRole',
+      title: 'LockInput',
+      body: {
+        userId: {},
+        ttlSeconds: { field: 'ttlMs', unit: 'seconds', min: 1, max: LOCK_TTL_SECONDS_MAX },
+      },
+      answer: 'The lock',
+      examples: {
+        bodies: {
+          minute: { summary: 'For a minute', value: { userId: USER, ttlSeconds: 60 } },
+          usual: { summary: "For the book's own time", value: { userId: USER } },
+        },
+        answers: {
+          locked: {
+            summary: 'Locked for a minute',
+            value: { code: CODE, userId: USER, lockId: LOCK_ID, lockedUntil: '2026-06-08T08:01:30.000Z' },
+          },
+        },
+      },
+    },
   },
 );
 
@@ -100,6 +131,23 @@ export const unlockCode = command(
     gives: unlocked,
     refusals: ['codeNotFound', 'bookArchived', 'notLocked', 'lockNotHeld'],
     message: { request: 5, reply: 5 },
+    http: {
+      method: 'POST',
+      path: '/api/v1/coupons/{code}/unlock',
+      tag: 'Coupons',
+      summary: "End a user's lock before its time",
+      may: 'anyRole',
+      title: 'UnlockInput',
+      body: { userId: {}, lockId: givenLock },
+      answer: 'Unlocked',
+      examples: {
+        bodies: {
+          any: { summary: 'Whatever lock Ada holds', value: { userId: USER } },
+          exact: { summary: 'Only this lock', value: { userId: USER, lockId: LOCK_ID } },
+        },
+        answers: { unlocked: { summary: 'The lock has ended', value: { code: CODE, userId: USER } } },
+      },
+    },
   },
 );
 

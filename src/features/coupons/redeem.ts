@@ -16,6 +16,7 @@ import {
   subject,
   time,
 } from '../../records/fields.js';
+import { CODE, LOCK_ID, REDEMPTION_ID, USER } from '../../records/story.js';
 import {
   aboutCode,
   CLOSED,
@@ -34,7 +35,7 @@ import {
   seenByOwner,
 } from './checks.js';
 import { AVAILABLE } from './code-table.js';
-import { leaseEnds } from './lock.js';
+import { givenLock, leaseEnds } from './lock.js';
 import type { Coupons } from './state.js';
 
 /**
@@ -85,6 +86,38 @@ export const redeemCode = command(
     ],
     message: { request: 3, reply: 3 },
     prefetches: ['randomNumber'],
+    http: {
+      method: 'POST',
+      path: '/api/v1/coupons/{code}/redeem',
+      tag: 'Coupons',
+      summary: 'Redeem a code',
+      may: 'anyRole',
+      title: 'RedeemInput',
+      body: { userId: {}, lockId: givenLock, metadata: {} },
+      answer: 'The redemption',
+      examples: {
+        bodies: {
+          plain: { summary: 'Redeem', value: { userId: USER } },
+          withLock: {
+            summary: 'With the lock that was given, and your own data',
+            value: { userId: USER, lockId: LOCK_ID, metadata: { orderId: 'A-1001' } },
+          },
+        },
+        answers: {
+          redeemed: {
+            summary: 'Redeemed, for the only time',
+            value: {
+              code: CODE,
+              userId: USER,
+              redemptionId: REDEMPTION_ID,
+              redeemedAt: '2026-06-08T08:01:12.456Z',
+              redemptionCount: 1,
+              remaining: 0,
+            },
+          },
+        },
+      },
+    },
   },
 );
 

@@ -4,7 +4,17 @@ import type { RollbackRedemption } from '../../records/commands.generated.js';
 import { command, event, outcome } from '../../records/declare.js';
 import type { RedemptionRolledBack } from '../../records/events.generated.js';
 import { code, count, countOrNull, redemptionId, textOrNull } from '../../records/fields.js';
-import { aboutCode, codeNotFound, noteEventOf, ofCode, redemptionsOf, remainingOf, seenByOwner } from './checks.js';
+import { CODE, REDEMPTION_ID } from '../../records/story.js';
+import {
+  aboutCode,
+  codeNotFound,
+  noteEventOf,
+  ofCode,
+  REASON_LENGTH_MAX,
+  redemptionsOf,
+  remainingOf,
+  seenByOwner,
+} from './checks.js';
 import type { Coupons } from './state.js';
 
 /**
@@ -38,6 +48,30 @@ export const rollbackRedemption = command(
     gives: rolledBack,
     refusals: ['codeNotFound', 'redemptionNotFound', 'bookArchived', 'alreadyRolledBack'],
     message: 'object',
+    http: {
+      method: 'POST',
+      path: '/api/v1/coupons/{code}/rollback',
+      tag: 'Coupons',
+      summary: 'Give a redemption back, once',
+      may: 'adminOrService',
+      title: 'RollbackInput',
+      body: { redemptionId: {}, reason: { max: REASON_LENGTH_MAX } },
+      answer: 'Rolled back',
+      examples: {
+        bodies: {
+          reason: {
+            summary: 'With a reason',
+            value: { redemptionId: REDEMPTION_ID, reason: 'The order was cancelled' },
+          },
+        },
+        answers: {
+          rolledBack: {
+            summary: 'It can be redeemed again',
+            value: { code: CODE, redemptionId: REDEMPTION_ID, redemptionCount: 0, remaining: 1 },
+          },
+        },
+      },
+    },
   },
 );
 

@@ -4,7 +4,16 @@ import type { UnassignCode } from '../../records/commands.generated.js';
 import { command, event, outcome } from '../../records/declare.js';
 import type { CodeUnassigned } from '../../records/events.generated.js';
 import { bookId, code, textOrNull } from '../../records/fields.js';
-import { aboutCode, codeNotFound, noteEventOf, ofCode, redemptionsOf, seenByOwner } from './checks.js';
+import { BOOK_ID, CODE } from '../../records/story.js';
+import {
+  aboutCode,
+  codeNotFound,
+  noteEventOf,
+  ofCode,
+  REASON_LENGTH_MAX,
+  redemptionsOf,
+  seenByOwner,
+} from './checks.js';
 import { AVAILABLE } from './code-table.js';
 import type { Coupons } from './state.js';
 
@@ -29,6 +38,23 @@ export const unassignCode = command(
     gives: unassigned,
     refusals: ['codeNotFound', 'bookArchived', 'notAssigned', 'codeLocked', 'codeRedeemed'],
     message: { request: 7, reply: 6 },
+    http: {
+      method: 'POST',
+      path: '/api/v1/coupons/{code}/unassign',
+      tag: 'Coupons',
+      summary: 'Put an assigned code back into the pool',
+      may: 'adminOrService',
+      title: 'UnassignInput',
+      body: { reason: { max: REASON_LENGTH_MAX } },
+      answer: 'Back in the pool',
+      examples: {
+        bodies: {
+          plain: { summary: 'Without a reason', value: {} },
+          reason: { summary: 'With a reason', value: { reason: 'The account was closed' } },
+        },
+        answers: { unassigned: { summary: 'Back in the pool', value: { couponBookId: BOOK_ID, code: CODE } } },
+      },
+    },
   },
 );
 
