@@ -27,6 +27,9 @@ const EXAMPLE_NEEDS = [
   '.gitignore',
 ];
 
+/** Tests that have something for every record. */
+const KNOW_RECORDS = ['test/records', 'test/features', 'test/simulator', 'test/http'];
+
 describe('the page on the architecture', () => {
   it('names files that exist', () => {
     const paths = [...PROSE.matchAll(NAMED)].map(([, path = '']) => path);
@@ -70,16 +73,17 @@ describe('the example of a new command', () => {
   const directory = mkdtempSync(join(tmpdir(), 'clipbook-example-'));
   after(() => rmSync(directory, { recursive: true, force: true }));
 
-  it('is one file and its test; it compiles with the generated code, and its test passes', () => {
+  it('is one file and its test: all compiles with the generated code, and the tests of records know it', () => {
     const { files } = applyExample(PAGE, ROOT, directory, EXAMPLE_NEEDS);
     assert.deepEqual([...files].sort(), ['src/features/coupons/extend-lock.ts', 'test/features/extend-lock.test.ts']);
     run('--import', 'tsx', 'scripts/generate.ts');
     writeFileSync(
       join(directory, 'tsconfig.example.json'),
-      JSON.stringify({ extends: './tsconfig.json', include: [...files, 'src/**/*.generated.ts'] }),
+      JSON.stringify({ extends: './tsconfig.json', include: [...files, 'src/**/*.generated.ts', ...KNOW_RECORDS] }),
     );
     run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.example.json');
-    run('--import', 'tsx', '--test', 'test/features/extend-lock.test.ts');
+    run('--import', 'tsx', 'test/records/write-golden.ts');
+    run('--import', 'tsx', '--test', 'test/features/extend-lock.test.ts', 'test/records/golden.test.ts');
   });
 
   function run(...args: readonly string[]): void {
