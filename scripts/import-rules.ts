@@ -94,7 +94,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/domain',
     'src/codes',
   ],
-  scripts: ['src/compose', 'src/cli', 'src/records', 'src/platform'],
+  scripts: ['src/compose', 'src/cli', 'src/http', 'src/records', 'src/platform'],
   load: ['scripts', 'src/platform'],
   web: [],
 };
