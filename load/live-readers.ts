@@ -15,7 +15,9 @@ export type Order =
       readonly token: string;
       /** The first message; null: none is needed. */
       readonly message: string | null;
-      /** Each is ready after this many events; 0: after the first message of the server, or none. */
+      /**
+       * Each is ready after this many events; 0: after the first message of the server, or none.
+       */
       readonly events: number;
     }
   /** Counts from zero. */

@@ -3,11 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cliReference } from '../src/cli/reference.js';
 import { configurationTable } from '../src/compose/variables.js';
+import { reservedWords, reservedWordsText } from '../src/http/api/reserved-words.js';
+import { ROUTES } from '../src/http/api/routes/table.js';
 import { exitCodesTable } from '../src/platform/exit-codes.js';
 
 write('configuration.md', configurationTable());
 write('configuration.md', exitCodesTable(), 'exit codes');
 write('cli.md', cliReference());
+write('codes.md', reservedWordsText(reservedWords(ROUTES)), 'reserved words');
 
 function write(page: string, declared: string, mark = 'declared'): void {
   const path = fileURLToPath(new URL(`../docs/${page}`, import.meta.url));

@@ -96,7 +96,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/codes',
     'src/platform',
   ],
-  scripts: ['src/compose', 'src/cli', 'src/records', 'src/platform'],
+  scripts: ['src/compose', 'src/cli', 'src/http', 'src/records', 'src/platform'],
   load: ['scripts', 'src/platform'],
   web: [],
 };

@@ -5,6 +5,9 @@
 import { posix } from 'node:path';
 import { blankOut, importClausesOf, lineAt } from './source-text.js';
 
+/** Records that a file declares: the generator loads the file and takes all of them. */
+const DECLARES_RECORD = /^\s*=\s*(?:event|outcome|command|record)\(/;
+
 /** `export function name`, `export const name`, `export type { A, B as C };` and so on. */
 const DECLARED =
   /^export\s+(?:declare\s+|abstract\s+|async\s+)*(function\*?|const|let|class|interface|type|enum)\s+(\w+)/gm;
@@ -43,7 +46,8 @@ function exportsOf(source: string): { readonly name: string; readonly line: numb
   for (const match of text.matchAll(DECLARED)) {
     const [, kind, name = ''] = match;
     const isNamedHere = (kind === 'type' || kind === 'interface') && timesIn(text, name) > 1;
-    if (!isNamedHere) found.push({ name, line: lineAt(text, match.index) });
+    const isRecord = DECLARES_RECORD.test(text.slice(match.index + match[0].length));
+    if (!isNamedHere && !isRecord) found.push({ name, line: lineAt(text, match.index) });
   }
   for (const match of text.matchAll(LISTED)) {
     for (const name of listed(match[1] ?? '')) found.push({ name: name.exported, line: lineAt(text, match.index) });

@@ -1,6 +1,6 @@
 /** Makes src/http/fast/answers.generated.ts: outcomes as the JSON of HTTP answers. */
 import { fieldsOf } from '../../src/records/declare.js';
-import { outcomes } from '../../src/records/list.js';
+import { outcomes } from './declarations.js';
 import { type CodeOf, codeFor, generatedFile, inCapitals } from './source.js';
 
 type Piece = { readonly literal: string } | { readonly call: (value: string) => string };

@@ -3,7 +3,7 @@
  */
 import { fieldsOf } from '../../src/records/declare.js';
 import type { Field, Fields, RecordDeclaration } from '../../src/records/fields.js';
-import { events, outcomes } from '../../src/records/list.js';
+import { events, outcomes, records } from './declarations.js';
 import { type CodeOf, codeFor, generatedFile, inCapitals } from './source.js';
 
 const WRITE: CodeOf<(value: string, field: Field) => string> = {
@@ -73,11 +73,11 @@ export function journalSource(): string {
   return generatedFile(
     'Events and outcomes in the payload of a journal entry; codec.ts describes the form.',
     [
-      { types: ['OpenBatch'], from: '../records/batches.js' },
-      { types: ['Book', 'BookCounts', 'BookSettings'], from: '../records/books.js' },
+      { types: ['DomainEvent'], from: '../records/events.generated.js' },
       { types: ['BookId', 'Seq'], from: '../records/ids.js' },
-      { types: ['DomainEvent', 'Outcome'], from: '../records/list.js' },
+      { types: ['Outcome'], from: '../records/outcomes.generated.js' },
       { names: ['unknownRecord'], from: '../records/unknown.js' },
+      { types: records.map(({ name }) => inCapitals(name)), from: '../records/values.generated.js' },
       { names: ['decodeBatchContent', 'encodeBatchContent'], from: './batch-content.js' },
       { types: ['FieldReader', 'FieldWriter'], from: './payload-fields.js' },
     ],

@@ -1,6 +1,6 @@
 /** Makes src/domain/outcome-memory.generated.ts: outcomes in the memory of idempotency keys. */
-import { fieldsOf, type OutcomeDeclaration } from '../../src/records/declare.js';
-import { outcomes } from '../../src/records/list.js';
+import { fieldsOf } from '../../src/records/declare.js';
+import { outcomes } from './declarations.js';
 import { type CodeOf, codeFor, generatedFile } from './source.js';
 
 const TEXT = { write: (value: string) => `appendText(${value})`, read: 'readText()' };
@@ -33,9 +33,8 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
 };
 
 export function memorySource(): string {
-  const all: readonly OutcomeDeclaration[] = outcomes;
-  const compact = all.filter(({ memory }) => memory !== 'json');
-  const inJson = all.filter(({ memory }) => memory === 'json');
+  const compact = outcomes.filter(({ memory }) => memory !== 'json');
+  const inJson = outcomes.filter(({ memory }) => memory === 'json');
   const writes = compact.map(({ kind, memory, fields }) => {
     const lines = fieldsOf(fields).map(
       ([name, field]) => `${codeFor(CODE, field, `${kind}.${name}`).write(`outcome.${name}`)};`,
@@ -50,7 +49,7 @@ export function memorySource(): string {
     'Outcomes in the memory of idempotency keys; outcome-bytes.ts describes the form.',
     [
       { types: ['BookId', 'Seq'], from: '../records/ids.js' },
-      { types: ['Outcome'], from: '../records/list.js' },
+      { types: ['Outcome'], from: '../records/outcomes.generated.js' },
       { names: ['unknownRecord'], from: '../records/unknown.js' },
       {
         names: [

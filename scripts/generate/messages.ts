@@ -11,7 +11,7 @@ import {
   type OutcomeDeclaration,
 } from '../../src/records/declare.js';
 import type { Field } from '../../src/records/fields.js';
-import { commands, outcomes } from '../../src/records/list.js';
+import { commands, outcomes } from './declarations.js';
 import { type CodeOf, codeFor, generatedFile } from './source.js';
 
 const PLAIN = { write: (value: string) => value, read: 'message[at++] as string' };
@@ -51,15 +51,14 @@ interface Hot extends CommandDeclaration {
 type NamedField = readonly [name: string, field: Field];
 
 export function messagesSource(): string {
-  const hot = (commands as readonly CommandDeclaration[]).filter(
-    (command): command is Hot => command.message !== 'object',
-  );
+  const hot = commands.filter((command): command is Hot => command.message !== 'object');
   const parts = [requestNumbers(hot), requestWriter(hot), requestReader(hot), replyWriter(hot), replyReader(hot)];
   return generatedFile(
     'Commands and their outcomes in messages between an HTTP thread and a shard thread; wire.ts\ndescribes the form.',
     [
       { types: ['BookId', 'Seq', 'ShardId'], from: '../records/ids.js' },
-      { types: ['Command', 'Outcome'], from: '../records/list.js' },
+      { types: ['Command'], from: '../records/commands.generated.js' },
+      { types: ['Outcome'], from: '../records/outcomes.generated.js' },
       { names: ['unknownRecord'], from: '../records/unknown.js' },
       { types: ['CommandReply', 'QueryReply'], from: './engine.js' },
       {

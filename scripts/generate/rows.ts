@@ -1,7 +1,7 @@
 /** Makes src/postgres/projection/event-rows.generated.ts: events as rows of the projection. */
 import { type CodeColumn, type EventDeclaration, fieldsOf } from '../../src/records/declare.js';
 import type { Field } from '../../src/records/fields.js';
-import { events } from '../../src/records/list.js';
+import { events } from './declarations.js';
 import { type CodeOf, codeFor, generatedFile } from './source.js';
 
 /** A value in the data of a COPY. */
@@ -73,8 +73,7 @@ const GROUPS: Readonly<Record<string, readonly CodeColumn[]>> = {
   TOUCHES_COUNT: ['redemption_count'],
 };
 
-const all: readonly EventDeclaration[] = events;
-const ofCodes = all.filter(({ fields }) => 'code' in fields);
+const ofCodes = events.filter(({ fields }) => 'code' in fields);
 
 export function rowsSource(): string {
   return generatedFile(
@@ -82,7 +81,7 @@ export function rowsSource(): string {
     [
       { types: ['Change', 'CodeEvent'], from: '../../domain/event.js' },
       { types: ['Seq', 'ShardId'], from: '../../records/ids.js' },
-      { types: ['DomainEvent'], from: '../../records/list.js' },
+      { types: ['DomainEvent'], from: '../../records/events.generated.js' },
       { names: ['unknownRecord'], from: '../../records/unknown.js' },
       {
         names: Object.keys(GROUPS),
@@ -96,7 +95,7 @@ export function rowsSource(): string {
 }
 
 function auditSource(): string {
-  const cases = all.map((declared) => {
+  const cases = events.map((declared) => {
     const lines = AUDIT.map((column) => column(declared));
     return `case '${declared.kind}':\n${lines.join(';\n')};\nreturn;`;
   });
@@ -154,7 +153,7 @@ const camel = (column: string): string => column.replace(/_(\w)/g, (_, letter: s
 
 function othersSource(): string {
   const isFolded = ({ appends, snapshot }: EventDeclaration): boolean => appends === null && snapshot === null;
-  const cases = all
+  const cases = events
     .filter((declared) => !isFolded(declared))
     .map((declared) => `case '${declared.kind}': ${othersOf(declared)}`);
   return `/** Writes the other rows that the event appends, and changes the rest of the snapshot. */
@@ -167,7 +166,7 @@ export function writeOthers(
 ): void {
   switch (event.kind) {
     ${cases.join('\n')}
-    ${all
+    ${events
       .filter(isFolded)
       .map(({ kind }) => `case '${kind}':`)
       .join('\n')}

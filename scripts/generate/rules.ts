@@ -2,44 +2,34 @@
  * Makes src/features/coupons/rules.generated.ts: which function decides a command, which one
  * applies an event, and what a command will read.
  *
- * The functions are found by their names in the files of the feature: `redeemCode` decides the
- * command `redeemCode`, and `applyCodeRedeemed` applies the event `codeRedeemed`. A rule is given
- * the time and randomness if it has parameters of these names.
+ * The functions are found by their names in the file that declares the record: `decideRedeemCode`
+ * decides the command `redeemCode`, and `applyCodeRedeemed` applies the event `codeRedeemed`. A
+ * rule is given the state, the command, the time and randomness, as far as it has parameters.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { posix } from 'node:path';
 import { type CommandDeclaration, fieldsOf } from '../../src/records/declare.js';
-import { commands, events } from '../../src/records/list.js';
+import { commands, declaringFiles, events, pathOf } from './declarations.js';
 import { generatedFile, type Import, inCapitals } from './source.js';
 
-const FOLDER = fileURLToPath(new URL('../../src/features/coupons', import.meta.url));
-/** The kernel makes it, and it changes nothing. */
-const OF_KERNEL = 'noted';
+const FOLDER = 'src/features/coupons';
+const ARGUMENTS = ['coupons', 'command', 'nowMs', 'random'];
 
-interface Found {
-  readonly file: string;
-  /** The text of the parameters, where it is a function. */
-  readonly parameters: string;
-}
+type Declared = (typeof commands)[number] | (typeof events)[number];
 
 export function rulesSource(): string {
-  const functions = functionsIn(FOLDER);
-  const rule = (name: string): Found => {
-    const found = functions.get(name);
-    if (found === undefined) throw new Error(`no file of src/features/coupons/ exports a function ${name}`);
-    return found;
-  };
-  const all: readonly CommandDeclaration[] = commands;
-  const applied = events.filter(({ kind }) => kind !== OF_KERNEL).map(({ kind }) => [kind, `apply${inCapitals(kind)}`]);
-  const decides = all.map(({ kind }) => {
-    const { parameters } = rule(kind);
-    const more = ['nowMs', 'random'].filter((name) => new RegExp(`\\b${name}:`).test(parameters));
-    return `case '${kind}':\nreturn ${[`${kind}(coupons, command`, ...more].join(', ')});`;
+  const ofFeature = <Kind extends Declared>(list: readonly Kind[]): Kind[] =>
+    list.filter((declared) => posix.dirname(pathOf(declared)) === FOLDER);
+  const decided = ofFeature(commands);
+  const applied = ofFeature(events);
+  const imports = new Map<string, string[]>();
+  const decides = decided.map((declared) => {
+    const { name, parameters } = ruleOf('decide', declared, imports);
+    return `case '${declared.kind}':\nreturn ${name}(${ARGUMENTS.slice(0, parameters).join(', ')});`;
   });
-  const applies = applied.map(([kind, name]) => `case '${kind}':\n${name}(coupons, event);\nreturn;`);
-  const reads = all.map((declared) => ({ kind: declared.kind, lines: readsOf(declared) }));
-  const names = [...all.map(({ kind }) => kind), ...applied.map(([, name = '']) => name)];
+  const applies = applied.map(
+    (declared) => `case '${declared.kind}':\n${ruleOf('apply', declared, imports).name}(coupons, event);\nreturn;`,
+  );
+  const reads = decided.map((declared) => ({ kind: declared.kind, lines: readsOf(declared) }));
   return generatedFile(
     'Which function decides a command of coupon books, and which one applies an event.',
     [
@@ -51,7 +41,7 @@ export function rulesSource(): string {
       { names: ['unknownRecord'], from: '../../records/unknown.js' },
       { types: ['Coupons'], from: './state.js' },
       { types: ['Reads'], from: './reads.js' },
-      ...importsOf(names, rule),
+      ...[...imports].map(([from, names]): Import => ({ from, names })),
     ],
     `export function decideCoupons(coupons: Coupons, command: Command, nowMs: number, random: Random): Decision | Refusal {
   switch (command.kind) {
@@ -62,7 +52,11 @@ export function rulesSource(): string {
 export function applyToCoupons(coupons: Coupons, event: DomainEvent): void {
   switch (event.kind) {
     ${applies.join('\n')}
-    case '${OF_KERNEL}':
+    ${events
+      .filter((declared) => !applied.includes(declared))
+      .map(({ kind }) => `case '${kind}':`)
+      .join('\n')}
+      // The kernel makes it, and it changes nothing.
       return;
     default:
       unknownRecord(event);
@@ -98,23 +92,17 @@ function readsOf({ fields, prefetches }: CommandDeclaration): string[] {
   return lines;
 }
 
-function importsOf(names: readonly string[], rule: (name: string) => Found): Import[] {
-  const files = [...new Set(names.map((name) => rule(name).file))];
-  return files.map((file) => ({ names: names.filter((name) => rule(name).file === file), from: `./${file}.js` }));
-}
-
-/** Exported functions by name. */
-function functionsIn(folder: string): Map<string, Found> {
-  const found = new Map<string, Found>();
-  for (const name of readdirSync(folder).filter((file) => file.endsWith('.ts') && !file.includes('.generated.'))) {
-    const source = readFileSync(join(folder, name), 'utf8');
-    const file = name.slice(0, -'.ts'.length);
-    for (const match of source.matchAll(/^export function (\w+)\(([\s\S]*?)\n?\): /gm)) {
-      found.set(match[1] ?? '', { file, parameters: match[2] ?? '' });
-    }
-    for (const match of source.matchAll(/^export const (apply\w+) = /gm)) {
-      found.set(match[1] ?? '', { file, parameters: '' });
-    }
-  }
-  return found;
+/** The function for a record, which is added to the imports. */
+function ruleOf(
+  word: 'decide' | 'apply',
+  declared: Declared,
+  imports: Map<string, string[]>,
+): { readonly name: string; readonly parameters: number } {
+  const name = `${word}${inCapitals(declared.kind)}`;
+  const path = pathOf(declared);
+  const rule = declaringFiles.find((file) => file.path === path)?.exports[name];
+  if (typeof rule !== 'function') throw new Error(`${path} exports no function ${name}`);
+  const from = `./${posix.basename(path, '.ts')}.js`;
+  imports.set(from, [...(imports.get(from) ?? []), name]);
+  return { name, parameters: rule.length };
 }

@@ -15,7 +15,8 @@ export function codeFor<Make>(table: CodeOf<Make>, { form }: Field, where: strin
 
 /** Leaves out the imports that `body` does not use. */
 export function generatedFile(about: string, imports: readonly Import[], body: string): string {
-  const lines = imports.flatMap(({ names, types, from }) => {
+  const lines = imports.flatMap(({ all, names, types, from }) => {
+    if (all !== undefined) return [`import * as ${all} from '${from}';`];
     const isUsed = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(body);
     const values = (names ?? []).filter(isUsed);
     const onlyTypes = (types ?? []).filter(isUsed);
@@ -23,11 +24,13 @@ export function generatedFile(about: string, imports: readonly Import[], body: s
     if (values.length === 0) return [`import type { ${onlyTypes.join(', ')} } from '${from}';`];
     return [`import { ${[...values, ...onlyTypes.map((name) => `type ${name}`)].join(', ')} } from '${from}';`];
   });
-  const head = ` * ${about.split('\n').join('\n * ')}\n *\n * Written by \`npm run generate\` from the declarations in src/records/. Do not edit.`;
+  const head = ` * ${about.split('\n').join('\n * ')}\n *\n * Written by \`npm run generate\` from the declarations in src/. Do not edit.`;
   return `/**\n${head}\n */\n${lines.join('\n')}\n\n${body}\n`;
 }
 
 export interface Import {
+  /** The name under which all exports of the file are imported. */
+  readonly all?: string;
   readonly names?: readonly string[];
   readonly types?: readonly string[];
   readonly from: string;

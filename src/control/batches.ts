@@ -26,7 +26,7 @@ import { realTimers, type Timers } from '../platform/timers.js';
 import { batchHolder } from '../postgres/staging/counters.js';
 import type { BatchOwner, ControlStore, CounterHolder, Holder, KeptWriter, UnsettledBatch } from '../postgres/store.js';
 import type { BatchContent } from '../records/batch-content.js';
-import type { OpenBatch } from '../records/batches.js';
+import type { OpenBatch } from '../records/values.generated.js';
 import { jobOfKey } from './job-key.js';
 import type { KeptCodes, KeptIntent } from './kept-codes.js';
 

@@ -21,7 +21,7 @@ import { pipeline } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import { realFileOps } from '../journal/file/file-ops.js';
 import type { KeptWriter } from '../postgres/store.js';
-import type { OpenBatch } from '../records/batches.js';
+import type { OpenBatch } from '../records/values.generated.js';
 
 const SUFFIX = '.codes.gz';
 const NEW_SUFFIX = '.new';

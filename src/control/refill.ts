@@ -21,7 +21,7 @@ import type { GeneratorKeys } from '../postgres/control/generator-keys.js';
 import { countersIn } from '../postgres/staging/counters.js';
 import type { ControlStore, JobRow, Staging } from '../postgres/store.js';
 import type { BatchContent } from '../records/batch-content.js';
-import type { OpenBatch } from '../records/batches.js';
+import type { OpenBatch } from '../records/values.generated.js';
 import type { CodeWorkers } from './code-workers.js';
 import { jobOfKey } from './job-key.js';
 import { resultOf } from './job-result.js';

@@ -2,8 +2,8 @@
  * Commands and queries to one shard. Commands are verbs; they are validated and authorized before
  * they get here.
  */
-import type { StagedBatch } from '../records/batches.js';
-import type { Command } from '../records/list.js';
+import type { Command } from '../records/commands.generated.js';
+import type { StagedBatch } from '../records/objects.js';
 import type { BookId, Seq } from './ids.js';
 
 export type { Command, StagedBatch };

@@ -5,6 +5,8 @@
  *
  * That a refusal of a rule must not be told to other users is marked here, too (others-code.ts).
  */
+import { event } from '../records/declare.js';
+import { bookId } from '../records/fields.js';
 import type { Command, Origin } from './command.js';
 import { type Decision, refuse } from './decision.js';
 import type { Change, DomainEvent } from './event.js';
@@ -12,6 +14,9 @@ import { asSeq, type BookId, type Seq } from './ids.js';
 import type { ShardKernel } from './kernel.js';
 import type { Outcome, Refusal } from './outcome.js';
 import type { Random } from './random.js';
+
+/** Nothing changed, but the outcome has to be remembered for its idempotency key. */
+export const noted = event('noted', 5, { bookId: bookId() }, { shownAs: null });
 
 /** What the kernel needs of the features. They never change `state` but in `applyEvent`. */
 export interface Rules<State extends ShardKernel> {

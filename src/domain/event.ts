@@ -4,15 +4,11 @@
  *
  * One accepted command makes one `Change`: all of its events become durable together or not at all.
  */
-import type { codesAdded } from '../records/batches.js';
-import type { Of } from '../records/declare.js';
-import type { DomainEvent } from '../records/list.js';
+import type { CodesAdded, DomainEvent } from '../records/events.generated.js';
 import type { BookId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
 
-export type { DomainEvent };
-
-export type CodesAdded = Of<typeof codesAdded>;
+export type { CodesAdded, DomainEvent };
 
 export type CodeEvent = Extract<DomainEvent, { readonly code: string }>;
 

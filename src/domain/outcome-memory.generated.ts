@@ -1,10 +1,10 @@
 /**
  * Outcomes in the memory of idempotency keys; outcome-bytes.ts describes the form.
  *
- * Written by `npm run generate` from the declarations in src/records/. Do not edit.
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { BookId } from '../records/ids.js';
-import type { Outcome } from '../records/list.js';
+import type { Outcome } from '../records/outcomes.generated.js';
 import { unknownRecord } from '../records/unknown.js';
 import {
   appendByte,

@@ -3,46 +3,18 @@
  * in which a command checks for them is the order in which `decide` names them, and it is
  * documented there.
  */
-import type { Outcome } from '../records/list.js';
+import type { Outcome } from '../records/outcomes.generated.js';
+import type { RefusalReason } from '../records/refusals.js';
 
-export type { Outcome };
+export type { Outcome, RefusalReason };
 
 /** As the journal of its shard tells it. An id that was never opened counts as given up. */
 export type BatchFate = 'open' | 'live' | 'givenUp';
 
-export type RefusalReason =
-  | 'bookNotFound'
-  | 'bookArchived'
-  | 'bookNotActive'
-  | 'bookNotBegun'
-  | 'bookOver'
-  | 'bookVersionMismatch'
-  | 'bookExists'
-  | 'bookInvalid'
-  | 'noneAvailable'
-  | 'codeNotFound'
-  | 'assignedToAnother'
-  | 'lockedByAnother'
-  | 'usedUp'
-  | 'notLocked'
-  | 'lockNotHeld'
-  | 'codeLocked'
-  | 'codeRedeemed'
-  | 'notAssigned'
-  | 'userCodesLimit'
-  | 'userRedemptionsLimit'
-  | 'redemptionNotFound'
-  | 'alreadyRolledBack'
-  | 'idempotencyKeyReused'
-  | 'idempotencyMemoryFull'
-  /** It is given up; or it is open, and its codes are not loaded into memory. */
-  | 'batchUnknown'
-  | 'batchesFull';
-
 /** `detail` is a full sentence for the caller; it never names another user. */
-export interface Refusal {
+export interface Refusal<Reason extends RefusalReason = RefusalReason> {
   readonly kind: 'refused';
-  readonly reason: RefusalReason;
+  readonly reason: Reason;
   readonly detail: string;
   /**
    * Unix ms after which the same request may succeed, if that is known (a lease that ends).

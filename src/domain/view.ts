@@ -1,7 +1,6 @@
 /** What queries answer with. Times are Unix ms. */
 
-import type { OpenBatch } from '../records/batches.js';
-import type { Book, BookCounts } from '../records/books.js';
+import type { Book, BookCounts, OpenBatch } from '../records/values.generated.js';
 import type { CodeView } from './command.js';
 import type { BatchFate } from './outcome.js';
 

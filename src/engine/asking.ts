@@ -7,7 +7,7 @@ import type { Command, Query } from '../domain/command.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { BatchFate, Outcome } from '../domain/outcome.js';
 import type { QueryResult } from '../domain/view.js';
-import type { OpenBatch } from '../records/batches.js';
+import type { OpenBatch } from '../records/values.generated.js';
 import { ControlError, type Engine, type Unavailable } from './engine.js';
 
 const AGAIN_MS = 200;

@@ -1,5 +1,5 @@
 /** The settings of a book in the words of the API. */
-import type { BookSettings } from '../records/books.js';
+import type { BookSettings } from '../records/values.generated.js';
 
 export function settingsJson({ startMs, endMs, lockTtlMs, ...settings }: BookSettings): Record<string, unknown> {
   return {

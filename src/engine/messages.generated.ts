@@ -2,10 +2,12 @@
  * Commands and their outcomes in messages between an HTTP thread and a shard thread; wire.ts
  * describes the form.
  *
- * Written by `npm run generate` from the declarations in src/records/. Do not edit.
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
+
+import type { Command } from '../records/commands.generated.js';
 import type { BookId, Seq, ShardId } from '../records/ids.js';
-import type { Command, Outcome } from '../records/list.js';
+import type { Outcome } from '../records/outcomes.generated.js';
 import { unknownRecord } from '../records/unknown.js';
 import type { CommandReply, QueryReply } from './engine.js';
 import {
@@ -36,13 +38,13 @@ export function requestNumberOf(command: Command): number {
       return 3;
     case 'unassignCode':
       return 7;
-    case 'rollbackRedemption':
+    case 'openBatch':
+    case 'giveUpBatch':
+    case 'addCodes':
     case 'createBook':
     case 'updateBook':
     case 'archiveBook':
-    case 'addCodes':
-    case 'openBatch':
-    case 'giveUpBatch':
+    case 'rollbackRedemption':
       return OTHER_REQUEST;
     default:
       return unknownRecord(command);
@@ -71,13 +73,13 @@ export function writeCommand(fields: MessageField[], last: LastWritten, command:
     case 'unassignCode':
       fields.push(command.code, command.reason);
       return;
-    case 'rollbackRedemption':
+    case 'openBatch':
+    case 'giveUpBatch':
+    case 'addCodes':
     case 'createBook':
     case 'updateBook':
     case 'archiveBook':
-    case 'addCodes':
-    case 'openBatch':
-    case 'giveUpBatch':
+    case 'rollbackRedemption':
       fields.push(command);
       return;
     default:

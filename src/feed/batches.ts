@@ -1,7 +1,7 @@
 /** What the feed says of batches of codes. */
 import type { CodesAdded } from '../domain/event.js';
 import type { Seq, ShardId } from '../domain/ids.js';
-import type { OpenBatch } from '../records/batches.js';
+import type { OpenBatch } from '../records/values.generated.js';
 import type { Feed } from './feed.js';
 
 /** A batch that became live. */

@@ -1,13 +1,13 @@
 /**
  * Events and outcomes in the payload of a journal entry; codec.ts describes the form.
  *
- * Written by `npm run generate` from the declarations in src/records/. Do not edit.
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
-import type { OpenBatch } from '../records/batches.js';
-import type { Book, BookCounts, BookSettings } from '../records/books.js';
+import type { DomainEvent } from '../records/events.generated.js';
 import type { BookId, Seq } from '../records/ids.js';
-import type { DomainEvent, Outcome } from '../records/list.js';
+import type { Outcome } from '../records/outcomes.generated.js';
 import { unknownRecord } from '../records/unknown.js';
+import type { Book, BookCounts, BookSettings, OpenBatch } from '../records/values.generated.js';
 import { decodeBatchContent, encodeBatchContent } from './batch-content.js';
 import type { FieldReader, FieldWriter } from './payload-fields.js';
 
@@ -95,6 +95,14 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.number(2);
       encodeBook(out, value.book);
       return;
+    case 'codesAdded':
+      out.number(3);
+      out.name(value.bookId);
+      out.number(value.batchId);
+      out.number(value.firstIndex);
+      out.number(value.size);
+      out.number(value.count);
+      return;
     case 'noted':
       out.number(4);
       out.name(value.bookId);
@@ -113,14 +121,6 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.number(13);
       out.name(value.bookId);
       out.number(value.batchId);
-      return;
-    case 'codesAdded':
-      out.number(3);
-      out.name(value.bookId);
-      out.number(value.batchId);
-      out.number(value.firstIndex);
-      out.number(value.size);
-      out.number(value.count);
       return;
     default:
       unknownRecord(value);
@@ -212,6 +212,15 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
       return { kind: 'bookUpdated', book: decodeBook(from) };
     case 2:
       return { kind: 'bookArchived', book: decodeBook(from) };
+    case 3:
+      return {
+        kind: 'codesAdded',
+        bookId: from.name() as BookId,
+        batchId: from.integer(),
+        firstIndex: from.integer(),
+        size: from.integer(),
+        count: from.integer(),
+      };
     case 4:
       return { kind: 'noted', bookId: from.name() as BookId };
     case 12:
@@ -227,15 +236,6 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
       };
     case 13:
       return { kind: 'batchGivenUp', bookId: from.name() as BookId, batchId: from.integer() };
-    case 3:
-      return {
-        kind: 'codesAdded',
-        bookId: from.name() as BookId,
-        batchId: from.integer(),
-        firstIndex: from.integer(),
-        size: from.integer(),
-        count: from.integer(),
-      };
     default:
       throw new Error(`journal payload: unknown kind of event, number ${number}`);
   }

@@ -3,7 +3,7 @@
  * (compose/roll-forward.ts).
  */
 import type { ShardId } from '../domain/ids.js';
-import type { OpenBatch } from '../records/batches.js';
+import type { OpenBatch } from '../records/values.generated.js';
 import { connect, endQuietly } from './connection.js';
 import { type GeneratorKeys, readGeneratorKeys } from './control/generator-keys.js';
 import { missingMigrations } from './migrate.js';

@@ -7,7 +7,7 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
-import { eventNumbers } from '../records/list.js';
+import { eventNumbers } from '../records/events.generated.js';
 import { connect } from './connection.js';
 import { DatabaseUnfit } from './failure.js';
 

@@ -8,8 +8,7 @@ import type { Change } from '../domain/event.js';
 import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
-import type { OpenBatch } from '../records/batches.js';
-import type { Book } from '../records/books.js';
+import type { Book, OpenBatch } from '../records/values.generated.js';
 
 /**
  * Rows come in this order per load: checkpoints, books, open batches, live batches, codes,

@@ -1,13 +1,16 @@
 /**
  * How events, outcomes and commands are declared. A declaration says everything that the layers
- * need to know about a record, and `npm run generate` writes their code from it.
+ * need to know about a record, and `npm run generate` writes their code from it. Declarations are
+ * exported by the files of a feature, beside the rules (`src/features/coupons/redeem.ts`).
  *
  * Numbers and names are stored: event numbers in the journal and in PostgreSQL, outcome numbers in
  * the journal, and field names in JSON columns. The journal stores the fields of a record by their
  * position. So never use a number twice, and never change a record that was released: declare
  * another record with a new number instead. `test/fixtures/golden/` holds the stored bytes.
  */
-import type { Field, Fields, ValuesOf } from './fields.js';
+import type { Field, Fields } from './fields.js';
+import type { HttpOptions } from './http.js';
+import type { RefusalReason } from './refusals.js';
 
 /** The columns of a code's row in the snapshot that events change. */
 export type CodeColumn = 'user_id' | 'assigned_ms' | 'lock_id' | 'locked_until_ms' | 'redemption_count';
@@ -55,25 +58,27 @@ export interface LiveOptions {
 export type AppendedTable = 'redemptions' | 'rollbacks';
 export type SnapshotMethod = 'bookChanged' | 'batchOpened' | 'batchGivenUp' | 'batchWentLive';
 
-export interface EventDeclaration<Kind extends string = string, F extends Fields = Fields>
+export interface EventDeclaration
   extends Required<Omit<EventOptions<Fields>, 'live' | 'row' | 'appends' | 'snapshot'>> {
-  readonly kind: Kind;
+  readonly declares: 'event';
+  readonly kind: string;
   /** The event's number in the column `changes.kind`. The journal stores this number less one. */
   readonly number: number;
-  readonly fields: F;
+  readonly fields: Fields;
   readonly live: LiveOptions | null;
   readonly row: EventOptions<Fields>['row'] | null;
   readonly appends: EventOptions<Fields>['appends'] | null;
   readonly snapshot: SnapshotMethod | null;
 }
 
-export function event<const Kind extends string, const F extends Fields>(
-  kind: Kind,
+export function event<const F extends Fields>(
+  kind: string,
   number: number,
   fields: F,
   { shownAs, live, row, detail = [], appends, snapshot }: EventOptions<F>,
-): EventDeclaration<Kind, F> {
+): EventDeclaration {
   return {
+    declares: 'event',
     kind,
     number,
     fields,
@@ -96,23 +101,24 @@ export interface OutcomeOptions {
   readonly answer: 'fields' | 'byRoute';
 }
 
-export interface OutcomeDeclaration<Kind extends string = string, F extends Fields = Fields> extends OutcomeOptions {
+export interface OutcomeDeclaration<Kind extends string = string> extends OutcomeOptions {
+  readonly declares: 'outcome';
   readonly kind: Kind;
   /** The journal stores this number less one. */
   readonly number: number;
-  readonly fields: F;
+  readonly fields: Fields;
 }
 
 /** Of an outcome whose answer a route makes, and which is too rare to be kept in a compact form. */
 export const MADE_BY_ROUTE = { memory: 'json', answer: 'byRoute' } as const satisfies OutcomeOptions;
 
-export function outcome<const Kind extends string, const F extends Fields>(
+export function outcome<const Kind extends string>(
   kind: Kind,
   number: number,
-  fields: F,
+  fields: Fields,
   options: OutcomeOptions,
-): OutcomeDeclaration<Kind, F> {
-  return { kind, number, fields, ...options };
+): OutcomeDeclaration<Kind> {
+  return { declares: 'outcome', kind, number, fields, ...options };
 }
 
 /**
@@ -124,8 +130,10 @@ export interface MessageForm {
   readonly reply: number;
 }
 
-export interface CommandOptions {
-  readonly gives: OutcomeDeclaration;
+export interface CommandOptions<F extends Fields, Outcome extends string, Reason extends RefusalReason> {
+  readonly gives: OutcomeDeclaration<Outcome>;
+  /** Why the command can be refused, in the order in which `decide…` checks. */
+  readonly refusals: readonly Reason[];
   /**
    * How the command and its outcome travel between threads: as plain objects, or in a compact form,
    * which is faster. In the compact form the reply leaves out each field that the command has too.
@@ -137,32 +145,36 @@ export interface CommandOptions {
    * fetched early: a code that is drawn from the pool of its book, or the random number of an id.
    */
   readonly prefetches?: readonly Prefetched[];
+  /** How callers send it; none: another command or a route of its own makes it. */
+  readonly http?: HttpOptions<F>;
 }
 
 export type Prefetched = 'drawnCode' | 'randomNumber';
 
-export interface CommandDeclaration<Kind extends string = string, F extends Fields = Fields>
-  extends Required<CommandOptions> {
-  readonly kind: Kind;
-  readonly fields: F;
+export interface CommandDeclaration<Outcome extends string = string, Reason extends RefusalReason = RefusalReason>
+  extends Required<Omit<CommandOptions<Fields, Outcome, Reason>, 'http'>> {
+  readonly declares: 'command';
+  readonly kind: string;
+  readonly fields: Fields;
+  readonly http: HttpOptions | null;
 }
 
-export function command<const Kind extends string, const F extends Fields>(
-  kind: Kind,
+export function command<const F extends Fields, const Outcome extends string, const Reason extends RefusalReason>(
+  kind: string,
   fields: F,
-  { gives, message, prefetches = [] }: CommandOptions,
-): CommandDeclaration<Kind, F> {
-  return { kind, fields, gives, message, prefetches };
+  { gives, refusals, message, prefetches = [], http }: CommandOptions<F, Outcome, Reason>,
+): CommandDeclaration<Outcome, Reason> {
+  return {
+    declares: 'command',
+    kind,
+    fields,
+    gives,
+    refusals,
+    message,
+    prefetches,
+    http: (http as HttpOptions | undefined) ?? null,
+  };
 }
-
-/**
- * The type of a declared event, outcome or command; of a union of declarations, the union of types.
- */
-export type Of<Declared> = Declared extends { readonly kind: infer Kind; readonly fields: infer F extends Fields }
-  ? Simplify<{ readonly kind: Kind } & ValuesOf<F>>
-  : never;
-
-type Simplify<T> = { [Name in keyof T]: T[Name] };
 
 /** Names and fields, in the order of the declaration. */
 export const fieldsOf = (fields: Fields): readonly (readonly [string, Field])[] => Object.entries(fields);

@@ -1,13 +1,10 @@
 /**
- * The kinds of fields that a record can have. A field holds a type and the name of its form, and no
- * code: each layer (journal, messages between threads, …) has its own table from form to code, in
+ * The kinds of fields that a record can have. A field holds the name of its form, and no code: each
+ * layer (types, journal, messages between threads, …) has its own table from form to code, in
  * `scripts/generate/`. So a thread that only sends messages never loads the code for PostgreSQL.
  *
  * To add a form, add a member to `Form`. The tables do not compile until each has an entry for it.
  */
-import type { BatchContent } from './batch-content.js';
-import type { BookId, Seq } from './ids.js';
-
 export type Form =
   | 'text'
   | 'textOrNull'
@@ -49,9 +46,7 @@ export type Form =
   /** A value that only travels between threads of the process. It is never stored. */
   | 'object';
 
-declare const valueType: unique symbol;
-
-export interface Field<out Value = unknown> {
+export interface Field {
   readonly form: Form;
   /** Its name in the JSON of an answer; null: the name that it has in the record. */
   readonly shownAs: string | null;
@@ -59,21 +54,17 @@ export interface Field<out Value = unknown> {
   readonly choices: readonly [string, string] | null;
   /** The other record, if the form is `record`. */
   readonly of: RecordDeclaration | null;
+  /** The TypeScript type, if the form is `object`. */
+  readonly type: string | null;
   /** The same field with another name in the JSON of an answer. */
-  as(shownAs: string): Field<Value>;
-  /** Exists for the type checker only. */
-  readonly [valueType]: Value;
+  as(shownAs: string): Field;
 }
 
 export type Fields = Readonly<Record<string, Field>>;
 
-export type ValueOf<F> = F extends Field<infer Value> ? Value : never;
-
-/** The value of a record with these fields. */
-export type ValuesOf<F extends Fields> = { readonly [Name in keyof F]: ValueOf<F[Name]> };
-
 /** A record that is a field of other records, such as a book. */
 export interface RecordDeclaration<F extends Fields = Fields> {
+  readonly declares: 'record';
   readonly name: string;
   readonly fields: F;
   /** The order of the fields in the journal; null: the order of the declaration. */
@@ -85,39 +76,36 @@ export function record<const F extends Fields>(
   fields: F,
   { journalOrder = null }: { readonly journalOrder?: readonly (keyof F & string)[] | null } = {},
 ): RecordDeclaration<F> {
-  return { name, fields, journalOrder };
+  return { declares: 'record', name, fields, journalOrder };
 }
 
-function field<Value>(
-  form: Form,
-  { shownAs = null, choices = null, of = null }: Partial<Pick<Field, 'shownAs' | 'choices' | 'of'>> = {},
-): Field<Value> {
-  const made = { form, shownAs, choices, of, as: (name: string) => field<Value>(form, { shownAs: name, choices, of }) };
-  return made as Field<Value>;
+type Details = Pick<Field, 'shownAs' | 'choices' | 'of' | 'type'>;
+
+function field(form: Form, details: Partial<Details> = {}): Field {
+  const whole: Details = { shownAs: null, choices: null, of: null, type: null, ...details };
+  return { form, ...whole, as: (shownAs) => field(form, { ...whole, shownAs }) };
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
-
-export const text = () => field<string>('text');
-export const textOrNull = () => field<string | null>('textOrNull');
-export const bookId = () => field<BookId>('bookId');
-export const code = () => field<string>('code');
-export const subject = () => field<string>('subject');
-export const caller = () => field<string>('caller');
-export const redemptionId = () => field<string>('redemptionId');
-export const seq = () => field<Seq>('seq');
-export const integer = () => field<number>('integer');
-export const integerOrNull = () => field<number | null>('integerOrNull');
-export const count = () => field<number>('count');
-export const countOrNull = () => field<number | null>('countOrNull');
-export const time = () => field<number>('time');
-export const instant = () => field<number>('instant');
-export const instantOrNull = () => field<number | null>('instantOrNull');
-export const boolean = () => field<boolean>('boolean');
-export const choice = <const First extends string, const Second extends string>(first: First, second: Second) =>
-  field<First | Second>('choice', { choices: [first, second] });
-export const json = () => field<JsonObject>('json');
-export const jsonOrNull = () => field<JsonObject | null>('jsonOrNull');
-export const recordOf = <F extends Fields>(of: RecordDeclaration<F>) => field<ValuesOf<F>>('record', { of });
-export const batchContent = () => field<BatchContent>('batchContent');
-export const object = <Value>() => field<Value>('object');
+export const text = () => field('text');
+export const textOrNull = () => field('textOrNull');
+export const bookId = () => field('bookId');
+export const code = () => field('code');
+export const subject = () => field('subject');
+export const caller = () => field('caller');
+export const redemptionId = () => field('redemptionId');
+export const seq = () => field('seq');
+export const integer = () => field('integer');
+export const integerOrNull = () => field('integerOrNull');
+export const count = () => field('count');
+export const countOrNull = () => field('countOrNull');
+export const time = () => field('time');
+export const instant = () => field('instant');
+export const instantOrNull = () => field('instantOrNull');
+export const boolean = () => field('boolean');
+export const choice = (first: string, second: string) => field('choice', { choices: [first, second] });
+export const json = () => field('json');
+export const jsonOrNull = () => field('jsonOrNull');
+export const recordOf = (of: RecordDeclaration) => field('record', { of });
+export const batchContent = () => field('batchContent');
+/** `type` is a type that the generator knows how to import (scripts/generate/types.ts). */
+export const object = (type: string) => field('object', { type });

@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { CodeStatus, Command } from '../../src/domain/command.js';
+import type { CodeStatus } from '../../src/domain/command.js';
 import type { Verdict } from '../../src/domain/decide.js';
 import type { Change } from '../../src/domain/event.js';
 import { asBookId, asSeq, type BookId } from '../../src/domain/ids.js';
@@ -27,7 +27,8 @@ import { digest } from '../../src/features/digest.js';
 import { loadCheckpoint, loadRemembered } from '../../src/features/load.js';
 import { query } from '../../src/features/query.js';
 import { ShardState } from '../../src/features/shard-state.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings } from '../../src/records/values.generated.js';
+import type { KnownCommand } from '../records/known.js';
 import { Model } from './model.js';
 import { OPTIONS, openShard, replay, SETTINGS, START, type TestShard, UPLOADED } from './shard.js';
 
@@ -38,7 +39,7 @@ const STATUSES: readonly CodeStatus[] = ['available', 'assigned', 'locked', 'red
 
 /** Small numbers stand for what is there when the step is taken. */
 interface Plan {
-  readonly what: Command['kind'] | 'stage' | 'unstage';
+  readonly what: KnownCommand['kind'] | 'stage' | 'unstage';
   readonly book: number;
   readonly code: number;
   readonly user: number;
@@ -150,7 +151,13 @@ function runBoth(plans: readonly Plan[]): void {
 
 // ─── A step ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function take(shard: TestShard, model: Model, effects: Map<string, number>, command: Command, step: Plan | null): void {
+function take(
+  shard: TestShard,
+  model: Model,
+  effects: Map<string, number>,
+  command: KnownCommand,
+  step: Plan | null,
+): void {
   const key = step === null || step.key === null ? null : `key-${step.key}`;
   const asking = { caller: step?.caller ?? 'shop', fingerprint: step?.fingerprint ?? 1 };
   const lockedFor = 'code' in command ? lockedUser(shard, command.code) : null;
@@ -161,7 +168,7 @@ function take(shard: TestShard, model: Model, effects: Map<string, number>, comm
   if (verdict.kind === 'change' && key !== null) checkOnce(effects, verdict, asking.caller, key);
 }
 
-function commandOf(step: Plan, shard: TestShard, model: Model): Command | null {
+function commandOf(step: Plan, shard: TestShard, model: Model): KnownCommand | null {
   const { what: kind, number } = step;
   const bookId = pick(BOOKS, step.book);
   const code = [...model.codes.keys()][step.code] ?? 'C-NONE';
@@ -222,9 +229,9 @@ function ifVersion({ number, book }: Plan, model: Model): readonly number[] | nu
 }
 
 /** Its key stays with the batch: it is not that of the command. */
-const isAboutBatch = ({ kind }: Command): boolean => kind === 'openBatch' || kind === 'giveUpBatch';
+const isAboutBatch = ({ kind }: KnownCommand): boolean => kind === 'openBatch' || kind === 'giveUpBatch';
 
-function openCommand(bookId: BookId, number: number): Extract<Command, { kind: 'openBatch' }> {
+function openCommand(bookId: BookId, number: number): Extract<KnownCommand, { kind: 'openBatch' }> {
   const key = number < 3 ? null : `key-${number % 3}`;
   const fingerprint = key === null ? null : number;
   return { kind: 'openBatch', bookId, caller: number < 8 ? 'shop' : 'till', key, fingerprint, content: UPLOADED };
@@ -338,7 +345,13 @@ function lockedUser(shard: TestShard, code: string): string | null {
 /**
  * I1, I3 and I4, of the change that was just made, asked of the state alone and not of the rules.
  */
-function checkEffect(shard: TestShard, model: Model, command: Command, change: Change, lockedFor: string | null): void {
+function checkEffect(
+  shard: TestShard,
+  model: Model,
+  command: KnownCommand,
+  change: Change,
+  lockedFor: string | null,
+): void {
   for (const event of change.events) {
     if (event.kind !== 'codeAssigned' && event.kind !== 'codeRedeemed') continue;
     const book = model.books.get(event.bookId);

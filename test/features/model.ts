@@ -6,12 +6,12 @@
  * were allowed.
  */
 import assert from 'node:assert/strict';
-import type { CodeStatus, CodeView, Command, Origin } from '../../src/domain/command.js';
+import type { CodeStatus, CodeView, Origin } from '../../src/domain/command.js';
 import type { Verdict } from '../../src/domain/decide.js';
 import { asSeq, type BookId, type Seq } from '../../src/domain/ids.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
-import type { OpenBatch } from '../../src/records/batches.js';
-import type { Book, BookCounts, BookSettings } from '../../src/records/books.js';
+import type { Book, BookCounts, BookSettings, OpenBatch } from '../../src/records/values.generated.js';
+import type { KnownCommand } from '../records/known.js';
 
 export interface ModelCode {
   readonly code: string;
@@ -77,7 +77,7 @@ export class Model {
   }
 
   /** Checks the verdict on a command and follows it. */
-  follow(command: Command, origin: Origin, nowMs: number, verdict: Verdict): void {
+  follow(command: KnownCommand, origin: Origin, nowMs: number, verdict: Verdict): void {
     const { idempotency, caller } = origin;
     const bookId = this.#scopeOf(command);
     if (idempotency !== null) {
@@ -119,12 +119,12 @@ export class Model {
    * The key of a creation stands outside of all books; that of a code which isn't there has no book
    * to stand in.
    */
-  #scopeOf(command: Command): BookId | null | undefined {
+  #scopeOf(command: KnownCommand): BookId | null | undefined {
     if (command.kind === 'createBook') return null;
     return 'bookId' in command ? command.bookId : this.codes.get(command.code)?.bookId;
   }
 
-  #answer(command: Command, nowMs: number, verdict: Verdict): Answer {
+  #answer(command: KnownCommand, nowMs: number, verdict: Verdict): Answer {
     switch (command.kind) {
       case 'createBook': {
         if (this.books.has(command.bookId)) return 'bookExists';
@@ -204,7 +204,12 @@ export class Model {
     }
   }
 
-  #answerOfCode(code: ModelCode, command: Extract<Command, { code: string }>, nowMs: number, verdict: Verdict): Answer {
+  #answerOfCode(
+    code: ModelCode,
+    command: Extract<KnownCommand, { code: string }>,
+    nowMs: number,
+    verdict: Verdict,
+  ): Answer {
     const book = this.#book(code.bookId);
     const lease = code.lease !== null && nowMs < code.lease.untilMs ? code.lease : null;
     const redeemed = this.#standing((redemption) => redemption.code === code.code);

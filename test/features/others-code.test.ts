@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from '../../src/domain/command.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings } from '../../src/records/values.generated.js';
 import { archive, assign, given, lock, redeem, type Step, unlock, update } from './shard.js';
 
 const COMMANDS: Readonly<Record<string, Command>> = {

@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { commands } from '../../scripts/generate/declarations.js';
 import type { RefusalReason } from '../../src/domain/outcome.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings } from '../../src/records/values.generated.js';
 import {
   archive,
   assign,
@@ -168,6 +169,29 @@ for (const { command, ready, when, troubles } of orders) {
     });
   });
 }
+
+/** Given first to a command that names nothing that exists; the tables leave this out. */
+const MISSING: readonly RefusalReason[] = ['codeNotFound', 'bookNotFound'];
+
+test('a command declares the refusals that it can give, in the order in which it checks them', () => {
+  const declaredBy = new Map(commands.map(({ kind, refusals }) => [kind, refusals]));
+  const seen = new Map<string, Set<RefusalReason>>();
+  for (const { command, troubles } of orders) {
+    const [kind = ''] = command.split(' ');
+    const reasons = troubles.map(({ reason }) => reason).filter((reason) => !MISSING.includes(reason));
+    const declared = declaredBy.get(kind) ?? [];
+    assert.deepEqual(
+      reasons,
+      declared.filter((reason) => reasons.includes(reason)),
+      command,
+    );
+    seen.set(kind, new Set([...(seen.get(kind) ?? []), ...reasons]));
+  }
+  for (const [kind, reasons] of seen) {
+    const declared = declaredBy.get(kind) ?? [];
+    assert.deepEqual(new Set(declared.filter((reason) => !MISSING.includes(reason))), reasons, kind);
+  }
+});
 
 function expect(ready: readonly Step[], when: Step, troubles: readonly Trouble[], reason: RefusalReason): void {
   const steps = troubles.find((trouble) => trouble.steps !== undefined)?.steps ?? ready;

@@ -4,9 +4,10 @@
  * after `START`.
  */
 import assert from 'node:assert/strict';
+import { commands } from '../../scripts/generate/declarations.js';
 import type { Command, Origin, StagedBatch } from '../../src/domain/command.js';
 import type { Verdict } from '../../src/domain/decide.js';
-import type { Change, DomainEvent } from '../../src/domain/event.js';
+import type { Change, CodeEvent, DomainEvent } from '../../src/domain/event.js';
 import { asBookId, asShardId, type BookId } from '../../src/domain/ids.js';
 import type { StateOptions } from '../../src/domain/kernel.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
@@ -16,8 +17,7 @@ import { expireLeases } from '../../src/features/coupons/lock.js';
 import { apply, decide } from '../../src/features/rules.js';
 import { ShardState } from '../../src/features/shard-state.js';
 import type { BatchContent } from '../../src/records/batch-content.js';
-import type { OpenBatch } from '../../src/records/batches.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings, OpenBatch } from '../../src/records/values.generated.js';
 import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
 
 export const START = Date.UTC(2026, 0, 1);
@@ -152,6 +152,7 @@ export function openShard(options: Partial<StateOptions> = {}, seed = 1): TestSh
       const verdict = decide(state, command, originOf(asking), shard.nowMs, random);
       assert.equal(state.seq, before, 'deciding changes nothing');
       if (verdict.kind === 'change') record(verdict.change);
+      if (verdict.kind === 'change' || verdict.kind === 'unchanged') checkSameFields(command, verdict.outcome);
       return verdict;
     },
     addBook(settings, codes, bookId = BOOK) {
@@ -161,6 +162,17 @@ export function openShard(options: Partial<StateOptions> = {}, seed = 1): TestSh
     },
   };
   return shard;
+}
+
+const COMPACT = new Set<string>(commands.filter(({ message }) => message !== 'object').map(({ kind }) => kind));
+
+/** A compact reply between threads leaves out what the command has said: both must be the same. */
+export function checkSameFields(command: Command, outcome: Outcome): void {
+  if (!COMPACT.has(command.kind)) return;
+  for (const [field, value] of Object.entries(outcome)) {
+    if (field !== 'kind' && field in command)
+      assert.deepEqual(value, command[field as keyof typeof command], `${command.kind}.${field}`);
+  }
 }
 
 export function stageCodes(state: ShardState, batchId: number, codes: readonly (string | null)[]): void {
@@ -284,7 +296,7 @@ export function checkRow(row: Row): void {
     { kind: row.expect.length > 0 ? 'change' : 'unchanged', events: row.expect },
   );
   if (row.outcome !== undefined) {
-    const outcome: Readonly<Record<string, unknown>> = outcomeOf(verdict);
+    const outcome: Readonly<Record<string, unknown>> = { ...outcomeOf(verdict) };
     const named = Object.fromEntries(Object.keys(row.outcome).map((key) => [key, outcome[key]]));
     assert.deepEqual(named, row.outcome);
   }
@@ -308,6 +320,7 @@ export function lastRedemptionId(shard: TestShard): string {
 
 /** An event in a line. Times are relative to `START`. */
 export function inWords(event: DomainEvent): string {
+  if ('code' in event) return codeEventInWords(event);
   switch (event.kind) {
     case 'bookCreated':
     case 'bookUpdated':
@@ -320,18 +333,15 @@ export function inWords(event: DomainEvent): string {
     case 'batchOpened':
     case 'batchGivenUp':
       return `${event.kind} ${event.batchId}`;
-    case 'codeAssigned':
-      return `codeAssigned ${event.code} ${event.userId} at +${event.atMs - START}`;
-    case 'codeLocked':
-      return `codeLocked ${event.code} ${event.userId} #${event.lockId} until +${event.untilMs - START}`;
-    case 'codeUnlocked':
-    case 'leaseExpired':
-      return `${event.kind} ${event.code} ${event.userId} #${event.lockId}`;
-    case 'codeUnassigned':
-      return `codeUnassigned ${event.code} ${event.userId}`;
-    case 'codeRedeemed':
-      return `codeRedeemed ${event.code} ${event.userId} ${event.redemptionCount} at +${event.atMs - START}`;
-    case 'redemptionRolledBack':
-      return `redemptionRolledBack ${event.code} ${event.userId} ${event.redemptionCount} left`;
   }
+}
+
+function codeEventInWords(event: CodeEvent): string {
+  const words = [event.kind, event.code, event.userId];
+  if ('lockId' in event) words.push(`#${event.lockId}`);
+  if ('redemptionCount' in event) words.push(String(event.redemptionCount));
+  if ('untilMs' in event) words.push(`until +${event.untilMs - START}`);
+  if ('atMs' in event) words.push(`at +${event.atMs - START}`);
+  if (event.kind === 'redemptionRolledBack') words.push('left');
+  return words.join(' ');
 }

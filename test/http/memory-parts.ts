@@ -25,7 +25,9 @@ import {
 } from '../../src/engine/engine.js';
 import { reservedWords } from '../../src/http/api/reserved-words.js';
 import { ROUTES } from '../../src/http/api/routes/table.js';
-import type { Book, BookCounts, BookSettings } from '../../src/records/books.js';
+import type { Book, BookCounts, BookSettings } from '../../src/records/values.generated.js';
+import { asKnownCommand, type KnownCommand } from '../records/known.js';
+import { sampleOutcomeOf } from '../records/samples.js';
 
 export const SHARD_COUNT = 4;
 
@@ -145,6 +147,13 @@ export function createMemoryEngine(): MemoryEngine {
   }
 
   function decide(command: Command): Outcome | Refusal {
+    const known = asKnownCommand(command);
+    if (known !== null) return decideKnown(known);
+    if ('code' in command && !codes.has(command.code)) return refused('codeNotFound');
+    return sampleOutcomeOf(command);
+  }
+
+  function decideKnown(command: KnownCommand): Outcome | Refusal {
     switch (command.kind) {
       case 'createBook': {
         const book = newBook(command.bookId, command.settings);

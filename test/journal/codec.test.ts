@@ -5,7 +5,7 @@ import type { Change, DomainEvent, Remembered } from '../../src/domain/event.js'
 import { asBookId, asSeq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { CODEC_VERSION, decodeChanges, encodeChanges } from '../../src/journal/codec.js';
-import type { Book, BookSettings } from '../../src/records/books.js';
+import type { Book, BookSettings } from '../../src/records/values.generated.js';
 
 test('any list of changes that follow each other comes back as it was', () => {
   fc.assert(

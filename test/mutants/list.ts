@@ -168,15 +168,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'M8c',
-    bug: 'a declared event is not in the list of events',
+    bug: 'a declared event is not exported, so the generator does not find it',
     edits: [
       {
-        file: 'src/records/coupons.ts',
-        find: 'codeLocked, codeUnlocked, leaseExpired',
-        put: 'codeLocked, leaseExpired',
+        file: 'src/features/coupons/lock.ts',
+        find: 'export const codeUnlocked = event(',
+        put: 'const codeUnlocked = event(',
       },
     ],
-    caughtBy: ['npx tsc -p tsconfig.json'],
+    caughtBy: ['npx tsc -p tsconfig.json', 'npm run generate -- --check'],
   },
   {
     id: 'M9',

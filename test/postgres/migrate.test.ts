@@ -4,7 +4,7 @@ import pg from 'pg';
 import { asShardId } from '../../src/domain/ids.js';
 import { OpenBatches } from '../../src/features/coupons/open-batches.js';
 import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
-import { eventNumbers } from '../../src/records/list.js';
+import { eventNumbers } from '../../src/records/events.generated.js';
 import { takeBackTo } from './older-schema.js';
 import { testServer } from './server.js';
 

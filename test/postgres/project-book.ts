@@ -3,7 +3,7 @@
 import type { BookId } from '../../src/domain/ids.js';
 import { createControlStore } from '../../src/postgres/control/control-store.js';
 import type { ProjectionWriter } from '../../src/postgres/store.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings } from '../../src/records/values.generated.js';
 import { SETTINGS } from '../features/shard.js';
 import { AT_MS, BOOK, changeLog, SHARD } from './changes.js';
 import { createOwner } from './owner.js';

@@ -1,18 +1,19 @@
 /**
  * One value of each shape that a record can have: every event, outcome and command, and of each
- * nullable field both a value and null. The types make a forgotten kind a compile error.
+ * nullable field both a value and null. A record that is not named here has those of samples.ts.
  */
 
+import { commands as declaredCommands } from '../../scripts/generate/declarations.js';
 import type { Command } from '../../src/domain/command.js';
 import type { Change, DomainEvent, Remembered } from '../../src/domain/event.js';
 import { asBookId, asSeq, asShardId } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { CommandReply } from '../../src/engine/engine.js';
-import type { OpenBatch } from '../../src/records/batches.js';
-import type { Book, BookSettings } from '../../src/records/books.js';
+import type { Book, BookSettings, OpenBatch } from '../../src/records/values.generated.js';
+import { sampleCommands, sampleEvents, sampleOutcomes } from './samples.js';
 
 type Kinds<Union extends { readonly kind: string }> = {
-  readonly [Kind in Union['kind']]: readonly Extract<Union, { readonly kind: Kind }>[];
+  readonly [Kind in Union['kind']]?: readonly Extract<Union, { readonly kind: Kind }>[];
 };
 
 const bookId = asBookId('01930000-0000-7000-8000-000000000001');
@@ -105,7 +106,7 @@ const inOrder: OpenBatch = {
 const ofCode = { bookId, index: 300, code: 'ABCD-EFGH', userId: 'ann', prevSeq: asSeq(41) };
 const firstOfCode = { bookId, index: 0, code: 'X_1.2', userId: 'Zoë "the" 日本', prevSeq: asSeq(0) };
 
-export const events: Kinds<DomainEvent> = {
+export const events = {
   bookCreated: [
     { kind: 'bookCreated', book },
     { kind: 'bookCreated', book: bareBook },
@@ -161,9 +162,9 @@ export const events: Kinds<DomainEvent> = {
     { kind: 'batchOpened', ...inOrder },
   ],
   batchGivenUp: [{ kind: 'batchGivenUp', bookId, batchId: 12 }],
-};
+} satisfies Kinds<DomainEvent>;
 
-export const outcomes: Kinds<Outcome> = {
+export const outcomes = {
   book: [
     { kind: 'book', book, counts },
     { kind: 'book', book: bareBook, counts: { ...counts, total: 0 } },
@@ -215,9 +216,9 @@ export const outcomes: Kinds<Outcome> = {
     { kind: 'batchSettled', fate: 'live' },
     { kind: 'batchSettled', fate: 'givenUp' },
   ],
-};
+} satisfies Kinds<Outcome>;
 
-export const commands: Kinds<Command> = {
+export const commands = {
   createBook: [
     { kind: 'createBook', bookId, settings: fullSettings, codes: null },
     {
@@ -263,16 +264,16 @@ export const commands: Kinds<Command> = {
     { kind: 'unassignCode', code: 'ABCD-EFGH', reason: null },
     { kind: 'unassignCode', code: 'ABCD-EFGH', reason: 'wrong user' },
   ],
-};
+} satisfies Kinds<Command>;
 
 const all = <Value>(cases: Readonly<Record<string, readonly Value[]>>): Map<string, Value> =>
   new Map(
     Object.entries(cases).flatMap(([kind, list]) => list.map((value, n) => [`${kind} ${n + 1}`, value] as const)),
   );
 
-export const eventCases = all<DomainEvent>(events);
-export const outcomeCases = all<Outcome>(outcomes);
-export const commandCases = all<Command>(commands);
+export const eventCases = new Map([...all<DomainEvent>(events), ...sampleEvents(events)]);
+export const outcomeCases = new Map([...all<Outcome>(outcomes), ...sampleOutcomes(outcomes)]);
+export const commandCases = new Map([...all<Command>(commands), ...sampleCommands(commands)]);
 
 export function changeOf(list: readonly DomainEvent[], remembered: Remembered | null, firstSeq = 42): Change {
   const [first] = list;
@@ -298,24 +299,14 @@ export const doneWith = (outcome: Outcome, replayed: boolean): Extract<CommandRe
   replayed,
 });
 
-/** Commands that lead to each outcome, with the fields of the outcome that the command names. */
-export const asked: Readonly<Record<Outcome['kind'], readonly Command['kind'][]>> = {
-  book: ['createBook', 'updateBook'],
-  archived: ['archiveBook'],
-  codesAdded: ['addCodes'],
-  assigned: ['assignRandom', 'assignCode'],
-  locked: ['lockCode'],
-  unlocked: ['unlockCode'],
-  redeemed: ['redeemCode'],
-  rolledBack: ['rollbackRedemption'],
-  unassigned: ['unassignCode'],
-  batchOpened: ['openBatch'],
-  batchSettled: ['giveUpBatch'],
-};
+/** The commands that lead to an outcome. */
+export function askedFor({ kind }: Outcome): Command['kind'][] {
+  return declaredCommands.filter(({ gives }) => gives.kind === kind).map((command) => command.kind as Command['kind']);
+}
 
 /** A command of that kind which names what the outcome names. */
 export function commandFor(kind: Command['kind'], outcome: Outcome): Command {
-  const command = commands[kind][0] as Command;
+  const command = commandCases.get(`${kind} 1`) as Command;
   const named = Object.entries(outcome).filter(([field]) => field !== 'kind' && field in command);
   return { ...command, ...Object.fromEntries(named) } as Command;
 }

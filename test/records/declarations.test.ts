@@ -1,13 +1,12 @@
 /** What the declarations promise to each other, where no compiler sees it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { commands, events, outcomes } from '../../scripts/generate/declarations.js';
 import type { Command } from '../../src/domain/command.js';
-import type { CommandDeclaration } from '../../src/records/declare.js';
-import { commands, type DomainEvent, eventNumbers, events, outcomes } from '../../src/records/list.js';
-import { BOOK, openShard } from '../features/shard.js';
+import { type DomainEvent, eventNumbers } from '../../src/records/events.generated.js';
+import { BOOK, checkSameFields, openShard } from '../features/shard.js';
 
-const declared: readonly CommandDeclaration[] = commands;
-const forms = declared.flatMap(({ message }) => (message === 'object' ? [] : [message]));
+const forms = commands.flatMap(({ message }) => (message === 'object' ? [] : [message]));
 
 test('no number and no name is given to two records', () => {
   const lists = [
@@ -23,9 +22,9 @@ test('no number and no name is given to two records', () => {
   for (const list of lists) assert.equal(new Set<number | string>(list).size, list.length, list.join());
 });
 
-/** Numbers are stored. A new event gets a new line here; no line ever changes. */
+/** Of newer events the golden bytes of the journal hold the number. */
 test('events have the numbers under which they are stored', () => {
-  const stored: Readonly<Record<DomainEvent['kind'], number>> = {
+  const stored: Readonly<Partial<Record<DomainEvent['kind'], number>>> = {
     bookCreated: 1,
     bookUpdated: 2,
     bookArchived: 3,
@@ -41,7 +40,8 @@ test('events have the numbers under which they are stored', () => {
     batchOpened: 13,
     batchGivenUp: 14,
   };
-  assert.deepEqual(eventNumbers, stored);
+  for (const [kind, number] of Object.entries(stored))
+    assert.equal(eventNumbers[kind as DomainEvent['kind']], number, kind);
 });
 
 test('an outcome says the same as its command in every field that both have', () => {
@@ -57,18 +57,16 @@ test('an outcome says the same as its command in every field that both have', ()
     { kind: 'redeemCode', code: 'CODE-1', userId: 'ann', lockId: null, metadata: null },
     { kind: 'assignRandom', bookId: BOOK, userId: 'ann' },
   ];
-  const seen = new Set<string>();
   for (const command of asked) {
+    // The shard compares each outcome with its command.
     const verdict = shard.run(command);
     assert.ok(verdict.kind === 'change' || verdict.kind === 'unchanged', JSON.stringify(verdict));
-    seen.add(command.kind);
-    for (const [field, value] of Object.entries(verdict.outcome)) {
-      if (field !== 'kind' && field in command)
-        assert.deepEqual(value, command[field as keyof typeof command], `${command.kind}.${field}`);
-    }
   }
-  assert.deepEqual(
-    [...seen].sort(),
-    declared.flatMap(({ kind, message }) => (message === 'object' ? [] : [kind])).sort(),
-  );
+});
+
+test('a shard in a test notices an outcome that says something else than its command', () => {
+  const command = { kind: 'unassignCode', code: 'CODE-1', reason: null } as const;
+  const outcome = { kind: 'unassigned', bookId: BOOK, code: 'CODE-1' } as const;
+  checkSameFields(command, outcome);
+  assert.throws(() => checkSameFields(command, { ...outcome, code: 'CODE-2' }), /unassignCode.code/);
 });

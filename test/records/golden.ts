@@ -11,6 +11,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { type Called, called } from '../../scripts/generate/routes.js';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
 import { appendOutcome } from '../../src/domain/outcome-memory.generated.js';
 import { ReplyWriter, RequestWriter } from '../../src/engine/wire.js';
@@ -22,11 +23,10 @@ import { scratch } from '../../src/tables/text.js';
 import { ADMIN } from '../http/memory-parts.js';
 import { type Served, serve } from '../http/serve.js';
 import {
-  asked,
+  askedFor,
   changeOf,
   commandCases,
   commandFor,
-  type commands,
   doneWith,
   eventCases,
   events,
@@ -88,7 +88,7 @@ function messages(): Golden {
   golden['all requests in one message'] = JSON.stringify(together.take());
   const replies = new ReplyWriter();
   for (const [name, outcome] of outcomeCases) {
-    for (const kind of asked[outcome.kind]) {
+    for (const kind of askedFor(outcome)) {
       for (const replayed of [false, true]) {
         const reply = { to: 1, id: 7, command: commandFor(kind, outcome), reply: doneWith(outcome, replayed) };
         const alone = new ReplyWriter();
@@ -163,12 +163,12 @@ async function answers(): Promise<Golden> {
   try {
     const golden: Record<string, string> = {};
     for (const [name, outcome] of outcomeCases) {
-      for (const kind of asked[outcome.kind]) {
-        const request = REQUESTS[kind];
-        if (request === undefined) continue;
+      for (const kind of askedFor(outcome)) {
+        const command = called.find((one) => one.kind === kind);
+        if (command === undefined) continue;
         for (const replayed of [false, true]) {
           served.engine.next = doneWith(outcome, replayed);
-          golden[`${kind}: ${name}${replayed ? ', replayed' : ''}`] = await answerTo(served, request);
+          golden[`${kind}: ${name}${replayed ? ', replayed' : ''}`] = await answerTo(served, command);
         }
       }
     }
@@ -178,27 +178,12 @@ async function answers(): Promise<Golden> {
   }
 }
 
-interface Request {
-  readonly path: string;
-  readonly body: object;
-}
-
-const BOOK_ID = '01930000-0000-7000-8000-000000000001';
-/** The commands whose answer is made of the outcome alone. */
-const REQUESTS: Readonly<Partial<Record<keyof typeof commands, Request>>> = {
-  assignRandom: { path: 'assign', body: { couponBookId: BOOK_ID, userId: 'ann' } },
-  assignCode: { path: 'assign/ABCD-EFGH', body: { userId: 'ann' } },
-  lockCode: { path: 'ABCD-EFGH/lock', body: { userId: 'ann' } },
-  unlockCode: { path: 'ABCD-EFGH/unlock', body: { userId: 'ann' } },
-  redeemCode: { path: 'ABCD-EFGH/redeem', body: { userId: 'ann' } },
-  rollbackRedemption: { path: 'ABCD-EFGH/rollback', body: { redemptionId: 'any' } },
-  unassignCode: { path: 'ABCD-EFGH/unassign', body: {} },
-};
-
-async function answerTo(served: Served, { path, body }: Request): Promise<string> {
-  const text = JSON.stringify(body);
+/** The first example of a body, and the command that has it. */
+async function answerTo(served: Served, { http }: Called): Promise<string> {
+  const text = JSON.stringify(Object.values(http.examples.bodies)[0]?.value);
+  const path = http.path.replace('{code}', 'ABCD-EFGH');
   const lines = [
-    `POST /api/v1/coupons/${path} HTTP/1.1`,
+    `${http.method} ${path} HTTP/1.1`,
     'Host: golden',
     `Authorization: Bearer ${await served.tokenOf(ADMIN)}`,
     'Content-Type: application/json',

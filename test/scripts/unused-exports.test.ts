@@ -38,3 +38,8 @@ test('names in an export list count as exports', () => {
     ['src/a.ts:2: nothing imports A', 'src/a.ts:2: nothing imports B'],
   );
 });
+
+test('a record that a file declares is taken by the generator, so nothing need import it', () => {
+  const source = `export const done = event('done', 1, {});\nexport const other = eventOf('other');\n`;
+  assert.deepEqual(unused({ 'src/a.ts': source }), ['src/a.ts:2: nothing imports other']);
+});

@@ -5,7 +5,7 @@
 
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../../src/domain/ids.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings } from '../../src/records/values.generated.js';
 import { hashText } from '../../src/tables/text.js';
 import type { UploadRequest } from './control.js';
 import { codesOfBook } from './fold.js';

@@ -12,7 +12,7 @@ import type { BookId, ShardId } from '../../src/domain/ids.js';
 import { ControlError, type Done, type Engine, NO_BATCH, type UploadReport } from '../../src/engine/engine.js';
 import type { Timers } from '../../src/platform/timers.js';
 import { createStaging } from '../../src/postgres/staging/staging.js';
-import type { BookSettings } from '../../src/records/books.js';
+import type { BookSettings } from '../../src/records/values.generated.js';
 import type { Host } from './host.js';
 import type { SimCodes } from './sim-codes.js';
 

@@ -5,11 +5,11 @@
  * It is also the simulator's store: a snapshot is a fold that stopped at the checkpoint.
  */
 import assert from 'node:assert/strict';
-import type { Change, CodeEvent, DomainEvent } from '../../src/domain/event.js';
+import type { Change } from '../../src/domain/event.js';
 import { asSeq, type BookId, type Seq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
-import type { OpenBatch } from '../../src/records/batches.js';
-import type { Book } from '../../src/records/books.js';
+import type { Book, OpenBatch } from '../../src/records/values.generated.js';
+import { asKnownEvent, type KnownEvent } from '../records/known.js';
 
 export interface FoldedCode {
   readonly text: string;
@@ -76,7 +76,9 @@ export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, ke
   fold.atMs = change.atMs;
   for (const event of change.events) {
     fold.seq = asSeq(fold.seq + 1);
-    foldEvent(fold, event, change.atMs, codesOf);
+    const known = asKnownEvent(event);
+    assert.ok(known !== null, `the fold does not know ${event.kind}`);
+    foldEvent(fold, known, change.atMs, codesOf);
   }
   // The intent of a batch, and its end, go under the request that brings the codes.
   if (change.caller !== 'system' && !isOfBatch(change)) {
@@ -92,7 +94,7 @@ export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, ke
   fold.keys.set(name, { bookId, caller: change.caller, key, fingerprint, atMs: change.atMs, seq: fold.seq, outcome });
 }
 
-function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: CodesOfBatch): void {
+function foldEvent(fold: Fold, event: KnownEvent, nowMs: number, codesOf: CodesOfBatch): void {
   switch (event.kind) {
     case 'bookCreated':
       assert.ok(!fold.books.has(event.book.id));
@@ -147,7 +149,7 @@ function foldEvent(fold: Fold, event: DomainEvent, nowMs: number, codesOf: Codes
   }
 }
 
-function foldCodeEvent(fold: Fold, event: CodeEvent, nowMs: number): void {
+function foldCodeEvent(fold: Fold, event: Extract<KnownEvent, { readonly code: string }>, nowMs: number): void {
   const code = codeOf(fold, event.code);
   const { settings, archivedMs } = bookOf(fold, code.bookId);
   assert.equal(event.index, code.index);

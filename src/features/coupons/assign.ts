@@ -1,27 +1,77 @@
 /** Assigning a code: one drawn at random, or a particular one. */
-import type { Command } from '../../domain/command.js';
-import { bookNotFound, type Decision, refuse } from '../../domain/decision.js';
-import type { DomainEvent } from '../../domain/event.js';
-import type { Refusal } from '../../domain/outcome.js';
+import { bookNotFound, type Decided, refuse } from '../../domain/decision.js';
 import type { Random } from '../../domain/random.js';
+import type { AssignCode, AssignRandom } from '../../records/commands.generated.js';
+import { command, event, outcome } from '../../records/declare.js';
+import type { CodeAssigned } from '../../records/events.generated.js';
+import { bookId, code, subject, time } from '../../records/fields.js';
+import { AT, BOOK_ID, CODE, DRAWN_CODE, USER } from '../../records/story.js';
 import {
   aboutCode,
-  codeAssigned,
+  CLOSED,
+  codeAssignedEvent,
   codeNotFound,
   isUsers,
   noteEventOf,
+  ofCode,
   refuseClosed,
   refuseMoreCodes,
+  seenByOwner,
 } from './checks.js';
 import { AVAILABLE } from './code-table.js';
 import type { Coupons } from './state.js';
 
-export function assignRandom(
+export const codeAssigned = event(
+  'codeAssigned',
+  6,
+  { ...ofCode, atMs: time() },
+  { shownAs: 'coupon.assigned', live: seenByOwner, row: { user_id: 'userId', assigned_ms: 'atMs' } },
+);
+
+export const assigned = outcome(
+  'assigned',
+  4,
+  { bookId: bookId().as('couponBookId'), code: code(), userId: subject(), assignedMs: time().as('assignedAt') },
+  { memory: 1, answer: 'fields' },
+);
+
+export const assignRandom = command(
+  'assignRandom',
+  { bookId: bookId(), userId: subject() },
+  {
+    gives: assigned,
+    refusals: ['bookNotFound', ...CLOSED, 'userCodesLimit', 'noneAvailable'],
+    message: { request: 2, reply: 1 },
+    prefetches: ['drawnCode'],
+    http: {
+      id: 'assignRandomCode',
+      method: 'POST',
+      path: '/api/v1/coupons/assign',
+      tag: 'Coupons',
+      summary: 'Assign a random available code to a user',
+      may: 'anyRole',
+      title: 'AssignInput',
+      body: { couponBookId: { field: 'bookId' }, userId: {} },
+      answer: 'The code',
+      examples: {
+        bodies: { ada: { summary: 'Any code for Ada', value: { couponBookId: BOOK_ID, userId: USER } } },
+        answers: {
+          assigned: {
+            summary: 'The code that was drawn',
+            value: { couponBookId: BOOK_ID, code: DRAWN_CODE, userId: USER, assignedAt: AT },
+          },
+        },
+      },
+    },
+  },
+);
+
+export function decideAssignRandom(
   coupons: Coupons,
-  { bookId, userId }: Extract<Command, { kind: 'assignRandom' }>,
+  { bookId, userId }: AssignRandom,
   nowMs: number,
   random: Random,
-): Decision | Refusal {
+): Decided<typeof assignRandom> {
   const book = coupons.book(bookId);
   if (book === undefined) return bookNotFound();
   const refusal = refuseClosed(book, nowMs) ?? refuseMoreCodes(coupons, book, userId);
@@ -32,16 +82,46 @@ export function assignRandom(
   return {
     kind: 'decision',
     bookId,
-    events: [codeAssigned(about, nowMs)],
+    events: [codeAssignedEvent(about, nowMs)],
     outcome: { kind: 'assigned', bookId, code: about.code, userId, assignedMs: nowMs },
   };
 }
 
-export function assignCode(
+export const assignCode = command(
+  'assignCode',
+  { code: code(), userId: subject() },
+  {
+    gives: assigned,
+    refusals: ['codeNotFound', 'assignedToAnother', ...CLOSED, 'userCodesLimit'],
+    message: { request: 6, reply: 2 },
+    http: {
+      method: 'POST',
+      path: '/api/v1/coupons/assign/{code}',
+      tag: 'Coupons',
+      summary: 'Assign this code to a user',
+      description: 'Again to the same user: nothing changes, and the answer is the same.',
+      may: 'anyRole',
+      title: 'UserInput',
+      body: { userId: {} },
+      answer: 'The code',
+      examples: {
+        bodies: { ada: { summary: 'This code for Ada', value: { userId: USER } } },
+        answers: {
+          assigned: {
+            summary: 'The code is hers',
+            value: { couponBookId: BOOK_ID, code: CODE, userId: USER, assignedAt: AT },
+          },
+        },
+      },
+    },
+  },
+);
+
+export function decideAssignCode(
   coupons: Coupons,
-  { code, userId }: Extract<Command, { kind: 'assignCode' }>,
+  { code, userId }: AssignCode,
   nowMs: number,
-): Decision | Refusal {
+): Decided<typeof assignCode> {
   const index = coupons.codes.find(code);
   if (index === -1) return codeNotFound();
   const book = coupons.bookOfCode(index);
@@ -56,12 +136,12 @@ export function assignCode(
   return {
     kind: 'decision',
     bookId,
-    events: [codeAssigned(aboutCode(coupons, index, code, userId), nowMs)],
+    events: [codeAssignedEvent(aboutCode(coupons, index, code, userId), nowMs)],
     outcome: { kind: 'assigned', bookId, code, userId, assignedMs: nowMs },
   };
 }
 
-export function applyCodeAssigned(coupons: Coupons, event: Extract<DomainEvent, { kind: 'codeAssigned' }>): void {
+export function applyCodeAssigned(coupons: Coupons, event: CodeAssigned): void {
   coupons.take(event.index, event.userId, event.atMs);
   noteEventOf(coupons, event.index);
 }

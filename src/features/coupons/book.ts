@@ -1,6 +1,9 @@
-import type { Book, BookCounts, BookSettings } from '../../records/books.js';
+import type { Book, BookCounts, BookSettings } from '../../records/values.generated.js';
 
 export type { Book, BookCounts, BookSettings };
+
+/** The longest lease of a lock, in a book and in a request. */
+export const LOCK_TTL_SECONDS_MAX = 86_400;
 
 /** How often one code of this book may be redeemed; `null` is without end. */
 export function redemptionsPerCodeMax(settings: BookSettings): number | null {

@@ -1,18 +1,108 @@
 /** Making, changing and archiving books. */
-import type { Command } from '../../domain/command.js';
-import { bookArchived, bookNotFound, type Decision, refuse } from '../../domain/decision.js';
+import { bookIsArchived, bookNotFound, type Decided, refuse } from '../../domain/decision.js';
 import type { DomainEvent } from '../../domain/event.js';
 import type { Refusal } from '../../domain/outcome.js';
-import type { Book, BookSettings } from '../../records/books.js';
-import { codesAdded } from './batches.js';
+import type { ArchiveBook, CreateBook, UpdateBook } from '../../records/commands.generated.js';
+import { command, event, MADE_BY_ROUTE, outcome } from '../../records/declare.js';
+import type { BookArchived, BookCreated, BookUpdated } from '../../records/events.generated.js';
+import {
+  bookId,
+  boolean,
+  choice,
+  count,
+  countOrNull,
+  instant,
+  instantOrNull,
+  integerOrNull,
+  jsonOrNull,
+  object,
+  record,
+  recordOf,
+  text,
+  textOrNull,
+} from '../../records/fields.js';
+import type { Book, BookSettings } from '../../records/values.generated.js';
+import { codesAddedEvent } from './batches.js';
 import { type Contradiction, contradictionIn } from './book.js';
 import type { Coupons } from './state.js';
 
-export function createBook(
+/** The settings that the owner of a book can change. Null means "no limit" or "not given". */
+export const bookSettings = record('bookSettings', {
+  name: text(),
+  description: textOrNull(),
+  startMs: instantOrNull(),
+  endMs: instantOrNull(),
+  isActive: boolean(),
+  maxCodesPerUser: countOrNull(),
+  maxRedemptionsPerUser: countOrNull(),
+  allowMultipleRedemptions: boolean(),
+  maxRedemptionsPerCode: countOrNull(),
+  codePattern: textOrNull(),
+  /**
+   * Who may redeem a code: only the user it is assigned to, or also anyone who knows an unassigned
+   * code.
+   */
+  redeemableBy: choice('assignee', 'bearer'),
+  requireLock: boolean(),
+  /** Null: the configured default. */
+  lockTtlMs: integerOrNull(),
+  metadata: jsonOrNull(),
+});
+
+/** `version` grows by one with each change; it is the ETag. */
+export const book = record(
+  'book',
+  {
+    id: bookId(),
+    settings: recordOf(bookSettings),
+    version: count(),
+    createdMs: instant(),
+    updatedMs: instant(),
+    archivedMs: instantOrNull(),
+  },
+  { journalOrder: ['id', 'version', 'createdMs', 'updatedMs', 'archivedMs', 'settings'] },
+);
+
+/**
+ * Counts of a book at this moment. `available + assigned + redeemed = total` always holds: a code
+ * is redeemed if at least one redemption of it stands, and assigned if it has a user and no
+ * standing redemption. `locked` counts live leases; such codes also count as assigned or redeemed.
+ * `redemptions` counts the redemptions that stand.
+ */
+export const bookCounts = record('bookCounts', {
+  total: count(),
+  available: count(),
+  assigned: count(),
+  locked: count(),
+  redeemed: count(),
+  redemptions: count(),
+});
+
+const seenByStaff = { topics: ['book'], seenBy: 'staff' } as const;
+const ofBook = {
+  live: seenByStaff,
+  detail: ['book.version', 'book.settings'],
+  snapshot: 'bookChanged',
+} as const;
+
+export const bookCreated = event('bookCreated', 1, { book: recordOf(book) }, { shownAs: 'book.created', ...ofBook });
+export const bookUpdated = event('bookUpdated', 2, { book: recordOf(book) }, { shownAs: 'book.updated', ...ofBook });
+export const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, { shownAs: 'book.archived', ...ofBook });
+
+export const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, MADE_BY_ROUTE);
+export const archived = outcome('archived', 2, {}, MADE_BY_ROUTE);
+
+export const createBook = command(
+  'createBook',
+  { bookId: bookId(), settings: recordOf(bookSettings), codes: object('StagedBatch | null') },
+  { gives: bookOutcome, refusals: ['bookExists', 'bookInvalid', 'batchUnknown'], message: 'object' },
+);
+
+export function decideCreateBook(
   coupons: Coupons,
-  { bookId, settings, codes }: Extract<Command, { kind: 'createBook' }>,
+  { bookId, settings, codes }: CreateBook,
   nowMs: number,
-): Decision | Refusal {
+): Decided<typeof createBook> {
   if (coupons.book(bookId) !== undefined) return refuse('bookExists', 'There is a book with this id already.');
   const invalid = refuseSettings(settings);
   if (invalid !== null) return invalid;
@@ -20,7 +110,7 @@ export function createBook(
   const events: DomainEvent[] = [{ kind: 'bookCreated', book }];
   let count = 0;
   if (codes !== null) {
-    const added = codesAdded(coupons, bookId, codes.batchId);
+    const added = codesAddedEvent(coupons, bookId, codes.batchId);
     if (added.kind === 'refused') return added;
     count = added.count;
     events.push(added);
@@ -29,16 +119,26 @@ export function createBook(
   return { kind: 'decision', bookId, events, outcome: { kind: 'book', book, counts } };
 }
 
-export function updateBook(
+export const updateBook = command(
+  'updateBook',
+  { bookId: bookId(), patch: object('Partial<BookSettings>'), ifVersion: object('IfVersion') },
+  {
+    gives: bookOutcome,
+    refusals: ['bookNotFound', 'bookVersionMismatch', 'bookArchived', 'bookInvalid'],
+    message: 'object',
+  },
+);
+
+export function decideUpdateBook(
   coupons: Coupons,
-  { bookId, patch, ifVersion }: Extract<Command, { kind: 'updateBook' }>,
+  { bookId, patch, ifVersion }: UpdateBook,
   nowMs: number,
-): Decision | Refusal {
+): Decided<typeof updateBook> {
   const found = coupons.book(bookId);
   if (found === undefined) return bookNotFound();
   const { current: book } = found;
   if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
-  if (book.archivedMs !== null) return bookArchived();
+  if (book.archivedMs !== null) return bookIsArchived();
   const settings: BookSettings = { ...book.settings, ...patch };
   const invalid = refuseSettings(settings);
   if (invalid !== null) return invalid;
@@ -51,11 +151,17 @@ export function updateBook(
   };
 }
 
-export function archiveBook(
+export const archiveBook = command(
+  'archiveBook',
+  { bookId: bookId(), ifVersion: object('IfVersion') },
+  { gives: archived, refusals: ['bookNotFound', 'bookVersionMismatch'], message: 'object' },
+);
+
+export function decideArchiveBook(
   coupons: Coupons,
-  { bookId, ifVersion }: Extract<Command, { kind: 'archiveBook' }>,
+  { bookId, ifVersion }: ArchiveBook,
   nowMs: number,
-): Decision | Refusal {
+): Decided<typeof archiveBook> {
   const book = coupons.book(bookId)?.current;
   if (book === undefined) return bookNotFound();
   if (book.archivedMs !== null) return { kind: 'decision', bookId, events: [], outcome: { kind: 'archived' } };
@@ -74,21 +180,18 @@ const CONTRADICTIONS: Readonly<Record<Contradiction, string>> = {
   countWithoutMultiple: 'maxRedemptionsPerCode needs allowMultipleRedemptions.',
 };
 
-function refuseSettings(settings: BookSettings): Refusal | null {
+function refuseSettings(settings: BookSettings): Refusal<'bookInvalid'> | null {
   const found = contradictionIn(settings);
   return found === null ? null : refuse('bookInvalid', CONTRADICTIONS[found]);
 }
 
-const versionMismatch = (): Refusal => refuse('bookVersionMismatch', 'The book has been changed since that version.');
+const versionMismatch = () => refuse('bookVersionMismatch', 'The book has been changed since that version.');
 
-export function applyBookCreated(coupons: Coupons, event: Extract<DomainEvent, { kind: 'bookCreated' }>): void {
+export function applyBookCreated(coupons: Coupons, event: BookCreated): void {
   coupons.addBook(event.book);
 }
 
-export function applyBookUpdated(
-  coupons: Coupons,
-  event: Extract<DomainEvent, { kind: 'bookUpdated' }> | Extract<DomainEvent, { kind: 'bookArchived' }>,
-): void {
+export function applyBookUpdated(coupons: Coupons, event: BookUpdated | BookArchived): void {
   coupons.bookOf(event.book.id).current = event.book;
 }
 

@@ -1,11 +1,25 @@
 /** The checks that the rules of several commands share, and what they ask of one code. */
-import { bookArchived, refuse } from '../../domain/decision.js';
+import { bookIsArchived, refuse } from '../../domain/decision.js';
 import type { CodeEvent, DomainEvent } from '../../domain/event.js';
 import { asSeq } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
+import { bookId, code, count, seq, subject } from '../../records/fields.js';
 import { type BookSettings, redemptionsPerCodeMax } from './book.js';
 import { AVAILABLE } from './code-table.js';
 import type { BookState, Coupons } from './state.js';
+
+/**
+ * The fields of every event of a code. `index` is the position of the code in its shard;
+ * `codesAdded` assigns it, and it never changes. `prevSeq` is the sequence of the code's previous
+ * event; 0: there is none.
+ */
+export const ofCode = { bookId: bookId(), index: count(), code: code(), userId: subject(), prevSeq: seq() };
+
+/** All events of a code: its user sees them, and so does the staff of the shop. */
+export const seenByOwner = { topics: ['book', 'code', 'user'], seenBy: 'owner' } as const;
+
+/** Of the reason that a caller may give for taking something back. */
+export const REASON_LENGTH_MAX = 500;
 
 /** Whether the code is in use by this user. */
 export function isUsers(coupons: Coupons, index: number, userId: string): boolean {
@@ -27,7 +41,12 @@ export function redemptionsOf(coupons: Coupons, index: number): number {
   return record === -1 ? 0 : coupons.codes.used.redemptionCount.get(record);
 }
 
-export function refuseStranger(coupons: Coupons, index: number, userId: string, nowMs: number): Refusal | null {
+export function refuseStranger(
+  coupons: Coupons,
+  index: number,
+  userId: string,
+  nowMs: number,
+): Refusal<'codeNotFound' | 'lockedByAnother'> | null {
   if (coupons.codes.phase(index) === AVAILABLE) {
     return coupons.bookOfCode(index).current.settings.redeemableBy === 'bearer' ? null : codeNotFound();
   }
@@ -38,9 +57,12 @@ export function refuseStranger(coupons: Coupons, index: number, userId: string, 
   return refuse('lockedByAnother', 'This code is locked by another user.', untilMs);
 }
 
-export function refuseClosed({ current: book }: BookState, nowMs: number): Refusal | null {
+/** Why a book takes no changes now, in the order of the checks. */
+export const CLOSED = ['bookArchived', 'bookOver', 'bookNotActive', 'bookNotBegun'] as const;
+
+export function refuseClosed({ current: book }: BookState, nowMs: number): Refusal<(typeof CLOSED)[number]> | null {
   const { settings } = book;
-  if (book.archivedMs !== null) return bookArchived();
+  if (book.archivedMs !== null) return bookIsArchived();
   if (settings.endMs !== null && nowMs >= settings.endMs) return refuse('bookOver', 'This book is over.');
   if (!settings.isActive) return refuse('bookNotActive', 'This book is not active.');
   if (settings.startMs !== null && nowMs < settings.startMs) {
@@ -49,13 +71,13 @@ export function refuseClosed({ current: book }: BookState, nowMs: number): Refus
   return null;
 }
 
-export function refuseUsedUp(coupons: Coupons, book: BookState, index: number): Refusal | null {
+export function refuseUsedUp(coupons: Coupons, book: BookState, index: number): Refusal<'usedUp'> | null {
   const max = redemptionsPerCodeMax(book.current.settings);
   if (max === null || redemptionsOf(coupons, index) < max) return null;
   return refuse('usedUp', 'This code has been redeemed as often as it can be.');
 }
 
-export function refuseMoreCodes(coupons: Coupons, book: BookState, userId: string): Refusal | null {
+export function refuseMoreCodes(coupons: Coupons, book: BookState, userId: string): Refusal<'userCodesLimit'> | null {
   const max = book.current.settings.maxCodesPerUser;
   if (max === null) return null;
   const user = coupons.users.find(userId);
@@ -63,7 +85,11 @@ export function refuseMoreCodes(coupons: Coupons, book: BookState, userId: strin
   return refuse('userCodesLimit', `This user has all ${max} codes of this book that one user may have.`);
 }
 
-export function refuseMoreRedemptions(coupons: Coupons, book: BookState, userId: string): Refusal | null {
+export function refuseMoreRedemptions(
+  coupons: Coupons,
+  book: BookState,
+  userId: string,
+): Refusal<'userRedemptionsLimit'> | null {
   const max = book.current.settings.maxRedemptionsPerUser;
   if (max === null) return null;
   const user = coupons.users.find(userId);
@@ -97,11 +123,11 @@ export function aboutCode(coupons: Coupons, index: number, code: string, userId:
 
 // Field by field, also where a code is locked or redeemed: spreading `about` takes longer than the
 // rest of the decision.
-export function codeAssigned({ bookId, index, code, userId, prevSeq }: AboutCode, atMs: number): DomainEvent {
+export function codeAssignedEvent({ bookId, index, code, userId, prevSeq }: AboutCode, atMs: number): DomainEvent {
   return { kind: 'codeAssigned', atMs, bookId, index, code, userId, prevSeq };
 }
 
-export const codeNotFound = (): Refusal => refuse('codeNotFound', 'There is no such code for this user.');
+export const codeNotFound = () => refuse('codeNotFound', 'There is no such code for this user.');
 
 /** Every event of a code ends with this. */
 export function noteEventOf(coupons: Coupons, index: number): void {

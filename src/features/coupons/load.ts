@@ -1,7 +1,7 @@
 /** Fills the coupon books from a snapshot. Rows come in the order of these functions. */
 
-import type { OpenBatch } from '../../records/batches.js';
 import type { BookId, Seq } from '../../records/ids.js';
+import type { OpenBatch } from '../../records/values.generated.js';
 import type { Book } from './book.js';
 import type { BookState, Coupons } from './state.js';
 

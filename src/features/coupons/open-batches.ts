@@ -2,8 +2,8 @@
  * The batches of a shard that are neither live nor given up, and the ids that are left for others.
  */
 import { counterOf, idOf } from '../../domain/batch-ids.js';
-import type { OpenBatch } from '../../records/batches.js';
 import type { ShardId } from '../../records/ids.js';
+import type { OpenBatch } from '../../records/values.generated.js';
 
 /**
  * Those of requests under way are a few dozen. Others were left by a process that died, and stay

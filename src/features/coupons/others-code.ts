@@ -4,7 +4,7 @@
  * refusal (`Refusal.isOthersCode`), and the HTTP side answers it as if there were no such code.
  */
 import type { Refusal } from '../../domain/outcome.js';
-import type { Command } from '../../records/list.js';
+import type { Command } from '../../records/commands.generated.js';
 import { isUsers, redemptionsOf } from './checks.js';
 import { AVAILABLE } from './code-table.js';
 import type { Coupons } from './state.js';

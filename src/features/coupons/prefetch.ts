@@ -22,7 +22,7 @@
 
 import type { BookId } from '../../domain/ids.js';
 import type { Random } from '../../domain/random.js';
-import type { Command } from '../../records/list.js';
+import type { Command } from '../../records/commands.generated.js';
 import type { StringTable } from '../../tables/string-table.js';
 import type { Pool } from './pool.js';
 import type { Reads } from './reads.js';

@@ -1,21 +1,90 @@
 /** Rolling a redemption back. */
-import type { Command } from '../../domain/command.js';
-import { bookArchived, type Decision, refuse } from '../../domain/decision.js';
-import type { DomainEvent } from '../../domain/event.js';
-import type { Refusal } from '../../domain/outcome.js';
-import { aboutCode, codeNotFound, noteEventOf, redemptionsOf, remainingOf } from './checks.js';
+import { bookIsArchived, type Decided, refuse } from '../../domain/decision.js';
+import type { RollbackRedemption } from '../../records/commands.generated.js';
+import { command, event, outcome } from '../../records/declare.js';
+import type { RedemptionRolledBack } from '../../records/events.generated.js';
+import { code, count, countOrNull, redemptionId, textOrNull } from '../../records/fields.js';
+import { CODE, REDEMPTION_ID } from '../../records/story.js';
+import {
+  aboutCode,
+  codeNotFound,
+  noteEventOf,
+  ofCode,
+  REASON_LENGTH_MAX,
+  redemptionsOf,
+  remainingOf,
+  seenByOwner,
+} from './checks.js';
 import type { Coupons } from './state.js';
 
-export function rollbackRedemption(
+/**
+ * `userId` is the user who had redeemed the code. `redemptionCount` is the count after this event.
+ */
+export const redemptionRolledBack = event(
+  'redemptionRolledBack',
+  12,
+  { ...ofCode, redemptionId: redemptionId(), redemptionCount: count(), reason: textOrNull() },
+  {
+    shownAs: 'coupon.rolled_back',
+    live: seenByOwner,
+    row: { redemption_count: 'redemptionCount' },
+    detail: ['reason'],
+    appends: { table: 'rollbacks', values: ['seq', 'shard', 'redemptionId'] },
+  },
+);
+
+export const rolledBack = outcome(
+  'rolledBack',
+  8,
+  { code: code(), redemptionId: redemptionId(), redemptionCount: count(), remaining: countOrNull() },
+  { memory: 'json', answer: 'fields' },
+);
+
+/** `redemptionId` is the text from the caller, which need not be the id of a redemption. */
+export const rollbackRedemption = command(
+  'rollbackRedemption',
+  { code: code(), redemptionId: redemptionId(), reason: textOrNull() },
+  {
+    gives: rolledBack,
+    refusals: ['codeNotFound', 'redemptionNotFound', 'bookArchived', 'alreadyRolledBack'],
+    message: 'object',
+    http: {
+      method: 'POST',
+      path: '/api/v1/coupons/{code}/rollback',
+      tag: 'Coupons',
+      summary: 'Give a redemption back, once',
+      may: 'adminOrService',
+      title: 'RollbackInput',
+      body: { redemptionId: {}, reason: { max: REASON_LENGTH_MAX } },
+      answer: 'Rolled back',
+      examples: {
+        bodies: {
+          reason: {
+            summary: 'With a reason',
+            value: { redemptionId: REDEMPTION_ID, reason: 'The order was cancelled' },
+          },
+        },
+        answers: {
+          rolledBack: {
+            summary: 'It can be redeemed again',
+            value: { code: CODE, redemptionId: REDEMPTION_ID, redemptionCount: 0, remaining: 1 },
+          },
+        },
+      },
+    },
+  },
+);
+
+export function decideRollbackRedemption(
   coupons: Coupons,
-  { code, redemptionId, reason }: Extract<Command, { kind: 'rollbackRedemption' }>,
-): Decision | Refusal {
+  { code, redemptionId, reason }: RollbackRedemption,
+): Decided<typeof rollbackRedemption> {
   const index = coupons.codes.find(code);
   if (index === -1) return codeNotFound();
   const { settings, id: bookId, archivedMs } = coupons.bookOfCode(index).current;
   const number = coupons.redemptions.find(redemptionId, index);
   if (number === -1) return refuse('redemptionNotFound', 'This code has no redemption with that id.');
-  if (archivedMs !== null) return bookArchived();
+  if (archivedMs !== null) return bookIsArchived();
   if (coupons.redemptions.isRolledBack(number))
     return refuse('alreadyRolledBack', 'This redemption was rolled back already.');
   const redemptionCount = redemptionsOf(coupons, index) - 1;
@@ -34,10 +103,7 @@ export function rollbackRedemption(
   };
 }
 
-export function applyRedemptionRolledBack(
-  coupons: Coupons,
-  event: Extract<DomainEvent, { kind: 'redemptionRolledBack' }>,
-): void {
+export function applyRedemptionRolledBack(coupons: Coupons, event: RedemptionRolledBack): void {
   const number = coupons.redemptions.find(event.redemptionId, event.index);
   if (number === -1) throw new Error(`redemption ${event.redemptionId} is rolled back but was never made`);
   coupons.setRedemptionCount(event.index, event.redemptionCount);

@@ -1,7 +1,7 @@
 /**
  * Which function decides a command of coupon books, and which one applies an event.
  *
- * Written by `npm run generate` from the declarations in src/records/. Do not edit.
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { Command } from '../../domain/command.js';
 import type { Decision } from '../../domain/decision.js';
@@ -9,44 +9,58 @@ import type { DomainEvent } from '../../domain/event.js';
 import type { Refusal } from '../../domain/outcome.js';
 import type { Random } from '../../domain/random.js';
 import { unknownRecord } from '../../records/unknown.js';
-import { applyCodeAssigned, assignCode, assignRandom } from './assign.js';
-import { addCodes, applyBatchGivenUp, applyBatchOpened, applyCodesAdded, giveUpBatch, openBatch } from './batches.js';
-import { applyBookArchived, applyBookCreated, applyBookUpdated, archiveBook, createBook, updateBook } from './books.js';
-import { applyCodeLocked, applyCodeUnlocked, applyLeaseExpired, lockCode, unlockCode } from './lock.js';
+import { applyCodeAssigned, decideAssignCode, decideAssignRandom } from './assign.js';
+import {
+  applyBatchGivenUp,
+  applyBatchOpened,
+  applyCodesAdded,
+  decideAddCodes,
+  decideGiveUpBatch,
+  decideOpenBatch,
+} from './batches.js';
+import {
+  applyBookArchived,
+  applyBookCreated,
+  applyBookUpdated,
+  decideArchiveBook,
+  decideCreateBook,
+  decideUpdateBook,
+} from './books.js';
+import { applyCodeLocked, applyCodeUnlocked, applyLeaseExpired, decideLockCode, decideUnlockCode } from './lock.js';
 import type { Reads } from './reads.js';
-import { applyCodeRedeemed, redeemCode } from './redeem.js';
-import { applyRedemptionRolledBack, rollbackRedemption } from './rollback.js';
+import { applyCodeRedeemed, decideRedeemCode } from './redeem.js';
+import { applyRedemptionRolledBack, decideRollbackRedemption } from './rollback.js';
 import type { Coupons } from './state.js';
-import { applyCodeUnassigned, unassignCode } from './unassign.js';
+import { applyCodeUnassigned, decideUnassignCode } from './unassign.js';
 
 export function decideCoupons(coupons: Coupons, command: Command, nowMs: number, random: Random): Decision | Refusal {
   switch (command.kind) {
     case 'assignRandom':
-      return assignRandom(coupons, command, nowMs, random);
+      return decideAssignRandom(coupons, command, nowMs, random);
     case 'assignCode':
-      return assignCode(coupons, command, nowMs);
+      return decideAssignCode(coupons, command, nowMs);
     case 'lockCode':
-      return lockCode(coupons, command, nowMs);
+      return decideLockCode(coupons, command, nowMs);
     case 'unlockCode':
-      return unlockCode(coupons, command, nowMs);
+      return decideUnlockCode(coupons, command, nowMs);
     case 'redeemCode':
-      return redeemCode(coupons, command, nowMs, random);
-    case 'rollbackRedemption':
-      return rollbackRedemption(coupons, command);
+      return decideRedeemCode(coupons, command, nowMs, random);
     case 'unassignCode':
-      return unassignCode(coupons, command, nowMs);
-    case 'createBook':
-      return createBook(coupons, command, nowMs);
-    case 'updateBook':
-      return updateBook(coupons, command, nowMs);
-    case 'archiveBook':
-      return archiveBook(coupons, command, nowMs);
-    case 'addCodes':
-      return addCodes(coupons, command);
+      return decideUnassignCode(coupons, command, nowMs);
     case 'openBatch':
-      return openBatch(coupons, command, nowMs);
+      return decideOpenBatch(coupons, command, nowMs);
     case 'giveUpBatch':
-      return giveUpBatch(coupons, command);
+      return decideGiveUpBatch(coupons, command);
+    case 'addCodes':
+      return decideAddCodes(coupons, command);
+    case 'createBook':
+      return decideCreateBook(coupons, command, nowMs);
+    case 'updateBook':
+      return decideUpdateBook(coupons, command, nowMs);
+    case 'archiveBook':
+      return decideArchiveBook(coupons, command, nowMs);
+    case 'rollbackRedemption':
+      return decideRollbackRedemption(coupons, command);
   }
 }
 
@@ -82,16 +96,17 @@ export function applyToCoupons(coupons: Coupons, event: DomainEvent): void {
     case 'bookArchived':
       applyBookArchived(coupons, event);
       return;
+    case 'codesAdded':
+      applyCodesAdded(coupons, event);
+      return;
     case 'batchOpened':
       applyBatchOpened(coupons, event);
       return;
     case 'batchGivenUp':
       applyBatchGivenUp(coupons, event);
       return;
-    case 'codesAdded':
-      applyCodesAdded(coupons, event);
-      return;
     case 'noted':
+      // The kernel makes it, and it changes nothing.
       return;
     default:
       unknownRecord(event);
@@ -122,18 +137,18 @@ export function noteReads(reads: Reads, coupons: Coupons, command: Command): voi
       reads.name(coupons.codes.strings, command.code);
       reads.name(coupons.users.names, command.userId);
       return;
-    case 'rollbackRedemption':
-      reads.name(coupons.codes.strings, command.code);
-      return;
     case 'unassignCode':
       reads.name(coupons.codes.strings, command.code);
       return;
+    case 'rollbackRedemption':
+      reads.name(coupons.codes.strings, command.code);
+      return;
+    case 'openBatch':
+    case 'giveUpBatch':
+    case 'addCodes':
     case 'createBook':
     case 'updateBook':
     case 'archiveBook':
-    case 'addCodes':
-    case 'openBatch':
-    case 'giveUpBatch':
       return;
   }
 }

@@ -6,9 +6,9 @@ import type { Change, DomainEvent } from '../../domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
 import { settingsJson } from '../../engine/book-json.js';
 import type { AuditRow } from '../../postgres/audit-reader.js';
-import type { BookSettings } from '../../records/books.js';
-import type { EventDeclaration, LiveOptions, TopicKind } from '../../records/declare.js';
-import { events } from '../../records/list.js';
+import type { LiveOptions, TopicKind } from '../../records/declare.js';
+import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
+import type { BookSettings } from '../../records/values.generated.js';
 
 export interface LiveEvent {
   readonly shard: ShardId;
@@ -34,16 +34,14 @@ interface LiveKind {
   readonly data: (facts: Facts) => Record<string, unknown>;
 }
 
-const declarations: readonly EventDeclaration[] = events;
 const KINDS: ReadonlyMap<string, LiveKind> = new Map(
-  declarations.flatMap((declared) => {
-    const { kind, shownAs, live, detail } = declared;
-    if (shownAs === null || live === null) return [];
-    return [[kind, { name: shownAs, live, detail, data: dataOf(declared) }] as const];
+  liveDeclarations.map((declared) => {
+    const { kind, name, live, detail } = declared;
+    return [kind, { name, live, detail, data: dataOf(declared) }] as const;
   }),
 );
 const KINDS_BY_NUMBER: ReadonlyMap<number, LiveKind> = new Map(
-  declarations.flatMap(({ kind, number }) => {
+  liveDeclarations.flatMap(({ kind, number }) => {
     const found = KINDS.get(kind);
     return found === undefined ? [] : [[number, found] as const];
   }),
@@ -133,7 +131,7 @@ function detailOf(event: DomainEvent, paths: readonly string[]): Facts['detail']
 }
 
 /** What `data` holds of an event of this kind, in the order in which it shows. */
-function dataOf({ fields, detail, snapshot }: EventDeclaration): LiveKind['data'] {
+function dataOf({ fields, detail, snapshot }: LiveDeclaration): LiveKind['data'] {
   if (snapshot === 'bookChanged') return bookData;
   if (snapshot === 'batchWentLive') return ({ detail: given }) => ({ count: given?.['count'] });
   const parts: ((facts: Facts) => Record<string, unknown>)[] = [];

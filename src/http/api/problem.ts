@@ -374,6 +374,9 @@ const OF_UNAVAILABLE = {
   outcomeUnknown: 'outcome-unknown',
 } as const satisfies Record<Unavailable['reason'], ProblemSlug>;
 
+/** The problems that a command can be answered with, by the refusals that it declares. */
+export const problemsOf = (reasons: readonly RefusalReason[]): ProblemSlug[] => reasons.map(slugOfRefusal);
+
 /** `type` of this reason's problem is `/problems/<slug>`. */
 export const slugOfRefusal = (reason: RefusalReason): ProblemSlug => OF_REFUSAL[reason];
 export const slugOfUnavailable = (reason: Unavailable['reason']): ProblemSlug => OF_UNAVAILABLE[reason];

@@ -8,6 +8,9 @@ import type { Route } from './route.js';
 
 const UNDER_COUPONS = /^(?:\/api\/v1)?\/coupons\/(.+)$/;
 
+/** The words as docs/codes.md lists them, a line each. */
+export const reservedWordsText = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join('\n');
+
 /** In upper case, as codes are; those that could not be codes anyway are left out. */
 export function reservedWords(routes: readonly Pick<Route, 'path'>[]): readonly string[] {
   const words = routes.flatMap(({ path }) => UNDER_COUPONS.exec(path)?.[1]?.split('/') ?? []);

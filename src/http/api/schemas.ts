@@ -8,19 +8,20 @@
 import { z } from 'zod';
 import { parsePattern } from '../../codes/pattern.js';
 import { accountEmail, PASSWORD_LENGTH_MAX, ROLES } from '../../control/account-rules.js';
-import { type Contradiction, contradictionIn } from '../../features/coupons/book.js';
+import { type Contradiction, contradictionIn, LOCK_TTL_SECONDS_MAX } from '../../features/coupons/book.js';
 import { metadata } from './metadata.js';
 import { lineOf, mayHoldLines, USER_ID } from './text-rule.js';
+
+export { metadata };
 
 /** Names for the description: schema → component. */
 export const named = z.registry<{ readonly id: string }>();
 
-function name<T extends z.ZodType>(id: string, schema: T): T {
+export function name<T extends z.ZodType>(id: string, schema: T): T {
   named.add(schema, { id });
   return schema;
 }
 
-const TTL_SECONDS_MAX = 86_400;
 const PAGE_MAX = 1000;
 /** More are made by a job. */
 export const GENERATE_AT_ONCE_MAX = 10_000;
@@ -48,11 +49,11 @@ export const userId = z
   .regex(USER_ID, 'A user id is 1 to 128 characters, none of them a control character')
   .describe('Your id of the user; for a token of the role user, its own id');
 
-const reason = z
-  .string()
-  .regex(lineOf(0, 500), 'At most 500 characters, none of them a control character')
-  .nullable()
-  .optional();
+export const redemptionId = z.string().regex(/^[\x21-\x7e]{1,64}$/, 'Not a redemption id');
+
+/** A text of one line, which may be empty. */
+export const line = (lengthMax: number) =>
+  z.string().regex(lineOf(0, lengthMax), `At most ${lengthMax} characters, none of them a control character`);
 
 /**
  * Only these have four digits of the year in UTC, whatever their offset, and so can be shown and
@@ -98,7 +99,7 @@ const settings = {
   codePattern: codePattern.nullable(),
   redeemableBy: z.enum(['assignee', 'bearer']),
   requireLock: z.boolean(),
-  lockTtlSeconds: z.int().min(1).max(TTL_SECONDS_MAX).nullable(),
+  lockTtlSeconds: z.int().min(1).max(LOCK_TTL_SECONDS_MAX).nullable(),
   metadata,
 };
 
@@ -186,25 +187,6 @@ const anyCodes = z.array(anyCode).min(1);
 export const codesInput = name('CodesInput', z.strictObject({ codes: anyCodes }));
 export const bookCodesInput = name('BookCodesInput', z.strictObject({ couponBookId: bookId, codes: anyCodes }));
 
-const lockId = z.int().min(1).describe('The lock that was given; it grows with each new lock');
-
-export const assignInput = name('AssignInput', z.strictObject({ couponBookId: bookId, userId }));
-export const userInput = name('UserInput', z.strictObject({ userId }));
-export const lockInput = name(
-  'LockInput',
-  z.strictObject({ userId, ttlSeconds: z.int().min(1).max(TTL_SECONDS_MAX).optional() }),
-);
-export const unlockInput = name('UnlockInput', z.strictObject({ userId, lockId: lockId.optional() }));
-export const redeemInput = name(
-  'RedeemInput',
-  z.strictObject({ userId, lockId: lockId.optional(), metadata: metadata.optional() }),
-);
-export const rollbackInput = name(
-  'RollbackInput',
-  z.strictObject({ redemptionId: z.string().regex(/^[\x21-\x7e]{1,64}$/, 'Not a redemption id'), reason }),
-);
-export const unassignInput = name('UnassignInput', z.strictObject({ reason }));
-
 export const jobId = z.uuid('Not a UUID').toLowerCase().describe('Id of a job');
 
 const email = accountEmail;
@@ -264,7 +246,7 @@ export const userCodesQuery = z.strictObject({
 
 // -- what is answered -----------------------------------------------------------------------------
 
-const timeOut = z.string().describe('ISO 8601 UTC with milliseconds');
+export const timeOut = z.string().describe('ISO 8601 UTC with milliseconds');
 const nextCursor = z.string().nullable().describe('null: this is the last page');
 
 export const bookOut = name(
@@ -425,36 +407,6 @@ export const uploadOut = name(
     startedAt: timeOut,
   }),
 );
-export const assignedOut = name(
-  'Assigned',
-  z.strictObject({ couponBookId: z.string(), code: z.string(), userId: z.string(), assignedAt: timeOut }),
-);
-export const lockedOut = name(
-  'Locked',
-  z.strictObject({ code: z.string(), userId: z.string(), lockId: z.int(), lockedUntil: timeOut }),
-);
-export const unlockedOut = name('Unlocked', z.strictObject({ code: z.string(), userId: z.string() }));
-export const redeemedOut = name(
-  'Redeemed',
-  z.strictObject({
-    code: z.string(),
-    userId: z.string(),
-    redemptionId: z.string(),
-    redeemedAt: timeOut,
-    redemptionCount: z.int(),
-    remaining: z.int().nullable(),
-  }),
-);
-export const rolledBackOut = name(
-  'RolledBack',
-  z.strictObject({
-    code: z.string(),
-    redemptionId: z.string(),
-    redemptionCount: z.int(),
-    remaining: z.int().nullable(),
-  }),
-);
-export const unassignedOut = name('Unassigned', z.strictObject({ couponBookId: z.string(), code: z.string() }));
 export const historyOut = name(
   'History',
   z.strictObject({

@@ -7,7 +7,7 @@ import type { CodeView } from '../../domain/command.js';
 import type { Outcome } from '../../domain/outcome.js';
 import { settingsJson } from '../../engine/book-json.js';
 import type { BookStats, BookView, Done, HistoryEntry, Job } from '../../engine/engine.js';
-import { shownNames } from '../../records/list.js';
+import { shownNames } from '../../records/events.generated.js';
 import { isoTime, isoTimeOrNull } from '../fast/iso-time.js';
 import { guessOdds } from './guess-odds.js';
 

@@ -1,7 +1,7 @@
 /**
  * Outcomes as the JSON of HTTP answers, written as bytes; answer-bytes.ts says why.
  *
- * Written by `npm run generate` from the declarations in src/records/. Do not edit.
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { Done } from '../../engine/engine.js';
 import { expectOutcome } from '../api/views.js';

@@ -3,9 +3,8 @@
  * of `src/records/`, as the live thread makes the events themselves.
  */
 import { z } from 'zod';
-import type { EventDeclaration } from '../../records/declare.js';
 import type { Form } from '../../records/fields.js';
-import { events } from '../../records/list.js';
+import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
 import * as schemas from '../api/schemas.js';
 import { LIVE_ERROR_CODES } from './messages.js';
 
@@ -49,12 +48,12 @@ const bookData = schemas.bookOut
   .omit({ id: true, counts: true, createdAt: true, updatedAt: true, archivedAt: true })
   .extend({ couponBookId });
 
-function dataOf({ kind, fields, detail: paths, snapshot }: EventDeclaration): z.ZodType {
+function dataOf({ kind, fields, detail: paths, snapshot }: LiveDeclaration): z.ZodType {
   if (snapshot === 'bookChanged') return bookData;
   if (snapshot === 'batchWentLive') return z.strictObject({ couponBookId, count: integer });
   const shape: Record<string, z.ZodType> = { couponBookId };
   for (const name of [...SHOWN.filter((shown) => shown in fields), ...paths]) {
-    const form = fields[name]?.form;
+    const form = fields[name];
     const plain = form === undefined ? undefined : SCHEMAS[form];
     const [shownAs, schema] = RENAMED[name] ?? [name, plain];
     if (schema === undefined) throw new Error(`the field ${name} of ${kind} has no schema`);
@@ -77,12 +76,10 @@ const WHO = {
   staff: 'For admins and services.',
 } as const;
 
-const declarations: readonly EventDeclaration[] = events;
-const declared: readonly EventSchema[] = declarations.flatMap((declaration) => {
-  const { shownAs, live } = declaration;
-  if (shownAs === null || live === null) return [];
+const declared: readonly EventSchema[] = liveDeclarations.map((declaration) => {
+  const { name, live } = declaration;
   const about = `Topics: ${live.topics.join(', ')}. ${WHO[live.seenBy]}`;
-  return [{ name: shownAs, about, schema: eventSchema(shownAs, dataOf(declaration), { cursor }) }];
+  return { name, about, schema: eventSchema(name, dataOf(declaration), { cursor }) };
 });
 
 /** By the name of the event. */

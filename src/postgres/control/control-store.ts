@@ -5,7 +5,7 @@ import pg from 'pg';
 import type { DomainEvent } from '../../domain/event.js';
 import { asSeq, asShardId } from '../../domain/ids.js';
 import type { ProcessEnd } from '../../platform/exit-codes.js';
-import { eventNumbers } from '../../records/list.js';
+import { eventNumbers } from '../../records/events.generated.js';
 import { commitDurably, giveUp, transaction } from '../connection.js';
 import { type Claim, type Fence, fenceClient } from '../fence.js';
 import { readDataSet } from '../installation.js';

@@ -2,9 +2,8 @@
 
 import type { CodesAdded } from '../../domain/event.js';
 import type { Seq, ShardId } from '../../domain/ids.js';
-import type { OpenBatch } from '../../records/batches.js';
-import type { Book } from '../../records/books.js';
 import type { AppendedTable } from '../../records/declare.js';
+import type { Book, OpenBatch } from '../../records/values.generated.js';
 import type { RowBuffer } from '../copy/row-buffer.js';
 
 export const TOUCHES_USER = 1;

@@ -1,11 +1,11 @@
 /**
  * Events as rows of the projection; projection-batch.ts describes how they are used.
  *
- * Written by `npm run generate` from the declarations in src/records/. Do not edit.
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { Change, CodeEvent } from '../../domain/event.js';
+import type { DomainEvent } from '../../records/events.generated.js';
 import type { Seq, ShardId } from '../../records/ids.js';
-import type { DomainEvent } from '../../records/list.js';
 import { unknownRecord } from '../../records/unknown.js';
 import type { RowBuffer } from '../copy/row-buffer.js';
 import {
@@ -191,6 +191,23 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.text(change.requestId);
       rows.text(JSON.stringify({ version: event.book.version, settings: event.book.settings }));
       return;
+    case 'codesAdded':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(4);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.bookId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId, size: event.size, count: event.count }));
+      return;
     case 'noted':
       rows.int8(seq);
       rows.int8(change.atMs);
@@ -241,23 +258,6 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.text(change.caller);
       rows.text(change.requestId);
       rows.text(JSON.stringify({ batchId: event.batchId }));
-      return;
-    case 'codesAdded':
-      rows.int8(seq);
-      rows.int8(change.atMs);
-      rows.null();
-      rows.int2(shard);
-      rows.int2(4);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.uuid(change.bookId);
-      rows.null();
-      rows.null();
-      rows.null();
-      rows.text(change.caller);
-      rows.text(change.requestId);
-      rows.text(JSON.stringify({ batchId: event.batchId, size: event.size, count: event.count }));
       return;
     default:
       unknownRecord(event);
@@ -344,14 +344,14 @@ export function writeOthers(
     case 'bookArchived':
       snapshot.bookChanged(shard, seq, event);
       return;
+    case 'codesAdded':
+      snapshot.batchWentLive(shard, seq, event);
+      return;
     case 'batchOpened':
       snapshot.batchOpened(shard, seq, event);
       return;
     case 'batchGivenUp':
       snapshot.batchGivenUp(shard, seq, event);
-      return;
-    case 'codesAdded':
-      snapshot.batchWentLive(shard, seq, event);
       return;
     case 'codeAssigned':
     case 'codeUnassigned':

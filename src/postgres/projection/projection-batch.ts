@@ -17,8 +17,7 @@
 
 import { type Change, type CodeEvent, type CodesAdded, lastSeqOf } from '../../domain/event.js';
 import type { Seq, ShardId } from '../../domain/ids.js';
-import type { OpenBatch } from '../../records/batches.js';
-import type { Book } from '../../records/books.js';
+import type { Book, OpenBatch } from '../../records/values.generated.js';
 import { RowBuffer } from '../copy/row-buffer.js';
 import type { CodeUpdate, SnapshotChanges } from './code-update.js';
 import { foldInto, writeAudit, writeOthers } from './event-rows.generated.js';

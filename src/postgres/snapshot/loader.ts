@@ -11,7 +11,7 @@ import type pg from 'pg';
 import { asBookId, asSeq, asShardId, type ShardId } from '../../domain/ids.js';
 import type { Outcome } from '../../domain/outcome.js';
 import type { BatchContent } from '../../records/batch-content.js';
-import type { BookSettings } from '../../records/books.js';
+import type { BookSettings } from '../../records/values.generated.js';
 import { createLink, lowerBackendPriority, transaction } from '../connection.js';
 import { copyOut } from '../copy/copy-out.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../store.js';

@@ -1,6 +1,6 @@
+import { BOOK_ID } from '../../../records/story.js';
 import type { ExampleTable } from './example.js';
 import { json } from './example.js';
-import { BOOK_ID } from './story.js';
 
 const counts = { total: 1000, available: 940, assigned: 48, locked: 2, redeemed: 12, redemptions: 12 };
 

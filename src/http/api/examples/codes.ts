@@ -1,6 +1,6 @@
+import { BOOK_ID, CODE, JOB_ID, OTHER_CODE, UPLOAD_REQUEST_ID, USER } from '../../../records/story.js';
 import type { ExampleTable } from './example.js';
 import { json } from './example.js';
-import { BOOK_ID, CODE, JOB_ID, OTHER_CODE, UPLOAD_REQUEST_ID, USER } from './story.js';
 
 const available = {
   code: OTHER_CODE,

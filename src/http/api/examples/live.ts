@@ -1,5 +1,5 @@
+import { BOOK_ID } from '../../../records/story.js';
 import { type ExampleTable, json } from './example.js';
-import { BOOK_ID } from './story.js';
 
 export const liveExamples: ExampleTable = {
   createTicket: {

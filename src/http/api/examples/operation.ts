@@ -1,5 +1,5 @@
+import { VERIFICATION_ID } from '../../../records/story.js';
 import type { ExampleTable } from './example.js';
-import { VERIFICATION_ID } from './story.js';
 
 const ok = { ok: true, detail: 'serving' };
 const underWay = {

@@ -1,6 +1,6 @@
+import { ACCOUNT_ID } from '../../../records/story.js';
 import type { ExampleTable } from './example.js';
 import { json } from './example.js';
-import { ACCOUNT_ID } from './story.js';
 
 const account = { id: ACCOUNT_ID, email: 'till-7@example.com', role: 'service' };
 

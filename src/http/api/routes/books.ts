@@ -3,7 +3,7 @@
 import type { StagedBatch } from '../../../domain/command.js';
 import { asBookId, asShardId, type BookId } from '../../../domain/ids.js';
 import type { BookView, Done } from '../../../engine/engine.js';
-import type { BookSettings } from '../../../records/books.js';
+import type { BookSettings } from '../../../records/values.generated.js';
 import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';

@@ -13,6 +13,8 @@ export const OTHER_CODE = 'VIP-0001';
 export const DRAWN_CODE = 'K7QM-2XWD-9TRH-4VNB';
 export const USER = 'ada';
 export const LOCK_ID = 12;
+/** When the story happens, in answers. */
+export const AT = '2026-06-08T08:00:00.123Z';
 /** Of an upload of many codes. */
 export const UPLOAD_REQUEST_ID = 'summer-drop-codes-1';
 

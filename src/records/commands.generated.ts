@@ -1,0 +1,125 @@
+/**
+ * Commands to a shard.
+ *
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
+ */
+import type { BatchContent } from './batch-content.js';
+import type { BookId } from './ids.js';
+import type { IfVersion, StagedBatch } from './objects.js';
+import type { BookSettings } from './values.generated.js';
+
+export type Command =
+  | AssignRandom
+  | AssignCode
+  | LockCode
+  | UnlockCode
+  | RedeemCode
+  | UnassignCode
+  | OpenBatch
+  | GiveUpBatch
+  | AddCodes
+  | CreateBook
+  | UpdateBook
+  | ArchiveBook
+  | RollbackRedemption;
+
+/** Declared in src/features/coupons/assign.ts. */
+export interface AssignRandom {
+  readonly kind: 'assignRandom';
+  readonly bookId: BookId;
+  readonly userId: string;
+}
+
+/** Declared in src/features/coupons/assign.ts. */
+export interface AssignCode {
+  readonly kind: 'assignCode';
+  readonly code: string;
+  readonly userId: string;
+}
+
+/** Declared in src/features/coupons/lock.ts. */
+export interface LockCode {
+  readonly kind: 'lockCode';
+  readonly code: string;
+  readonly userId: string;
+  readonly ttlMs: number | null;
+}
+
+/** Declared in src/features/coupons/lock.ts. */
+export interface UnlockCode {
+  readonly kind: 'unlockCode';
+  readonly code: string;
+  readonly userId: string;
+  readonly lockId: number | null;
+}
+
+/** Declared in src/features/coupons/redeem.ts. */
+export interface RedeemCode {
+  readonly kind: 'redeemCode';
+  readonly code: string;
+  readonly userId: string;
+  readonly lockId: number | null;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+}
+
+/** Declared in src/features/coupons/unassign.ts. */
+export interface UnassignCode {
+  readonly kind: 'unassignCode';
+  readonly code: string;
+  readonly reason: string | null;
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface OpenBatch {
+  readonly kind: 'openBatch';
+  readonly bookId: BookId;
+  readonly caller: string;
+  readonly key: string | null;
+  readonly fingerprint: number | null;
+  readonly content: BatchContent;
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface GiveUpBatch {
+  readonly kind: 'giveUpBatch';
+  readonly bookId: BookId;
+  readonly batchId: number;
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface AddCodes {
+  readonly kind: 'addCodes';
+  readonly bookId: BookId;
+  readonly codes: StagedBatch;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface CreateBook {
+  readonly kind: 'createBook';
+  readonly bookId: BookId;
+  readonly settings: BookSettings;
+  readonly codes: StagedBatch | null;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface UpdateBook {
+  readonly kind: 'updateBook';
+  readonly bookId: BookId;
+  readonly patch: Partial<BookSettings>;
+  readonly ifVersion: IfVersion;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface ArchiveBook {
+  readonly kind: 'archiveBook';
+  readonly bookId: BookId;
+  readonly ifVersion: IfVersion;
+}
+
+/** Declared in src/features/coupons/rollback.ts. */
+export interface RollbackRedemption {
+  readonly kind: 'rollbackRedemption';
+  readonly code: string;
+  readonly redemptionId: string;
+  readonly reason: string | null;
+}

@@ -1,0 +1,196 @@
+/**
+ * Events: what was decided, complete.
+ *
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
+ */
+import type { BatchContent } from './batch-content.js';
+import type { BookId, Seq } from './ids.js';
+import type { Book } from './values.generated.js';
+
+export type DomainEvent =
+  | CodeAssigned
+  | CodeUnassigned
+  | CodeLocked
+  | CodeUnlocked
+  | LeaseExpired
+  | CodeRedeemed
+  | RedemptionRolledBack
+  | BookCreated
+  | BookUpdated
+  | BookArchived
+  | CodesAdded
+  | Noted
+  | BatchOpened
+  | BatchGivenUp;
+
+/** Declared in src/features/coupons/assign.ts. */
+export interface CodeAssigned {
+  readonly kind: 'codeAssigned';
+  readonly bookId: BookId;
+  readonly index: number;
+  readonly code: string;
+  readonly userId: string;
+  readonly prevSeq: Seq;
+  readonly atMs: number;
+}
+
+/** Declared in src/features/coupons/unassign.ts. */
+export interface CodeUnassigned {
+  readonly kind: 'codeUnassigned';
+  readonly bookId: BookId;
+  readonly index: number;
+  readonly code: string;
+  readonly userId: string;
+  readonly prevSeq: Seq;
+  readonly reason: string | null;
+}
+
+/** Declared in src/features/coupons/lock.ts. */
+export interface CodeLocked {
+  readonly kind: 'codeLocked';
+  readonly bookId: BookId;
+  readonly index: number;
+  readonly code: string;
+  readonly userId: string;
+  readonly prevSeq: Seq;
+  readonly lockId: number;
+  readonly untilMs: number;
+}
+
+/** Declared in src/features/coupons/lock.ts. */
+export interface CodeUnlocked {
+  readonly kind: 'codeUnlocked';
+  readonly bookId: BookId;
+  readonly index: number;
+  readonly code: string;
+  readonly userId: string;
+  readonly prevSeq: Seq;
+  readonly lockId: number;
+}
+
+/** Declared in src/features/coupons/lock.ts. */
+export interface LeaseExpired {
+  readonly kind: 'leaseExpired';
+  readonly bookId: BookId;
+  readonly index: number;
+  readonly code: string;
+  readonly userId: string;
+  readonly prevSeq: Seq;
+  readonly lockId: number;
+}
+
+/** Declared in src/features/coupons/redeem.ts. */
+export interface CodeRedeemed {
+  readonly kind: 'codeRedeemed';
+  readonly bookId: BookId;
+  readonly index: number;
+  readonly code: string;
+  readonly userId: string;
+  readonly prevSeq: Seq;
+  readonly redemptionId: string;
+  readonly atMs: number;
+  readonly redemptionCount: number;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+}
+
+/** Declared in src/features/coupons/rollback.ts. */
+export interface RedemptionRolledBack {
+  readonly kind: 'redemptionRolledBack';
+  readonly bookId: BookId;
+  readonly index: number;
+  readonly code: string;
+  readonly userId: string;
+  readonly prevSeq: Seq;
+  readonly redemptionId: string;
+  readonly redemptionCount: number;
+  readonly reason: string | null;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface BookCreated {
+  readonly kind: 'bookCreated';
+  readonly book: Book;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface BookUpdated {
+  readonly kind: 'bookUpdated';
+  readonly book: Book;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface BookArchived {
+  readonly kind: 'bookArchived';
+  readonly book: Book;
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface CodesAdded {
+  readonly kind: 'codesAdded';
+  readonly bookId: BookId;
+  readonly batchId: number;
+  readonly firstIndex: number;
+  readonly size: number;
+  readonly count: number;
+}
+
+/** Declared in src/domain/decide.ts. */
+export interface Noted {
+  readonly kind: 'noted';
+  readonly bookId: BookId;
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface BatchOpened {
+  readonly kind: 'batchOpened';
+  readonly batchId: number;
+  readonly bookId: BookId;
+  readonly caller: string;
+  readonly key: string | null;
+  readonly fingerprint: number | null;
+  readonly openedMs: number;
+  readonly content: BatchContent;
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface BatchGivenUp {
+  readonly kind: 'batchGivenUp';
+  readonly bookId: BookId;
+  readonly batchId: number;
+}
+
+/** The number of each event in `changes.kind`. The table `change_kinds` holds the same. */
+export const eventNumbers: Readonly<Record<DomainEvent['kind'], number>> = {
+  codeAssigned: 6,
+  codeUnassigned: 7,
+  codeLocked: 8,
+  codeUnlocked: 9,
+  leaseExpired: 10,
+  codeRedeemed: 11,
+  redemptionRolledBack: 12,
+  bookCreated: 1,
+  bookUpdated: 2,
+  bookArchived: 3,
+  codesAdded: 4,
+  noted: 5,
+  batchOpened: 13,
+  batchGivenUp: 14,
+};
+
+/** The names of events in histories and live updates; null: callers do not see the event. */
+export const shownNames: ReadonlyMap<string, string | null> = new Map([
+  ['codeAssigned', 'coupon.assigned'],
+  ['codeUnassigned', 'coupon.unassigned'],
+  ['codeLocked', 'coupon.locked'],
+  ['codeUnlocked', 'coupon.unlocked'],
+  ['leaseExpired', 'coupon.lock_expired'],
+  ['codeRedeemed', 'coupon.redeemed'],
+  ['redemptionRolledBack', 'coupon.rolled_back'],
+  ['bookCreated', 'book.created'],
+  ['bookUpdated', 'book.updated'],
+  ['bookArchived', 'book.archived'],
+  ['codesAdded', 'codes.added'],
+  ['noted', null],
+  ['batchOpened', null],
+  ['batchGivenUp', null],
+]);

@@ -1,0 +1,104 @@
+/**
+ * Outcomes: what an accepted command came to.
+ *
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
+ */
+import type { BookId } from './ids.js';
+import type { Book, BookCounts, OpenBatch } from './values.generated.js';
+
+export type Outcome =
+  | AssignedOutcome
+  | LockedOutcome
+  | UnlockedOutcome
+  | RedeemedOutcome
+  | RolledBackOutcome
+  | UnassignedOutcome
+  | BookOutcome
+  | ArchivedOutcome
+  | CodesAddedOutcome
+  | BatchOpenedOutcome
+  | BatchSettledOutcome;
+
+/** Declared in src/features/coupons/assign.ts. */
+export interface AssignedOutcome {
+  readonly kind: 'assigned';
+  readonly bookId: BookId;
+  readonly code: string;
+  readonly userId: string;
+  readonly assignedMs: number;
+}
+
+/** Declared in src/features/coupons/lock.ts. */
+export interface LockedOutcome {
+  readonly kind: 'locked';
+  readonly code: string;
+  readonly userId: string;
+  readonly lockId: number;
+  readonly untilMs: number;
+}
+
+/** Declared in src/features/coupons/lock.ts. */
+export interface UnlockedOutcome {
+  readonly kind: 'unlocked';
+  readonly code: string;
+  readonly userId: string;
+}
+
+/** Declared in src/features/coupons/redeem.ts. */
+export interface RedeemedOutcome {
+  readonly kind: 'redeemed';
+  readonly code: string;
+  readonly userId: string;
+  readonly redemptionId: string;
+  readonly redeemedMs: number;
+  readonly redemptionCount: number;
+  readonly remaining: number | null;
+}
+
+/** Declared in src/features/coupons/rollback.ts. */
+export interface RolledBackOutcome {
+  readonly kind: 'rolledBack';
+  readonly code: string;
+  readonly redemptionId: string;
+  readonly redemptionCount: number;
+  readonly remaining: number | null;
+}
+
+/** Declared in src/features/coupons/unassign.ts. */
+export interface UnassignedOutcome {
+  readonly kind: 'unassigned';
+  readonly bookId: BookId;
+  readonly code: string;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface BookOutcome {
+  readonly kind: 'book';
+  readonly book: Book;
+  readonly counts: BookCounts;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface ArchivedOutcome {
+  readonly kind: 'archived';
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface CodesAddedOutcome {
+  readonly kind: 'codesAdded';
+  readonly total: number;
+  readonly report: Readonly<Record<string, unknown>>;
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface BatchOpenedOutcome {
+  readonly kind: 'batchOpened';
+  readonly isNew: boolean;
+  readonly batch: OpenBatch;
+}
+
+/** Declared in src/features/coupons/batches.ts. */
+export interface BatchSettledOutcome {
+  readonly kind: 'batchSettled';
+  readonly fate: 'givenUp' | 'live';
+}
