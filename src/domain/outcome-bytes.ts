@@ -8,7 +8,7 @@
  * This file writes and reads single values. src/records/ declares the form of each outcome, and the
  * code that writes and reads whole outcomes is generated (outcome-memory.generated.ts).
  */
-import { append, decode, room, scratch } from '../tables/text.js';
+import { append, decode, reserve, scratch } from '../tables/text.js';
 import { putUuid, UUID_BYTES, uuidAt } from '../tables/uuid.js';
 
 /** Not part of any encoded text: UTF-8 of a 16-bit unit ends at 0xef. */
@@ -47,12 +47,12 @@ export function beginReading(bytes: Uint8Array, start: number): void {
 }
 
 export function appendByte(byte: number): void {
-  room(1)[scratch.length++] = byte;
+  reserve(1)[scratch.length++] = byte;
 }
 
 export function appendNumber(value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not a count or a time`);
-  const bytes = room(NUMBER_BYTES_MAX);
+  const bytes = reserve(NUMBER_BYTES_MAX);
   let end = scratch.length;
   let rest = value;
   // Four bytes at once while the number doesn't fit into an integer of the processor.
@@ -98,7 +98,7 @@ export function readNumberOrNull(): number | null {
 
 /** Whether the text is a UUID in lower case, and then its bytes to the end of `scratch`. */
 function appendUuid(text: string): boolean {
-  const bytes = room(1 + UUID_BYTES);
+  const bytes = reserve(1 + UUID_BYTES);
   const end = scratch.length;
   if (!putUuid(text, bytes, end + 1)) return false;
   bytes[end] = UUID;

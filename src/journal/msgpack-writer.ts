@@ -40,13 +40,13 @@ export class MsgpackWriter {
   }
 
   null(): void {
-    this.#room(1);
+    this.#reserve(1);
     this.#bytes[this.#at++] = 0xc0;
     this.#count++;
   }
 
   boolean(value: boolean): void {
-    this.#room(1);
+    this.#reserve(1);
     this.#bytes[this.#at++] = value ? 0xc3 : 0xc2;
     this.#count++;
   }
@@ -55,7 +55,7 @@ export class MsgpackWriter {
    * Any number. Integers of more than 32 bits are written as doubles, which are exact up to 2^53.
    */
   number(value: number): void {
-    this.#room(HEAD_BYTES_MAX);
+    this.#reserve(HEAD_BYTES_MAX);
     const bytes = this.#bytes;
     if (value >= 0 && value <= 0xffffffff && Number.isInteger(value) && !Object.is(value, -0)) {
       if (value < 0x80) bytes[this.#at++] = value;
@@ -86,7 +86,7 @@ export class MsgpackWriter {
 
   text(text: string): void {
     const { length } = text;
-    this.#room(HEAD_BYTES_MAX + length * UTF8_BYTES_PER_UNIT_MAX);
+    this.#reserve(HEAD_BYTES_MAX + length * UTF8_BYTES_PER_UNIT_MAX);
     if (length > LOOP_LENGTH_MAX || !this.#ascii(text)) this.#encoded(text);
     this.#count++;
   }
@@ -128,7 +128,7 @@ export class MsgpackWriter {
     this.#bytes[this.#at++] = value & 0xff;
   }
 
-  #room(more: number): void {
+  #reserve(more: number): void {
     if (this.#at + more <= this.#bytes.length) return;
     const grown = Buffer.allocUnsafeSlow((this.#at + more) * 2);
     this.#bytes.copy(grown, 0, 0, this.#at);

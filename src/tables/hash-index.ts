@@ -116,7 +116,7 @@ export class HashIndex {
     if (row + 1 >= this.#rowMask) throw new Error(`the index has no place for row ${row}`);
     if (this.#old !== null && ++this.#addedSinceMove * MOVES_PER_INSERT >= MOVES_AT_ONCE) this.#moveSome(this.#old);
     if (this.#used * 8 >= this.#slots.length * 5) this.#moveTo(this.#slotsNeeded());
-    this.#place(row, hash);
+    this.#put(row, hash);
     this.#count++;
   }
 
@@ -175,7 +175,7 @@ export class HashIndex {
     return (((hash >>> this.#rowBits) << this.#rowBits) | (row + 1)) >>> 0;
   }
 
-  #place(row: number, hash: number): void {
+  #put(row: number, hash: number): void {
     const slots = this.#slots;
     const mask = slots.length - 1;
     let slot = hash & mask;
@@ -231,7 +231,7 @@ export class HashIndex {
       old[slot] = REMOVED;
     }
     if (this.#readHashes !== null) this.#readHashes(movedRows, count, movedHashes);
-    for (let i = 0; i < count; i++) this.#place(movedRows[i] as number, movedHashes[i] as number);
+    for (let i = 0; i < count; i++) this.#put(movedRows[i] as number, movedHashes[i] as number);
     this.#oldMoved = end;
     this.#addedSinceMove = 0;
     if (end < old.length) return;

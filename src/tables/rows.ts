@@ -27,8 +27,8 @@ export class Rows {
   }
 
   /** The unsigned 32-bit integer at a word of each row. */
-  word(place: number): Field {
-    return new WordField(this, place);
+  word(offset: number): Field {
+    return new WordField(this, offset);
   }
 
   /** The double at a pair of words of each row: integers up to 2^53. */
@@ -42,7 +42,7 @@ export class Rows {
     return this.words.reduce((sum, page) => sum + page.byteLength, 0);
   }
 
-  /** Makes room for a row. */
+  /** Makes the row exist, with zeros. */
   growTo(row: number): void {
     const pageIndex = row >>> PAGE_BITS;
     for (let added = this.words.length; added <= pageIndex; added++) this.#setPage(added, PAGE_ROWS);
@@ -66,22 +66,22 @@ class WordField implements Field {
   readonly #rows: Rows;
   readonly #pages: readonly Uint32Array[];
   readonly #rowWords: number;
-  readonly #place: number;
+  readonly #offset: number;
 
-  constructor(rows: Rows, place: number) {
+  constructor(rows: Rows, offset: number) {
     this.#rows = rows;
     this.#pages = rows.words;
     this.#rowWords = rows.rowWords;
-    this.#place = place;
+    this.#offset = offset;
   }
 
   get(row: number): number {
     const page = this.#pages[row >>> PAGE_BITS];
-    return page === undefined ? 0 : (page[(row & PAGE_MASK) * this.#rowWords + this.#place] ?? 0);
+    return page === undefined ? 0 : (page[(row & PAGE_MASK) * this.#rowWords + this.#offset] ?? 0);
   }
 
   set(row: number, value: number): void {
-    const at = (row & PAGE_MASK) * this.#rowWords + this.#place;
+    const at = (row & PAGE_MASK) * this.#rowWords + this.#offset;
     let page = this.#pages[row >>> PAGE_BITS];
     if (page === undefined || at >= page.length) {
       this.#rows.growTo(row);

@@ -144,13 +144,13 @@ export class StringTable {
   }
 
   /** 0 where there is no such index. */
-  peekPlace(index: number): number {
+  peekOffset(index: number): number {
     return index === -1 ? 0 : this.#offsets.get(index);
   }
 
-  peekText(place: number): number {
-    const chunk = this.#chunks[(place - 1) >>> CHUNK_BITS];
-    return chunk?.[(place - 1) & (CHUNK_BYTES - 1)] ?? 0;
+  peekText(offset: number): number {
+    const chunk = this.#chunks[(offset - 1) >>> CHUNK_BITS];
+    return chunk?.[(offset - 1) & (CHUNK_BYTES - 1)] ?? 0;
   }
 
   /** Bytes held, without the owner's rows. */

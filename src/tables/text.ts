@@ -23,7 +23,7 @@ export function encode(text: string): void {
 /** Encodes to the end of `scratch`. */
 export function append(text: string): void {
   let at = scratch.length;
-  const bytes = room(text.length * 3);
+  const bytes = reserve(text.length * 3);
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0x80) {
@@ -41,7 +41,7 @@ export function append(text: string): void {
 }
 
 /** The bytes of `scratch`, with at least `more` after its length. */
-export function room(more: number): Uint8Array {
+export function reserve(more: number): Uint8Array {
   const need = scratch.length + more;
   if (need > scratch.bytes.length) {
     const grown = new Uint8Array(need * 2);

@@ -30,7 +30,7 @@ function readsOf(table: StringTable, work: () => void): Set<number> {
   return places;
 }
 
-const placeOf = (table: StringTable, text: string): number => table.peekPlace(table.find(text));
+const placeOf = (table: StringTable, text: string): number => table.peekOffset(table.find(text));
 
 function expectAll(shard: TestShard, commands: readonly Command[], prefetch: Prefetch): void {
   for (const command of commands) prefetch.expect(shard.state.coupons, command);

@@ -38,7 +38,7 @@ const LOOKUPS_MAX = 128;
 export class Prefetch implements Reads {
   readonly #random: Random;
   readonly #tables = new Array<StringTable | null>(LOOKUPS_MAX).fill(null);
-  /** Of each look-up in turn: hash of a name, index, place of its text. */
+  /** Of each look-up in turn: hash of a name, index, offset of its text. */
   readonly #found = new Float64Array(LOOKUPS_MAX);
   #lookups = 0;
   readonly #pools = new Array<Pool | null>(LOOKUPS_MAX).fill(null);
@@ -97,9 +97,9 @@ export class Prefetch implements Reads {
       const drawsBefore = this.#drawsBefore[i] as number;
       tables[this.#lookups] = this.#poolTables[i] as StringTable;
       found[this.#lookups++] = pool.peek(random, drawsBefore);
-      sum += (this.#poolTables[i] as StringTable).peekPlace(pool.peekLast(drawsBefore));
+      sum += (this.#poolTables[i] as StringTable).peekOffset(pool.peekLast(drawsBefore));
     }
-    for (let i = 0; i < this.#lookups; i++) found[i] = (tables[i] as StringTable).peekPlace(found[i] as number);
+    for (let i = 0; i < this.#lookups; i++) found[i] = (tables[i] as StringTable).peekOffset(found[i] as number);
     for (let i = 0; i < this.#lookups; i++) sum += (tables[i] as StringTable).peekText(found[i] as number);
     this.sink = sum;
     // A dropped shard must not be kept alive by earlier look-ups.
