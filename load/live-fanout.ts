@@ -59,7 +59,7 @@ const deadline = setTimeout(() => void end(new Error('it took too long')), MS_MA
 
 async function end(error: unknown): Promise<void> {
   clearTimeout(deadline);
-  for (const child of children) child.disconnect();
+  for (const child of children) if (child.connected) child.disconnect();
   await stopChildren();
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   if (error === null) return;
@@ -75,7 +75,7 @@ interface Readers {
 }
 
 function startReaders(): Readers {
-  const child = fork(join(ROOT, 'dist/load/live-readers.js'), { stdio: 'inherit' });
+  const child = fork(join(ROOT, 'dist/load/live-readers.js'), { stdio: 'inherit', execArgv: [] });
   children.push(child);
   let latest: Progress = { done: null, frames: 0, events: 0, open: 0, last: '', latencies: [] };
   const failed = once(child, 'exit').then(([code]) => {
@@ -89,11 +89,16 @@ function startReaders(): Readers {
     progress: () => latest,
     next: async () => void (await Promise.race([once(child, 'message'), failed])),
     async obey(order) {
+      const done = new Promise<Progress>((resolve) => {
+        const listen = (progress: Progress): void => {
+          if (progress.done !== order.order) return;
+          child.off('message', listen);
+          resolve(progress);
+        };
+        child.on('message', listen);
+      });
       child.send(order);
-      for (;;) {
-        await Promise.race([once(child, 'message'), failed]);
-        if (latest.done === order.order) return latest;
-      }
+      return Promise.race([done, failed]);
     },
   };
 }
@@ -146,7 +151,7 @@ const describe = (latencies: readonly number[]): string =>
   `median ${quantile(latencies, 0.5)} ms, p99 ${quantile(latencies, 0.99)} ms, most ${latencies.at(-1) ?? 0} ms`;
 
 async function startBare(text: string): Promise<Subject> {
-  const child = fork(join(ROOT, 'dist/load/live-bare.js'), { stdio: 'inherit' });
+  const child = fork(join(ROOT, 'dist/load/live-bare.js'), { stdio: 'inherit', execArgv: [] });
   children.push(child);
   const [{ url }] = (await once(child, 'message')) as [{ readonly url: string }];
   const readers = startReaders();
@@ -255,6 +260,7 @@ const files = Number(spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).
 if (files < clients + OTHER_FILES) {
   await end(new Error(`${clients} clients need \`ulimit -n ${clients + OTHER_FILES}\`; it is ${files}`));
 }
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(new Error(signal)));
 await main().then(
   () => end(null),
   (error: unknown) => end(error),

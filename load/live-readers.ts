@@ -50,14 +50,19 @@ interface Reader {
   /** The beginning of a frame that is not complete. */
   rest: Buffer | null;
   events: number;
+  /** Why the server or the operating system ended it. */
+  ending: string;
 }
 
 const REPORT_MS = 5;
 const PROBE_EVERY = 200;
 const HANDSHAKES_AT_ONCE = 250;
+/** A server takes so many connections from one address only slowly. */
+const ADDRESSES = 16;
 const BUFFER_BYTES = 64 * 1024;
 const TEXT = 0x81;
 const PING = 0x89;
+const CLOSE = 0x88;
 /** Masked with zeros: the payload stays as it is. */
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 const EVENT = '"event":"coupon.assigned"';
@@ -78,6 +83,7 @@ function openReader(order: Extract<Order, { order: 'connect' }>, isProbe: boolea
   const socket = connect({
     host: hostname,
     port: Number(port),
+    localAddress: `127.0.0.${2 + (readers.length % ADDRESSES)}`,
     noDelay: true,
     onread: {
       buffer: shared,
@@ -87,10 +93,21 @@ function openReader(order: Extract<Order, { order: 'connect' }>, isProbe: boolea
       },
     },
   });
-  const reader: Reader = { socket, isProbe, isUpgraded: false, isReady: false, skip: 0, rest: null, events: 0 };
-  socket.on('error', () => undefined);
+  const reader: Reader = {
+    socket,
+    isProbe,
+    isUpgraded: false,
+    isReady: false,
+    skip: 0,
+    rest: null,
+    events: 0,
+    ending: 'the server ended it',
+  };
+  socket.on('error', ({ message: ending }) => Object.assign(reader, { ending }));
   socket.on('close', () => {
     if (reader.isUpgraded) open--;
+    if (reader.isReady || !readers.includes(reader)) return;
+    throw new Error(`a connection ended before its client was ready: ${reader.ending}; it had ${reader.events} events`);
   });
   socket.write(
     [
@@ -149,6 +166,7 @@ function takeFrames(reader: Reader, bytes: Buffer): void {
       frames++;
       if (isRead) look(reader, bytes.toString('latin1', at + headBytes, end));
     } else if (bytes[at] === PING) reader.socket.write(PONG);
+    else if (bytes[at] === CLOSE) reader.ending = bytes.toString('latin1', at + headBytes + 2, end);
     reader.skip = Math.max(0, end - bytes.length);
     at = end;
   }
@@ -224,7 +242,8 @@ function report(done: Order['order'] | null): void {
   const events = Math.min(...probes.filter(({ socket }) => !socket.destroyed).map((probe) => probe.events));
   const shown = done === 'latencies' ? latencies : [];
   const progress: Progress = { done, frames, events, open, last, latencies: shown };
-  process.send?.(progress);
+  // The parent may have ended.
+  process.send?.(progress, () => undefined);
 }
 
 let isBusy = false;

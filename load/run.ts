@@ -19,6 +19,8 @@ import { measureSync, watchSync } from './sync-time.js';
 
 const SCENARIOS = fileURLToPath(new URL('scenarios', import.meta.url));
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
+/** The clients of the scenario `live` share one account. */
+const LIVE_CLIENTS_MAX = 2_000;
 /** Seldom enough to be no load by itself. */
 const SYNC_EVERY_MS = 200;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -46,7 +48,8 @@ async function main(): Promise<number> {
   }
   mkdirSync(RESULTS, { recursive: true });
   const given = values['base-url'];
-  const server = given === undefined ? await startOwnServer() : null;
+  const server =
+    given === undefined ? await startOwnServer({ LIVE_CONNECTIONS_PER_CALLER_MAX: String(LIVE_CLIENTS_MAX) }) : null;
   try {
     const directory = server?.directory ?? tmpdir();
     const before = measureSync(directory);

@@ -148,7 +148,9 @@ test('a client whose connections end at any time gets each event once and in ord
   await watcher.until(() => watcher.client.state === 'live', 'live');
   for (const [n, code] of codes.entries()) {
     await assign(code);
-    if (n % 12 === 5) watcher.sockets.at(-1)?.terminate();
+    if (n % 12 !== 5) continue;
+    await watcher.until(() => watcher.client.state === 'live', 'live again');
+    watcher.sockets.at(-1)?.terminate();
   }
   await watcher.until(() => watcher.events.length >= codes.length, 'all events');
   assert.deepEqual(watcher.codes(), codes);
@@ -194,8 +196,10 @@ test('topics come and go while a client runs, also while it is not connected', a
   await watcher.until(() => watcher.events.length === 3, 'one more event');
 
   await assign(third[0] ?? '');
+  const closed = new Promise((resolve) => watcher.sockets.at(-1)?.once('close', resolve));
   watcher.sockets.at(-1)?.terminate();
-  await watcher.until(() => watcher.client.state === 'reconnecting', 'reconnecting');
+  await closed;
+  assert.equal(watcher.client.state, 'reconnecting');
   watcher.client.subscribe([`book:${thirdId}`], { snapshot: true });
   await assign(second[2] ?? '');
   await watcher.until(() => watcher.story.at(-1) === `snapshot book:${thirdId}`, 'the snapshot');

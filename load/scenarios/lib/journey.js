@@ -5,9 +5,8 @@ import { get, post } from './api.js';
 
 let mine = 0;
 
-/** Assign, lock, redeem, and look at one's coupons: four requests. */
-export function journey({ token, bookId }) {
-  const userId = `user-${exec.vu.idInTest}-${mine++}`;
+/** Assign, lock, redeem, and look at one's coupons: four requests. A new user, if none is given. */
+export function journey({ token, bookId }, userId = `user-${exec.vu.idInTest}-${mine++}`) {
   const assigned = post(token, 'assign', '/coupons/assign', { couponBookId: bookId, userId });
   if (!check(assigned, { 'assign 200': ({ status }) => status === 200 })) return null;
   const code = assigned.json('code');

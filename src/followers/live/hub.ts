@@ -187,7 +187,8 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
       const durable = feed.durableSeq(shard);
       missed += given === undefined ? 0 : durable - given;
       if ((given ?? 0) > durable || missed > MISSED_EVENTS_MAX) return void link.send({ type: 'expired', id });
-      start.set(shard, given ?? positionOf(shard));
+      // The present is what is durable: this thread may still have to read some of it.
+      start.set(shard, given ?? durable);
     }
     const subscriber = new Subscriber({ id, interests, positions: start, through });
     link.subscribers.set(id, subscriber);
