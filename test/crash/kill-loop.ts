@@ -52,56 +52,64 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
   const since = new Map<Caller, number>();
   const watchers = createWatchers({ url: server.url, token: api.token, books, staysMs: options.staysMs ?? [50, 500] });
   await watchers.ready;
-  const report = {
-    kills: 0,
-    answered: 0,
-    checked: 0,
-    lost: [] as string[],
-    doubled: [] as string[],
-    misseen: [] as string[],
-    watched: { connections: 0, events: 0 },
-  };
+  try {
+    return await run();
+  } finally {
+    await watchers.stop();
+  }
 
-  while (report.kills < kills) {
-    options.beforeLife?.();
-    const running = Promise.all([...callers.map((caller) => caller.run(api)), parties.run(api)]);
-    const life = lifeMs[0] + Math.random() * (lifeMs[1] - lifeMs[0]);
-    await Promise.race([running, new Promise((resolve) => setTimeout(resolve, life))]);
-    await server.kill();
-    report.kills++;
-    await running;
+  async function run(): Promise<KillLoopReport> {
+    const report = {
+      kills: 0,
+      answered: 0,
+      checked: 0,
+      lost: [] as string[],
+      doubled: [] as string[],
+      misseen: [] as string[],
+      watched: { connections: 0, events: 0 },
+    };
+
+    while (report.kills < kills) {
+      options.beforeLife?.();
+      const running = Promise.all([...callers.map((caller) => caller.run(api)), parties.run(api)]);
+      const life = lifeMs[0] + Math.random() * (lifeMs[1] - lifeMs[0]);
+      await Promise.race([running, new Promise((resolve) => setTimeout(resolve, life))]);
+      await server.kill();
+      report.kills++;
+      await running;
+      api.close();
+      await options.afterKill?.();
+      const began = performance.now();
+      server = await startServer(dataDir, env);
+      const startMs = Math.round(performance.now() - began);
+      api = await connect(server.url, { sockets: socketsFor(options.callers) });
+      watchers.moveTo(server.url, api.token);
+      const verdict = await verify(api, callers, since);
+      await parties.verify(api, verdict);
+      report.checked += verdict.checked;
+      report.lost.push(...verdict.lost);
+      report.doubled.push(...verdict.doubled);
+      report.answered = callers.reduce((sum, caller) => sum + caller.answered(), 0) + parties.answered();
+      const { lost, doubled, answered } = report;
+      say(
+        `kill ${report.kills}: serving again after ${startMs} ms; ${answered} answered, ${lost.length} lost, ${doubled.length} doubled`,
+      );
+      if (lost.length + doubled.length > 0) break;
+      await refill(api, books);
+    }
+    if (report.lost.length + report.doubled.length === 0) {
+      await parties.finish(api);
+      await parties.verify(api, report);
+      await checkCounts(api, books);
+      await projected(server.url);
+      report.misseen = await watchers.finish(dataDir);
+    }
+    report.watched = { connections: watchers.connections(), events: watchers.seen() };
     api.close();
-    await options.afterKill?.();
-    const began = performance.now();
-    server = await startServer(dataDir, env);
-    const startMs = Math.round(performance.now() - began);
-    api = await connect(server.url, { sockets: socketsFor(options.callers) });
-    watchers.moveTo(server.url, api.token);
-    const verdict = await verify(api, callers, since);
-    await parties.verify(api, verdict);
-    report.checked += verdict.checked;
-    report.lost.push(...verdict.lost);
-    report.doubled.push(...verdict.doubled);
-    report.answered = callers.reduce((sum, caller) => sum + caller.answered(), 0) + parties.answered();
-    const { lost, doubled, answered } = report;
-    say(
-      `kill ${report.kills}: serving again after ${startMs} ms; ${answered} answered, ${lost.length} lost, ${doubled.length} doubled`,
-    );
-    if (lost.length + doubled.length > 0) break;
-    await refill(api, books);
+    const code = await server.stop();
+    if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
+    return report;
   }
-  if (report.lost.length + report.doubled.length === 0) {
-    await parties.finish(api);
-    await parties.verify(api, report);
-    await checkCounts(api, books);
-  }
-  await projected(server.url);
-  report.misseen = await watchers.finish(dataDir);
-  report.watched = { connections: watchers.connections(), events: watchers.seen() };
-  api.close();
-  const code = await server.stop();
-  if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
-  return report;
 }
 
 /** Waits until PostgreSQL has everything. */

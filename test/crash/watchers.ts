@@ -18,6 +18,8 @@ export interface Watchers {
   moveTo(url: string, token: string): void;
   /** Call it when no caller runs any more. Returns the faults. */
   finish(dataDir: string): Promise<string[]>;
+  /** Ends them, if `finish` has not. */
+  stop(): Promise<void>;
   connections(): number;
   seen(): number;
 }
@@ -140,6 +142,10 @@ export function createWatchers(options: WatchersOptions): Watchers {
         ...watcher.faults,
         ...options.books.flatMap((book) => differences(watcher, book, audit.get(book) ?? [])),
       ]);
+    },
+    async stop() {
+      isOver = true;
+      await Promise.all(running);
     },
     connections: () => watchers.reduce((sum, { connections }) => sum + connections, 0),
     seen: () => watchers.reduce((sum, { seen }) => sum + [...seen.values()].reduce((n, list) => n + list.length, 0), 0),

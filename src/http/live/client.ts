@@ -32,7 +32,7 @@ export interface Transport {
   /** Sends what the thread publishes under this name. Null where it can't. */
   readonly follow: ((name: string) => void) | null;
   unfollow(name: string): void;
-  /** Called every 100 ms. */
+  /** Called twice a second. */
   tick(nowMs: number): void;
   close(code: number, reason: string): void;
 }

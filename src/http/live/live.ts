@@ -52,7 +52,7 @@ export interface Live extends LiveThread {
   /** False: there are too many. */
   mayConnect(caller: string): boolean;
   add(client: LiveClient): void;
-  /** Ends the connections of accounts whose token is over. */
+  /** Looks at all connections: ends those of accounts whose token is over. Twice a second. */
   sweep(isOver: (account: Account) => boolean): void;
   /** To be called every 100 ms. */
   tick(): void;
@@ -304,12 +304,12 @@ export function createLive(options: LiveOptions): Live {
     sweep(isOver) {
       for (const client of clients)
         if (isOver(client.account)) client.close(CLOSE.unauthenticated, 'the token is not valid any more');
+        else client.tick(nowMs());
     },
 
     tick() {
       counts.tick();
       jobs.tick();
-      for (const client of clients) client.tick(nowMs());
     },
 
     closeAll() {

@@ -45,7 +45,7 @@ interface SocketData {
 type Socket = WebSocket<SocketData>;
 
 export interface Sockets {
-  /** To be called every 100 ms. */
+  /** To be called twice a second. */
   tick(): void;
 }
 

@@ -120,6 +120,8 @@ export interface HttpServer {
 }
 
 const TICK_MS = 100;
+/** All live connections are looked at, which takes a millisecond where there are thousands. */
+const TICKS_PER_LOOK = 5;
 /** Proxies end connections that are silent for a minute or so. */
 const PING_MS = 25_000;
 const MINUTE_MS = 60_000;
@@ -226,13 +228,16 @@ export async function startHttpServer({
   });
 
   const socket = await listen(app, options.host, options.port);
+  const lookAtLive = (): void => live.sweep((account) => tokens.isOver(account, nowMs));
+  let ticks = 0;
   const ticker = setInterval(() => {
     nowMs = options.nowMs();
     deadlines.tick();
     counters.set('connections', connections.count);
     counters.set('inFlight', deadlines.count);
-    live.sweep((account) => tokens.isOver(account, nowMs));
     live.tick();
+    if (++ticks % TICKS_PER_LOOK !== 0) return;
+    lookAtLive();
     sockets.tick();
   }, TICK_MS);
 
@@ -251,7 +256,10 @@ export async function startHttpServer({
   };
   return {
     port: us_socket_local_port(socket),
-    endTokens: tokens.end,
+    endTokens(ended) {
+      tokens.end(ended);
+      lookAtLive();
+    },
     connectLive: live.connect,
     stopAccepting,
     async close() {
