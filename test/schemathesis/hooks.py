@@ -24,6 +24,7 @@ REFUSED_FOR_ITS_STATE = {
 RULES_BETWEEN_FIELDS = {
     "endDate has to come after startDate",
     "maxRedemptionsPerCode needs allowMultipleRedemptions",
+    "At least one topic is needed",
     "Means nothing for json",
     "Means nothing for ndjson",
     "Not between the years 0000 and 9999 in UTC",

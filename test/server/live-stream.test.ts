@@ -43,6 +43,7 @@ test('Last-Event-ID resumes after a kill of the server, and is stronger than ?sn
   const bookId = await makeBook(['BACK-1', 'BACK-2', 'BACK-3']);
   const query = { topics: `book:${bookId}`, snapshot: 'true' };
   const first = await openStream(server.url, query, bearer());
+  await first.until(({ type }) => type === 'snapshot');
   await api.call('POST', '/coupons/assign/BACK-1', { userId: 'ada' });
   await first.until(({ data }) => data?.code === 'BACK-1');
   const lastId = first.lastId();
@@ -84,7 +85,7 @@ test('a stream is refused without a token, with an access token in the URL, for 
   await assert.rejects(openStream(server.url, { topics: 'user:ada' }), /status 401/);
   await assert.rejects(openStream(server.url, { topics: 'user:ada', ticket: api.token }), /status 401/);
   await assert.rejects(openStream(server.url, { topics: 'user:ada', token: api.token }), /status 400/);
-  await assert.rejects(openStream(server.url, { topics: 'users' }, bearer()), /status 400.*"users\\" is not a topic/);
+  await assert.rejects(openStream(server.url, { topics: 'users' }, bearer()), /status 400.*Not a topic/);
   await assert.rejects(openStream(server.url, {}, bearer()), /status 400/);
   await assert.rejects(openStream(server.url, { topics: 'user:ada', since: 'abc' }, bearer()), /bad-cursor/);
   const ticket = (await api.call('POST', '/events/tickets', { topics: ['user:ada'] })).body.ticket as string;

@@ -120,6 +120,7 @@ const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
   'method-not-allowed': one('PUT of a book', (key) =>
     world.api.call('PUT', bookPath('main'), { name: 'put' }, keyed(key)),
   ),
+  'upgrade-required': one('an ordinary request for a WebSocket', () => world.api.call('GET', '/events')),
   'request-timeout': [
     ...one('a body that does not come', (key) =>
       world.half(`POST /api/v1/coupons/FREE-1/lock HTTP/1.1\r\nContent-Length: 20\r\nIdempotency-Key: ${key}`, '{"us'),

@@ -1,10 +1,20 @@
 /** Bodies and queries of live updates. The messages themselves are in `/asyncapi.json`. */
 import { z } from 'zod';
+import { LINE_CHARACTER } from './text-rule.js';
+
+const UUID = '[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}';
+
+/** As `parseTopic` reads it. `name`: a character of ids that their owners choose. */
+const topicOf = (user: string, name: string): string =>
+  `(?:(?:book|job):${UUID}|code:[A-Za-z0-9._-]{3,64}|user:${user}{1,128}|(?:promotion|product|campaign|queue):${name}{1,128})`;
+const TOPIC = new RegExp(`^${topicOf(LINE_CHARACTER, '[!-~]')}$`, 'u');
+const LISTED = topicOf(String.raw`[^,\p{Cc}\p{Cs}]`, '[!-+.-~-]');
+const TOPICS = new RegExp(`^${LISTED}(?:,${LISTED})*$`, 'u');
+const NO_TOPIC = 'Not a topic: book:ID, code:CODE, user:ID or job:ID';
 
 const topic = z
   .string()
-  .min(1)
-  .max(256)
+  .regex(TOPIC, NO_TOPIC)
   .meta({ description: '`book:ID`, `code:CODE`, `user:ID` or `job:ID`', examples: ['user:ada'] });
 
 export const ticketInput = z.strictObject({ topics: z.array(topic).min(1).max(50) });
@@ -15,12 +25,17 @@ export const ticketOut = z.strictObject({
 export const streamQuery = z.strictObject({
   topics: z
     .string()
-    .min(1)
     .max(8_000)
+    .regex(TOPICS, NO_TOPIC)
     .optional()
     .describe('Separated by commas. With a ticket: some of its topics; all of them if it is left out'),
   since: z.string().max(4_096).optional().describe('A cursor: what came after it is sent first'),
   snapshot: z.boolean().optional().describe('The state of each topic is sent first'),
   ticket: z.string().max(8_000).optional().describe('From `POST /api/v1/events/tickets`'),
 });
-export const eventStream = z.string().describe('Server-Sent Events; `data` is a message of `/asyncapi.json`');
+export const eventStream = z
+  .looseObject({
+    id: z.string().optional().describe('The cursor after this event'),
+    data: z.string().describe('A message of `/asyncapi.json`'),
+  })
+  .describe('The fields of each Server-Sent Event');

@@ -9,7 +9,7 @@
  */
 
 /** For texts of one line. A lone surrogate has no UTF-8, and PostgreSQL keeps no NUL. */
-const LINE_CHARACTER = String.raw`[^\p{Cc}\p{Cs}]`;
+export const LINE_CHARACTER = String.raw`[^\p{Cc}\p{Cs}]`;
 
 /** For texts of several lines: tab, line feed and carriage return are taken too. */
 const REFUSED_IN_LINES = /[^\P{Cc}\t\n\r]|\p{Cs}/u;

@@ -21,7 +21,10 @@ export const liveExamples: ExampleTable = {
       200: {
         assigned: {
           summary: 'A code was assigned',
-          value: `id: AQIDBAUGBwED0g8\ndata: {"type":"event","topics":["book:${BOOK_ID}"],"cursor":"AQIDBAUGBwED0g8","event":"coupon.assigned","at":"2026-11-27T10:00:00.000Z","data":{"couponBookId":"${BOOK_ID}","code":"SUMMER-7Q2X","userId":"ada"}}\n\n`,
+          value: {
+            id: 'AQIDBAUGBwED0g8',
+            data: `{"type":"event","topics":["book:${BOOK_ID}"],"cursor":"AQIDBAUGBwED0g8","event":"coupon.assigned","at":"2026-11-27T10:00:00.000Z","data":{"couponBookId":"${BOOK_ID}","code":"SUMMER-7Q2X","userId":"ada"}}`,
+          },
         },
       },
     },
