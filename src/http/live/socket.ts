@@ -55,9 +55,11 @@ interface SocketsOptions {
   readonly services: Services;
   /** How often each is pinged. */
   readonly pingMs: number;
+  /** A connection has ended. */
+  readonly onClose: () => void;
 }
 
-export function serveSockets({ app, live, services, pingMs }: SocketsOptions): Sockets {
+export function serveSockets({ app, live, services, pingMs, onClose }: SocketsOptions): Sockets {
   const sockets = new Set<Socket>();
   /** A message did not fit for them. */
   const lagging = new Set<Socket>();
@@ -104,6 +106,7 @@ export function serveSockets({ app, live, services, pingMs }: SocketsOptions): S
         const data = ws.getUserData();
         data.closedMs ??= services.nowMs();
         data.client?.ended();
+        onClose();
       },
     });
   }

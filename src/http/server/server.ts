@@ -203,7 +203,14 @@ export async function startHttpServer({
   };
   const take = (): Exchange => pool.pop() ?? new Exchange(services, recycle);
 
-  const sockets = serveSockets({ app, live, services, pingMs: options.live.pingMs ?? PING_MS });
+  const sockets = serveSockets({
+    app,
+    live,
+    services,
+    pingMs: options.live.pingMs ?? PING_MS,
+    // The filter below is not told of it: an upgraded connection is no HTTP connection any more.
+    onClose: () => connections.closed(),
+  });
   const onConnection = (res: HttpResponse, change: number): void => {
     if (change < 0) {
       connections.closed();
