@@ -1,6 +1,6 @@
 /** The topics of a live client: what the server has of them, and what it has to be told. */
 
-/** The server takes 32 KiB in one message. */
+/** Of one request, so that a server with few topics per connection takes it. */
 const TOPICS_LENGTH_MAX = 16 * 1024;
 
 interface Topic {

@@ -26,11 +26,13 @@ export interface LiveThread {
 /** To be called when all shards serve. */
 export function startLiveThread({ data, connect, log }: LiveThreadOptions): LiveThread {
   let worker: Worker;
+  let ended: Promise<void>;
   let isStopped = false;
 
   function start(): void {
     worker = startWorker('live', data);
     worker.on('error', (error) => log.error({ err: error }, 'the live thread failed; it is started again'));
+    ended = new Promise((resolve) => worker.once('exit', () => resolve()));
     worker.on('exit', () => {
       if (!isStopped) setTimeout(() => !isStopped && start(), RESTART_MS);
     });
@@ -46,13 +48,12 @@ export function startLiveThread({ data, connect, log }: LiveThreadOptions): Live
     async kill() {
       await worker.terminate();
     },
-    stop() {
+    async stop() {
       isStopped = true;
-      return new Promise((resolve) => {
-        worker.once('exit', () => resolve());
-        worker.postMessage({ type: 'stop' } satisfies ToLiveThread);
-        setTimeout(() => void worker.terminate(), STOP_MS_MAX).unref();
-      });
+      worker.postMessage({ type: 'stop' } satisfies ToLiveThread);
+      const timer = setTimeout(() => void worker.terminate(), STOP_MS_MAX);
+      await ended;
+      clearTimeout(timer);
     },
   };
 }

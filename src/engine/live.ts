@@ -3,7 +3,7 @@
  * sends each HTTP thread the events that its clients watch.
  *
  * A client is a **subscriber** here. While it catches up, it gets `chunk` messages of its own. When
- * it has reached the position of the live thread, its last chunk says `isLive`, and from then on it
+ * it has reached the position of the live thread, its last chunk says `live`, and from then on it
  * gets what the `events` messages have for its topics. All messages travel in order through one
  * port, so no event is missing or repeated between the two.
  */
@@ -69,7 +69,11 @@ export type FromLive =
       readonly events: readonly EventFields[];
       /** What the subscriber has after them. */
       readonly positions: Positions;
-      readonly isLast: boolean;
+      /**
+       * `partial`: there is more, and it is to be asked for. `reached`: it has come through
+       * `through`, and the subscriber has ended. `live`: all that follows comes with `events`.
+       */
+      readonly progress: 'partial' | 'reached' | 'live';
       /** Null: nothing was read. */
       readonly source: ResumeSource | null;
     }

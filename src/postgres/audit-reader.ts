@@ -26,12 +26,18 @@ export interface AuditFilter {
   readonly userIds: readonly string[];
 }
 
+interface AuditRows {
+  readonly rows: readonly AuditRow[];
+  /** They are complete through this sequence. */
+  readonly lastSeq: Seq;
+}
+
 export interface AuditReader {
   /**
-   * Rows after `afterSeq` through `throughSeq` that match the filter (null: all rows). Rejects
-   * while PostgreSQL is away, and when it does not have all of them yet.
+   * Rows after `afterSeq` that match the filter (null: all rows), through `throughSeq` or as far as
+   * PostgreSQL has them. Rejects while PostgreSQL is away, and when it has none of them yet.
    */
-  read(shard: ShardId, afterSeq: Seq, throughSeq: Seq, filter: AuditFilter | null): Promise<readonly AuditRow[]>;
+  read(shard: ShardId, afterSeq: Seq, throughSeq: Seq, filter: AuditFilter | null): Promise<AuditRows>;
   close(): Promise<void>;
 }
 
@@ -62,22 +68,22 @@ export function createAuditReader(url: string): AuditReader {
   return {
     read: (shard, afterSeq, throughSeq, filter) =>
       link.use(async (client) => {
-        await assertHas(client, shard, throughSeq);
+        const lastSeq = asSeq(Math.min(throughSeq, await checkpointOf(client, shard)));
+        if (lastSeq <= afterSeq) throw new Error(`PostgreSQL has shard ${shard} through ${lastSeq} only`);
         const { rows } = await client.query<Row>({
           name: 'audit',
           text: QUERY,
-          values: [shard, afterSeq, throughSeq, filter?.bookIds, filter?.codes, filter?.userIds],
+          values: [shard, afterSeq, lastSeq, filter?.bookIds, filter?.codes, filter?.userIds],
         });
-        return rows.map((row) => auditRow(shard, row));
+        return { rows: rows.map((row) => auditRow(shard, row)), lastSeq };
       }),
     close: () => link.close(),
   };
 }
 
-async function assertHas(client: pg.Client, shard: ShardId, seq: Seq): Promise<void> {
+async function checkpointOf(client: pg.Client, shard: ShardId): Promise<number> {
   const { rows } = await client.query<{ seq: string }>('SELECT seq FROM checkpoints WHERE shard = $1', [shard]);
-  const reached = Number(rows[0]?.seq ?? 0);
-  if (reached < seq) throw new Error(`PostgreSQL has shard ${shard} through ${reached}, not through ${seq}`);
+  return Number(rows[0]?.seq ?? 0);
 }
 
 function auditRow(shard: ShardId, row: Row): AuditRow {

@@ -177,8 +177,8 @@ async function auditOf(dataDir: string, books: readonly string[]): Promise<Map<s
     const found = new Map<string, string[]>();
     for (const { shard, last, book_id: bookId } of rows) {
       const filter = { bookIds: [bookId], codes: [], userIds: [] };
-      const events = await audit.read(asShardId(shard), asSeq(0), asSeq(Number(last)), filter);
-      found.set(bookId, events.flatMap((row) => liveEventOfRow(row)?.text() ?? []).slice(EVENTS_BEFORE));
+      const read = await audit.read(asShardId(shard), asSeq(0), asSeq(Number(last)), filter);
+      found.set(bookId, read.rows.flatMap((row) => liveEventOfRow(row)?.text() ?? []).slice(EVENTS_BEFORE));
     }
     return found;
   } finally {

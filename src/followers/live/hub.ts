@@ -51,6 +51,8 @@ const RETRY_MS = 200;
 /** A client that missed more takes a snapshot. */
 const MISSED_EVENTS_MAX = 1_000_000;
 
+type Chunk = Extract<FromLive, { readonly type: 'chunk' }>;
+
 /** An HTTP thread. */
 class Link {
   readonly interests = new Interests();
@@ -71,7 +73,9 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
   const positions = new Map<ShardId, Seq>();
   const ring = new Ring({ bytesMax: RING_BYTES_MAX, decodedEventsMax: DECODED_EVENTS_MAX });
   /** Subscribers that wait until the hub has come further. */
-  const waiting = new Set<Subscriber>();
+  const waiting = new Map<Subscriber, Link>();
+  /** When a shard that could not be read is tried again. */
+  const retryMs = new Map<ShardId, number>();
   let isFollowing = false;
   let isStopped = false;
   let neededMs = 0;
@@ -89,18 +93,7 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
   }
 
   async function follow(): Promise<void> {
-    let isFailing = false;
-    while (!isStopped && isNeeded()) {
-      try {
-        const isBehind = await step();
-        isFailing = false;
-        if (!isBehind) await sleep(LOOK_MS);
-      } catch (error) {
-        if (!isFailing) log.error({ err: error }, 'live updates can not be read, and are tried again');
-        isFailing = true;
-        await sleep(RETRY_MS);
-      }
-    }
+    while (!isStopped && isNeeded()) if (!(await step())) await sleep(LOOK_MS);
     isFollowing = false;
     ring.clear();
   }
@@ -116,21 +109,33 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
     let isBehind = false;
     if (links.some(({ untaken }) => untaken >= UNTAKEN_MAX)) return false;
     for (const shard of shards) {
-      const from = positionOf(shard);
-      if (feed.durableSeq(shard) <= from) continue;
-      const batch = await readNext(shard, from);
-      if (batch === null) continue;
-      isBehind = true;
-      const events = ring.add(batch);
-      positions.set(shard, batch.lastSeq);
-      for (const link of links) if (link.interests.concerns(shard)) collect(link, shard, batch.lastSeq, events());
+      if (feed.durableSeq(shard) <= positionOf(shard) || performance.now() < (retryMs.get(shard) ?? 0)) continue;
+      try {
+        if (await readShard(shard)) isBehind = true;
+        retryMs.delete(shard);
+      } catch (error) {
+        // The other shards go on.
+        if (!retryMs.has(shard))
+          log.error({ err: error, shard }, 'live updates of a shard can not be read, and are tried again');
+        retryMs.set(shard, performance.now() + RETRY_MS);
+      }
     }
     for (const link of links) flush(link);
-    for (const subscriber of [...waiting]) {
+    for (const [subscriber, link] of [...waiting]) {
       waiting.delete(subscriber);
-      advance(subscriber);
+      void advance(link, subscriber);
     }
     return isBehind;
+  }
+
+  /** False: there was nothing. */
+  async function readShard(shard: ShardId): Promise<boolean> {
+    const batch = await readNext(shard, positionOf(shard));
+    if (batch === null) return false;
+    const events = ring.add(batch);
+    for (const link of links) if (link.interests.concerns(shard)) collect(link, shard, batch.lastSeq, events());
+    positions.set(shard, batch.lastSeq);
+    return true;
   }
 
   async function readNext(shard: ShardId, from: Seq) {
@@ -192,11 +197,8 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
     }
     const subscriber = new Subscriber({ id, interests, positions: start, through });
     link.subscribers.set(id, subscriber);
-    linkOf.set(subscriber, link);
-    advance(subscriber);
+    void advance(link, subscriber);
   }
-
-  const linkOf = new WeakMap<Subscriber, Link>();
 
   function unsubscribe(link: Link, id: number): void {
     const subscriber = link.subscribers.get(id);
@@ -209,39 +211,36 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
   }
 
   /** Sends the next chunk, now or as soon as it is read. */
-  function advance(subscriber: Subscriber): void {
-    const link = linkOf.get(subscriber);
-    if (link === undefined || subscriber.hasEnded || subscriber.isReading) return;
-    const older = takeFromRing(subscriber);
-    if (older === null) return;
+  async function advance(link: Link, subscriber: Subscriber): Promise<void> {
+    if (subscriber.isReading) return;
     subscriber.isReading = true;
-    source.read(older.shard, older.from, older.through, subscriber.filter).then(
-      ({ batch, name }) => {
-        subscriber.isReading = false;
+    try {
+      for (let older = takeFromRing(link, subscriber); older !== null; older = takeFromRing(link, subscriber)) {
+        const { shard, from, through } = older;
+        const { batch, name } = await source.read(shard, from, through, subscriber.filter);
         if (subscriber.hasEnded) return;
         subscriber.note(name);
-        subscriber.take(older.shard, batch.read(), batch.lastSeq);
-        if (subscriber.isFull) sendChunk(link, subscriber, false);
-        else advance(subscriber);
-      },
-      (error: unknown) => {
-        if (subscriber.hasEnded) return;
-        log.warn({ err: error, shard: older.shard }, 'what a live client missed can not be read');
-        unsubscribe(link, subscriber.id);
-        link.send({ type: 'unavailable', id: subscriber.id });
-      },
-    );
+        subscriber.take(shard, batch.read(), batch.lastSeq);
+      }
+    } catch (error) {
+      if (subscriber.hasEnded) return;
+      log.warn({ err: error }, 'what a live client missed can not be read');
+      unsubscribe(link, subscriber.id);
+      link.send({ type: 'unavailable', id: subscriber.id });
+    } finally {
+      subscriber.isReading = false;
+    }
   }
 
   /**
    * Takes what the ring has, synchronously, so that a subscriber that reaches the end of it is live
-   * at exactly this position. Returns what has to be read from elsewhere first.
+   * at exactly this position. Returns what has to be read from elsewhere first; null: a chunk was
+   * sent, or the subscriber waits.
    */
   function takeFromRing(
+    link: Link,
     subscriber: Subscriber,
   ): { readonly shard: ShardId; readonly from: Seq; readonly through: Seq } | null {
-    const link = linkOf.get(subscriber);
-    if (link === undefined) return null;
     let isAhead = false;
     for (const [shard, start] of subscriber.positions) {
       const position = positionOf(shard);
@@ -249,7 +248,7 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
       if (subscriber.endOf(shard, position) > position) isAhead = true;
       for (let from = start; from < end; ) {
         if (subscriber.isFull) {
-          sendChunk(link, subscriber, false);
+          sendChunk(link, subscriber, 'partial');
           return null;
         }
         if (!ring.reaches(shard, from)) return { shard, from, through: end };
@@ -261,7 +260,7 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
       }
     }
     if (isAhead) {
-      waiting.add(subscriber);
+      waiting.set(subscriber, link);
       return null;
     }
     if (subscriber.through === null) {
@@ -269,19 +268,19 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
       if (link.events.length > 0) sendEvents(link, false, performance.now());
       link.interests.add(subscriber.interests);
       subscriber.isLive = true;
-      sendChunk(link, subscriber, true);
+      sendChunk(link, subscriber, 'live');
     } else {
-      sendChunk(link, subscriber, true);
+      sendChunk(link, subscriber, 'reached');
       unsubscribe(link, subscriber.id);
     }
     return null;
   }
 
-  function sendChunk(link: Link, subscriber: Subscriber, isLast: boolean): void {
+  function sendChunk(link: Link, subscriber: Subscriber, progress: Chunk['progress']): void {
     const { events, source: name } = subscriber.takeCollected();
     const fields = events.map(({ event, topics }) => fieldsOf(event, topics));
     const reached = new Map(subscriber.positions);
-    link.send({ type: 'chunk', id: subscriber.id, events: fields, positions: reached, isLast, source: name });
+    link.send({ type: 'chunk', id: subscriber.id, events: fields, positions: reached, progress, source: name });
   }
 
   function positionOf(shard: ShardId): Seq {
@@ -298,7 +297,7 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
             return void subscribe(link, message);
           case 'more': {
             const subscriber = link.subscribers.get(message.id);
-            if (subscriber !== undefined && !subscriber.isLive) advance(subscriber);
+            if (subscriber !== undefined && !subscriber.isLive) void advance(link, subscriber);
             return;
           }
           case 'unsubscribe':

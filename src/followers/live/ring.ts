@@ -41,10 +41,15 @@ export class Ring {
     this.#options = options;
   }
 
-  /** The batch follows the last one of its shard. Returns its events when they are asked for. */
+  /**
+   * The batch follows the last one of its shard, or is the same one again. Returns its events when
+   * they are asked for.
+   */
   add(batch: RingBatch): () => readonly LiveEvent[] {
-    const kept: Kept = { batch, events: null };
     const list = this.#byShard.get(batch.shard);
+    const newest = list?.at(-1);
+    if (newest?.batch.lastSeq === batch.lastSeq) return () => this.#eventsOf(newest);
+    const kept: Kept = { batch, events: null };
     if (list === undefined) this.#byShard.set(batch.shard, [kept]);
     else list.push(kept);
     this.#order.add(kept);

@@ -31,8 +31,7 @@ const EVENT_BYTES = 150;
 
 export function createSource({ feed, audit }: { readonly feed: Feed; readonly audit: AuditReader }): Source {
   async function fromAudit(shard: ShardId, from: Seq, through: Seq, filter: AuditFilter | null): Promise<RingBatch> {
-    const lastSeq = asSeq(Math.min(from + AUDIT_SPAN, through));
-    const rows = await audit.read(shard, from, lastSeq, filter);
+    const { rows, lastSeq } = await audit.read(shard, from, asSeq(Math.min(from + AUDIT_SPAN, through)), filter);
     const events = rows.map(liveEventOfRow).filter((event) => event !== null);
     return { shard, afterSeq: from, lastSeq, bytes: events.length * EVENT_BYTES, read: () => events };
   }

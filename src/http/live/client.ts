@@ -25,7 +25,10 @@ import { maySeeEvent, parseTopic, type Topic, type Viewer, type Watch, watchOf }
 
 /** What carries the messages. */
 export interface Transport {
-  /** False: the client is too far behind, and the message was not sent. */
+  /**
+   * `cursor`: the position after the message; '' if earlier ones are not valid any more, null if
+   * the position stays. False: the client is too far behind, and the message was not sent.
+   */
   send(text: string, cursor: string | null): boolean;
   /** Bytes that are not sent yet. */
   backlog(): number;
@@ -106,8 +109,6 @@ export class LiveClient {
   #subscriberId: number | null = null;
   #onCaughtUp: (result: CaughtUp) => void = () => {};
   #isMoreWanted = false;
-  /** It is live when it has caught up. */
-  #willBeLive = false;
   #requests: Promise<void> = Promise.resolve();
   #waiting = 0;
 
@@ -119,10 +120,6 @@ export class LiveClient {
 
   get isLive(): boolean {
     return this.#positions === null;
-  }
-
-  get isFollowing(): boolean {
-    return this.#followed !== null;
   }
 
   get shardsKey(): string {
@@ -160,12 +157,14 @@ export class LiveClient {
     if (topics === null) return;
     const start = since === null ? new Map<ShardId, Seq>() : this.#readCursor(since, snapshot);
     if (start === null) return;
-    const fresh = topics.filter(({ name }) => !this.watches.has(name));
-    if (this.watches.size + fresh.length > this.live.limits.topicsMax) {
-      const detail = `A connection may have ${this.live.limits.topicsMax} topics at most.`;
-      return this.send(errorMessage('too-many-topics', detail), null);
-    }
-    const watches = await Promise.all(fresh.map((topic) => this.#resolve(topic)));
+    const { topicsMax } = this.live.limits;
+    if (new Set([...this.watches.keys(), ...topics.map(({ name }) => name)]).size > topicsMax)
+      return this.send(errorMessage('too-many-topics', `A connection may have ${topicsMax} topics at most.`), null);
+    // Two texts may name the same topic.
+    const named = new Map(topics.map((topic) => [topic.name, topic]));
+    const watches = await Promise.all(
+      [...named.values()].map((topic) => this.watches.get(topic.name) ?? this.#resolve(topic)),
+    );
     if (this.isClosed) return;
     const positions = this.#pause();
     for (const [shard, seq] of start) positions.set(shard, seq);
@@ -174,13 +173,7 @@ export class LiveClient {
     // Where the shards are that the cursor does not have.
     if (!(await this.#caughtUp([], lacking, new Map()))) return;
     for (const shard of positions.keys()) if (!this.#shards.includes(shard)) positions.delete(shard);
-    this.send(
-      subscribedMessage(
-        topics.map(({ name }) => name),
-        this.cursor(),
-      ),
-      this.cursor(),
-    );
+    this.#answer(subscribedMessage, topics);
     if (snapshot) {
       for (const watch of watches) if (!(await this.#addWithSnapshot(watch))) return;
     } else for (const watch of watches) this.watches.set(watch.topic.name, watch);
@@ -194,15 +187,14 @@ export class LiveClient {
     for (const { name } of topics) this.watches.delete(name);
     this.#setShards([...this.watches.values()]);
     for (const shard of positions.keys()) if (!this.#shards.includes(shard)) positions.delete(shard);
-    const cursor = this.cursor();
-    this.send(
-      unsubscribedMessage(
-        topics.map(({ name }) => name),
-        cursor,
-      ),
-      cursor,
-    );
+    this.#answer(unsubscribedMessage, topics);
     await this.#becomeLive();
+  }
+
+  #answer(message: (topics: readonly string[], cursor: string) => string, topics: readonly Topic[]): void {
+    const cursor = this.cursor();
+    const names = topics.map(({ name }) => name);
+    this.send(message(names, cursor), cursor);
   }
 
   #parse(names: readonly string[]): Topic[] | null {
@@ -230,9 +222,11 @@ export class LiveClient {
       return refuse(errorMessage('since-too-late', '"since" belongs to the first topics of a connection.'));
     const decoded = this.live.cursors.decode(text);
     if (decoded === null) return refuse(errorMessage('bad-cursor', 'This is not a cursor.'));
-    if (decoded.kind === 'other') return refuse(EXPIRED);
-    for (const shard of decoded.positions.keys()) if (!this.live.shards.includes(shard)) return refuse(EXPIRED);
-    return new Map(decoded.positions);
+    const { shards } = this.live;
+    if (decoded.kind === 'positions' && [...decoded.positions.keys()].every((shard) => shards.includes(shard)))
+      return new Map(decoded.positions);
+    this.#expire();
+    return null;
   }
 
   async #resolve(topic: Topic): Promise<Watch> {
@@ -244,8 +238,7 @@ export class LiveClient {
     const snapshot = await takeSnapshot(this.live, watch, this.account);
     if (this.isClosed) return false;
     if (snapshot === 'unavailable') {
-      this.send(errorMessage('unavailable', 'The state can not be read right now.'), null);
-      await this.#becomeLive();
+      this.#giveUp('The state can not be read right now.');
       return false;
     }
     if (snapshot !== null) {
@@ -303,7 +296,6 @@ export class LiveClient {
       const since = this.#positions ?? new Map<ShardId, Seq>();
       const result = await new Promise<CaughtUp>((resolve) => {
         this.#onCaughtUp = resolve;
-        this.#willBeLive = through === null;
         this.#subscriberId = this.live.subscribe({ interests, shards, since, through }, this);
       });
       switch (result) {
@@ -313,11 +305,10 @@ export class LiveClient {
           // Its position says how far it came.
           continue;
         case 'expired':
-          this.#end(EXPIRED);
+          this.#expire();
           return false;
         case 'unavailable':
-          this.send(errorMessage('unavailable', 'What was missed can not be read right now.'), null);
-          this.close(CLOSE.tryAgainLater, 'what was missed can not be read right now');
+          this.#giveUp('What was missed can not be read right now.');
           return false;
         case 'closed':
           return false;
@@ -325,13 +316,20 @@ export class LiveClient {
     }
   }
 
-  /** It has no topics any more. */
-  #end(message: string): void {
+  /** The client is to connect again, and to go on from its last cursor. */
+  #giveUp(detail: string): void {
+    this.send(errorMessage('unavailable', detail), null);
+    this.close(CLOSE.tryAgainLater, detail);
+  }
+
+  /** It has no topics any more, and its cursors are worth nothing. */
+  #expire(): void {
+    this.#pause();
     this.watches.clear();
     this.#shards = [];
     this.#shardsKey = '';
     this.#positions = new Map();
-    this.send(message, null);
+    this.send(EXPIRED, '');
   }
 
   /** Of the live thread, while this catches up. */
@@ -350,14 +348,17 @@ export class LiveClient {
     }
     for (const [shard, seq] of message.positions) positions.set(shard, seq);
     if (message.source !== null && message.events.length > 0) this.live.countResume(message.source);
-    if (!message.isLast) {
-      this.#isMoreWanted = true;
-      return void this.onWritable();
+    switch (message.progress) {
+      case 'partial':
+        this.#isMoreWanted = true;
+        return void this.onWritable();
+      case 'reached':
+        this.#subscriberId = null;
+        break;
+      case 'live':
+        this.#positions = null;
+        this.#join();
     }
-    if (this.#willBeLive) {
-      this.#positions = null;
-      this.#join();
-    } else this.#subscriberId = null;
     this.#onCaughtUp('done');
   }
 

@@ -93,9 +93,10 @@ export function createLive(options: LiveOptions): Live {
         for (const bookId of message.changedBooks) counts.changed(bookId);
         return void send({ type: 'taken' });
       case 'chunk':
-        if (message.isLast) advance(message.positions);
+        // Those of a subscriber that is not live can be ahead of what the others got.
+        if (message.progress === 'live') advance(message.positions);
         catchingUp.get(message.id)?.onChunk(message);
-        if (message.isLast) catchingUp.delete(message.id);
+        if (message.progress !== 'partial') catchingUp.delete(message.id);
         return;
       case 'expired':
       case 'unavailable':

@@ -16,7 +16,10 @@ import { type ClientMessage, readMessage } from './requests.js';
 
 const SOCKET_PATHS = ['/api/v1/events', '/events'] as const;
 
-const MESSAGE_BYTES_MAX = 32 * 1024;
+/** Of a message without topics: an access token is the longest. */
+const MESSAGE_BYTES_MAX = 16 * 1024;
+/** Of a topic in a message: a user id has 128 characters of up to 4 bytes. */
+const TOPIC_BYTES_MAX = 128 * 4 + 16;
 /** What may wait for a client that reads slowly. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
 const AUTHENTICATE_MS_MAX = 5_000;
@@ -67,7 +70,8 @@ export function serveSockets({ app, live, services, pingMs, onClose }: SocketsOp
   for (const path of SOCKET_PATHS) {
     app.ws<SocketData>(path, {
       compression: 0,
-      maxPayloadLength: MESSAGE_BYTES_MAX,
+      // A client that resumes names all of its topics at once.
+      maxPayloadLength: MESSAGE_BYTES_MAX + live.limits.topicsMax * TOPIC_BYTES_MAX,
       // Pings are sent by `tick`, and say sooner that the other end is gone.
       idleTimeout: 0,
       sendPingsAutomatically: false,

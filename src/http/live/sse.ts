@@ -21,20 +21,17 @@ export function streamEvents(exchange: Exchange, account: Account, request: Subs
   if (res === null) return;
   /** Bytes that were written since the client last took all. */
   let backlog = 0;
-  let isBehind = false;
   let writtenMs = nowMs();
 
   function write(text: string): void {
     res?.cork(() => {
-      isBehind = !res.write(text);
+      if (!res.write(text)) backlog += Buffer.byteLength(text);
     });
-    if (isBehind) backlog += text.length;
     writtenMs = nowMs();
   }
 
   res.onWritable(() => {
     backlog = 0;
-    isBehind = false;
     client?.onWritable();
     return true;
   });

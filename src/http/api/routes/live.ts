@@ -41,7 +41,7 @@ const createTicket = route({
   problems: [],
   handle({ services, caller, answer, work }, { topics }) {
     const account = caller.account();
-    if (account === null) return;
+    if (account === null) throw new Error('a ticket without an account');
     work.run(async () => {
       const { ticket, expiresMs } = await services.tickets.sign({ ...account, topics }, services.nowMs());
       answer.json(201, JSON.stringify({ ticket, expiresAt: isoTime(expiresMs) }));
