@@ -1,15 +1,7 @@
 /** Bodies and queries of live updates. The messages themselves are in `/asyncapi.json`. */
 import { z } from 'zod';
-import { LINE_CHARACTER } from './text-rule.js';
+import { TOPIC, TOPICS } from '../live/topics.js';
 
-const UUID = '[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}';
-
-/** As `parseTopic` reads it. `name`: a character of ids that their owners choose. */
-const topicOf = (user: string, name: string): string =>
-  `(?:(?:book|job):${UUID}|code:[A-Za-z0-9._-]{3,64}|user:${user}{1,128}|(?:promotion|product|campaign|queue):${name}{1,128})`;
-const TOPIC = new RegExp(`^${topicOf(LINE_CHARACTER, '[!-~]')}$`, 'u');
-const LISTED = topicOf(String.raw`[^,\p{Cc}\p{Cs}]`, '[!-+.-~-]');
-const TOPICS = new RegExp(`^${LISTED}(?:,${LISTED})*$`, 'u');
 const NO_TOPIC = 'Not a topic: book:ID, code:CODE, user:ID or job:ID';
 
 const topic = z

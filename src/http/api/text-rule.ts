@@ -19,7 +19,7 @@ export const mayHoldLines = (text: string): boolean => !REFUSED_IN_LINES.test(te
 /** A text of one line; `{min,max}` counts characters, not UTF-16 units. */
 export const lineOf = (min: number, max: number): RegExp => new RegExp(`^${LINE_CHARACTER}{${min},${max}}$`, 'u');
 
-const USER_ID_LENGTH_MAX = 128;
+export const USER_ID_LENGTH_MAX = 128;
 
 /** The id of a user, in a body, in a path or as the subject of a token. */
 export const USER_ID = lineOf(1, USER_ID_LENGTH_MAX);

@@ -4,6 +4,8 @@
  *
  *     [ scalars | histogram of the lag: buckets, sum of seconds ]
  */
+import { addToHistogram, histogramLength, histogramLines } from '../server/histogram.js';
+
 const SCALARS = [
   { name: 'connections', metric: 'clipbook_live_connections', type: 'gauge' },
   { name: 'subscriptions', metric: 'clipbook_live_subscriptions', type: 'gauge' },
@@ -18,10 +20,9 @@ type Scalar = (typeof SCALARS)[number]['name'];
 /** Upper bounds of the buckets, seconds. */
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 const LAG = SCALARS.length;
-const LAG_SUM = LAG + BUCKETS_SECONDS.length + 1;
 
 /** Bytes of the array of one thread. */
-export const LIVE_COUNTERS_BYTES = (LAG_SUM + 1) * Float64Array.BYTES_PER_ELEMENT;
+export const LIVE_COUNTERS_BYTES = (LAG + histogramLength(BUCKETS_SECONDS)) * Float64Array.BYTES_PER_ELEMENT;
 
 export interface LiveCounters {
   add(scalar: Scalar, by: number): void;
@@ -43,11 +44,7 @@ export function createLiveCounters(shared: SharedArrayBuffer): LiveCounters {
       values[indexOf[scalar]] = value;
     },
     lag(ms) {
-      const seconds = Math.max(0, ms / 1000);
-      let bucket = 0;
-      while (bucket < BUCKETS_SECONDS.length && seconds > (BUCKETS_SECONDS[bucket] as number)) bucket++;
-      values[LAG + bucket] = (values[LAG + bucket] as number) + 1;
-      values[LAG_SUM] = (values[LAG_SUM] as number) + seconds;
+      addToHistogram(values, LAG, BUCKETS_SECONDS, Math.max(0, ms / 1000));
     },
   };
 }
@@ -65,11 +62,6 @@ export function renderLiveMetrics(threads: readonly SharedArrayBuffer[]): string
     lines.push(`${metric} ${total(at)}`);
   }
   lines.push('# TYPE clipbook_live_lag_seconds histogram');
-  let below = 0;
-  for (const [n, bound] of [...BUCKETS_SECONDS, '+Inf'].entries()) {
-    below += total(LAG + n);
-    lines.push(`clipbook_live_lag_seconds_bucket{le="${bound}"} ${below}`);
-  }
-  lines.push(`clipbook_live_lag_seconds_sum ${total(LAG_SUM)}`, `clipbook_live_lag_seconds_count ${below}`);
+  lines.push(...histogramLines('clipbook_live_lag_seconds', '', BUCKETS_SECONDS, LAG, total));
   return `${lines.join('\n')}\n`;
 }

@@ -1,27 +1,36 @@
 /** Topics: what their names mean, and what a caller may see of them. */
-import { normalizeCode } from '../../codes/normalize.js';
 import type { ShardId } from '../../domain/ids.js';
 import type { Role } from '../../engine/engine.js';
 import type { Interest } from '../../engine/live.js';
-import { USER_ID } from '../api/text-rule.js';
+import { LINE_CHARACTER, USER_ID_LENGTH_MAX } from '../api/text-rule.js';
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** Ids of parts that are named by their owner. */
-const NAME = /^[\x21-\x7e]{1,128}$/;
+const UUID = '[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}';
+/** An id that its owner chose. Without commas, which separate topics in a query. */
+const NAME = '[!-+.-~-]{1,128}';
+const asGiven = (id: string): string => id;
+const inLowerCase = (id: string): string => id.toLowerCase();
 
-/** A kind of topics: how the id of one is read. Null: it is none. */
+/** A kind of topics: the pattern of ids, and how an id is kept. */
 const KINDS = {
-  book: uuidOf,
-  code: normalizeCode,
-  user: (id: string) => (USER_ID.test(id) ? id : null),
-  job: uuidOf,
-  promotion: nameOf,
-  product: nameOf,
-  campaign: nameOf,
-  queue: nameOf,
-} as const satisfies Record<string, (id: string) => string | null>;
+  book: { pattern: UUID, keep: inLowerCase },
+  code: { pattern: '[A-Za-z0-9._-]{3,64}', keep: (id) => id.toUpperCase() },
+  user: { pattern: `${LINE_CHARACTER}{1,${USER_ID_LENGTH_MAX}}`, keep: asGiven },
+  job: { pattern: UUID, keep: inLowerCase },
+  promotion: { pattern: NAME, keep: asGiven },
+  product: { pattern: NAME, keep: asGiven },
+  campaign: { pattern: NAME, keep: asGiven },
+  queue: { pattern: NAME, keep: asGiven },
+} as const satisfies Record<string, { readonly pattern: string; readonly keep: (id: string) => string }>;
 
 export type LiveTopicKind = keyof typeof KINDS;
+
+const ANY = Object.entries(KINDS)
+  .map(([kind, { pattern }]) => `${kind}:${pattern}`)
+  .join('|');
+export const TOPIC = new RegExp(`^(?:${ANY})$`, 'u');
+/** Several, separated by commas. A user id with a comma does not fit into such a list. */
+const LISTED = ANY.replace(LINE_CHARACTER, LINE_CHARACTER.replace('[^', '[^,'));
+export const TOPICS = new RegExp(`^(?:${LISTED})(?:,(?:${LISTED}))*$`, 'u');
 
 export interface Topic {
   readonly kind: LiveTopicKind;
@@ -32,11 +41,11 @@ export interface Topic {
 
 /** Null: the text is not a topic. */
 export function parseTopic(text: string): Topic | null {
+  if (!TOPIC.test(text)) return null;
   const colon = text.indexOf(':');
-  const kind = text.slice(0, colon);
-  if (colon < 1 || !Object.hasOwn(KINDS, kind)) return null;
-  const id = KINDS[kind as LiveTopicKind](text.slice(colon + 1));
-  return id === null ? null : { kind: kind as LiveTopicKind, id, name: `${kind}:${id}` };
+  const kind = text.slice(0, colon) as LiveTopicKind;
+  const id = KINDS[kind].keep(text.slice(colon + 1));
+  return { kind, id, name: `${kind}:${id}` };
 }
 
 /** What a topic means for one caller. */
@@ -91,13 +100,4 @@ export function watchOf(topic: Topic, viewer: Viewer, shard: ShardId | null, all
 /** Each event is checked, too: a code may change hands. */
 export function maySeeEvent(viewer: Viewer, userId: string | null, isForStaff: boolean): boolean {
   return isStaff(viewer) || (!isForStaff && userId === viewer.caller);
-}
-
-function uuidOf(id: string): string | null {
-  const lower = id.toLowerCase();
-  return UUID.test(lower) ? lower : null;
-}
-
-function nameOf(id: string): string | null {
-  return NAME.test(id) ? id : null;
 }

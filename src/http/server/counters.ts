@@ -6,6 +6,8 @@
  *
  *     [ scalars | per route: 2xx, 3xx, 4xx, 5xx | per route: histogram buckets, sum of seconds ]
  */
+import { addToHistogram, histogramLength, histogramLines } from './histogram.js';
+
 export const SCALARS = [
   'connections',
   'connectionsRefused',
@@ -30,7 +32,7 @@ const BUCKETS_SECONDS = [
 ] as const;
 
 const STATUS_CLASSES = ['2xx', '3xx', '4xx', '5xx'] as const;
-const ROUTE_LENGTH = STATUS_CLASSES.length + BUCKETS_SECONDS.length + 1 + 1;
+const ROUTE_LENGTH = STATUS_CLASSES.length + histogramLength(BUCKETS_SECONDS);
 
 export interface Counters {
   add(scalar: Scalar, by: number): void;
@@ -59,13 +61,7 @@ export function createCounters(shared: SharedArrayBuffer): Counters {
       const base = SCALARS.length + routeIndex * ROUTE_LENGTH;
       const ofClass = base + (status < 300 ? 0 : status < 400 ? 1 : status < 500 ? 2 : 3);
       values[ofClass] = (values[ofClass] as number) + 1;
-      const seconds = ms / 1000;
-      let bucket = 0;
-      while (bucket < BUCKETS_SECONDS.length && seconds > (BUCKETS_SECONDS[bucket] as number)) bucket++;
-      const ofBucket = base + STATUS_CLASSES.length + bucket;
-      values[ofBucket] = (values[ofBucket] as number) + 1;
-      const ofSum = base + ROUTE_LENGTH - 1;
-      values[ofSum] = (values[ofSum] as number) + seconds;
+      addToHistogram(values, base + STATUS_CLASSES.length, BUCKETS_SECONDS, ms / 1000);
     },
   };
 }
@@ -95,16 +91,8 @@ export function renderCounters(
   }
   lines.push('# TYPE clipbook_http_request_seconds histogram');
   for (const { route, base } of served) {
-    const first = base + STATUS_CLASSES.length;
-    let below = 0;
-    const buckets = [...BUCKETS_SECONDS, '+Inf'].map((bound, i) => {
-      below += total(first + i);
-      return `clipbook_http_request_seconds_bucket{${labels(route)},le="${bound}"} ${below}`;
-    });
-    if (below === 0) continue;
-    lines.push(...buckets);
-    lines.push(`clipbook_http_request_seconds_sum{${labels(route)}} ${total(base + ROUTE_LENGTH - 1)}`);
-    lines.push(`clipbook_http_request_seconds_count{${labels(route)}} ${below}`);
+    const at = base + STATUS_CLASSES.length;
+    lines.push(...histogramLines('clipbook_http_request_seconds', labels(route), BUCKETS_SECONDS, at, total));
   }
   return `${lines.join('\n')}\n`;
 }
