@@ -4,6 +4,7 @@
  * first that is not.
  */
 import { type Api, connect } from '../support/api.js';
+import { untilProjected } from '../support/projected.js';
 import { type Environment, startServer } from '../support/server.js';
 import { createParties } from './parties.js';
 import { newBook } from './party.js';
@@ -101,7 +102,7 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
       await parties.finish(api);
       await parties.verify(api, report);
       await checkCounts(api, books);
-      await projected(server.url);
+      await untilProjected(server.url);
       report.misseen = await watchers.finish(dataDir);
     }
     report.watched = { connections: watchers.connections(), events: watchers.seen() };
@@ -109,17 +110,6 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
     const code = await server.stop();
     if (code !== 0) throw new Error(`the server stopped with ${code}:\n${server.output()}`);
     return report;
-  }
-}
-
-/** Waits until PostgreSQL has everything. */
-async function projected(url: string): Promise<void> {
-  for (;;) {
-    const { parts } = (await (await fetch(`${url}/readyz`)).json()) as {
-      readonly parts: { readonly projection: { readonly detail: string } };
-    };
-    if (parts.projection.detail === '0 events behind') return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 

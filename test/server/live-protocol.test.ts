@@ -130,6 +130,21 @@ describe('a WebSocket', () => {
     socket.end();
   });
 
+  test('gives a snapshot of a topic that it has already, and of one that is named twice only once', async () => {
+    const socket = await openSocket(server.url, { token: api.token });
+    socket.send({ type: 'subscribe', topics: ['code:NONE-1', topic] });
+    await socket.until(({ type }) => type === 'subscribed');
+    socket.send({ type: 'subscribe', topics: ['code:none-1', 'code:NONE-1', topic], snapshot: true });
+    await socket.until((message) => message.type === 'snapshot');
+    socket.send({ type: 'unsubscribe', topics: [topic] });
+    await socket.until(({ type }) => type === 'unsubscribed');
+    assert.deepEqual(
+      socket.messages.filter(({ type }) => type === 'snapshot').map((message) => message.topic),
+      [topic],
+    );
+    socket.end();
+  });
+
   test('tells no more of a topic after unsubscribe', async () => {
     const codes = ['OFF-1', 'OFF-2'];
     const { body } = await api.call('POST', '/coupon-books', { name: 'off', initialCodes: codes });

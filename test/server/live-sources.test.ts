@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type Connection, connect } from '../support/api.js';
 import { type LiveMessage, openSocket } from '../support/live.js';
+import { untilProjected } from '../support/projected.js';
 import { type Environment, PROBED_MAIN, startServer, temporaryDirectory, undoes } from '../support/server.js';
 
 const USER = 'ada';
@@ -71,16 +72,6 @@ async function resumes(url: string): Promise<Record<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const found = [...text.matchAll(/^clipbook_live_resumes_total\{source="(\w+)"\} (\d+)$/gm)];
   return Object.fromEntries(found.map(([, source = '', count]) => [source, Number(count)]));
-}
-
-async function untilProjected(url: string): Promise<void> {
-  for (;;) {
-    const { parts } = (await (await fetch(`${url}/readyz`)).json()) as {
-      readonly parts: Readonly<Record<string, { readonly detail: string }>>;
-    };
-    if (parts['projection']?.detail === '0 events behind') return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 async function resumed(
@@ -182,4 +173,14 @@ test('connections outlive the live thread, and miss nothing', async (t) => {
     );
     socket.end();
   }
+});
+
+test('a stop ends at once although the live thread has just died', async (t) => {
+  const { start } = await begin(t);
+  const { server } = await start();
+  await server.ask({ ask: 'killLiveThread' });
+  const beganMs = performance.now();
+  assert.equal(await server.stop(), 0);
+  const tookMs = performance.now() - beganMs;
+  assert.ok(tookMs < 4000, `after ${tookMs} ms`);
 });

@@ -66,6 +66,20 @@ test('Last-Event-ID resumes after a kill of the server, and is stronger than ?sn
   second.end();
 });
 
+test('a cursor that has expired is forgotten, so that a browser does not send it again', async () => {
+  const query = { topics: 'user:ada', snapshot: 'true' };
+  const first = await openStream(server.url, query, bearer());
+  await first.until(({ type }) => type === 'snapshot');
+  const ofOtherData = Buffer.from(first.lastId(), 'base64url');
+  first.end();
+  ofOtherData[2] = (ofOtherData[2] ?? 0) ^ 1;
+  const headers = { ...bearer(), 'last-event-id': ofOtherData.toString('base64url') };
+  const second = await openStream(server.url, query, headers);
+  await second.until(({ type }) => type === 'expired');
+  await second.ended;
+  assert.equal(second.lastId(), '');
+});
+
 test('a ticket opens its topics and no others, also several times', async () => {
   const bookId = await makeBook(['TICK-1']);
   const { status, body } = await api.call('POST', '/events/tickets', { topics: [`book:${bookId}`, 'user:ada'] });

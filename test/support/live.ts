@@ -97,7 +97,8 @@ export async function openStream(
   const response = await fetch(path, { headers, signal: abort.signal });
   if (response.status !== 200) throw new Error(`status ${response.status}: ${await response.text()}`);
   const messages: LiveMessage[] = [];
-  let lastId = '';
+  // As if it had one: what the server says in an empty field is kept, too.
+  let lastId = headers['last-event-id'] ?? '';
   const ended = (async () => {
     let text = '';
     const decoder = new TextDecoder();
