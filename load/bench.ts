@@ -1,7 +1,7 @@
 /**
  * npm run bench [-- options]: Clipbook, its yardstick and its peers, side by side; or Clipbook
- * alone: long runs, numbers of threads, sizes of books, and overload. bench/options.ts has the
- * options.
+ * alone: long runs, numbers of threads, sizes of books, overload, and watched books.
+ * bench/options.ts has the options.
  *
  * Tables go to the terminal, all figures to load/results/.
  */
@@ -18,6 +18,7 @@ import { type Findings, writeFindings } from './bench/results.js';
 import { runSideBySide } from './bench/side-by-side.js';
 import { runSizes } from './bench/sizes.js';
 import { runSustained } from './bench/sustained.js';
+import { runWatched } from './bench/watched.js';
 import { requireWrk } from './bench/wrk.js';
 
 type Run = (options: BenchOptions, directory: string, say: (line: string) => void) => Promise<Findings>;
@@ -28,6 +29,7 @@ const RUNS: Readonly<Record<Mode, Run>> = {
   matrix: runMatrix,
   sizes: runSizes,
   overload: runOverload,
+  watched: runWatched,
 };
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -25,7 +25,7 @@ import { residentBytes } from './bench/cpu.js';
 import { createHttpClient, type HttpClient } from './bench/http-client.js';
 import { describeMachine, machineLine } from './bench/machine.js';
 import { readMetrics } from './bench/metrics.js';
-import type { Order, Progress } from './live-readers.js';
+import { type Readers, startReaders } from './bench/readers.js';
 
 const USAGE = 'usage: npm run bench:live [-- --clients 10000] [--rounds 3] [--seconds 5]';
 const { clients, rounds, seconds } = fromCommandLine(USAGE, () => {
@@ -55,52 +55,18 @@ const MS_MAX = 10 * 60_000;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const children: ChildProcess[] = [];
+const ofReaders: Readers[] = [];
 const deadline = setTimeout(() => void end(new Error('it took too long')), MS_MAX);
 
 async function end(error: unknown): Promise<void> {
   clearTimeout(deadline);
   for (const child of children) if (child.connected) child.disconnect();
+  for (const readers of ofReaders) readers.stop();
   await stopChildren();
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   if (error === null) return;
   say(error instanceof Error ? error.message : String(error));
   process.exit(1);
-}
-
-/** A process with many clients. */
-interface Readers {
-  readonly progress: () => Progress;
-  next(): Promise<void>;
-  obey(order: Order): Promise<Progress>;
-}
-
-function startReaders(): Readers {
-  const child = fork(join(ROOT, 'dist/load/live-readers.js'), { stdio: 'inherit', execArgv: [] });
-  children.push(child);
-  let latest: Progress = { done: null, frames: 0, events: 0, open: 0, last: '', latencies: [] };
-  const failed = once(child, 'exit').then(([code]) => {
-    throw new Error(`the clients ended with ${String(code)}`);
-  });
-  failed.catch(() => undefined);
-  child.on('message', (progress: Progress) => {
-    latest = progress;
-  });
-  return {
-    progress: () => latest,
-    next: async () => void (await Promise.race([once(child, 'message'), failed])),
-    async obey(order) {
-      const done = new Promise<Progress>((resolve) => {
-        const listen = (progress: Progress): void => {
-          if (progress.done !== order.order) return;
-          child.off('message', listen);
-          resolve(progress);
-        };
-        child.on('message', listen);
-      });
-      child.send(order);
-      return Promise.race([done, failed]);
-    },
-  };
 }
 
 /** What publishes an event to all clients of `readers`. */
@@ -155,6 +121,7 @@ async function startBare(text: string): Promise<Subject> {
   children.push(child);
   const [{ url }] = (await once(child, 'message')) as [{ readonly url: string }];
   const readers = startReaders();
+  ofReaders.push(readers);
   await readers.obey({ order: 'connect', url, count: clients, token: '', message: null, events: 0 });
   return { readers, publish: () => void child.send(text) };
 }
@@ -193,6 +160,7 @@ async function main(): Promise<void> {
   const topics = [`book:${couponBookId}`];
 
   const readers = startReaders();
+  ofReaders.push(readers);
   const subscribe = (more: object): string => JSON.stringify({ type: 'subscribe', topics, ...more });
   const beforeBytes = residentBytes(server.pid);
   await readers.obey({ order: 'connect', url, count: clients, token, message: subscribe({}), events: 0 });

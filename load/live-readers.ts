@@ -107,7 +107,8 @@ function openReader(order: Extract<Order, { order: 'connect' }>, isProbe: boolea
   socket.on('close', () => {
     if (reader.isUpgraded) open--;
     if (reader.isReady || !readers.includes(reader)) return;
-    throw new Error(`a connection ended before its client was ready: ${reader.ending}; it had ${reader.events} events`);
+    const state = reader.isUpgraded ? `it had ${reader.events} events` : 'it was not upgraded';
+    throw new Error(`a connection ended before its client was ready: ${reader.ending}; ${state}`);
   });
   socket.write(
     [

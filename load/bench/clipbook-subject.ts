@@ -46,6 +46,7 @@ export async function startClipbook(options: ClipbookOptions): Promise<Subject> 
     ...Array.from({ length: shardThreads }, () => 'shard'),
     'spare',
     'projector',
+    'live',
   ]);
   const postmaster = Number(
     readFileSync(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')[0],

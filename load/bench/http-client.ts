@@ -4,6 +4,9 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 
+/** Shorter than the server's limit: else both could use and close a connection at the same time. */
+const IDLE_MS_MAX = 5_000;
+
 export interface Answer {
   readonly status: number;
   readonly text: string;
@@ -24,7 +27,7 @@ export interface HttpClient {
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function createHttpClient(url: string, token: string | null, sockets = 64): HttpClient {
-  const agent = new Agent({ keepAlive: true, maxSockets: sockets });
+  const agent = new Agent({ keepAlive: true, maxSockets: sockets, timeout: IDLE_MS_MAX });
   const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
 
   function call(method: string, path: string, body?: object | Iterable<string>): Promise<Answer> {

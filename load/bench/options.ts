@@ -3,12 +3,12 @@ import { parseArgs } from 'node:util';
 import { wholeNumber } from '../../scripts/command-line.js';
 import { SUBJECT_NAMES, type SubjectName } from './subject.js';
 
-const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload'] as const;
+const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload', 'watched'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
   readonly mode: Mode;
-  /** Exactly one where the mode is sustained or sizes. */
+  /** Exactly one where the mode is sustained, sizes or watched. */
   readonly connections: readonly number[];
   readonly seconds: number;
   readonly rounds: number;
@@ -34,7 +34,8 @@ or one of
   --matrix              1, 2 and 4 shard threads by 1 and 2 HTTP threads
   --sizes               books of 1,000 to 1,000,000 codes, and 1 to 10,000 books
   --overload            64 to 4,096 connections: what is answered, what is refused, and how fast
-each with the same options but --only; the last three with --short go through less, to see that they work`;
+  --watched             assign while 1,000 clients watch live updates, beside nobody who watches
+each with the same options but --only; those after --sustained with --short go through less, to see that they work`;
 
 interface Defaults {
   readonly connections: string;
@@ -62,8 +63,9 @@ const DEFAULTS: Readonly<Record<Mode, Defaults>> = {
     shortSeconds: '2',
     shortWarmUpSeconds: 1,
   },
+  watched: { connections: '64', shortConnections: '64', rounds: '3', shortSeconds: '2', shortWarmUpSeconds: 1 },
 };
-const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes']);
+const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes', 'watched']);
 /** A token is good for an hour, and wrk has one for a whole run. */
 const SUSTAINED_SECONDS_MAX = 3_000;
 
@@ -82,10 +84,11 @@ export function readOptions(args: readonly string[]): BenchOptions {
       matrix: { type: 'boolean', default: false },
       sizes: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
+      watched: { type: 'boolean', default: false },
     },
   });
-  const { short: isShort, publish, matrix, sizes, overload } = values;
-  const asked = { 'side-by-side': false, sustained: values.sustained !== undefined, matrix, sizes, overload };
+  const { short: isShort, publish, matrix, sizes, overload, watched } = values;
+  const asked = { 'side-by-side': false, sustained: values.sustained !== undefined, matrix, sizes, overload, watched };
   const chosen = MODES.filter((mode) => asked[mode]);
   if (chosen.length > 1) throw new Error(`only one of ${chosen.map((mode) => `--${mode}`).join(', ')} at a time`);
   const mode = chosen[0] ?? 'side-by-side';

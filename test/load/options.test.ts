@@ -18,6 +18,7 @@ test('each mode has its own number of connections and rounds, which can be overr
   assert.equal(readOptions(['--overload']).connections.at(-1), 4096);
   assert.deepEqual(readOptions(['--overload', '--connections', '16,32']).connections, [16, 32]);
   assert.equal(readOptions(['--sustained', '60']).sustainedSeconds, 60);
+  assert.equal(readOptions(['--watched']).rounds, 3);
 });
 
 test('contradicting options and invalid numbers are refused by name', () => {
@@ -25,6 +26,7 @@ test('contradicting options and invalid numbers are refused by name', () => {
     [['--matrix', '--sizes'], /--matrix, --sizes/],
     [['--sizes', '--connections', '16,32'], /--sizes takes one count/],
     [['--sustained', '60', '--connections', '16,32'], /--sustained takes one count/],
+    [['--watched', '--connections', '16,32'], /--watched takes one count/],
     [['--overload', '--only', 'bare'], /--only does not go with --overload/],
     [['--only', 'bare,nobody'], /--only nobody/],
     [['--seconds', '0'], /--seconds 0/],

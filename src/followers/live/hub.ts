@@ -17,7 +17,7 @@ import type { EventFields, FromLive, ToLive } from '../../engine/live.js';
 import type { Feed } from '../../feed/feed.js';
 import { JournalTrimmed } from '../../journal/journal.js';
 import { Interests } from './interests.js';
-import type { LiveEvent } from './live-event.js';
+import type { About, LiveEvent } from './live-event.js';
 import { Ring } from './ring.js';
 import { batchOf, type Source } from './source.js';
 import { Subscriber } from './subscriber.js';
@@ -132,8 +132,18 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
   async function readShard(shard: ShardId): Promise<boolean> {
     const batch = await readNext(shard, positionOf(shard));
     if (batch === null) return false;
-    const events = ring.add(batch);
-    for (const link of links) if (link.interests.concerns(shard)) collect(link, shard, batch.lastSeq, events());
+    ring.add(batch);
+    const concerned = links.filter(({ interests }) => interests.concerns(shard));
+    const isWanted = (about: About): boolean => {
+      let isTopic = false;
+      for (const { interests, changedBooks } of concerned) {
+        if (interests.countsBook(about.bookId)) changedBooks.add(about.bookId);
+        if (interests.hasTopicOf(about)) isTopic = true;
+      }
+      return isTopic;
+    };
+    const events = concerned.length === 0 ? [] : batch.read(isWanted);
+    for (const link of concerned) collect(link, shard, batch.lastSeq, events);
     positions.set(shard, batch.lastSeq);
     return true;
   }
@@ -154,7 +164,6 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
     for (const event of events) {
       const topics = link.interests.topicsOf(event);
       if (topics.length > 0) link.events.push(fieldsOf(event, topics));
-      if (link.interests.countsBook(event.bookId)) link.changedBooks.add(event.bookId);
     }
   }
 

@@ -1,7 +1,7 @@
 /** Who watches what: counts of equal interests, by kind and id. */
 import type { ShardId } from '../../domain/ids.js';
 import type { Interest } from '../../engine/live.js';
-import { type LiveEvent, topicId } from './live-event.js';
+import { type About, topicId } from './live-event.js';
 
 export class Interests {
   readonly #byKind = {
@@ -26,8 +26,17 @@ export class Interests {
     return this.#ofAnyShard > 0 || this.#byShard.has(shard);
   }
 
+  /** Whether `topicsOf` has something for it. */
+  hasTopicOf(about: About): boolean {
+    for (const kind of about.live.topics) {
+      const id = topicId(about, kind);
+      if (id !== null && this.#byKind[kind].has(id)) return true;
+    }
+    return false;
+  }
+
   /** The topics of an event that are watched, as `kind:id`. */
-  topicsOf(event: LiveEvent): string[] {
+  topicsOf(event: About): string[] {
     const topics: string[] = [];
     for (const kind of event.live.topics) {
       const id = topicId(event, kind);

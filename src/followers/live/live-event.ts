@@ -10,16 +10,20 @@ import type { LiveOptions, TopicKind } from '../../records/declare.js';
 import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
 import type { BookSettings } from '../../records/values.generated.js';
 
-export interface LiveEvent {
-  readonly shard: ShardId;
-  readonly seq: Seq;
-  readonly atMs: number;
+/** By what an event is found. */
+export interface About {
   readonly bookId: string;
   /** Null: the event is not of a code. */
   readonly code: string | null;
   /** The user whom the event names. */
   readonly userId: string | null;
   readonly live: LiveOptions;
+}
+
+export interface LiveEvent extends About {
+  readonly shard: ShardId;
+  readonly seq: Seq;
+  readonly atMs: number;
   /** The members `event`, `at` and `data` of the message, without braces. */
   text(): string;
 }
@@ -47,29 +51,39 @@ const KINDS_BY_NUMBER: ReadonlyMap<number, LiveKind> = new Map(
   }),
 );
 
-/** Of a change, from its first event after `afterSeq` on. */
-export function liveEventsOf(shard: ShardId, change: Change, afterSeq: Seq): LiveEvent[] {
-  const found: LiveEvent[] = [];
-  for (const [n, event] of change.events.entries()) {
-    const seq = asSeq(change.firstSeq + n);
+/** Of a change, from its first event after `afterSeq` on, those that are wanted. */
+export function liveEventsOf(
+  shard: ShardId,
+  change: Change,
+  afterSeq: Seq,
+  isWanted: (about: About) => boolean,
+  found: LiveEvent[],
+): void {
+  const { firstSeq, atMs, bookId, events } = change;
+  for (let n = 0; n < events.length; n++) {
+    // In bounds.
+    const event = events[n] as DomainEvent;
+    const seq = asSeq(firstSeq + n);
     const kind = KINDS.get(event.kind);
     if (seq <= afterSeq || kind === undefined) continue;
-    const { atMs, bookId } = change;
-    found.push(liveEvent({ shard, seq, atMs, bookId, kind, facts: factsOf(event, kind.detail) }));
+    const code = 'code' in event ? event.code : null;
+    const userId = 'userId' in event ? event.userId : null;
+    const about = { bookId, code, userId, live: kind.live };
+    if (!isWanted(about)) continue;
+    found.push(liveEvent({ ...about, shard, seq, atMs }, kind, () => factsOf(event, kind.detail)));
   }
-  return found;
 }
 
 /** Null: clients don't see this kind of event. */
 export function liveEventOfRow(row: AuditRow): LiveEvent | null {
   const kind = KINDS_BY_NUMBER.get(row.kind);
   if (kind === undefined) return null;
-  const { shard, seq, atMs, bookId } = row;
-  return liveEvent({ shard, seq, atMs, bookId, kind, facts: row });
+  const { shard, seq, atMs, bookId, code, userId } = row;
+  return liveEvent({ shard, seq, atMs, bookId, code, userId, live: kind.live }, kind, () => row);
 }
 
 /** The id that an event has for a kind of topics; null: it is of no such topic. */
-export function topicId(event: LiveEvent, kind: TopicKind): string | null {
+export function topicId(event: About, kind: TopicKind): string | null {
   switch (kind) {
     case 'book':
       return event.bookId;
@@ -80,22 +94,13 @@ export function topicId(event: LiveEvent, kind: TopicKind): string | null {
   }
 }
 
-function liveEvent({
-  kind,
-  facts,
-  ...event
-}: Pick<LiveEvent, 'shard' | 'seq' | 'atMs' | 'bookId'> & {
-  readonly kind: LiveKind;
-  readonly facts: Facts;
-}): LiveEvent {
+/** Most events are of interest to nobody, so their facts and text are made when asked for. */
+function liveEvent(event: Omit<LiveEvent, 'text'>, kind: LiveKind, facts: () => Facts): LiveEvent {
   let text: string | null = null;
   return {
     ...event,
-    code: facts.code,
-    userId: facts.userId,
-    live: kind.live,
     text() {
-      text ??= textOf(kind, event.atMs, event.bookId, facts);
+      text ??= textOf(kind, event.atMs, event.bookId, facts());
       return text;
     },
   };

@@ -1,10 +1,10 @@
 /**
  * The newest batches of all shards, in memory, for clients that resume. The events of a batch are
- * decoded when somebody first asks for them, and the oldest decoded ones are dropped again: most
- * batches are of interest to nobody.
+ * decoded when somebody first resumes from them, and the oldest decoded ones are dropped again:
+ * nobody resumes from most batches.
  */
 import type { Seq, ShardId } from '../../domain/ids.js';
-import type { LiveEvent } from './live-event.js';
+import type { About, LiveEvent } from './live-event.js';
 
 /** Events after `afterSeq` through `lastSeq`, complete. */
 export interface RingBatch {
@@ -12,8 +12,8 @@ export interface RingBatch {
   readonly afterSeq: Seq;
   readonly lastSeq: Seq;
   readonly bytes: number;
-  /** Decodes them. */
-  read(): readonly LiveEvent[];
+  /** Decodes them. Absent `isWanted`: all of them. */
+  read(isWanted?: (about: About) => boolean): readonly LiveEvent[];
 }
 
 interface Kept {
@@ -42,20 +42,18 @@ export class Ring {
   }
 
   /**
-   * The batch follows the last one of its shard, or is the same one again. Returns its events when
-   * they are asked for.
+   * The batch follows the last one of its shard, or is the same one again.
    */
-  add(batch: RingBatch): () => readonly LiveEvent[] {
+  add(batch: RingBatch): void {
     const list = this.#byShard.get(batch.shard);
     const newest = list?.at(-1);
-    if (newest?.batch.lastSeq === batch.lastSeq) return () => this.#eventsOf(newest);
+    if (newest?.batch.lastSeq === batch.lastSeq) return;
     const kept: Kept = { batch, events: null };
     if (list === undefined) this.#byShard.set(batch.shard, [kept]);
     else list.push(kept);
     this.#order.add(kept);
     this.#bytes += batch.bytes;
     while (this.#bytes > this.#options.bytesMax && this.#order.size > 1) this.#dropOldest();
-    return () => this.#eventsOf(kept);
   }
 
   /** Whether it has all events of the shard after `seq`. */

@@ -33,7 +33,13 @@ export function createSource({ feed, audit }: { readonly feed: Feed; readonly au
   async function fromAudit(shard: ShardId, from: Seq, through: Seq, filter: AuditFilter | null): Promise<RingBatch> {
     const { rows, lastSeq } = await audit.read(shard, from, asSeq(Math.min(from + AUDIT_SPAN, through)), filter);
     const events = rows.map(liveEventOfRow).filter((event) => event !== null);
-    return { shard, afterSeq: from, lastSeq, bytes: events.length * EVENT_BYTES, read: () => events };
+    return {
+      shard,
+      afterSeq: from,
+      lastSeq,
+      bytes: events.length * EVENT_BYTES,
+      read: (isWanted) => (isWanted === undefined ? events : events.filter(isWanted)),
+    };
   }
 
   return {
@@ -55,9 +61,15 @@ export function createSource({ feed, audit }: { readonly feed: Feed; readonly au
 export function batchOf(batch: ChangeBatch, through: Seq = batch.lastSeq): RingBatch {
   const { shard, afterSeq, bytes } = batch;
   const lastSeq = asSeq(Math.min(batch.lastSeq, through));
-  return { shard, afterSeq, lastSeq, bytes, read: () => [...eventsOf(batch)] };
-}
-
-function* eventsOf(batch: ChangeBatch): Generator<LiveEvent> {
-  for (const change of batch.changes()) yield* liveEventsOf(batch.shard, change, batch.afterSeq);
+  return {
+    shard,
+    afterSeq,
+    lastSeq,
+    bytes,
+    read(isWanted = () => true) {
+      const found: LiveEvent[] = [];
+      for (const change of batch.changes()) liveEventsOf(shard, change, afterSeq, isWanted, found);
+      return found;
+    },
+  };
 }

@@ -11,6 +11,11 @@ import { hintMessage } from './messages.js';
 export interface CountsFeed {
   /** Something of the book has changed, or somebody new watches it. */
   changed(bookId: string): void;
+  /**
+   * Sends the counts that have arrived. To be called with events that are sent anyway: then a
+   * connection gets all of them in one write.
+   */
+  flush(): void;
   /** To be called every 100 ms. */
   tick(): void;
 }
@@ -32,6 +37,8 @@ export function createCountsFeed({ engine, nowMs, isWatched, onCounts, onHint }:
   const asked = new Set<string>();
   /** Books whose pool was low when they were asked for last. */
   const low = new Set<string>();
+  /** Counts that wait for the next events, or for the next tick. */
+  const arrived = new Map<string, () => void>();
 
   function ask(bookId: string): void {
     asked.add(bookId);
@@ -41,7 +48,8 @@ export function createCountsFeed({ engine, nowMs, isWatched, onCounts, onHint }:
       if (reply.kind !== 'result' || reply.result.kind !== 'book') return;
       const { counts } = reply.result.view;
       const at = isoTime(nowMs());
-      onCounts(bookId, reply.shard, at, { couponBookId: bookId, counts: countsJson(counts) });
+      const { shard } = reply;
+      arrived.set(bookId, () => onCounts(bookId, shard, at, { couponBookId: bookId, counts: countsJson(counts) }));
       const { available, total } = counts;
       if (total === 0 || available >= total * POOL_LOW_SHARE) return void low.delete(bookId);
       if (low.has(bookId)) return;
@@ -50,9 +58,16 @@ export function createCountsFeed({ engine, nowMs, isWatched, onCounts, onHint }:
     });
   }
 
+  function flush(): void {
+    for (const send of arrived.values()) send();
+    arrived.clear();
+  }
+
   return {
     changed: (bookId) => void changed.add(bookId),
+    flush,
     tick() {
+      flush();
       for (const bookId of [...changed]) {
         if (asked.has(bookId)) continue;
         changed.delete(bookId);

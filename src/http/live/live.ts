@@ -90,6 +90,7 @@ export function createLive(options: LiveOptions): Live {
       case 'events':
         for (const event of message.events) deliver(event);
         advance(message.positions);
+        if (message.events.length > 0) counts.flush();
         for (const bookId of message.changedBooks) counts.changed(bookId);
         return void send({ type: 'taken' });
       case 'chunk':
