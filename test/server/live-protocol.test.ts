@@ -145,6 +145,24 @@ describe('a WebSocket', () => {
     socket.end();
   });
 
+  test('tells of codes that are made after it began to watch them, in whatever shard, and resumes there', async () => {
+    const codes = ['LATER-A', 'LATER-B', 'LATER-C'];
+    const topics = codes.map((code) => `code:${code}`);
+    const first = await openSocket(server.url, { token: api.token });
+    first.send({ type: 'subscribe', topics });
+    const { cursor } = await first.until(({ type }) => type === 'subscribed');
+    for (const code of codes) {
+      await api.call('POST', '/coupon-books', { name: 'later', initialCodes: [code] });
+      await api.call('POST', `/coupons/assign/${code}`, { userId: 'ada' });
+      await first.until(({ event, data }) => event === 'coupon.assigned' && data?.code === code);
+    }
+    first.end();
+    const second = await openSocket(server.url, { token: api.token });
+    second.send({ type: 'subscribe', topics, since: cursor });
+    for (const code of codes) await second.until(({ data }) => data?.code === code);
+    second.end();
+  });
+
   test('tells no more of a topic after unsubscribe', async () => {
     const codes = ['OFF-1', 'OFF-2'];
     const { body } = await api.call('POST', '/coupon-books', { name: 'off', initialCodes: codes });

@@ -53,8 +53,10 @@ export interface LiveThread extends SnapshotSources {
   readonly limits: { readonly topicsMax: number };
   /** All events of the shard through this sequence were sent to live connections. */
   positionOf(shard: ShardId): Seq;
-  /** Null: any shard can have events of the topic. */
-  shardOf(topic: Topic): Promise<ShardId | null>;
+  /**
+   * Null: any shard can have events of the topic. A code can be added to any book, also later.
+   */
+  shardOf(topic: Topic): ShardId | null;
   /** Its chunks go to `client.onChunk`. Returns the number of the subscriber. */
   subscribe(options: SubscribeOptions, client: LiveClient): number;
   more(id: number): void;
@@ -66,7 +68,7 @@ export interface LiveThread extends SnapshotSources {
    * The name under which everything of a connection with this one topic is published. Null: its
    * events differ from those of others.
    */
-  publishedName(watch: Watch, viewer: Viewer): string | null;
+  publishedName(watch: Watch): string | null;
   countSent(count: number): void;
   countCut(): void;
   countResume(source: ResumeSource): void;
@@ -162,10 +164,7 @@ export class LiveClient {
       return this.send(errorMessage('too-many-topics', `A connection may have ${topicsMax} topics at most.`), null);
     // Two texts may name the same topic.
     const named = new Map(topics.map((topic) => [topic.name, topic]));
-    const watches = await Promise.all(
-      [...named.values()].map((topic) => this.watches.get(topic.name) ?? this.#resolve(topic)),
-    );
-    if (this.isClosed) return;
+    const watches = [...named.values()].map((topic) => this.watches.get(topic.name) ?? this.#resolve(topic));
     const positions = this.#pause();
     for (const [shard, seq] of start) positions.set(shard, seq);
     this.#setShards([...this.watches.values(), ...watches]);
@@ -229,8 +228,8 @@ export class LiveClient {
     return null;
   }
 
-  async #resolve(topic: Topic): Promise<Watch> {
-    return watchOf(topic, this.account, await this.live.shardOf(topic), this.live.shards);
+  #resolve(topic: Topic): Watch {
+    return watchOf(topic, this.account, this.live.shardOf(topic), this.live.shards);
   }
 
   /** Adds a topic, so that the snapshot comes before all of its events. */
@@ -365,7 +364,7 @@ export class LiveClient {
   #join(): void {
     const [watch] = this.watches.values();
     if (this.watches.size === 1 && watch !== undefined && this.transport.follow !== null) {
-      this.#followed = this.live.publishedName(watch, this.account);
+      this.#followed = this.live.publishedName(watch);
       if (this.#followed !== null) this.transport.follow(this.#followed);
     }
     this.live.join(this, this.#followed);

@@ -8,7 +8,7 @@
  * The text of an event is made once for all connections that have the same topics of it and the
  * same shards.
  */
-import { asSeq, type Seq, type ShardId } from '../../domain/ids.js';
+import { asBookId, asSeq, type Seq, type ShardId } from '../../domain/ids.js';
 import type { Control, Engine } from '../../engine/engine.js';
 import type { EventFields, FromLive, Positions, ToLive } from '../../engine/live.js';
 import type { HttpLog } from '../server/log.js';
@@ -18,7 +18,6 @@ import { type CountsFeed, createCountsFeed } from './counts.js';
 import { type Cursors, createCursors } from './cursor.js';
 import { createJobFeed, type JobFeed } from './jobs.js';
 import { CLOSE, eventMessage, eventText } from './messages.js';
-import { ask } from './snapshot.js';
 import { isStaff, maySeeEvent } from './topics.js';
 
 export interface LiveLimits {
@@ -287,17 +286,12 @@ export function createLive(options: LiveOptions): Live {
       changeTopics(-client.watches.size);
     },
 
-    publishedName({ topic, isCountsOnly, interests }, viewer) {
-      if (topic.kind === 'book') return isCountsOnly ? `counts:${topic.id}` : topic.name;
-      return topic.kind === 'code' && isStaff(viewer) && interests.length > 0 ? topic.name : null;
+    publishedName({ topic, isCountsOnly }) {
+      if (topic.kind !== 'book') return null;
+      return isCountsOnly ? `counts:${topic.id}` : topic.name;
     },
 
-    async shardOf({ kind, id }) {
-      if (kind === 'book') return engine.shardOfBook(id as Parameters<Engine['shardOfBook']>[0]);
-      if (kind !== 'code') return null;
-      const reply = await ask(engine, { kind: 'getCode', code: id }, null);
-      return reply.kind === 'result' ? reply.shard : shardOfUnknown(id);
-    },
+    shardOf: ({ kind, id }) => (kind === 'book' ? engine.shardOfBook(asBookId(id)) : null),
 
     countSent: (count) => counters.add('sent', count),
     countCut: () => counters.add('cut', 1),
@@ -318,13 +312,4 @@ export function createLive(options: LiveOptions): Live {
       for (const client of [...clients]) client.close(CLOSE.goingAway, 'the server stops');
     },
   };
-
-  /**
-   * A code that is not there gets a shard all the same, so that its cursor looks like any other.
-   */
-  function shardOfUnknown(code: string): ShardId {
-    let sum = 0;
-    for (let i = 0; i < code.length; i++) sum = (sum * 31 + code.charCodeAt(i)) % 65_521;
-    return (sum % shards.length) as ShardId;
-  }
 }

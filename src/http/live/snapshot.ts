@@ -81,7 +81,7 @@ async function userSnapshot(
   };
 }
 
-export function ask(engine: Engine, query: Query, shard: ShardId | null): Promise<QueryReply> {
+function ask(engine: Engine, query: Query, shard: ShardId | null): Promise<QueryReply> {
   return new Promise((resolve) => engine.query(query, shard, resolve));
 }
 
