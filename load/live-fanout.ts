@@ -1,5 +1,5 @@
 /**
- * npm run bench:live [-- --clients 10000] [--rounds 3] [--seconds 5]
+ * npm run bench:live [-- --clients 10000] [--rounds 3] [--seconds 5] [--window 8]
  *
  * Many clients watch one book. It measures
  *
@@ -9,8 +9,9 @@
  *   3. the same while a tenth of the clients stop reading;
  *   4. how long it takes until all clients have caught up that were dropped at once.
  *
- * The highest rate is that of a closed loop: the next event is published when not more than a few
- * have not arrived everywhere. The clients are in processes of their own (live-readers.ts).
+ * The highest rate is that of a closed loop: the next event is published when fewer than `--window`
+ * events have not arrived everywhere yet. The clients are in processes of their own
+ * (live-readers.ts).
  */
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,30 +23,30 @@ import { parseArgs } from 'node:util';
 import { fromCommandLine, wholeNumber } from '../scripts/command-line.js';
 import { build, ROOT, startNode, stopChildren } from './bench/child.js';
 import { residentBytes } from './bench/cpu.js';
-import { createHttpClient, type HttpClient } from './bench/http-client.js';
+import { createHttpClient, type HttpClient, signIn } from './bench/http-client.js';
 import { describeMachine, machineLine } from './bench/machine.js';
 import { readMetrics } from './bench/metrics.js';
 import { type Readers, startReaders } from './bench/readers.js';
 
-const USAGE = 'usage: npm run bench:live [-- --clients 10000] [--rounds 3] [--seconds 5]';
-const { clients, rounds, seconds } = fromCommandLine(USAGE, () => {
+const USAGE = 'usage: npm run bench:live [-- --clients 10000] [--rounds 3] [--seconds 5] [--window 8]';
+const { clients, rounds, seconds, window } = fromCommandLine(USAGE, () => {
   const { values } = parseArgs({
     options: {
       clients: { type: 'string', default: '10000' },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '5' },
+      window: { type: 'string', default: '8' },
     },
   });
   return {
     clients: wholeNumber('--clients', values.clients),
     rounds: wholeNumber('--rounds', values.rounds),
     seconds: wholeNumber('--seconds', values.seconds),
+    window: wholeNumber('--window', values.window),
   };
 });
 
 const CODES = 100_000;
-/** Events that have not arrived everywhere yet. */
-const WINDOW = 8;
 const STEADY_SHARE = 0.7;
 const STALLED_SHARE = 0.1;
 const MISSED_EVENTS = 100;
@@ -80,7 +81,7 @@ async function highestRate({ readers, publish }: Subject): Promise<{ deliveries:
   await readers.obey({ order: 'reset' });
   const beganMs = performance.now();
   for (let published = 0; performance.now() - beganMs < seconds * 1000; ) {
-    if (published - readers.progress().events >= WINDOW) await readers.next();
+    if (published - readers.progress().events >= window) await readers.next();
     else {
       publish();
       published++;
@@ -151,10 +152,7 @@ async function main(): Promise<void> {
     LIVE_CONNECTIONS_PER_CALLER_MAX: String(2 * clients),
   });
   const { url } = server;
-  const signIn = createHttpClient(url, null);
-  const credentials = { email: 'admin@admin.com', password: 'Password1' };
-  const token = String((await signIn.expect(200, 'POST', '/api/v1/auth/token', credentials))['accessToken']);
-  signIn.close();
+  const token = await signIn(url, 'admin');
   const http = createHttpClient(url, token);
   const couponBookId = await makeBook(http);
   const topics = [`book:${couponBookId}`];

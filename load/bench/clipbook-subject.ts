@@ -5,12 +5,10 @@ import { largePostgresMemory } from '../large-memory.js';
 import { startNode } from './child.js';
 import { type CodeRange, codesIn } from './codes.js';
 import { mergeCpu, nameYoungest, nodeCpu, postgresCpu, processCpu, residentBytes } from './cpu.js';
-import { createHttpClient } from './http-client.js';
+import { createHttpClient, signIn } from './http-client.js';
 import { readMetrics } from './metrics.js';
 import { startRedis } from './own-redis.js';
 import type { Subject } from './subject.js';
-
-const CREDENTIALS = { email: 'admin@admin.com', password: 'Password1' };
 
 export interface ClipbookOptions {
   readonly name: string;
@@ -51,12 +49,8 @@ export async function startClipbook(options: ClipbookOptions): Promise<Subject> 
   const postmaster = Number(
     readFileSync(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')[0],
   );
-  const open = createHttpClient(server.url, null);
 
-  async function token(): Promise<string> {
-    const { accessToken } = await open.expect(200, 'POST', '/api/v1/auth/token', CREDENTIALS);
-    return String(accessToken);
-  }
+  const token = (): Promise<string> => signIn(server.url, 'admin');
 
   return {
     name,
@@ -86,7 +80,6 @@ export async function startClipbook(options: ClipbookOptions): Promise<Subject> 
       return (await readMetrics(server.url)).sum('clipbook_projection_lag_events');
     },
     async stop() {
-      open.close();
       await server.stop();
       await redis?.stop();
     },

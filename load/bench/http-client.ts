@@ -4,7 +4,10 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 
-/** Shorter than the server's limit: else both could use and close a connection at the same time. */
+/**
+ * Shorter than the idle limit of the server. Otherwise the server could close a connection at the
+ * moment when a request is sent on it.
+ */
 const IDLE_MS_MAX = 5_000;
 
 export interface Answer {
@@ -25,6 +28,21 @@ export interface HttpClient {
 }
 
 export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The logins that a server of the benches comes with. */
+const LOGINS = { admin: 'admin@admin.com', user: 'user@user.com' } as const;
+
+/** An access token of that role. */
+export async function signIn(url: string, role: keyof typeof LOGINS): Promise<string> {
+  const client = createHttpClient(url, null);
+  const credentials = { email: LOGINS[role], password: 'Password1' };
+  try {
+    const { accessToken } = await client.expect(200, 'POST', '/api/v1/auth/token', credentials);
+    return String(accessToken);
+  } finally {
+    client.close();
+  }
+}
 
 export function createHttpClient(url: string, token: string | null, sockets = 64): HttpClient {
   const agent = new Agent({ keepAlive: true, maxSockets: sockets, timeout: IDLE_MS_MAX });

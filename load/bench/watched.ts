@@ -5,7 +5,7 @@
  */
 import { startClipbook } from './clipbook-subject.js';
 import { type Block, showSpread, spreadOf } from './figures.js';
-import { createHttpClient } from './http-client.js';
+import { signIn } from './http-client.js';
 import { describeMachine, machineLine } from './machine.js';
 import type { Measurement } from './measurement.js';
 import type { BenchOptions } from './options.js';
@@ -24,8 +24,6 @@ interface Watchers {
   /** `{n}` is the number of the client. */
   readonly topicOf: (bookId: string) => string;
 }
-
-const USER = { email: 'user@user.com', password: 'Password1' };
 
 const WATCHERS: readonly Watchers[] = [
   { name: 'nobody', count: 0, topicOf: () => '' },
@@ -104,17 +102,10 @@ async function connect(
 ): Promise<void> {
   if (count > 0) {
     const message = JSON.stringify({ type: 'subscribe', topics: [topicOf(bookId)] });
-    const bearer = isUser ? await userToken(url) : await token();
+    const bearer = isUser ? await signIn(url, 'user') : await token();
     await readers.obey({ order: 'connect', url, count, token: bearer, message, events: 0 });
   }
   await readers.obey({ order: 'reset' });
-}
-
-async function userToken(url: string): Promise<string> {
-  const client = createHttpClient(url, null);
-  const { accessToken } = await client.expect(200, 'POST', '/api/v1/auth/token', USER);
-  client.close();
-  return String(accessToken);
 }
 
 function blocksOf(cells: readonly Cell[], facts: string): Block[] {
