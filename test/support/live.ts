@@ -97,7 +97,7 @@ export async function openStream(
   const response = await fetch(path, { headers, signal: abort.signal });
   if (response.status !== 200) throw new Error(`status ${response.status}: ${await response.text()}`);
   const messages: LiveMessage[] = [];
-  // As if it had one: what the server says in an empty field is kept, too.
+  // A browser that reconnects has the id that it sends, until the server sends another.
   let lastId = headers['last-event-id'] ?? '';
   const ended = (async () => {
     let text = '';

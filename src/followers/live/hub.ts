@@ -134,15 +134,16 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
     if (batch === null) return false;
     ring.add(batch);
     const concerned = links.filter(({ interests }) => interests.concerns(shard));
-    const isWanted = (about: About): boolean => {
-      let isTopic = false;
+    // Each event is looked at once: counts need its book alone, and no text is made for them.
+    const look = (about: About): boolean => {
+      let isWanted = false;
       for (const { interests, changedBooks } of concerned) {
         if (interests.countsBook(about.bookId)) changedBooks.add(about.bookId);
-        if (interests.hasTopicOf(about)) isTopic = true;
+        if (interests.hasTopicOf(about)) isWanted = true;
       }
-      return isTopic;
+      return isWanted;
     };
-    const events = concerned.length === 0 ? [] : batch.read(isWanted);
+    const events = concerned.length === 0 ? [] : batch.read(look);
     for (const link of concerned) collect(link, shard, batch.lastSeq, events);
     positions.set(shard, batch.lastSeq);
     return true;

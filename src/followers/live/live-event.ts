@@ -10,7 +10,7 @@ import type { LiveOptions, TopicKind } from '../../records/declare.js';
 import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
 import type { BookSettings } from '../../records/values.generated.js';
 
-/** By what an event is found. */
+/** What decides who wants an event. */
 export interface About {
   readonly bookId: string;
   /** Null: the event is not of a code. */
@@ -51,7 +51,7 @@ const KINDS_BY_NUMBER: ReadonlyMap<number, LiveKind> = new Map(
   }),
 );
 
-/** Of a change, from its first event after `afterSeq` on, those that are wanted. */
+/** Adds the wanted events of a change to `found`, from the first event after `afterSeq` on. */
 export function liveEventsOf(
   shard: ShardId,
   change: Change,

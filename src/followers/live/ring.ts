@@ -41,9 +41,7 @@ export class Ring {
     this.#options = options;
   }
 
-  /**
-   * The batch follows the last one of its shard, or is the same one again.
-   */
+  /** The batch follows the last one of its shard, or is the same one again. */
   add(batch: RingBatch): void {
     const list = this.#byShard.get(batch.shard);
     const newest = list?.at(-1);
