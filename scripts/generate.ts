@@ -17,7 +17,7 @@ import { memorySource } from './generate/memory.js';
 import { messagesSource } from './generate/messages.js';
 import { routesSource } from './generate/routes.js';
 import { rowsSource } from './generate/rows.js';
-import { rulesSource } from './generate/rules.js';
+import { readsSource, rulesSource } from './generate/rules.js';
 import { commandsSource, eventsSource, outcomesSource, valuesSource } from './generate/types.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -36,7 +36,8 @@ const SOURCES: Readonly<Record<string, () => string>> = {
   'src/http/api/examples/commands.generated.ts': examplesSource,
   'src/postgres/projection/event-rows.generated.ts': rowsSource,
   'src/records/live.generated.ts': liveSource,
-  'src/features/coupons/rules.generated.ts': rulesSource,
+  'src/features/rules.generated.ts': rulesSource,
+  'src/features/coupons/reads.generated.ts': readsSource,
 };
 
 const isCheck = process.argv.includes('--check');

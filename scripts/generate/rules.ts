@@ -1,59 +1,63 @@
 /**
- * Makes src/features/coupons/rules.generated.ts: which function decides a command, which one
- * applies an event, and what a command will read.
+ * Makes src/features/rules.generated.ts: which function decides a command, and which one applies an
+ * event; and src/features/coupons/reads.generated.ts: what a command will read.
  *
  * The functions are found by their names in the file that declares the record: `decideRedeemCode`
  * decides the command `redeemCode`, and `applyCodeRedeemed` applies the event `codeRedeemed`. A
- * rule is given the state, the command, the time and randomness, as far as it has parameters.
+ * rule is given the state of its feature, the command, the time and randomness, as far as it has
+ * parameters. The state of the feature in `src/features/coupons` is `state.coupons`.
  */
 import { posix } from 'node:path';
 import { type CommandDeclaration, fieldsOf } from '../../src/records/declare.js';
 import { commands, declaringFiles, events, pathOf } from './declarations.js';
 import { generatedFile, type Import, inCapitals } from './source.js';
 
-const FOLDER = 'src/features/coupons';
-const ARGUMENTS = ['coupons', 'command', 'nowMs', 'random'];
+const FEATURES = 'src/features';
+const COUPONS = `${FEATURES}/coupons`;
+const ARGUMENTS = ['command', 'nowMs', 'random'];
 
 type Declared = (typeof commands)[number] | (typeof events)[number];
 
+const folderOf = (declared: Declared): string => posix.dirname(pathOf(declared));
+const isOfFeature = (declared: Declared): boolean => posix.dirname(folderOf(declared)) === FEATURES;
+const stateOf = (declared: Declared): string => `state.${posix.basename(folderOf(declared))}`;
+
 export function rulesSource(): string {
-  const ofFeature = <Kind extends Declared>(list: readonly Kind[]): Kind[] =>
-    list.filter((declared) => posix.dirname(pathOf(declared)) === FOLDER);
-  const decided = ofFeature(commands);
-  const applied = ofFeature(events);
   const imports = new Map<string, string[]>();
-  const decides = decided.map((declared) => {
+  const decides = commands.map((declared) => {
     const { name, parameters } = ruleOf('decide', declared, imports);
-    return `case '${declared.kind}':\nreturn ${name}(${ARGUMENTS.slice(0, parameters).join(', ')});`;
+    const given = [stateOf(declared), ...ARGUMENTS].slice(0, parameters);
+    return `case '${declared.kind}':\nreturn ${name}(${given.join(', ')});`;
   });
-  const applies = applied.map(
-    (declared) => `case '${declared.kind}':\n${ruleOf('apply', declared, imports).name}(coupons, event);\nreturn;`,
-  );
-  const reads = decided.map((declared) => ({ kind: declared.kind, lines: readsOf(declared) }));
+  const applies = events
+    .filter(isOfFeature)
+    .map(
+      (declared) =>
+        `case '${declared.kind}':\n${ruleOf('apply', declared, imports).name}(${stateOf(declared)}, event);\nreturn;`,
+    );
   return generatedFile(
-    'Which function decides a command of coupon books, and which one applies an event.',
+    'Which function decides a command, and which one applies an event.',
     [
-      { types: ['Command'], from: '../../domain/command.js' },
-      { types: ['Decision'], from: '../../domain/decision.js' },
-      { types: ['DomainEvent'], from: '../../domain/event.js' },
-      { types: ['Refusal'], from: '../../domain/outcome.js' },
-      { types: ['Random'], from: '../../domain/random.js' },
-      { names: ['unknownRecord'], from: '../../records/unknown.js' },
-      { types: ['Coupons'], from: './state.js' },
-      { types: ['Reads'], from: './reads.js' },
+      { types: ['Command'], from: '../domain/command.js' },
+      { types: ['Decision'], from: '../domain/decision.js' },
+      { types: ['DomainEvent'], from: '../domain/event.js' },
+      { types: ['Refusal'], from: '../domain/outcome.js' },
+      { types: ['Random'], from: '../domain/random.js' },
+      { names: ['unknownRecord'], from: '../records/unknown.js' },
+      { types: ['ShardState'], from: './shard-state.js' },
       ...[...imports].map(([from, names]): Import => ({ from, names })),
     ],
-    `export function decideCoupons(coupons: Coupons, command: Command, nowMs: number, random: Random): Decision | Refusal {
+    `export function decideCommand(state: ShardState, command: Command, nowMs: number, random: Random): Decision | Refusal {
   switch (command.kind) {
     ${decides.join('\n')}
   }
 }
 
-export function applyToCoupons(coupons: Coupons, event: DomainEvent): void {
+export function applyEvent(state: ShardState, event: DomainEvent): void {
   switch (event.kind) {
     ${applies.join('\n')}
     ${events
-      .filter((declared) => !applied.includes(declared))
+      .filter((declared) => !isOfFeature(declared))
       .map(({ kind }) => `case '${kind}':`)
       .join('\n')}
       // The kernel makes it, and it changes nothing.
@@ -61,9 +65,23 @@ export function applyToCoupons(coupons: Coupons, event: DomainEvent): void {
     default:
       unknownRecord(event);
   }
+}`,
+  );
 }
 
-/** Notes what the command will read. Rare commands wait for their memory. */
+export function readsSource(): string {
+  const reads = commands.map((declared) => ({
+    kind: declared.kind,
+    lines: folderOf(declared) === COUPONS ? readsOf(declared) : [],
+  }));
+  return generatedFile(
+    'What a command of coupon books will read.',
+    [
+      { types: ['Command'], from: '../../domain/command.js' },
+      { types: ['Coupons'], from: './state.js' },
+      { types: ['Reads'], from: './reads.js' },
+    ],
+    `/** Notes what the command will read. Rare commands wait for their memory. */
 export function noteReads(reads: Reads, coupons: Coupons, command: Command): void {
   switch (command.kind) {
     ${reads
@@ -102,7 +120,7 @@ function ruleOf(
   const path = pathOf(declared);
   const rule = declaringFiles.find((file) => file.path === path)?.exports[name];
   if (typeof rule !== 'function') throw new Error(`${path} exports no function ${name}`);
-  const from = `./${posix.basename(path, '.ts')}.js`;
+  const from = `./${posix.relative(FEATURES, path).replace(/\.ts$/, '.js')}`;
   imports.set(from, [...(imports.get(from) ?? []), name]);
   return { name, parameters: rule.length };
 }

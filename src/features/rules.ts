@@ -5,13 +5,13 @@ import { decideBy, type Rules, type Verdict } from '../domain/decide.js';
 import type { Change } from '../domain/event.js';
 import type { Random } from '../domain/random.js';
 import { isOthersCode } from './coupons/others-code.js';
-import { applyToCoupons, decideCoupons } from './coupons/rules.generated.js';
 import { lastSeqFor, scopeOf } from './coupons/rules.js';
+import { applyEvent, decideCommand } from './rules.generated.js';
 import type { ShardState } from './shard-state.js';
 
 const RULES: Rules<ShardState> = {
-  decide: (state, command, nowMs, random) => decideCoupons(state.coupons, command, nowMs, random),
-  applyEvent: (state, event) => applyToCoupons(state.coupons, event),
+  decide: decideCommand,
+  applyEvent,
   scopeOf: (state, command) => scopeOf(state.coupons, command),
   lastSeqFor: (state, command) => lastSeqFor(state.coupons, command),
   isOthersCode: (state, command, refusal) => isOthersCode(state.coupons, command, refusal),

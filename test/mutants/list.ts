@@ -159,8 +159,8 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'an event is forgotten where events are applied',
     edits: [
       {
-        file: 'src/features/coupons/rules.generated.ts',
-        find: "    case 'codeUnlocked':\n      applyCodeUnlocked(coupons, event);\n      return;\n",
+        file: 'src/features/rules.generated.ts',
+        find: "    case 'codeUnlocked':\n      applyCodeUnlocked(state.coupons, event);\n      return;\n",
         put: '',
       },
     ],

@@ -26,7 +26,7 @@ import type { Command } from '../../records/commands.generated.js';
 import type { StringTable } from '../../tables/string-table.js';
 import type { Pool } from './pool.js';
 import type { Reads } from './reads.js';
-import { noteReads } from './rules.generated.js';
+import { noteReads } from './reads.generated.js';
 import type { Coupons } from './state.js';
 
 /**

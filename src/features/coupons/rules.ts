@@ -1,6 +1,6 @@
 /**
  * What the kernel asks of the rules of coupon books. Each command has a file of its own;
- * rules.generated.ts names them.
+ * src/features/rules.generated.ts names them.
  *
  * Refusals are checked in the order in which they stand in each function. For codes it is always:
  *

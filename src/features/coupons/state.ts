@@ -1,5 +1,5 @@
 /**
- * The coupon books of one shard, all of it in memory. The rules read it, `applyToCoupons` changes
+ * The coupon books of one shard, all of it in memory. The rules read it, `applyEvent` changes
  * it, nothing else does; a restart fills it by load.ts from a snapshot and then applies the
  * journal.
  */

@@ -1,0 +1,119 @@
+/**
+ * Which function decides a command, and which one applies an event.
+ *
+ * Written by `npm run generate` from the declarations in src/. Do not edit.
+ */
+import type { Command } from '../domain/command.js';
+import type { Decision } from '../domain/decision.js';
+import type { DomainEvent } from '../domain/event.js';
+import type { Refusal } from '../domain/outcome.js';
+import type { Random } from '../domain/random.js';
+import { unknownRecord } from '../records/unknown.js';
+import { applyCodeAssigned, decideAssignCode, decideAssignRandom } from './coupons/assign.js';
+import {
+  applyBatchGivenUp,
+  applyBatchOpened,
+  applyCodesAdded,
+  decideAddCodes,
+  decideGiveUpBatch,
+  decideOpenBatch,
+} from './coupons/batches.js';
+import {
+  applyBookArchived,
+  applyBookCreated,
+  applyBookUpdated,
+  decideArchiveBook,
+  decideCreateBook,
+  decideUpdateBook,
+} from './coupons/books.js';
+import {
+  applyCodeLocked,
+  applyCodeUnlocked,
+  applyLeaseExpired,
+  decideLockCode,
+  decideUnlockCode,
+} from './coupons/lock.js';
+import { applyCodeRedeemed, decideRedeemCode } from './coupons/redeem.js';
+import { applyRedemptionRolledBack, decideRollbackRedemption } from './coupons/rollback.js';
+import { applyCodeUnassigned, decideUnassignCode } from './coupons/unassign.js';
+import type { ShardState } from './shard-state.js';
+
+export function decideCommand(state: ShardState, command: Command, nowMs: number, random: Random): Decision | Refusal {
+  switch (command.kind) {
+    case 'assignRandom':
+      return decideAssignRandom(state.coupons, command, nowMs, random);
+    case 'assignCode':
+      return decideAssignCode(state.coupons, command, nowMs);
+    case 'lockCode':
+      return decideLockCode(state.coupons, command, nowMs);
+    case 'unlockCode':
+      return decideUnlockCode(state.coupons, command, nowMs);
+    case 'redeemCode':
+      return decideRedeemCode(state.coupons, command, nowMs, random);
+    case 'unassignCode':
+      return decideUnassignCode(state.coupons, command, nowMs);
+    case 'openBatch':
+      return decideOpenBatch(state.coupons, command, nowMs);
+    case 'giveUpBatch':
+      return decideGiveUpBatch(state.coupons, command);
+    case 'addCodes':
+      return decideAddCodes(state.coupons, command);
+    case 'createBook':
+      return decideCreateBook(state.coupons, command, nowMs);
+    case 'updateBook':
+      return decideUpdateBook(state.coupons, command, nowMs);
+    case 'archiveBook':
+      return decideArchiveBook(state.coupons, command, nowMs);
+    case 'rollbackRedemption':
+      return decideRollbackRedemption(state.coupons, command);
+  }
+}
+
+export function applyEvent(state: ShardState, event: DomainEvent): void {
+  switch (event.kind) {
+    case 'codeAssigned':
+      applyCodeAssigned(state.coupons, event);
+      return;
+    case 'codeUnassigned':
+      applyCodeUnassigned(state.coupons, event);
+      return;
+    case 'codeLocked':
+      applyCodeLocked(state.coupons, event);
+      return;
+    case 'codeUnlocked':
+      applyCodeUnlocked(state.coupons, event);
+      return;
+    case 'leaseExpired':
+      applyLeaseExpired(state.coupons, event);
+      return;
+    case 'codeRedeemed':
+      applyCodeRedeemed(state.coupons, event);
+      return;
+    case 'redemptionRolledBack':
+      applyRedemptionRolledBack(state.coupons, event);
+      return;
+    case 'bookCreated':
+      applyBookCreated(state.coupons, event);
+      return;
+    case 'bookUpdated':
+      applyBookUpdated(state.coupons, event);
+      return;
+    case 'bookArchived':
+      applyBookArchived(state.coupons, event);
+      return;
+    case 'codesAdded':
+      applyCodesAdded(state.coupons, event);
+      return;
+    case 'batchOpened':
+      applyBatchOpened(state.coupons, event);
+      return;
+    case 'batchGivenUp':
+      applyBatchGivenUp(state.coupons, event);
+      return;
+    case 'noted':
+      // The kernel makes it, and it changes nothing.
+      return;
+    default:
+      unknownRecord(event);
+  }
+}
