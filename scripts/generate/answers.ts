@@ -16,6 +16,7 @@ const WRITE: CodeOf<readonly Piece[]> = {
   text: [call((value) => `.json(${value})`)],
   textOrNull: null,
   bookId: PLAIN,
+  scopeId: null,
   code: PLAIN,
   subject: [call((value) => `.json(${value})`)],
   caller: [call((value) => `.json(${value})`)],

@@ -11,6 +11,7 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
   text: TEXT,
   textOrNull: null,
   bookId: { ...TEXT, read: 'readText() as BookId' },
+  scopeId: null,
   code: TEXT,
   subject: TEXT,
   caller: TEXT,

@@ -22,6 +22,7 @@ const NUMBER_OR_NULL = { ...PLAIN, read: 'message[at++] as number | null' };
 const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: string }> = {
   text: PLAIN,
   textOrNull: { ...PLAIN, read: 'message[at++] as string | null' },
+  scopeId: null,
   bookId: { write: (value) => `${value} === last.bookId ? SAME : ${value}`, read: 'bookId' },
   code: PLAIN,
   subject: PLAIN,

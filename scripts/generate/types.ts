@@ -16,6 +16,7 @@ const TYPE: CodeOf<(field: Field) => string> = {
   text: () => 'string',
   textOrNull: () => 'string | null',
   bookId: () => 'BookId',
+  scopeId: () => 'ScopeId',
   code: () => 'string',
   subject: () => 'string',
   caller: () => 'string',
@@ -46,7 +47,7 @@ const recordImport = (kinds: Kinds): Import => ({
 });
 const IMPORTS: readonly Import[] = [
   { types: ['BatchContent'], from: './batch-content.js' },
-  { types: ['BookId', 'Seq'], from: './ids.js' },
+  { types: ['BookId', 'ScopeId', 'Seq'], from: './ids.js' },
   { types: ['IfVersion', 'StagedBatch'], from: './objects.js' },
 ];
 

@@ -5,7 +5,7 @@
  */
 import type { Rules } from './decide.js';
 import type { Change } from './event.js';
-import { asSeq, type BookId } from './ids.js';
+import { asSeq, type ScopeId } from './ids.js';
 import type { ShardKernel } from './kernel.js';
 
 /** The codes of every `codesAdded` in the change must have been staged before. */
@@ -28,6 +28,6 @@ export function applyBy<State extends ShardKernel>(rules: Rules<State>, state: S
  * Keys are remembered per book; the key of a creation can't name the book that it makes, and stands
  * outside of all.
  */
-function rememberedScope(change: Change): BookId | null {
-  return change.events[0]?.kind === 'bookCreated' ? null : change.bookId;
+function rememberedScope(change: Change): ScopeId | null {
+  return change.events[0]?.kind === 'bookCreated' ? null : change.scopeId;
 }

@@ -6,17 +6,17 @@
  * That a refusal of a rule must not be told to other users is marked here, too (others-code.ts).
  */
 import { event } from '../records/declare.js';
-import { bookId } from '../records/fields.js';
+import { scopeId } from '../records/fields.js';
 import type { Command, Origin } from './command.js';
 import { type Decision, refuse } from './decision.js';
 import type { Change, DomainEvent } from './event.js';
-import { asSeq, type BookId, type Seq } from './ids.js';
+import { asSeq, type ScopeId, type Seq } from './ids.js';
 import type { ShardKernel } from './kernel.js';
 import type { Outcome, Refusal } from './outcome.js';
 import type { Random } from './random.js';
 
 /** Nothing changed, but the outcome has to be remembered for its idempotency key. */
-export const noted = event('noted', 5, { bookId: bookId() }, { shownAs: null });
+export const noted = event('noted', 5, { scopeId: scopeId() }, { shownAs: null });
 
 /** What the kernel needs of the features. They never change `state` but in `applyEvent`. */
 export interface Rules<State extends ShardKernel> {
@@ -26,7 +26,7 @@ export interface Rules<State extends ShardKernel> {
    * Where a key of this command is remembered: under a book, or null for the creation of one;
    * undefined: nowhere, since what the command names isn't there.
    */
-  scopeOf(state: State, command: Command): BookId | null | undefined;
+  scopeOf(state: State, command: Command): ScopeId | null | undefined;
   /** Sequence of the event that an answer without a change relies on. */
   lastSeqFor(state: State, command: Command): Seq;
   /** Whether the refusal could reveal a code of another user. */
@@ -75,16 +75,24 @@ function judge<State extends ShardKernel>(
   }
   const decision = rules.decide(state, command, nowMs, random);
   if (decision.kind === 'refused') return decision;
-  const { bookId, outcome } = decision;
+  const { scopeId, outcome } = decision;
   let { events } = decision;
   if (events.length === 0) {
     if (idempotency === null) return { kind: 'unchanged', outcome, seq: rules.lastSeqFor(state, command) };
-    events = [{ kind: 'noted', bookId }];
+    events = [{ kind: 'noted', scopeId }];
   }
   const remembered =
     idempotency === null ? null : { key: idempotency.key, fingerprint: idempotency.fingerprint, outcome };
   const { caller, requestId } = origin;
-  const change: Change = { firstSeq: asSeq(state.seq + 1), atMs: nowMs, bookId, caller, requestId, events, remembered };
+  const change: Change = {
+    firstSeq: asSeq(state.seq + 1),
+    atMs: nowMs,
+    scopeId,
+    caller,
+    requestId,
+    events,
+    remembered,
+  };
   return { kind: 'change', change, outcome };
 }
 

@@ -4,13 +4,13 @@
  */
 import type { CommandDeclaration } from '../records/declare.js';
 import type { DomainEvent } from './event.js';
-import type { BookId } from './ids.js';
+import type { ScopeId } from './ids.js';
 import type { Outcome, Refusal, RefusalReason } from './outcome.js';
 
 /** The events of an accepted command; none where nothing has to change. */
 export interface Decision<Kind extends string = Outcome['kind']> {
   readonly kind: 'decision';
-  readonly bookId: BookId;
+  readonly scopeId: ScopeId;
   readonly events: readonly DomainEvent[];
   readonly outcome: Extract<Outcome, { readonly kind: Kind }>;
 }

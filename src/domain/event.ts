@@ -5,7 +5,7 @@
  * One accepted command makes one `Change`: all of its events become durable together or not at all.
  */
 import type { CodesAdded, DomainEvent } from '../records/events.generated.js';
-import type { BookId, Seq } from './ids.js';
+import type { ScopeId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
 
 export type { CodesAdded, DomainEvent };
@@ -20,7 +20,8 @@ export interface Change {
   /** Sequence of `events[0]`; the others follow without a gap. */
   readonly firstSeq: Seq;
   readonly atMs: number;
-  readonly bookId: BookId;
+  /** What the change belongs to. */
+  readonly scopeId: ScopeId;
   /**
    * The authenticated subject, or `"system"` for what Clipbook does by itself (expiry of leases).
    */

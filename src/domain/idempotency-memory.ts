@@ -28,7 +28,7 @@ import { type HashKey, keyedHash } from '../tables/keyed-hash.js';
 import { encode, fold, hashBytes, mix, scratch } from '../tables/text.js';
 import { CallerTable } from './caller-table.js';
 import { canonicalJson } from './canonical.js';
-import type { BookId, Seq } from './ids.js';
+import type { ScopeId, Seq } from './ids.js';
 import type { Outcome } from './outcome.js';
 import { appendText, endOfTexts } from './outcome-bytes.js';
 import { appendOutcome, readOutcome } from './outcome-memory.generated.js';
@@ -123,7 +123,7 @@ export class IdempotencyMemory {
    * key is new.
    */
   #caller: string | null = null;
-  #bookId: BookId | null = null;
+  #scopeId: ScopeId | null = null;
   #key: string | null = null;
   #name = new Uint8Array(NAME_BYTES_FIRST);
   #callerBytes = 0;
@@ -177,8 +177,8 @@ export class IdempotencyMemory {
     return endsMs > nowMs ? endsMs : 0;
   }
 
-  find(caller: string, bookId: BookId | null, key: string, nowMs: number): RememberedAnswer | null {
-    this.#setName(caller, bookId, key);
+  find(caller: string, scopeId: ScopeId | null, key: string, nowMs: number): RememberedAnswer | null {
+    this.#setName(caller, scopeId, key);
     const entry = this.#entryOfName();
     if (entry === -1) return null;
     const chunk = this.#chunkOf(entry);
@@ -193,9 +193,9 @@ export class IdempotencyMemory {
   }
 
   /** An older record with this key is out of date and is superseded. */
-  remember(caller: string, bookId: BookId | null, key: string, answer: RememberedAnswer): void {
+  remember(caller: string, scopeId: ScopeId | null, key: string, answer: RememberedAnswer): void {
     this.forgetThrough(answer.atMs - this.#ttlMs);
-    this.#setName(caller, bookId, key);
+    this.#setName(caller, scopeId, key);
     const superseded = this.#entryOfName();
     if (superseded !== -1) this.#index.remove(superseded, this.#hash);
 
@@ -271,14 +271,14 @@ export class IdempotencyMemory {
     return numberAt(chunk, start, AT_MS) + this.#ttlMs <= nowMs;
   }
 
-  #setName(caller: string, bookId: BookId | null, key: string): void {
-    const isSameScope = caller === this.#caller && bookId === this.#bookId;
+  #setName(caller: string, scopeId: ScopeId | null, key: string): void {
+    const isSameScope = caller === this.#caller && scopeId === this.#scopeId;
     if (isSameScope && key === this.#key) return;
     if (!isSameScope) {
       scratch.length = 0;
       appendText(caller);
       this.#callerBytes = scratch.length;
-      appendText(bookId ?? '');
+      appendText(scopeId ?? '');
       if (caller !== this.#caller) {
         this.#callerHash = keyedHash(this.#hashKey, scratch.bytes, 0, this.#callerBytes);
         this.#callerRow = -1;
@@ -287,7 +287,7 @@ export class IdempotencyMemory {
       this.#scopeHash = mix(this.#callerHash) ^ bookHash;
       this.#scopeBytes = this.#putIntoName(0);
       this.#caller = caller;
-      this.#bookId = bookId;
+      this.#scopeId = scopeId;
     }
     scratch.length = 0;
     appendText(key);

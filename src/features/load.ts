@@ -1,7 +1,7 @@
 /**
  * Fills what the kernel keeps from a snapshot. The checkpoint comes first, remembered keys last.
  */
-import type { BookId, Seq } from '../domain/ids.js';
+import type { ScopeId, Seq } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { ShardState } from './shard-state.js';
 
@@ -15,7 +15,7 @@ export function loadRemembered(
   state: ShardState,
   row: {
     /** Null for the key of a book's creation. */
-    readonly bookId: BookId | null;
+    readonly scopeId: ScopeId | null;
     readonly caller: string;
     readonly key: string;
     readonly fingerprint: number;
@@ -25,5 +25,5 @@ export function loadRemembered(
   },
 ): void {
   const { fingerprint, atMs, seq, outcome } = row;
-  state.remembered.remember(row.caller, row.bookId, row.key, { fingerprint, atMs, seq, outcome });
+  state.remembered.remember(row.caller, row.scopeId, row.key, { fingerprint, atMs, seq, outcome });
 }

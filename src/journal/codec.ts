@@ -23,7 +23,7 @@
  */
 import { Packr } from 'msgpackr';
 import type { Change, DomainEvent, Remembered } from '../domain/event.js';
-import type { BookId, Seq } from '../domain/ids.js';
+import type { ScopeId, Seq } from '../domain/ids.js';
 import { assertThat, FieldReader, FieldWriter } from './payload-fields.js';
 import { decodeEvent, decodeOutcome, encodeEvent, encodeOutcome } from './records.generated.js';
 
@@ -58,7 +58,7 @@ export function encodeChanges(changes: readonly Change[]): Uint8Array {
     assertThat(Number.isSafeInteger(change.atMs), 'times are whole milliseconds');
     out.number(change.atMs - atMs);
     atMs = change.atMs;
-    out.name(change.bookId);
+    out.name(change.scopeId);
     out.caller(change.caller);
     out.text(change.requestId);
     out.number(change.events.length);
@@ -87,7 +87,7 @@ export function decodeChanges(payload: Uint8Array): Change[] {
   const changes: Change[] = [];
   for (let n = 0; n < count; n += 1) {
     atMs += from.integer();
-    const bookId = from.name() as BookId;
+    const scopeId = from.name() as ScopeId;
     const caller = from.caller();
     const requestId = from.text();
     const eventCount = from.integer();
@@ -95,7 +95,7 @@ export function decodeChanges(payload: Uint8Array): Change[] {
     const events: DomainEvent[] = [];
     for (let e = 0; e < eventCount; e += 1) events.push(decodeEvent(from, atMs));
     const remembered = decodeRemembered(from, atMs);
-    changes.push({ firstSeq: seq as Seq, atMs, bookId, caller, requestId, events, remembered });
+    changes.push({ firstSeq: seq as Seq, atMs, scopeId, caller, requestId, events, remembered });
     seq += eventCount;
   }
   from.assertEnd();

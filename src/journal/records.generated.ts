@@ -4,7 +4,7 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { DomainEvent } from '../records/events.generated.js';
-import type { BookId, Seq } from '../records/ids.js';
+import type { BookId, ScopeId, Seq } from '../records/ids.js';
 import type { Outcome } from '../records/outcomes.generated.js';
 import { unknownRecord } from '../records/unknown.js';
 import type { Book, BookCounts, BookSettings, OpenBatch } from '../records/values.generated.js';
@@ -105,7 +105,7 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       return;
     case 'noted':
       out.number(4);
-      out.name(value.bookId);
+      out.name(value.scopeId);
       return;
     case 'batchOpened':
       out.number(12);
@@ -222,7 +222,7 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         count: from.integer(),
       };
     case 4:
-      return { kind: 'noted', bookId: from.name() as BookId };
+      return { kind: 'noted', scopeId: from.name() as ScopeId };
     case 12:
       return {
         kind: 'batchOpened',

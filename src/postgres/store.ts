@@ -5,7 +5,7 @@
  */
 
 import type { Change } from '../domain/event.js';
-import type { BookId, Seq, ShardId } from '../domain/ids.js';
+import type { BookId, ScopeId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
 import type { Book, OpenBatch } from '../records/values.generated.js';
@@ -69,7 +69,7 @@ export interface RedemptionRow {
 
 export interface RememberedRow {
   /** Null for the key of a book's creation. */
-  readonly bookId: BookId | null;
+  readonly scopeId: ScopeId | null;
   readonly caller: string;
   readonly key: string;
   readonly fingerprint: number;

@@ -4,7 +4,7 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { BatchContent } from './batch-content.js';
-import type { BookId, Seq } from './ids.js';
+import type { BookId, ScopeId, Seq } from './ids.js';
 import type { Book } from './values.generated.js';
 
 export type DomainEvent =
@@ -137,7 +137,7 @@ export interface CodesAdded {
 /** Declared in src/domain/decide.ts. */
 export interface Noted {
   readonly kind: 'noted';
-  readonly bookId: BookId;
+  readonly scopeId: ScopeId;
 }
 
 /** Declared in src/features/coupons/batches.ts. */

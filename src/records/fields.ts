@@ -10,6 +10,8 @@ export type Form =
   | 'textOrNull'
   /** Id of a coupon book. */
   | 'bookId'
+  /** What a change belongs to: the id of a book or of a campaign. */
+  | 'scopeId'
   /** The text of a coupon code: ASCII that needs no escape in JSON. */
   | 'code'
   /**
@@ -89,6 +91,7 @@ function field(form: Form, details: Partial<Details> = {}): Field {
 export const text = () => field('text');
 export const textOrNull = () => field('textOrNull');
 export const bookId = () => field('bookId');
+export const scopeId = () => field('scopeId');
 export const code = () => field('code');
 export const subject = () => field('subject');
 export const caller = () => field('caller');

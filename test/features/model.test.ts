@@ -376,7 +376,7 @@ function checkOnce(
   caller: string,
   key: string,
 ): void {
-  const scope = change.events[0]?.kind === 'bookCreated' ? '' : change.bookId;
+  const scope = change.events[0]?.kind === 'bookCreated' ? '' : change.scopeId;
   const name = JSON.stringify([caller, scope, key]);
   const before = effects.get(name);
   assert(before === undefined || change.atMs - before >= LIMITS.idempotencyTtlMs, 'I6');

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import type { CodeStatus, CodeView, Origin } from '../../src/domain/command.js';
 import type { Verdict } from '../../src/domain/decide.js';
-import { asSeq, type BookId, type Seq } from '../../src/domain/ids.js';
+import { asSeq, type BookId, type ScopeId, type Seq } from '../../src/domain/ids.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
 import type { Book, BookCounts, BookSettings, OpenBatch } from '../../src/records/values.generated.js';
 import type { KnownCommand } from '../records/known.js';
@@ -35,7 +35,7 @@ export interface ModelRedemption {
 
 export interface ModelKey {
   readonly caller: string;
-  readonly bookId: BookId | null;
+  readonly scopeId: ScopeId | null;
   readonly key: string;
   readonly fingerprint: number;
   readonly outcome: Outcome;
@@ -79,12 +79,12 @@ export class Model {
   /** Checks the verdict on a command and follows it. */
   follow(command: KnownCommand, origin: Origin, nowMs: number, verdict: Verdict): void {
     const { idempotency, caller } = origin;
-    const bookId = this.#scopeOf(command);
+    const scopeId = this.#scopeOf(command);
     if (idempotency !== null) {
       const known = this.keys.findLast(
         (entry) =>
           entry.caller === caller &&
-          entry.bookId === bookId &&
+          entry.scopeId === scopeId &&
           entry.key === idempotency.key &&
           nowMs < entry.atMs + this.options.idempotencyTtlMs,
       );
@@ -111,8 +111,8 @@ export class Model {
     this.seq += verdict.change.events.length;
     const code = 'code' in answer.outcome ? this.codes.get(answer.outcome.code) : undefined;
     if (code !== undefined && answer.events > 0) code.lastSeq = this.seq;
-    if (idempotency === null || bookId === undefined) return;
-    this.keys.push({ ...idempotency, caller, bookId, outcome: answer.outcome, seq: asSeq(this.seq), atMs: nowMs });
+    if (idempotency === null || scopeId === undefined) return;
+    this.keys.push({ ...idempotency, caller, scopeId, outcome: answer.outcome, seq: asSeq(this.seq), atMs: nowMs });
   }
 
   /**

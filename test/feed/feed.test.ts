@@ -39,7 +39,7 @@ async function rig(t: TestContext): Promise<Rig> {
     feed,
     append,
     async add(changeCount) {
-      const noted = { kind: 'noted', bookId: BOOK } as const;
+      const noted = { kind: 'noted', scopeId: BOOK } as const;
       const changes = Array.from({ length: changeCount }, () => log.add([noted, noted]));
       const entry = entryOf(changes);
       await append(entry);
@@ -121,7 +121,7 @@ test('an entry whose changes are not those of its sequences is refused', async (
 
 test('entries that do not follow each other are refused', async () => {
   const changes = changeLog();
-  const [one, two, three] = [1, 2, 3].map(() => entryOf([changes.add([{ kind: 'noted', bookId: BOOK }])]));
+  const [one, two, three] = [1, 2, 3].map(() => entryOf([changes.add([{ kind: 'noted', scopeId: BOOK }])]));
   const feedOf = (...entries: (Entry | undefined)[]): Feed =>
     createFeed({
       durableSeq: () => asSeq(3),

@@ -83,7 +83,7 @@ test('a checkpoint is published when its batch is in PostgreSQL, not before', as
   const { url, sql } = await server.database();
   const { journal, checkpoints, run } = await rig(t, url);
   const writer = await journal.openWriter([SHARD]);
-  await append(writer, SHARD, [changeLog().add([{ kind: 'noted', bookId: BOOK }])]);
+  await append(writer, SHARD, [changeLog().add([{ kind: 'noted', scopeId: BOOK }])]);
   // Holds the batch up for as long as the transaction is open.
   const blocker = await sql.connect();
   try {
@@ -111,11 +111,11 @@ test('a shard with a backlog of many batches does not block the others', async (
   // Six batches.
   const requestId = 'x'.repeat(8_000);
   for (let entry = 0; entry < 48; entry++) {
-    for (let n = 0; n < 128; n++) log.add([{ kind: 'noted', bookId: BOOK }]);
+    for (let n = 0; n < 128; n++) log.add([{ kind: 'noted', scopeId: BOOK }]);
     const changes = log.changes.splice(0).map((change) => ({ ...change, requestId }));
     await append(writer, busy, changes);
   }
-  await append(writer, quiet, [changeLog().add([{ kind: 'noted', bookId: BOOK }])]);
+  await append(writer, quiet, [changeLog().add([{ kind: 'noted', scopeId: BOOK }])]);
   run();
   await waitFor(() => checkpoints.get(quiet) === 1, 'the quiet shard is projected');
   assert.ok(checkpoints.get(busy) < 48 * 128, 'before the busy one is done');
@@ -134,7 +134,7 @@ test('the projector pauses during a drop, serves requests that wait for it, and 
   // What made the book went to PostgreSQL directly, so in this journal something else stands in its
   // place.
   const nothing = (firstSeq: number, count: number): Change => ({
-    ...log.add(Array.from({ length: count }, () => ({ kind: 'noted', bookId: BOOK }))),
+    ...log.add(Array.from({ length: count }, () => ({ kind: 'noted', scopeId: BOOK }))),
     firstSeq: asSeq(firstSeq),
   });
   const first = BOOK_EVENTS + 1;

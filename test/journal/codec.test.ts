@@ -21,8 +21,15 @@ test('a name is written out once in a payload, however many others there are, an
     asBookId(`01930000-0000-7000-8000-${String(n).padStart(12, '0')}`),
   );
   const list = [...books, ...books].map((bookId, n): Change => {
-    const events: DomainEvent[] = [{ kind: 'noted', bookId }];
-    return { ...someChange, firstSeq: asSeq(41 + n), bookId, caller: `caller of ${bookId}`, events, remembered: null };
+    const events: DomainEvent[] = [{ kind: 'noted', scopeId: bookId }];
+    return {
+      ...someChange,
+      firstSeq: asSeq(41 + n),
+      scopeId: bookId,
+      caller: `caller of ${bookId}`,
+      events,
+      remembered: null,
+    };
   });
   for (const half of [list, list.slice(25), list.slice(0, 25)]) {
     const payload = encodeChanges(half);
@@ -78,7 +85,7 @@ const someRedemption: DomainEvent = {
 const someChange: Change = {
   firstSeq: asSeq(41),
   atMs: 1_790_000_000_000,
-  bookId: asBookId('01930000-0000-7000-8000-000000000001'),
+  scopeId: asBookId('01930000-0000-7000-8000-000000000001'),
   caller: 'u1',
   requestId: 'r-1',
   events: [someRedemption],
@@ -177,7 +184,7 @@ const ofCode = { bookId, index: small, code, userId, prevSeq: integer.map(asSeq)
 const event: fc.Arbitrary<DomainEvent> = fc.oneof(
   plain({ kind: fc.constantFrom('bookCreated', 'bookUpdated', 'bookArchived'), book }),
   plain({ kind: is('codesAdded'), bookId, batchId: integer, firstIndex: small, size: small, count: small }),
-  plain({ kind: is('noted'), bookId }),
+  plain({ kind: is('noted'), scopeId: bookId }),
   plain({ kind: is('batchOpened'), ...openBatch }),
   plain({ kind: is('batchGivenUp'), bookId, batchId: integer }),
   plain({ kind: is('codeAssigned'), ...ofCode, atMs: timeMs }),
@@ -234,7 +241,7 @@ const changes: fc.Arbitrary<readonly Change[]> = fc
     fc.array(
       plain({
         atMs: timeMs,
-        bookId,
+        scopeId: bookId,
         caller: userId,
         requestId: text,
         events: fc.array(event, { minLength: 1, maxLength: 4 }),

@@ -21,7 +21,7 @@ export function changeLog(firstSeq = 1): {
     const change: Change = {
       firstSeq: asSeq(next),
       atMs: AT_MS + next,
-      bookId: BOOK,
+      scopeId: BOOK,
       caller: 'shop',
       requestId: `request-${next}`,
       events,

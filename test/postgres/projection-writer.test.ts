@@ -101,7 +101,7 @@ test('changes that leave a gap after the checkpoint are refused', async (t) => {
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
   t.after(() => writer.close());
   const log = changeLog(3);
-  log.add([{ kind: 'noted', bookId: BOOK }]);
+  log.add([{ kind: 'noted', scopeId: BOOK }]);
   await assert.rejects(
     writer.write(new Map([[SHARD, log.changes]])),
     /shard 1 is projected through 0, and the next change is 3/,
@@ -158,7 +158,7 @@ test('remembered keys go into partitions by the hour, and sweeping drops those t
   const hourMs = 3_600_000;
   for (const hour of [0, 0, 1, 5]) {
     const remembered = { key: `k${hour}`, fingerprint: 2 ** 52 + 1, outcome: { kind: 'archived' } as const };
-    log.changes.push({ ...log.add([{ kind: 'noted', bookId: BOOK }], remembered), atMs: AT_MS + hour * hourMs });
+    log.changes.push({ ...log.add([{ kind: 'noted', scopeId: BOOK }], remembered), atMs: AT_MS + hour * hourMs });
     log.changes.splice(-2, 1);
   }
   await writer.write(new Map([[SHARD, log.changes]]));
@@ -175,7 +175,7 @@ test('a load in progress does not block the sweeping of remembered keys', async 
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
   t.after(() => writer.close());
   const log = changeLog();
-  log.add([{ kind: 'noted', bookId: BOOK }], { key: 'k', fingerprint: 1, outcome: { kind: 'archived' } });
+  log.add([{ kind: 'noted', scopeId: BOOK }], { key: 'k', fingerprint: 1, outcome: { kind: 'archived' } });
   await writer.write(new Map([[SHARD, log.changes]]));
   const reader = await sql.connect();
   await reader.query('BEGIN; SELECT * FROM remembered_keys');
@@ -192,9 +192,9 @@ test('several shards are written in one transaction, each after its own checkpoi
   const writer = createProjectionWriter({ url, shardCount: SHARDS });
   t.after(() => writer.close());
   const [one, other] = [changeLog(), changeLog()];
-  one.add([{ kind: 'noted', bookId: BOOK }]);
-  other.add([{ kind: 'noted', bookId: BOOK }]);
-  other.add([{ kind: 'noted', bookId: BOOK }]);
+  one.add([{ kind: 'noted', scopeId: BOOK }]);
+  other.add([{ kind: 'noted', scopeId: BOOK }]);
+  other.add([{ kind: 'noted', scopeId: BOOK }]);
   await writer.write(
     new Map([
       [asShardId(3), other.changes],

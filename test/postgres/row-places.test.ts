@@ -142,7 +142,7 @@ async function drop(url: string) {
   /** Look-ups in the index so far, of all connections. */
   const indexScans = async (sql: pg.Pool): Promise<number> => {
     await setTimeout(STATISTICS_MS);
-    log.add([{ kind: 'noted', bookId: BOOK }]);
+    log.add([{ kind: 'noted', scopeId: BOOK }]);
     await writer.write(new Map([[SHARD, log.changes.splice(0)]]));
     const { rows } = await sql.query<{ scans: number }>(
       `SELECT idx_scan::int AS scans FROM pg_stat_user_indexes WHERE indexrelname = 'codes_pkey'`,

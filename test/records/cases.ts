@@ -120,7 +120,7 @@ export const events = {
     { kind: 'bookArchived', book: bareBook },
   ],
   codesAdded: [{ kind: 'codesAdded', bookId, batchId: 12, firstIndex: 70_000, size: 500, count: 499 }],
-  noted: [{ kind: 'noted', bookId }],
+  noted: [{ kind: 'noted', scopeId: bookId }],
   codeAssigned: [
     { kind: 'codeAssigned', ...ofCode, atMs: AT_MS },
     { kind: 'codeAssigned', ...firstOfCode, atMs: AT_MS - 70_000 },
@@ -280,7 +280,7 @@ export function changeOf(list: readonly DomainEvent[], remembered: Remembered | 
   return {
     firstSeq: asSeq(firstSeq),
     atMs: AT_MS,
-    bookId: first !== undefined && 'book' in first ? first.book.id : bookId,
+    scopeId: first !== undefined && 'book' in first ? first.book.id : bookId,
     caller: 'till-1',
     requestId: 'request-7',
     events: list,

@@ -16,6 +16,7 @@ const SAMPLES: Readonly<Record<Form, (field: Field) => unknown>> = {
   text: () => 'Träume',
   textOrNull: () => 'wrong user – sorry',
   bookId: () => '01930000-0000-7000-8000-000000000001',
+  scopeId: () => '01930000-0000-7000-8000-000000000001',
   code: () => 'ABCD-EFGH',
   subject: () => 'Zoë "the" 日本',
   caller: () => 'till-1',

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Change } from '../../src/domain/event.js';
-import { asSeq, type BookId, type Seq } from '../../src/domain/ids.js';
+import { asSeq, type BookId, type ScopeId, type Seq } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { Book, OpenBatch } from '../../src/records/values.generated.js';
 import { asKnownEvent, type KnownEvent } from '../records/known.js';
@@ -36,7 +36,7 @@ export interface Fold {
   readonly keys: Map<
     string,
     {
-      bookId: BookId | null;
+      scopeId: ScopeId | null;
       caller: string;
       key: string;
       fingerprint: number;
@@ -86,12 +86,12 @@ export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, ke
     fold.requests.set(change.requestId, fold.seq);
   }
   if (change.remembered === null) return;
-  const bookId = change.events[0]?.kind === 'bookCreated' ? null : change.bookId;
-  const name = JSON.stringify([change.caller, bookId, change.remembered.key]);
+  const scopeId = change.events[0]?.kind === 'bookCreated' ? null : change.scopeId;
+  const name = JSON.stringify([change.caller, scopeId, change.remembered.key]);
   const before = fold.keys.get(name);
   assert.ok(before === undefined || before.atMs + keyTtlMs <= change.atMs, `key ${name} has one effect (I6)`);
   const { key, fingerprint, outcome } = change.remembered;
-  fold.keys.set(name, { bookId, caller: change.caller, key, fingerprint, atMs: change.atMs, seq: fold.seq, outcome });
+  fold.keys.set(name, { scopeId, caller: change.caller, key, fingerprint, atMs: change.atMs, seq: fold.seq, outcome });
 }
 
 function foldEvent(fold: Fold, event: KnownEvent, nowMs: number, codesOf: CodesOfBatch): void {

@@ -81,7 +81,7 @@ export function decideAssignRandom(
   const about = aboutCode(coupons, index, coupons.codes.text(index), userId);
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [codeAssignedEvent(about, nowMs)],
     outcome: { kind: 'assigned', bookId, code: about.code, userId, assignedMs: nowMs },
   };
@@ -129,13 +129,18 @@ export function decideAssignCode(
   if (coupons.codes.phase(index) !== AVAILABLE) {
     if (!isUsers(coupons, index, userId)) return refuse('assignedToAnother', 'This code is assigned to another user.');
     const assignedMs = coupons.codes.used.assignedMs.get(coupons.codes.record(index));
-    return { kind: 'decision', bookId, events: [], outcome: { kind: 'assigned', bookId, code, userId, assignedMs } };
+    return {
+      kind: 'decision',
+      scopeId: bookId,
+      events: [],
+      outcome: { kind: 'assigned', bookId, code, userId, assignedMs },
+    };
   }
   const refusal = refuseClosed(book, nowMs) ?? refuseMoreCodes(coupons, book, userId);
   if (refusal !== null) return refusal;
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [codeAssignedEvent(aboutCode(coupons, index, code, userId), nowMs)],
     outcome: { kind: 'assigned', bookId, code, userId, assignedMs: nowMs },
   };

@@ -94,7 +94,12 @@ export function decideOpenBatch(
   const { openBatches } = coupons;
   const before = key === null ? null : openBatchOf(coupons, bookId, caller, key);
   if (before !== null) {
-    return { kind: 'decision', bookId, events: [], outcome: { kind: 'batchOpened', batch: before, isNew: false } };
+    return {
+      kind: 'decision',
+      scopeId: bookId,
+      events: [],
+      outcome: { kind: 'batchOpened', batch: before, isNew: false },
+    };
   }
   if (openBatches.count >= OPEN_BATCHES_MAX) {
     return refuse('batchesFull', `This part of the engine has ${OPEN_BATCHES_MAX} batches of codes open already.`);
@@ -104,7 +109,7 @@ export function decideOpenBatch(
   const batch = { batchId, bookId, caller, key, fingerprint, openedMs: nowMs, content };
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [{ kind: 'batchOpened', ...batch }],
     outcome: { kind: 'batchOpened', batch, isNew: true },
   };
@@ -143,11 +148,11 @@ export const giveUpBatch = command(
 export function decideGiveUpBatch(coupons: Coupons, { bookId, batchId }: GiveUpBatch): Decided<typeof giveUpBatch> {
   const fate = fateOf(coupons, batchId);
   if (fate !== 'open') {
-    return { kind: 'decision', bookId, events: [], outcome: { kind: 'batchSettled', fate } };
+    return { kind: 'decision', scopeId: bookId, events: [], outcome: { kind: 'batchSettled', fate } };
   }
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [{ kind: 'batchGivenUp', bookId, batchId }],
     outcome: { kind: 'batchSettled', fate: 'givenUp' },
   };
@@ -195,7 +200,7 @@ export function decideAddCodes(coupons: Coupons, { bookId, codes }: AddCodes): D
   if (added.kind === 'refused') return added;
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [added],
     outcome: { kind: 'codesAdded', total: book.total + added.count, report: codes.report },
   };

@@ -116,7 +116,7 @@ export function decideCreateBook(
     events.push(added);
   }
   const counts = { total: count, available: count, assigned: 0, locked: 0, redeemed: 0, redemptions: 0 };
-  return { kind: 'decision', bookId, events, outcome: { kind: 'book', book, counts } };
+  return { kind: 'decision', scopeId: bookId, events, outcome: { kind: 'book', book, counts } };
 }
 
 export const updateBook = command(
@@ -145,7 +145,7 @@ export function decideUpdateBook(
   const updated: Book = { ...book, settings, version: book.version + 1, updatedMs: nowMs };
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [{ kind: 'bookUpdated', book: updated }],
     outcome: { kind: 'book', book: updated, counts: coupons.counts(found) },
   };
@@ -164,12 +164,12 @@ export function decideArchiveBook(
 ): Decided<typeof archiveBook> {
   const book = coupons.book(bookId)?.current;
   if (book === undefined) return bookNotFound();
-  if (book.archivedMs !== null) return { kind: 'decision', bookId, events: [], outcome: { kind: 'archived' } };
+  if (book.archivedMs !== null) return { kind: 'decision', scopeId: bookId, events: [], outcome: { kind: 'archived' } };
   if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
   const archived: Book = { ...book, version: book.version + 1, updatedMs: nowMs, archivedMs: nowMs };
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [{ kind: 'bookArchived', book: archived }],
     outcome: { kind: 'archived' },
   };

@@ -107,7 +107,7 @@ export function decideLockCode(
   const prevSeq = isNew ? asSeq(coupons.shard.seq + 1) : about.prevSeq;
   const lock = { kind: 'codeLocked', lockId, untilMs, bookId, index, code, userId, prevSeq } as const;
   const events: DomainEvent[] = isNew ? [codeAssignedEvent(about, nowMs), lock] : [lock];
-  return { kind: 'decision', bookId, events, outcome: { kind: 'locked', code, userId, lockId, untilMs } };
+  return { kind: 'decision', scopeId: bookId, events, outcome: { kind: 'locked', code, userId, lockId, untilMs } };
 }
 
 export const codeUnlocked = event(
@@ -166,7 +166,7 @@ export function decideUnlockCode(
   if (lockId !== null && lockId !== held) return refuse('lockNotHeld', 'That lock has ended; the code is locked anew.');
   return {
     kind: 'decision',
-    bookId: book.id,
+    scopeId: book.id,
     events: [{ kind: 'codeUnlocked', lockId: held, ...aboutCode(coupons, index, code, userId) }],
     outcome: { kind: 'unlocked', code, userId },
   };
@@ -192,7 +192,7 @@ export function expireLeases(coupons: Coupons, nowMs: number): Change | null {
   return {
     firstSeq: asSeq(coupons.shard.seq + 1),
     atMs: nowMs,
-    bookId: about.bookId,
+    scopeId: about.bookId,
     caller: 'system',
     requestId: '',
     events: [event],

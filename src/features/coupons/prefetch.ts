@@ -25,8 +25,8 @@ import type { Random } from '../../domain/random.js';
 import type { Command } from '../../records/commands.generated.js';
 import type { StringTable } from '../../tables/string-table.js';
 import type { Pool } from './pool.js';
-import type { Reads } from './reads.js';
 import { noteReads } from './reads.generated.js';
+import type { Reads } from './reads.js';
 import type { Coupons } from './state.js';
 
 /**

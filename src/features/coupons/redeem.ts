@@ -162,7 +162,7 @@ export function decideRedeemCode(
   const remaining = remainingOf(settings, redemptionCount);
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events,
     outcome: { kind: 'redeemed', code, userId, redemptionId, redeemedMs: nowMs, redemptionCount, remaining },
   };

@@ -91,7 +91,7 @@ export function decideRollbackRedemption(
   const about = aboutCode(coupons, index, code, coupons.users.name(coupons.redemptions.user(number)));
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [{ kind: 'redemptionRolledBack', redemptionId, redemptionCount, reason, ...about }],
     outcome: {
       kind: 'rolledBack',

@@ -75,7 +75,7 @@ export function decideUnassignCode(
   const about = aboutCode(coupons, index, code, coupons.users.name(coupons.userOf(record)));
   return {
     kind: 'decision',
-    bookId,
+    scopeId: bookId,
     events: [{ kind: 'codeUnassigned', reason, ...about }],
     outcome: { kind: 'unassigned', bookId, code },
   };

@@ -59,7 +59,7 @@ export function liveEventsOf(
   isWanted: (about: About) => boolean,
   found: LiveEvent[],
 ): void {
-  const { firstSeq, atMs, bookId, events } = change;
+  const { firstSeq, atMs, scopeId: bookId, events } = change;
   for (let n = 0; n < events.length; n++) {
     // In bounds.
     const event = events[n] as DomainEvent;

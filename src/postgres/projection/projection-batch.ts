@@ -158,7 +158,7 @@ export class ProjectionBatch implements SnapshotChanges {
     // The key of a creation can't name the book that it makes, and is remembered outside of all
     // books.
     if (change.events[0]?.kind === 'bookCreated') rows.null();
-    else rows.uuid(change.bookId);
+    else rows.uuid(change.scopeId);
     rows.text(change.caller);
     rows.text(remembered.key);
     rows.text(JSON.stringify(remembered.outcome));

@@ -8,7 +8,7 @@
  * which one look-up here finds for less than PostgreSQL's hash join would.
  */
 import type pg from 'pg';
-import { asBookId, asSeq, asShardId, type ShardId } from '../../domain/ids.js';
+import { asBookId, asScopeId, asSeq, asShardId, type ShardId } from '../../domain/ids.js';
 import type { Outcome } from '../../domain/outcome.js';
 import type { BatchContent } from '../../records/batch-content.js';
 import type { BookSettings } from '../../records/values.generated.js';
@@ -94,7 +94,7 @@ async function load(
     8,
     (row) =>
       sink.remembered(asShardId(row.int2(0)), {
-        bookId: row.isNull(1) ? null : asBookId(row.uuid(1)),
+        scopeId: row.isNull(1) ? null : asScopeId(row.uuid(1)),
         caller: row.text(2),
         key: row.text(3),
         fingerprint: row.int8(4),
