@@ -18,7 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/promotions': [],
   'src/domain': ['src/records', 'src/tables'],
   'src/features/coupons': ['src/domain', 'src/records', 'src/tables'],
-  'src/features': ['src/features/coupons', 'src/domain', 'src/records', 'src/tables'],
+  'src/features/promotions': ['src/domain', 'src/records', 'src/tables'],
+  'src/features': ['src/features/coupons', 'src/features/promotions', 'src/domain', 'src/records', 'src/tables'],
   'src/journal': ['src/domain', 'src/records', 'src/platform'],
   'src/postgres': ['src/domain', 'src/records', 'src/tables', 'src/platform'],
   'src/engine': ['src/postgres', 'src/features', 'src/domain', 'src/codes', 'src/records', 'src/tables'],
@@ -30,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/postgres',
     'src/features',
     'src/features/coupons',
+    'src/features/promotions',
     'src/domain',
     'src/records',
     'src/platform',
@@ -63,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/control',
     'src/engine',
     'src/features/coupons',
+    'src/features/promotions',
     'src/domain',
     'src/promotions',
     'src/codes',
@@ -118,6 +121,7 @@ const SEES_NOTHING = new Set([
   'src/promotions',
   'src/features',
   'src/features/coupons',
+  'src/features/promotions',
   'src/client',
 ]);
 
@@ -132,6 +136,7 @@ const PURE: Readonly<Record<string, string>> = {
   'src/domain': 'the domain',
   'src/features': 'src/features',
   'src/features/coupons': 'src/features/coupons',
+  'src/features/promotions': 'src/features/promotions',
   'src/tables': 'src/tables',
   'src/records': 'src/records',
 };

@@ -6,8 +6,21 @@ import type { HttpThreadData } from '../src/compose/threads.js';
 import { runHttpThread } from '../src/http/server/http-thread.js';
 
 if (parentPort === null) throw new Error('this is a worker thread');
-const { index, host, port, version, jwt, endedTokens, counters, live, clock, trustedProxies, logLevel, ...routing } =
-  workerData as HttpThreadData;
+const {
+  index,
+  host,
+  port,
+  version,
+  jwt,
+  endedTokens,
+  counters,
+  live,
+  clock,
+  trustedProxies,
+  currency,
+  logLevel,
+  ...routing
+} = workerData as HttpThreadData;
 
 await runHttpThread({
   ...routing,
@@ -20,6 +33,7 @@ await runHttpThread({
     live,
     nowMs: openClock(clock).now,
     trustedProxies,
+    currency,
     tokens: { ...jwt, ttlSeconds: 3600 },
     endedTokens,
     log: createLogger({ level: logLevel, thread: `http-${index}` }),

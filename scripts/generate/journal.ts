@@ -4,15 +4,17 @@
 import { fieldsOf } from '../../src/records/declare.js';
 import type { Field, Fields, RecordDeclaration } from '../../src/records/fields.js';
 import { events, outcomes, records } from './declarations.js';
-import { type CodeOf, codeFor, generatedFile, inCapitals } from './source.js';
+import { type CodeOf, codeFor, generatedFile, inCapitals, JSON_TYPES } from './source.js';
 
 const WRITE: CodeOf<(value: string, field: Field) => string> = {
   text: (value) => `out.text(${value})`,
   textOrNull: (value) => `out.textOrNull(${value})`,
   bookId: (value) => `out.name(${value})`,
   scopeId: (value) => `out.name(${value})`,
+  campaignId: (value) => `out.name(${value})`,
   code: (value) => `out.code(${value})`,
   subject: (value) => `out.subject(${value})`,
+  subjectOrNull: (value) => `out.subjectOrNull(${value})`,
   caller: (value) => `out.caller(${value})`,
   redemptionId: (value) => `out.redemption(${value})`,
   seq: (value) => `out.number(${value})`,
@@ -37,8 +39,10 @@ const READ: CodeOf<(field: Field) => string> = {
   textOrNull: () => 'from.textOrNull()',
   bookId: () => 'from.name() as BookId',
   scopeId: () => 'from.name() as ScopeId',
+  campaignId: () => 'from.name() as CampaignId',
   code: () => 'from.name()',
   subject: () => 'from.subject()',
+  subjectOrNull: () => 'from.subjectOrNull()',
   caller: () => 'from.caller()',
   redemptionId: () => 'from.name()',
   seq: () => 'from.integer() as Seq',
@@ -51,7 +55,7 @@ const READ: CodeOf<(field: Field) => string> = {
   instantOrNull: () => 'from.integerOrNull()',
   boolean: () => 'from.boolean()',
   choice: ({ choices }) => `from.boolean() ? '${choices?.[1]}' : '${choices?.[0]}'`,
-  json: () => 'from.json()',
+  json: ({ type }) => (type === null ? 'from.json()' : `from.json() as unknown as ${type}`),
   jsonOrNull: () => 'from.jsonOrNull()',
   record: ({ of }) => `decode${inCapitals(of?.name ?? '')}(from${usesTime(of) ? ', atMs' : ''})`,
   batchContent: () => 'decodeBatchContent(from)',
@@ -76,8 +80,9 @@ export function journalSource(): string {
     'Events and outcomes in the payload of a journal entry; codec.ts describes the form.',
     [
       { types: ['DomainEvent'], from: '../records/events.generated.js' },
-      { types: ['BookId', 'ScopeId', 'Seq'], from: '../records/ids.js' },
+      { types: ['BookId', 'CampaignId', 'ScopeId', 'Seq'], from: '../records/ids.js' },
       { types: ['Outcome'], from: '../records/outcomes.generated.js' },
+      { types: [...JSON_TYPES], from: '../records/promotions.js' },
       { names: ['unknownRecord'], from: '../records/unknown.js' },
       { types: records.map(({ name }) => inCapitals(name)), from: '../records/values.generated.js' },
       { names: ['decodeBatchContent', 'encodeBatchContent'], from: './batch-content.js' },

@@ -1,7 +1,7 @@
 /** Makes src/postgres/projection/event-rows.generated.ts: events as rows of the projection. */
 import { type CodeColumn, type EventDeclaration, fieldsOf } from '../../src/records/declare.js';
 import type { Field } from '../../src/records/fields.js';
-import { events } from './declarations.js';
+import { events, pathOf } from './declarations.js';
 import { type CodeOf, codeFor, generatedFile } from './source.js';
 
 /** A value in the data of a COPY. */
@@ -10,8 +10,10 @@ const WRITE: CodeOf<(value: string) => string> = {
   textOrNull: (value) => `rows.textOrNull(${value})`,
   bookId: (value) => `rows.uuid(${value})`,
   scopeId: (value) => `rows.uuid(${value})`,
+  campaignId: (value) => `rows.uuid(${value})`,
   code: (value) => `rows.text(${value})`,
   subject: (value) => `rows.text(${value})`,
+  subjectOrNull: (value) => `rows.textOrNull(${value})`,
   caller: (value) => `rows.text(${value})`,
   redemptionId: (value) => `rows.uuid(${value})`,
   seq: (value) => `rows.int8OrNull(${value} > 0 ? ${value} : null)`,
@@ -178,7 +180,12 @@ export function writeOthers(
 }`;
 }
 
-function othersOf({ kind, fields, appends, snapshot }: EventDeclaration): string {
+/** Rows of promotions are kept in a part of their own. */
+const keeperOf = (declared: EventDeclaration): string =>
+  pathOf(declared).startsWith('src/features/promotions/') ? 'snapshot.promotions' : 'snapshot';
+
+function othersOf(declared: EventDeclaration): string {
+  const { kind, fields, appends, snapshot } = declared;
   const lines: string[] = [];
   if (appends !== null && appends !== undefined) {
     const values = appends.values.map((name) => {
@@ -190,7 +197,7 @@ function othersOf({ kind, fields, appends, snapshot }: EventDeclaration): string
     });
     lines.push(`const rows = tables.${appends.table};`, `rows.row(${values.length});`, ...values);
   }
-  if (snapshot !== null) lines.push(`snapshot.${snapshot}(shard, seq, event);`);
+  if (snapshot !== null) lines.push(`${keeperOf(declared)}.${snapshot}(shard, seq, event);`);
   const body = `${lines.join('\n')}\nreturn;`;
   return appends === null ? body : `{\n${body}\n}`;
 }

@@ -36,4 +36,16 @@ export interface Import {
   readonly from: string;
 }
 
+/** Types that a field of the form `json` can name; src/records/promotions.ts declares them. */
+export const JSON_TYPES = [
+  'GivenBack',
+  'Promotion',
+  'PromotionPlan',
+  'PromotionSettings',
+  'PromotionView',
+  'Quote',
+  'ReservationView',
+  'ReservedCart',
+];
+
 export const inCapitals = (name: string): string => `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;

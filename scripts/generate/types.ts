@@ -10,15 +10,17 @@ import {
 } from '../../src/records/declare.js';
 import type { Field, Fields } from '../../src/records/fields.js';
 import { commands, events, outcomes, pathOf, records } from './declarations.js';
-import { type CodeOf, codeFor, generatedFile, type Import, inCapitals } from './source.js';
+import { type CodeOf, codeFor, generatedFile, type Import, inCapitals, JSON_TYPES } from './source.js';
 
 const TYPE: CodeOf<(field: Field) => string> = {
   text: () => 'string',
   textOrNull: () => 'string | null',
   bookId: () => 'BookId',
   scopeId: () => 'ScopeId',
+  campaignId: () => 'CampaignId',
   code: () => 'string',
   subject: () => 'string',
+  subjectOrNull: () => 'string | null',
   caller: () => 'string',
   redemptionId: () => 'string',
   seq: () => 'Seq',
@@ -31,7 +33,7 @@ const TYPE: CodeOf<(field: Field) => string> = {
   instantOrNull: () => 'number | null',
   boolean: () => 'boolean',
   choice: ({ choices }) => (choices ?? []).map((word) => `'${word}'`).join(' | '),
-  json: () => 'Readonly<Record<string, unknown>>',
+  json: ({ type }) => type ?? 'Readonly<Record<string, unknown>>',
   jsonOrNull: () => 'Readonly<Record<string, unknown>> | null',
   record: ({ of }) => inCapitals(of?.name ?? ''),
   batchContent: () => 'BatchContent',
@@ -47,8 +49,9 @@ const recordImport = (kinds: Kinds): Import => ({
 });
 const IMPORTS: readonly Import[] = [
   { types: ['BatchContent'], from: './batch-content.js' },
-  { types: ['BookId', 'ScopeId', 'Seq'], from: './ids.js' },
-  { types: ['IfVersion', 'StagedBatch'], from: './objects.js' },
+  { types: ['BookId', 'CampaignId', 'ScopeId', 'Seq'], from: './ids.js' },
+  { types: ['IfVersion', 'PriceRequest', 'RolledBackLine', 'StagedBatch'], from: './objects.js' },
+  { types: [...JSON_TYPES], from: './promotions.js' },
 ];
 
 export function valuesSource(): string {

@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Currency } from '../http/server/currency.js';
 import type { IpRange } from '../http/server/ip-address.js';
 import type { Retention } from '../journal/journal.js';
 import type { Workaround } from '../platform/work-arounds.js';
@@ -62,6 +63,7 @@ export interface Config {
   readonly liveTopicsMax: number;
   /** Proxies whose `Forwarded` or `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly IpRange[];
+  readonly currency: Currency;
   readonly logLevel: LogLevel;
   /** For the log of the start: `src/platform/work-arounds.ts` reads the variable by itself. */
   readonly workaroundsOff: readonly Workaround[];
@@ -119,6 +121,7 @@ export function parseConfig(env: Environment): Config {
       read('LIVE_CONNECTIONS_PER_CALLER_MAX', VARIABLES.LIVE_CONNECTIONS_PER_CALLER_MAX) ?? 100,
     liveTopicsMax: read('LIVE_TOPICS_MAX', VARIABLES.LIVE_TOPICS_MAX) ?? 100,
     trustedProxies: read('TRUSTED_PROXIES', VARIABLES.TRUSTED_PROXIES) ?? [],
+    currency: currencyOf(read('CURRENCY', VARIABLES.CURRENCY)),
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     workaroundsOff: read('WORKAROUNDS_OFF', VARIABLES.WORKAROUNDS_OFF) ?? [],
   };
@@ -317,3 +320,5 @@ function readIfThere(path: string): string | null {
     throw error;
   }
 }
+
+const currencyOf = (code: string | null | undefined): Currency => ({ code: code ?? 'USD', isGiven: code != null });

@@ -4,6 +4,7 @@ import type { ShardId } from '../domain/ids.js';
 import type { StateOptions } from '../domain/kernel.js';
 import type { DirectoryKey } from '../engine/directory.js';
 import type { EndedTokens } from '../engine/engine.js';
+import type { Currency } from '../http/server/currency.js';
 import type { IpRange } from '../http/server/ip-address.js';
 import type { HttpOptions } from '../http/server/server.js';
 import type { JournalLocation } from '../journal/open.js';
@@ -92,6 +93,7 @@ export interface HttpThreadData {
   /** Of Clipbook. */
   readonly version: string;
   readonly trustedProxies: readonly IpRange[];
+  readonly currency: Currency;
   readonly jwt: {
     readonly secret: string;
     readonly issuer: string;

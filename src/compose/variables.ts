@@ -9,6 +9,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { SHARDS_MAX } from '../domain/ids.js';
+import { isCurrency } from '../http/server/currency.js';
 import { parseRange } from '../http/server/ip-address.js';
 import { WORKAROUNDS } from '../platform/work-arounds.js';
 
@@ -52,6 +53,12 @@ export const VARIABLES = {
     ...memory(64 * 2 ** 20, 2 ** 40),
     about: "cache of the embedded PostgreSQL; for many codes, a quarter of the machine's memory",
     byDefault: '`256MB`',
+  },
+  CURRENCY: {
+    schema: z.string().toUpperCase().refine(isCurrency),
+    allowed: 'a currency of ISO 4217, such as EUR',
+    about: 'of promotions and carts that name none',
+    byDefault: '`USD`',
   },
   REDIS_URL: {
     ...redisUrl(),

@@ -5,6 +5,7 @@
 import type { Command } from '../records/commands.generated.js';
 import type { StagedBatch } from '../records/objects.js';
 import type { BookId, Seq } from './ids.js';
+import type { PromotionQuery } from './promotion-views.js';
 
 export type { Command, StagedBatch };
 
@@ -18,6 +19,7 @@ export interface Origin {
 export type CodeStatus = 'available' | 'assigned' | 'locked' | 'redeemed';
 
 export type Query =
+  | PromotionQuery
   | { readonly kind: 'getBook'; readonly bookId: BookId }
   /** Books of this shard in id order after `afterId`. */
   | {

@@ -1,12 +1,27 @@
 /** The identities of the domain, and the ways to name one. */
-import type { BookId, ScopeId, Seq, ShardId } from '../records/ids.js';
+import type { BookId, CampaignId, ScopeId, Seq, ShardId } from '../records/ids.js';
+import { hashText } from '../tables/text.js';
 
-export type { BookId, ScopeId, Seq, ShardId };
+export type { BookId, CampaignId, ScopeId, Seq, ShardId };
 
 export const asScopeId = (text: string): ScopeId => text as ScopeId;
+export const asCampaignId = (text: string): CampaignId => text as CampaignId;
 export const asBookId = (text: string): BookId => text as BookId;
 export const asShardId = (index: number): ShardId => index as ShardId;
 export const asSeq = (count: number): Seq => count as Seq;
 
 /** Logical shards are numbered from 1 in the 8 bits that the code directory has for them. */
 export const SHARDS_MAX = 255;
+
+const SEED_SHARD = 0x0b0_0c5d;
+
+/**
+ * The shard of a book, a campaign, a promotion or a reservation. It must never change. Ids of what
+ * belongs to a campaign are drawn until this gives the shard of the campaign.
+ */
+export function shardOfId(id: string, shardCount: number): ShardId {
+  return asShardId(hashText(id, SEED_SHARD) % shardCount);
+}
+
+/** The campaign of promotions that name none. */
+export const DEFAULT_CAMPAIGN = asCampaignId('00000000-0000-8000-8000-000000000000');

@@ -53,6 +53,10 @@ export function appendOutcome(outcome: Outcome): void {
     case 'codesAdded':
     case 'batchOpened':
     case 'batchSettled':
+    case 'promotion':
+    case 'promotionEnded':
+    case 'reserved':
+    case 'reservation':
       appendByte(JSON_TEXT);
       appendText(JSON.stringify(outcome));
       return;

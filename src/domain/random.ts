@@ -24,3 +24,12 @@ export function below(random: Random, bound: number): number {
     if (value < rejectFrom) return value % bound;
   }
 }
+
+/** A random UUID (RFC 9562, version 4). */
+export function randomUuid(random: Random): string {
+  const [a, b, c, d] = [random.uint32(), random.uint32(), random.uint32(), random.uint32()];
+  const text = [a, (b & 0xffff_0fff) | 0x4000, (c & 0x3fff_ffff) | 0x8000_0000, d].map(hex8).join('');
+  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`;
+}
+
+const hex8 = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');

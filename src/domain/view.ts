@@ -3,6 +3,7 @@
 import type { Book, BookCounts, OpenBatch } from '../records/values.generated.js';
 import type { CodeView } from './command.js';
 import type { BatchFate } from './outcome.js';
+import type { PromotionsResult } from './promotion-views.js';
 
 export interface BookView {
   readonly book: Book;
@@ -30,6 +31,7 @@ export interface CodePage {
 }
 
 export type QueryResult =
+  | PromotionsResult
   | { readonly kind: 'book'; readonly view: BookView }
   | { readonly kind: 'books'; readonly items: readonly BookView[] }
   | { readonly kind: 'stats'; readonly stats: BookStats }

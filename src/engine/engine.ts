@@ -51,6 +51,10 @@ export interface Engine {
    * repeated request finds its remembered key).
    */
   newBookId(scope: string | null): BookId;
+  /** A new id in the shard of this one: a promotion is beside its campaign. */
+  newIdBeside(id: string): string;
+  /** Shards that may have this code, most often none or one. */
+  shardsOf(code: string): readonly ShardId[];
   /**
    * Routed by the command's book or code. An unknown code goes to any shard. `reply` is called
    * exactly once, never before this returns.

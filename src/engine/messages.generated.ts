@@ -45,6 +45,15 @@ export function requestNumberOf(command: Command): number {
     case 'updateBook':
     case 'archiveBook':
     case 'rollbackRedemption':
+    case 'createPromotion':
+    case 'updatePromotion':
+    case 'archivePromotion':
+    case 'commitReservation':
+    case 'releaseReservation':
+    case 'renewReservation':
+    case 'rollbackReservation':
+    case 'reserve':
+    case 'usePromotion':
       return OTHER_REQUEST;
     default:
       return unknownRecord(command);
@@ -80,6 +89,15 @@ export function writeCommand(fields: MessageField[], last: LastWritten, command:
     case 'updateBook':
     case 'archiveBook':
     case 'rollbackRedemption':
+    case 'createPromotion':
+    case 'updatePromotion':
+    case 'archivePromotion':
+    case 'commitReservation':
+    case 'releaseReservation':
+    case 'renewReservation':
+    case 'rollbackReservation':
+    case 'reserve':
+    case 'usePromotion':
       fields.push(command);
       return;
     default:
@@ -210,6 +228,10 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
     case 'codesAdded':
     case 'batchOpened':
     case 'batchSettled':
+    case 'promotion':
+    case 'promotionEnded':
+    case 'reserved':
+    case 'reservation':
       fields.push(OTHER_REPLY, id, reply);
       return;
     default:

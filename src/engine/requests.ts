@@ -41,5 +41,7 @@ export function unavailable(reason: Unavailable['reason'], retryAfterMs: number)
 }
 
 export function batchOf(command: Command): StagedBatch | null {
-  return command.kind === 'addCodes' || command.kind === 'createBook' ? command.codes : null;
+  const { kind } = command;
+  const hasBatch = kind === 'addCodes' || kind === 'createBook' || kind === 'createPromotion';
+  return hasBatch ? command.codes : null;
 }

@@ -16,7 +16,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import { uuidv7 } from 'uuidv7';
 import type { Command } from '../domain/command.js';
-import { asBookId, asShardId, type BookId, type ShardId } from '../domain/ids.js';
+import { asBookId, asShardId, type BookId, DEFAULT_CAMPAIGN, type ShardId, shardOfId } from '../domain/ids.js';
+import type { RefusalReason } from '../domain/outcome.js';
+import type { PriceRequest } from '../records/objects.js';
 import { hashText } from '../tables/text.js';
 import { createDirectoryReader, type DirectoryKey } from './directory.js';
 import type { CommandReply, Engine, QueryReply, Unavailable } from './engine.js';
@@ -26,7 +28,6 @@ import { createPending } from './pending.js';
 import { RequestWriter } from './wire.js';
 
 const MESSAGE_REQUESTS = 32;
-const SEED_BOOK = 0x0b0_0c5d;
 const SEED_SCOPE = 0x05c_09e5;
 const SEED_UNKNOWN = 0x0dd_c0de;
 
@@ -149,11 +150,27 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
       sendCommand(shardOfHotBook(asked.bookId), asked, origin, reply);
       return;
     }
-    const shards = codes.find(asked.code);
+    const code = 'code' in asked ? asked.code : codeOf(asked);
+    if (typeof code !== 'string') {
+      sendCommand(code.shard, asked, origin, reply);
+      return;
+    }
+    const shards = codes.find(code);
     const [only] = shards;
-    if (only === undefined) sendCommand(shardOfUnknown(asked.code), asked, origin, reply);
+    if (only === undefined) sendCommand(shardOfUnknown(code), asked, origin, reply);
     else if (shards.length === 1) sendCommand(only, asked, origin, reply);
     else tryLater(shards, asked, origin, reply);
+  }
+
+  /** What a command of promotions is routed by: the code that it names, or else its shard. */
+  function codeOf(asked: Exclude<Command, { readonly bookId: BookId } | { readonly code: string }>) {
+    if ('promotionCode' in asked) return asked.promotionCode;
+    if ('request' in asked) return codeOfRequest(asked.request);
+    return { shard: shardOfId(asked.id, shardCount) };
+  }
+
+  function codeOfRequest({ codes: [first], campaignId }: PriceRequest): string | { readonly shard: ShardId } {
+    return first ?? { shard: shardOfId(campaignId ?? DEFAULT_CAMPAIGN, shardCount) };
   }
 
   /** Not yet, because `withdraw` could not find the replies of the single shards. */
@@ -210,6 +227,11 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
     };
     if (of !== null) send(of, reply);
     else if (asked.kind === 'getCode') tryShards(asked.code, reply, send);
+    else if ('request' in asked && asked.kind !== 'qualify') {
+      const by = codeOfRequest(asked.request);
+      if (typeof by === 'string') tryShards(by, reply, send);
+      else send(by.shard, reply);
+    } else if ('id' in asked) send(shardOfId(asked.id, shardCount), reply);
     else if ('bookId' in asked && asked.bookId !== null) send(shardOfBook(asked.bookId, shardCount), reply);
     else throw new Error(`a ${asked.kind} has to name its shard`);
   }
@@ -250,18 +272,20 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
       return;
     }
     send(shard, (got) => {
-      const isElsewhere = got.kind === 'refused' && got.reason === 'codeNotFound' && at + 1 < shards.length;
+      const isElsewhere = got.kind === 'refused' && NOT_HERE.has(got.reason) && at + 1 < shards.length;
       if (isElsewhere) tryNext(shards, at + 1, reply, send);
       else reply(got);
     });
   }
 
   function newBookId(scope: string | null): BookId {
-    if (scope === null) return asBookId(uuidv7());
-    const wanted = shardOf(scope, SEED_SCOPE, shardCount);
+    return asBookId(scope === null ? uuidv7() : newIdIn(shardOf(scope, SEED_SCOPE, shardCount)));
+  }
+
+  function newIdIn(shard: ShardId): string {
     for (;;) {
-      const id = asBookId(uuidv7());
-      if (shardOfBook(id, shardCount) === wanted) return id;
+      const id = uuidv7();
+      if (shardOfId(id, shardCount) === shard) return id;
     }
   }
 
@@ -269,6 +293,8 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
     shardCount,
     shardOfBook: (bookId) => shardOfBook(bookId, shardCount),
     newBookId,
+    newIdBeside: (id) => newIdIn(shardOfId(id, shardCount)),
+    shardsOf: (code) => codes.find(code),
     command,
     withdraw,
     query,
@@ -288,16 +314,16 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
   };
 }
 
+/** Another shard may have the code. */
+const NOT_HERE: ReadonlySet<RefusalReason> = new Set(['codeNotFound', 'promotionNotFound']);
+
 const codeNotFound: CommandReply & QueryReply = {
   kind: 'refused',
   reason: 'codeNotFound',
   detail: 'There is no such code for this user.',
 };
 
-/** Must never change: books stay in the shard that this chooses. */
-export function shardOfBook(bookId: BookId, shardCount: number): ShardId {
-  return shardOf(bookId, SEED_BOOK, shardCount);
-}
+export const shardOfBook: (bookId: BookId, shardCount: number) => ShardId = shardOfId;
 
 function shardOf(text: string, seed: number, shardCount: number): ShardId {
   return asShardId(hashText(text, seed) % shardCount);

@@ -18,6 +18,8 @@ import { canonicalJson } from '../domain/canonical.js';
 import type { Seq } from '../domain/ids.js';
 import { fold, hashText } from '../tables/text.js';
 import type { BookState, Observer } from './coupons/state.js';
+import { promotionText, reservationText } from './promotions/facts.js';
+import type { PromotionsObserver } from './promotions/state.js';
 import type { ShardState } from './shard-state.js';
 
 const SEED_1 = 0x5eed0001;
@@ -25,12 +27,15 @@ const SEED_2 = 0x5eed0002;
 /** Codes or redemptions in a part. */
 const PART_SIZE = 4096;
 
+/** Rows that have numbers from 0, in the order in which they were made. */
+export type NumberedRows = 'redemptions' | 'promotions' | 'reservations';
+
 /**
- * What a part is about: `bookId` is null for redemptions, keys and open batches; `first` and `end`
- * bound the indexes or numbers.
+ * What a part is about: `bookId` is null for all but books and codes; `first` and `end` bound the
+ * indexes or numbers.
  */
 export interface DigestPart {
-  readonly about: 'book' | 'codes' | 'redemptions' | 'keys' | 'batches';
+  readonly about: 'book' | 'codes' | 'keys' | 'batches' | NumberedRows;
   readonly bookId: string | null;
   readonly first: number;
   readonly end: number;
@@ -56,6 +61,43 @@ export function reportOf(state: ShardState, nowMs: number): DigestReport {
   return walk.report();
 }
 
+/** A walk through numbered rows, in parts. */
+class NumberedWalk {
+  readonly #end: number;
+  readonly #parts: readonly DigestPart[];
+  readonly #count: (part: DigestPart, number: number) => void;
+  #next = 0;
+  /** Rows ahead of the walk that are counted already. */
+  readonly #ahead = new Set<number>();
+
+  constructor(parts: readonly DigestPart[], end: number, count: (part: DigestPart, number: number) => void) {
+    this.#parts = parts;
+    this.#end = end;
+    this.#count = count;
+  }
+
+  /** Counts up to `limit` rows; gives how many. */
+  step(limit: number): number {
+    const first = this.#next;
+    const end = Math.min(this.#end, first + limit);
+    for (; this.#next < end; this.#next++) {
+      if (!this.#ahead.delete(this.#next)) this.#add(this.#next);
+    }
+    return end - first;
+  }
+
+  before(number: number): void {
+    if (number < this.#next || number >= this.#end || this.#ahead.has(number)) return;
+    this.#add(number);
+    this.#ahead.add(number);
+  }
+
+  #add(number: number): void {
+    // In bounds: the parts cover all numbers before the end.
+    this.#count(this.#parts[Math.floor(number / PART_SIZE)] as DigestPart, number);
+  }
+}
+
 interface CodePart {
   readonly part: DigestPart;
   readonly book: BookState;
@@ -65,24 +107,22 @@ interface CodePart {
  * The digest of the moment at which it is made. While it is under way it has to be the state's
  * observer.
  */
-export class DigestWalk implements Observer {
+export class DigestWalk implements Observer, PromotionsObserver {
   readonly #state: ShardState;
   readonly #seq: Seq;
   readonly #nowMs: number;
   readonly #parts: DigestPart[] = [];
   /** The parts with codes, ascending by index, and their books. */
   readonly #codes: CodePart[] = [];
-  /** The parts with redemptions, ascending. */
-  readonly #redemptions: DigestPart[] = [];
+  readonly #redemptions: NumberedWalk;
+  readonly #promotions: NumberedWalk;
+  readonly #reservations: NumberedWalk;
   #sum1: number;
   #sum2: number;
   #codePart = 0;
   #nextCode = 0;
-  #redemptionPart = 0;
-  #nextRedemption = 0;
   /** Rows ahead of the walk that are counted already. */
   readonly #codesAhead = new Set<number>();
-  readonly #redemptionsAhead = new Set<number>();
 
   constructor(state: ShardState, nowMs: number) {
     this.#state = state;
@@ -92,10 +132,16 @@ export class DigestWalk implements Observer {
     this.#sum2 = fold(SEED_2, state.seq, 0);
     for (const book of state.coupons.books()) this.#addBook(book);
     this.#codes.sort((a, b) => a.part.first - b.part.first);
-    for (let first = 0; first < state.coupons.redemptions.next; first += PART_SIZE) {
-      const end = Math.min(first + PART_SIZE, state.coupons.redemptions.next);
-      this.#redemptions.push(this.#addPart('redemptions', null, first, end));
-    }
+    const { coupons, promotions } = state;
+    this.#redemptions = this.#numbered('redemptions', coupons.redemptions.next, (part, number) =>
+      this.#addRedemption(part, number),
+    );
+    this.#promotions = this.#numbered('promotions', promotions.all.length, (part, number) =>
+      this.#addText(part, promotionText(promotions, number)),
+    );
+    this.#reservations = this.#numbered('reservations', promotions.reservations.length, (part, number) =>
+      this.#addText(part, reservationText(promotions, number)),
+    );
     const keys = this.#addPart('keys', null, 0, 0);
     this.#add(keys, state.remembered.digest(nowMs, SEED_1), state.remembered.digest(nowMs, SEED_2));
     const batches = this.#addPart('batches', null, 0, 0);
@@ -117,12 +163,9 @@ export class DigestWalk implements Observer {
       this.#codePart++;
       this.#nextCode = this.#codes[this.#codePart]?.part.first ?? this.#nextCode;
     }
-    for (let part = this.#redemptions[this.#redemptionPart]; part; part = this.#redemptions[this.#redemptionPart]) {
-      for (; this.#nextRedemption < part.end; this.#nextRedemption++) {
-        if (left-- <= 0) return false;
-        if (!this.#redemptionsAhead.delete(this.#nextRedemption)) this.#addRedemption(part, this.#nextRedemption);
-      }
-      this.#redemptionPart++;
+    for (const walk of [this.#redemptions, this.#promotions, this.#reservations]) {
+      left -= walk.step(left);
+      if (left <= 0) return false;
     }
     return true;
   }
@@ -146,17 +189,32 @@ export class DigestWalk implements Observer {
   }
 
   beforeRedemption(number: number): void {
-    const part = this.#redemptions[Math.floor(number / PART_SIZE)];
-    if (part === undefined || number >= part.end) return;
-    if (number < this.#nextRedemption || this.#redemptionsAhead.has(number)) return;
-    this.#addRedemption(part, number);
-    this.#redemptionsAhead.add(number);
+    this.#redemptions.before(number);
+  }
+
+  beforePromotion(number: number): void {
+    this.#promotions.before(number);
+  }
+
+  beforeReservation(number: number): void {
+    this.#reservations.before(number);
   }
 
   /** When `step` is through. */
   report(): DigestReport {
     const digits = [this.#sum1, this.#sum2].map((sum) => sum.toString(16).padStart(8, '0'));
     return { seq: this.#seq, nowMs: this.#nowMs, digest: digits.join(''), parts: this.#parts };
+  }
+
+  #numbered(about: NumberedRows, end: number, count: (part: DigestPart, number: number) => void): NumberedWalk {
+    const parts: DigestPart[] = [];
+    for (let first = 0; first < end; first += PART_SIZE)
+      parts.push(this.#addPart(about, null, first, Math.min(first + PART_SIZE, end)));
+    return new NumberedWalk(parts, end, count);
+  }
+
+  #addText(part: DigestPart, text: string): void {
+    this.#add(part, hashText(text, SEED_1), hashText(text, SEED_2));
   }
 
   #addBook(book: BookState): void {

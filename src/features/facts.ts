@@ -2,10 +2,14 @@
 import { canonicalJson } from '../domain/canonical.js';
 import type { BookId, Seq } from '../domain/ids.js';
 import type { DigestPart } from './digest.js';
+import { promotionText, reservationText } from './promotions/facts.js';
 import type { ShardState } from './shard-state.js';
 
 export interface Fact {
-  /** What it is about: `book ID`, `code CODE`, `redemption ID`, `batch ID`. */
+  /**
+   * What it is about: `book ID`, `code CODE`, `redemption ID`, `batch ID`, `promotion ID`,
+   * `reservation ID`.
+   */
   readonly about: string;
   /** Canonical JSON. */
   readonly text: string;
@@ -30,6 +34,18 @@ export function factsOf(state: ShardState, { about, bookId, first, end }: Digest
       return [...state.coupons.openBatches.all()].map((batch) => ({
         about: `batch ${batch.batchId}`,
         text: canonicalJson(batch),
+        seq: 0,
+      }));
+    case 'promotions':
+      return range(first, end, (number) => ({
+        about: `promotion ${state.promotions.all[number]?.current.id}`,
+        text: promotionText(state.promotions, number),
+        seq: 0,
+      }));
+    case 'reservations':
+      return range(first, end, (number) => ({
+        about: `reservation ${state.promotions.reservations[number]?.id}`,
+        text: reservationText(state.promotions, number),
         seq: 0,
       }));
     case 'keys':

@@ -26,6 +26,7 @@ import {
   decideCreateBook,
   decideUpdateBook,
 } from './coupons/books.js';
+import { applyCodeClaimed, applyCodeFreed } from './coupons/claims.js';
 import {
   applyCodeLocked,
   applyCodeUnlocked,
@@ -36,6 +37,27 @@ import {
 import { applyCodeRedeemed, decideRedeemCode } from './coupons/redeem.js';
 import { applyRedemptionRolledBack, decideRollbackRedemption } from './coupons/rollback.js';
 import { applyCodeUnassigned, decideUnassignCode } from './coupons/unassign.js';
+import {
+  applyPromotionArchived,
+  applyPromotionCreated,
+  applyPromotionUpdated,
+  decideArchivePromotion,
+  decideCreatePromotion,
+  decideUpdatePromotion,
+} from './promotions/manage.js';
+import {
+  applyReservationCommitted,
+  applyReservationExpired,
+  applyReservationReleased,
+  applyReservationRenewed,
+  applyReservationRolledBack,
+  decideCommitReservation,
+  decideReleaseReservation,
+  decideRenewReservation,
+  decideRollbackReservation,
+} from './promotions/reservations.js';
+import { applyReservationMade, decideReserve } from './promotions/reserve.js';
+import { decideUsePromotion } from './promotions/use.js';
 import type { ShardState } from './shard-state.js';
 
 export function decideCommand(state: ShardState, command: Command, nowMs: number, random: Random): Decision | Refusal {
@@ -66,6 +88,24 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
       return decideArchiveBook(state.coupons, command, nowMs);
     case 'rollbackRedemption':
       return decideRollbackRedemption(state.coupons, command);
+    case 'createPromotion':
+      return decideCreatePromotion(state.promotions, command, nowMs);
+    case 'updatePromotion':
+      return decideUpdatePromotion(state.promotions, command, nowMs);
+    case 'archivePromotion':
+      return decideArchivePromotion(state.promotions, command, nowMs);
+    case 'commitReservation':
+      return decideCommitReservation(state.promotions, command);
+    case 'releaseReservation':
+      return decideReleaseReservation(state.promotions, command);
+    case 'renewReservation':
+      return decideRenewReservation(state.promotions, command, nowMs);
+    case 'rollbackReservation':
+      return decideRollbackReservation(state.promotions, command);
+    case 'reserve':
+      return decideReserve(state.promotions, command, nowMs, random);
+    case 'usePromotion':
+      return decideUsePromotion(state.promotions, command, nowMs, random);
   }
 }
 
@@ -109,6 +149,39 @@ export function applyEvent(state: ShardState, event: DomainEvent): void {
       return;
     case 'batchGivenUp':
       applyBatchGivenUp(state.coupons, event);
+      return;
+    case 'promotionCreated':
+      applyPromotionCreated(state.promotions, event);
+      return;
+    case 'promotionUpdated':
+      applyPromotionUpdated(state.promotions, event);
+      return;
+    case 'promotionArchived':
+      applyPromotionArchived(state.promotions, event);
+      return;
+    case 'codeClaimed':
+      applyCodeClaimed(state.coupons, event);
+      return;
+    case 'codeFreed':
+      applyCodeFreed(state.coupons, event);
+      return;
+    case 'reservationMade':
+      applyReservationMade(state.promotions, event);
+      return;
+    case 'reservationRenewed':
+      applyReservationRenewed(state.promotions, event);
+      return;
+    case 'reservationCommitted':
+      applyReservationCommitted(state.promotions, event);
+      return;
+    case 'reservationReleased':
+      applyReservationReleased(state.promotions, event);
+      return;
+    case 'reservationExpired':
+      applyReservationExpired(state.promotions, event);
+      return;
+    case 'reservationRolledBack':
+      applyReservationRolledBack(state.promotions, event);
       return;
     case 'noted':
       // The kernel makes it, and it changes nothing.

@@ -6,16 +6,23 @@ import type { Change } from '../domain/event.js';
 import type { Random } from '../domain/random.js';
 import { isOthersCode } from './coupons/others-code.js';
 import { lastSeqFor, scopeOf } from './coupons/rules.js';
+import { campaignOf, type PromotionCommand } from './promotions/rules.js';
 import { applyEvent, decideCommand } from './rules.generated.js';
 import type { ShardState } from './shard-state.js';
 
 const RULES: Rules<ShardState> = {
   decide: decideCommand,
   applyEvent,
-  scopeOf: (state, command) => scopeOf(state.coupons, command),
-  lastSeqFor: (state, command) => lastSeqFor(state.coupons, command),
-  isOthersCode: (state, command, refusal) => isOthersCode(state.coupons, command, refusal),
+  scopeOf: (state, command) =>
+    isOfPromotions(command) ? campaignOf(state.promotions, command) : scopeOf(state.coupons, command),
+  lastSeqFor: (state, command) => (isOfPromotions(command) ? state.seq : lastSeqFor(state.coupons, command)),
+  isOthersCode: (state, command, refusal) => !isOfPromotions(command) && isOthersCode(state.coupons, command, refusal),
 };
+
+/** Commands of coupon books name a code or a book. */
+function isOfPromotions(command: Command): command is PromotionCommand {
+  return !('code' in command) && !('bookId' in command);
+}
 
 export function decide(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {
   return decideBy(RULES, state, command, origin, nowMs, random);

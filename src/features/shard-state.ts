@@ -4,11 +4,13 @@
  */
 import { ShardKernel } from '../domain/kernel.js';
 import { Coupons } from './coupons/state.js';
+import { Promotions } from './promotions/state.js';
 
 export class ShardState extends ShardKernel {
   readonly coupons: Coupons = new Coupons(this);
+  readonly promotions: Promotions = new Promotions(this, this.coupons);
 
   bytes(): number {
-    return this.remembered.bytes + this.coupons.bytes();
+    return this.remembered.bytes + this.coupons.bytes() + this.promotions.bytes();
   }
 }

@@ -129,7 +129,7 @@ function nameOf({ about, bookId, first, end }: DigestPart): string {
   if (about === 'book') return `book ${bookId}`;
   if (about === 'keys') return 'the remembered keys';
   if (about === 'batches') return 'the open batches';
-  return about === 'codes' ? `codes ${first} to ${end - 1} of book ${bookId}` : `redemptions ${first} to ${end - 1}`;
+  return about === 'codes' ? `codes ${first} to ${end - 1} of book ${bookId}` : `${about} ${first} to ${end - 1}`;
 }
 
 /** What the memory knew may be in flight still. */

@@ -75,6 +75,11 @@ export class FieldWriter extends MsgpackWriter {
     this.#sameOrNew(this.#user, text);
   }
 
+  subjectOrNull(text: string | null): void {
+    if (text === null) this.textOrNull(null);
+    else this.subject(text);
+  }
+
   /** Like a subject, a caller may be a person. */
   caller(text: string): void {
     this.name(text);
@@ -89,7 +94,7 @@ export class FieldWriter extends MsgpackWriter {
     this.number(ms - baseMs);
   }
 
-  json(value: Readonly<Record<string, unknown>> | null): void {
+  json(value: object | null): void {
     this.textOrNull(value === null ? null : JSON.stringify(value));
   }
 
@@ -138,6 +143,12 @@ export class FieldReader {
 
   subject(): string {
     return this.name();
+  }
+
+  subjectOrNull(): string | null {
+    if (this.#values[this.#at] !== null) return this.subject();
+    this.#at += 1;
+    return null;
   }
 
   caller(): string {

@@ -4,8 +4,16 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { DomainEvent } from '../records/events.generated.js';
-import type { BookId, ScopeId, Seq } from '../records/ids.js';
+import type { BookId, CampaignId, ScopeId, Seq } from '../records/ids.js';
 import type { Outcome } from '../records/outcomes.generated.js';
+import type {
+  GivenBack,
+  Promotion,
+  PromotionView,
+  Quote,
+  ReservationView,
+  ReservedCart,
+} from '../records/promotions.js';
 import { unknownRecord } from '../records/unknown.js';
 import type { Book, BookCounts, BookSettings, OpenBatch } from '../records/values.generated.js';
 import { decodeBatchContent, encodeBatchContent } from './batch-content.js';
@@ -122,6 +130,71 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.name(value.bookId);
       out.number(value.batchId);
       return;
+    case 'promotionCreated':
+      out.number(14);
+      out.json(value.promotion);
+      return;
+    case 'promotionUpdated':
+      out.number(15);
+      out.json(value.promotion);
+      return;
+    case 'promotionArchived':
+      out.number(16);
+      out.json(value.promotion);
+      return;
+    case 'codeClaimed':
+      out.number(17);
+      out.name(value.bookId);
+      out.number(value.batchId);
+      out.text(value.claimedCode);
+      return;
+    case 'codeFreed':
+      out.number(18);
+      out.name(value.bookId);
+      out.number(value.batchId);
+      return;
+    case 'reservationMade':
+      out.number(19);
+      out.name(value.campaignId);
+      out.text(value.reservationId);
+      out.caller(value.caller);
+      out.subjectOrNull(value.userId);
+      out.textOrNull(value.cartId);
+      out.textOrNull(value.orderId);
+      out.json(value.cart);
+      out.time(value.madeMs, atMs);
+      out.numberOrNull(value.untilMs);
+      return;
+    case 'reservationRenewed':
+      out.number(20);
+      out.name(value.campaignId);
+      out.text(value.reservationId);
+      out.time(value.untilMs, atMs);
+      return;
+    case 'reservationCommitted':
+      out.number(21);
+      out.name(value.campaignId);
+      out.text(value.reservationId);
+      out.textOrNull(value.orderId);
+      return;
+    case 'reservationReleased':
+      out.number(22);
+      out.name(value.campaignId);
+      out.text(value.reservationId);
+      return;
+    case 'reservationExpired':
+      out.number(23);
+      out.name(value.campaignId);
+      out.text(value.reservationId);
+      return;
+    case 'reservationRolledBack':
+      out.number(24);
+      out.name(value.campaignId);
+      out.text(value.reservationId);
+      out.json(value.givenBack);
+      out.boolean(value.isWhole);
+      out.textOrNull(value.reason);
+      return;
     default:
       unknownRecord(value);
   }
@@ -236,6 +309,56 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
       };
     case 13:
       return { kind: 'batchGivenUp', bookId: from.name() as BookId, batchId: from.integer() };
+    case 14:
+      return { kind: 'promotionCreated', promotion: from.json() as unknown as Promotion };
+    case 15:
+      return { kind: 'promotionUpdated', promotion: from.json() as unknown as Promotion };
+    case 16:
+      return { kind: 'promotionArchived', promotion: from.json() as unknown as Promotion };
+    case 17:
+      return { kind: 'codeClaimed', bookId: from.name() as BookId, batchId: from.integer(), claimedCode: from.text() };
+    case 18:
+      return { kind: 'codeFreed', bookId: from.name() as BookId, batchId: from.integer() };
+    case 19:
+      return {
+        kind: 'reservationMade',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        caller: from.caller(),
+        userId: from.subjectOrNull(),
+        cartId: from.textOrNull(),
+        orderId: from.textOrNull(),
+        cart: from.json() as unknown as ReservedCart,
+        madeMs: from.time(atMs),
+        untilMs: from.integerOrNull(),
+      };
+    case 20:
+      return {
+        kind: 'reservationRenewed',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        untilMs: from.time(atMs),
+      };
+    case 21:
+      return {
+        kind: 'reservationCommitted',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        orderId: from.textOrNull(),
+      };
+    case 22:
+      return { kind: 'reservationReleased', campaignId: from.name() as CampaignId, reservationId: from.text() };
+    case 23:
+      return { kind: 'reservationExpired', campaignId: from.name() as CampaignId, reservationId: from.text() };
+    case 24:
+      return {
+        kind: 'reservationRolledBack',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        givenBack: from.json() as unknown as GivenBack,
+        isWhole: from.boolean(),
+        reason: from.textOrNull(),
+      };
     default:
       throw new Error(`journal payload: unknown kind of event, number ${number}`);
   }
@@ -307,6 +430,24 @@ export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): v
       out.number(10);
       out.boolean(value.fate === 'live');
       return;
+    case 'promotion':
+      out.number(11);
+      out.json(value.promotion);
+      return;
+    case 'promotionEnded':
+      out.number(12);
+
+      return;
+    case 'reserved':
+      out.number(13);
+      out.text(value.reservationId);
+      out.number(value.untilMs);
+      out.json(value.quote);
+      return;
+    case 'reservation':
+      out.number(14);
+      out.json(value.reservation);
+      return;
     default:
       unknownRecord(value);
   }
@@ -363,6 +504,19 @@ export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
       return { kind: 'batchOpened', isNew: from.boolean(), batch: decodeOpenBatch(from, atMs) };
     case 10:
       return { kind: 'batchSettled', fate: from.boolean() ? 'live' : 'givenUp' };
+    case 11:
+      return { kind: 'promotion', promotion: from.json() as unknown as PromotionView };
+    case 12:
+      return { kind: 'promotionEnded' };
+    case 13:
+      return {
+        kind: 'reserved',
+        reservationId: from.text(),
+        untilMs: from.integer(),
+        quote: from.json() as unknown as Quote,
+      };
+    case 14:
+      return { kind: 'reservation', reservation: from.json() as unknown as ReservationView };
     default:
       throw new Error(`journal payload: unknown kind of outcome, number ${number}`);
   }

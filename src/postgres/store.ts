@@ -5,14 +5,15 @@
  */
 
 import type { Change } from '../domain/event.js';
-import type { BookId, ScopeId, Seq, ShardId } from '../domain/ids.js';
+import type { BookId, CampaignId, ScopeId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
+import type { GivenBack, Promotion, ReservationStatus, ReservedCart } from '../records/promotions.js';
 import type { Book, OpenBatch } from '../records/values.generated.js';
 
 /**
  * Rows come in this order per load: checkpoints, books, open batches, live batches, codes,
- * redemptions, remembered keys.
+ * redemptions, promotions, reservations, remembered keys.
  */
 export interface SnapshotSink {
   /** Called for every shard asked for. */
@@ -21,12 +22,17 @@ export interface SnapshotSink {
   openBatch(shard: ShardId, batch: OpenBatch): void;
   /** Live batches only, in `firstIndex` order. */
   batch(shard: ShardId, batch: BatchRow): void;
+  /** A live batch whose one code is that of a promotion. */
+  claim(shard: ShardId, batchId: number): void;
   /** `bytes.subarray(start, end)` is the code in ASCII; valid during the call only. */
   code(shard: ShardId, index: number, bytes: Uint8Array, start: number, end: number): void;
   /** Follows `code` for a code that is or was in use. */
   codeState(shard: ShardId, state: CodeStateRow): void;
   /** In the order in which they were made. */
   redemption(shard: ShardId, redemption: RedemptionRow): void;
+  /** In the order in which they were made; so are reservations. */
+  promotion(shard: ShardId, promotion: Promotion): void;
+  reservation(shard: ShardId, row: ReservationRow): void;
   remembered(shard: ShardId, row: RememberedRow): void;
 }
 
@@ -47,6 +53,20 @@ export interface BatchRow {
   readonly firstIndex: number;
   readonly size: number;
   readonly count: number;
+}
+
+export interface ReservationRow {
+  readonly id: string;
+  readonly campaignId: CampaignId;
+  readonly caller: string;
+  readonly userId: string | null;
+  readonly cartId: string | null;
+  readonly orderId: string | null;
+  readonly madeMs: number;
+  readonly untilMs: number | null;
+  readonly status: ReservationStatus;
+  readonly cart: ReservedCart;
+  readonly givenBack: GivenBack | null;
 }
 
 export interface CodeStateRow {

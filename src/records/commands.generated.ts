@@ -4,8 +4,9 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { BatchContent } from './batch-content.js';
-import type { BookId } from './ids.js';
-import type { IfVersion, StagedBatch } from './objects.js';
+import type { BookId, CampaignId } from './ids.js';
+import type { IfVersion, PriceRequest, RolledBackLine, StagedBatch } from './objects.js';
+import type { PromotionPlan, PromotionSettings } from './promotions.js';
 import type { BookSettings } from './values.generated.js';
 
 export type Command =
@@ -21,7 +22,16 @@ export type Command =
   | CreateBook
   | UpdateBook
   | ArchiveBook
-  | RollbackRedemption;
+  | RollbackRedemption
+  | CreatePromotion
+  | UpdatePromotion
+  | ArchivePromotion
+  | CommitReservation
+  | ReleaseReservation
+  | RenewReservation
+  | RollbackReservation
+  | Reserve
+  | UsePromotion;
 
 /** Declared in src/features/coupons/assign.ts. */
 export interface AssignRandom {
@@ -122,4 +132,79 @@ export interface RollbackRedemption {
   readonly code: string;
   readonly redemptionId: string;
   readonly reason: string | null;
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface CreatePromotion {
+  readonly kind: 'createPromotion';
+  readonly id: string;
+  readonly campaignId: CampaignId;
+  readonly settings: PromotionSettings;
+  readonly plan: PromotionPlan;
+  readonly codes: StagedBatch | null;
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface UpdatePromotion {
+  readonly kind: 'updatePromotion';
+  readonly id: string;
+  readonly settings: PromotionSettings;
+  readonly plan: PromotionPlan;
+  readonly version: number;
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface ArchivePromotion {
+  readonly kind: 'archivePromotion';
+  readonly id: string;
+  readonly ifVersion: IfVersion;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface CommitReservation {
+  readonly kind: 'commitReservation';
+  readonly id: string;
+  readonly orderId: string | null;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface ReleaseReservation {
+  readonly kind: 'releaseReservation';
+  readonly id: string;
+  readonly owner: string | null;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface RenewReservation {
+  readonly kind: 'renewReservation';
+  readonly id: string;
+  readonly owner: string | null;
+  readonly ttlMs: number;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface RollbackReservation {
+  readonly kind: 'rollbackReservation';
+  readonly id: string;
+  readonly lines: readonly RolledBackLine[] | null;
+  readonly reason: string | null;
+}
+
+/** Declared in src/features/promotions/reserve.ts. */
+export interface Reserve {
+  readonly kind: 'reserve';
+  readonly request: PriceRequest;
+  readonly caller: string;
+  readonly cartId: string | null;
+  readonly ttlMs: number;
+}
+
+/** Declared in src/features/promotions/use.ts. */
+export interface UsePromotion {
+  readonly kind: 'usePromotion';
+  readonly promotionCode: string;
+  readonly caller: string;
+  readonly userId: string | null;
+  readonly amount: number | null;
+  readonly orderId: string | null;
 }

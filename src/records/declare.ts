@@ -56,7 +56,19 @@ export interface LiveOptions {
 }
 
 export type AppendedTable = 'redemptions' | 'rollbacks';
-export type SnapshotMethod = 'bookChanged' | 'batchOpened' | 'batchGivenUp' | 'batchWentLive';
+export type SnapshotMethod =
+  | 'bookChanged'
+  | 'batchOpened'
+  | 'batchGivenUp'
+  | 'batchWentLive'
+  | 'promotionChanged'
+  | 'codeClaimed'
+  | 'codeFreed'
+  | 'reservationMade'
+  | 'reservationRenewed'
+  | 'reservationCommitted'
+  | 'reservationEnded'
+  | 'reservationRolledBack';
 
 export interface EventDeclaration
   extends Required<Omit<EventOptions<Fields>, 'live' | 'row' | 'appends' | 'snapshot'>> {

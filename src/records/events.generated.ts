@@ -4,7 +4,8 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { BatchContent } from './batch-content.js';
-import type { BookId, ScopeId, Seq } from './ids.js';
+import type { BookId, CampaignId, ScopeId, Seq } from './ids.js';
+import type { GivenBack, Promotion, ReservedCart } from './promotions.js';
 import type { Book } from './values.generated.js';
 
 export type DomainEvent =
@@ -21,7 +22,18 @@ export type DomainEvent =
   | CodesAdded
   | Noted
   | BatchOpened
-  | BatchGivenUp;
+  | BatchGivenUp
+  | PromotionCreated
+  | PromotionUpdated
+  | PromotionArchived
+  | CodeClaimed
+  | CodeFreed
+  | ReservationMade
+  | ReservationRenewed
+  | ReservationCommitted
+  | ReservationReleased
+  | ReservationExpired
+  | ReservationRolledBack;
 
 /** Declared in src/features/coupons/assign.ts. */
 export interface CodeAssigned {
@@ -159,6 +171,93 @@ export interface BatchGivenUp {
   readonly batchId: number;
 }
 
+/** Declared in src/features/promotions/manage.ts. */
+export interface PromotionCreated {
+  readonly kind: 'promotionCreated';
+  readonly promotion: Promotion;
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface PromotionUpdated {
+  readonly kind: 'promotionUpdated';
+  readonly promotion: Promotion;
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface PromotionArchived {
+  readonly kind: 'promotionArchived';
+  readonly promotion: Promotion;
+}
+
+/** Declared in src/features/coupons/claims.ts. */
+export interface CodeClaimed {
+  readonly kind: 'codeClaimed';
+  readonly bookId: BookId;
+  readonly batchId: number;
+  readonly claimedCode: string;
+}
+
+/** Declared in src/features/coupons/claims.ts. */
+export interface CodeFreed {
+  readonly kind: 'codeFreed';
+  readonly bookId: BookId;
+  readonly batchId: number;
+}
+
+/** Declared in src/features/promotions/reserve.ts. */
+export interface ReservationMade {
+  readonly kind: 'reservationMade';
+  readonly campaignId: CampaignId;
+  readonly reservationId: string;
+  readonly caller: string;
+  readonly userId: string | null;
+  readonly cartId: string | null;
+  readonly orderId: string | null;
+  readonly cart: ReservedCart;
+  readonly madeMs: number;
+  readonly untilMs: number | null;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface ReservationRenewed {
+  readonly kind: 'reservationRenewed';
+  readonly campaignId: CampaignId;
+  readonly reservationId: string;
+  readonly untilMs: number;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface ReservationCommitted {
+  readonly kind: 'reservationCommitted';
+  readonly campaignId: CampaignId;
+  readonly reservationId: string;
+  readonly orderId: string | null;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface ReservationReleased {
+  readonly kind: 'reservationReleased';
+  readonly campaignId: CampaignId;
+  readonly reservationId: string;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface ReservationExpired {
+  readonly kind: 'reservationExpired';
+  readonly campaignId: CampaignId;
+  readonly reservationId: string;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface ReservationRolledBack {
+  readonly kind: 'reservationRolledBack';
+  readonly campaignId: CampaignId;
+  readonly reservationId: string;
+  readonly givenBack: GivenBack;
+  readonly isWhole: boolean;
+  readonly reason: string | null;
+}
+
 /** The number of each event in `changes.kind`. The table `change_kinds` holds the same. */
 export const eventNumbers: Readonly<Record<DomainEvent['kind'], number>> = {
   codeAssigned: 6,
@@ -175,6 +274,17 @@ export const eventNumbers: Readonly<Record<DomainEvent['kind'], number>> = {
   noted: 5,
   batchOpened: 13,
   batchGivenUp: 14,
+  promotionCreated: 15,
+  promotionUpdated: 16,
+  promotionArchived: 17,
+  codeClaimed: 18,
+  codeFreed: 19,
+  reservationMade: 20,
+  reservationRenewed: 21,
+  reservationCommitted: 22,
+  reservationReleased: 23,
+  reservationExpired: 24,
+  reservationRolledBack: 25,
 };
 
 /** The names of events in histories and live updates; null: callers do not see the event. */
@@ -193,4 +303,15 @@ export const shownNames: ReadonlyMap<string, string | null> = new Map([
   ['noted', null],
   ['batchOpened', null],
   ['batchGivenUp', null],
+  ['promotionCreated', 'promotion.created'],
+  ['promotionUpdated', 'promotion.updated'],
+  ['promotionArchived', 'promotion.archived'],
+  ['codeClaimed', null],
+  ['codeFreed', null],
+  ['reservationMade', 'reservation.made'],
+  ['reservationRenewed', 'reservation.renewed'],
+  ['reservationCommitted', 'reservation.committed'],
+  ['reservationReleased', 'reservation.released'],
+  ['reservationExpired', 'reservation.expired'],
+  ['reservationRolledBack', 'reservation.rolled_back'],
 ]);

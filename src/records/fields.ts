@@ -12,6 +12,7 @@ export type Form =
   | 'bookId'
   /** What a change belongs to: the id of a book or of a campaign. */
   | 'scopeId'
+  | 'campaignId'
   /** The text of a coupon code: ASCII that needs no escape in JSON. */
   | 'code'
   /**
@@ -19,6 +20,7 @@ export type Form =
    * line per layer decides how persons are stored.
    */
   | 'subject'
+  | 'subjectOrNull'
   /** The authenticated sender of a request: the id of a user, or the name of a service. */
   | 'caller'
   /** Id of a redemption: a UUID. */
@@ -39,7 +41,7 @@ export type Form =
   | 'boolean'
   /** One of two words. */
   | 'choice'
-  /** An object from a caller, kept unchanged as JSON. */
+  /** An object, kept unchanged as JSON. */
   | 'json'
   | 'jsonOrNull'
   /** Another record. */
@@ -56,7 +58,7 @@ export interface Field {
   readonly choices: readonly [string, string] | null;
   /** The other record, if the form is `record`. */
   readonly of: RecordDeclaration | null;
-  /** The TypeScript type, if the form is `object`. */
+  /** The TypeScript type, if the form is `object`, or `json` of a known shape. */
   readonly type: string | null;
   /** The same field with another name in the JSON of an answer. */
   as(shownAs: string): Field;
@@ -92,8 +94,10 @@ export const text = () => field('text');
 export const textOrNull = () => field('textOrNull');
 export const bookId = () => field('bookId');
 export const scopeId = () => field('scopeId');
+export const campaignId = () => field('campaignId');
 export const code = () => field('code');
 export const subject = () => field('subject');
+export const subjectOrNull = () => field('subjectOrNull');
 export const caller = () => field('caller');
 export const redemptionId = () => field('redemptionId');
 export const seq = () => field('seq');
@@ -107,6 +111,8 @@ export const instantOrNull = () => field('instantOrNull');
 export const boolean = () => field('boolean');
 export const choice = (first: string, second: string) => field('choice', { choices: [first, second] });
 export const json = () => field('json');
+/** `type` is a type of src/records/promotions.ts. */
+export const jsonOf = (type: string) => field('json', { type });
 export const jsonOrNull = () => field('jsonOrNull');
 export const recordOf = (of: RecordDeclaration) => field('record', { of });
 export const batchContent = () => field('batchContent');

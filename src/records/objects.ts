@@ -1,4 +1,6 @@
 /** What commands hold that only travels between threads of the process. It is never stored. */
+import type { CampaignId } from './ids.js';
+import type { Cart, Mode } from './promotions.js';
 
 /**
  * Codes that are in the store (and loaded into the shard) but not live yet. `report` is what the
@@ -13,3 +15,29 @@ export interface StagedBatch {
 
 /** The book must have one of these versions; null: any version. */
 export type IfVersion = readonly number[] | null;
+
+/** What the condition of a promotion came to over this cart and user, in one of its versions. */
+export interface Verdict {
+  readonly promotionId: string;
+  readonly version: number;
+  /** Why it is not met; null: it is met. */
+  readonly reason: string | null;
+}
+
+/** A cart to be priced. */
+export interface PriceRequest {
+  /** Null: the campaign of the codes, or the default campaign. */
+  readonly campaignId: CampaignId | null;
+  readonly codes: readonly string[];
+  readonly cart: Cart;
+  readonly userId: string | null;
+  readonly segments: readonly string[];
+  readonly mode: Mode;
+  readonly verdicts: readonly Verdict[];
+}
+
+/** So many pieces of a product, over all lines of the cart that have it. */
+export interface RolledBackLine {
+  readonly productId: string;
+  readonly quantity: number;
+}

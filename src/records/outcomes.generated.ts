@@ -4,6 +4,7 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { BookId } from './ids.js';
+import type { PromotionView, Quote, ReservationView } from './promotions.js';
 import type { Book, BookCounts, OpenBatch } from './values.generated.js';
 
 export type Outcome =
@@ -17,7 +18,11 @@ export type Outcome =
   | ArchivedOutcome
   | CodesAddedOutcome
   | BatchOpenedOutcome
-  | BatchSettledOutcome;
+  | BatchSettledOutcome
+  | PromotionOutcome
+  | PromotionEndedOutcome
+  | ReservedOutcome
+  | ReservationOutcome;
 
 /** Declared in src/features/coupons/assign.ts. */
 export interface AssignedOutcome {
@@ -101,4 +106,29 @@ export interface BatchOpenedOutcome {
 export interface BatchSettledOutcome {
   readonly kind: 'batchSettled';
   readonly fate: 'givenUp' | 'live';
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface PromotionOutcome {
+  readonly kind: 'promotion';
+  readonly promotion: PromotionView;
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface PromotionEndedOutcome {
+  readonly kind: 'promotionEnded';
+}
+
+/** Declared in src/features/promotions/reserve.ts. */
+export interface ReservedOutcome {
+  readonly kind: 'reserved';
+  readonly reservationId: string;
+  readonly untilMs: number;
+  readonly quote: Quote;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface ReservationOutcome {
+  readonly kind: 'reservation';
+  readonly reservation: ReservationView;
 }

@@ -26,4 +26,18 @@ export type RefusalReason =
   | 'idempotencyMemoryFull'
   /** It is given up; or it is open, and its codes are not loaded into memory. */
   | 'batchUnknown'
-  | 'batchesFull';
+  | 'batchesFull'
+  | 'promotionNotFound'
+  | 'promotionVersionMismatch'
+  | 'promotionsFull'
+  /** `detail` is the message of the contract. */
+  | 'promotionNotApplicable'
+  | 'notInOneCampaign'
+  /** The HTTP thread has to judge a condition first, or again. */
+  | 'conditionsUnjudged'
+  | 'useIncomplete'
+  | 'reservationNotFound'
+  | 'reservationOver'
+  | 'reservationSettled'
+  | 'reservationsFull'
+  | 'linesNotReserved';

@@ -22,8 +22,8 @@ import type { Random } from '../domain/random.js';
 import type { Unavailable } from '../engine/engine.js';
 import { createKeyKeeper, type KeyKeeper } from '../engine/key-memory.js';
 import { type ActorReply, type ActorRequest, refused, unavailable } from '../engine/requests.js';
-import { nextLeaseEndMs } from '../features/coupons/lock.js';
 import { type DigestPart, type DigestReport, DigestWalk, digest } from '../features/digest.js';
+import { nextEndMs } from '../features/expiry.js';
 import { type Fact, factsOf } from '../features/facts.js';
 import type { ShardState } from '../features/shard-state.js';
 import { type Journal, JournalFenced, type JournalWriter } from '../journal/journal.js';
@@ -155,7 +155,7 @@ export function createActor(options: ActorOptions): Actor {
   function loadThenDecide({ request, batch }: Lacking): void {
     const begun = generation;
     const { shard } = request;
-    batchLoading.load(stateOf(states, shard), batch).then(
+    batchLoading.load(stateOf(states, shard), batch, request.command.kind === 'createPromotion').then(
       () => {
         if (generation === begun && status === 'serving') {
           turn.decide(stateOf(states, shard), request, nowMs());
@@ -324,7 +324,7 @@ export function createActor(options: ActorOptions): Actor {
   function armLeaseTimer(): void {
     const now = nowMs();
     let firstMs = Number.POSITIVE_INFINITY;
-    for (const state of states.values()) firstMs = Math.min(firstMs, nextLeaseEndMs(state.coupons) ?? firstMs);
+    for (const state of states.values()) firstMs = Math.min(firstMs, nextEndMs(state) ?? firstMs);
     if (firstMs >= leaseTimerMs) return;
     leaseTimerMs = firstMs;
     options.after(Math.min(Math.max(firstMs - now, 1), LEASE_TIMER_MS_MAX), () => {
@@ -341,6 +341,7 @@ export function createActor(options: ActorOptions): Actor {
     if (state.coupons.observer !== null) throw new Error(`a digest of shard ${shard} is being taken already`);
     const walk = new DigestWalk(state, nowMs());
     state.coupons.observer = walk;
+    state.promotions.observer = walk;
     try {
       while (!walk.step(DIGEST_STEP)) {
         await new Promise<void>((resolve) => options.defer(resolve));
@@ -349,6 +350,7 @@ export function createActor(options: ActorOptions): Actor {
       return walk.report();
     } finally {
       state.coupons.observer = null;
+      state.promotions.observer = null;
     }
   }
 

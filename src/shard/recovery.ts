@@ -21,6 +21,7 @@ import {
 } from '../features/coupons/load.js';
 import type { BookState } from '../features/coupons/state.js';
 import { loadCheckpoint, loadRemembered } from '../features/load.js';
+import { loadPromotion, loadReservation } from '../features/promotions/load.js';
 import { apply } from '../features/rules.js';
 import { ShardState } from '../features/shard-state.js';
 import { type AddedBatch, type Refill, readBatches } from '../feed/batches.js';
@@ -259,6 +260,7 @@ function createSink(
     book: (shard, book) => loadBook(stateOf(shard).coupons, book),
     openBatch: (shard, batch) => loadOpenBatch(stateOf(shard).coupons, batch),
     batch: (shard, batch) => loadBatch(stateOf(shard).coupons, batch),
+    claim: (shard, batchId) => stateOf(shard).coupons.claim(batchId),
     code(shard, index, bytes, start, end) {
       const state = stateOf(shard);
       loadCode(state.coupons, bookAt(state, index), index, bytes, start, end);
@@ -273,6 +275,14 @@ function createSink(
       loadCodeState(state.coupons, row);
     },
     redemption: (shard, row) => loadRedemption(stateOf(shard).coupons, row),
+    promotion(shard, promotion) {
+      loadPromotion(stateOf(shard).promotions, promotion);
+      const { code } = promotion.settings;
+      if (code === null) return;
+      const bytes = Buffer.from(code, 'latin1');
+      addHash(shard, bytes, 0, bytes.length);
+    },
+    reservation: (shard, row) => loadReservation(stateOf(shard).promotions, row),
     remembered: (shard, row) => loadRemembered(stateOf(shard), row),
   };
 }
@@ -294,6 +304,7 @@ export async function replay(
     for (const change of batch.changes()) {
       for (const event of change.events) {
         if (event.kind === 'codesAdded') await restage(options, state, event);
+        if (event.kind === 'codeClaimed') await publishCode(options, shard, event.claimedCode);
         if (isRefilled && 'code' in event) assertPlace(state, event, change.firstSeq);
       }
       try {
@@ -317,6 +328,33 @@ function assertPlace(state: ShardState, { code, index }: CodeEvent, seq: Seq): v
  */
 async function restage(options: StagingOptions, state: ShardState, event: CodesAdded): Promise<void> {
   await stageBatch(state, options, state.options.shard, event, event.firstIndex);
+}
+
+/**
+ * Makes the code of a promotion known to those who route by code, and lets its promotion be made.
+ * Rejects with `BatchMissing` when the row that takes the code is not there.
+ */
+export async function stageClaim(
+  state: ShardState,
+  options: StagingOptions,
+  { batchId, size }: StagedBatch,
+): Promise<void> {
+  const { shard } = state.options;
+  let code = '';
+  await options.loader.loadBatch({ batchId, size }, (_ordinal, bytes, start, end) => {
+    code = Buffer.from(bytes.subarray(start, end)).toString('latin1');
+  });
+  await publishCode(options, shard, code);
+  state.coupons.stageClaim(batchId);
+}
+
+async function publishCode(options: StagingOptions, shard: ShardId, code: string): Promise<void> {
+  const publishing: Promise<void>[] = [];
+  const hashes = collectHashes(options.directoryKey, (of, full) => publishing.push(options.publishCodes(of, full)));
+  const bytes = Buffer.from(code, 'latin1');
+  hashes.add(shard, bytes, 0, bytes.length);
+  hashes.flush();
+  await Promise.all(publishing);
 }
 
 /**

@@ -17,8 +17,8 @@ import type { Seq, ShardId } from '../domain/ids.js';
 import type { Random } from '../domain/random.js';
 import type { CommandReply, QueryReply } from '../engine/engine.js';
 import { type ActorReply, type ActorRequest, batchOf } from '../engine/requests.js';
-import { expireLeases } from '../features/coupons/lock.js';
 import { Prefetch } from '../features/coupons/prefetch.js';
+import { expireNext } from '../features/expiry.js';
 import { query } from '../features/query.js';
 import { apply, decide } from '../features/rules.js';
 import type { ShardState } from '../features/shard-state.js';
@@ -121,9 +121,9 @@ export class Turn {
     }
   }
 
-  /** Announces the leases that have ended. */
+  /** Announces the leases and reservations that have ended. */
   expire(state: ShardState, nowMs: number): void {
-    for (let change = expireLeases(state.coupons, nowMs); change !== null; change = expireLeases(state.coupons, nowMs))
+    for (let change = expireNext(state, nowMs); change !== null; change = expireNext(state, nowMs))
       this.#apply(state, change);
   }
 

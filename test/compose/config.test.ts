@@ -36,6 +36,7 @@ test('an empty environment gives the documented defaults', () => {
     liveConnectionsPerCallerMax: 100,
     liveTopicsMax: 100,
     trustedProxies: [],
+    currency: { code: 'USD', isGiven: false },
     logLevel: 'info',
     workaroundsOff: [],
   });

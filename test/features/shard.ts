@@ -333,6 +333,21 @@ export function inWords(event: DomainEvent): string {
     case 'batchOpened':
     case 'batchGivenUp':
       return `${event.kind} ${event.batchId}`;
+    case 'codeClaimed':
+      return `codeClaimed ${event.claimedCode}`;
+    case 'codeFreed':
+      return `codeFreed ${event.batchId}`;
+    case 'promotionCreated':
+    case 'promotionUpdated':
+    case 'promotionArchived':
+      return `${event.kind} v${event.promotion.version}`;
+    case 'reservationMade':
+    case 'reservationRenewed':
+    case 'reservationCommitted':
+    case 'reservationReleased':
+    case 'reservationExpired':
+    case 'reservationRolledBack':
+      return event.kind;
   }
 }
 

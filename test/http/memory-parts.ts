@@ -97,6 +97,8 @@ export function createMemoryEngine(): MemoryEngine {
       ids++;
       return asBookId(`0193a3b0-7c00-7000-8000-${ids.toString(16).padStart(12, '0')}`);
     },
+    newIdBeside: () => engine.newBookId(null),
+    shardsOf: () => [],
     command(command, origin, reply) {
       // As the router does: a command leaves the HTTP thread at the end of the turn.
       const leaving = setImmediate(() => {
@@ -280,6 +282,14 @@ export function createMemoryEngine(): MemoryEngine {
         return page(asked, (code) => code.bookId === asked.bookId);
       case 'listUserCodes':
         return page(asked, (code, index) => code.userId === asked.userId && index % SHARD_COUNT === shard);
+      case 'getPromotion':
+      case 'getReservation':
+      case 'findReservation':
+      case 'listPromotions':
+      case 'productPromotions':
+      case 'quote':
+      case 'qualify':
+      case 'neededConditions':
       case 'batchFate':
       case 'listOpenBatches':
       case 'isKeyRemembered':

@@ -66,6 +66,18 @@ describe('refusals of the engine', () => {
     idempotencyMemoryFull: [503, 'overloaded'],
     batchUnknown: [503, 'unavailable'],
     batchesFull: [503, 'overloaded'],
+    promotionNotFound: [404, 'coupon-not-found'],
+    promotionVersionMismatch: [412, 'version-mismatch'],
+    promotionsFull: [422, 'not-possible'],
+    promotionNotApplicable: [400, 'coupon-not-applicable'],
+    notInOneCampaign: [422, 'not-in-one-campaign'],
+    conditionsUnjudged: [503, 'unavailable'],
+    useIncomplete: [400, 'use-incomplete'],
+    reservationNotFound: [404, 'reservation-not-found'],
+    reservationOver: [410, 'reservation-over'],
+    reservationSettled: [409, 'reservation-settled'],
+    reservationsFull: [503, 'overloaded'],
+    linesNotReserved: [409, 'lines-not-reserved'],
   };
   for (const [reason, [status, slug]] of Object.entries(expected)) {
     it(`${reason} is ${status} ${slug}`, async () => {

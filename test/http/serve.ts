@@ -79,6 +79,7 @@ export async function serve(limits: Partial<HttpLimits> = {}, proxies: readonly 
         pingMs: 200,
       },
       trustedProxies,
+      currency: { code: 'USD', isGiven: false },
       log: { warn: note, error: note, debug: note },
       limits: { drainMs: 1000, ...limits },
     },

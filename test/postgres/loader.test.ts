@@ -6,6 +6,7 @@ import { asShardId, type ShardId } from '../../src/domain/ids.js';
 import * as load from '../../src/features/coupons/load.js';
 import { digest } from '../../src/features/digest.js';
 import { loadCheckpoint, loadRemembered } from '../../src/features/load.js';
+import { loadPromotion, loadReservation } from '../../src/features/promotions/load.js';
 import { ShardState } from '../../src/features/shard-state.js';
 import { createControlStore } from '../../src/postgres/control/control-store.js';
 import { createProjectionWriter } from '../../src/postgres/projection/projection-writer.js';
@@ -86,6 +87,9 @@ test('a shard with nothing in it loads as empty, at sequence 0', async (t) => {
     code: refuse,
     codeState: refuse,
     redemption: refuse,
+    claim: refuse,
+    promotion: refuse,
+    reservation: refuse,
     remembered: refuse,
   });
   assert.deepEqual(seqs, [
@@ -262,6 +266,9 @@ const ignoring: SnapshotSink = {
   code: () => undefined,
   codeState: () => undefined,
   redemption: () => undefined,
+  claim: () => undefined,
+  promotion: () => undefined,
+  reservation: () => undefined,
   remembered: () => undefined,
 };
 
@@ -319,6 +326,9 @@ async function loadState(
     },
     codeState: (_, row) => load.loadCodeState(state.coupons, row),
     redemption: (_, row) => load.loadRedemption(state.coupons, row),
+    claim: (_, batchId) => state.coupons.claim(batchId),
+    promotion: (_, promotion) => loadPromotion(state.promotions, promotion),
+    reservation: (_, row) => loadReservation(state.promotions, row),
     remembered: (_, row) => loadRemembered(state, row),
   });
   return state;

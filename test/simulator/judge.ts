@@ -316,6 +316,18 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     }
     case 'alreadyRolledBack':
       return command.kind === 'rollbackRedemption' && fold.redemptions.get(command.redemptionId)?.rolledBack === true;
+    case 'conditionsUnjudged':
+    case 'linesNotReserved':
+    case 'notInOneCampaign':
+    case 'promotionNotApplicable':
+    case 'promotionNotFound':
+    case 'promotionVersionMismatch':
+    case 'promotionsFull':
+    case 'reservationNotFound':
+    case 'reservationOver':
+    case 'reservationSettled':
+    case 'reservationsFull':
+    case 'useIncomplete':
     case 'batchUnknown':
     case 'batchesFull':
     case 'bookArchived':

@@ -162,6 +162,8 @@ export function startProcess(options: SimProcessOptions): Start {
       shardCount: shards.length,
       shardOfBook: options.shardOfBook,
       newBookId: never,
+      newIdBeside: never,
+      shardsOf: never,
       withdraw: never,
       isFull: () => false,
       command(command, origin, reply) {

@@ -4,9 +4,9 @@
  * refusal (`Refusal.isOthersCode`), and the HTTP side answers it as if there were no such code.
  */
 import type { Refusal } from '../../domain/outcome.js';
-import type { Command } from '../../records/commands.generated.js';
 import { isUsers, redemptionsOf } from './checks.js';
 import { AVAILABLE } from './code-table.js';
+import type { CouponCommand } from './rules.js';
 import type { Coupons } from './state.js';
 
 /**
@@ -15,7 +15,7 @@ import type { Coupons } from './state.js';
  * with the same code is told that it is locked. Whether a code was assigned before it was locked is
  * not kept: while none of its redemptions stands, it counts as one that the lock took.
  */
-export function isOthersCode(coupons: Coupons, command: Command, { reason }: Refusal): boolean {
+export function isOthersCode(coupons: Coupons, command: CouponCommand, { reason }: Refusal): boolean {
   if (!('code' in command && 'userId' in command)) return false;
   const index = coupons.codes.find(command.code);
   if (index === -1) return false;

@@ -6,6 +6,7 @@
 import type { CodeStatus, CodeView, Query } from '../../domain/command.js';
 import { asSeq } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
+import type { PromotionQuery } from '../../domain/promotion-views.js';
 import type { BookView, CodePage, QueryResult } from '../../domain/view.js';
 import { Smallest } from '../../tables/smallest.js';
 import { fateOf } from './batches.js';
@@ -22,7 +23,7 @@ import type { BookState, Coupons } from './state.js';
 const SCAN_MAX = 50_000;
 
 /** Queries that the kernel does not answer itself. */
-export type CouponQuery = Exclude<Query, { kind: 'isKeyRemembered' }>;
+export type CouponQuery = Exclude<Query, PromotionQuery | { kind: 'isKeyRemembered' }>;
 
 export function queryCoupons(coupons: Coupons, asked: CouponQuery, nowMs: number): QueryResult | Refusal {
   switch (asked.kind) {

@@ -43,6 +43,15 @@ export function noteReads(reads: Reads, coupons: Coupons, command: Command): voi
     case 'createBook':
     case 'updateBook':
     case 'archiveBook':
+    case 'createPromotion':
+    case 'updatePromotion':
+    case 'archivePromotion':
+    case 'commitReservation':
+    case 'releaseReservation':
+    case 'renewReservation':
+    case 'rollbackReservation':
+    case 'reserve':
+    case 'usePromotion':
       return;
   }
 }

@@ -27,17 +27,20 @@ import type { Command } from '../../domain/command.js';
 import { asSeq, type BookId, type Seq } from '../../domain/ids.js';
 import type { Coupons } from './state.js';
 
+/** Commands of coupon books name a code or a book. */
+export type CouponCommand = Extract<Command, { readonly code: string } | { readonly bookId: BookId }>;
+
 /**
  * Where a key of this command is remembered; undefined: nowhere, since what it names isn't there.
  */
-export function scopeOf(coupons: Coupons, command: Command): BookId | null | undefined {
+export function scopeOf(coupons: Coupons, command: CouponCommand): BookId | null | undefined {
   if (command.kind === 'createBook') return null;
   if ('bookId' in command) return command.bookId;
   const index = coupons.codes.find(command.code);
   return index === -1 ? undefined : coupons.bookOfCode(index).current.id;
 }
 
-export function lastSeqFor(coupons: Coupons, command: Command): Seq {
+export function lastSeqFor(coupons: Coupons, command: CouponCommand): Seq {
   if (!('code' in command)) return coupons.shard.seq;
   return asSeq(coupons.codes.lastSeq(coupons.codes.find(command.code)));
 }

@@ -3,6 +3,7 @@
  * it, nothing else does; a restart fills it by load.ts from a snapshot and then applies the
  * journal.
  */
+import type { CodeClaims } from '../../domain/code-claims.js';
 import type { ShardKernel } from '../../domain/kernel.js';
 import type { BookId } from '../../records/ids.js';
 import type { Book, BookCounts } from './book.js';
@@ -47,7 +48,7 @@ export interface Observer {
   beforeRedemption(number: number): void;
 }
 
-export class Coupons {
+export class Coupons implements CodeClaims {
   /** What the kernel keeps of the shard. */
   readonly shard: ShardKernel;
   readonly codes: CodeTable;
@@ -59,6 +60,7 @@ export class Coupons {
   readonly #books = new Map<BookId, BookState>();
   readonly #staged = new Map<number, Staged>();
   readonly #live = new Set<number>();
+  readonly #stagedClaims = new Set<number>();
   /** Books whose pools do not hold all of their new codes yet. */
   readonly #loading = new Set<BookState>();
   /** The current observer, called before changes. */
@@ -142,6 +144,24 @@ export class Coupons {
     staged.complete = true;
   }
 
+  /** The row of a claim is known to be in the store. */
+  stageClaim(batchId: number): void {
+    this.#stagedClaims.add(batchId);
+  }
+
+  canClaim(batchId: number): boolean {
+    return this.openBatches.has(batchId) && this.#stagedClaims.has(batchId);
+  }
+
+  claim(batchId: number): void {
+    this.#stagedClaims.delete(batchId);
+    this.#live.add(batchId);
+  }
+
+  freeClaim(batchId: number): void {
+    if (!this.#live.delete(batchId)) throw new Error(`batch ${batchId} claims no code`);
+  }
+
   /** Whether a batch is live, here or ever before. */
   isLive(batchId: number): boolean {
     return this.#live.has(batchId);
@@ -153,6 +173,7 @@ export class Coupons {
 
   /** Forgets a batch that won't become live. */
   unstage(batchId: number): void {
+    this.#stagedClaims.delete(batchId);
     const staged = this.#staged.get(batchId);
     if (staged === undefined) return;
     this.#staged.delete(batchId);

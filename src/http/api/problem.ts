@@ -62,6 +62,26 @@ export const PROBLEMS = {
     about: "The book's `startDate` is still to come.",
     remedy: 'Try again after that date; `Retry-After` says how many seconds that is.',
   },
+  'coupon-not-applicable': {
+    status: 400,
+    title: 'Coupon not applicable',
+    about:
+      'The coupon exists, and does not apply to this cart and user now. `detail` is the reason: the coupon is switched off, not begun or over, its uses or its budget are taken, or the cart does not meet its conditions.',
+    remedy:
+      'Tell the customer the reason. Where `Retry-After` is set, other carts hold what is missing, and it may be free then.',
+  },
+  'coupon-code-taken': {
+    status: 400,
+    title: 'Coupon code taken',
+    about: 'A promotion or a unique code has this code already. All codes share one namespace.',
+    remedy: 'Choose another code, or leave `code` out: then one is generated.',
+  },
+  'use-incomplete': {
+    status: 400,
+    title: 'Use incomplete',
+    about: 'A coupon with a limit per user or with a budget can only count a use that names the user and the amount.',
+    remedy: 'Send the fields that `detail` names.',
+  },
   unauthenticated: {
     status: 401,
     title: 'Not authenticated',
@@ -99,6 +119,18 @@ export const PROBLEMS = {
     about:
       'There is no such code, or it belongs to another user. The answer does not say which, so that nobody can find codes by guessing.',
     remedy: 'Ask the customer to check the code. Upper and lower case make no difference.',
+  },
+  'coupon-not-found': {
+    status: 404,
+    title: 'Coupon not found',
+    about: 'No promotion has this id or this code.',
+    remedy: 'Check it. Upper and lower case make no difference.',
+  },
+  'reservation-not-found': {
+    status: 404,
+    title: 'Reservation not found',
+    about: 'No reservation has this id, or none is held for this cart.',
+    remedy: 'Check the id. A cart is found by the caller, the user and the `cartId` that it was reserved with.',
   },
   'none-available': {
     status: 404,
@@ -167,6 +199,18 @@ export const PROBLEMS = {
     about: 'A redemption can be rolled back only once, and this one was.',
     remedy: 'Nothing needs to be done. The history of the code shows when it happened.',
   },
+  'reservation-settled': {
+    status: 409,
+    title: 'Reservation settled',
+    about: 'The reservation was committed, released or rolled back, so this can not be done with it any more.',
+    remedy: 'Read the reservation with `GET /api/v1/reservations/{id}`: `status` says what became of it.',
+  },
+  'lines-not-reserved': {
+    status: 409,
+    title: 'Lines not reserved',
+    about: 'A rollback names a product, or more pieces of it, than the reservation has left.',
+    remedy: 'Read the reservation, and roll back what is left of it.',
+  },
   'already-exists': {
     status: 409,
     title: 'Already exists',
@@ -185,11 +229,17 @@ export const PROBLEMS = {
     about: "The book's `endDate` has passed.",
     remedy: 'Tell the customer that the offer has ended, or set a later `endDate`.',
   },
+  'reservation-over': {
+    status: 410,
+    title: 'Reservation over',
+    about: 'The time of the reservation has passed. What it held can be used by others, even if there is room left.',
+    remedy: 'Reserve again, before the customer pays.',
+  },
   'version-mismatch': {
     status: 412,
     title: 'Changed in the meantime',
     about:
-      'The book is not in the version that `If-Match` names: somebody changed it after you read it. Nothing was changed by this request.',
+      'The book or the coupon is not in the version that `If-Match` names: somebody changed it after you read it. Nothing was changed by this request.',
     remedy: 'Read the book again, decide again, and send the new `ETag` in `If-Match`.',
   },
   'upgrade-required': {
@@ -219,6 +269,12 @@ export const PROBLEMS = {
     about:
       'With this change the settings of the book would contradict each other. `detail` says how. Nothing was changed.',
     remedy: 'Change the settings that contradict each other in one request.',
+  },
+  'not-in-one-campaign': {
+    status: 422,
+    title: 'Not in one campaign',
+    about: 'A request names coupons of different campaigns. Those of one campaign are decided together, and no others.',
+    remedy: 'Send one request for each campaign, or give the coupons that belong together the same `campaignId`.',
   },
   'not-possible': {
     status: 422,
@@ -364,6 +420,20 @@ const OF_REFUSAL = {
   // The batch was given up before its command came. Nothing was changed; trying again helps.
   batchUnknown: 'unavailable',
   batchesFull: 'overloaded',
+  promotionNotFound: 'coupon-not-found',
+  promotionVersionMismatch: 'version-mismatch',
+  promotionsFull: 'not-possible',
+  promotionNotApplicable: 'coupon-not-applicable',
+  notInOneCampaign: 'not-in-one-campaign',
+  // Its condition was changed again and again while it was judged. Nothing was changed by this
+  // request.
+  conditionsUnjudged: 'unavailable',
+  useIncomplete: 'use-incomplete',
+  reservationNotFound: 'reservation-not-found',
+  reservationOver: 'reservation-over',
+  reservationSettled: 'reservation-settled',
+  reservationsFull: 'overloaded',
+  linesNotReserved: 'lines-not-reserved',
 } as const satisfies Record<RefusalReason, ProblemSlug>;
 
 const OF_UNAVAILABLE = {

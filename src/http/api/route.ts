@@ -58,8 +58,11 @@ export interface RouteSpec<Body, Query> {
   readonly access: 'public' | readonly Role[];
   /** It is public, and still reads a token that is sent. */
   readonly takesToken?: boolean;
-  /** Where the `userId` is that has to be the caller's own when its role is `user`. */
-  readonly ownUser?: 'body' | 'param';
+  /**
+   * Where the `userId` is that has to be the caller's own when its role is `user`. `bodyIfNamed`:
+   * the body may name none.
+   */
+  readonly ownUser?: 'body' | 'bodyIfNamed' | 'param';
   /** Takes codes that a caller could be guessing: unknown ones count as misses. */
   readonly guessable?: boolean;
   readonly params?: Readonly<Record<string, z.ZodType<string>>>;

@@ -4,6 +4,14 @@ export const TAGS = [
   { name: 'Coupon books', description: 'A book holds the codes of one campaign and the rules for them.' },
   { name: 'Codes', description: 'Generate, upload, list and export the codes of a book.' },
   { name: 'Coupons', description: 'Assign a code to a user, lock it, redeem it, and take any of these back.' },
+  {
+    name: 'Promotions',
+    description: 'Discounts: codes that many customers share, and automatic ones without a code.',
+  },
+  {
+    name: 'Checkout',
+    description: 'What a cart gets, and reservations of it: reserve, then commit when the customer has paid.',
+  },
   { name: 'Jobs', description: 'Work that takes longer than a request should.' },
   {
     name: 'Live updates',

@@ -281,11 +281,9 @@ export class Exchange implements Expiring {
 
   private isOwnUser(route: ExchangeRoute): boolean {
     const { request, caller } = this;
-    const named =
-      route.ownUser === 'body'
-        ? (request.body as { readonly userId: string }).userId
-        : request.param(route.paramNames.indexOf('userId'));
-    return named === caller.id;
+    if (route.ownUser === 'param') return request.param(route.paramNames.indexOf('userId')) === caller.id;
+    const { userId } = request.body as { readonly userId?: string };
+    return userId === caller.id || (userId === undefined && route.ownUser === 'bodyIfNamed');
   }
 
   // -- the end ------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ export interface HandledRoute<Exchange> {
   readonly roles: readonly Role[] | null;
   /** A token that is sent is verified, whether one is needed or not. */
   readonly takesToken: boolean;
-  readonly ownUser: 'body' | 'param' | null;
+  readonly ownUser: 'body' | 'bodyIfNamed' | 'param' | null;
   readonly guessable: boolean;
   readonly paramNames: readonly string[];
   readonly paramSchemas: readonly z.ZodType<string>[];

@@ -23,6 +23,7 @@ const SCHEMAS: Partial<Record<Form, z.ZodType>> = {
   bookId: text,
   code: text,
   subject: text,
+  subjectOrNull: text.nullable(),
   caller: text,
   redemptionId: text,
   seq: integer,

@@ -31,6 +31,7 @@ import { createLive, type LiveLimits, type LivePort } from '../live/live.js';
 import { serveSockets } from '../live/socket.js';
 import { createClientAddresses } from './client-address.js';
 import { createCounters } from './counters.js';
+import type { Currency } from './currency.js';
 import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
 import type { IpRange } from './ip-address.js';
 import { createConnectionLimit, createRateLimit } from './limits.js';
@@ -52,6 +53,8 @@ export interface HttpOptions {
   readonly log: HttpLog;
   /** Proxies whose word on the client's address is believed. */
   readonly trustedProxies: readonly IpRange[];
+  /** Of promotions and carts that name none. */
+  readonly currency: Currency;
   /** `HTTP_COUNTERS_BYTES` long; see metrics.ts. */
   readonly counters: SharedArrayBuffer;
   readonly live: {
@@ -175,6 +178,7 @@ export async function startHttpServer({
     log: options.log,
     tokens,
     tokenTtlSeconds: options.tokens.ttlSeconds,
+    currency: options.currency,
     misses: { ofCaller: perMinute(limits.missesPerCallerMax), ofAddress: perMinute(limits.missesPerAddressMax) },
     tickets: createTickets(options.tokens),
     live,

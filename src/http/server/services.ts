@@ -5,6 +5,7 @@ import type { Tickets } from '../exchange/tickets.js';
 import type { Live } from '../live/live.js';
 import type { ClientAddresses } from './client-address.js';
 import type { Counters } from './counters.js';
+import type { Currency } from './currency.js';
 import type { Deadlines, Watched } from './deadlines.js';
 import type { RateLimit } from './limits.js';
 import type { HttpLog } from './log.js';
@@ -18,6 +19,7 @@ export interface Services {
   readonly tickets: Tickets;
   readonly live: Live;
   readonly tokenTtlSeconds: number;
+  readonly currency: Currency;
   readonly counters: Counters;
   readonly log: HttpLog;
   readonly clients: ClientAddresses;

@@ -3,8 +3,10 @@
 import type { CodesAdded } from '../../domain/event.js';
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { AppendedTable } from '../../records/declare.js';
+import type { CodeClaimed, CodeFreed } from '../../records/events.generated.js';
 import type { Book, OpenBatch } from '../../records/values.generated.js';
 import type { RowBuffer } from '../copy/row-buffer.js';
+import type { PromotionRows } from './promotion-rows.js';
 
 export const TOUCHES_USER = 1;
 export const TOUCHES_LEASE = 2;
@@ -30,8 +32,11 @@ export type AppendedRows = Readonly<Record<AppendedTable, RowBuffer>>;
  * Changes of the snapshot besides the rows of codes. The declaration of an event names the method.
  */
 export interface SnapshotChanges {
+  readonly promotions: PromotionRows;
   bookChanged(shard: ShardId, seq: Seq, event: { readonly book: Book }): void;
   batchOpened(shard: ShardId, seq: Seq, event: OpenBatch): void;
   batchGivenUp(shard: ShardId, seq: Seq, event: { readonly batchId: number }): void;
   batchWentLive(shard: ShardId, seq: Seq, event: CodesAdded): void;
+  codeClaimed(shard: ShardId, seq: Seq, event: CodeClaimed): void;
+  codeFreed(shard: ShardId, seq: Seq, event: CodeFreed): void;
 }

@@ -259,6 +259,207 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.text(change.requestId);
       rows.text(JSON.stringify({ batchId: event.batchId }));
       return;
+    case 'promotionCreated':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(15);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ promotion: event.promotion }));
+      return;
+    case 'promotionUpdated':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(16);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ promotion: event.promotion }));
+      return;
+    case 'promotionArchived':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(17);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ promotion: event.promotion }));
+      return;
+    case 'codeClaimed':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(18);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId, claimedCode: event.claimedCode }));
+      return;
+    case 'codeFreed':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(19);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ batchId: event.batchId }));
+      return;
+    case 'reservationMade':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(20);
+      rows.null();
+      rows.null();
+      rows.int8OrNull(event.untilMs);
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.textOrNull(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(
+        JSON.stringify({
+          reservationId: event.reservationId,
+          cartId: event.cartId,
+          orderId: event.orderId,
+          cart: event.cart,
+        }),
+      );
+      return;
+    case 'reservationRenewed':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(21);
+      rows.null();
+      rows.null();
+      rows.int8(event.untilMs);
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ reservationId: event.reservationId }));
+      return;
+    case 'reservationCommitted':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(22);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ reservationId: event.reservationId, orderId: event.orderId }));
+      return;
+    case 'reservationReleased':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(23);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ reservationId: event.reservationId }));
+      return;
+    case 'reservationExpired':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(24);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ reservationId: event.reservationId }));
+      return;
+    case 'reservationRolledBack':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(25);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(
+        JSON.stringify({
+          reservationId: event.reservationId,
+          givenBack: event.givenBack,
+          isWhole: event.isWhole,
+          reason: event.reason,
+        }),
+      );
+      return;
     default:
       unknownRecord(event);
   }
@@ -352,6 +553,39 @@ export function writeOthers(
       return;
     case 'batchGivenUp':
       snapshot.batchGivenUp(shard, seq, event);
+      return;
+    case 'promotionCreated':
+      snapshot.promotions.promotionChanged(shard, seq, event);
+      return;
+    case 'promotionUpdated':
+      snapshot.promotions.promotionChanged(shard, seq, event);
+      return;
+    case 'promotionArchived':
+      snapshot.promotions.promotionChanged(shard, seq, event);
+      return;
+    case 'codeClaimed':
+      snapshot.codeClaimed(shard, seq, event);
+      return;
+    case 'codeFreed':
+      snapshot.codeFreed(shard, seq, event);
+      return;
+    case 'reservationMade':
+      snapshot.promotions.reservationMade(shard, seq, event);
+      return;
+    case 'reservationRenewed':
+      snapshot.promotions.reservationRenewed(shard, seq, event);
+      return;
+    case 'reservationCommitted':
+      snapshot.promotions.reservationCommitted(shard, seq, event);
+      return;
+    case 'reservationReleased':
+      snapshot.promotions.reservationEnded(shard, seq, event);
+      return;
+    case 'reservationExpired':
+      snapshot.promotions.reservationEnded(shard, seq, event);
+      return;
+    case 'reservationRolledBack':
+      snapshot.promotions.reservationRolledBack(shard, seq, event);
       return;
     case 'codeAssigned':
     case 'codeUnassigned':

@@ -17,10 +17,12 @@
 
 import { type Change, type CodeEvent, type CodesAdded, lastSeqOf } from '../../domain/event.js';
 import type { Seq, ShardId } from '../../domain/ids.js';
+import type { CodeClaimed, CodeFreed } from '../../records/events.generated.js';
 import type { Book, OpenBatch } from '../../records/values.generated.js';
 import { RowBuffer } from '../copy/row-buffer.js';
 import type { CodeUpdate, SnapshotChanges } from './code-update.js';
 import { foldInto, writeAudit, writeOthers } from './event-rows.generated.js';
+import { PromotionRows } from './promotion-rows.js';
 import type { RowPlaces } from './row-places.js';
 
 /** Where each COPY goes: the columns in the order in which their values are written below. */
@@ -42,6 +44,14 @@ export interface WentLive {
   readonly event: CodesAdded;
 }
 
+export interface CodeClaim {
+  readonly shard: ShardId;
+  readonly seq: Seq;
+  readonly bookId: string;
+  /** Null: the code can be taken again. */
+  readonly code: string | null;
+}
+
 /** Owns its buffers and is used again and again: `clear`, `add` …, then read. */
 export class ProjectionBatch implements SnapshotChanges {
   readonly rows: Readonly<Record<CopyTarget, RowBuffer>> = {
@@ -52,6 +62,9 @@ export class ProjectionBatch implements SnapshotChanges {
     code_updates: new RowBuffer(1024 * 1024),
     placed_updates: new RowBuffer(1024 * 1024),
   };
+  readonly promotions = new PromotionRows();
+  /** Batches that claim a code. The last event of each counts. */
+  readonly claims = new Map<number, CodeClaim>();
   /** The last state of each book that changed. */
   readonly books = new Map<string, { readonly shard: ShardId; readonly book: Book }>();
   readonly wentLive: WentLive[] = [];
@@ -74,6 +87,8 @@ export class ProjectionBatch implements SnapshotChanges {
 
   clear(): void {
     for (const rows of Object.values(this.rows)) rows.clear();
+    this.promotions.clear();
+    this.claims.clear();
     this.books.clear();
     this.wentLive.length = 0;
     this.opened.clear();
@@ -132,6 +147,15 @@ export class ProjectionBatch implements SnapshotChanges {
   batchWentLive(shard: ShardId, seq: Seq, event: CodesAdded): void {
     this.wentLive.push({ shard, seq, event });
     this.#close(event.batchId);
+  }
+
+  codeClaimed(shard: ShardId, seq: Seq, event: CodeClaimed): void {
+    this.claims.set(event.batchId, { shard, seq, bookId: event.bookId, code: event.claimedCode });
+    this.#close(event.batchId);
+  }
+
+  codeFreed(shard: ShardId, seq: Seq, event: CodeFreed): void {
+    this.claims.set(event.batchId, { shard, seq, bookId: event.bookId, code: null });
   }
 
   #fold(updates: Map<number, CodeUpdate>, seq: number, event: CodeEvent): void {

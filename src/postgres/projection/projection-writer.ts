@@ -28,7 +28,7 @@ import { copyIn } from '../copy/copy-in.js';
 import type { Claim } from '../fence.js';
 import type { ProjectionWriter } from '../store.js';
 import { TOUCHES_COUNT, TOUCHES_LEASE, TOUCHES_USER } from './code-update.js';
-import { COLUMNS, type CopyTarget, ProjectionBatch, type WentLive } from './projection-batch.js';
+import { COLUMNS, type CodeClaim, type CopyTarget, ProjectionBatch, type WentLive } from './projection-batch.js';
 import { dropOldPartitions, ensurePartitions } from './remembered-partitions.js';
 import { RowPlaces } from './row-places.js';
 
@@ -110,6 +110,8 @@ export function createProjectionWriter({ url, shardCount, claim }: ProjectionWri
     await writeBooks(client, batch);
     await writeOpenBatches(client, batch, shardCount);
     for (const wentLive of batch.wentLive) await makeLive(client, wentLive);
+    for (const [batchId, claim] of batch.claims) await writeClaim(client, batchId, claim);
+    await batch.promotions.write(client);
     if (batch.wentLive.length > 0) places.refresh();
     if (rows.placed_updates.rows > 0) await updatePlaced(client);
     if (rows.code_updates.rows > 0) await updateCodes(client);
@@ -292,4 +294,27 @@ async function makeLive(client: pg.Client, { shard, seq, event }: WentLive): Pro
       `event ${shard}-${seq} makes batch ${event.batchId} live, but PostgreSQL does not have its ${event.count} codes waiting`,
     );
   }
+}
+
+/**
+ * The row that takes the code is in the store, but for a store that was restored from a backup:
+ * then it is made again. The row of a code that became free is removed later, like those of a batch
+ * that was given up.
+ */
+async function writeClaim(client: pg.Client, batchId: number, { shard, seq, bookId, code }: CodeClaim): Promise<void> {
+  if (code === null) {
+    await client.query('UPDATE batches SET live_seq = NULL WHERE batch_id = $1', [batchId]);
+    return;
+  }
+  const { rowCount } = await client.query(
+    'UPDATE batches SET live_seq = $1 WHERE batch_id = $2 AND size = 1 AND count = 1 AND live_seq IS NULL',
+    [seq, batchId],
+  );
+  if (rowCount === 1) return;
+  await client.query(
+    `INSERT INTO batches (batch_id, shard, book_id, staged_ms, size, count, live_seq)
+     VALUES ($1, $2, $3, (extract(epoch FROM now()) * 1000)::bigint, 1, 1, $4)`,
+    [batchId, shard, bookId, seq],
+  );
+  await client.query('INSERT INTO codes (code, batch_id, ordinal) VALUES ($1, $2, 0)', [code, batchId]);
 }

@@ -15,6 +15,7 @@ import type { BookSettings } from '../../records/values.generated.js';
 import { createLink, lowerBackendPriority, transaction } from '../connection.js';
 import { copyOut } from '../copy/copy-out.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../store.js';
+import { loadPromotions } from './promotions.js';
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const LARGE_BATCH = 50_000;
@@ -87,6 +88,7 @@ async function load(
         rolledBack: row.int4(5) === 1,
       }),
   );
+  await loadPromotions(client, asked, sink);
   await copyOut(
     client,
     `SELECT shard, book_id, caller, key, fingerprint, at_ms, seq, outcome FROM remembered_keys
@@ -175,6 +177,10 @@ async function loadBatches(client: pg.Client, asked: string, sink: SnapshotSink)
     (row) => {
       const shard = asShardId(row.int2(0));
       const batchId = row.int4(1);
+      if (row.isNull(3)) {
+        sink.claim(shard, batchId);
+        return;
+      }
       const firstIndex = row.int4(3);
       live.set(batchId, { shard, firstIndex });
       sink.batch(shard, { batchId, bookId: asBookId(row.uuid(2)), firstIndex, size: row.int4(4), count: row.int4(5) });
@@ -185,7 +191,9 @@ async function loadBatches(client: pg.Client, asked: string, sink: SnapshotSink)
 
 async function loadCodes(client: pg.Client, live: ReadonlyMap<number, LiveBatch>, sink: SnapshotSink): Promise<void> {
   const { rows } = await client.query<{ all: boolean }>(
-    'SELECT NOT EXISTS (SELECT FROM batches WHERE live_seq IS NULL OR NOT batch_id = ANY($1::int[])) AS all',
+    `SELECT NOT EXISTS (
+       SELECT FROM batches WHERE live_seq IS NULL OR (first_index IS NOT NULL AND NOT batch_id = ANY($1::int[]))
+     ) AS all`,
     [[...live.keys()]],
   );
   const filter = rows[0]?.all === true ? '' : `WHERE batch_id = ANY('{${[...live.keys()].join()}}'::int[])`;

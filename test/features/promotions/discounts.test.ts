@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it, test } from 'node:test';
-import { narrowSymbol } from '../../../src/features/promotions/pricing/amount-text.js';
 import { priceCart } from '../../../src/features/promotions/pricing/price-cart.js';
 import { cellsOf, rowsOf } from './discount-row.js';
 
@@ -12,7 +11,7 @@ for (const section of new Set(ROWS.map((row) => row.section))) {
   describe(`${section} (docs/discounts.md)`, () => {
     for (const { name, cart, candidates, mode, takes, toPay } of ROWS.filter((row) => row.section === section)) {
       it(name, () => {
-        const priced = priceCart(cart, candidates, mode, narrowSymbol);
+        const priced = priceCart(cart, candidates, mode);
         assert.deepEqual(cellsOf(cart, priced), { takes, toPay });
       });
     }

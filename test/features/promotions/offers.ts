@@ -16,6 +16,7 @@ export function offer(
     minPurchaseAmount: null,
     maxDiscountAmount: null,
     currency: 'USD',
+    isCurrencyGiven: true,
     ...fields,
     stacking: { group: null, priority: 0, exclusive: false, base: 'running', ...fields.stacking },
   };

@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import fc from 'fast-check';
-import { narrowSymbol } from '../../../src/features/promotions/pricing/amount-text.js';
 import { priceCart } from '../../../src/features/promotions/pricing/price-cart.js';
 import type { Candidate, Cart, Mode, Priced } from '../../../src/features/promotions/pricing/types.js';
 import { candidate, cartOf, line, totalOf } from './offers.js';
 
 const price = (cart: Cart, candidates: readonly Candidate[], mode: Mode = 'all'): Priced =>
-  priceCart(cart, candidates, mode, narrowSymbol);
+  priceCart(cart, candidates, mode);
 const idsOf = ({ applied }: Priced): string[] => applied.map(({ offer: { id } }) => id);
 const sum = (amounts: readonly number[]): number => amounts.reduce((before, amount) => before + amount, 0);
 

@@ -2,7 +2,7 @@
  * What of an offer does not depend on other offers: whether the cart qualifies for it, and of which
  * lines it takes.
  */
-import { amountText } from './amount-text.js';
+import { amountText, narrowSymbol } from './amount-text.js';
 import type { Candidate, Cart, CartLine, Offer } from './types.js';
 
 export interface Plan {
@@ -29,17 +29,21 @@ const SEARCHES_MAX = 64;
  * The reason is the first that holds: that of the candidate, the currency, the minimum, the
  * products, the shipping.
  */
-export function planOf(cart: Cart, candidate: Candidate, symbol: (currency: string) => string): Planned {
-  const { offer, refusal } = candidate;
+export function planOf(cart: Cart, candidate: Candidate): Planned {
+  const { offer, refusal, explanation = null } = candidate;
   const refused = (reason: string, explanation: string | null = null): Refused => ({ offer, reason, explanation });
-  if (refusal !== null) return refused(refusal);
+  if (refusal !== null) return refused(refusal, explanation);
   if (offer.currency !== cart.currency)
     return refused(
       'Coupon currency does not match',
       `The coupon is in ${offer.currency}, the cart in ${cart.currency}`,
     );
   if (offer.minPurchaseAmount !== null && cart.total < offer.minPurchaseAmount) {
-    const amount = amountText(offer.minPurchaseAmount, offer.currency, symbol(offer.currency));
+    const amount = amountText(
+      offer.minPurchaseAmount,
+      offer.currency,
+      offer.isCurrencyGiven ? narrowSymbol(offer.currency) : '',
+    );
     return refused(`Minimum purchase amount of ${amount} required`);
   }
   const isShipping = offer.type === 'shipping';

@@ -21,20 +21,14 @@ const NOT_BEST = 'Other coupons give a better discount';
 const NAMED_TWICE = 'Coupon is named more than once';
 
 /**
- * `symbol` gives the symbol of a currency for messages, '' for the number alone. Throws on a cart
- * that the caller should have refused: a currency that ISO 4217 does not have, or amounts that are
- * no minor units below 2^53 (see `goodsTotal`).
+ * Throws on a cart that the caller should have refused: a currency that ISO 4217 does not have, or
+ * amounts that are no minor units below 2^53 (see `goodsTotal`).
  */
-export function priceCart(
-  cart: Cart,
-  candidates: readonly Candidate[],
-  mode: Mode,
-  symbol: (currency: string) => string,
-): Priced {
+export function priceCart(cart: Cart, candidates: readonly Candidate[], mode: Mode): Priced {
   if (exponentOf(cart.currency) === null) throw new Error(`${cart.currency} is no currency of ISO 4217`);
   const basket = basketOf(cart);
   const ordered = candidates.toSorted((a, b) => b.offer.stacking.priority - a.offer.stacking.priority);
-  const planned = ordered.map((candidate) => planOf(cart, candidate, symbol));
+  const planned = ordered.map((candidate) => planOf(cart, candidate));
   const best = mode === 'best' ? bestSet(basket, firstOfEach(planned)) : null;
 
   const applied: Applied[] = [];

@@ -1,4 +1,7 @@
 /** What pricing takes and gives. All amounts are whole minor units of the cart's currency. */
+import type { AppliedStep, Cart, CartLine, LineAmount, Mode, SkippedStep, Step } from '../../../records/promotions.js';
+
+export type { AppliedStep, Cart, CartLine, LineAmount, Mode, SkippedStep, Step };
 
 /** What pricing needs of a promotion. Amounts are whole minor units of its currency. */
 export interface Offer {
@@ -19,6 +22,8 @@ export interface Offer {
   readonly maxDiscountAmount: number | null;
   /** ISO 4217. */
   readonly currency: string;
+  /** Messages show the symbol of a currency that was given, and else the number alone. */
+  readonly isCurrencyGiven: boolean;
   readonly stacking: {
     /** Of all offers with the same group, one applies. */
     readonly group: string | null;
@@ -31,27 +36,6 @@ export interface Offer {
   };
 }
 
-export interface CartLine {
-  readonly productId: string;
-  readonly categoryIds: readonly string[];
-  readonly quantity: number;
-  /** Minor units. */
-  readonly unitPrice: number;
-}
-
-export interface Cart {
-  /** Null: the caller sent a total and product ids alone. */
-  readonly lines: readonly CartLine[] | null;
-  /** Goods without shipping; with lines their sum (`goodsTotal`). */
-  readonly total: number;
-  /** Of a cart without lines. With lines, the lines count. */
-  readonly productIds: readonly string[];
-  /** Null: the caller named none. */
-  readonly shipping: number | null;
-  /** ISO 4217. */
-  readonly currency: string;
-}
-
 /** An offer in the order of the caller's codes. */
 export interface Candidate {
   readonly offer: Offer;
@@ -59,18 +43,13 @@ export interface Candidate {
    * Why state or condition refuse it (cap reached, not active, …); null: nothing but the cart can.
    */
   readonly refusal: string | null;
+  /** Says more than `refusal`, where there is more to say. */
+  readonly explanation?: string | null;
   /**
    * What is left of its money budget in minor units; null: it has none. An amount above it is
    * refused: 'Coupon budget exhausted'.
    */
   readonly budgetLeft: number | null;
-}
-
-/** What an offer takes of one line of the cart. */
-export interface LineAmount {
-  /** The number of the line in the cart, from 0. */
-  readonly line: number;
-  readonly amount: number;
 }
 
 export interface Applied {
@@ -88,42 +67,6 @@ export interface Skipped {
   readonly reason: string;
 }
 
-/** How the amount of one offer came about. */
-export interface AppliedStep {
-  readonly kind: 'applied';
-  readonly id: string;
-  readonly code: string | null;
-  /** What the rule is applied to. */
-  readonly base: number;
-  /** In words: `20 % of what earlier discounts left of the matching goods`. */
-  readonly rule: string;
-  /** Before rounding: a decimal number in the currency's unit, all digits: `6.598`. */
-  readonly exact: string;
-  /** `exact` in minor units, rounded half up. */
-  readonly rounded: number;
-  /** The limit that cut `rounded`; null: none did. */
-  readonly cap: {
-    /** `remaining`: what earlier discounts left of the goods or of the shipping. */
-    readonly by: 'maxDiscountAmount' | 'remaining';
-    readonly amount: number;
-  } | null;
-  readonly amount: number;
-  /** What is to pay after this step, with shipping. */
-  readonly totalAfter: number;
-}
-
-export interface SkippedStep {
-  readonly kind: 'skipped';
-  readonly id: string;
-  readonly code: string | null;
-  readonly reason: string;
-  /** Says more than the reason, where there is more to say. */
-  readonly explanation: string | null;
-}
-
-/** In the order in which the offers were considered. */
-export type Step = AppliedStep | SkippedStep;
-
 export interface Priced {
   readonly applied: readonly Applied[];
   readonly skipped: readonly Skipped[];
@@ -133,8 +76,3 @@ export interface Priced {
   readonly discountAmount: number;
   readonly finalAmount: number;
 }
-
-/**
- * `all`: each offer that can apply, in order. `best`: the set that gives the largest discount.
- */
-export type Mode = 'all' | 'best';

@@ -14,6 +14,7 @@ import * as schemas from '../schemas.js';
 import { collectUserCodes } from '../user-codes.js';
 import { codeJson, historyJson } from '../views.js';
 import { commandRoutes } from './commands.generated.js';
+import { showPromotion } from './promotions.js';
 
 const TAG = 'Coupons';
 
@@ -35,6 +36,10 @@ const getCode = route({
 });
 
 function showCode(answer: AnswerWriter, result: QueryResult): void {
+  if (result.kind === 'promotion') {
+    showPromotion(answer, result.view);
+    return;
+  }
   const code = codeOf(result);
   if (answer.caller.maySee(code)) answer.json(200, JSON.stringify(codeJson(code)));
   else answer.codeNotFound();

@@ -1,6 +1,7 @@
 /** All routes, in the one order in which they are counted, listed and described. */
 import { compileRoute, type Route, type RouteSpec } from '../route.js';
 import { bookRoutes } from './books.js';
+import { checkoutRoutes } from './checkout.js';
 import { codeRoutes } from './codes.js';
 import { couponRoutes } from './coupons.js';
 import { jobRoutes } from './jobs.js';
@@ -8,6 +9,7 @@ import { liveRoutes } from './live.js';
 import { olderRoutes } from './older.js';
 import { operationRoutes } from './operation.js';
 import { pageRoutes } from './pages.js';
+import { promotionRoutes } from './promotions.js';
 import { userRoutes } from './users.js';
 
 const SPECS: readonly RouteSpec<unknown, unknown>[] = [
@@ -15,6 +17,8 @@ const SPECS: readonly RouteSpec<unknown, unknown>[] = [
   ...codeRoutes,
   ...jobRoutes,
   ...couponRoutes,
+  ...promotionRoutes,
+  ...checkoutRoutes,
   ...userRoutes,
   ...liveRoutes,
   ...operationRoutes,

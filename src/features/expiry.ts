@@ -1,0 +1,18 @@
+/** What ends by time, in all features. */
+import type { Change } from '../domain/event.js';
+import { expireLeases, nextLeaseEndMs } from './coupons/lock.js';
+import { expireReservations, nextReservationEndMs } from './promotions/reservations.js';
+import type { ShardState } from './shard-state.js';
+
+/** The change for something that has ended by now, if any. Apply it, and call again. */
+export function expireNext(state: ShardState, nowMs: number): Change | null {
+  return expireLeases(state.coupons, nowMs) ?? expireReservations(state.promotions, nowMs);
+}
+
+/** When the next of them ends, Unix ms; null if there is none. */
+export function nextEndMs(state: ShardState): number | null {
+  const lease = nextLeaseEndMs(state.coupons);
+  const reservation = nextReservationEndMs(state.promotions);
+  if (lease === null || reservation === null) return lease ?? reservation;
+  return Math.min(lease, reservation);
+}

@@ -1,0 +1,151 @@
+/**
+ * What the state of a promotion says against one more use, before the cart is looked at. The
+ * messages are those of docs/contract.md. They are checked in this order.
+ */
+import type { Verdict } from '../../records/objects.js';
+import type { PromotionPlan } from '../../records/promotions.js';
+import type { PromotionState, ReservationState } from './state.js';
+
+export interface Objection {
+  readonly refusal: string;
+  /** Says more, where there is more to say. */
+  readonly explanation: string | null;
+  /** When it may be over, Unix ms; null: not known. */
+  readonly retryAtMs: number | null;
+}
+
+export interface Use {
+  readonly userId: string | null;
+  readonly segments: readonly string[];
+  /** The reservation that this use takes the place of: what it holds is free for it. */
+  readonly instead: ReservationState | null;
+}
+
+/** Also for a use that is counted after the order: it was allowed when the order was made. */
+export function objectToCount(promotion: PromotionState, use: Use, nowMs: number): Objection | null {
+  const { settings, plan } = promotion.current;
+  const isOwn = use.instead !== null && promotion.holders.has(use.instead);
+  const own = isOwn ? 1 : 0;
+  const { maxUsage, maxUsagePerUser, maxUsagePerPeriod } = settings;
+  if (maxUsage !== null && promotion.uses + promotion.held - own >= maxUsage)
+    return waitForHolds(promotion, 'Coupon usage limit exceeded');
+  if (maxUsagePerPeriod !== null) {
+    const periodMs = periodAt(plan, nowMs);
+    if (periodMs === null) return objection('Coupon usage limit exceeded', 'The period of the limit is not known');
+    const ownPeriod = isOwn && periodOfHold(use.instead, promotion) === periodMs ? 1 : 0;
+    if ((promotion.byPeriod.get(periodMs) ?? 0) - ownPeriod >= maxUsagePerPeriod.count)
+      return {
+        refusal: 'Coupon usage limit exceeded',
+        explanation: `${maxUsagePerPeriod.count} uses per ${maxUsagePerPeriod.period} are allowed`,
+        retryAtMs: nextPeriodMs(plan, nowMs),
+      };
+  }
+  if (maxUsagePerUser !== null) {
+    if (use.userId === null)
+      return objection('Coupon conditions not met', 'The coupon has a limit per user, and the request names no userId');
+    if ((promotion.byUser.get(use.userId) ?? 0) - own >= maxUsagePerUser)
+      return objection('Coupon usage limit per user exceeded');
+  }
+  return null;
+}
+
+export function objectTo(promotion: PromotionState, use: Use, nowMs: number): Objection | null {
+  const { settings, plan } = promotion.current;
+  if (!settings.isActive) return objection('Coupon is not active');
+  if (settings.start !== null && nowMs < settings.start.ms)
+    return { ...objection('Coupon is not yet valid'), retryAtMs: settings.start.ms };
+  if (settings.end !== null && nowMs >= settings.end.ms) return objection('Coupon has expired');
+  const closed = objectToWindow(plan, nowMs);
+  if (closed !== null) return closed;
+  const counted = objectToCount(promotion, use, nowMs);
+  if (counted !== null) return counted;
+  if (budgetLeft(promotion, use.instead) === 0) return waitForHolds(promotion, 'Coupon budget exhausted');
+  return objectToUser(promotion, use);
+}
+
+function objectToWindow({ windows }: PromotionPlan, nowMs: number): Objection | null {
+  if (windows === null) return null;
+  const next = windows[firstAfter(windows.length, (at) => (windows[at] as readonly [number, number])[1] > nowMs)];
+  if (next === undefined) return objection('Coupon is not yet valid', 'Its schedule has no window that is known');
+  if (next[0] <= nowMs) return null;
+  return { refusal: 'Coupon is not yet valid', explanation: 'Its schedule is closed now', retryAtMs: next[0] };
+}
+
+function objectToUser({ current: { settings } }: PromotionState, { userId, segments }: Use): Objection | null {
+  const { audience } = settings;
+  if (audience === null) return null;
+  if (userId !== null && audience.userIds?.includes(userId) === true) return null;
+  if (audience.segments?.some((segment) => segments.includes(segment)) === true) return null;
+  return objection(
+    'Coupon is not available to this user',
+    userId === null && segments.length === 0 ? 'The coupon has an audience, and the request names no user' : null,
+  );
+}
+
+/** What its condition came to. `unjudged`: it was not judged, or in another version. */
+export function objectToCondition(
+  { current: { id, version, settings } }: PromotionState,
+  verdicts: readonly Verdict[],
+): Objection | 'unjudged' | null {
+  if (settings.condition === null) return null;
+  const verdict = verdicts.find((one) => one.promotionId === id && one.version === version);
+  if (verdict === undefined) return 'unjudged';
+  return verdict.reason === null ? null : objection('Coupon conditions not met', verdict.reason);
+}
+
+/** What is left of its budget in minor units; null: it has none. */
+export function budgetLeft(promotion: PromotionState, instead: ReservationState | null): number | null {
+  const { budget } = promotion.current.settings;
+  if (budget === null) return null;
+  const own = instead?.cart.holds.find(({ promotionId }) => promotionId === promotion.current.id);
+  const ownAmount = own !== undefined && promotion.holders.has(instead as ReservationState) ? own.amount : 0;
+  return Math.max(0, budget - promotion.spent - promotion.heldAmount + ownAmount);
+}
+
+/**
+ * The begin of the period in which a use counts now; null: it has no such limit, or none is known.
+ */
+export function periodAt({ periods, untilMs }: PromotionPlan, nowMs: number): number | null {
+  if (periods === null || (untilMs !== null && nowMs >= untilMs)) return null;
+  return periods[firstAfter(periods.length, (at) => (periods[at] as number) > nowMs) - 1] ?? null;
+}
+
+function nextPeriodMs({ periods }: PromotionPlan, nowMs: number): number | null {
+  return periods?.[firstAfter(periods.length, (at) => (periods[at] as number) > nowMs)] ?? null;
+}
+
+/** The first place from 0 at which `isAfter` holds; it must hold from there on. */
+function firstAfter(length: number, isAfter: (at: number) => boolean): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isAfter(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function periodOfHold(reservation: ReservationState | null, promotion: PromotionState): number | null {
+  const hold = reservation?.cart.holds.find(({ promotionId }) => promotionId === promotion.current.id);
+  return hold?.periodMs ?? null;
+}
+
+function objection(refusal: string, explanation: string | null = null): Objection {
+  return { refusal, explanation, retryAtMs: null };
+}
+
+/** Other carts hold what is missing: it may be free when the first of them ends. */
+function waitForHolds(promotion: PromotionState, refusal: string): Objection {
+  let firstMs = Number.POSITIVE_INFINITY;
+  let looked = 0;
+  for (const { untilMs } of promotion.holders) {
+    firstMs = Math.min(firstMs, untilMs ?? firstMs);
+    if (++looked === HOLDERS_LOOKED_AT) break;
+  }
+  if (firstMs === Number.POSITIVE_INFINITY) return objection(refusal);
+  return { refusal, explanation: 'Other carts hold what is left of it', retryAtMs: firstMs };
+}
+
+/** The oldest holds mostly end first, and a refusal must not cost more with each hold. */
+const HOLDERS_LOOKED_AT = 100;

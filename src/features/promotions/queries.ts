@@ -1,0 +1,149 @@
+/** Reads of promotions and reservations, from memory. */
+import { refuse } from '../../domain/decision.js';
+import { DEFAULT_CAMPAIGN } from '../../domain/ids.js';
+import type { Refusal } from '../../domain/outcome.js';
+import type {
+  NeededCondition,
+  PromotionFilter,
+  PromotionQuery,
+  PromotionsFound,
+  PromotionsResult,
+  Qualified,
+} from '../../domain/promotion-views.js';
+import type { PriceRequest } from '../../records/objects.js';
+import type { PromotionView, Quote } from '../../records/promotions.js';
+import { objectTo, objectToCondition } from './judge.js';
+import { usageOf } from './manage.js';
+import { comparePromotions } from './order.js';
+import { priceCart } from './pricing/price-cart.js';
+import { candidateOf, promotionNotFound, quoteOf } from './quote.js';
+import { viewOf } from './reservations.js';
+import type { PromotionState, Promotions } from './state.js';
+
+/** What one qualify looks at in a shard, those that were made last first. */
+const QUALIFY_MAX = 2_000;
+
+export function queryPromotions(
+  promotions: Promotions,
+  asked: PromotionQuery,
+  nowMs: number,
+): PromotionsResult | Refusal {
+  switch (asked.kind) {
+    case 'getPromotion': {
+      const found = promotions.promotion(asked.id);
+      if (found === undefined || found.current.archivedMs !== null) return promotionNotFound();
+      return { kind: 'promotion', view: viewOfPromotion(found) };
+    }
+    case 'listPromotions':
+      return { kind: 'promotions', found: listPromotions(promotions, asked.filter) };
+    case 'productPromotions':
+      return { kind: 'promotions', found: forProduct(promotions, asked.productId, nowMs) };
+    case 'quote':
+      return quote(promotions, asked.request, nowMs);
+    case 'neededConditions':
+      return { kind: 'conditions', needed: neededConditions(promotions, asked.request) };
+    case 'qualify':
+      return { kind: 'qualified', items: qualify(promotions, asked.request, nowMs) };
+    case 'getReservation': {
+      const found = promotions.reservation(asked.id);
+      if (found === undefined) return refuse('reservationNotFound', 'There is no such reservation.');
+      return { kind: 'reservation', reservation: viewOf(promotions, found) };
+    }
+    case 'findReservation': {
+      const { caller, userId, cartId } = asked;
+      for (const { id } of promotions.campaigns()) {
+        const found = promotions.heldFor(id, caller, userId, cartId);
+        if (found !== undefined) return { kind: 'reservation', reservation: viewOf(promotions, found) };
+      }
+      return refuse('reservationNotFound', 'No reservation is held for this cart.');
+    }
+  }
+}
+
+export const viewOfPromotion = (found: PromotionState): PromotionView => ({
+  promotion: found.current,
+  usage: usageOf(found),
+});
+
+function quote(promotions: Promotions, request: PriceRequest, nowMs: number): PromotionsResult | Refusal {
+  const quoted = quoteOf(promotions, request, nowMs, () => null);
+  return quoted.kind === 'refused' ? quoted : { kind: 'quote', quote: quoted.quote satisfies Quote };
+}
+
+/** The conditions of what the request names, and of the automatic promotions beside it. */
+function neededConditions(promotions: Promotions, { codes, campaignId }: PriceRequest): NeededCondition[] {
+  const named = codes.flatMap((code) => promotions.byCode(code) ?? []);
+  const campaigns = new Set(named.map(({ current }) => current.campaignId));
+  if (campaignId !== null) campaigns.add(campaignId);
+  if (campaigns.size === 0 && codes.length === 0) campaigns.add(DEFAULT_CAMPAIGN);
+  const automatic = [...campaigns].flatMap((id) => [...(promotions.campaign(id)?.automatic ?? [])]);
+  return [...new Set([...named, ...automatic])].flatMap(conditionOf);
+}
+
+function conditionOf({ current: { id, version, settings } }: PromotionState): NeededCondition[] {
+  return settings.condition === null ? [] : [{ promotionId: id, version, condition: settings.condition }];
+}
+
+/** Each promotion by itself, as if it were the only one. */
+function qualify(promotions: Promotions, request: PriceRequest, nowMs: number): Qualified[] {
+  const use = { userId: request.userId, segments: request.segments, instead: null };
+  const items: Qualified[] = [];
+  for (let at = promotions.all.length - 1; at >= 0 && items.length < QUALIFY_MAX; at--) {
+    // In bounds.
+    const promotion = promotions.all[at] as PromotionState;
+    const { archivedMs, campaignId } = promotion.current;
+    if (archivedMs !== null || (request.campaignId !== null && campaignId !== request.campaignId)) continue;
+    const objection = objectTo(promotion, use, nowMs) ?? objectToCondition(promotion, request.verdicts);
+    if (objection === 'unjudged') {
+      items.push({
+        view: viewOfPromotion(promotion),
+        amount: null,
+        reason: null,
+        needed: conditionOf(promotion)[0] ?? null,
+      });
+      continue;
+    }
+    const { applied, skipped, discountAmount } = priceCart(
+      request.cart,
+      [candidateOf(promotion, use, objection)],
+      'all',
+    );
+    const isApplied = applied.length > 0;
+    items.push({
+      view: viewOfPromotion(promotion),
+      amount: isApplied ? discountAmount : null,
+      reason: isApplied ? null : (objection?.refusal ?? skipped[0]?.reason ?? null),
+      needed: null,
+    });
+  }
+  return items;
+}
+
+function listPromotions(promotions: Promotions, filter: PromotionFilter): PromotionsFound {
+  const { code, type, couponFor, isActive, campaignId, sortBy, descending, count } = filter;
+  const found = promotions.all.filter(
+    ({ current: { archivedMs, settings, campaignId: of } }) =>
+      archivedMs === null &&
+      (code === null || settings.code === code) &&
+      (type === null || settings.type === type) &&
+      (couponFor === null || settings.couponFor === couponFor) &&
+      (isActive === null || settings.isActive === isActive) &&
+      (campaignId === null || of === campaignId),
+  );
+  const views = found.map(viewOfPromotion).sort((a, b) => comparePromotions(a, b, sortBy, descending));
+  return { total: views.length, items: views.slice(0, count) };
+}
+
+/** Also those without a list of products, and those for a minimum purchase. */
+function forProduct(promotions: Promotions, productId: string, nowMs: number): PromotionsFound {
+  const items: PromotionView[] = [];
+  for (const promotion of promotions.all) {
+    const { archivedMs, settings } = promotion.current;
+    const { isActive, start, end, products, excludeProducts } = settings;
+    const isOpen = isActive && (start?.ms ?? nowMs) <= nowMs && (end === null || end.ms > nowMs);
+    const isFor = (products.length === 0 || products.includes(productId)) && !excludeProducts.includes(productId);
+    if (archivedMs === null && isOpen && isFor) items.push(viewOfPromotion(promotion));
+    if (items.length === QUALIFY_MAX) break;
+  }
+  return { total: items.length, items };
+}

@@ -1,0 +1,288 @@
+/** What becomes of a reservation: committed, released, renewed, rolled back, or expired. */
+import { type Decided, refuse } from '../../domain/decision.js';
+import type { Change, DomainEvent } from '../../domain/event.js';
+import { asSeq } from '../../domain/ids.js';
+import type { Refusal } from '../../domain/outcome.js';
+import type {
+  CommitReservation,
+  ReleaseReservation,
+  RenewReservation,
+  RollbackReservation,
+} from '../../records/commands.generated.js';
+import { command, event, MADE_BY_ROUTE, outcome } from '../../records/declare.js';
+import type {
+  ReservationCommitted,
+  ReservationExpired,
+  ReservationReleased,
+  ReservationRenewed,
+  ReservationRolledBack,
+} from '../../records/events.generated.js';
+import {
+  boolean,
+  campaignId,
+  integer,
+  jsonOf,
+  object,
+  subjectOrNull,
+  text,
+  textOrNull,
+  time,
+} from '../../records/fields.js';
+import type { GivenBack, ReservationView } from '../../records/promotions.js';
+import { backOf } from './give-back.js';
+import { freeingOf } from './manage.js';
+import type { Promotions, ReservationState } from './state.js';
+
+const ofReservation = { campaignId: campaignId(), reservationId: text() };
+
+export const reservationRenewed = event(
+  'reservationRenewed',
+  21,
+  { ...ofReservation, untilMs: time() },
+  { shownAs: 'reservation.renewed', detail: ['reservationId'], snapshot: 'reservationRenewed' },
+);
+
+export const reservationCommitted = event(
+  'reservationCommitted',
+  22,
+  { ...ofReservation, orderId: textOrNull() },
+  { shownAs: 'reservation.committed', detail: ['reservationId', 'orderId'], snapshot: 'reservationCommitted' },
+);
+
+const ends = { detail: ['reservationId'], snapshot: 'reservationEnded' } as const;
+
+export const reservationReleased = event('reservationReleased', 23, ofReservation, {
+  shownAs: 'reservation.released',
+  ...ends,
+});
+
+export const reservationExpired = event('reservationExpired', 24, ofReservation, {
+  shownAs: 'reservation.expired',
+  ...ends,
+});
+
+/** `givenBack`: all that was given back so far. `isWhole`: nothing of the use is left. */
+export const reservationRolledBack = event(
+  'reservationRolledBack',
+  25,
+  { ...ofReservation, givenBack: jsonOf('GivenBack'), isWhole: boolean(), reason: textOrNull() },
+  {
+    shownAs: 'reservation.rolled_back',
+    detail: ['reservationId', 'givenBack', 'isWhole', 'reason'],
+    snapshot: 'reservationRolledBack',
+  },
+);
+
+export const reservationOutcome = outcome('reservation', 15, { reservation: jsonOf('ReservationView') }, MADE_BY_ROUTE);
+
+export const commitReservation = command(
+  'commitReservation',
+  { id: text(), orderId: textOrNull() },
+  {
+    gives: reservationOutcome,
+    refusals: ['reservationNotFound', 'reservationOver', 'reservationSettled'],
+    message: 'object',
+  },
+);
+
+/** Committing again under the same order changes nothing: the first answer may have been lost. */
+export function decideCommitReservation(
+  promotions: Promotions,
+  { id, orderId }: CommitReservation,
+): Decided<typeof commitReservation> {
+  const found = promotions.reservation(id);
+  if (found === undefined) return notFound();
+  if (found.status === 'committed' && (orderId === null || orderId === found.orderId))
+    return unchanged(promotions, found);
+  const refusal = refuseUnlessHeld(found);
+  if (refusal !== null) return refusal;
+  const { campaignId } = found;
+  return {
+    kind: 'decision',
+    scopeId: campaignId,
+    events: [
+      { kind: 'reservationCommitted', campaignId, reservationId: id, orderId },
+      ...codesFreedBy(promotions, found),
+    ],
+    outcome: { kind: 'reservation', reservation: { ...viewOf(promotions, found), status: 'committed', orderId } },
+  };
+}
+
+export const releaseReservation = command(
+  'releaseReservation',
+  { id: text(), owner: subjectOrNull() },
+  {
+    gives: reservationOutcome,
+    refusals: ['reservationNotFound', 'reservationOver', 'reservationSettled'],
+    message: 'object',
+  },
+);
+
+export function decideReleaseReservation(
+  promotions: Promotions,
+  { id, owner }: ReleaseReservation,
+): Decided<typeof releaseReservation> {
+  const found = promotions.reservation(id);
+  if (found === undefined || !isOwnedBy(found, owner)) return notFound();
+  if (found.status === 'released') return unchanged(promotions, found);
+  const refusal = refuseUnlessHeld(found);
+  if (refusal !== null) return refusal;
+  const { campaignId } = found;
+  return {
+    kind: 'decision',
+    scopeId: campaignId,
+    events: [{ kind: 'reservationReleased', campaignId, reservationId: id }, ...codesFreedBy(promotions, found)],
+    outcome: { kind: 'reservation', reservation: { ...viewOf(promotions, found), status: 'released' } },
+  };
+}
+
+export const renewReservation = command(
+  'renewReservation',
+  { id: text(), owner: subjectOrNull(), ttlMs: integer() },
+  {
+    gives: reservationOutcome,
+    refusals: ['reservationNotFound', 'reservationOver', 'reservationSettled'],
+    message: 'object',
+  },
+);
+
+export function decideRenewReservation(
+  promotions: Promotions,
+  { id, owner, ttlMs }: RenewReservation,
+  nowMs: number,
+): Decided<typeof renewReservation> {
+  const found = promotions.reservation(id);
+  if (found === undefined || !isOwnedBy(found, owner)) return notFound();
+  const refusal = refuseUnlessHeld(found);
+  if (refusal !== null) return refusal;
+  const { campaignId } = found;
+  const untilMs = nowMs + ttlMs;
+  return {
+    kind: 'decision',
+    scopeId: campaignId,
+    events: [{ kind: 'reservationRenewed', campaignId, reservationId: id, untilMs }],
+    outcome: { kind: 'reservation', reservation: { ...viewOf(promotions, found), untilMs } },
+  };
+}
+
+/** `lines`: of these products, so many pieces; null: all that is left. */
+export const rollbackReservation = command(
+  'rollbackReservation',
+  { id: text(), lines: object('readonly RolledBackLine[] | null'), reason: textOrNull() },
+  {
+    gives: reservationOutcome,
+    refusals: ['reservationNotFound', 'reservationSettled', 'linesNotReserved'],
+    message: 'object',
+  },
+);
+
+export function decideRollbackReservation(
+  promotions: Promotions,
+  { id, lines, reason }: RollbackReservation,
+): Decided<typeof rollbackReservation> {
+  const found = promotions.reservation(id);
+  if (found === undefined) return notFound();
+  if (found.status !== 'committed')
+    return refuse('reservationSettled', `This reservation is ${WORDS[found.status]}, so there is no use to give back.`);
+  const back = backOf(found.cart, found.givenBack, lines);
+  if ('refusal' in back) return refuse('linesNotReserved', back.refusal);
+  const { campaignId } = found;
+  const { givenBack, isWhole } = back;
+  const reservation = {
+    ...viewOf(promotions, found),
+    givenBack,
+    status: isWhole ? 'rolledBack' : 'committed',
+  } as const;
+  return {
+    kind: 'decision',
+    scopeId: campaignId,
+    events: [{ kind: 'reservationRolledBack', campaignId, reservationId: id, givenBack, isWhole, reason }],
+    outcome: { kind: 'reservation', reservation },
+  };
+}
+
+/** `owner`: the user who may do it; null: the caller may do it for all. */
+const isOwnedBy = ({ userId }: ReservationState, owner: string | null): boolean => owner === null || userId === owner;
+
+const WORDS = {
+  held: 'held, and not committed yet',
+  committed: 'committed',
+  released: 'released',
+  expired: 'expired',
+  rolledBack: 'rolled back',
+} as const;
+
+const notFound = () => refuse('reservationNotFound', 'There is no such reservation.');
+
+/** A hold that has ended does not come back, even if there is room for it. */
+function refuseUnlessHeld({ status }: ReservationState): Refusal<'reservationOver' | 'reservationSettled'> | null {
+  if (status === 'held') return null;
+  if (status === 'expired') return refuse('reservationOver', 'This reservation has expired; reserve again.');
+  return refuse('reservationSettled', `This reservation is ${WORDS[status]} already.`);
+}
+
+function unchanged(promotions: Promotions, found: ReservationState) {
+  const reservation = viewOf(promotions, found);
+  return {
+    kind: 'decision',
+    scopeId: found.campaignId,
+    events: [],
+    outcome: { kind: 'reservation', reservation },
+  } as const;
+}
+
+export function viewOf(promotions: Promotions, found: ReservationState): ReservationView {
+  const { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack } = found;
+  const codes = cart.holds.map(({ promotionId }) => promotions.promotionOf(promotionId).current.settings.code);
+  return { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack, codes };
+}
+
+/** Codes of archived promotions of which this reservation is the last open one. */
+export function codesFreedBy(promotions: Promotions, { cart }: ReservationState): DomainEvent[] {
+  return cart.holds
+    .map(({ promotionId }) => promotions.promotionOf(promotionId))
+    .filter(({ current, held }) => current.archivedMs !== null && held === 1)
+    .flatMap(freeingOf);
+}
+
+/**
+ * The change for the earliest reservation that has ended by now, if any. Apply it, and call again.
+ */
+export function expireReservations(promotions: Promotions, nowMs: number): Change | null {
+  const first = promotions.deadlines.first();
+  if (first === undefined || first.untilMs === null || first.untilMs > nowMs) return null;
+  const { campaignId, id } = first;
+  return {
+    firstSeq: asSeq(promotions.shard.seq + 1),
+    atMs: nowMs,
+    scopeId: campaignId,
+    caller: 'system',
+    requestId: '',
+    events: [{ kind: 'reservationExpired', campaignId, reservationId: id }, ...codesFreedBy(promotions, first)],
+    remembered: null,
+  };
+}
+
+/** When the next reservation ends, Unix ms; null if none is held. */
+export const nextReservationEndMs = (promotions: Promotions): number | null =>
+  promotions.deadlines.first()?.untilMs ?? null;
+
+export function applyReservationRenewed(promotions: Promotions, event: ReservationRenewed): void {
+  promotions.renew(promotions.reservationOf(event.reservationId), event.untilMs);
+}
+
+export function applyReservationCommitted(promotions: Promotions, event: ReservationCommitted): void {
+  promotions.commit(promotions.reservationOf(event.reservationId), event.orderId);
+}
+
+export function applyReservationReleased(promotions: Promotions, event: ReservationReleased): void {
+  promotions.end(promotions.reservationOf(event.reservationId), 'released');
+}
+
+export function applyReservationExpired(promotions: Promotions, event: ReservationExpired): void {
+  promotions.end(promotions.reservationOf(event.reservationId), 'expired');
+}
+
+export function applyReservationRolledBack(promotions: Promotions, event: ReservationRolledBack): void {
+  promotions.giveBack(promotions.reservationOf(event.reservationId), event.givenBack as GivenBack, event.isWhole);
+}

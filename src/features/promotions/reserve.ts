@@ -1,0 +1,192 @@
+/** Reserving: each promotion that applies to a cart holds one use and its money, for a while. */
+import { type Decided, refuse } from '../../domain/decision.js';
+import { type CampaignId, shardOfId } from '../../domain/ids.js';
+import { type Random, randomUuid } from '../../domain/random.js';
+import type { Reserve } from '../../records/commands.generated.js';
+import { command, event, MADE_BY_ROUTE, outcome } from '../../records/declare.js';
+import type { ReservationMade } from '../../records/events.generated.js';
+import {
+  caller,
+  campaignId,
+  instant,
+  instantOrNull,
+  integer,
+  jsonOf,
+  object,
+  subjectOrNull,
+  text,
+  textOrNull,
+  time,
+} from '../../records/fields.js';
+import type { PriceRequest } from '../../records/objects.js';
+import type { Hold, ReservedCart } from '../../records/promotions.js';
+import { periodAt } from './judge.js';
+import type { Applied } from './pricing/types.js';
+import { type Quoted, quoteOf } from './quote.js';
+import { codesFreedBy } from './reservations.js';
+import { OPEN_RESERVATIONS_MAX, type Promotions, type ReservationState } from './state.js';
+
+/**
+ * A reservation was made, or another cart took the place of what it held. `untilMs` null: its uses
+ * were committed at once.
+ */
+export const reservationMade = event(
+  'reservationMade',
+  20,
+  {
+    campaignId: campaignId(),
+    reservationId: text(),
+    caller: caller(),
+    userId: subjectOrNull(),
+    cartId: textOrNull(),
+    orderId: textOrNull(),
+    cart: jsonOf('ReservedCart'),
+    madeMs: time(),
+    untilMs: instantOrNull(),
+  },
+  {
+    shownAs: 'reservation.made',
+    detail: ['reservationId', 'cartId', 'orderId', 'cart'],
+    snapshot: 'reservationMade',
+  },
+);
+
+export const reserved = outcome(
+  'reserved',
+  14,
+  { reservationId: text(), untilMs: instant(), quote: jsonOf('Quote') },
+  MADE_BY_ROUTE,
+);
+
+/** `caller`: whose carts `cartId` names; null: each request is a new reservation. */
+export const reserve = command(
+  'reserve',
+  {
+    request: object('PriceRequest'),
+    caller: caller(),
+    cartId: textOrNull(),
+    ttlMs: integer(),
+  },
+  {
+    gives: reserved,
+    refusals: [
+      'promotionNotFound',
+      'notInOneCampaign',
+      'conditionsUnjudged',
+      'promotionNotApplicable',
+      'reservationsFull',
+    ],
+    message: 'object',
+  },
+);
+
+export function decideReserve(
+  promotions: Promotions,
+  { request, caller, cartId, ttlMs }: Reserve,
+  nowMs: number,
+  random: Random,
+): Decided<typeof reserve> {
+  const { userId } = request;
+  const heldFor = (campaignId: CampaignId): ReservationState | null =>
+    cartId === null ? null : (promotions.heldFor(campaignId, caller, userId, cartId) ?? null);
+  const quoted = quoteOf(promotions, request, nowMs, heldFor);
+  if (quoted.kind === 'refused') return quoted;
+  const { campaignId, quote } = quoted;
+  const before = heldFor(campaignId);
+  if (before === null && promotions.deadlines.count >= OPEN_RESERVATIONS_MAX)
+    return refuse(
+      'reservationsFull',
+      `This part of the engine has ${OPEN_RESERVATIONS_MAX} open reservations already.`,
+    );
+  const reservationId = before?.id ?? newReservationId(promotions, random);
+  const untilMs = nowMs + ttlMs;
+  const cart = reservedCart(promotions, request, quoted, nowMs);
+  return {
+    kind: 'decision',
+    scopeId: campaignId,
+    events: [
+      {
+        kind: 'reservationMade',
+        campaignId,
+        reservationId,
+        caller,
+        userId,
+        cartId,
+        orderId: null,
+        cart,
+        madeMs: nowMs,
+        untilMs,
+      },
+      ...(before === null ? [] : codesFreedBy(promotions, before)),
+    ],
+    outcome: { kind: 'reserved', reservationId, untilMs, quote },
+  };
+}
+
+function reservedCart(
+  promotions: Promotions,
+  { cart, userId }: PriceRequest,
+  { quote, priced }: Quoted,
+  nowMs: number,
+): ReservedCart {
+  const { currency, originalAmount, discountAmount, finalAmount } = quote;
+  return {
+    currency,
+    originalAmount,
+    discountAmount,
+    finalAmount,
+    lines: cart.lines?.map(({ productId, quantity }) => ({ productId, quantity })) ?? null,
+    holds: priced.applied.map((applied) => holdOf(promotions, applied, userId, nowMs)),
+  };
+}
+
+function holdOf(
+  promotions: Promotions,
+  { offer, amount, lines }: Pick<Applied, 'offer' | 'amount' | 'lines'>,
+  userId: string | null,
+  nowMs: number,
+): Hold {
+  const { current } = promotions.promotionOf(offer.id);
+  const periodMs = periodAt(current.plan, nowMs);
+  return { promotionId: current.id, amount, lines, periodMs, isReferral: isReferral(current.settings, userId) };
+}
+
+/** A user's own referral does not count. */
+export function isReferral(
+  { referrerUserId }: { readonly referrerUserId: string | null },
+  userId: string | null,
+): boolean {
+  return referrerUserId !== null && referrerUserId !== userId;
+}
+
+/** A random UUID (version 4) that hashes to this shard. */
+export function newReservationId(promotions: Promotions, random: Random): string {
+  const { shard, shardCount } = promotions.shard.options;
+  for (;;) {
+    const id = randomUuid(random);
+    if (shardOfId(id, shardCount) === shard && promotions.reservation(id) === undefined) return id;
+  }
+}
+
+export function applyReservationMade(promotions: Promotions, event: ReservationMade): void {
+  const { campaignId, reservationId: id, userId, cartId, orderId, cart, madeMs, untilMs } = event;
+  const before = promotions.reservation(id);
+  if (before !== undefined) {
+    if (untilMs === null) throw new Error(`reservation ${id} was made already`);
+    promotions.replaceHold(before, cart, untilMs);
+    return;
+  }
+  promotions.addReservation({
+    id,
+    campaignId,
+    caller: event.caller,
+    userId,
+    cartId,
+    madeMs,
+    cart,
+    status: untilMs === null ? 'committed' : 'held',
+    untilMs,
+    orderId,
+    givenBack: null,
+  });
+}
