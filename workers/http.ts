@@ -18,6 +18,7 @@ const {
   clock,
   trustedProxies,
   currency,
+  corsOrigins,
   logLevel,
   ...routing
 } = workerData as HttpThreadData;
@@ -34,6 +35,7 @@ await runHttpThread({
     nowMs: openClock(clock).now,
     trustedProxies,
     currency,
+    corsOrigins,
     tokens: { ...jwt, ttlSeconds: 3600 },
     endedTokens,
     log: createLogger({ level: logLevel, thread: `http-${index}` }),

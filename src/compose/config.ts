@@ -64,6 +64,8 @@ export interface Config {
   /** Proxies whose `Forwarded` or `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly IpRange[];
   readonly currency: Currency;
+  /** Origins of web pages that may read answers, as browsers send them, or `*` alone. */
+  readonly corsOrigins: readonly string[];
   readonly logLevel: LogLevel;
   /** For the log of the start: `src/platform/work-arounds.ts` reads the variable by itself. */
   readonly workaroundsOff: readonly Workaround[];
@@ -122,6 +124,7 @@ export function parseConfig(env: Environment): Config {
     liveTopicsMax: read('LIVE_TOPICS_MAX', VARIABLES.LIVE_TOPICS_MAX) ?? 100,
     trustedProxies: read('TRUSTED_PROXIES', VARIABLES.TRUSTED_PROXIES) ?? [],
     currency: currencyOf(read('CURRENCY', VARIABLES.CURRENCY)),
+    corsOrigins: read('CORS_ORIGINS', VARIABLES.CORS_ORIGINS) ?? [],
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     workaroundsOff: read('WORKAROUNDS_OFF', VARIABLES.WORKAROUNDS_OFF) ?? [],
   };
@@ -244,10 +247,17 @@ function createReader(env: Environment): Read {
     const value = file === '' ? given : readSecretFile(fileVariable(name), file);
     const parsed = variable.schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    if (file === '') throw refusal(name, given, variable.allowed);
+    if (file === '') throw refusal(name, refusedPart(variable, given), variable.allowed);
     const held = `a file that holds a text of ${Buffer.byteLength(value)} bytes`;
     throw new ConfigError(`${fileVariable(name)} names ${held}; allowed is ${variable.allowed}`);
   };
+}
+
+/** Of a list, the first entry that is refused by itself; the whole value if there is none. */
+function refusedPart<T>({ schema, list }: Variable<T>, given: string): string {
+  if (list !== true) return given;
+  const entries = given.split(',').map((entry) => entry.trim());
+  return entries.find((entry) => entry !== '' && !schema.safeParse(entry).success) ?? given;
 }
 
 const SECRET_FILE_BYTES_MAX = 65_536;

@@ -39,7 +39,8 @@ export function httpData(
     readonly dataSet: Uint8Array;
   },
 ): HttpThreadData {
-  const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, trustedProxies, currency, logLevel } = config;
+  const { host, shards, shardThreads, mailboxMax, jwtIssuer, jwtAudience, logLevel } = config;
+  const { trustedProxies, currency, corsOrigins } = config;
   const jwt = {
     secret: jwtSecretOf(config),
     issuer: jwtIssuer,
@@ -50,7 +51,8 @@ export function httpData(
   const { liveConnectionsMax, liveConnectionsPerCallerMax: perCallerMax, liveTopicsMax: topicsMax } = config;
   const connectionsMax = Math.ceil(liveConnectionsMax / config.httpThreads);
   const live = { counters: liveCounters, dataSet, limits: { connectionsMax, perCallerMax, topicsMax } };
-  return { ...data, ...routing, live, host, jwt, trustedProxies, currency, logLevel, version: packageVersion() };
+  const version = packageVersion();
+  return { ...data, ...routing, live, host, jwt, trustedProxies, currency, corsOrigins, logLevel, version };
 }
 
 export function verifyData(

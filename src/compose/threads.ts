@@ -94,6 +94,8 @@ export interface HttpThreadData {
   readonly version: string;
   readonly trustedProxies: readonly IpRange[];
   readonly currency: Currency;
+  /** Of `Config`. */
+  readonly corsOrigins: readonly string[];
   readonly jwt: {
     readonly secret: string;
     readonly issuer: string;

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { SHARDS_MAX } from '../domain/ids.js';
 import { isCurrency } from '../http/server/currency.js';
 import { parseRange } from '../http/server/ip-address.js';
+import { parseWebOrigin } from '../http/server/web-origin.js';
 import { WORKAROUNDS } from '../platform/work-arounds.js';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -24,6 +25,8 @@ export interface Variable<T> {
   readonly byDefault: string;
   /** It may also be given as a file. */
   readonly secret?: true;
+  /** Entries separated by commas, each of which has to be allowed by itself. */
+  readonly list?: true;
 }
 
 const JWT_SECRET_BYTES_MIN = 32;
@@ -163,6 +166,17 @@ export const VARIABLES = {
     allowed: 'addresses and ranges such as 10.0.0.0/8 or 2001:db8::1, separated by commas',
     about: 'proxies whose `Forwarded` or `X-Forwarded-For` is believed; see [limits.md](limits.md)',
     byDefault: 'none',
+  },
+  CORS_ORIGINS: {
+    schema: z
+      .string()
+      .transform((text) => [...new Set(text.split(',').map((part) => parseWebOrigin(part.trim())))])
+      .pipe(z.array(z.string()))
+      .refine((origins) => origins.length === 1 || !origins.includes('*')),
+    allowed: '* alone, or origins such as https://shop.example, separated by commas: http or https, a host, no path',
+    about: 'web pages that may call the API from a browser; see [http.md](http.md#call-clipbook-from-a-shops-page)',
+    byDefault: 'none',
+    list: true,
   },
   LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'lowest level that is logged', byDefault: '`info`' },
   WORKAROUNDS_OFF: {

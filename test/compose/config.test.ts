@@ -37,6 +37,7 @@ test('an empty environment gives the documented defaults', () => {
     liveTopicsMax: 100,
     trustedProxies: [],
     currency: { code: 'USD', isGiven: false },
+    corsOrigins: [],
     logLevel: 'info',
     workaroundsOff: [],
   });
@@ -71,6 +72,7 @@ test('every variable is read', () => {
       LIVE_CONNECTIONS_PER_CALLER_MAX: '7',
       LIVE_TOPICS_MAX: '8',
       TRUSTED_PROXIES: '192.0.2.1, 10.0.0.0/8,2001:db8::/32',
+      CORS_ORIGINS: 'https://shop.example, HTTPS://Shop.Example:443/,http://[::1]:8080,https://bücher.example',
       LOG_LEVEL: 'silent',
       WORKAROUNDS_OFF: 'prefetch, write-back',
       SOMETHING_ELSE: 'is ignored',
@@ -105,15 +107,51 @@ test('every variable is read', () => {
         { address: [0, 0, 0, 0, 0, 0xffff, 0x0a00, 0], bits: 104 },
         { address: [0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], bits: 32 },
       ],
+      corsOrigins: ['https://shop.example', 'http://[::1]:8080', 'https://xn--bcher-kva.example'],
       logLevel: 'silent',
       workaroundsOff: ['prefetch', 'write-back'],
     },
   );
 });
 
+test('CORS_ORIGINS may be * alone, also when it comes twice', () => {
+  assert.deepEqual(parseConfig({ CORS_ORIGINS: '*' }).corsOrigins, ['*']);
+  assert.deepEqual(parseConfig({ CORS_ORIGINS: ' *, *' }).corsOrigins, ['*']);
+});
+
 test('an empty variable counts as not given', () => {
   assert.equal(parseConfig({ PORT: '', DATABASE_URL: '' }).port, 3000);
 });
+
+/** What is given, and what the error names of it. */
+const CORS_REFUSED: readonly (readonly [given: string, named: string])[] = [
+  ...[
+    'null',
+    'shop.example',
+    'https:shop.example',
+    'ftp://shop.example',
+    'file:///shop',
+    'https://',
+    'https://shop.example/cart',
+    'https://shop.example//',
+    'https://shop.example/..',
+    'https://shop.example?',
+    'https://shop.example#',
+    'https://*.shop.example',
+    'https://shop.example:65536',
+    'https://shop.example https://other.example',
+    '**',
+    ' ',
+  ].map((text) => [text, text] as const),
+  ['https://user:pw@shop.example', 'https://***@shop.example'],
+  [`https://${'shop.'.repeat(60)}example`, `https://${'shop.'.repeat(60)}`.slice(0, 100).concat('…')],
+  // Only the entry that is wrong is named, without the others.
+  ['https://shop.example, null,*', 'null'],
+  // No entry is wrong by itself.
+  ['https://shop.example,,https://other.example', 'https://shop.example,,https://other.example'],
+  ['https://shop.example,', 'https://shop.example,'],
+  ['*,https://shop.example', '*,https://shop.example'],
+];
 
 const REFUSED: readonly (readonly [env: Record<string, string>, line: string])[] = [
   [{ PORT: '65536' }, 'PORT is "65536"; allowed is a whole number from 0 to 65535'],
@@ -152,6 +190,10 @@ const REFUSED: readonly (readonly [env: Record<string, string>, line: string])[]
       `TRUSTED_PROXIES is "${text}"; allowed is addresses and ranges such as 10.0.0.0/8 or 2001:db8::1, separated by commas`,
     ],
   ),
+  ...CORS_REFUSED.map(([given, named]): [Record<string, string>, string] => [
+    { CORS_ORIGINS: given },
+    `CORS_ORIGINS is ${JSON.stringify(named)}; allowed is * alone, or origins such as https://shop.example, separated by commas: http or https, a host, no path`,
+  ]),
   [
     { JWT_ISSUER: 'x'.repeat(256) },
     `JWT_ISSUER is "${'x'.repeat(100)}…"; allowed is 1 to 255 visible ASCII characters`,

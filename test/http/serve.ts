@@ -49,8 +49,15 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** `proxies` are addresses and ranges, as in TRUSTED_PROXIES. */
-export async function serve(limits: Partial<HttpLimits> = {}, proxies: readonly string[] = []): Promise<Served> {
+/**
+ * `proxies` are addresses and ranges, as in TRUSTED_PROXIES; `corsOrigins` are origins, as in
+ * CORS_ORIGINS.
+ */
+export async function serve(
+  limits: Partial<HttpLimits> = {},
+  proxies: readonly string[] = [],
+  corsOrigins: readonly string[] = [],
+): Promise<Served> {
   const engine = createMemoryEngine();
   const control = createMemoryControl();
   const trustedProxies = proxies.map((text) => {
@@ -80,6 +87,7 @@ export async function serve(limits: Partial<HttpLimits> = {}, proxies: readonly 
       },
       trustedProxies,
       currency: { code: 'USD', isGiven: false },
+      corsOrigins,
       log: { warn: note, error: note, debug: note },
       limits: { drainMs: 1000, ...limits },
     },

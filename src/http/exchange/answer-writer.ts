@@ -81,22 +81,28 @@ export class AnswerWriter {
   changedAsWritten({ shard, seq, replayed }: Done): void {
     hotHead.begin().ascii(this.request.id).ascii('\r\nCommit-Seq: ').whole(shard).ascii('-').whole(seq);
     if (replayed) hotHead.ascii('\r\nIdempotency-Replayed: true');
+    if (this.request.corsHeaders !== '') hotHead.ascii(this.request.corsHeaders);
     this.connection.send(200, hotHead.written, hotBody.written);
   }
 
   send(status: number, type: string, body: string | Uint8Array, extra: string): void {
-    this.connection.send(status, beginningOf(status, type) + this.request.id + extra, body);
+    this.connection.send(status, beginningOf(status, type) + this.ownHeaders(extra), body);
   }
 
   /** A file whose path names its version, so that whoever has it never needs to ask again. */
   file(type: string, body: string | Uint8Array, extra: string): void {
     const beginning = beginningOf(200, type, 'public, max-age=31536000, immutable');
-    this.connection.send(200, beginning + this.request.id + extra, body);
+    this.connection.send(200, beginning + this.ownHeaders(extra), body);
   }
 
   /** As `Connection.beginStream`; the answer is a 200 of this type. */
   beginStream(type: string, extra: string, onGone: () => void): HttpResponse | null {
-    return this.connection.beginStream(beginningOf(200, type) + this.request.id + extra, onGone);
+    return this.connection.beginStream(beginningOf(200, type) + this.ownHeaders(extra), onGone);
+  }
+
+  /** What follows `beginningOf` in the answer to this request. */
+  private ownHeaders(extra: string): string {
+    return this.request.id + this.request.corsHeaders + extra;
   }
 
   finishStream(): void {

@@ -100,6 +100,7 @@ export class Exchange implements Expiring {
     this.route = route;
     this.startedMs = performance.now();
     request.begin(req, route, services.newRequestId);
+    if (services.cors !== null) request.corsHeaders = services.cors.headersFor(req.getHeader('origin'));
     caller.begin(head);
     work.begin(route.changes);
     connection.begin(res, isHead, head.closes, isChunked);

@@ -19,6 +19,11 @@ export class IncomingRequest {
   /** Raw, for the few handlers that need them. */
   ifMatch = '';
   contentType = '';
+  /**
+   * What CORS adds to every answer, each header with a leading CRLF. Set where `Services.cors` is
+   * there, and '' otherwise.
+   */
+  corsHeaders = '';
   /** Set before `begin` where no route matched. */
   url = '';
   method = '';

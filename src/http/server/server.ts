@@ -19,9 +19,10 @@ import {
   us_socket_local_port,
 } from '../../platform/uws.js';
 import { describeApi } from '../api/openapi.js';
+import { ANSWER_HEADERS } from '../api/openapi-headers.js';
 import { reservedWords } from '../api/reserved-words.js';
 import type { Method, Route } from '../api/route.js';
-import { NO_ROUTE, ROUTES } from '../api/routes/table.js';
+import { NO_ROUTE, PREFLIGHT, ROUTES } from '../api/routes/table.js';
 import { readScalar } from '../api/scalar.js';
 import { createTokens, type TokenOptions } from '../exchange/auth.js';
 import { Exchange } from '../exchange/exchange.js';
@@ -30,6 +31,7 @@ import { describeLive } from '../live/asyncapi.js';
 import { createLive, type LiveLimits, type LivePort } from '../live/live.js';
 import { serveSockets } from '../live/socket.js';
 import { createClientAddresses } from './client-address.js';
+import { type Cors, createCors } from './cors.js';
 import { createCounters } from './counters.js';
 import type { Currency } from './currency.js';
 import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
@@ -55,6 +57,8 @@ export interface HttpOptions {
   readonly trustedProxies: readonly IpRange[];
   /** Of promotions and carts that name none. */
   readonly currency: Currency;
+  /** Origins whose pages may read answers, of `parseWebOrigin`; none: CORS is off. */
+  readonly corsOrigins: readonly string[];
   /** `HTTP_COUNTERS_BYTES` long; see metrics.ts. */
   readonly counters: SharedArrayBuffer;
   readonly live: {
@@ -150,6 +154,7 @@ export async function startHttpServer({
   });
   const perMinute = (countMax: number) => createRateLimit({ countMax, windowMs: MINUTE_MS, namesMax: NAMES_MAX });
   const clients = createClientAddresses(options.trustedProxies);
+  const cors = createCors(options.corsOrigins, Object.keys(ANSWER_HEADERS));
   const pool: Exchange[] = [];
   let nowMs = options.nowMs();
   let isDraining = false;
@@ -174,6 +179,7 @@ export async function startHttpServer({
     control,
     counters,
     clients,
+    cors,
     deadlines,
     log: options.log,
     tokens,
@@ -235,7 +241,8 @@ export async function startHttpServer({
     const exchange = take();
     exchange.request.url = req.getUrl();
     exchange.request.method = req.getCaseSensitiveMethod();
-    exchange.begin(res, req, NO_ROUTE, exchange.request.method === 'HEAD');
+    const route = isPreflight(req, cors) ? PREFLIGHT : NO_ROUTE;
+    exchange.begin(res, req, route, exchange.request.method === 'HEAD');
   });
 
   const socket = await listen(app, options.host, options.port);
@@ -300,6 +307,13 @@ function handlerOf(take: () => Exchange, route: Route, isHead: boolean): Handler
     exchange.begin(res, req, route, isHead);
   };
 }
+
+/** From an origin that is allowed; any other `OPTIONS` is a method that no path has. */
+const isPreflight = (req: HttpRequest, cors: Cors | null): boolean =>
+  cors !== null &&
+  req.getCaseSensitiveMethod() === 'OPTIONS' &&
+  req.getHeader('access-control-request-method') !== '' &&
+  cors.headersFor(req.getHeader('origin')) !== '';
 
 const REGISTER: Readonly<Record<Method, 'get' | 'post' | 'patch' | 'del'>> = {
   GET: 'get',

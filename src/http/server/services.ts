@@ -4,6 +4,7 @@ import type { Tokens } from '../exchange/auth.js';
 import type { Tickets } from '../exchange/tickets.js';
 import type { Live } from '../live/live.js';
 import type { ClientAddresses } from './client-address.js';
+import type { Cors } from './cors.js';
 import type { Counters } from './counters.js';
 import type { Currency } from './currency.js';
 import type { Deadlines, Watched } from './deadlines.js';
@@ -23,6 +24,8 @@ export interface Services {
   readonly counters: Counters;
   readonly log: HttpLog;
   readonly clients: ClientAddresses;
+  /** Null: pages of other origins may not read answers. */
+  readonly cors: Cors | null;
   /** Unknown codes that tokens of the role user asked for, per caller and per address. */
   readonly misses: { readonly ofCaller: RateLimit; readonly ofAddress: RateLimit };
   /** Wrong passwords, per email and per address, and turns at verifying one. */

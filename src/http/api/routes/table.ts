@@ -1,4 +1,5 @@
 /** All routes, in the one order in which they are counted, listed and described. */
+import { preflightHeaders } from '../../server/cors.js';
 import { compileRoute, type Route, type RouteSpec } from '../route.js';
 import { bookRoutes } from './books.js';
 import { checkoutRoutes } from './checkout.js';
@@ -28,7 +29,7 @@ const SPECS: readonly RouteSpec<unknown, unknown>[] = [
 
 export const ROUTES: readonly Route[] = SPECS.map(compileRoute);
 
-/** The last of the counted ones: for what no route matches. */
+/** For what no route matches. */
 export const NO_ROUTE: Route = compileRoute(
   {
     id: 'noRoute',
@@ -41,21 +42,42 @@ export const NO_ROUTE: Route = compileRoute(
     problems: ['not-found', 'method-not-allowed'],
     handle({ request, answer }) {
       const methods = methodsAt(request.url);
-      if (methods.length === 0) return answer.problem('not-found', 'There is nothing at this path.');
-      const allowed = methods.includes('GET') ? ['HEAD', ...methods] : methods;
-      answer.problem(
-        'method-not-allowed',
-        `This path has no ${request.method}.`,
-        [],
-        `\r\nAllow: ${allowed.join(', ')}`,
-      );
+      if (methods.length === 0) return answer.problem('not-found', NOTHING_HERE);
+      const allow = `\r\nAllow: ${methods.join(', ')}`;
+      answer.problem('method-not-allowed', `This path has no ${request.method}.`, [], allow);
     },
   },
   ROUTES.length,
 );
 
+/** The question of a browser whether a page of an allowed origin may send a request. */
+export const PREFLIGHT: Route = compileRoute(
+  {
+    id: 'preflight',
+    method: 'GET',
+    path: '/*',
+    tag: 'Operation',
+    summary: '',
+    access: 'public',
+    answers: {},
+    problems: ['not-found'],
+    handle({ request, answer }) {
+      const methods = methodsAt(request.url);
+      if (methods.length === 0) return answer.problem('not-found', NOTHING_HERE);
+      answer.send(204, '', '', preflightHeaders(methods));
+    },
+  },
+  ROUTES.length + 1,
+);
+
 /** What the threads' counters count, in their order. */
-export const COUNTED_ROUTES: readonly Route[] = [...ROUTES, NO_ROUTE];
+export const COUNTED_ROUTES: readonly { readonly method: string; readonly path: string }[] = [
+  ...ROUTES,
+  NO_ROUTE,
+  { method: 'OPTIONS', path: PREFLIGHT.path },
+];
+
+const NOTHING_HERE = 'There is nothing at this path.';
 
 const PATTERNS = ROUTES.map(({ method, path }) => ({
   method,
@@ -63,5 +85,6 @@ const PATTERNS = ROUTES.map(({ method, path }) => ({
 }));
 
 function methodsAt(url: string): string[] {
-  return [...new Set(PATTERNS.filter(({ pattern }) => pattern.test(url)).map(({ method }) => method))];
+  const methods = [...new Set(PATTERNS.filter(({ pattern }) => pattern.test(url)).map(({ method }) => method))];
+  return methods.includes('GET') ? ['HEAD', ...methods] : methods;
 }
