@@ -265,8 +265,7 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
         const next = ring.next(shard, from);
         if (next === null) throw new Error(`the ring lacks events of shard ${shard} after ${from}`);
         subscriber.note('ring');
-        from = asSeq(Math.min(next.lastSeq, end));
-        subscriber.take(shard, next.events, from);
+        from = subscriber.take(shard, next.events, asSeq(Math.min(next.lastSeq, end)));
       }
     }
     if (isAhead) {

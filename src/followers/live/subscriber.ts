@@ -5,8 +5,17 @@ import type { AuditFilter } from '../../postgres/audit-reader.js';
 import { Interests } from './interests.js';
 import type { LiveEvent } from './live-event.js';
 
-/** Of one chunk. */
+/**
+ * Of one chunk. An HTTP thread asks for a chunk while at most 64 KiB wait for the client, and cuts
+ * the client when more than 256 KiB wait. A chunk has to fit in between, also when no byte of it
+ * goes out meanwhile.
+ */
 const EVENTS_MAX = 500;
+const CHUNK_BYTES_MAX = 128 * 1024;
+/** What a message has around the text of its event: type, head of the cursor, and frame. */
+const ENVELOPE_BYTES = 96;
+/** Of a shard in the cursor. */
+const POSITION_BYTES = 10;
 
 interface Collected {
   readonly event: LiveEvent;
@@ -23,6 +32,7 @@ export class Subscriber {
   hasEnded = false;
   readonly #own = new Interests();
   #collected: Collected[] = [];
+  #collectedBytes = 0;
   #source: ResumeSource | null = null;
 
   constructor({ id, interests, positions, through }: Pick<Subscriber, 'id' | 'interests' | 'positions' | 'through'>) {
@@ -42,7 +52,7 @@ export class Subscriber {
   }
 
   get isFull(): boolean {
-    return this.#collected.length >= EVENTS_MAX;
+    return this.#collected.length >= EVENTS_MAX || this.#collectedBytes >= CHUNK_BYTES_MAX;
   }
 
   /** What can be asked of PostgreSQL. */
@@ -50,14 +60,25 @@ export class Subscriber {
     return { bookIds: this.#own.ids('book'), codes: this.#own.ids('code'), userIds: this.#own.ids('user') };
   }
 
-  /** Events that follow its position in the shard, some perhaps beyond `lastSeq`. */
-  take(shard: ShardId, events: readonly LiveEvent[], lastSeq: Seq): void {
+  /**
+   * Events that follow its position in the shard, some perhaps beyond `lastSeq`. Returns the new
+   * position: `lastSeq`, or the last event that was taken if the chunk is full before.
+   */
+  take(shard: ShardId, events: readonly LiveEvent[], lastSeq: Seq): Seq {
+    let reached = lastSeq;
     for (const event of events) {
       if (event.seq > lastSeq) break;
       const topics = this.#own.topicsOf(event);
-      if (topics.length > 0) this.#collected.push({ event, topics });
+      if (topics.length === 0) continue;
+      this.#collected.push({ event, topics });
+      this.#collectedBytes += ENVELOPE_BYTES + POSITION_BYTES * this.positions.size + bytesOf(event, topics);
+      if (this.isFull) {
+        reached = event.seq;
+        break;
+      }
     }
-    this.positions.set(shard, lastSeq);
+    this.positions.set(shard, reached);
+    return reached;
   }
 
   /** The furthest source that was read from. */
@@ -69,6 +90,10 @@ export class Subscriber {
   takeCollected(): { readonly events: readonly Collected[]; readonly source: ResumeSource | null } {
     const taken = { events: this.#collected, source: this.#source };
     this.#collected = [];
+    this.#collectedBytes = 0;
     return taken;
   }
 }
+
+const bytesOf = (event: LiveEvent, topics: readonly string[]): number =>
+  Buffer.byteLength(event.text()) + Buffer.byteLength(topics.join());
