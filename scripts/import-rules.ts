@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/tables': ['src/platform/uncounted-memory.ts'],
   'src/records': [],
   'src/codes': ['src/platform'],
-  'src/promotions': [],
+  'src/promotions': ['src/records'],
   'src/domain': ['src/records', 'src/tables'],
   'src/features/coupons': ['src/domain', 'src/records', 'src/tables'],
   'src/features/promotions': ['src/domain', 'src/records', 'src/tables'],

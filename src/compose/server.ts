@@ -17,6 +17,7 @@ import { createGenerations } from '../control/generations.js';
 import { createJobs } from '../control/jobs.js';
 import { createKeptCodes } from '../control/kept-codes.js';
 import { createKeyTurns } from '../control/key-turns.js';
+import { startPlanRenewal } from '../control/plan-renewal.js';
 import { refillBatches } from '../control/refill.js';
 import { SEEDED_EMAILS } from '../control/seeded-logins.js';
 import { createSupervisor, type Supervisor } from '../control/supervisor.js';
@@ -388,6 +389,8 @@ async function startParts({
   // In reverse order of their start.
   stops.push(() => supervisor.drain());
   stops.push(() => jobs.close());
+  const planRenewal = startPlanRenewal({ engine, shards: allShards, nowMs: clock.now, log });
+  stops.push(() => planRenewal.close());
   await batches.settleLeft(leftBatches);
   await jobs.resume();
   return { port, supervisor, liveThread, durability: durability.current() };

@@ -57,6 +57,7 @@ export function appendOutcome(outcome: Outcome): void {
     case 'promotionEnded':
     case 'reserved':
     case 'reservation':
+    case 'campaignStopped':
       appendByte(JSON_TEXT);
       appendText(JSON.stringify(outcome));
       return;

@@ -23,8 +23,13 @@ export type PromotionQuery =
   /** Routed by the codes of the request, or by its campaign. */
   | { readonly kind: 'quote'; readonly request: PriceRequest }
   | { readonly kind: 'neededConditions'; readonly request: PriceRequest }
+  /** Routed by the campaign. */
+  | { readonly kind: 'getCampaign'; readonly campaign: CampaignId }
   /** To one shard, which the caller names. */
+  | { readonly kind: 'listCampaigns' }
   | { readonly kind: 'listPromotions'; readonly filter: PromotionFilter }
+  /** Those whose plans end before this time, up to 100. */
+  | { readonly kind: 'endingPlans'; readonly beforeMs: number }
   | { readonly kind: 'productPromotions'; readonly productId: string }
   | { readonly kind: 'qualify'; readonly request: PriceRequest }
   | {
@@ -56,10 +61,23 @@ export interface PromotionsFound {
   readonly items: readonly PromotionView[];
 }
 
+/** Counts of what is not archived. */
+export interface CampaignSummary {
+  readonly id: CampaignId;
+  readonly promotions: number;
+  readonly active: number;
+}
+
+export interface CampaignView extends CampaignSummary {
+  readonly items: readonly PromotionView[];
+}
+
 export type PromotionsResult =
   | { readonly kind: 'promotion'; readonly view: PromotionView }
   | { readonly kind: 'promotions'; readonly found: PromotionsFound }
   | { readonly kind: 'quote'; readonly quote: Quote }
   | { readonly kind: 'conditions'; readonly needed: readonly NeededCondition[] }
   | { readonly kind: 'qualified'; readonly items: readonly Qualified[] }
+  | { readonly kind: 'campaign'; readonly campaign: CampaignView }
+  | { readonly kind: 'campaigns'; readonly items: readonly CampaignSummary[] }
   | { readonly kind: 'reservation'; readonly reservation: ReservationView };

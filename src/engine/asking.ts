@@ -7,6 +7,8 @@ import type { Command, Query } from '../domain/command.js';
 import type { BookId, ShardId } from '../domain/ids.js';
 import type { BatchFate, Outcome } from '../domain/outcome.js';
 import type { QueryResult } from '../domain/view.js';
+import type { UpdatePromotion } from '../records/commands.generated.js';
+import type { Promotion } from '../records/promotions.js';
 import type { OpenBatch } from '../records/values.generated.js';
 import { ControlError, type Engine, type Unavailable } from './engine.js';
 
@@ -42,11 +44,29 @@ export async function isKeyRemembered(
   return (await ask(engine, { kind: 'isKeyRemembered', bookId, isCreation, caller, key }, null)).isTrue;
 }
 
+/** Promotions of this shard whose windows and periods are not known up to this time, up to 100. */
+export async function askEndingPlans(engine: Engine, shard: ShardId, beforeMs: number): Promise<readonly Promotion[]> {
+  const { found } = await ask(engine, { kind: 'endingPlans', beforeMs }, shard);
+  return found.items.map(({ promotion }) => promotion);
+}
+
+/** Somebody else may change the promotion first: that makes a new plan, too. */
+export function renewPlan(engine: Engine, renewed: Omit<UpdatePromotion, 'kind'>): Promise<void> {
+  const origin = { caller: 'system', requestId: '', idempotency: null };
+  return new Promise((resolve, reject) => {
+    engine.command({ kind: 'updatePromotion', ...renewed }, origin, (reply) => {
+      if (reply.kind === 'unavailable') reject(failureOf(reply));
+      else resolve();
+    });
+  });
+}
+
 /** The result of each of these queries. */
 interface Answers {
   readonly batchFate: 'batchFate';
   readonly listOpenBatches: 'openBatches';
   readonly isKeyRemembered: 'answer';
+  readonly endingPlans: 'promotions';
 }
 
 function ask<Kind extends keyof Answers>(

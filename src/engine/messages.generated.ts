@@ -48,6 +48,7 @@ export function requestNumberOf(command: Command): number {
     case 'createPromotion':
     case 'updatePromotion':
     case 'archivePromotion':
+    case 'stopCampaign':
     case 'commitReservation':
     case 'releaseReservation':
     case 'renewReservation':
@@ -92,6 +93,7 @@ export function writeCommand(fields: MessageField[], last: LastWritten, command:
     case 'createPromotion':
     case 'updatePromotion':
     case 'archivePromotion':
+    case 'stopCampaign':
     case 'commitReservation':
     case 'releaseReservation':
     case 'renewReservation':
@@ -232,6 +234,7 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
     case 'promotionEnded':
     case 'reserved':
     case 'reservation':
+    case 'campaignStopped':
       fields.push(OTHER_REPLY, id, reply);
       return;
     default:

@@ -166,11 +166,12 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
   function codeOf(asked: Exclude<Command, { readonly bookId: BookId } | { readonly code: string }>) {
     if ('promotionCode' in asked) return asked.promotionCode;
     if ('request' in asked) return codeOfRequest(asked.request);
-    return { shard: shardOfId(asked.id, shardCount) };
+    return { shard: shardOfId('campaign' in asked ? asked.campaign : asked.id, shardCount) };
   }
 
   function codeOfRequest({ codes: [first], campaignId }: PriceRequest): string | { readonly shard: ShardId } {
-    return first ?? { shard: shardOfId(campaignId ?? DEFAULT_CAMPAIGN, shardCount) };
+    if (campaignId !== null) return { shard: shardOfId(campaignId, shardCount) };
+    return first ?? { shard: shardOfId(DEFAULT_CAMPAIGN, shardCount) };
   }
 
   /** Not yet, because `withdraw` could not find the replies of the single shards. */
@@ -232,6 +233,7 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
       if (typeof by === 'string') tryShards(by, reply, send);
       else send(by.shard, reply);
     } else if ('id' in asked) send(shardOfId(asked.id, shardCount), reply);
+    else if ('campaign' in asked) send(shardOfId(asked.campaign, shardCount), reply);
     else if ('bookId' in asked && asked.bookId !== null) send(shardOfBook(asked.bookId, shardCount), reply);
     else throw new Error(`a ${asked.kind} has to name its shard`);
   }

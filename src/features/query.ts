@@ -24,6 +24,9 @@ export function query(state: ShardState, asked: Query, nowMs: number): QueryResu
     case 'quote':
     case 'neededConditions':
     case 'listPromotions':
+    case 'getCampaign':
+    case 'listCampaigns':
+    case 'endingPlans':
     case 'productPromotions':
     case 'qualify':
     case 'findReservation':

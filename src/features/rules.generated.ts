@@ -43,6 +43,7 @@ import {
   applyPromotionUpdated,
   decideArchivePromotion,
   decideCreatePromotion,
+  decideStopCampaign,
   decideUpdatePromotion,
 } from './promotions/manage.js';
 import {
@@ -94,6 +95,8 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
       return decideUpdatePromotion(state.promotions, command, nowMs);
     case 'archivePromotion':
       return decideArchivePromotion(state.promotions, command, nowMs);
+    case 'stopCampaign':
+      return decideStopCampaign(state.promotions, command, nowMs);
     case 'commitReservation':
       return decideCommitReservation(state.promotions, command);
     case 'releaseReservation':

@@ -448,6 +448,10 @@ export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): v
       out.number(14);
       out.json(value.reservation);
       return;
+    case 'campaignStopped':
+      out.number(15);
+      out.number(value.stopped);
+      return;
     default:
       unknownRecord(value);
   }
@@ -517,6 +521,8 @@ export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
       };
     case 14:
       return { kind: 'reservation', reservation: from.json() as unknown as ReservationView };
+    case 15:
+      return { kind: 'campaignStopped', stopped: from.integer() };
     default:
       throw new Error(`journal payload: unknown kind of outcome, number ${number}`);
   }

@@ -26,6 +26,7 @@ export type Command =
   | CreatePromotion
   | UpdatePromotion
   | ArchivePromotion
+  | StopCampaign
   | CommitReservation
   | ReleaseReservation
   | RenewReservation
@@ -158,6 +159,12 @@ export interface ArchivePromotion {
   readonly kind: 'archivePromotion';
   readonly id: string;
   readonly ifVersion: IfVersion;
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface StopCampaign {
+  readonly kind: 'stopCampaign';
+  readonly campaign: CampaignId;
 }
 
 /** Declared in src/features/promotions/reservations.ts. */

@@ -29,6 +29,10 @@ export interface PriceRequest {
   /** Null: the campaign of the codes, or the default campaign. */
   readonly campaignId: CampaignId | null;
   readonly codes: readonly string[];
+  /** Promotions that are named by their ids, beside those that `codes` name. */
+  readonly promotionIds: readonly string[];
+  /** All that is named has to apply, or nothing does. */
+  readonly isWhole: boolean;
   readonly cart: Cart;
   readonly userId: string | null;
   readonly segments: readonly string[];

@@ -22,7 +22,8 @@ export type Outcome =
   | PromotionOutcome
   | PromotionEndedOutcome
   | ReservedOutcome
-  | ReservationOutcome;
+  | ReservationOutcome
+  | CampaignStoppedOutcome;
 
 /** Declared in src/features/coupons/assign.ts. */
 export interface AssignedOutcome {
@@ -131,4 +132,10 @@ export interface ReservedOutcome {
 export interface ReservationOutcome {
   readonly kind: 'reservation';
   readonly reservation: ReservationView;
+}
+
+/** Declared in src/features/promotions/manage.ts. */
+export interface CampaignStoppedOutcome {
+  readonly kind: 'campaignStopped';
+  readonly stopped: number;
 }

@@ -33,6 +33,9 @@ export type RefusalReason =
   /** `detail` is the message of the contract. */
   | 'promotionNotApplicable'
   | 'notInOneCampaign'
+  | 'campaignNotFound'
+  /** `detail` names each thing that is missing, and why. */
+  | 'campaignIncomplete'
   /** The HTTP thread has to judge a condition first, or again. */
   | 'conditionsUnjudged'
   | 'useIncomplete'

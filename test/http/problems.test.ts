@@ -70,6 +70,8 @@ describe('refusals of the engine', () => {
     promotionVersionMismatch: [412, 'version-mismatch'],
     promotionsFull: [422, 'not-possible'],
     promotionNotApplicable: [400, 'coupon-not-applicable'],
+    campaignNotFound: [404, 'campaign-not-found'],
+    campaignIncomplete: [409, 'campaign-incomplete'],
     notInOneCampaign: [422, 'not-in-one-campaign'],
     conditionsUnjudged: [503, 'unavailable'],
     useIncomplete: [400, 'use-incomplete'],

@@ -46,6 +46,7 @@ export function noteReads(reads: Reads, coupons: Coupons, command: Command): voi
     case 'createPromotion':
     case 'updatePromotion':
     case 'archivePromotion':
+    case 'stopCampaign':
     case 'commitReservation':
     case 'releaseReservation':
     case 'renewReservation':

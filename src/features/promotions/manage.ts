@@ -2,10 +2,15 @@
 import { type Decided, refuse } from '../../domain/decision.js';
 import type { DomainEvent } from '../../domain/event.js';
 import { asBookId } from '../../domain/ids.js';
-import type { ArchivePromotion, CreatePromotion, UpdatePromotion } from '../../records/commands.generated.js';
+import type {
+  ArchivePromotion,
+  CreatePromotion,
+  StopCampaign,
+  UpdatePromotion,
+} from '../../records/commands.generated.js';
 import { command, event, MADE_BY_ROUTE, outcome } from '../../records/declare.js';
 import type { PromotionArchived, PromotionCreated, PromotionUpdated } from '../../records/events.generated.js';
-import { campaignId, integer, jsonOf, object, text } from '../../records/fields.js';
+import { campaignId, count, integer, jsonOf, object, text } from '../../records/fields.js';
 import type { Promotion } from '../../records/promotions.js';
 import { promotionNotFound } from './quote.js';
 import { PROMOTIONS_MAX, type PromotionState, type Promotions } from './state.js';
@@ -28,6 +33,8 @@ export const promotionArchived = event('promotionArchived', 17, promotionField, 
 
 export const promotionOutcome = outcome('promotion', 12, { promotion: jsonOf('PromotionView') }, MADE_BY_ROUTE);
 export const promotionEnded = outcome('promotionEnded', 13, {}, MADE_BY_ROUTE);
+/** How many promotions were switched off. */
+export const campaignStopped = outcome('campaignStopped', 16, { stopped: count() }, MADE_BY_ROUTE);
 
 /** `codes`: the batch that claims the code; null: it has none. */
 export const createPromotion = command(
@@ -129,6 +136,38 @@ export function decideArchivePromotion(
   if (found.held === 0) events.push(...freeingOf(found));
   return { kind: 'decision', scopeId: current.campaignId, events, outcome: { kind: 'promotionEnded' } };
 }
+
+/** Switches all promotions of a campaign off, at once. */
+export const stopCampaign = command(
+  'stopCampaign',
+  { campaign: campaignId() },
+  { gives: campaignStopped, refusals: ['campaignNotFound'], message: 'object' },
+);
+
+export function decideStopCampaign(
+  promotions: Promotions,
+  { campaign: campaignId }: StopCampaign,
+  nowMs: number,
+): Decided<typeof stopCampaign> {
+  const campaign = promotions.campaign(campaignId);
+  if (campaign === undefined) return campaignNotFound();
+  const active = [...campaign.promotions].filter(({ current }) => current.settings.isActive);
+  const events = active.map(({ current }): DomainEvent => {
+    const settings = { ...current.settings, isActive: false };
+    return {
+      kind: 'promotionUpdated',
+      promotion: { ...current, settings, version: current.version + 1, updatedMs: nowMs },
+    };
+  });
+  return {
+    kind: 'decision',
+    scopeId: campaignId,
+    events,
+    outcome: { kind: 'campaignStopped', stopped: events.length },
+  };
+}
+
+export const campaignNotFound = () => refuse('campaignNotFound', 'There is no such campaign.');
 
 /** The event that frees the code of a promotion, if it has one. */
 export function freeingOf({ current: { batchId, campaignId } }: PromotionState): DomainEvent[] {

@@ -3,6 +3,7 @@ import { refuse } from '../../domain/decision.js';
 import { DEFAULT_CAMPAIGN } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
 import type {
+  CampaignSummary,
   NeededCondition,
   PromotionFilter,
   PromotionQuery,
@@ -13,15 +14,16 @@ import type {
 import type { PriceRequest } from '../../records/objects.js';
 import type { PromotionView, Quote } from '../../records/promotions.js';
 import { objectTo, objectToCondition } from './judge.js';
-import { usageOf } from './manage.js';
+import { campaignNotFound, usageOf } from './manage.js';
 import { comparePromotions } from './order.js';
 import { priceCart } from './pricing/price-cart.js';
 import { candidateOf, promotionNotFound, quoteOf } from './quote.js';
 import { viewOf } from './reservations.js';
-import type { PromotionState, Promotions } from './state.js';
+import type { CampaignState, PromotionState, Promotions } from './state.js';
 
 /** What one qualify looks at in a shard, those that were made last first. */
 const QUALIFY_MAX = 2_000;
+const ENDING_PLANS_MAX = 100;
 
 export function queryPromotions(
   promotions: Promotions,
@@ -36,6 +38,16 @@ export function queryPromotions(
     }
     case 'listPromotions':
       return { kind: 'promotions', found: listPromotions(promotions, asked.filter) };
+    case 'getCampaign': {
+      const found = promotions.campaign(asked.campaign);
+      if (found === undefined) return campaignNotFound();
+      const items = [...found.promotions].slice(0, QUALIFY_MAX).map(viewOfPromotion);
+      return { kind: 'campaign', campaign: { ...summaryOf(found), items } };
+    }
+    case 'listCampaigns':
+      return { kind: 'campaigns', items: [...promotions.campaigns()].map(summaryOf) };
+    case 'endingPlans':
+      return { kind: 'promotions', found: endingPlans(promotions, asked.beforeMs) };
     case 'productPromotions':
       return { kind: 'promotions', found: forProduct(promotions, asked.productId, nowMs) };
     case 'quote':
@@ -60,6 +72,11 @@ export function queryPromotions(
   }
 }
 
+function summaryOf({ id, promotions }: CampaignState): CampaignSummary {
+  const active = [...promotions].filter(({ current }) => current.settings.isActive).length;
+  return { id, promotions: promotions.size, active };
+}
+
 export const viewOfPromotion = (found: PromotionState): PromotionView => ({
   promotion: found.current,
   usage: usageOf(found),
@@ -71,8 +88,12 @@ function quote(promotions: Promotions, request: PriceRequest, nowMs: number): Pr
 }
 
 /** The conditions of what the request names, and of the automatic promotions beside it. */
-function neededConditions(promotions: Promotions, { codes, campaignId }: PriceRequest): NeededCondition[] {
-  const named = codes.flatMap((code) => promotions.byCode(code) ?? []);
+function neededConditions(promotions: Promotions, request: PriceRequest): NeededCondition[] {
+  const { codes, promotionIds, campaignId } = request;
+  const named = [
+    ...codes.flatMap((code) => promotions.byCode(code) ?? []),
+    ...promotionIds.flatMap((id) => promotions.promotion(id) ?? []),
+  ];
   const campaigns = new Set(named.map(({ current }) => current.campaignId));
   if (campaignId !== null) campaigns.add(campaignId);
   if (campaigns.size === 0 && codes.length === 0) campaigns.add(DEFAULT_CAMPAIGN);
@@ -146,4 +167,11 @@ function forProduct(promotions: Promotions, productId: string, nowMs: number): P
     if (items.length === QUALIFY_MAX) break;
   }
   return { total: items.length, items };
+}
+
+function endingPlans(promotions: Promotions, beforeMs: number): PromotionsFound {
+  const isEnding = ({ current: { archivedMs, plan } }: PromotionState): boolean =>
+    archivedMs === null && plan.untilMs !== null && plan.untilMs < beforeMs;
+  const ending = promotions.all.filter(isEnding);
+  return { total: ending.length, items: ending.slice(0, ENDING_PLANS_MAX).map(viewOfPromotion) };
 }

@@ -16,7 +16,9 @@ export interface Quoted {
   readonly quote: Quote;
 }
 
-type QuoteRefusal = Refusal<'promotionNotFound' | 'notInOneCampaign' | 'promotionNotApplicable' | 'conditionsUnjudged'>;
+type QuoteRefusal = Refusal<
+  'campaignIncomplete' | 'promotionNotFound' | 'notInOneCampaign' | 'promotionNotApplicable' | 'conditionsUnjudged'
+>;
 
 /**
  * `instead`: the reservation whose place the new one would take. Refuses as the contract says: an
@@ -36,6 +38,12 @@ export function quoteOf(
     if (found === undefined) unknown.push(code);
     else named.add(found);
   }
+  for (const id of request.promotionIds) {
+    const found = promotions.promotion(id);
+    if (found === undefined || found.current.archivedMs !== null) unknown.push(id);
+    else named.add(found);
+  }
+  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map((name) => `${name}: Coupon not found`));
   if (named.size === 0 && unknown.length > 0) return promotionNotFound();
   const campaignId = campaignOf(request, named);
   if (campaignId === null) return notInOneCampaign();
@@ -51,7 +59,7 @@ export function quoteOf(
     candidates.push(candidateOf(promotion, use, objection));
   }
   const priced = priceCart(request.cart, candidates, request.mode);
-  const refused = refusalOf(request, [...named], priced, objections);
+  const refused = request.isWhole ? refusalOfWhole(named, priced) : refusalOf(request, [...named], priced, objections);
   if (refused !== null) return refused;
   return { kind: 'quoted', campaignId, priced, quote: quoteFrom(request, priced, unknown) };
 }
@@ -89,6 +97,17 @@ function refusalOf(
   const retryAtMs = objections.get(only.current.id)?.retryAtMs ?? undefined;
   return refuse('promotionNotApplicable', reason, retryAtMs);
 }
+
+/** Names each promotion that was asked for and does not apply. */
+function refusalOfWhole(named: ReadonlySet<PromotionState>, { skipped }: Priced): QuoteRefusal | null {
+  const missing = [...named].flatMap(({ current: { id, settings } }) => {
+    const reason = skipped.find(({ offer }) => offer.id === id)?.reason;
+    return reason === undefined ? [] : [`${settings.code ?? id}: ${reason}`];
+  });
+  return missing.length === 0 ? null : incomplete(missing);
+}
+
+const incomplete = (missing: readonly string[]) => refuse('campaignIncomplete', missing.join('; '));
 
 function quoteFrom({ cart }: PriceRequest, priced: Priced, unknown: readonly string[]): Quote {
   const { originalAmount, discountAmount, finalAmount, applied, steps } = priced;

@@ -70,6 +70,7 @@ export const reserve = command(
   {
     gives: reserved,
     refusals: [
+      'campaignIncomplete',
       'promotionNotFound',
       'notInOneCampaign',
       'conditionsUnjudged',

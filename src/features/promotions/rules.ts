@@ -10,6 +10,7 @@ export type PromotionCommand = Extract<
       | 'createPromotion'
       | 'updatePromotion'
       | 'archivePromotion'
+      | 'stopCampaign'
       | 'reserve'
       | 'usePromotion'
       | 'commitReservation'
@@ -27,6 +28,8 @@ export function campaignOf(promotions: Promotions, command: PromotionCommand): S
   switch (command.kind) {
     case 'createPromotion':
       return command.campaignId;
+    case 'stopCampaign':
+      return command.campaign;
     case 'updatePromotion':
     case 'archivePromotion':
       return promotions.promotion(command.id)?.current.campaignId;

@@ -126,6 +126,12 @@ export const PROBLEMS = {
     about: 'No promotion has this id or this code.',
     remedy: 'Check it. Upper and lower case make no difference.',
   },
+  'campaign-not-found': {
+    status: 404,
+    title: 'Campaign not found',
+    about: 'Nothing has been made with this `campaignId`.',
+    remedy: 'Check the id. `GET /api/v1/campaigns` lists the campaigns.',
+  },
   'reservation-not-found': {
     status: 404,
     title: 'Reservation not found',
@@ -198,6 +204,12 @@ export const PROBLEMS = {
     title: 'Already rolled back',
     about: 'A redemption can be rolled back only once, and this one was.',
     remedy: 'Nothing needs to be done. The history of the code shows when it happened.',
+  },
+  'campaign-incomplete': {
+    status: 409,
+    title: 'Campaign incomplete',
+    about: 'Something that was to be reserved is not available, so nothing was reserved. `detail` names each, and why.',
+    remedy: 'Reserve without what is missing, or try again later.',
   },
   'reservation-settled': {
     status: 409,
@@ -425,6 +437,8 @@ const OF_REFUSAL = {
   promotionsFull: 'not-possible',
   promotionNotApplicable: 'coupon-not-applicable',
   notInOneCampaign: 'not-in-one-campaign',
+  campaignNotFound: 'campaign-not-found',
+  campaignIncomplete: 'campaign-incomplete',
   // Its condition was changed again and again while it was judged. Nothing was changed by this
   // request.
   conditionsUnjudged: 'unavailable',

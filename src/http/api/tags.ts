@@ -12,6 +12,7 @@ export const TAGS = [
     name: 'Checkout',
     description: 'What a cart gets, and reservations of it: reserve, then commit when the customer has paid.',
   },
+  { name: 'Campaigns', description: 'What belongs together is decided together: all of it, or nothing.' },
   { name: 'Jobs', description: 'Work that takes longer than a request should.' },
   {
     name: 'Live updates',

@@ -8,16 +8,13 @@ import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
 import { goodsTotal, toMinorUnits, toTenThousandths } from '../../../features/promotions/pricing/money.js';
 import { compileCondition } from '../../../promotions/condition.js';
 import { localText, readInstant, readTimeZone } from '../../../promotions/dates.js';
-import { periodStarts, windowsOf } from '../../../promotions/schedule.js';
-import type { Cart, GivenTime, PromotionPlan, PromotionSettings } from '../../../records/promotions.js';
+import type { Cart, GivenTime, PromotionSettings } from '../../../records/promotions.js';
 import type { Currency } from '../../server/currency.js';
 import type { FieldError } from '../problem.js';
 import type { CartInput, PromotionInput, PromotionPatch } from './schemas.js';
 
 type Read<Value> = { readonly value: Value } | { readonly errors: readonly FieldError[] };
 
-/** Plans reach this far, and are renewed long before they end. */
-const PLAN_DAYS = 430;
 const PERCENT_MAX = 1_000_000;
 const MORE_DIGITS = 'Has more fraction digits than its currency, or is too large';
 
@@ -168,17 +165,6 @@ function stackingOf({ group, priority, exclusive, base }: Given['stacking']): Pr
 
 function audienceOf(audience: Given['audience']): PromotionSettings['audience'] {
   return audience == null ? null : { userIds: audience.userIds ?? null, segments: audience.segments ?? null };
-}
-
-/** Windows and periods from now on, as instants. The settings were read here. */
-export function planOf({ schedule, maxUsagePerPeriod, timeZone }: PromotionSettings, nowMs: number): PromotionPlan {
-  if (timeZone === null || (schedule === null && maxUsagePerPeriod === null))
-    return { windows: null, periods: null, untilMs: null };
-  return {
-    windows: schedule === null ? null : windowsOf(schedule, timeZone, nowMs, PLAN_DAYS),
-    periods: maxUsagePerPeriod === null ? null : periodStarts(maxUsagePerPeriod.period, timeZone, nowMs, PLAN_DAYS),
-    untilMs: nowMs + PLAN_DAYS * 86_400_000,
-  };
 }
 
 export const shownLocal = (time: GivenTime | null, timeZone: string | null): string | null =>

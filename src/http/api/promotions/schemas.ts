@@ -256,6 +256,21 @@ export const applyInput = name(
         context.addIssue({ code: 'custom', path: ['reserveSeconds'], message: 'Only with reserve' });
     }),
 );
+export const reserveCampaignInput = name(
+  'ReserveCampaignInput',
+  z
+    .strictObject({
+      codes: z.array(askedCode).max(CODES_MAX).optional(),
+      promotions: z.array(couponId).max(CODES_MAX).optional().describe('Ids, for promotions without a code'),
+      reserveSeconds: z.int().min(1).max(RESERVE_SECONDS_MAX).default(RESERVE_SECONDS_DEFAULT),
+      ...cart,
+    })
+    .superRefine(needGoods)
+    .superRefine(({ codes = [], promotions = [] }, context) => {
+      if (codes.length + promotions.length === 0)
+        context.addIssue({ code: 'custom', path: ['codes'], message: 'Codes or promotions to reserve' });
+    }),
+);
 export type CartInput = Omit<z.output<typeof qualifyInput>, 'campaignId'>;
 export type ApplyInput = z.output<typeof applyInput>;
 
@@ -445,3 +460,18 @@ export const reservationOut = name(
   }),
 );
 export const promotionListOut = name('PromotionList', z.array(promotionOut));
+
+const campaign = { id: z.string(), isDefault: z.boolean().describe('The campaign of all that names none') };
+export const campaignsOut = name(
+  'Campaigns',
+  z.strictObject({ results: z.array(z.strictObject({ ...campaign, promotions: z.int(), active: z.int() })) }),
+);
+export const campaignOut = name(
+  'Campaign',
+  z.strictObject({
+    ...campaign,
+    counts: z.strictObject({ promotions: z.int(), active: z.int() }),
+    promotions: z.array(promotionOut),
+  }),
+);
+export const stoppedOut = name('CampaignStopped', z.strictObject({ stopped: z.int() }));

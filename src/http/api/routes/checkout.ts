@@ -16,10 +16,10 @@ const TAG = 'Checkout';
 const CART_BYTES_MAX = 512 * 1024;
 
 /** What a cart asks for; undefined: it is no good, which is answered. */
-function requestOf(
+export function requestOf(
   { answer, services }: Exchange,
   input: schemas.CartInput,
-  asked: Pick<PriceRequest, 'codes' | 'campaignId' | 'mode'>,
+  asked: Pick<PriceRequest, 'codes' | 'campaignId' | 'mode'> & Partial<Pick<PriceRequest, 'promotionIds' | 'isWhole'>>,
 ): { readonly request: PriceRequest; readonly user: JudgedUser } | undefined {
   const cart = cartOf(input, services.currency);
   if ('errors' in cart) {
@@ -27,7 +27,8 @@ function requestOf(
     return undefined;
   }
   const { userId = null, segments = null, attributes = null } = input;
-  const request = { ...asked, cart: cart.value, userId, segments: segments ?? [], verdicts: [] };
+  const named = { promotionIds: [], isWhole: false, ...asked };
+  const request = { ...named, cart: cart.value, userId, segments: segments ?? [], verdicts: [] };
   return { request, user: { id: userId, segments, attributes } };
 }
 

@@ -6,11 +6,12 @@ import { asBookId, asCampaignId, asShardId, type CampaignId, DEFAULT_CAMPAIGN } 
 import type { PromotionFilter } from '../../../domain/promotion-views.js';
 import type { Done, QueryReply } from '../../../engine/engine.js';
 import { comparePromotions } from '../../../features/promotions/order.js';
+import { planOf } from '../../../promotions/plan.js';
 import type { PromotionSettings, PromotionView } from '../../../records/promotions.js';
 import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';
-import { codePatternOf, patched, planOf, settingsOf } from '../promotions/input.js';
+import { codePatternOf, patched, settingsOf } from '../promotions/input.js';
 import * as schemas from '../promotions/schemas.js';
 import { promotionJson } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';

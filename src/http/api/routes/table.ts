@@ -2,6 +2,7 @@
 import { preflightHeaders } from '../../server/cors.js';
 import { compileRoute, type Route, type RouteSpec } from '../route.js';
 import { bookRoutes } from './books.js';
+import { campaignRoutes } from './campaigns.js';
 import { checkoutRoutes } from './checkout.js';
 import { codeRoutes } from './codes.js';
 import { couponRoutes } from './coupons.js';
@@ -20,6 +21,7 @@ const SPECS: readonly RouteSpec<unknown, unknown>[] = [
   ...couponRoutes,
   ...promotionRoutes,
   ...checkoutRoutes,
+  ...campaignRoutes,
   ...userRoutes,
   ...liveRoutes,
   ...operationRoutes,

@@ -1,0 +1,145 @@
+/** Campaigns: what belongs together (docs/contract.md, section 6). */
+import { asCampaignId, asShardId } from '../../../domain/ids.js';
+import type { CampaignView } from '../../../domain/promotion-views.js';
+import type { CommandReply } from '../../../engine/engine.js';
+import type { Exchange } from '../../exchange/exchange.js';
+import { campaignShown } from '../promotions/input.js';
+import { judged } from '../promotions/judged.js';
+import * as schemas from '../promotions/schemas.js';
+import { promotionJson, quoteJson } from '../promotions/views.js';
+import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
+import { expectOutcome } from '../views.js';
+import { requestOf } from './checkout.js';
+
+const TAG = 'Campaigns';
+const CART_BYTES_MAX = 512 * 1024;
+
+const listCampaigns = route({
+  id: 'listCampaigns',
+  method: 'GET',
+  path: '/api/v1/campaigns',
+  tag: TAG,
+  summary: 'Campaigns with their counts',
+  access: ADMIN_OR_SERVICE,
+  answers: { 200: { description: 'All campaigns, by id', schema: schemas.campaignsOut } },
+  problems: [],
+  handle(exchange) {
+    exchange.work.run(async () => {
+      const { shardCount } = exchange.services.engine;
+      const replies = await Promise.all(
+        Array.from({ length: shardCount }, (_, shard) =>
+          exchange.work.askQuery({ kind: 'listCampaigns' }, asShardId(shard)),
+        ),
+      );
+      const items = [];
+      for (const reply of replies) {
+        if (reply.kind !== 'result') return exchange.answer.refuse(reply);
+        if (reply.result.kind !== 'campaigns') throw new Error(`a ${reply.result.kind} for campaigns`);
+        items.push(...reply.result.items);
+      }
+      const results = items
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .map(({ id, promotions, active }) => ({ id, isDefault: campaignShown(id) === null, promotions, active }));
+      exchange.answer.json(200, JSON.stringify({ results }));
+    });
+  },
+});
+
+const getCampaign = route({
+  id: 'getCampaign',
+  method: 'GET',
+  path: '/api/v1/campaigns/{id}',
+  tag: TAG,
+  summary: 'What belongs to a campaign',
+  access: ADMIN_OR_SERVICE,
+  params: { id: schemas.campaignId },
+  answers: { 200: { description: 'The campaign', schema: schemas.campaignOut } },
+  problems: ['campaign-not-found'],
+  handle({ request, work }) {
+    work.query({ kind: 'getCampaign', campaign: asCampaignId(request.param(0)) }, (answer, result) => {
+      if (result.kind !== 'campaign') throw new Error(`a ${result.kind} for a campaign`);
+      answer.json(200, JSON.stringify(campaignJson(result.campaign)));
+    });
+  },
+});
+
+function campaignJson({ id, promotions, active, items }: CampaignView): object {
+  return {
+    id,
+    isDefault: campaignShown(id) === null,
+    counts: { promotions, active },
+    promotions: items.map(promotionJson),
+  };
+}
+
+const reserveCampaign = route({
+  id: 'reserveCampaign',
+  method: 'POST',
+  path: '/api/v1/campaigns/{id}/reserve',
+  tag: TAG,
+  summary: 'Reserve all that is named, or nothing',
+  description:
+    'One change: each promotion that is named holds a use and its money, or none does. Automatic promotions of the campaign that apply are held beside them.',
+  access: ANY_ROLE,
+  ownUser: 'body',
+  guessable: true,
+  change: true,
+  params: { id: schemas.campaignId },
+  body: schemas.reserveCampaignInput,
+  bodyBytesMax: CART_BYTES_MAX,
+  answers: { 200: { description: 'The discounts and their reservation', schema: schemas.applyOut } },
+  problems: ['campaign-incomplete', 'coupon-not-found', 'not-in-one-campaign'],
+  handle(exchange, { codes = [], promotions = [], reserveSeconds, ...cart }) {
+    const campaignId = asCampaignId(exchange.request.param(0));
+    const asked = { codes, promotionIds: promotions, campaignId, mode: 'all', isWhole: true } as const;
+    const made = requestOf(exchange, cart, asked);
+    if (made === undefined) return;
+    exchange.work.run(async () => {
+      const { caller, answer, work } = exchange;
+      const origin = exchange.request.origin();
+      const hold = { caller: caller.id, cartId: cart.cartId ?? null, ttlMs: reserveSeconds * 1000 };
+      const reply = await judged<CommandReply>(exchange, made.request, made.user, (request) =>
+        work.askCommand({ kind: 'reserve', request, ...hold }, origin),
+      );
+      if (reply.kind === 'result') throw new Error('a result for a command');
+      if (reply.kind !== 'done') return refuseReserve(exchange, reply);
+      const { quote, reservationId, untilMs } = expectOutcome(reply, 'reserved');
+      answer.changed(200, JSON.stringify(quoteJson(quote, { reservationId, untilMs })), reply);
+    });
+  },
+});
+
+/** An unknown code counts as a guess. */
+function refuseReserve({ answer, caller }: Exchange, reply: Exclude<CommandReply, { kind: 'done' }>): void {
+  if (reply.kind === 'refused' && reply.reason === 'campaignIncomplete') caller.countMiss();
+  answer.refuse(reply);
+}
+
+const stopCampaign = route({
+  id: 'stopCampaign',
+  method: 'POST',
+  path: '/api/v1/campaigns/{id}/stop',
+  tag: TAG,
+  summary: 'Switch all promotions of a campaign off at once',
+  description: 'Open reservations can still be committed. Each promotion can be switched on again.',
+  access: ADMIN_OR_SERVICE,
+  change: true,
+  params: { id: schemas.campaignId },
+  body: schemas.emptyInput,
+  bodyOptional: true,
+  answers: { 200: { description: 'How many were switched off', schema: schemas.stoppedOut } },
+  problems: ['campaign-not-found'],
+  handle({ request, work }) {
+    work.command({ kind: 'stopCampaign', campaign: asCampaignId(request.param(0)) }, (answer, done) => {
+      const { stopped } = expectOutcome(done, 'campaignStopped');
+      answer.changed(200, JSON.stringify({ stopped }), done);
+    });
+  },
+});
+
+export const campaignRoutes: readonly RouteSpec<unknown, unknown>[] = [
+  listCampaigns,
+  getCampaign,
+  reserveCampaign,
+  stopCampaign,
+];
