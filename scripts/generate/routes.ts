@@ -107,10 +107,13 @@ export function routesSource(): string {
   );
 }
 
+const DRAWN = ".nullable().describe('null: a dry run draws none')";
+
 function answerSource({ kind, fields, answer }: OutcomeDeclaration): string {
   if (answer !== 'fields') throw new Error(`${kind}: a route of its own makes its answer`);
   const shape = fieldsOf(fields).map(
-    ([name, field]) => `${field.shownAs ?? name}: ${codeFor(ANSWERED, field, `${kind}.${name}`)},`,
+    ([name, field]) =>
+      `${field.shownAs ?? name}: ${codeFor(ANSWERED, field, `${kind}.${name}`)}${field.isDrawn ? DRAWN : ''},`,
   );
   return `const ${kind}Out = ${named(inCapitals(kind), shape)};`;
 }
@@ -143,6 +146,7 @@ function routeSource(command: Called): string {
     isForUsers ? `ownUser: '${ownUserOf(command)}',` : '',
     isForUsers && params.some((name) => command.fields[name]?.form === 'code') ? 'guessable: true,' : '',
     'change: true,',
+    'dryRun: true,',
     params.length === 0
       ? ''
       : `params: { ${params.map((name) => `${name}: ${paramSchema(command, name)}`).join(', ')} },`,

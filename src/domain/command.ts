@@ -19,6 +19,8 @@ export interface Origin {
 export type CodeStatus = 'available' | 'assigned' | 'locked' | 'redeemed';
 
 export type Query =
+  /** What the command would come to now, without a change. Routed as the command is. */
+  | { readonly kind: 'dryRun'; readonly command: Command }
   | PromotionQuery
   | { readonly kind: 'getBook'; readonly bookId: BookId }
   /** Books of this shard in id order after `afterId`. */

@@ -2,7 +2,7 @@
 
 import type { Book, BookCounts, OpenBatch } from '../records/values.generated.js';
 import type { CodeView } from './command.js';
-import type { BatchFate } from './outcome.js';
+import type { BatchFate, Outcome } from './outcome.js';
 import type { PromotionsResult } from './promotion-views.js';
 
 export interface BookView {
@@ -31,6 +31,8 @@ export interface CodePage {
 }
 
 export type QueryResult =
+  /** An id or a code that would be drawn is ''. */
+  | { readonly kind: 'dryRun'; readonly outcome: Outcome }
   | PromotionsResult
   | { readonly kind: 'book'; readonly view: BookView }
   | { readonly kind: 'books'; readonly items: readonly BookView[] }

@@ -162,6 +162,18 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
     else tryLater(shards, asked, origin, reply);
   }
 
+  /** A question about a command goes where the command would go. */
+  function queryLike(
+    asked: Command,
+    reply: (reply: QueryReply) => void,
+    send: (shard: ShardId, done: (reply: QueryReply) => void) => void,
+  ): void {
+    const by =
+      'bookId' in asked ? { shard: shardOfHotBook(asked.bookId) } : 'code' in asked ? asked.code : codeOf(asked);
+    if (typeof by === 'string') tryShards(by, reply, send);
+    else send(by.shard, reply);
+  }
+
   /** What a command of promotions is routed by: the code that it names, or else its shard. */
   function codeOf(asked: Exclude<Command, { readonly bookId: BookId } | { readonly code: string }>) {
     if ('promotionCode' in asked) return asked.promotionCode;
@@ -227,6 +239,7 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
       link.outgoing.query(id, shard, asked);
     };
     if (of !== null) send(of, reply);
+    else if (asked.kind === 'dryRun') queryLike(asked.command, reply, send);
     else if (asked.kind === 'getCode') tryShards(asked.code, reply, send);
     else if ('request' in asked && asked.kind !== 'qualify') {
       const by = codeOfRequest(asked.request);

@@ -3,11 +3,14 @@ import type { Query } from '../domain/command.js';
 import type { Refusal } from '../domain/outcome.js';
 import type { QueryResult } from '../domain/view.js';
 import { queryCoupons } from './coupons/queries.js';
+import { dryRun } from './dry-run.js';
 import { queryPromotions, viewOfPromotion } from './promotions/queries.js';
 import type { ShardState } from './shard-state.js';
 
 export function query(state: ShardState, asked: Query, nowMs: number): QueryResult | Refusal {
   switch (asked.kind) {
+    case 'dryRun':
+      return dryRun(state, asked.command, nowMs);
     case 'isKeyRemembered': {
       const { caller, bookId, isCreation, key } = asked;
       const scope = isCreation ? null : bookId;

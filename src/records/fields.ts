@@ -60,8 +60,12 @@ export interface Field {
   readonly of: RecordDeclaration | null;
   /** The TypeScript type, if the form is `object`, or `json` of a known shape. */
   readonly type: string | null;
+  /** Its value may be drawn for the request, and an answer to a dry run shows null then. */
+  readonly isDrawn: boolean;
   /** The same field with another name in the JSON of an answer. */
   as(shownAs: string): Field;
+  /** The same field, drawn. */
+  drawn(): Field;
 }
 
 export type Fields = Readonly<Record<string, Field>>;
@@ -83,11 +87,16 @@ export function record<const F extends Fields>(
   return { declares: 'record', name, fields, journalOrder };
 }
 
-type Details = Pick<Field, 'shownAs' | 'choices' | 'of' | 'type'>;
+type Details = Pick<Field, 'shownAs' | 'choices' | 'of' | 'type' | 'isDrawn'>;
 
 function field(form: Form, details: Partial<Details> = {}): Field {
-  const whole: Details = { shownAs: null, choices: null, of: null, type: null, ...details };
-  return { form, ...whole, as: (shownAs) => field(form, { ...whole, shownAs }) };
+  const whole: Details = { shownAs: null, choices: null, of: null, type: null, isDrawn: false, ...details };
+  return {
+    form,
+    ...whole,
+    as: (shownAs) => field(form, { ...whole, shownAs }),
+    drawn: () => field(form, { ...whole, isDrawn: true }),
+  };
 }
 
 export const text = () => field('text');

@@ -287,6 +287,7 @@ export function createMemoryEngine(): MemoryEngine {
       case 'batchFate':
       case 'listOpenBatches':
       case 'isKeyRemembered':
+      case 'dryRun':
         throw new Error('this is asked by the main thread only');
     }
   }

@@ -31,7 +31,7 @@ export const codeAssigned = event(
 export const assigned = outcome(
   'assigned',
   4,
-  { bookId: bookId().as('couponBookId'), code: code(), userId: subject(), assignedMs: time().as('assignedAt') },
+  { bookId: bookId().as('couponBookId'), code: code().drawn(), userId: subject(), assignedMs: time().as('assignedAt') },
   { memory: 1, answer: 'fields' },
 );
 

@@ -23,7 +23,7 @@ import type { BookState, Coupons } from './state.js';
 const SCAN_MAX = 50_000;
 
 /** Queries that the kernel does not answer itself. */
-export type CouponQuery = Exclude<Query, PromotionQuery | { kind: 'isKeyRemembered' }>;
+export type CouponQuery = Exclude<Query, PromotionQuery | { kind: 'isKeyRemembered' | 'dryRun' }>;
 
 export function queryCoupons(coupons: Coupons, asked: CouponQuery, nowMs: number): QueryResult | Refusal {
   switch (asked.kind) {

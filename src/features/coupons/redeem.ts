@@ -62,7 +62,7 @@ export const redeemed = outcome(
   {
     code: code(),
     userId: subject(),
-    redemptionId: redemptionId(),
+    redemptionId: redemptionId().drawn(),
     redeemedMs: time().as('redeemedAt'),
     redemptionCount: count(),
     remaining: countOrNull(),

@@ -101,13 +101,18 @@ function parametersOf(route: Route): Json[] {
   );
   const shape = Object.entries(route.spec.query?.shape ?? {}) as [string, z.ZodType][];
   const inQuery = shape.map(([name, schema]) => parameter('query', name, schema, examples[name]));
+  const dryRun = route.dryRun ? [parameter('query', 'dryRun', DRY_RUN, undefined)] : [];
   const inHead = [
     ...(route.change ? [REQUEST_HEADERS.idempotencyKey] : []),
     ...(route.spec.ifMatch === true ? [REQUEST_HEADERS.ifMatch] : []),
     REQUEST_HEADERS.requestId,
   ];
-  return [...inPath, ...inQuery, ...inHead];
+  return [...inPath, ...inQuery, ...dryRun, ...inHead];
 }
+
+const DRY_RUN = z
+  .boolean()
+  .describe('Only tell what the request would be answered with: nothing is changed, and no key is remembered');
 
 function parameter(location: 'path' | 'query', name: string, schema: z.ZodType, example: unknown): Json {
   const { description, ...rest } = parameterSchema(schema);
@@ -210,7 +215,14 @@ function commonProblems(route: Route): ProblemSlug[] {
   if (route.body !== null) slugs.push('validation', 'unsupported-media-type');
   if (route.body !== null || route.streamed) slugs.push('body-too-large', 'request-timeout');
   if (route.change) {
-    slugs.push('bad-idempotency-key', 'idempotency-key-reused', 'no-room', 'draining');
+    slugs.push(
+      'validation',
+      'dry-run-not-possible',
+      'bad-idempotency-key',
+      'idempotency-key-reused',
+      'no-room',
+      'draining',
+    );
   }
   if (route.changes) slugs.push('outcome-unknown');
   if (route.guessable) slugs.push('too-many-misses');

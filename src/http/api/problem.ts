@@ -34,6 +34,13 @@ export const PROBLEMS = {
       'The request was understood, but fields are missing, unknown, of the wrong type or out of range. `errors` lists each field with its path and what is wrong with it. Nothing was changed.',
     remedy: 'Correct the fields that `errors` names. [The API](/api-docs) shows what each operation takes.',
   },
+  'dry-run-not-possible': {
+    status: 400,
+    title: 'Dry run not possible',
+    about:
+      'A dry run tells what a change would be answered with, where one part of the engine decides it from memory. This change needs more: codes are generated, uploaded or claimed in the database first.',
+    remedy: 'Send the request without `dryRun`.',
+  },
   'bad-cursor': {
     status: 400,
     title: 'Bad cursor',

@@ -75,6 +75,8 @@ export interface RouteSpec<Body, Query> {
   readonly bodyBytesMax?: number;
   /** It changes a book, so it takes an idempotency key and answers with `Commit-Seq`. */
   readonly change?: boolean;
+  /** It takes `?dryRun=true`: its change is decided by one shard, without any work before. */
+  readonly dryRun?: boolean;
   /** It is a POST and changes nothing. */
   readonly changesNothing?: boolean;
   /** Honours `If-Match`. */
@@ -129,6 +131,7 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
     bodyOptional: spec.bodyOptional ?? false,
     bodyBytesMax: streamed ? Number.POSITIVE_INFINITY : (spec.bodyBytesMax ?? BODY_BYTES_MAX),
     change: spec.change ?? false,
+    dryRun: spec.dryRun ?? false,
     changes: spec.method !== 'GET' && spec.changesNothing !== true,
     deadlineMs: spec.deadlineMs ?? COMMON_DEADLINE_MS,
     handle: spec.handle,

@@ -68,6 +68,10 @@ export class AnswerWriter {
 
   /** The answer to a change, with its position in the order of its shard. */
   changed(status: number, body: string, done: Done, extra = ''): void {
+    if (this.request.isDryRun === true) {
+      this.json(status, body, extra);
+      return;
+    }
     const header = `\r\nCommit-Seq: ${done.shard}-${done.seq}`;
     this.send(status, JSON_TYPE, body, (done.replayed ? `${header}\r\nIdempotency-Replayed: true` : header) + extra);
   }
@@ -79,6 +83,10 @@ export class AnswerWriter {
 
   /** `changed` with 200 and the body that was written. */
   changedAsWritten({ shard, seq, replayed }: Done): void {
+    if (this.request.isDryRun === true) {
+      this.json(200, nothingDrawn(hotBody.written));
+      return;
+    }
     hotHead.begin().ascii(this.request.id).ascii('\r\nCommit-Seq: ').whole(shard).ascii('-').whole(seq);
     if (replayed) hotHead.ascii('\r\nIdempotency-Replayed: true');
     if (this.request.corsHeaders !== '') hotHead.ascii(this.request.corsHeaders);
@@ -107,6 +115,11 @@ export class AnswerWriter {
 
   finishStream(): void {
     this.connection.finishStream();
+  }
+
+  /** `detail`: what the request needs besides its shard. */
+  dryRunNotPossible(detail = 'More than one part of the engine decides this.'): void {
+    this.problem('dry-run-not-possible', detail);
   }
 
   // -- problems -----------------------------------------------------------------------------------
@@ -205,4 +218,10 @@ export class AnswerWriter {
   outcomeUnknown(): void {
     this.retryLater('outcome-unknown', UNAVAILABLE_DETAIL.outcomeUnknown, 1000);
   }
+}
+
+/** In a dry run nothing is drawn: no code of the pool, and no id. */
+function nothingDrawn(body: Uint8Array): string {
+  const text = Buffer.from(body).toString();
+  return text.replace('"code":""', '"code":null').replace('"redemptionId":""', '"redemptionId":null');
 }

@@ -211,6 +211,7 @@ export class Exchange implements Expiring {
       answer.problem('bad-idempotency-key', BAD_KEY_DETAIL);
       return;
     }
+    if (request.isDryRun !== false && !this.mayDryRun(route)) return;
     let query: unknown;
     if (route.query !== null) {
       const parsed = route.query.parse(request.rawQuery);
@@ -278,6 +279,13 @@ export class Exchange implements Expiring {
     }
     this.answer.problem(parsed.slug, parsed.detail, parsed.errors);
     return false;
+  }
+
+  private mayDryRun({ dryRun }: ExchangeRoute): boolean {
+    const { request, answer } = this;
+    if (request.isDryRun === null) answer.invalid([{ path: 'dryRun', message: 'Not one of true, false' }]);
+    else if (!dryRun) answer.dryRunNotPossible();
+    return request.isDryRun === true && dryRun;
   }
 
   private isOwnUser(route: ExchangeRoute): boolean {

@@ -30,6 +30,7 @@ export interface HandledRoute<Exchange> {
   readonly bodyOptional: boolean;
   readonly bodyBytesMax: number;
   readonly change: boolean;
+  readonly dryRun: boolean;
   /** It may change something, be it in a book or not. */
   readonly changes: boolean;
   readonly deadlineMs: number;

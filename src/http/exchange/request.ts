@@ -34,6 +34,8 @@ export class IncomingRequest {
   rawQuery = '';
   /** Of the path, in its order; raw until they are validated. */
   readonly params: string[] = [];
+  /** `?dryRun=true`: only tell what the change would be answered with. Null: it is invalid. */
+  isDryRun: boolean | null = false;
   /** '': none was sent; null: it is invalid. */
   idempotencyKey: string | null = '';
   /** Collects the body of a route that takes JSON. */
@@ -60,6 +62,7 @@ export class IncomingRequest {
     for (let i = 0; i < paramCount; i++) this.params[i] = req.getParameter(i) ?? '';
     if (this.params.length !== paramCount) this.params.length = paramCount;
     if (route.query !== null) this.rawQuery = req.getQuery();
+    if (route.change) this.isDryRun = dryRunOf(req.getQuery('dryRun'));
   }
 
   clear(): void {
@@ -69,6 +72,7 @@ export class IncomingRequest {
     this.acceptEncoding = '';
     this.lastEventId = '';
     this.rawQuery = '';
+    this.isDryRun = false;
     this.bodyText.clear();
     this.body = undefined;
     this.stream = null;
@@ -102,4 +106,9 @@ export class IncomingRequest {
     const key = this.idempotencyKey;
     return key === null || key === '' ? null : `${this.caller.id}\0${key}`;
   }
+}
+
+function dryRunOf(text: string | undefined): boolean | null {
+  if (text === undefined || text === '' || text === 'false') return false;
+  return text === 'true' ? true : null;
 }

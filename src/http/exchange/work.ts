@@ -84,6 +84,10 @@ export class Work {
   command(command: Command, show: ShowDone): void {
     this.showDone = show;
     this.held++;
+    if (this.request.isDryRun === true) {
+      this.dryRun(command, this.onCommandReply);
+      return;
+    }
     this.commanded = true;
     this.services.engine.command(command, this.request.origin(), this.onCommandReply);
   }
@@ -99,6 +103,15 @@ export class Work {
       this.release();
     }
   };
+
+  /** Asks what the command would be answered with. It is a read: nothing is changed or remembered. */
+  private dryRun(command: Command, reply: (reply: CommandReply) => void): void {
+    this.services.engine.query({ kind: 'dryRun', command }, null, (got) => {
+      if (got.kind !== 'result') reply(got);
+      else if (got.result.kind !== 'dryRun') throw new Error(`a ${got.result.kind} for a dry run`);
+      else reply({ kind: 'done', outcome: got.result.outcome, shard: got.shard, seq: got.durableSeq, replayed: false });
+    });
+  }
 
   /** Takes the command back if it has not left this thread. */
   withdraw(): void {
@@ -129,6 +142,7 @@ export class Work {
     if (this.connection.isOver) {
       return Promise.resolve({ kind: 'unavailable', reason: 'overloaded', retryAfterMs: 1000 });
     }
+    if (this.request.isDryRun === true) return new Promise((resolve) => this.dryRun(command, resolve));
     this.commanded = true;
     return new Promise((resolve) => this.services.engine.command(command, origin, resolve));
   }

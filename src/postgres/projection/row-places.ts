@@ -169,7 +169,7 @@ export class RowPlaces {
       text: `
         SELECT shard, batch_id AS "batchId", first_index AS "firstIndex", size,
                first_block::int AS "firstBlock", last_block::int AS "lastBlock"
-        FROM batches WHERE live_seq IS NOT NULL AND size >= ${CODES_MIN} AND count = size`,
+        FROM batches WHERE live_seq IS NOT NULL AND first_index IS NOT NULL AND size >= ${CODES_MIN} AND count = size`,
     });
     const added = new Map<ShardId, PlacedBatch[]>();
     for (const { shard, ...row } of rows) {

@@ -414,7 +414,7 @@ export const applyOut = name(
       }),
     ),
     steps: z.array(stepOut).describe('How each amount came about'),
-    reservationId: z.string().optional(),
+    reservationId: z.string().nullable().optional().describe('null: a dry run drew no id'),
     reservedUntil: timeOut.optional(),
   }),
 );

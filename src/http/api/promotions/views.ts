@@ -88,8 +88,19 @@ export function quoteJson(
     currency: quote.currency,
     applied: quote.applied.map((applied) => appliedJson(applied, money)),
     steps: quote.steps.map((step) => stepJson(step, money)),
-    ...(reserved === null ? {} : { reservationId: reserved.reservationId, reservedUntil: isoTime(reserved.untilMs) }),
+    ...(reserved === null ? {} : reservedJson(reserved)),
   };
+}
+
+/** A dry run draws no id. */
+function reservedJson({
+  reservationId,
+  untilMs,
+}: {
+  readonly reservationId: string;
+  readonly untilMs: number;
+}): object {
+  return { reservationId: reservationId === '' ? null : reservationId, reservedUntil: isoTime(untilMs) };
 }
 
 function appliedJson(applied: AppliedDiscount, money: Money): object {

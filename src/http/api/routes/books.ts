@@ -27,6 +27,7 @@ const createBook = route({
   summary: 'Make a coupon book',
   access: ADMIN_OR_SERVICE,
   change: true,
+  dryRun: true,
   body: schemas.bookInput,
   bodyBytesMax: CREATE_BYTES_MAX,
   deadlineMs: STAGING_DEADLINE_MS,
@@ -44,6 +45,8 @@ const createBook = route({
     const settings = settingsOf(input);
     if (initialCodes === undefined) {
       exchange.work.command({ kind: 'createBook', bookId, settings, codes: null }, showCreated);
+    } else if (exchange.request.isDryRun === true) {
+      exchange.answer.dryRunNotPossible('The codes of the book would be put into the database first.');
     } else {
       exchange.work.run(() => createWithCodes(exchange, bookId, settings, initialCodes));
     }
@@ -194,6 +197,7 @@ const updateBook = route({
     'What is not given stays. `If-Match` with the ETag, or a list of them, makes it fail when somebody was faster.',
   access: ADMIN_OR_SERVICE,
   change: true,
+  dryRun: true,
   ifMatch: true,
   params: { id: schemas.bookId },
   body: schemas.bookPatch,
@@ -218,6 +222,7 @@ const archiveBook = route({
   summary: 'Archive a coupon book: no more changes, the history stays',
   access: ADMIN_OR_SERVICE,
   change: true,
+  dryRun: true,
   ifMatch: true,
   params: { id: schemas.bookId },
   answers: { 204: { description: 'Archived', schema: null } },

@@ -36,6 +36,7 @@ const createPromotion = route({
   description: 'A code that many customers share, or an automatic discount without one.',
   access: ADMIN_OR_SERVICE,
   change: true,
+  dryRun: true,
   body: schemas.promotionInput,
   bodyBytesMax: BYTES_MAX,
   deadlineMs: STAGING_DEADLINE_MS,
@@ -73,6 +74,7 @@ async function create(exchange: Exchange, input: schemas.PromotionInput): Promis
     const reply = await exchange.work.askCommand({ ...command, settings: read.value, codes: null }, origin);
     return reply.kind === 'done' ? showCreated(answer, reply) : answer.refuse(reply);
   }
+  if (request.isDryRun === true) return answer.dryRunNotPossible(CLAIMS);
   for (let tries = 1; ; tries++) {
     const code = generate === null ? given : generate();
     if (code === null) throw new Error('a promotion needs a code');
@@ -87,6 +89,8 @@ async function create(exchange: Exchange, input: schemas.PromotionInput): Promis
     return commitBatch(exchange, batchId, { ...command, settings, codes }, origin, (done) => showCreated(answer, done));
   }
 }
+
+const CLAIMS = 'The code of the promotion would be claimed in the database first.';
 
 /** Undefined: the pattern is no good, which is answered. */
 function generatorOf({ answer, services }: Exchange, text: string | undefined): (() => string) | undefined {
@@ -227,6 +231,7 @@ const updatePromotion = route({
     'What is not given stays. A limit below the present count blocks new uses only. Open reservations keep the amounts of their time.',
   access: ADMIN_OR_SERVICE,
   change: true,
+  dryRun: true,
   ifMatch: true,
   params: { couponId: schemas.couponId },
   body: schemas.promotionPatch,
@@ -283,6 +288,7 @@ const archivePromotion = route({
     'It is not found any more. Its open reservations can still be committed, and its uses rolled back. Its code is free again once no reservation is open.',
   access: ADMIN_OR_SERVICE,
   change: true,
+  dryRun: true,
   ifMatch: true,
   params: { couponId: schemas.couponId },
   answers: { 204: { description: 'Ended', schema: null } },
