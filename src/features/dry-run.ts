@@ -1,4 +1,6 @@
-/** What a command would come to now. It is decided as the command itself is, and nothing is applied. */
+/**
+ * What a command would come to now. It is decided as the command itself is, and nothing is applied.
+ */
 import type { Command } from '../domain/command.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
 import type { QueryResult } from '../domain/view.js';

@@ -54,6 +54,8 @@ const post = (path: string, body: unknown, key: string, headers = {}): Promise<R
 const bookPath = (name: keyof World['books']): string => `/coupon-books/${world.books[name]}`;
 const coupon = (code: string, action: string, body: object, key: string): Promise<Reply> =>
   post(`/coupons/${code}/${action}`, body, key);
+const CART = { cartTotal: 50, reserve: true };
+const TEN = { discount: 10, type: 'percentage', couponFor: 'product' };
 const csv = { 'content-type': 'text/csv' };
 const newBook = (key: string): Promise<Reply> => post('/coupon-books', { name: `book of ${key}` }, key);
 const userAssigns = (key: string): Promise<Reply> =>
@@ -87,6 +89,45 @@ const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
   validation: one('a body without its field', (key) => coupon('FREE-1', 'lock', {}, key)),
   'bad-cursor': one('a cursor that is none', () => world.api.call('GET', `${bookPath('main')}/codes?cursor=x`)),
   'bad-idempotency-key': one('a key with a blank', () => coupon('FREE-1', 'lock', { userId: ADA }, 'a key')),
+  'dry-run-not-possible': one('a book with codes', (key) =>
+    post('/coupon-books?dryRun=true', { name: 'dry', initialCodes: ['DRY-1'] }, key),
+  ),
+  'coupon-not-applicable': [
+    ...one('applying one that is off', (key) => post('/coupons/apply', { code: 'PAUSED', ...CART }, key)),
+    ...one('counting a use above the budget', (key) =>
+      post('/coupons/increment-usage', { code: 'BUDGET', discountAmount: 101 }, key),
+    ),
+  ],
+  'coupon-code-taken': [
+    ...one('by a promotion', (key) => post('/coupons', { ...TEN, code: 'OFFER' }, key)),
+    ...one('by a unique code', (key) => post('/coupons', { ...TEN, code: 'FREE-1' }, key)),
+  ],
+  'use-incomplete': one('a use of a budget without its amount', (key) =>
+    post('/coupons/increment-usage', { code: 'BUDGET' }, key),
+  ),
+  'coupon-not-found': [
+    ...one('ending it', (key) => world.api.call('DELETE', `/coupons/${UNKNOWN}`, undefined, keyed(key))),
+    ...one('applying it', (key) => post('/coupons/apply', { code: 'NOWHERE', ...CART }, key)),
+  ],
+  'campaign-not-found': one('stopping it', (key) => post(`/campaigns/${UNKNOWN}/stop`, {}, key)),
+  'reservation-not-found': one('committing it', (key) => post(`/reservations/${UNKNOWN}/commit`, {}, key)),
+  'campaign-incomplete': one('one of two codes is not there', (key) =>
+    post(
+      `/campaigns/${world.checkout.campaign}/reserve`,
+      { codes: ['TOGETHER', 'NOWHERE'], cartTotal: 50, userId: ADA },
+      key,
+    ),
+  ),
+  'reservation-settled': one('committing one that was released', (key) =>
+    post(`/reservations/${world.checkout.released}/commit`, {}, key),
+  ),
+  'lines-not-reserved': one('rolling back what was not in the cart', (key) =>
+    post(`/reservations/${world.checkout.committed}/rollback`, { lines: [{ productId: 'hat', quantity: 1 }] }, key),
+  ),
+  'reservation-over': one('committing it', (key) => post(`/reservations/${world.checkout.expired}/commit`, {}, key)),
+  'not-in-one-campaign': one('codes of two campaigns', (key) =>
+    post('/coupons/apply', { codes: ['OFFER', 'TOGETHER'], ...CART }, key),
+  ),
   'book-not-active': one('assigning from it', (key) =>
     post('/coupons/assign', { couponBookId: world.books.inactive, userId: ADA }, key),
   ),

@@ -36,6 +36,7 @@ export interface World {
   readonly books: Readonly<Record<BookName, string>>;
   /** Of BACK-1, and rolled back. */
   readonly redemptionId: string;
+  readonly checkout: Checkout;
   /** Of a job that is completed. */
   readonly jobId: string;
   /**
@@ -47,6 +48,18 @@ export interface World {
   open(head: string, part: string): Promise<Socket>;
   observe(): Promise<unknown>;
   stop(): Promise<void>;
+}
+
+/** Promotions and reservations, by their ids. */
+export interface Checkout {
+  /** The campaign of the promotion TOGETHER. */
+  readonly campaign: string;
+  /** It was released. */
+  readonly released: string;
+  /** It was committed. */
+  readonly committed: string;
+  /** Its time has passed. */
+  readonly expired: string;
 }
 
 export type BookName = 'main' | 'inactive' | 'early' | 'over' | 'archived' | 'empty' | 'limited' | 'many' | 'small';
@@ -123,6 +136,8 @@ export async function startWorld(): Promise<World> {
   const { jobId } = (await ok('POST', `/coupon-books/${books.many}/generate`, { quantity: 10_001 })).body;
   while ((await ok('GET', `/jobs/${jobId}`)).body.status === 'processing') await pause();
 
+  const checkout = await makeCheckout(ok);
+
   function open(head: string, part: string): Promise<Socket> {
     const { port } = new URL(server.url);
     return new Promise((resolve, reject) => {
@@ -162,6 +177,8 @@ export async function startWorld(): Promise<World> {
       await see(`/coupons/${code}/history`);
     }
     for (const id of [ADA, 'bob', userId]) await see(`/users/${id}/coupons?limit=1000`);
+    await see('/coupons?limit=100');
+    for (const id of [checkout.released, checkout.committed, checkout.expired]) await see(`/reservations/${id}`);
     await see(`/jobs/${jobId}`);
     seen['in PostgreSQL'] = await observePostgres(sql);
     return seen;
@@ -179,6 +196,7 @@ export async function startWorld(): Promise<World> {
     failHandler,
     books,
     redemptionId,
+    checkout,
     jobId,
     half,
     open,
@@ -192,6 +210,25 @@ export async function startWorld(): Promise<World> {
       await directory.remove();
     },
   };
+}
+
+const CAMPAIGN = '01900000-0000-4000-8000-00000000cafe';
+
+async function makeCheckout(ok: (method: string, path: string, body?: unknown) => Promise<Reply>): Promise<Checkout> {
+  const ten = { discount: 10, type: 'percentage', couponFor: 'product' };
+  await ok('POST', '/coupons', { ...ten, code: 'OFFER' });
+  await ok('POST', '/coupons', { ...ten, code: 'PAUSED', isActive: false });
+  await ok('POST', '/coupons', { ...ten, code: 'BUDGET', budget: 100 });
+  await ok('POST', '/coupons', { ...ten, code: 'TOGETHER', campaignId: CAMPAIGN });
+  const held = async (reserveSeconds: number): Promise<string> => {
+    const cart = { code: 'OFFER', lines: [{ productId: 'shirt', quantity: 2, unitPrice: 10 }] };
+    return (await ok('POST', '/coupons/apply', { ...cart, reserve: true, reserveSeconds })).body.reservationId;
+  };
+  const [released, committed, expired] = [await held(600), await held(600), await held(1)];
+  await ok('POST', `/reservations/${released}/release`);
+  await ok('POST', `/reservations/${committed}/commit`);
+  while ((await ok('GET', `/reservations/${expired}`)).body.status === 'held') await pause();
+  return { campaign: CAMPAIGN, released, committed, expired };
 }
 
 /**

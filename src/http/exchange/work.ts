@@ -104,7 +104,9 @@ export class Work {
     }
   };
 
-  /** Asks what the command would be answered with. It is a read: nothing is changed or remembered. */
+  /**
+   * Asks what the command would be answered with. It is a read: nothing is changed or remembered.
+   */
   private dryRun(command: Command, reply: (reply: CommandReply) => void): void {
     this.services.engine.query({ kind: 'dryRun', command }, null, (got) => {
       if (got.kind !== 'result') reply(got);

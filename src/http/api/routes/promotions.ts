@@ -4,7 +4,7 @@ import { createCodeGenerator } from '../../../codes/generate.js';
 import type { StagedBatch } from '../../../domain/command.js';
 import { asBookId, asCampaignId, asShardId, type CampaignId, DEFAULT_CAMPAIGN } from '../../../domain/ids.js';
 import type { PromotionFilter } from '../../../domain/promotion-views.js';
-import type { Done, QueryReply } from '../../../engine/engine.js';
+import { type Done, NO_BATCH, type QueryReply } from '../../../engine/engine.js';
 import { comparePromotions } from '../../../features/promotions/order.js';
 import { planOf } from '../../../promotions/plan.js';
 import type { PromotionSettings, PromotionView } from '../../../records/promotions.js';
@@ -75,19 +75,33 @@ async function create(exchange: Exchange, input: schemas.PromotionInput): Promis
     return reply.kind === 'done' ? showCreated(answer, reply) : answer.refuse(reply);
   }
   if (request.isDryRun === true) return answer.dryRunNotPossible(CLAIMS);
+  // Mostly a look at the code tells, and then nothing is journaled for one that is taken. A
+  // repeated request finds its own code.
+  const isRepeated = await isKeyRemembered(exchange, campaignId);
   for (let tries = 1; ; tries++) {
     const code = generate === null ? given : generate();
     if (code === null) throw new Error('a promotion needs a code');
+    const isKnown = !isRepeated && (await exchange.work.askQuery({ kind: 'getCode', code }, null)).kind === 'result';
     const claim = { idempotency: origin.idempotency, isCreation: false };
-    const { batchId, size, count } = await stageCodes(exchange, asBookId(campaignId), [code], claim);
-    const isTaken = batchId !== 0 && count !== 1;
-    if (isTaken) await services.control.settleBatch(batchId, 'dropped');
+    const staged = isKnown ? null : await stageCodes(exchange, asBookId(campaignId), [code], claim);
+    const isTaken = staged === null || (staged.batchId !== NO_BATCH && staged.count !== 1);
+    if (isTaken && staged !== null) await services.control.settleBatch(staged.batchId, 'dropped');
     if (isTaken && generate !== null && tries < GENERATE_TRIES) continue;
     if (isTaken) return answer.problem('coupon-code-taken', 'Coupon code already taken');
+    const { batchId, size, count } = staged;
     const codes: StagedBatch = { batchId, size, count, report: {} };
     const settings: PromotionSettings = { ...read.value, code };
     return commitBatch(exchange, batchId, { ...command, settings, codes }, origin, (done) => showCreated(answer, done));
   }
+}
+
+async function isKeyRemembered({ request, work, caller }: Exchange, campaignId: CampaignId): Promise<boolean> {
+  const { idempotency } = request.origin();
+  if (idempotency === null) return false;
+  const asked = { bookId: asBookId(campaignId), isCreation: false, caller: caller.id, key: idempotency.key };
+  const reply = await work.askQuery({ kind: 'isKeyRemembered', ...asked }, null);
+  // If the shard does not answer now, its own answer to the command says so.
+  return reply.kind !== 'result' || (reply.result.kind === 'answer' && reply.result.isTrue);
 }
 
 const CLAIMS = 'The code of the promotion would be claimed in the database first.';
