@@ -125,6 +125,40 @@ const REPLAY: readonly (readonly [id: string, example: string, status: number])[
   ['listUserCodes', '', 200],
   ['getCodeHistory', '', 200],
   ['getBookStats', '', 200],
+  ['createPromotion', 'automatic', 201],
+  ['createPromotion', 'generated', 201],
+  ['createPromotion', 'happyHour', 201],
+  ['createPromotion', 'inCampaign', 201],
+  ['createPromotion', 'percentage', 201],
+  ['listPromotions', '', 200],
+  ['listProductPromotions', '', 200],
+  ['getPromotion', '', 200],
+  ['updatePromotion', 'limit', 200],
+  ['updatePromotion', 'off', 200],
+  ['updatePromotion', 'on', 200],
+  ['validateCoupon', 'lines', 200],
+  ['validateCoupon', 'total', 200],
+  ['qualifyCart', 'cart', 200],
+  ['applyCoupons', 'price', 200],
+  ['applyCoupons', 'best', 200],
+  ['applyCoupons', 'automatic', 200],
+  ['applyCoupons', 'reserve', 200],
+  ['findReservation', '', 200],
+  ['getReservation', '', 200],
+  ['renewReservation', 'longer', 200],
+  ['commitReservation', 'order', 200],
+  ['rollbackReservation', 'line', 200],
+  ['rollbackReservation', 'rest', 200],
+  ['applyCoupons', 'reserve', 200],
+  ['releaseReservation', 'empty', 200],
+  ['applyCoupons', 'reserve', 200],
+  ['incrementUsage', 'reservation', 200],
+  ['incrementUsage', 'order', 200],
+  ['listCampaigns', '', 200],
+  ['getCampaign', '', 200],
+  ['reserveCampaign', 'codes', 200],
+  ['stopCampaign', 'empty', 200],
+  ['archivePromotion', '', 204],
   ['beginVerification', '', 202],
   ['getVerification', '', 200],
   ['livez', '', 200],
@@ -156,6 +190,9 @@ const OTHERS: readonly (readonly [id: string, example: string])[] = called
   .filter(({ id }) => !REPLAY.some(([told]) => told === id))
   .flatMap(({ id, bodies }) => Object.keys(bodies).map((example) => [id, example] as const));
 
+/** As they stand in the examples, the server does not know them. */
+const MADE_IDS = [story.BOOK_ID, story.JOB_ID, story.VERIFICATION_ID, story.PROMOTION_ID, story.RESERVATION_ID];
+
 describe('the examples against a real server', () => {
   let data: Awaited<ReturnType<typeof temporaryDirectory>>;
   let server: Server;
@@ -179,9 +216,15 @@ describe('the examples against a real server', () => {
     JSON.parse(JSON.stringify(value, (_, inner: unknown) => real(inner)));
 
   async function send(id: string, example: string, headers: Readonly<Record<string, string>> = {}) {
-    const { method, path, spec } = routeOf(id);
+    const { method, path, spec, paramNames } = routeOf(id);
     const { parameters = {}, bodies = {} } = examplesOf(id, spec.replacedBy);
-    const url = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(real(parameters[name]))));
+    const inQuery = Object.keys(parameters).filter((name) => !paramNames.includes(name));
+    const query = new URLSearchParams(
+      Object.fromEntries(inQuery.map((name) => [name, String(real(parameters[name]))])),
+    );
+    const url =
+      path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(real(parameters[name])))) +
+      (query.size === 0 ? '' : `?${query}`);
     const found = Object.entries(bodies).find(([, examples]) => example in examples);
     assert.ok(example === '' || found !== undefined, `${id} has no example ${example}`);
     const type = found?.[0] ?? '';
@@ -202,9 +245,18 @@ describe('the examples against a real server', () => {
   }
 
   function remember(id: string, json: unknown): void {
-    const { accessToken, id: own, lockId, redemptionId, jobId } = json as Readonly<Record<string, unknown>>;
+    const {
+      accessToken,
+      id: own,
+      lockId,
+      redemptionId,
+      jobId,
+      reservationId,
+    } = json as Readonly<Record<string, unknown>>;
     if (id === 'signIn') token = String(accessToken);
     if (id === 'createBook' || id === 'olderCreateBook') given.set(story.BOOK_ID, own);
+    if (id === 'createPromotion') given.set(story.PROMOTION_ID, own);
+    if (id === 'applyCoupons' && reservationId !== undefined) given.set(story.RESERVATION_ID, reservationId);
     if (id === 'beginVerification') given.set(story.VERIFICATION_ID, own);
     if (lockId !== undefined) given.set(story.LOCK_ID, lockId);
     if (redemptionId !== undefined) given.set(story.REDEMPTION_ID, redemptionId);
@@ -270,7 +322,7 @@ describe('the examples against a real server', () => {
       if (change) tried.push(['bad key', await send(id, example, { 'Idempotency-Key': 'ä'.repeat(3) })]);
       if (paramNames.length > 0 && roles !== null) {
         const kept = new Map(given);
-        for (const name of [story.BOOK_ID, story.JOB_ID, story.VERIFICATION_ID]) given.set(name, name);
+        for (const name of MADE_IDS) given.set(name, name);
         given.set(story.CODE, 'NO-SUCH-CODE');
         tried.push(['unknown', await send(id, example)]);
         for (const [name, value] of kept) given.set(name, value);

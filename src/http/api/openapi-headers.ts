@@ -11,7 +11,8 @@ export const ANSWER_HEADERS = {
     example: 'checkout-4711',
   },
   'Commit-Seq': {
-    description: 'The place of the change in the order of its shard, `<shard>-<seq>`.',
+    description:
+      'The place of the change in the order of its shard, `<shard>-<seq>`. An answer that has changed nothing has none, such as that of a dry run.',
     schema: { type: 'string', pattern: '^\\d+-\\d+$' },
     example: '3-1041',
   },
@@ -22,12 +23,12 @@ export const ANSWER_HEADERS = {
     example: 'true',
   },
   ETag: {
-    description: 'The version of the book, for `If-Match`.',
+    description: 'The version of the book or the promotion, for `If-Match`.',
     schema: { type: 'string', pattern: '^"\\d+"$' },
     example: '"2"',
   },
   Location: {
-    description: 'The path of the book or of the job.',
+    description: 'The path of what was made: a book, a promotion or a job.',
     schema: { type: 'string', format: 'uri-reference' },
   },
   'Retry-After': {
@@ -69,7 +70,7 @@ export function headersOfAnswer(route: Route, status: number, own: readonly Answ
   for (const name of own) declared[name] = 'always';
   if (route.change) {
     // What was only accepted has no position in the order yet.
-    if (status !== 202) declared['Commit-Seq'] = 'always';
+    if (status !== 202) declared['Commit-Seq'] = route.dryRun ? 'sometimes' : 'always';
     declared['Idempotency-Replayed'] = 'sometimes';
   }
   return refs(declared);
@@ -117,7 +118,7 @@ export const REQUEST_HEADERS = {
     name: 'If-Match',
     in: 'header',
     required: false,
-    description: 'The ETag of the version that you read. If the book has changed since, the answer is 412.',
+    description: 'The ETag of the version that you read. If there is a newer version, the answer is 412.',
     schema: { type: 'string' },
   },
   requestId: {

@@ -15,7 +15,7 @@ import { TAGS } from './tags.js';
 
 const PROBLEM_TYPE = 'application/problem+json';
 
-const INTRODUCTION = `Coupon books, unique codes and their redemptions.
+const INTRODUCTION = `Coupon books with unique codes, their redemptions, promotions, and reservations of carts.
 
 **Tokens.** Get one from \`POST /api/v1/auth/token\` and send it as \`Authorization: Bearer …\`.
 

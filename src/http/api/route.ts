@@ -73,7 +73,7 @@ export interface RouteSpec<Body, Query> {
   /** An absent body is `{}`. */
   readonly bodyOptional?: boolean;
   readonly bodyBytesMax?: number;
-  /** It changes a book, so it takes an idempotency key and answers with `Commit-Seq`. */
+  /** Shards change by it, so it takes an idempotency key and answers with `Commit-Seq`. */
   readonly change?: boolean;
   /** It takes `?dryRun=true`: its change is decided by one shard, without any work before. */
   readonly dryRun?: boolean;
