@@ -1,6 +1,7 @@
 /**
  * npm run bench [-- options]: Clipbook, its yardstick and its peers, side by side; or Clipbook
- * alone: long runs, numbers of threads, sizes of books, overload, and watched books.
+ * alone: long runs, numbers of threads, sizes of books, overload, watched books, and
+ * carts.
  * bench/options.ts has the options.
  *
  * Tables go to the terminal, all figures to load/results/.
@@ -9,6 +10,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromCommandLine } from '../scripts/command-line.js';
+import { runCheckout } from './bench/checkout.js';
 import { build, stopChildren } from './bench/child.js';
 import { renderBlocks, textTable } from './bench/figures.js';
 import { runMatrix } from './bench/matrix.js';
@@ -30,6 +32,7 @@ const RUNS: Readonly<Record<Mode, Run>> = {
   sizes: runSizes,
   overload: runOverload,
   watched: runWatched,
+  checkout: runCheckout,
 };
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -3,12 +3,12 @@ import { parseArgs } from 'node:util';
 import { wholeNumber } from '../../scripts/command-line.js';
 import { SUBJECT_NAMES, type SubjectName } from './subject.js';
 
-const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload', 'watched'] as const;
+const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload', 'watched', 'checkout'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
   readonly mode: Mode;
-  /** Exactly one where the mode is sustained, sizes or watched. */
+  /** Exactly one where the mode is sustained, sizes, watched or checkout. */
   readonly connections: readonly number[];
   readonly seconds: number;
   readonly rounds: number;
@@ -35,6 +35,7 @@ or one of
   --sizes               books of 1,000 to 1,000,000 codes, and 1 to 10,000 books
   --overload            64 to 4,096 connections: what is answered, what is refused, and how fast
   --watched             assign while 1,000 clients watch live updates, beside nobody who watches
+  --checkout            pricing and reserving a cart beside assign and the yardstick, and memory
 each with the same options but --only; those after --sustained with --short go through less, to see that they work`;
 
 interface Defaults {
@@ -64,8 +65,9 @@ const DEFAULTS: Readonly<Record<Mode, Defaults>> = {
     shortWarmUpSeconds: 1,
   },
   watched: { connections: '64', shortConnections: '64', rounds: '3', shortSeconds: '2', shortWarmUpSeconds: 1 },
+  checkout: { connections: '256', shortConnections: '64', rounds: '3', shortSeconds: '2', shortWarmUpSeconds: 1 },
 };
-const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes', 'watched']);
+const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes', 'watched', 'checkout']);
 /** A token is good for an hour, and wrk has one for a whole run. */
 const SUSTAINED_SECONDS_MAX = 3_000;
 
@@ -85,10 +87,19 @@ export function readOptions(args: readonly string[]): BenchOptions {
       sizes: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
       watched: { type: 'boolean', default: false },
+      checkout: { type: 'boolean', default: false },
     },
   });
-  const { short: isShort, publish, matrix, sizes, overload, watched } = values;
-  const asked = { 'side-by-side': false, sustained: values.sustained !== undefined, matrix, sizes, overload, watched };
+  const { short: isShort, publish, matrix, sizes, overload, watched, checkout } = values;
+  const asked = {
+    'side-by-side': false,
+    sustained: values.sustained !== undefined,
+    matrix,
+    sizes,
+    overload,
+    watched,
+    checkout,
+  };
   const chosen = MODES.filter((mode) => asked[mode]);
   if (chosen.length > 1) throw new Error(`only one of ${chosen.map((mode) => `--${mode}`).join(', ')} at a time`);
   const mode = chosen[0] ?? 'side-by-side';
