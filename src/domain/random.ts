@@ -2,6 +2,7 @@
  * Randomness is an argument: in production from the system's CSPRNG, in the simulator from its
  * seed.
  */
+import { UUID_BYTES, uuidAt } from '../tables/uuid.js';
 export interface Random {
   /** A uniform integer in `0 .. 2^32 - 1`. */
   uint32(): number;
@@ -25,11 +26,13 @@ export function below(random: Random, bound: number): number {
   }
 }
 
+const bytes = new Uint8Array(UUID_BYTES);
+const words = new DataView(bytes.buffer);
+
 /** A random UUID (RFC 9562, version 4). */
 export function randomUuid(random: Random): string {
-  const [a, b, c, d] = [random.uint32(), random.uint32(), random.uint32(), random.uint32()];
-  const text = [a, (b & 0xffff_0fff) | 0x4000, (c & 0x3fff_ffff) | 0x8000_0000, d].map(hex8).join('');
-  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`;
+  for (let at = 0; at < UUID_BYTES; at += 4) words.setUint32(at, random.uint32());
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  return uuidAt(bytes, 0);
 }
-
-const hex8 = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
