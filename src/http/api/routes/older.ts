@@ -1,6 +1,6 @@
 /**
  * The paths of the systems that Clipbook replaces: the same handlers under other names
- * (docs/contract.md, section 7). An older path has a handler of its own only if its body names more
+ * (docs/contract.md, section 8). An older path has a handler of its own only if its body names more
  * than the new path does.
  */
 import { asBookId } from '../../../domain/ids.js';

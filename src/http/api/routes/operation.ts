@@ -1,4 +1,4 @@
-/** What operators and readers of the API need: docs/contract.md, section 8. */
+/** What operators and readers of the API need: docs/contract.md, section 9. */
 import type { Verification } from '../../../engine/engine.js';
 import * as documents from '../document-schemas.js';
 import { type RouteSpec, route } from '../route.js';

@@ -1,4 +1,4 @@
-/** Accounts and tokens: docs/contract.md, section 6. */
+/** Accounts and tokens: docs/contract.md, section 7. */
 import type { Account } from '../../../engine/engine.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { ANY_ROLE, type RouteSpec, route } from '../route.js';
