@@ -359,6 +359,14 @@ describe('paths and queries', () => {
     assert.equal(assign.headers.get('allow'), 'POST');
   });
 
+  it('that a word names are not those of a parameter in its place', async () => {
+    for (const method of ['GET', 'HEAD', 'PATCH', 'DELETE', 'PUT']) {
+      const answer = await served.call(method, '/api/v1/coupons/apply', { as: ADMIN });
+      assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST'], method);
+    }
+    assertProblem(await served.call('PUT', '/api/v1/coupons/no-word'), 405, 'method-not-allowed');
+  });
+
   it('with an impossible id or code name the parameter', async () => {
     for (const [path, name] of [
       ['/api/v1/coupon-books/not-a-uuid', 'id'],

@@ -22,7 +22,7 @@ import { describeApi } from '../api/openapi.js';
 import { ANSWER_HEADERS } from '../api/openapi-headers.js';
 import { reservedWords } from '../api/reserved-words.js';
 import type { Method, Route } from '../api/route.js';
-import { NO_ROUTE, PREFLIGHT, ROUTES } from '../api/routes/table.js';
+import { LACKING, NO_ROUTE, PREFLIGHT, ROUTES } from '../api/routes/table.js';
 import { readScalar } from '../api/scalar.js';
 import { createTokens, type TokenOptions } from '../exchange/auth.js';
 import { Exchange } from '../exchange/exchange.js';
@@ -237,13 +237,18 @@ export async function startHttpServer({
     register(app, route, handlerOf(take, route, false));
     if (route.method === 'GET') app.head(uwsPattern(route.path), handlerOf(take, route, true));
   }
-  app.any('/*', (res, req) => {
+  const handleRest: Handler = (res, req) => {
     const exchange = take();
     exchange.request.url = req.getUrl();
     exchange.request.method = req.getCaseSensitiveMethod();
     const route = isPreflight(req, cors) ? PREFLIGHT : NO_ROUTE;
     exchange.begin(res, req, route, exchange.request.method === 'HEAD');
-  });
+  };
+  for (const { method, path } of LACKING) {
+    app[REGISTER[method]](path, handleRest);
+    if (method === 'GET') app.head(path, handleRest);
+  }
+  app.any('/*', handleRest);
 
   const socket = await listen(app, options.host, options.port);
   const lookAtLive = (): void => live.sweep((account) => tokens.isOver(account, nowMs));

@@ -83,10 +83,25 @@ const NOTHING_HERE = 'There is nothing at this path.';
 
 const PATTERNS = ROUTES.map(({ method, path }) => ({
   method,
+  path,
   pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
 }));
+const WORDS_ALONE: ReadonlySet<string> = new Set(ROUTES.map(({ path }) => path).filter((path) => !path.includes('{')));
+
+/**
+ * Methods that a path of words alone lacks, and that a path with a parameter in its place has:
+ * `PATCH /coupons/apply` is no change of a promotion APPLY. `NO_ROUTE` answers them.
+ */
+export const LACKING: readonly Pick<Route, 'method' | 'path'>[] = [...WORDS_ALONE].flatMap((path) => {
+  const own = methodsAt(path);
+  const others = PATTERNS.filter(({ pattern, method }) => pattern.test(path) && !own.includes(method));
+  return [...new Set(others.map(({ method }) => method))].map((method) => ({ method, path }));
+});
 
 function methodsAt(url: string): string[] {
-  const methods = [...new Set(PATTERNS.filter(({ pattern }) => pattern.test(url)).map(({ method }) => method))];
+  const isHere = WORDS_ALONE.has(url)
+    ? ({ path }: { path: string }) => path === url
+    : ({ pattern }: { pattern: RegExp }) => pattern.test(url);
+  const methods = [...new Set(PATTERNS.filter(isHere).map(({ method }) => method))];
   return methods.includes('GET') ? ['HEAD', ...methods] : methods;
 }
