@@ -1,7 +1,7 @@
 /**
  * A shard in a test: a state with a clock that only the test moves, a seeded source of randomness,
- * and the host's part (sweep leases, decide, apply) in one call. Times in tests are milliseconds
- * after `START`.
+ * and the host's part (end leases and holds, decide, apply) in one call. Times in tests are
+ * milliseconds after `START`.
  */
 import assert from 'node:assert/strict';
 import { commands } from '../../scripts/generate/declarations.js';
@@ -13,7 +13,7 @@ import type { StateOptions } from '../../src/domain/kernel.js';
 import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
 import type { Random } from '../../src/domain/random.js';
 import { loadOpenBatch } from '../../src/features/coupons/load.js';
-import { expireLeases } from '../../src/features/coupons/lock.js';
+import { expireNext } from '../../src/features/expiry.js';
 import { apply, decide } from '../../src/features/rules.js';
 import { ShardState } from '../../src/features/shard-state.js';
 import type { BatchContent } from '../../src/records/batch-content.js';
@@ -135,11 +135,7 @@ export function openShard(options: Partial<StateOptions> = {}, seed = 1): TestSh
       return { batchId, size: codes.length, count: codes.filter((code) => code !== null).length, report: {} };
     },
     sweep() {
-      for (
-        let change = expireLeases(state.coupons, shard.nowMs);
-        change !== null;
-        change = expireLeases(state.coupons, shard.nowMs)
-      ) {
+      for (let change = expireNext(state, shard.nowMs); change !== null; change = expireNext(state, shard.nowMs)) {
         record(change);
       }
     },
