@@ -27,8 +27,10 @@ export function objectToCount(promotion: PromotionState, use: Use, nowMs: number
   const isOwn = use.instead !== null && promotion.holders.has(use.instead);
   const own = isOwn ? 1 : 0;
   const { maxUsage, maxUsagePerUser, maxUsagePerPeriod } = settings;
-  if (maxUsage !== null && promotion.uses + promotion.held - own >= maxUsage)
-    return waitForHolds(promotion, 'Coupon usage limit exceeded');
+  if (maxUsage !== null && promotion.uses + promotion.held - own >= maxUsage) {
+    const freeMs = promotion.uses < maxUsage ? firstEndMs(promotion, use.instead) : null;
+    return waitForHolds('Coupon usage limit exceeded', freeMs);
+  }
   if (maxUsagePerPeriod !== null) {
     const periodMs = periodAt(plan, nowMs);
     if (periodMs === null) return objection('Coupon usage limit exceeded', 'The period of the limit is not known');
@@ -37,14 +39,19 @@ export function objectToCount(promotion: PromotionState, use: Use, nowMs: number
       return {
         refusal: 'Coupon usage limit exceeded',
         explanation: `${maxUsagePerPeriod.count} uses per ${maxUsagePerPeriod.period} are allowed`,
-        retryAtMs: nextPeriodMs(plan, nowMs),
+        retryAtMs: earlier(
+          nextPeriodMs(plan, nowMs),
+          firstEndMs(promotion, use.instead, (holder) => periodOfHold(holder, promotion) === periodMs),
+        ),
       };
   }
   if (maxUsagePerUser !== null) {
     if (use.userId === null)
       return objection('Coupon conditions not met', 'The coupon has a limit per user, and the request names no userId');
-    if ((promotion.byUser.get(use.userId) ?? 0) - own >= maxUsagePerUser)
-      return objection('Coupon usage limit per user exceeded');
+    if ((promotion.byUser.get(use.userId) ?? 0) - own >= maxUsagePerUser) {
+      const freeMs = firstEndMs(promotion, use.instead, ({ userId }) => userId === use.userId);
+      return waitForHolds('Coupon usage limit per user exceeded', freeMs);
+    }
   }
   return null;
 }
@@ -59,7 +66,10 @@ export function objectTo(promotion: PromotionState, use: Use, nowMs: number): Ob
   if (closed !== null) return closed;
   const counted = objectToCount(promotion, use, nowMs);
   if (counted !== null) return counted;
-  if (budgetLeft(promotion, use.instead) === 0) return waitForHolds(promotion, 'Coupon budget exhausted');
+  if (budgetLeft(promotion, use.instead) === 0) {
+    const isHeld = promotion.spent < (settings.budget ?? 0);
+    return waitForHolds('Coupon budget exhausted', isHeld ? firstEndMs(promotion, use.instead) : null);
+  }
   return objectToUser(promotion, use);
 }
 
@@ -135,17 +145,30 @@ function objection(refusal: string, explanation: string | null = null): Objectio
   return { refusal, explanation, retryAtMs: null };
 }
 
-/** Other carts hold what is missing: it may be free when the first of them ends. */
-function waitForHolds(promotion: PromotionState, refusal: string): Objection {
-  let firstMs = Number.POSITIVE_INFINITY;
+/** `freeMs`: when the first of the other carts that hold what is missing may give it back. */
+function waitForHolds(refusal: string, freeMs: number | null): Objection {
+  const explanation = freeMs === null ? null : 'Other carts hold what is left of it';
+  return { refusal, explanation, retryAtMs: freeMs };
+}
+
+/** When the first hold of other carts ends, of those that are meant; null: there is none. */
+export function firstEndMs(
+  promotion: PromotionState,
+  instead: ReservationState | null,
+  isMeant: (holder: ReservationState) => boolean = () => true,
+): number | null {
+  let firstMs: number | null = null;
   let looked = 0;
-  for (const { untilMs } of promotion.holders) {
-    firstMs = Math.min(firstMs, untilMs ?? firstMs);
+  for (const holder of promotion.holders) {
+    if (holder !== instead && isMeant(holder)) firstMs = earlier(firstMs, holder.untilMs);
     if (++looked === HOLDERS_LOOKED_AT) break;
   }
-  if (firstMs === Number.POSITIVE_INFINITY) return objection(refusal);
-  return { refusal, explanation: 'Other carts hold what is left of it', retryAtMs: firstMs };
+  return firstMs;
 }
 
 /** The oldest holds mostly end first, and a refusal must not cost more with each hold. */
 const HOLDERS_LOOKED_AT = 100;
+
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
+}

@@ -3,8 +3,8 @@ import { refuse } from '../../domain/decision.js';
 import { type CampaignId, DEFAULT_CAMPAIGN } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
 import type { PriceRequest } from '../../records/objects.js';
-import type { Quote, SkippedStep } from '../../records/promotions.js';
-import { budgetLeft, type Objection, objectTo, objectToCondition, type Use } from './judge.js';
+import type { Cart, Quote, SkippedStep } from '../../records/promotions.js';
+import { budgetLeft, firstEndMs, type Objection, objectTo, objectToCondition, type Use } from './judge.js';
 import { priceCart } from './pricing/price-cart.js';
 import type { Candidate, Priced } from './pricing/types.js';
 import type { PromotionState, Promotions, ReservationState } from './state.js';
@@ -59,7 +59,9 @@ export function quoteOf(
     candidates.push(candidateOf(promotion, use, objection));
   }
   const priced = priceCart(request.cart, candidates, request.mode);
-  const refused = request.isWhole ? refusalOfWhole(named, priced) : refusalOf(request, [...named], priced, objections);
+  const refused = request.isWhole
+    ? refusalOfWhole(named, priced)
+    : refusalOf(request, use, [...named], priced, objections);
   if (refused !== null) return refused;
   return { kind: 'quoted', campaignId, priced, quote: quoteFrom(request, priced, unknown) };
 }
@@ -84,7 +86,8 @@ export function candidateOf(promotion: PromotionState, use: Use, objection: Obje
 
 /** A cart for which codes were named, and none of them applies. */
 function refusalOf(
-  { codes }: PriceRequest,
+  { codes, cart }: PriceRequest,
+  use: Use,
   named: readonly PromotionState[],
   { applied, skipped }: Priced,
   objections: ReadonlyMap<string, Objection>,
@@ -94,8 +97,9 @@ function refusalOf(
   const isApplied = named.some(({ current }) => applied.some(({ offer }) => offer.id === current.id));
   if (only === undefined || isApplied) return null;
   const reason = skipped.find(({ offer }) => offer.id === only.current.id)?.reason ?? 'Coupon conditions not met';
-  const retryAtMs = objections.get(only.current.id)?.retryAtMs ?? undefined;
-  return refuse('promotionNotApplicable', reason, retryAtMs);
+  const objection = objections.get(only.current.id);
+  const retryAtMs = objection === undefined ? budgetFreeMs(only, use, cart) : objection.retryAtMs;
+  return refuse('promotionNotApplicable', reason, retryAtMs ?? undefined);
 }
 
 /** Names each promotion that was asked for and does not apply. */
@@ -108,6 +112,20 @@ function refusalOfWhole(named: ReadonlySet<PromotionState>, { skipped }: Priced)
 }
 
 const incomplete = (missing: readonly string[]) => refuse('campaignIncomplete', missing.join('; '));
+
+/**
+ * When the money that this cart lacks may be free, if other carts hold it; null: the budget is not
+ * what it lacks, or would not do without the holds either.
+ */
+function budgetFreeMs(promotion: PromotionState, use: Use, cart: Cart): number | null {
+  const { budget } = promotion.current.settings;
+  const candidate = candidateOf(promotion, use, null);
+  if (budget === null || applies(cart, candidate)) return null;
+  const isHeld = applies(cart, { ...candidate, budgetLeft: budget - promotion.spent });
+  return isHeld ? firstEndMs(promotion, use.instead) : null;
+}
+
+const applies = (cart: Cart, candidate: Candidate): boolean => priceCart(cart, [candidate], 'all').applied.length > 0;
 
 function quoteFrom({ cart }: PriceRequest, priced: Priced, unknown: readonly string[]): Quote {
   const { originalAmount, discountAmount, finalAmount, applied, steps } = priced;
