@@ -75,6 +75,7 @@ test('every variable is read', () => {
       CORS_ORIGINS: 'https://shop.example, HTTPS://Shop.Example:443/,http://[::1]:8080,https://bücher.example',
       LOG_LEVEL: 'silent',
       WORKAROUNDS_OFF: 'prefetch, write-back',
+      CURRENCY: 'eur',
       SOMETHING_ELSE: 'is ignored',
     }),
     {
@@ -108,6 +109,7 @@ test('every variable is read', () => {
         { address: [0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], bits: 32 },
       ],
       corsOrigins: ['https://shop.example', 'http://[::1]:8080', 'https://xn--bcher-kva.example'],
+      currency: { code: 'EUR', isGiven: true },
       logLevel: 'silent',
       workaroundsOff: ['prefetch', 'write-back'],
     },
@@ -155,6 +157,7 @@ const CORS_REFUSED: readonly (readonly [given: string, named: string])[] = [
 
 const REFUSED: readonly (readonly [env: Record<string, string>, line: string])[] = [
   [{ PORT: '65536' }, 'PORT is "65536"; allowed is a whole number from 0 to 65535'],
+  [{ CURRENCY: 'EURO' }, 'CURRENCY is "EURO"; allowed is a currency of ISO 4217, such as EUR'],
   [{ PORT: '-1' }, 'PORT is "-1"; allowed is a whole number from 0 to 65535'],
   [{ PORT: ' 80' }, 'PORT is " 80"; allowed is a whole number from 0 to 65535'],
   [{ PORT: '0x50' }, 'PORT is "0x50"; allowed is a whole number from 0 to 65535'],

@@ -131,6 +131,8 @@ export const archivePromotion = (id: string, ifVersion: readonly number[] | null
 export const cartFor = (given: Partial<PriceRequest> = {}): PriceRequest => ({
   campaignId: null,
   codes: ['SAVE'],
+  promotionIds: [],
+  isWhole: false,
   cart: totalOf(10_000),
   userId: null,
   segments: [],
