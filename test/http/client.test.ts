@@ -66,8 +66,12 @@ function complaints(): string {
 function callsOf(routes: readonly Route[]): string {
   const lines = routes.flatMap((route) => {
     const { parameters = {}, bodies } = examplesOf(route.id, route.spec.replacedBy);
-    const path = Object.fromEntries(route.paramNames.map((name) => [name, parameters[name]]));
-    const params = route.paramNames.length === 0 ? {} : { params: { path } };
+    const part = (inPath: boolean): Record<string, unknown> =>
+      Object.fromEntries(Object.entries(parameters).filter(([name]) => route.paramNames.includes(name) === inPath));
+    // An older path shows the examples of another one, which has parameters of its own.
+    const query = route.spec.query === undefined ? {} : part(false);
+    const used = Object.entries({ path: part(true), query }).filter(([, values]) => Object.keys(values).length > 0);
+    const params = used.length === 0 ? {} : { params: Object.fromEntries(used) };
     const sent =
       bodies === undefined
         ? [params]
@@ -121,7 +125,8 @@ export async function story(baseUrl: string) {
   const first = await client.POST('/api/v1/coupons/assign', { params: { header }, body });
   const again = await client.POST('/api/v1/coupons/assign', { params: { header }, body });
   if (first.data === undefined) throw new Error(first.error.detail);
-  const code = first.data.code;
+  const { code } = first.data;
+  if (code === null) throw new Error('only a dry run draws no code');
   const redeemed = await client.POST('/api/v1/coupons/{code}/redeem', { params: { path: { code } }, body: { userId: 'ada' } });
   const twice = await client.POST('/api/v1/coupons/{code}/redeem', { params: { path: { code } }, body: { userId: 'ada' } });
   const problem: Problem | undefined = twice.error;

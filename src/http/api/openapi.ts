@@ -112,6 +112,7 @@ function parametersOf(route: Route): Json[] {
 
 const DRY_RUN = z
   .boolean()
+  .optional()
   .describe('Only tell what the request would be answered with: nothing is changed, and no key is remembered');
 
 function parameter(location: 'path' | 'query', name: string, schema: z.ZodType, example: unknown): Json {
@@ -119,7 +120,7 @@ function parameter(location: 'path' | 'query', name: string, schema: z.ZodType, 
   return {
     name,
     in: location,
-    required: location === 'path',
+    required: location === 'path' || !schema.safeParse(undefined).success,
     ...(description === undefined ? {} : { description }),
     schema: rest,
     ...(example === undefined ? {} : { example }),

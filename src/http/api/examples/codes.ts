@@ -1,6 +1,7 @@
 import { BOOK_ID, CODE, JOB_ID, OTHER_CODE, UPLOAD_REQUEST_ID, USER } from '../../../records/story.js';
 import type { ExampleTable } from './example.js';
 import { json } from './example.js';
+import { usedPromotion } from './promotions.js';
 
 const available = {
   code: OTHER_CODE,
@@ -118,8 +119,9 @@ export const codeExamples: ExampleTable = {
     parameters: { code: CODE },
     answers: {
       200: {
-        assigned: { summary: "Ada's code", value: assigned },
-        available: { summary: 'Nobody has it yet', value: available },
+        assigned: { summary: "Ada's code", value: { kind: 'code', ...assigned } },
+        available: { summary: 'Nobody has it yet', value: { kind: 'code', ...available } },
+        promotion: { summary: 'The code of a promotion', value: usedPromotion },
       },
     },
   },

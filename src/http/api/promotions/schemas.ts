@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { parsePattern } from '../../../codes/pattern.js';
 import { checkSchedule } from '../../../promotions/schedule.js';
-import { metadata, name, timeOut, userId } from '../schemas.js';
+import { codeOut, metadata, name, timeOut, userId } from '../schemas.js';
 import { lineOf, mayHoldLines } from '../text-rule.js';
 
 const IDS_MAX = 10_000;
@@ -52,10 +52,10 @@ const currency = z
   .toUpperCase()
   .describe('ISO 4217');
 const count = z.int().min(1).max(COUNT_MAX);
-const moment = z
-  .string()
-  .max(64)
-  .describe('An ISO 8601 time with an offset, or a date alone, which then needs `timeZone`');
+const moment = z.string().max(64).meta({
+  description: 'An ISO 8601 time with an offset, or a date alone, which then needs `timeZone`',
+  pattern: '^\\d{4}-\\d\\d-\\d\\d(T\\d\\d:\\d\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
+});
 const pattern = z
   .string()
   .max(64)
@@ -69,8 +69,11 @@ const scheduleEntry = z.strictObject({
     .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
     .min(1)
     .max(7),
-  from: z.string().max(5).describe('HH:mm'),
-  to: z.string().max(5).describe('HH:mm; before `from`, it is on the next day; 24:00 is midnight'),
+  from: z.string().max(5).meta({ description: 'HH:mm', pattern: '^([01]\\d|2[0-3]):[0-5]\\d$' }),
+  to: z.string().max(5).meta({
+    description: 'HH:mm; before `from`, it is on the next day; 24:00 is midnight',
+    pattern: '^(([01]\\d|2[0-3]):[0-5]\\d|24:00)$',
+  }),
 });
 
 const schedule = z
@@ -359,6 +362,12 @@ export const promotionOut = name(
     createdAt: timeOut,
     updatedAt: timeOut,
   }),
+);
+
+/** What a code can be: a unique one, or that of a promotion. */
+export const foundOut = name(
+  'UniqueCodeOrPromotion',
+  z.discriminatedUnion('kind', [codeOut.extend({ kind: z.literal('code') }), promotionOut]),
 );
 
 export const promotionsOut = name(

@@ -9,12 +9,13 @@ import type { QueryResult } from '../../../engine/engine.js';
 import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
+import { foundOut } from '../promotions/schemas.js';
+import { promotionJson } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { collectUserCodes } from '../user-codes.js';
 import { codeJson, historyJson } from '../views.js';
 import { commandRoutes } from './commands.generated.js';
-import { showPromotion } from './promotions.js';
 
 const TAG = 'Coupons';
 
@@ -24,11 +25,12 @@ const getCode = route({
   path: '/api/v1/coupons/code/{code}',
   tag: TAG,
   summary: 'The whole state of a code',
-  description: 'A token of the role user sees the codes that are assigned to its own userId; others are not found.',
+  description:
+    '`kind` says whether it is a unique code or that of a promotion. A token of the role user sees promotions and the unique codes that are assigned to its own userId; others are not found.',
   access: ANY_ROLE,
   guessable: true,
   params: { code: schemas.code },
-  answers: { 200: { description: 'The code', schema: schemas.codeOut } },
+  answers: { 200: { description: 'The code or the promotion', schema: foundOut } },
   problems: ['code-not-found'],
   handle({ request, work }) {
     work.query({ kind: 'getCode', code: request.param(0) }, showCode);
@@ -37,11 +39,11 @@ const getCode = route({
 
 function showCode(answer: AnswerWriter, result: QueryResult): void {
   if (result.kind === 'promotion') {
-    showPromotion(answer, result.view);
+    answer.json(200, JSON.stringify(promotionJson(result.view)));
     return;
   }
   const code = codeOf(result);
-  if (answer.caller.maySee(code)) answer.json(200, JSON.stringify(codeJson(code)));
+  if (answer.caller.maySee(code)) answer.json(200, JSON.stringify({ kind: 'code', ...codeJson(code) }));
   else answer.codeNotFound();
 }
 

@@ -231,7 +231,7 @@ const getPromotion = route({
   },
 });
 
-export function showPromotion(answer: AnswerWriter, view: PromotionView): void {
+function showPromotion(answer: AnswerWriter, view: PromotionView): void {
   answer.json(200, JSON.stringify(promotionJson(view)), `\r\nETag: ${etagOf(view.promotion.version)}`);
 }
 
