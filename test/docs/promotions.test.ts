@@ -1,4 +1,6 @@
-/** docs/promotions.md: its examples are taken, and its numbers and messages are those of the source. */
+/**
+ * docs/promotions.md: its examples are taken, and its numbers and messages are those of the source.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
