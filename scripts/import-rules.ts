@@ -86,7 +86,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   // Browsers load the compiled file as it is.
   'src/client': [],
-  'src/cli': ['src/compose', 'src/control', 'src/postgres', 'src/platform'],
+  'src/cli': ['src/compose', 'src/control', 'src/postgres', 'src/codes', 'src/platform'],
   src: ['src/compose', 'src/platform'],
   workers: [
     'src/compose',

@@ -278,7 +278,7 @@ async function refusalOf(response: IncomingMessage, text: string, base: string):
   const message = `${title}: ${String(detail ?? '')} (${status}, request ${requestId})`;
   const isBusy = status === 503 || String(type).endsWith('/too-many-uploads');
   return {
-    failure: new CommandFailed(exitCode, message, hints),
+    failure: new CommandFailed(exitCode, message, hints, status),
     again: isTokenRefused ? 'unauthenticated' : isBusy ? 'later' : 'never',
     waitMs,
   };

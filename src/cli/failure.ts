@@ -16,7 +16,7 @@ export const EXIT = {
 /** For `--help` and docs/cli.md. */
 export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'done',
-  failed: 'the operation failed, or `verify` found a difference',
+  failed: 'the operation failed, `verify` found a difference, or lines of `promotion import` were refused',
   usage: 'wrong use: an argument, a variable, or a file that cannot be read or written',
   refused:
     'refused by the server (HTTP 4xx), or by `user`, `restore`, `init` or `move-database`, which work on its stores',
@@ -33,10 +33,13 @@ export class CommandFailed extends Error {
   readonly exitCode: number;
   /** Shown below the message, each on a line of its own. */
   readonly hints: readonly string[];
-  constructor(exitCode: number, message: string, hints: readonly string[] = []) {
+  /** Of the answer that is the cause; null: there is none. */
+  readonly status: number | null;
+  constructor(exitCode: number, message: string, hints: readonly string[] = [], status: number | null = null) {
     super(message);
     this.exitCode = exitCode;
     this.hints = hints;
+    this.status = status;
   }
 }
 

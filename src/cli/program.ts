@@ -14,6 +14,7 @@ import { exportCodes } from './export.js';
 import { CommandFailed, EXIT, EXIT_MEANINGS } from './failure.js';
 import { generateCodes } from './generate.js';
 import { IMPORT_FORMATS, type ImportFormat, importCodes } from './import.js';
+import { addPromotionCommands } from './promotion.js';
 import { serve } from './serve.js';
 import type { StoresCommand } from './stores.js';
 import { createTerminal, type Terminal } from './terminal.js';
@@ -113,6 +114,16 @@ export function createProgram(signal: AbortSignal): Command {
       const { client, terminal } = session(command);
       await exportCodes(client, { book, out, status, reader }, terminal, signal);
     });
+
+  addPromotionCommands(
+    program,
+    {
+      speaking: (parent, name, description) => speaking(parent, name, description, { hasJson: true }),
+      session,
+      keyOption,
+    },
+    signal,
+  );
 
   speaking(program, 'verify', 'Compare memory, journal and PostgreSQL of a running server. Needs an administrator.', {
     hasJson: true,
