@@ -161,6 +161,26 @@ describe('a reservation', () => {
       assert.equal(reasonOf(shard.run(command)), 'reservationNotFound');
   });
 
+  it('that is asked for again under its key is the same one, and holds once', () => {
+    const shard = openShard();
+    const id = addPromotion(shard, { maxUsage: 1 });
+    const first = outcomeOf(shard.run(reserve(), { key: 'key' }));
+    const again = shard.run(reserve(), { key: 'key' });
+    assert.equal(again.kind, 'replay');
+    assert.deepEqual(outcomeOf(again), first);
+    assert.deepEqual(usageOf(shard, id), usage(0, 1, 0, 1000));
+    assert.equal(reasonOf(shard.run(reserve(), { key: 'key', fingerprint: 2 })), 'idempotencyKeyReused');
+  });
+
+  it('of a cart that gets nothing holds nothing, and can be committed like any other', () => {
+    const shard = openShard();
+    const id = addPromotion(shard);
+    const { id: made, quote } = reserved(shard, { codes: [] });
+    assert.deepEqual([quote.applied, quote.finalAmount], [[], 10_000]);
+    assert.equal(ends(shard, commit(made)).status, 'committed');
+    assert.deepEqual(usageOf(shard, id), usage(0, 0, 0, 0));
+  });
+
   it('expires in the order of the deadlines, each in a change of its own', () => {
     const shard = openShard();
     addPromotion(shard);
