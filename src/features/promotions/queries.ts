@@ -12,14 +12,14 @@ import type {
   Qualified,
 } from '../../domain/promotion-views.js';
 import type { PriceRequest } from '../../records/objects.js';
-import type { PromotionView, Quote } from '../../records/promotions.js';
+import type { PromotionView, Quote, ReservationView } from '../../records/promotions.js';
 import { objectTo, objectToCondition } from './judge.js';
 import { campaignNotFound, usageOf } from './manage.js';
 import { comparePromotions } from './order.js';
 import { priceCart } from './pricing/price-cart.js';
 import { candidateOf, promotionNotFound, quoteOf } from './quote.js';
 import { viewOf } from './reservations.js';
-import type { CampaignState, PromotionState, Promotions } from './state.js';
+import type { CampaignState, PromotionState, Promotions, ReservationState } from './state.js';
 
 /** What one qualify looks at in a shard, those that were made last first. */
 const QUALIFY_MAX = 2_000;
@@ -59,13 +59,14 @@ export function queryPromotions(
     case 'getReservation': {
       const found = promotions.reservation(asked.id);
       if (found === undefined) return refuse('reservationNotFound', 'There is no such reservation.');
-      return { kind: 'reservation', reservation: viewOf(promotions, found) };
+      return { kind: 'reservation', reservation: viewAt(promotions, found, nowMs) };
     }
     case 'findReservation': {
       const { caller, userId, cartId } = asked;
       for (const { id } of promotions.campaigns()) {
         const found = promotions.heldFor(id, caller, userId, cartId);
-        if (found !== undefined) return { kind: 'reservation', reservation: viewOf(promotions, found) };
+        if (found !== undefined && !isOver(found, nowMs))
+          return { kind: 'reservation', reservation: viewOf(promotions, found) };
       }
       return refuse('reservationNotFound', 'No reservation is held for this cart.');
     }
@@ -75,6 +76,15 @@ export function queryPromotions(
 function summaryOf({ id, promotions }: CampaignState): CampaignSummary {
   const active = [...promotions].filter(({ current }) => current.settings.isActive).length;
   return { id, promotions: promotions.size, active };
+}
+
+/** While the journal has no room, the end of a hold is not announced. Reads go by the clock. */
+const isOver = ({ status, untilMs }: ReservationState, nowMs: number): boolean =>
+  status === 'held' && untilMs !== null && untilMs <= nowMs;
+
+function viewAt(promotions: Promotions, found: ReservationState, nowMs: number): ReservationView {
+  const view = viewOf(promotions, found);
+  return isOver(found, nowMs) ? { ...view, status: 'expired' } : view;
 }
 
 export const viewOfPromotion = (found: PromotionState): PromotionView => ({

@@ -3,7 +3,8 @@
  * server's own clock. The expected moments follow from the published offsets of each zone.
  */
 
-import { planOf, settingsOf } from '../../../src/http/api/promotions/input.js';
+import { settingsOf } from '../../../src/http/api/promotions/input.js';
+import { planOf } from '../../../src/promotions/plan.js';
 import { promotionInput } from '../../../src/http/api/promotions/schemas.js';
 import { openShard } from '../shard.js';
 import { addPromotion, messageOf, reserve } from './promotion-shard.js';

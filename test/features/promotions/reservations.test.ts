@@ -102,6 +102,19 @@ describe('a reservation', () => {
     assert.equal(eventsOf(shard, 'reservationExpired').length, 1);
   });
 
+  it('is shown as expired by the clock, also while its end is not announced yet', () => {
+    const shard = openShard();
+    addPromotion(shard);
+    const { id } = reserved(shard, { cartId: 'cart' });
+    const asked = { kind: 'findReservation', caller: 'shop', userId: null, cartId: 'cart' } as const;
+    shard.nowMs += 999;
+    assert.equal(reservation(shard, id).status, 'held');
+    assert.equal(query(shard.state, asked, shard.nowMs).kind, 'reservation');
+    shard.nowMs += 1;
+    assert.equal(reservation(shard, id).status, 'expired');
+    assert.equal(query(shard.state, asked, shard.nowMs).kind, 'refused');
+  });
+
   it('can be committed in its last millisecond', () => {
     const shard = openShard();
     addPromotion(shard);
