@@ -141,14 +141,16 @@ export class Promotions {
     return state;
   }
 
-  /** Another version of it. */
+  /**
+   * Another version of it. It keeps its place in its campaign, because automatic promotions are
+   * taken in that order, and a restart lists them in the order in which they were made.
+   */
   change(promotion: Promotion): void {
     const state = this.promotionOf(promotion.id);
     this.observer?.beforePromotion(state.number);
-    this.#unlist(state);
     state.current = promotion;
     state.offer = offerOf(promotion);
-    this.#list(state);
+    if (promotion.archivedMs !== null) this.#unlist(state);
   }
 
   #list(state: PromotionState): void {

@@ -329,6 +329,15 @@ describe('several codes', () => {
     assert.equal(quote.finalAmount, 10_000 - 500 - 4750 - 475);
   });
 
+  it('keep the order of automatic promotions when one of these is changed', () => {
+    const shard = openShard();
+    const ids = [1, 2].map(() => addPromotion(shard, { code: null, automatic: true, discount: 900_000 }));
+    const order = () => reserved(shard, { codes: [] }).quote.applied.map(({ promotionId }) => promotionId);
+    assert.deepEqual(order(), ids);
+    patch(shard, ids[0] ?? '', { name: 'Summer' });
+    assert.deepEqual(order(), ids);
+  });
+
   it('in the mode best make the largest discount, and only what applies is held', () => {
     const shard = openShard();
     const ids = (['SMALL', 'LARGE'] as const).map((code, number) =>
