@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { fromMinorUnits } from '../../src/features/promotions/pricing/money.js';
-import { patched, planOf, settingsOf } from '../../src/http/api/promotions/input.js';
+import { patched, settingsOf } from '../../src/http/api/promotions/input.js';
 import { promotionInput, promotionPatch } from '../../src/http/api/promotions/schemas.js';
+import { planOf } from '../../src/promotions/plan.js';
 import type { PromotionSettings } from '../../src/records/promotions.js';
 
 const USD = { code: 'USD', isGiven: false };

@@ -4,8 +4,8 @@
  */
 
 import { settingsOf } from '../../../src/http/api/promotions/input.js';
-import { planOf } from '../../../src/promotions/plan.js';
 import { promotionInput } from '../../../src/http/api/promotions/schemas.js';
+import { planOf } from '../../../src/promotions/plan.js';
 import { openShard } from '../shard.js';
 import { addPromotion, messageOf, reserve } from './promotion-shard.js';
 
