@@ -22,7 +22,7 @@ import type { IncomingRequest } from './request.js';
 import { statusLine } from './status-line.js';
 
 /** One sentence for both, so that codes can't be found by trying. */
-const CODE_NOT_FOUND = "No such code is known, or it is not this user's.";
+const CODE_NOT_FOUND = 'Coupon not found';
 export const JSON_TYPE = 'application/json';
 const PROBLEM_TYPE = 'application/problem+json';
 

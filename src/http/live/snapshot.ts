@@ -37,6 +37,8 @@ export async function takeSnapshot(
     case 'code': {
       const reply = await ask(engine, { kind: 'getCode', code: topic.id }, null);
       if (reply.kind !== 'result') return failureOf(reply);
+      // A promotion has a topic of its own.
+      if (reply.result.kind === 'promotion') return null;
       if (reply.result.kind !== 'code') throw new Error(`a ${reply.result.kind} for a code`);
       const { code } = reply.result;
       return isStaff(viewer) || code.userId === viewer.caller ? at(reply, codeJson(code)) : null;

@@ -41,6 +41,12 @@ function refuse(
   answer.refuse(reply);
 }
 
+/** Of several codes, each that is not there is a guess, whatever becomes of the others. */
+function countGuesses({ caller, services }: Exchange, codes: readonly string[]): void {
+  if (codes.length < 2) return;
+  for (const code of codes) if (services.engine.shardsOf(code).length === 0) caller.countMiss();
+}
+
 /** Codes of two campaigns that are in different shards have no shard in common. */
 function areTogether({ answer, services }: Exchange, codes: readonly string[]): boolean {
   if (codes.length < 2) return true;
@@ -152,6 +158,7 @@ const apply = route({
     if (!areTogether(exchange, named)) return;
     const asked = requestOf(exchange, cart, { codes: named, campaignId: campaignOrDefault(campaignId), mode });
     if (asked === undefined) return;
+    countGuesses(exchange, named);
     if (reserve) exchange.work.run(() => reserveCart(exchange, asked, cart.cartId ?? null, reserveSeconds));
     else exchange.work.run(() => priceCart(exchange, asked));
   },

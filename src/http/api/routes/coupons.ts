@@ -74,6 +74,8 @@ const history = route({
 async function sendHistory(exchange: Exchange, list: string, limit: number, before: number | null): Promise<void> {
   const reply = await exchange.work.askQuery({ kind: 'getCode', code: exchange.request.param(0) }, null);
   if (reply.kind !== 'result') return exchange.answer.refuse(reply);
+  // The code of a promotion has no history of its own.
+  if (reply.result.kind === 'promotion') return exchange.answer.codeNotFound();
   const { code, lastSeq } = codeOf(reply.result);
   const beforeSeq = before === null ? null : asSeq(before);
   // One more than asked for tells whether there is a next page.
