@@ -43,6 +43,11 @@ export function countIn(text: string, { find }: Edit): number {
 const ACTOR = 'src/shard/actor.ts';
 const TURN = 'src/shard/turn.ts';
 const WRITER = 'src/journal/file/writer.ts';
+const JUDGE = 'src/features/promotions/judge.ts';
+const PROMOTIONS = 'src/features/promotions/state.ts';
+
+const LIMITS = test('test/features/promotions/limits.test.ts');
+const PROMOTION_MODEL = test('test/features/promotions/model.test.ts');
 
 /** The actor sends what the turn puts into `early` at once. */
 const SEND_EARLY: readonly Edit[] = [
@@ -397,5 +402,53 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: [SIMULATOR, test('test/server/batches.test.ts')],
+  },
+  {
+    id: 'M21',
+    bug: 'the cap of a promotion is off by one',
+    edits: [
+      {
+        file: JUDGE,
+        find: 'promotion.uses + promotion.held - own >= maxUsage',
+        put: 'promotion.uses + promotion.held - own > maxUsage',
+      },
+    ],
+    caughtBy: [LIMITS, PROMOTION_MODEL],
+  },
+  {
+    id: 'M22',
+    bug: 'what open reservations hold does not count for the cap of a promotion',
+    edits: [
+      {
+        file: JUDGE,
+        find: 'promotion.uses + promotion.held - own >= maxUsage',
+        put: 'promotion.uses >= maxUsage',
+      },
+    ],
+    caughtBy: [LIMITS, PROMOTION_MODEL],
+  },
+  {
+    id: 'M23',
+    bug: 'a cart that reserves again counts its own hold, too',
+    edits: [{ file: JUDGE, find: 'const own = isOwn ? 1 : 0;', put: 'const own = isOwn ? 0 : 0;' }],
+    caughtBy: [test('test/features/promotions/reservations.test.ts'), PROMOTION_MODEL],
+  },
+  {
+    id: 'M24',
+    bug: 'the budget does not get its money back when a hold ends',
+    edits: [{ file: PROMOTIONS, find: '      promotion.heldAmount -= hold.amount;\n', put: '' }],
+    caughtBy: [LIMITS, test('test/features/promotions/shop-faults.test.ts'), PROMOTION_MODEL],
+  },
+  {
+    id: 'M25',
+    bug: 'a use counts in the period after its own',
+    edits: [
+      {
+        file: JUDGE,
+        find: '(periods[at] as number) > nowMs) - 1] ?? null;',
+        put: '(periods[at] as number) > nowMs)] ?? null;',
+      },
+    ],
+    caughtBy: [LIMITS, PROMOTION_MODEL],
   },
 ];

@@ -15,7 +15,7 @@ import { rowOf, rowsOf, withRows } from './page.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
-const NUMBERS = Array.from({ length: 20 }, (_, index) => `M${index + 1}`);
+const NUMBERS = Array.from({ length: 25 }, (_, index) => `M${index + 1}`);
 /** A template that is little more than its holes fits every name. */
 const TEMPLATE_TEXT_MIN = 10;
 const isTest = (place: string): boolean => place.endsWith('.test.ts');
@@ -43,7 +43,7 @@ test('every planted bug names a check that exists', () => {
   }
 });
 
-test('the list has every number once, and all of M1 to M20', () => {
+test('the list has every number once, and all of M1 to M25', () => {
   const ids = MUTANTS.map(({ id }) => id);
   assert.deepEqual(ids, [...new Set(ids)]);
   assert.deepEqual(
