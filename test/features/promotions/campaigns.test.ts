@@ -1,0 +1,141 @@
+/** What belongs together: reserving all or none of it, and ending all of it at once. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { asCampaignId } from '../../../src/domain/ids.js';
+import { openShard, outcomeOf, reasonOf, type TestShard } from '../shard.js';
+import {
+  addPromotion,
+  archivePromotion,
+  ask,
+  commit,
+  eventsOf,
+  type Given,
+  messageOf,
+  patch,
+  reservation,
+  reserve,
+  reserved,
+  usage,
+  usageOf,
+} from './promotion-shard.js';
+
+const CAMPAIGN = asCampaignId('01890000-0000-7000-8000-00000000c001');
+const OTHER = asCampaignId('01890000-0000-7000-8000-00000000c002');
+const stop = { kind: 'stopCampaign', campaign: CAMPAIGN } as const;
+
+const add = (shard: TestShard, given: Given, campaignId = CAMPAIGN): string =>
+  addPromotion(shard, given, undefined, campaignId);
+
+describe('all or none', () => {
+  const all = { campaignId: CAMPAIGN, isWhole: true, codes: ['FIRST', 'SECOND'] } as const;
+
+  function withTwo(second: Given = {}): { shard: TestShard; ids: string[] } {
+    const shard = openShard();
+    return { shard, ids: [add(shard, { code: 'FIRST' }), add(shard, { code: 'SECOND', ...second })] };
+  }
+
+  it('is held in one change, if all of it applies', () => {
+    const { shard, ids } = withTwo();
+    const changes = shard.changes.length;
+    const { id } = reserved(shard, all);
+    assert.equal(shard.changes.length, changes + 1);
+    assert.deepEqual(
+      reservation(shard, id).cart.holds.map(({ promotionId }) => promotionId),
+      ids,
+    );
+  });
+
+  for (const [name, second, reason] of [
+    ['is not active', { isActive: false }, 'Coupon is not active'],
+    ['has a budget that does not reach', { budget: 1 }, 'Coupon budget exhausted'],
+    ['has no product in the cart', { products: ['mug'] }, 'No eligible products in cart for this coupon'],
+    ['applies alone', { stacking: { exclusive: true } }, 'Coupon cannot be combined with the others'],
+  ] as const) {
+    it(`is refused, and holds nothing, if one ${name}`, () => {
+      const { shard, ids } = withTwo(second);
+      const verdict = shard.run(reserve(all));
+      assert.equal(reasonOf(verdict), 'campaignIncomplete');
+      assert.equal(messageOf(verdict), `SECOND: ${reason}`);
+      for (const id of ids) assert.deepEqual(usageOf(shard, id), usage(0, 0, 0, 0));
+    });
+  }
+
+  it('is refused with the name of each that is missing', () => {
+    const { shard } = withTwo({ isActive: false });
+    patch(shard, shard.state.promotions.byCode('FIRST')?.current.id ?? '', { isActive: false });
+    assert.equal(messageOf(shard.run(reserve(all))), 'FIRST: Coupon is not active; SECOND: Coupon is not active');
+    const unknown = shard.run(reserve({ ...all, codes: ['FIRST', 'NONE', 'NOR-THIS'] }));
+    assert.equal(messageOf(unknown), 'NONE: Coupon not found; NOR-THIS: Coupon not found');
+  });
+
+  it('takes promotions by their ids, also automatic ones, and none that is archived', () => {
+    const shard = openShard();
+    const id = add(shard, { code: null, automatic: true });
+    const request = { campaignId: CAMPAIGN, isWhole: true, codes: [], promotionIds: [id] } as const;
+    assert.equal(reserved(shard, request).quote.applied.length, 1);
+    shard.run(archivePromotion(id));
+    assert.equal(reasonOf(shard.run(reserve(request))), 'campaignIncomplete');
+  });
+
+  it('leaves out an automatic promotion that does not apply and was not named', () => {
+    const { shard } = withTwo();
+    add(shard, { code: null, automatic: true, isActive: false });
+    assert.equal(reserved(shard, all).quote.applied.length, 2);
+  });
+
+  it('keeps the old hold of the cart if it is refused', () => {
+    const { shard, ids } = withTwo({ maxUsage: 1 });
+    reserved(shard, { ...all, codes: ['SECOND'] });
+    reserved(shard, { ...all, codes: ['FIRST'], cartId: 'cart' });
+    assert.equal(reasonOf(shard.run(reserve({ ...all, cartId: 'cart' }))), 'campaignIncomplete');
+    for (const id of ids) assert.deepEqual(usageOf(shard, id), usage(0, 1, 0, 1000));
+  });
+
+  it('names things of one campaign', () => {
+    const { shard } = withTwo();
+    add(shard, { code: 'OTHER' }, OTHER);
+    assert.equal(reasonOf(shard.run(reserve({ ...all, codes: ['FIRST', 'OTHER'] }))), 'notInOneCampaign');
+  });
+});
+
+describe('a campaign that is stopped', () => {
+  it('has no active promotion any more, in one change; those of others go on', () => {
+    const shard = openShard();
+    add(shard, { code: 'FIRST' });
+    add(shard, { code: 'SECOND', isActive: false });
+    add(shard, { code: 'OTHER' }, OTHER);
+    shard.run(archivePromotion(add(shard, { code: 'GONE' })));
+    const changes = shard.changes.length;
+    assert.deepEqual(outcomeOf(shard.run(stop)), { kind: 'campaignStopped', stopped: 1 });
+    assert.equal(shard.changes.length, changes + 1);
+    assert.equal(eventsOf(shard, 'promotionUpdated').length, 1);
+    assert.equal(messageOf(shard.run(reserve({ codes: ['FIRST'] }))), 'Coupon is not active');
+    assert.equal(reserved(shard, { codes: ['OTHER'] }).quote.applied.length, 1);
+    const { promotions, active } = ask(shard, { kind: 'getCampaign', campaign: CAMPAIGN }, 'campaign').campaign;
+    assert.deepEqual([promotions, active], [2, 0]);
+  });
+
+  it('is stopped a second time without a change', () => {
+    const shard = openShard();
+    add(shard, {});
+    shard.run(stop);
+    const again = shard.run(stop);
+    assert.equal(again.kind, 'unchanged');
+    assert.deepEqual(outcomeOf(again), { kind: 'campaignStopped', stopped: 0 });
+  });
+
+  it('lets open reservations be committed, and its promotions be switched on again', () => {
+    const shard = openShard();
+    const id = add(shard, {});
+    const made = reserved(shard).id;
+    shard.run(stop);
+    assert.equal(messageOf(shard.run(commit(made))), null);
+    patch(shard, id, { isActive: true });
+    reserved(shard);
+    assert.deepEqual(usageOf(shard, id), usage(1, 1, 1000, 1000));
+  });
+
+  it('that is not there is not found', () => {
+    assert.equal(reasonOf(openShard().run(stop)), 'campaignNotFound');
+  });
+});
