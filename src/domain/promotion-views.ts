@@ -21,7 +21,12 @@ export type PromotionQuery =
   | { readonly kind: 'getPromotion'; readonly id: string }
   | { readonly kind: 'getReservation'; readonly id: string }
   /** Routed by the codes of the request, or by its campaign. */
-  | { readonly kind: 'quote'; readonly request: PriceRequest }
+  | {
+      readonly kind: 'quote';
+      readonly request: PriceRequest;
+      /** What this cart holds is free for it; null: it holds nothing. */
+      readonly cart: { readonly caller: string; readonly cartId: string } | null;
+    }
   | { readonly kind: 'neededConditions'; readonly request: PriceRequest }
   /** Routed by the campaign. */
   | { readonly kind: 'getCampaign'; readonly campaign: CampaignId }

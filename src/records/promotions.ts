@@ -237,4 +237,6 @@ export interface ReservationView {
   readonly givenBack: GivenBack | null;
   /** By hold: the code of the promotion; null: it is automatic. */
   readonly codes: readonly (string | null)[];
+  /** By hold: whose referral the use counts as; null: nobody's. */
+  readonly referrers: readonly (string | null)[];
 }

@@ -12,7 +12,7 @@ import type {
   Qualified,
 } from '../../domain/promotion-views.js';
 import type { PriceRequest } from '../../records/objects.js';
-import type { PromotionView, Quote, ReservationView } from '../../records/promotions.js';
+import type { PromotionView, ReservationView } from '../../records/promotions.js';
 import { objectTo, objectToCondition } from './judge.js';
 import { campaignNotFound, usageOf } from './manage.js';
 import { comparePromotions } from './order.js';
@@ -24,6 +24,8 @@ import type { CampaignState, PromotionState, Promotions, ReservationState } from
 /** What one qualify looks at in a shard, those that were made last first. */
 const QUALIFY_MAX = 2_000;
 const ENDING_PLANS_MAX = 100;
+
+type QuoteQuery = Extract<PromotionQuery, { kind: 'quote' }>;
 
 export function queryPromotions(
   promotions: Promotions,
@@ -51,7 +53,7 @@ export function queryPromotions(
     case 'productPromotions':
       return { kind: 'promotions', found: forProduct(promotions, asked.productId, nowMs) };
     case 'quote':
-      return quote(promotions, asked.request, nowMs);
+      return quote(promotions, asked, nowMs);
     case 'neededConditions':
       return { kind: 'conditions', needed: neededConditions(promotions, asked.request) };
     case 'qualify':
@@ -92,9 +94,11 @@ export const viewOfPromotion = (found: PromotionState): PromotionView => ({
   usage: usageOf(found),
 });
 
-function quote(promotions: Promotions, request: PriceRequest, nowMs: number): PromotionsResult | Refusal {
-  const quoted = quoteOf(promotions, request, nowMs, () => null);
-  return quoted.kind === 'refused' ? quoted : { kind: 'quote', quote: quoted.quote satisfies Quote };
+function quote(promotions: Promotions, { request, cart }: QuoteQuery, nowMs: number): PromotionsResult | Refusal {
+  const quoted = quoteOf(promotions, request, nowMs, (campaignId) =>
+    cart === null ? null : (promotions.heldFor(campaignId, cart.caller, request.userId, cart.cartId) ?? null),
+  );
+  return quoted.kind === 'refused' ? quoted : { kind: 'quote', quote: quoted.quote };
 }
 
 /** The conditions of what the request names, and of the automatic promotions beside it. */

@@ -156,7 +156,8 @@ export function decideRenewReservation(
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
   const { campaignId } = found;
-  const untilMs = nowMs + ttlMs;
+  // A renewal never ends a hold earlier.
+  const untilMs = Math.max(found.untilMs ?? 0, nowMs + ttlMs);
   return {
     kind: 'decision',
     scopeId: campaignId,
@@ -233,8 +234,12 @@ function unchanged(promotions: Promotions, found: ReservationState) {
 
 export function viewOf(promotions: Promotions, found: ReservationState): ReservationView {
   const { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack } = found;
-  const codes = cart.holds.map(({ promotionId }) => promotions.promotionOf(promotionId).current.settings.code);
-  return { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack, codes };
+  const promotionsHeld = cart.holds.map(({ promotionId }) => promotions.promotionOf(promotionId).current.settings);
+  const codes = promotionsHeld.map(({ code }) => code);
+  const referrers = cart.holds.map(({ isReferral }, at) =>
+    isReferral ? (promotionsHeld[at]?.referrerUserId ?? null) : null,
+  );
+  return { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack, codes, referrers };
 }
 
 /** Codes of archived promotions of which this reservation is the last open one. */

@@ -295,7 +295,8 @@ function releaseBoth(shard: TestShard, model: PromotionModel, entry: Entry): voi
 function renewBoth(shard: TestShard, model: PromotionModel, entry: Entry, { number }: Plan): void {
   const ttlMs = 1 + number * 5;
   if (expectHeld(entry, shard.run(renew(entry.reservationId, ttlMs))))
-    model.replace(entry, { untilMs: shard.nowMs + ttlMs });
+    // It never ends earlier than it would have.
+    model.replace(entry, { untilMs: Math.max(entry.untilMs ?? 0, shard.nowMs + ttlMs) });
 }
 
 /** Whether it was held, as it had to be. */

@@ -59,7 +59,7 @@ describe('a use is refused', () => {
       const verdict = shard.run(reserve(request));
       assert.equal(reasonOf(verdict), 'promotionNotApplicable');
       assert.equal(messageOf(verdict), obstacle.message);
-      const asked = query(shard.state, { kind: 'quote', request: cartFor(request) }, shard.nowMs);
+      const asked = query(shard.state, { kind: 'quote', cart: null, request: cartFor(request) }, shard.nowMs);
       assert.equal(messageOf(asked), obstacle.message, 'a price without a reservation is refused alike');
       assert.deepEqual(
         qualified(shard, request).map(({ amount, reason }) => ({ amount, reason })),

@@ -9,6 +9,7 @@ import {
   addPromotion,
   archivePromotion,
   ask,
+  cartFor,
   commit,
   eventsOf,
   giveBack,
@@ -157,6 +158,13 @@ describe('a reservation', () => {
     });
   }
 
+  it('never ends earlier because it is renewed', () => {
+    const shard = openShard();
+    addPromotion(shard);
+    const { id, untilMs } = reserved(shard);
+    assert.equal(ends(shard, renew(id, 1)).untilMs, untilMs);
+  });
+
   it('of another user is not found by a user who releases or renews it', () => {
     const shard = openShard();
     addPromotion(shard);
@@ -238,6 +246,17 @@ describe('the same cartId', () => {
       assert.deepEqual(usageOf(shard, id), usage(0, 1, 0, 1000));
     }
     assert.equal(messageOf(shard.run(reserve({ userId: 'ann', cartId: 'other' }))), 'Coupon usage limit exceeded');
+  });
+
+  it('is priced without its own hold, and other carts with it', () => {
+    const shard = openShard();
+    addPromotion(shard, { maxUsage: 1 });
+    reserved(shard, { userId: 'ann', cartId: 'cart' });
+    const priced = (cartId: string) => {
+      const cart = { caller: 'shop', cartId };
+      return query(shard.state, { kind: 'quote', request: cartFor({ userId: 'ann' }), cart }, shard.nowMs).kind;
+    };
+    assert.deepEqual([priced('cart'), priced('other')], ['quote', 'refused']);
   });
 
   it('keeps the old hold if the new one is refused', () => {

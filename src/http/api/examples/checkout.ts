@@ -73,8 +73,8 @@ export const quote = {
 const best = { ...quote, steps: [shoesStep, lateNightStep, shippingStep] };
 const reserved = { ...quote, reservationId: RESERVATION_ID, reservedUntil: '2026-06-08T08:15:00.123Z' };
 
-const ofShoesHold = { ...ofShoes, amount: 15.96, lines: [shoesLine], rolledBackAmount: 0, isReferral: false };
-const ofShippingHold = { ...ofShipping, amount: 4.9, lines: [], rolledBackAmount: 0, isReferral: false };
+const ofShoesHold = { ...ofShoes, amount: 15.96, lines: [shoesLine], rolledBackAmount: 0, referrerUserId: null };
+const ofShippingHold = { ...ofShipping, amount: 4.9, lines: [], rolledBackAmount: 0, referrerUserId: null };
 const held = {
   id: RESERVATION_ID,
   status: 'held',

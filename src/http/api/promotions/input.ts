@@ -87,8 +87,7 @@ export function patched(before: PromotionSettings, patch: PromotionPatch, curren
   };
   const { code, automatic, referrerUserId } = before;
   const read = readSettings(given, { code, automatic, referrerUserId }, currency);
-  if ('errors' in read || patch.currency !== undefined) return read;
-  return { value: { ...read.value, isCurrencyGiven: before.isCurrencyGiven } };
+  return 'errors' in read ? read : { value: { ...read.value, isCurrencyGiven: before.isCurrencyGiven } };
 }
 
 const copyOf = (list: readonly string[] | null): string[] | null => (list === null ? null : [...list]);

@@ -167,10 +167,13 @@ export const promotionInput = name(
 );
 export type PromotionInput = z.output<typeof promotionInput>;
 
+/** What was counted is in this currency. */
+const { currency: _fixed, ...changeable } = settings;
+
 export const promotionPatch = name(
   'PromotionPatch',
   z
-    .strictObject(settings)
+    .strictObject(changeable)
     .partial()
     .meta({ minProperties: 1 })
     .refine((patch) => Object.keys(patch).length > 0, 'At least one field is needed'),
@@ -460,7 +463,7 @@ export const reservationOut = name(
         amount: money,
         lines: z.array(lineAmount),
         rolledBackAmount: money,
-        isReferral: z.boolean(),
+        referrerUserId: z.string().nullable().describe('Whose referral the use counts as'),
       }),
     ),
     lines: z.array(z.strictObject({ productId: z.string(), quantity: z.int(), rolledBack: z.int() })).nullable(),

@@ -133,7 +133,13 @@ function stepJson(step: Step, money: Money): object {
   };
 }
 
-export function reservationJson({ cart, givenBack, codes, ...view }: ReservationView): Record<string, unknown> {
+export function reservationJson({
+  cart,
+  givenBack,
+  codes,
+  referrers,
+  ...view
+}: ReservationView): Record<string, unknown> {
   const money = moneyOf(cart.currency);
   return {
     id: view.id,
@@ -152,7 +158,7 @@ export function reservationJson({ cart, givenBack, codes, ...view }: Reservation
       amount: money(hold.amount),
       lines: hold.lines.map(({ line, amount }) => ({ line, amount: money(amount) })),
       rolledBackAmount: money(givenBack?.amounts[at] ?? 0),
-      isReferral: hold.isReferral,
+      referrerUserId: referrers[at] ?? null,
     })),
     lines:
       cart.lines?.map(({ productId, quantity }, line) => ({

@@ -32,6 +32,10 @@ export function requestOf(
   return { request, user: { id: userId, segments, attributes } };
 }
 
+/** The cart whose own hold does not stand against it. */
+const heldBy = ({ caller }: Exchange, cartId: string | undefined) =>
+  cartId === undefined ? null : { caller: caller.id, cartId };
+
 /** A code that is not there counts as a guess. */
 function refuse(
   { answer, caller }: Exchange,
@@ -78,7 +82,7 @@ const validate = route({
     if (asked === undefined) return;
     exchange.work.run(async () => {
       const reply = await judged(exchange, asked.request, asked.user, (request) =>
-        exchange.work.askQuery({ kind: 'quote', request }, null),
+        exchange.work.askQuery({ kind: 'quote', request, cart: heldBy(exchange, cart.cartId) }, null),
       );
       if (reply.kind !== 'result') return refuse(exchange, reply);
       const found = await exchange.work.askQuery({ kind: 'getCode', code }, null);
@@ -160,15 +164,15 @@ const apply = route({
     if (asked === undefined) return;
     countGuesses(exchange, named);
     if (reserve) exchange.work.run(() => reserveCart(exchange, asked, cart.cartId ?? null, reserveSeconds));
-    else exchange.work.run(() => priceCart(exchange, asked));
+    else exchange.work.run(() => priceCart(exchange, asked, cart.cartId));
   },
 });
 
 type Asked = NonNullable<ReturnType<typeof requestOf>>;
 
-async function priceCart(exchange: Exchange, { request, user }: Asked): Promise<void> {
+async function priceCart(exchange: Exchange, { request, user }: Asked, cartId: string | undefined): Promise<void> {
   const reply = await judged(exchange, request, user, (judgedRequest) =>
-    exchange.work.askQuery({ kind: 'quote', request: judgedRequest }, null),
+    exchange.work.askQuery({ kind: 'quote', request: judgedRequest, cart: heldBy(exchange, cartId) }, null),
   );
   if (reply.kind !== 'result') return refuse(exchange, reply);
   if (reply.result.kind !== 'quote') throw new Error(`a ${reply.result.kind} for a quote`);
@@ -228,6 +232,10 @@ const use = route({
       if (found.result.kind !== 'promotion') return answer.problem('coupon-not-found', 'Coupon not found');
       const { currency } = found.result.view.promotion.settings;
       if (reservationId !== undefined) {
+        const held = await work.askQuery({ kind: 'getReservation', id: reservationId }, null);
+        if (held.kind !== 'result') return answer.refuse(held);
+        if (held.result.kind !== 'reservation' || !held.result.reservation.codes.includes(code))
+          return answer.problem('reservation-not-found', 'No such reservation holds this coupon.');
         const done = await work.askCommand({ kind: 'commitReservation', id: reservationId, orderId }, origin);
         if (done.kind !== 'done') return answer.refuse(done);
         const now = await work.askQuery({ kind: 'getCode', code }, null);
