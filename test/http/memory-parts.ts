@@ -8,7 +8,6 @@ import { type CodeParser, createCodeParser, UploadMalformed } from '../../src/co
 import type { CodeView, Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, asSeq, asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
 import type { Outcome, Refusal } from '../../src/domain/outcome.js';
-import type { PromotionQuery } from '../../src/domain/promotion-views.js';
 import {
   type Account,
   type CommandReply,
@@ -29,6 +28,7 @@ import { ROUTES } from '../../src/http/api/routes/table.js';
 import type { Book, BookCounts, BookSettings } from '../../src/records/values.generated.js';
 import { asKnownCommand, type KnownCommand } from '../records/known.js';
 import { sampleOutcomeOf } from '../records/samples.js';
+import { createMemoryPromotions, isOfPromotions, type OwnQuery } from './memory-promotions.js';
 
 export const SHARD_COUNT = 4;
 
@@ -73,6 +73,7 @@ export function createMemoryEngine(): MemoryEngine {
   const unsent = new Map<(reply: CommandReply) => void, NodeJS.Immediate>();
   let ids = 0;
   let seq = 0;
+  const promotions = createMemoryPromotions(() => NOW_MS);
 
   const shardOfBook = (bookId: BookId): ShardId => asShardId(Number.parseInt(bookId.slice(-2), 16) % SHARD_COUNT);
   const later = (send: () => void): void => {
@@ -106,7 +107,8 @@ export function createMemoryEngine(): MemoryEngine {
         unsent.delete(reply);
         engine.commands.push({ command, origin });
         const given = takeNext() as CommandReply | null;
-        const answer = given ?? once(command, origin);
+        const isOwn = promotions.isOwn(command);
+        const answer = given ?? (isOwn ? promotions.command(command, origin) : once(command, origin));
         later(() => reply(answer));
       });
       unsent.set(reply, leaving);
@@ -245,13 +247,13 @@ export function createMemoryEngine(): MemoryEngine {
   }
 
   function read(asked: Query, shard: ShardId | null): QueryReply {
-    // No test asks it for promotions.
-    const result = view(asked as Exclude<Query, PromotionQuery>, shard);
+    if (isOfPromotions(asked)) return promotions.query(asked);
+    const result = view(asked, shard);
     if (result.kind === 'refused') return result;
     return { kind: 'result', result, shard: shard ?? asShardId(3), durableSeq: asSeq(seq) };
   }
 
-  function view(asked: Exclude<Query, PromotionQuery>, shard: ShardId | null): QueryResult | Refusal {
+  function view(asked: OwnQuery, shard: ShardId | null): QueryResult | Refusal {
     switch (asked.kind) {
       case 'getBook': {
         const book = books.get(asked.bookId);
@@ -277,7 +279,7 @@ export function createMemoryEngine(): MemoryEngine {
       }
       case 'getCode': {
         const code = codes.get(asked.code);
-        return code === undefined ? refused('codeNotFound') : { kind: 'code', code };
+        return code === undefined ? promotions.withCode(asked) : { kind: 'code', code };
       }
       case 'listCodes':
         if (!books.has(asked.bookId)) return refused('bookNotFound');
@@ -287,6 +289,7 @@ export function createMemoryEngine(): MemoryEngine {
       case 'batchFate':
       case 'listOpenBatches':
       case 'isKeyRemembered':
+        return { kind: 'answer', isTrue: false };
       case 'dryRun':
         throw new Error('this is asked by the main thread only');
     }

@@ -35,11 +35,11 @@ export function campaignOf(promotions: Promotions, command: PromotionCommand): S
       return promotions.promotion(command.id)?.current.campaignId;
     case 'reserve': {
       const { codes, campaignId } = command.request;
-      const known = codes.map((code) => promotions.byCode(code)).find((found) => found !== undefined);
-      return known?.current.campaignId ?? campaignId ?? (codes.length === 0 ? DEFAULT_CAMPAIGN : undefined);
+      const known = codes.map((code) => promotions.campaignOfCode(code)).find((found) => found !== undefined);
+      return known ?? campaignId ?? (codes.length === 0 ? DEFAULT_CAMPAIGN : undefined);
     }
     case 'usePromotion':
-      return promotions.byCode(command.promotionCode)?.current.campaignId;
+      return promotions.campaignOfCode(command.promotionCode);
     case 'commitReservation':
     case 'releaseReservation':
     case 'renewReservation':

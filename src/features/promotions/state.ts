@@ -72,6 +72,8 @@ export class Promotions {
   readonly codes: CodeClaims;
   readonly #byId = new Map<string, PromotionState>();
   readonly #byCode = new Map<string, PromotionState>();
+  /** Also of codes whose promotions are archived: keys of requests that named them are found by it. */
+  readonly #campaignsByCode = new Map<string, CampaignId>();
   readonly #campaigns = new Map<CampaignId, CampaignState>();
   readonly #reservations = new Map<string, ReservationState>();
   readonly #carts = new Map<string, ReservationState>();
@@ -90,6 +92,11 @@ export class Promotions {
   /** Callers find promotions that are not archived. */
   byCode(code: string): PromotionState | undefined {
     return this.#byCode.get(code);
+  }
+
+  /** Of the last promotion that had the code. */
+  campaignOfCode(code: string): CampaignId | undefined {
+    return this.#campaignsByCode.get(code);
   }
 
   campaign(id: CampaignId): CampaignState | undefined {
@@ -160,6 +167,7 @@ export class Promotions {
       campaign = { id: campaignId, promotions: new Set(), automatic: new Set() };
       this.#campaigns.set(campaignId, campaign);
     }
+    if (settings.code !== null) this.#campaignsByCode.set(settings.code, campaignId);
     if (archivedMs !== null) return;
     campaign.promotions.add(state);
     if (settings.automatic) campaign.automatic.add(state);

@@ -77,10 +77,15 @@ export function headersOfAnswer(route: Route, status: number, own: readonly Answ
 }
 
 /**
- * Problems that say when another try makes sense if that is known: when a lock ends, or when a book
- * begins.
+ * Problems that say when another try makes sense if that is known: when a lock or a hold of another
+ * cart ends, or when a book or a promotion begins.
  */
-const ENDS_BY_ITSELF: ReadonlySet<ProblemSlug> = new Set(['locked-by-another', 'code-locked', 'book-not-begun']);
+const ENDS_BY_ITSELF: ReadonlySet<ProblemSlug> = new Set([
+  'locked-by-another',
+  'code-locked',
+  'book-not-begun',
+  'coupon-not-applicable',
+]);
 
 /**
  * Of the problems of one status; `when` is `sometimes` where an answer that is no problem has the
