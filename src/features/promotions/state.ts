@@ -72,7 +72,9 @@ export class Promotions {
   readonly codes: CodeClaims;
   readonly #byId = new Map<string, PromotionState>();
   readonly #byCode = new Map<string, PromotionState>();
-  /** Also of codes whose promotions are archived: keys of requests that named them are found by it. */
+  /**
+   * Also of codes whose promotions are archived: keys of requests that named them are found by it.
+   */
   readonly #campaignsByCode = new Map<string, CampaignId>();
   readonly #campaigns = new Map<CampaignId, CampaignState>();
   readonly #reservations = new Map<string, ReservationState>();

@@ -182,6 +182,15 @@ describe('a reservation', () => {
       assert.equal(reasonOf(shard.run(command)), 'reservationNotFound');
   });
 
+  it('is answered again under its key after its promotion has ended', () => {
+    const shard = openShard();
+    const id = addPromotion(shard);
+    const first = outcomeOf(shard.run(reserve(), { key: 'key' }));
+    shard.run(archivePromotion(id));
+    const again = shard.run(reserve(), { key: 'key' });
+    assert.deepEqual([again.kind, outcomeOf(again)], ['replay', first]);
+  });
+
   it('that is asked for again under its key is the same one, and holds once', () => {
     const shard = openShard();
     const id = addPromotion(shard, { maxUsage: 1 });
