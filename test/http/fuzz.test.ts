@@ -66,15 +66,19 @@ function queries(route: Route): fc.Arbitrary<Readonly<Record<string, string>>> {
   return fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 3 });
 }
 
+/** A word in the place of a parameter is the path of another operation, or of none. */
+const WORDS: ReadonlySet<string> = new Set(ROUTES.map(({ path }) => path).filter((path) => !path.includes('{')));
+
 function paths(route: Route): fc.Arbitrary<string> {
   const { parameters = {} } = examplesOf(route.id, route.spec.replacedBy);
   const values = route.paramNames.map((name) =>
     fc.oneof(fc.constant(String(parameters[name])), fc.constantFrom('INIT-0', USER.id), segment),
   );
-  return fc.tuple(...values).map((given) => {
+  const filled = fc.tuple(...values).map((given) => {
     let at = 0;
     return route.path.replace(/\{\w+\}/g, () => encodeURIComponent(given[at++] ?? ''));
   });
+  return filled.filter((path) => path === route.path || !WORDS.has(path));
 }
 
 const keys = fc.option(
