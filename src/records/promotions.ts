@@ -17,7 +17,7 @@ export interface GivenTime {
 }
 
 export interface ScheduleEntry {
-  readonly days: readonly string[];
+  readonly days: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[];
   readonly from: string;
   readonly to: string;
 }
@@ -34,10 +34,12 @@ export interface PromotionSettings {
   readonly products: readonly string[];
   readonly categories: readonly string[];
   readonly excludeProducts: readonly string[];
+  /** Compared with the goods total before any discount. */
   readonly minPurchaseAmount: number | null;
   readonly maxDiscountAmount: number | null;
   /** ISO 4217; the default of the time at which it was made, if the caller gave none. */
   readonly currency: string;
+  /** Messages show the symbol of a currency that was given, and else the number alone. */
   readonly isCurrencyGiven: boolean;
   readonly isActive: boolean;
   readonly start: GivenTime | null;
@@ -52,9 +54,13 @@ export interface PromotionSettings {
   readonly audience: { readonly userIds: readonly string[] | null; readonly segments: readonly string[] | null } | null;
   readonly condition: string | null;
   readonly stacking: {
+    /** Of all promotions with the same group, one applies. */
     readonly group: string | null;
+    /** Higher ones are taken first. */
     readonly priority: number;
+    /** Applies alone or not at all. */
     readonly exclusive: boolean;
+    /** `running`: the base is what earlier discounts left. `original`: what the goods cost. */
     readonly base: 'running' | 'original';
   };
   readonly referrerUserId: string | null;

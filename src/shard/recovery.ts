@@ -211,24 +211,20 @@ export async function loadSnapshot(
   const states = new Map(
     options.shards.map((shard) => [shard, new ShardState({ ...options.state, idempotencyTally, shard })]),
   );
-  const publishing: Promise<void>[] = [];
-  const hashes = collectHashes(options.directoryKey, (shard, full) =>
-    publishing.push(options.publishCodes(shard, full)),
-  );
+  const publisher = createPublisher(options);
   const afterMs = options.clock.now() - options.state.idempotencyTtlMs;
   // The clock must not be behind the times of decisions made before the restart.
-  const sink = createSink(states, hashes.add, entryHashes, (atMs) => options.clock.notBefore(atMs));
+  const sink = createSink(states, publisher, entryHashes, (atMs) => options.clock.notBefore(atMs));
   await options.loader.load(options.shards, afterMs, sink);
-  hashes.flush();
-  await Promise.all(publishing);
+  await publisher.finish();
   return states;
 }
 
-type AddHash = (shard: ShardId, bytes: Uint8Array, start: number, end: number) => void;
+type Publisher = ReturnType<typeof createPublisher>;
 
 function createSink(
   states: ReadonlyMap<ShardId, ShardState>,
-  addHash: AddHash,
+  publisher: Publisher,
   entryHashes: Map<ShardId, Uint8Array>,
   decided: (atMs: number) => void,
 ): SnapshotSink {
@@ -264,7 +260,7 @@ function createSink(
     code(shard, index, bytes, start, end) {
       const state = stateOf(shard);
       loadCode(state.coupons, bookAt(state, index), index, bytes, start, end);
-      addHash(shard, bytes, start, end);
+      publisher.add(shard, bytes, start, end);
     },
     codeState(shard, row) {
       const state = stateOf(shard);
@@ -278,9 +274,7 @@ function createSink(
     promotion(shard, promotion) {
       loadPromotion(stateOf(shard).promotions, promotion);
       const { code } = promotion.settings;
-      if (code === null) return;
-      const bytes = Buffer.from(code, 'latin1');
-      addHash(shard, bytes, 0, bytes.length);
+      if (code !== null) publisher.addCode(shard, code);
     },
     reservation: (shard, row) => loadReservation(stateOf(shard).promotions, row),
     remembered: (shard, row) => loadRemembered(stateOf(shard), row),
@@ -349,12 +343,26 @@ export async function stageClaim(
 }
 
 async function publishCode(options: StagingOptions, shard: ShardId, code: string): Promise<void> {
+  const publisher = createPublisher(options);
+  publisher.addCode(shard, code);
+  await publisher.finish();
+}
+
+/** Makes codes known to those who route by code; `finish` resolves when they all know them. */
+function createPublisher({ directoryKey, publishCodes }: Pick<StagingOptions, 'directoryKey' | 'publishCodes'>) {
   const publishing: Promise<void>[] = [];
-  const hashes = collectHashes(options.directoryKey, (of, full) => publishing.push(options.publishCodes(of, full)));
-  const bytes = Buffer.from(code, 'latin1');
-  hashes.add(shard, bytes, 0, bytes.length);
-  hashes.flush();
-  await Promise.all(publishing);
+  const hashes = collectHashes(directoryKey, (of, full) => publishing.push(publishCodes(of, full)));
+  return {
+    add: hashes.add,
+    addCode(shard: ShardId, code: string): void {
+      const bytes = Buffer.from(code, 'latin1');
+      hashes.add(shard, bytes, 0, bytes.length);
+    },
+    async finish(): Promise<void> {
+      hashes.flush();
+      await Promise.all(publishing);
+    },
+  };
 }
 
 /**
@@ -368,14 +376,12 @@ export async function stageBatch(
   batch: Pick<StagedBatch, 'batchId' | 'size'>,
   firstIndex: number | undefined,
 ): Promise<void> {
-  const publishing: Promise<void>[] = [];
-  const hashes = collectHashes(options.directoryKey, (of, full) => publishing.push(options.publishCodes(of, full)));
+  const publisher = createPublisher(options);
   state.coupons.stage(batch.batchId, batch.size, firstIndex);
   await options.loader.loadBatch(batch, (ordinal, bytes, start, end) => {
     state.coupons.stageCode(batch.batchId, ordinal, bytes, start, end);
-    hashes.add(shard, bytes, start, end);
+    publisher.add(shard, bytes, start, end);
   });
-  hashes.flush();
-  await Promise.all(publishing);
+  await publisher.finish();
   state.coupons.completeStage(batch.batchId);
 }

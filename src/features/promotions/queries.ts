@@ -18,7 +18,7 @@ import { campaignNotFound, usageOf } from './manage.js';
 import { comparePromotions } from './order.js';
 import { priceCart } from './pricing/price-cart.js';
 import { candidateOf, promotionNotFound, quoteOf } from './quote.js';
-import { viewOf } from './reservations.js';
+import { reservationNotFound, viewOf } from './reservations.js';
 import type { CampaignState, PromotionState, Promotions, ReservationState } from './state.js';
 
 /** What one qualify looks at in a shard, those that were made last first. */
@@ -60,7 +60,7 @@ export function queryPromotions(
       return { kind: 'qualified', items: qualify(promotions, asked.request, nowMs) };
     case 'getReservation': {
       const found = promotions.reservation(asked.id);
-      if (found === undefined) return refuse('reservationNotFound', 'There is no such reservation.');
+      if (found === undefined) return reservationNotFound();
       return { kind: 'reservation', reservation: viewAt(promotions, found, nowMs) };
     }
     case 'findReservation': {

@@ -155,7 +155,7 @@ const unknownStep = (code: string): SkippedStep => ({
 });
 
 export const promotionNotFound = () => refuse('promotionNotFound', 'Coupon not found');
-const notInOneCampaign = () =>
+export const notInOneCampaign = () =>
   refuse('notInOneCampaign', 'These codes belong to different campaigns, and one request takes those of one campaign.');
 const conditionsUnjudged = () =>
   refuse('conditionsUnjudged', 'The condition of a coupon was changed while this request was judged.');

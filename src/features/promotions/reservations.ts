@@ -28,7 +28,7 @@ import {
   textOrNull,
   time,
 } from '../../records/fields.js';
-import type { GivenBack, ReservationView } from '../../records/promotions.js';
+import type { ReservationView } from '../../records/promotions.js';
 import { backOf } from './give-back.js';
 import { freeingOf } from './manage.js';
 import type { Promotions, ReservationState } from './state.js';
@@ -75,15 +75,14 @@ export const reservationRolledBack = event(
 
 export const reservationOutcome = outcome('reservation', 15, { reservation: jsonOf('ReservationView') }, MADE_BY_ROUTE);
 
-export const commitReservation = command(
-  'commitReservation',
-  { id: text(), orderId: textOrNull() },
-  {
-    gives: reservationOutcome,
-    refusals: ['reservationNotFound', 'reservationOver', 'reservationSettled'],
-    message: 'object',
-  },
-);
+/** Commands to a reservation that is held. */
+const ofHeld = {
+  gives: reservationOutcome,
+  refusals: ['reservationNotFound', 'reservationOver', 'reservationSettled'],
+  message: 'object',
+} as const;
+
+export const commitReservation = command('commitReservation', { id: text(), orderId: textOrNull() }, ofHeld);
 
 /** Committing again under the same order changes nothing: the first answer may have been lost. */
 export function decideCommitReservation(
@@ -91,59 +90,34 @@ export function decideCommitReservation(
   { id, orderId }: CommitReservation,
 ): Decided<typeof commitReservation> {
   const found = promotions.reservation(id);
-  if (found === undefined) return notFound();
+  if (found === undefined) return reservationNotFound();
   if (found.status === 'committed' && (orderId === null || orderId === found.orderId))
-    return unchanged(promotions, found);
+    return decided(promotions, found, {}, []);
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
-  const { campaignId } = found;
-  return {
-    kind: 'decision',
-    scopeId: campaignId,
-    events: [
-      { kind: 'reservationCommitted', campaignId, reservationId: id, orderId },
-      ...codesFreedBy(promotions, found),
-    ],
-    outcome: { kind: 'reservation', reservation: { ...viewOf(promotions, found), status: 'committed', orderId } },
-  };
+  const event = { kind: 'reservationCommitted', ...named(found), orderId } as const;
+  return decided(promotions, found, { status: 'committed', orderId }, [event, ...codesFreedBy(promotions, found)]);
 }
 
-export const releaseReservation = command(
-  'releaseReservation',
-  { id: text(), owner: subjectOrNull() },
-  {
-    gives: reservationOutcome,
-    refusals: ['reservationNotFound', 'reservationOver', 'reservationSettled'],
-    message: 'object',
-  },
-);
+export const releaseReservation = command('releaseReservation', { id: text(), owner: subjectOrNull() }, ofHeld);
 
 export function decideReleaseReservation(
   promotions: Promotions,
   { id, owner }: ReleaseReservation,
 ): Decided<typeof releaseReservation> {
   const found = promotions.reservation(id);
-  if (found === undefined || !isOwnedBy(found, owner)) return notFound();
-  if (found.status === 'released') return unchanged(promotions, found);
+  if (found === undefined || !isOwnedBy(found, owner)) return reservationNotFound();
+  if (found.status === 'released') return decided(promotions, found, {}, []);
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
-  const { campaignId } = found;
-  return {
-    kind: 'decision',
-    scopeId: campaignId,
-    events: [{ kind: 'reservationReleased', campaignId, reservationId: id }, ...codesFreedBy(promotions, found)],
-    outcome: { kind: 'reservation', reservation: { ...viewOf(promotions, found), status: 'released' } },
-  };
+  const event = { kind: 'reservationReleased', ...named(found) } as const;
+  return decided(promotions, found, { status: 'released' }, [event, ...codesFreedBy(promotions, found)]);
 }
 
 export const renewReservation = command(
   'renewReservation',
   { id: text(), owner: subjectOrNull(), ttlMs: integer() },
-  {
-    gives: reservationOutcome,
-    refusals: ['reservationNotFound', 'reservationOver', 'reservationSettled'],
-    message: 'object',
-  },
+  ofHeld,
 );
 
 export function decideRenewReservation(
@@ -152,18 +126,12 @@ export function decideRenewReservation(
   nowMs: number,
 ): Decided<typeof renewReservation> {
   const found = promotions.reservation(id);
-  if (found === undefined || !isOwnedBy(found, owner)) return notFound();
+  if (found === undefined || !isOwnedBy(found, owner)) return reservationNotFound();
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
-  const { campaignId } = found;
   // A renewal never ends a hold earlier.
   const untilMs = Math.max(found.untilMs ?? 0, nowMs + ttlMs);
-  return {
-    kind: 'decision',
-    scopeId: campaignId,
-    events: [{ kind: 'reservationRenewed', campaignId, reservationId: id, untilMs }],
-    outcome: { kind: 'reservation', reservation: { ...viewOf(promotions, found), untilMs } },
-  };
+  return decided(promotions, found, { untilMs }, [{ kind: 'reservationRenewed', ...named(found), untilMs }]);
 }
 
 /** `lines`: of these products, so many pieces; null: all that is left. */
@@ -182,24 +150,16 @@ export function decideRollbackReservation(
   { id, lines, reason }: RollbackReservation,
 ): Decided<typeof rollbackReservation> {
   const found = promotions.reservation(id);
-  if (found === undefined) return notFound();
+  if (found === undefined) return reservationNotFound();
   if (found.status !== 'committed')
     return refuse('reservationSettled', `This reservation is ${WORDS[found.status]}, so there is no use to give back.`);
   const back = backOf(found.cart, found.givenBack, lines);
   if ('refusal' in back) return refuse('linesNotReserved', back.refusal);
-  const { campaignId } = found;
   const { givenBack, isWhole } = back;
-  const reservation = {
-    ...viewOf(promotions, found),
-    givenBack,
-    status: isWhole ? 'rolledBack' : 'committed',
-  } as const;
-  return {
-    kind: 'decision',
-    scopeId: campaignId,
-    events: [{ kind: 'reservationRolledBack', campaignId, reservationId: id, givenBack, isWhole, reason }],
-    outcome: { kind: 'reservation', reservation },
-  };
+  const status = isWhole ? 'rolledBack' : 'committed';
+  return decided(promotions, found, { givenBack, status }, [
+    { kind: 'reservationRolledBack', ...named(found), givenBack, isWhole, reason },
+  ]);
 }
 
 /** `owner`: the user who may do it; null: the caller may do it for all. */
@@ -213,7 +173,7 @@ const WORDS = {
   rolledBack: 'rolled back',
 } as const;
 
-const notFound = () => refuse('reservationNotFound', 'There is no such reservation.');
+export const reservationNotFound = () => refuse('reservationNotFound', 'There is no such reservation.');
 
 /** A hold that has ended does not come back, even if there is room for it. */
 function refuseUnlessHeld({ status }: ReservationState): Refusal<'reservationOver' | 'reservationSettled'> | null {
@@ -222,12 +182,21 @@ function refuseUnlessHeld({ status }: ReservationState): Refusal<'reservationOve
   return refuse('reservationSettled', `This reservation is ${WORDS[status]} already.`);
 }
 
-function unchanged(promotions: Promotions, found: ReservationState) {
-  const reservation = viewOf(promotions, found);
+/** As events name it. */
+const named = ({ campaignId, id }: ReservationState) => ({ campaignId, reservationId: id });
+
+/** `changes`: how the reservation then differs from what it is now. */
+function decided(
+  promotions: Promotions,
+  found: ReservationState,
+  changes: Partial<ReservationView>,
+  events: readonly DomainEvent[],
+) {
+  const reservation = { ...viewOf(promotions, found), ...changes };
   return {
     kind: 'decision',
     scopeId: found.campaignId,
-    events: [],
+    events,
     outcome: { kind: 'reservation', reservation },
   } as const;
 }
@@ -256,14 +225,13 @@ export function codesFreedBy(promotions: Promotions, { cart }: ReservationState)
 export function expireReservations(promotions: Promotions, nowMs: number): Change | null {
   const first = promotions.deadlines.first();
   if (first === undefined || first.untilMs === null || first.untilMs > nowMs) return null;
-  const { campaignId, id } = first;
   return {
     firstSeq: asSeq(promotions.shard.seq + 1),
     atMs: nowMs,
-    scopeId: campaignId,
+    scopeId: first.campaignId,
     caller: 'system',
     requestId: '',
-    events: [{ kind: 'reservationExpired', campaignId, reservationId: id }, ...codesFreedBy(promotions, first)],
+    events: [{ kind: 'reservationExpired', ...named(first) }, ...codesFreedBy(promotions, first)],
     remembered: null,
   };
 }
@@ -289,5 +257,5 @@ export function applyReservationExpired(promotions: Promotions, event: Reservati
 }
 
 export function applyReservationRolledBack(promotions: Promotions, event: ReservationRolledBack): void {
-  promotions.giveBack(promotions.reservationOf(event.reservationId), event.givenBack as GivenBack, event.isWhole);
+  promotions.giveBack(promotions.reservationOf(event.reservationId), event.givenBack, event.isWhole);
 }

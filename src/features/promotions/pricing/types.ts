@@ -1,39 +1,38 @@
 /** What pricing takes and gives. All amounts are whole minor units of the cart's currency. */
-import type { AppliedStep, Cart, CartLine, LineAmount, Mode, SkippedStep, Step } from '../../../records/promotions.js';
+import type {
+  AppliedStep,
+  Cart,
+  CartLine,
+  LineAmount,
+  Mode,
+  PromotionSettings,
+  SkippedStep,
+  Step,
+} from '../../../records/promotions.js';
 
 export type { AppliedStep, Cart, CartLine, LineAmount, Mode, SkippedStep, Step };
 
-/** What pricing needs of a promotion. Amounts are whole minor units of its currency. */
-export interface Offer {
+/**
+ * What pricing needs of a promotion. A line of a cart matches if it is named by `products` or
+ * `categories`; all lines do if both are empty. `excludeProducts` wins over both.
+ */
+export interface Offer
+  extends Pick<
+    PromotionSettings,
+    | 'code'
+    | 'type'
+    | 'discount'
+    | 'couponFor'
+    | 'products'
+    | 'categories'
+    | 'excludeProducts'
+    | 'minPurchaseAmount'
+    | 'maxDiscountAmount'
+    | 'currency'
+    | 'isCurrencyGiven'
+    | 'stacking'
+  > {
   readonly id: string;
-  /** Null: automatic. */
-  readonly code: string | null;
-  readonly type: 'percentage' | 'fixed' | 'shipping';
-  /** fixed: minor units. Others: ten-thousandths of a percent (1 % = 10,000). */
-  readonly discount: number;
-  readonly couponFor: 'product' | 'minPurchase';
-  /** Empty, like `categories`: all goods. A line matches if it is named by one of the two lists. */
-  readonly products: readonly string[];
-  readonly categories: readonly string[];
-  /** Wins over the other two lists. */
-  readonly excludeProducts: readonly string[];
-  /** Compared with the goods total before any discount. */
-  readonly minPurchaseAmount: number | null;
-  readonly maxDiscountAmount: number | null;
-  /** ISO 4217. */
-  readonly currency: string;
-  /** Messages show the symbol of a currency that was given, and else the number alone. */
-  readonly isCurrencyGiven: boolean;
-  readonly stacking: {
-    /** Of all offers with the same group, one applies. */
-    readonly group: string | null;
-    /** Higher ones are taken first. */
-    readonly priority: number;
-    /** Applies alone or not at all. */
-    readonly exclusive: boolean;
-    /** `running`: the base is what earlier offers left. `original`: what the goods cost. */
-    readonly base: 'running' | 'original';
-  };
 }
 
 /** An offer in the order of the caller's codes. */

@@ -5,7 +5,13 @@
 import { parsePattern } from '../../../codes/pattern.js';
 import { DEFAULT_CAMPAIGN } from '../../../domain/ids.js';
 import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
-import { goodsTotal, toMinorUnits, toTenThousandths } from '../../../features/promotions/pricing/money.js';
+import {
+  fromMinorUnits,
+  fromTenThousandths,
+  goodsTotal,
+  toMinorUnits,
+  toTenThousandths,
+} from '../../../features/promotions/pricing/money.js';
 import { compileCondition } from '../../../promotions/condition.js';
 import { localText, readInstant, readTimeZone } from '../../../promotions/dates.js';
 import type { Cart, GivenTime, PromotionSettings } from '../../../records/promotions.js';
@@ -54,11 +60,11 @@ type Fixed = Pick<PromotionSettings, 'code' | 'automatic' | 'referrerUserId'>;
 /** The settings with a patch: what it leaves out stays, as the caller gave it then. */
 export function patched(before: PromotionSettings, patch: PromotionPatch, currency: Currency): Read<PromotionSettings> {
   const exponent = exponentOf(before.currency) ?? 2;
-  const amount = (minor: number | null): number | null => (minor === null ? null : minor / 10 ** exponent);
+  const amount = (minor: number | null): number | null => (minor === null ? null : fromMinorUnits(minor, exponent));
   const { stacking, ...others } = patch;
   const given: Given = {
     name: before.name,
-    discount: before.type === 'fixed' ? before.discount / 10 ** exponent : before.discount / 10_000,
+    discount: before.type === 'fixed' ? fromMinorUnits(before.discount, exponent) : fromTenThousandths(before.discount),
     type: before.type,
     couponFor: before.couponFor,
     products: [...before.products],
@@ -71,7 +77,7 @@ export function patched(before: PromotionSettings, patch: PromotionPatch, curren
     startDate: before.start?.given ?? null,
     endDate: before.end?.given ?? null,
     timeZone: before.timeZone,
-    schedule: before.schedule?.map(({ days, ...times }) => ({ ...times, days: [...days] as never })) ?? null,
+    schedule: before.schedule?.map(({ days, ...times }) => ({ ...times, days: [...days] })) ?? null,
     maxUsage: before.maxUsage,
     maxUsagePerUser: before.maxUsagePerUser,
     maxUsagePerPeriod: before.maxUsagePerPeriod,

@@ -1,12 +1,13 @@
 /** Coupon books: docs/contract.md, section 3. */
 
 import type { StagedBatch } from '../../../domain/command.js';
-import { asBookId, asShardId, type BookId } from '../../../domain/ids.js';
-import type { BookView, Done } from '../../../engine/engine.js';
+import { asBookId, type BookId } from '../../../domain/ids.js';
+import type { Done } from '../../../engine/engine.js';
 import type { BookSettings } from '../../../records/values.generated.js';
 import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';
+import { askAllShards } from '../all-shards.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
 import { isPatternUsable } from '../pattern-check.js';
 import { ADMIN_OR_SERVICE, type RouteSpec, route } from '../route.js';
@@ -151,18 +152,9 @@ interface BooksAsked {
  * tells whether there are more.
  */
 async function sendBooks(exchange: Exchange, list: string, { limit, ...filter }: BooksAsked): Promise<void> {
-  const { shardCount } = exchange.services.engine;
-  const replies = await Promise.all(
-    Array.from({ length: shardCount }, (_, shard) =>
-      exchange.work.askQuery({ kind: 'listBooks', limit: limit + 1, ...filter }, asShardId(shard)),
-    ),
-  );
-  const views: BookView[] = [];
-  for (const reply of replies) {
-    if (reply.kind !== 'result') return exchange.answer.refuse(reply);
-    if (reply.result.kind !== 'books') throw new Error(`a ${reply.result.kind} for books`);
-    views.push(...reply.result.items);
-  }
+  const replies = await askAllShards(exchange, { kind: 'listBooks', limit: limit + 1, ...filter }, 'books');
+  if ('kind' in replies) return exchange.answer.refuse(replies);
+  const views = replies.flatMap(({ items }) => items);
   views.sort((a, b) => (a.book.id < b.book.id ? -1 : 1));
   const shown = views.slice(0, limit);
   const last = views.length > limit ? shown.at(-1) : undefined;

@@ -1,18 +1,15 @@
 /** Campaigns: what belongs together (docs/contract.md, section 6). */
-import { asCampaignId, asShardId } from '../../../domain/ids.js';
+import { asCampaignId } from '../../../domain/ids.js';
 import type { CampaignView } from '../../../domain/promotion-views.js';
-import type { CommandReply } from '../../../engine/engine.js';
-import type { Exchange } from '../../exchange/exchange.js';
+import { askAllShards } from '../all-shards.js';
 import { campaignShown } from '../promotions/input.js';
-import { judged } from '../promotions/judged.js';
 import * as schemas from '../promotions/schemas.js';
-import { promotionJson, quoteJson } from '../promotions/views.js';
+import { promotionJson } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import { expectOutcome } from '../views.js';
-import { requestOf } from './checkout.js';
+import { CART_BYTES_MAX, countGuesses, requestOf, reserveCart } from './checkout.js';
 
 const TAG = 'Campaigns';
-const CART_BYTES_MAX = 512 * 1024;
 
 const listCampaigns = route({
   id: 'listCampaigns',
@@ -25,19 +22,10 @@ const listCampaigns = route({
   problems: [],
   handle(exchange) {
     exchange.work.run(async () => {
-      const { shardCount } = exchange.services.engine;
-      const replies = await Promise.all(
-        Array.from({ length: shardCount }, (_, shard) =>
-          exchange.work.askQuery({ kind: 'listCampaigns' }, asShardId(shard)),
-        ),
-      );
-      const items = [];
-      for (const reply of replies) {
-        if (reply.kind !== 'result') return exchange.answer.refuse(reply);
-        if (reply.result.kind !== 'campaigns') throw new Error(`a ${reply.result.kind} for campaigns`);
-        items.push(...reply.result.items);
-      }
-      const results = items
+      const replies = await askAllShards(exchange, { kind: 'listCampaigns' }, 'campaigns');
+      if ('kind' in replies) return exchange.answer.refuse(replies);
+      const results = replies
+        .flatMap(({ items }) => items)
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .map(({ id, promotions, active }) => ({ id, isDefault: campaignShown(id) === null, promotions, active }));
       exchange.answer.json(200, JSON.stringify({ results }));
@@ -95,26 +83,10 @@ const reserveCampaign = route({
     const asked = { codes, promotionIds: promotions, campaignId, mode: 'all', isWhole: true } as const;
     const made = requestOf(exchange, cart, asked);
     if (made === undefined) return;
-    exchange.work.run(async () => {
-      const { caller, answer, work } = exchange;
-      const origin = exchange.request.origin();
-      const hold = { caller: caller.id, cartId: cart.cartId ?? null, ttlMs: reserveSeconds * 1000 };
-      const reply = await judged<CommandReply>(exchange, made.request, made.user, (request) =>
-        work.askCommand({ kind: 'reserve', request, ...hold }, origin),
-      );
-      if (reply.kind === 'result') throw new Error('a result for a command');
-      if (reply.kind !== 'done') return refuseReserve(exchange, reply);
-      const { quote, reservationId, untilMs } = expectOutcome(reply, 'reserved');
-      answer.changed(200, JSON.stringify(quoteJson(quote, { reservationId, untilMs })), reply);
-    });
+    countGuesses(exchange, codes);
+    exchange.work.run(() => reserveCart(exchange, made, cart.cartId ?? null, reserveSeconds));
   },
 });
-
-/** An unknown code counts as a guess. */
-function refuseReserve({ answer, caller }: Exchange, reply: Exclude<CommandReply, { kind: 'done' }>): void {
-  if (reply.kind === 'refused' && reply.reason === 'campaignIncomplete') caller.countMiss();
-  answer.refuse(reply);
-}
 
 const stopCampaign = route({
   id: 'stopCampaign',

@@ -1,19 +1,22 @@
 /** What a checkout does with promotions: docs/contract.md, section 6. */
-import { asShardId } from '../../../domain/ids.js';
+import { asCampaignId, type CampaignId } from '../../../domain/ids.js';
 import type { CommandReply, Done, QueryReply } from '../../../engine/engine.js';
+import { notInOneCampaign } from '../../../features/promotions/quote.js';
 import type { PriceRequest } from '../../../records/objects.js';
-import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
+import { askAllShards } from '../all-shards.js';
 import { cartOf } from '../promotions/input.js';
 import { type JudgedUser, judged, verdictsOn } from '../promotions/judged.js';
 import * as schemas from '../promotions/schemas.js';
-import { moneyOf, promotionJson, quoteJson, reservationJson } from '../promotions/views.js';
+import { moneyOf, promotionJson, quoteJson } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import { expectOutcome } from '../views.js';
-import { askAllShards, campaignOrDefault } from './promotions.js';
 
 const TAG = 'Checkout';
-const CART_BYTES_MAX = 512 * 1024;
+export const CART_BYTES_MAX = 512 * 1024;
+
+/** Null: that of the codes, or the default campaign. */
+const campaignOf = (id: string | undefined): CampaignId | null => (id === undefined ? null : asCampaignId(id));
 
 /** What a cart asks for; undefined: it is no good, which is answered. */
 export function requestOf(
@@ -45,9 +48,8 @@ function refuse(
   answer.refuse(reply);
 }
 
-/** Of several codes, each that is not there is a guess, whatever becomes of the others. */
-function countGuesses({ caller, services }: Exchange, codes: readonly string[]): void {
-  if (codes.length < 2) return;
+/** Each code that is not there is a guess, whatever becomes of the others. */
+export function countGuesses({ caller, services }: Exchange, codes: readonly string[]): void {
   for (const code of codes) if (services.engine.shardsOf(code).length === 0) caller.countMiss();
 }
 
@@ -57,11 +59,9 @@ function areTogether({ answer, services }: Exchange, codes: readonly string[]): 
   const places = codes.map((code) => services.engine.shardsOf(code)).filter((shards) => shards.length > 0);
   const [first = []] = places;
   if (places.length < 2 || first.some((shard) => places.every((shards) => shards.includes(shard)))) return true;
-  answer.refuse({ kind: 'refused', reason: 'notInOneCampaign', detail: NOT_TOGETHER });
+  answer.refuse(notInOneCampaign());
   return false;
 }
-
-const NOT_TOGETHER = 'These codes belong to different campaigns, and one request takes those of one campaign.';
 
 const validate = route({
   id: 'validateCoupon',
@@ -110,7 +110,7 @@ const qualify = route({
   answers: { 200: { description: 'All promotions', schema: schemas.qualifyOut } },
   problems: [],
   handle(exchange, { campaignId, ...cart }) {
-    const asked = requestOf(exchange, cart, { codes: [], campaignId: campaignOrDefault(campaignId), mode: 'all' });
+    const asked = requestOf(exchange, cart, { codes: [], campaignId: campaignOf(campaignId), mode: 'all' });
     if (asked === undefined) return;
     exchange.work.run(() => sendQualified(exchange, asked.request, asked.user));
   },
@@ -135,9 +135,8 @@ async function sendQualified(exchange: Exchange, request: PriceRequest, user: Ju
 }
 
 async function askQualified(exchange: Exchange, request: PriceRequest) {
-  const replies = await askAllShards(exchange, { kind: 'qualify', request });
-  if ('kind' in replies) return replies;
-  return replies.flatMap((result) => (result.kind === 'qualified' ? result.items : []));
+  const replies = await askAllShards(exchange, { kind: 'qualify', request }, 'qualified');
+  return 'kind' in replies ? replies : replies.flatMap(({ items }) => items);
 }
 
 const apply = route({
@@ -160,9 +159,10 @@ const apply = route({
   handle(exchange, { code, codes, campaignId, mode, reserve, reserveSeconds, ...cart }) {
     const named = code === undefined ? (codes ?? []) : [code];
     if (!areTogether(exchange, named)) return;
-    const asked = requestOf(exchange, cart, { codes: named, campaignId: campaignOrDefault(campaignId), mode });
+    const asked = requestOf(exchange, cart, { codes: named, campaignId: campaignOf(campaignId), mode });
     if (asked === undefined) return;
-    countGuesses(exchange, named);
+    // The refusal of a single code counts it.
+    if (named.length > 1) countGuesses(exchange, named);
     if (reserve) exchange.work.run(() => reserveCart(exchange, asked, cart.cartId ?? null, reserveSeconds));
     else exchange.work.run(() => priceCart(exchange, asked, cart.cartId));
   },
@@ -179,7 +179,7 @@ async function priceCart(exchange: Exchange, { request, user }: Asked, cartId: s
   exchange.answer.json(200, JSON.stringify(quoteJson(reply.result.quote, null)));
 }
 
-async function reserveCart(
+export async function reserveCart(
   exchange: Exchange,
   { request, user }: Asked,
   cartId: string | null,
@@ -271,161 +271,4 @@ function notFound(exchange: Exchange, reply: Exclude<QueryReply, { kind: 'result
   exchange.answer.problem('coupon-not-found', 'Coupon not found');
 }
 
-// -- reservations
-// -----------------------------------------------------------------------------------
-
-const idParam = { id: schemas.reservationId };
-
-const getReservation = route({
-  id: 'getReservation',
-  method: 'GET',
-  path: '/api/v1/reservations/{id}',
-  tag: TAG,
-  summary: 'A reservation, also after it has ended',
-  description: 'A token of the role user sees the reservations of its own userId.',
-  access: ANY_ROLE,
-  params: idParam,
-  answers: { 200: { description: 'The reservation', schema: schemas.reservationOut } },
-  problems: ['reservation-not-found'],
-  handle({ request, work }) {
-    work.query({ kind: 'getReservation', id: request.param(0) }, (answer, result) => {
-      if (result.kind !== 'reservation') throw new Error(`a ${result.kind} for a reservation`);
-      const { reservation } = result;
-      if (answer.caller.role === 'user' && reservation.userId !== answer.caller.id) return reservationNotFound(answer);
-      answer.json(200, JSON.stringify(reservationJson(reservation)));
-    });
-  },
-});
-
-const reservationNotFound = (answer: AnswerWriter): void =>
-  answer.problem('reservation-not-found', 'There is no such reservation.');
-
-const findReservation = route({
-  id: 'findReservation',
-  method: 'GET',
-  path: '/api/v1/reservations',
-  tag: TAG,
-  summary: 'The reservation that is held for a cart',
-  description: 'For a caller whose answer was lost. Carts belong to the caller that reserved them, and to its user.',
-  access: ANY_ROLE,
-  query: schemas.reservationsQuery,
-  answers: { 200: { description: 'The reservation', schema: schemas.reservationOut } },
-  problems: ['reservation-not-found'],
-  handle(exchange, _body, { cartId, userId }) {
-    const { caller, answer } = exchange;
-    const owner = caller.role === 'user' ? caller.id : (userId ?? null);
-    exchange.work.run(async () => {
-      const asked = { kind: 'findReservation', caller: caller.id, userId: owner, cartId } as const;
-      const { shardCount } = exchange.services.engine;
-      const replies = await Promise.all(
-        Array.from({ length: shardCount }, (_, shard) => exchange.work.askQuery(asked, asShardId(shard))),
-      );
-      const found =
-        replies.find((reply) => reply.kind === 'result') ?? replies.find(({ kind }) => kind === 'unavailable');
-      if (found?.kind === 'unavailable') return answer.refuse(found);
-      if (found?.kind !== 'result' || found.result.kind !== 'reservation') return reservationNotFound(answer);
-      answer.json(200, JSON.stringify(reservationJson(found.result.reservation)));
-    });
-  },
-});
-
-function showReservation(answer: AnswerWriter, done: Done): void {
-  answer.changed(200, JSON.stringify(reservationJson(expectOutcome(done, 'reservation').reservation)), done);
-}
-
-const CHANGED = { 200: { description: 'The reservation as it is now', schema: schemas.reservationOut } };
-
-const commitReservation = route({
-  id: 'commitReservation',
-  method: 'POST',
-  path: '/api/v1/reservations/{id}/commit',
-  tag: TAG,
-  summary: 'Use what is reserved: the customer has paid',
-  description: 'The same again answers the same. After `reservedUntil` it answers 410, even if there is room left.',
-  access: ADMIN_OR_SERVICE,
-  change: true,
-  dryRun: true,
-  params: idParam,
-  body: schemas.commitInput,
-  bodyOptional: true,
-  answers: CHANGED,
-  problems: ['reservation-not-found', 'reservation-settled', 'reservation-over'],
-  handle({ request, work }, { orderId = null }) {
-    work.command({ kind: 'commitReservation', id: request.param(0), orderId }, showReservation);
-  },
-});
-
-const ownerOf = ({ caller }: Exchange): string | null => (caller.role === 'user' ? caller.id : null);
-
-const releaseReservation = route({
-  id: 'releaseReservation',
-  method: 'POST',
-  path: '/api/v1/reservations/{id}/release',
-  tag: TAG,
-  summary: 'Give back what is reserved',
-  access: ANY_ROLE,
-  change: true,
-  dryRun: true,
-  params: idParam,
-  body: schemas.emptyInput,
-  bodyOptional: true,
-  answers: CHANGED,
-  problems: ['reservation-not-found', 'reservation-settled', 'reservation-over'],
-  handle(exchange) {
-    const owner = ownerOf(exchange);
-    exchange.work.command({ kind: 'releaseReservation', id: exchange.request.param(0), owner }, showReservation);
-  },
-});
-
-const renewReservation = route({
-  id: 'renewReservation',
-  method: 'POST',
-  path: '/api/v1/reservations/{id}/renew',
-  tag: TAG,
-  summary: 'Extend a reservation from now on',
-  access: ANY_ROLE,
-  change: true,
-  dryRun: true,
-  params: idParam,
-  body: schemas.renewInput,
-  bodyOptional: true,
-  answers: CHANGED,
-  problems: ['reservation-not-found', 'reservation-settled', 'reservation-over'],
-  handle(exchange, { reserveSeconds }) {
-    const command = { kind: 'renewReservation', id: exchange.request.param(0), owner: ownerOf(exchange) } as const;
-    exchange.work.command({ ...command, ttlMs: reserveSeconds * 1000 }, showReservation);
-  },
-});
-
-const rollbackReservation = route({
-  id: 'rollbackReservation',
-  method: 'POST',
-  path: '/api/v1/reservations/{id}/rollback',
-  tag: TAG,
-  summary: 'Give back a use that was committed, whole or by lines',
-  description: 'The money of lines goes back at once, the use with the last line.',
-  access: ADMIN_OR_SERVICE,
-  change: true,
-  dryRun: true,
-  params: idParam,
-  body: schemas.rollbackReservationInput,
-  bodyOptional: true,
-  answers: CHANGED,
-  problems: ['reservation-not-found', 'reservation-settled', 'lines-not-reserved'],
-  handle({ request, work }, { lines, reason = null }) {
-    work.command({ kind: 'rollbackReservation', id: request.param(0), lines: lines ?? null, reason }, showReservation);
-  },
-});
-
-export const checkoutRoutes: readonly RouteSpec<unknown, unknown>[] = [
-  validate,
-  qualify,
-  apply,
-  use,
-  getReservation,
-  findReservation,
-  commitReservation,
-  releaseReservation,
-  renewReservation,
-  rollbackReservation,
-];
+export const checkoutRoutes: readonly RouteSpec<unknown, unknown>[] = [validate, qualify, apply, use];

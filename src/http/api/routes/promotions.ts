@@ -2,15 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { createCodeGenerator } from '../../../codes/generate.js';
 import type { StagedBatch } from '../../../domain/command.js';
-import { asBookId, asCampaignId, asShardId, type CampaignId, DEFAULT_CAMPAIGN } from '../../../domain/ids.js';
+import { asBookId, asCampaignId, type CampaignId, DEFAULT_CAMPAIGN } from '../../../domain/ids.js';
 import type { PromotionFilter } from '../../../domain/promotion-views.js';
-import { type Done, NO_BATCH, type QueryReply } from '../../../engine/engine.js';
+import { type Done, NO_BATCH } from '../../../engine/engine.js';
 import { comparePromotions } from '../../../features/promotions/order.js';
 import { planOf } from '../../../promotions/plan.js';
 import type { PromotionSettings, PromotionView } from '../../../records/promotions.js';
 import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';
+import { askAllShards } from '../all-shards.js';
 import { codePatternOf, patched, settingsOf } from '../promotions/input.js';
 import * as schemas from '../promotions/schemas.js';
 import { promotionJson } from '../promotions/views.js';
@@ -154,12 +155,9 @@ const listPromotions = route({
 
 /** Each shard sorts its own; the page is cut out of the first ones of all. */
 async function sendPromotions(exchange: Exchange, filter: PromotionFilter, page: number, limit: number): Promise<void> {
-  const replies = await askAllShards(exchange, { kind: 'listPromotions', filter });
+  const replies = await askAllShards(exchange, { kind: 'listPromotions', filter }, 'promotions');
   if ('kind' in replies) return exchange.answer.refuse(replies);
-  const found = replies.map((result) => {
-    if (result.kind !== 'promotions') throw new Error(`a ${result.kind} for promotions`);
-    return result.found;
-  });
+  const found = replies.map((result) => result.found);
   const views = found
     .flatMap(({ items }) => items)
     .sort((a, b) => comparePromotions(a, b, filter.sortBy, filter.descending));
@@ -167,26 +165,6 @@ async function sendPromotions(exchange: Exchange, filter: PromotionFilter, page:
   const results = views.slice((page - 1) * limit, page * limit).map(promotionJson);
   const totalPages = Math.ceil(totalResults / limit);
   exchange.answer.json(200, JSON.stringify({ results, page, limit, totalPages, totalResults }));
-}
-
-type Asked = Parameters<Exchange['work']['askQuery']>[0];
-type Result = Extract<QueryReply, { kind: 'result' }>['result'];
-
-/** The results of all shards; or why one of them did not answer. */
-export async function askAllShards(
-  exchange: Exchange,
-  asked: Asked,
-): Promise<readonly Result[] | Exclude<QueryReply, { kind: 'result' }>> {
-  const { shardCount } = exchange.services.engine;
-  const replies = await Promise.all(
-    Array.from({ length: shardCount }, (_, shard) => exchange.work.askQuery(asked, asShardId(shard))),
-  );
-  const results: Result[] = [];
-  for (const reply of replies) {
-    if (reply.kind !== 'result') return reply;
-    results.push(reply.result);
-  }
-  return results;
 }
 
 const forProduct = route({
@@ -203,9 +181,9 @@ const forProduct = route({
   handle(exchange) {
     const productId = exchange.request.param(0);
     exchange.work.run(async () => {
-      const replies = await askAllShards(exchange, { kind: 'productPromotions', productId });
+      const replies = await askAllShards(exchange, { kind: 'productPromotions', productId }, 'promotions');
       if ('kind' in replies) return exchange.answer.refuse(replies);
-      const views = replies.flatMap((result) => (result.kind === 'promotions' ? result.found.items : []));
+      const views = replies.flatMap(({ found }) => found.items);
       exchange.answer.json(200, JSON.stringify(views.map(promotionJson)));
     });
   },
@@ -314,9 +292,6 @@ const archivePromotion = route({
     );
   },
 });
-
-export const campaignOrDefault = (id: string | undefined): CampaignId | null =>
-  id === undefined ? null : asCampaignId(id);
 
 export const promotionRoutes: readonly RouteSpec<unknown, unknown>[] = [
   createPromotion,

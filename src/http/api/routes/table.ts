@@ -12,6 +12,7 @@ import { olderRoutes } from './older.js';
 import { operationRoutes } from './operation.js';
 import { pageRoutes } from './pages.js';
 import { promotionRoutes } from './promotions.js';
+import { reservationRoutes } from './reservations.js';
 import { userRoutes } from './users.js';
 
 const SPECS: readonly RouteSpec<unknown, unknown>[] = [
@@ -21,6 +22,7 @@ const SPECS: readonly RouteSpec<unknown, unknown>[] = [
   ...couponRoutes,
   ...promotionRoutes,
   ...checkoutRoutes,
+  ...reservationRoutes,
   ...campaignRoutes,
   ...userRoutes,
   ...liveRoutes,
