@@ -170,6 +170,14 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
   ): void {
     const by =
       'bookId' in asked ? { shard: shardOfHotBook(asked.bookId) } : 'code' in asked ? asked.code : codeOf(asked);
+    sendTo(by, reply, send);
+  }
+
+  function sendTo(
+    by: string | { readonly shard: ShardId },
+    reply: (reply: QueryReply) => void,
+    send: (shard: ShardId, done: (reply: QueryReply) => void) => void,
+  ): void {
     if (typeof by === 'string') tryShards(by, reply, send);
     else send(by.shard, reply);
   }
@@ -181,9 +189,11 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
     return { shard: shardOfId('campaign' in asked ? asked.campaign : asked.id, shardCount) };
   }
 
-  function codeOfRequest({ codes: [first], campaignId }: PriceRequest): string | { readonly shard: ShardId } {
+  /** Its first code that is known: the others are decided where that is. */
+  function codeOfRequest({ codes: named, campaignId }: PriceRequest): string | { readonly shard: ShardId } {
     if (campaignId !== null) return { shard: shardOfId(campaignId, shardCount) };
-    return first ?? { shard: shardOfId(DEFAULT_CAMPAIGN, shardCount) };
+    const known = named.find((code) => codes.find(code).length > 0);
+    return known ?? named[0] ?? { shard: shardOfId(DEFAULT_CAMPAIGN, shardCount) };
   }
 
   /** Not yet, because `withdraw` could not find the replies of the single shards. */
@@ -241,11 +251,8 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
     if (of !== null) send(of, reply);
     else if (asked.kind === 'dryRun') queryLike(asked.command, reply, send);
     else if (asked.kind === 'getCode') tryShards(asked.code, reply, send);
-    else if ('request' in asked && asked.kind !== 'qualify') {
-      const by = codeOfRequest(asked.request);
-      if (typeof by === 'string') tryShards(by, reply, send);
-      else send(by.shard, reply);
-    } else if ('id' in asked) send(shardOfId(asked.id, shardCount), reply);
+    else if ('request' in asked && asked.kind !== 'qualify') sendTo(codeOfRequest(asked.request), reply, send);
+    else if ('id' in asked) send(shardOfId(asked.id, shardCount), reply);
     else if ('campaign' in asked) send(shardOfId(asked.campaign, shardCount), reply);
     else if ('bookId' in asked && asked.bookId !== null) send(shardOfBook(asked.bookId, shardCount), reply);
     else throw new Error(`a ${asked.kind} has to name its shard`);
@@ -338,6 +345,7 @@ const codeNotFound: CommandReply & QueryReply = {
   detail: 'There is no such code for this user.',
 };
 
+/** Must never change: books stay in the shard that this chooses. */
 export const shardOfBook: (bookId: BookId, shardCount: number) => ShardId = shardOfId;
 
 function shardOf(text: string, seed: number, shardCount: number): ShardId {

@@ -416,3 +416,31 @@ test('of several codes, each that is not there is a miss, whatever becomes of th
     assert.equal((await user.call('POST', '/coupons/validate', { code, cartTotal: 10 })).status, 429);
   }
 });
+
+test('an unknown code before a known one does not hide it', async () => {
+  // In a campaign of its own, it is in another shard than most codes that are not known.
+  const campaignId = '01900000-0000-4000-8000-0000000000f1';
+  await promotion({ code: 'SECONDCODE', campaignId });
+  for (const unknown of ['NOBODY-1', 'NOBODY-2', 'NOBODY-3', 'NOBODY-4']) {
+    const { status, body } = await api.call('POST', '/coupons/apply', {
+      codes: [unknown, 'SECONDCODE'],
+      cartTotal: 100,
+      reserve: unknown === 'NOBODY-4',
+    });
+    assert.deepEqual([status, body.couponCode], [200, 'SECONDCODE'], unknown);
+  }
+});
+
+test('a campaign that is used up can be asked for again and again, and unknown codes of it can not', async () => {
+  const campaignId = '01900000-0000-4000-8000-0000000000f2';
+  await promotion({ code: 'USEDUPCODE', campaignId, maxUsage: 1 });
+  await api.call('POST', `/campaigns/${campaignId}/reserve`, { codes: ['USEDUPCODE'], cartTotal: 100, userId: 'ada' });
+  const user = await newUser();
+  const reserve = async (code: string): Promise<number> => {
+    const cart = { codes: [code], cartTotal: 100, userId: user.id };
+    return (await user.call('POST', `/campaigns/${campaignId}/reserve`, cart)).status;
+  };
+  for (let n = 0; n <= MISSES_MAX; n++) assert.equal(await reserve('USEDUPCODE'), 409);
+  for (let n = 0; n < MISSES_MAX; n++) assert.equal(await reserve(`NOWHERE-${n}`), 409);
+  assert.equal(await reserve('NOWHERE'), 429);
+});
