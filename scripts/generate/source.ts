@@ -38,12 +38,14 @@ export interface Import {
 
 /** Types that a field of the form `json` can name; src/records/promotions.ts declares them. */
 export const JSON_TYPES = [
+  'BookOffer',
   'GivenBack',
   'Promotion',
   'PromotionPlan',
   'PromotionSettings',
   'PromotionView',
   'Quote',
+  'RedemptionIds',
   'ReservationView',
   'ReservedCart',
 ];

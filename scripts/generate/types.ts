@@ -50,7 +50,10 @@ const recordImport = (kinds: Kinds): Import => ({
 const IMPORTS: readonly Import[] = [
   { types: ['BatchContent'], from: './batch-content.js' },
   { types: ['BookId', 'CampaignId', 'ScopeId', 'Seq'], from: './ids.js' },
-  { types: ['IfVersion', 'PriceRequest', 'RolledBackLine', 'StagedBatch'], from: './objects.js' },
+  {
+    types: ['DiscountChange', 'DiscountDraft', 'IfVersion', 'PriceRequest', 'RolledBackLine', 'StagedBatch'],
+    from: './objects.js',
+  },
   { types: [...JSON_TYPES], from: './promotions.js' },
 ];
 

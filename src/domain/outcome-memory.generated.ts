@@ -58,6 +58,7 @@ export function appendOutcome(outcome: Outcome): void {
     case 'reserved':
     case 'reservation':
     case 'campaignStopped':
+    case 'bookShown':
       appendByte(JSON_TEXT);
       appendText(JSON.stringify(outcome));
       return;

@@ -2,7 +2,7 @@
 
 import type { PriceRequest } from '../records/objects.js';
 import type { PromotionSettings, PromotionView, Quote, ReservationView } from '../records/promotions.js';
-import type { CampaignId } from './ids.js';
+import type { BookId, CampaignId } from './ids.js';
 
 export interface PromotionFilter {
   readonly code: string | null;
@@ -71,10 +71,12 @@ export interface CampaignSummary {
   readonly id: CampaignId;
   readonly promotions: number;
   readonly active: number;
+  readonly books: number;
 }
 
 export interface CampaignView extends CampaignSummary {
   readonly items: readonly PromotionView[];
+  readonly bookIds: readonly BookId[];
 }
 
 export type PromotionsResult =

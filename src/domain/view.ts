@@ -1,5 +1,6 @@
 /** What queries answer with. Times are Unix ms. */
 
+import type { BookOffer } from '../records/promotions.js';
 import type { Book, BookCounts, OpenBatch } from '../records/values.generated.js';
 import type { CodeView } from './command.js';
 import type { BatchFate, Outcome } from './outcome.js';
@@ -8,6 +9,7 @@ import type { PromotionsResult } from './promotion-views.js';
 export interface BookView {
   readonly book: Book;
   readonly counts: BookCounts;
+  readonly offer: BookOffer;
 }
 
 /**

@@ -235,6 +235,7 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
     case 'reserved':
     case 'reservation':
     case 'campaignStopped':
+    case 'bookShown':
       fields.push(OTHER_REPLY, id, reply);
       return;
     default:

@@ -18,6 +18,7 @@ import { canonicalJson } from '../domain/canonical.js';
 import type { Seq } from '../domain/ids.js';
 import { fold, hashText } from '../tables/text.js';
 import type { BookState, Observer } from './coupons/state.js';
+import { bookText } from './facts.js';
 import { promotionText, reservationText } from './promotions/facts.js';
 import type { PromotionsObserver } from './promotions/state.js';
 import type { ShardState } from './shard-state.js';
@@ -219,7 +220,7 @@ export class DigestWalk implements Observer, PromotionsObserver {
 
   #addBook(book: BookState): void {
     const { id } = book.current;
-    const text = canonicalJson(book.current);
+    const text = bookText(this.#state, book.current);
     this.#add(this.#addPart('book', id, 0, 0), hashText(text, SEED_1), hashText(text, SEED_2));
     for (const range of book.ranges) {
       for (let first = range.first; first < range.end; first += PART_SIZE) {

@@ -4,9 +4,12 @@ import { expireLeases, nextLeaseEndMs } from './coupons/lock.js';
 import { expireReservations, nextReservationEndMs } from './promotions/reservations.js';
 import type { ShardState } from './shard-state.js';
 
-/** The change for something that has ended by now, if any. Apply it, and call again. */
+/**
+ * The change for something that has ended by now, if any. Apply it, and call again. Reservations
+ * come first, because the end of one also ends the locks of its codes, at the same moment.
+ */
 export function expireNext(state: ShardState, nowMs: number): Change | null {
-  return expireLeases(state.coupons, nowMs) ?? expireReservations(state.promotions, nowMs);
+  return expireReservations(state.promotions, nowMs) ?? expireLeases(state.coupons, nowMs);
 }
 
 /** When the next of them ends, Unix ms; null if there is none. */

@@ -1,6 +1,7 @@
 /** The facts that a digest sums up, readable: by which two states that differ are compared. */
 import { canonicalJson } from '../domain/canonical.js';
 import type { BookId, Seq } from '../domain/ids.js';
+import type { Book } from '../records/values.generated.js';
 import type { DigestPart } from './digest.js';
 import { promotionText, reservationText } from './promotions/facts.js';
 import type { ShardState } from './shard-state.js';
@@ -17,6 +18,12 @@ export interface Fact {
   readonly seq: Seq | 0;
 }
 
+/** What the journal carries of a book, as text: canonical JSON. */
+export function bookText(state: ShardState, book: Book): string {
+  const campaignId = state.promotions.campaignOfBook(book.id);
+  return canonicalJson(campaignId === null ? book : { ...book, campaignId });
+}
+
 /** The facts of a part. Remembered keys have none that can be listed. */
 export function factsOf(state: ShardState, { about, bookId, first, end }: DigestPart): Fact[] {
   switch (about) {
@@ -24,7 +31,7 @@ export function factsOf(state: ShardState, { about, bookId, first, end }: Digest
       const book = state.coupons.book((bookId ?? '') as BookId);
       return book === undefined
         ? []
-        : [{ about: `book ${book.current.id}`, text: canonicalJson(book.current), seq: 0 }];
+        : [{ about: `book ${book.current.id}`, text: bookText(state, book.current), seq: 0 }];
     }
     case 'codes':
       return range(first, end, (index) => codeFact(state, index));

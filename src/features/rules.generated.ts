@@ -37,6 +37,7 @@ import {
 import { applyCodeRedeemed, decideRedeemCode } from './coupons/redeem.js';
 import { applyRedemptionRolledBack, decideRollbackRedemption } from './coupons/rollback.js';
 import { applyCodeUnassigned, decideUnassignCode } from './coupons/unassign.js';
+import { applyBookJoinedCampaign } from './promotions/book-discounts.js';
 import {
   applyPromotionArchived,
   applyPromotionCreated,
@@ -52,6 +53,7 @@ import {
   applyReservationReleased,
   applyReservationRenewed,
   applyReservationRolledBack,
+  applyReservedCodesRedeemed,
   decideCommitReservation,
   decideReleaseReservation,
   decideRenewReservation,
@@ -98,7 +100,7 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
     case 'stopCampaign':
       return decideStopCampaign(state.promotions, command, nowMs);
     case 'commitReservation':
-      return decideCommitReservation(state.promotions, command);
+      return decideCommitReservation(state.promotions, command, nowMs, random);
     case 'releaseReservation':
       return decideReleaseReservation(state.promotions, command);
     case 'renewReservation':
@@ -185,6 +187,12 @@ export function applyEvent(state: ShardState, event: DomainEvent): void {
       return;
     case 'reservationRolledBack':
       applyReservationRolledBack(state.promotions, event);
+      return;
+    case 'bookJoinedCampaign':
+      applyBookJoinedCampaign(state.promotions, event);
+      return;
+    case 'reservedCodesRedeemed':
+      applyReservedCodesRedeemed(state.promotions, event);
       return;
     case 'noted':
       // The kernel makes it, and it changes nothing.

@@ -7,10 +7,12 @@ import type { DomainEvent } from '../records/events.generated.js';
 import type { BookId, CampaignId, ScopeId, Seq } from '../records/ids.js';
 import type { Outcome } from '../records/outcomes.generated.js';
 import type {
+  BookOffer,
   GivenBack,
   Promotion,
   PromotionView,
   Quote,
+  RedemptionIds,
   ReservationView,
   ReservedCart,
 } from '../records/promotions.js';
@@ -195,6 +197,17 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.boolean(value.isWhole);
       out.textOrNull(value.reason);
       return;
+    case 'bookJoinedCampaign':
+      out.number(25);
+      out.name(value.bookId);
+      out.name(value.campaignId);
+      return;
+    case 'reservedCodesRedeemed':
+      out.number(26);
+      out.name(value.campaignId);
+      out.text(value.reservationId);
+      out.json(value.redemptionIds);
+      return;
     default:
       unknownRecord(value);
   }
@@ -359,6 +372,15 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         isWhole: from.boolean(),
         reason: from.textOrNull(),
       };
+    case 25:
+      return { kind: 'bookJoinedCampaign', bookId: from.name() as BookId, campaignId: from.name() as CampaignId };
+    case 26:
+      return {
+        kind: 'reservedCodesRedeemed',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        redemptionIds: from.json() as unknown as RedemptionIds,
+      };
     default:
       throw new Error(`journal payload: unknown kind of event, number ${number}`);
   }
@@ -452,6 +474,12 @@ export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): v
       out.number(15);
       out.number(value.stopped);
       return;
+    case 'bookShown':
+      out.number(16);
+      encodeBook(out, value.book);
+      encodeBookCounts(out, value.counts);
+      out.json(value.offer);
+      return;
     default:
       unknownRecord(value);
   }
@@ -523,6 +551,13 @@ export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
       return { kind: 'reservation', reservation: from.json() as unknown as ReservationView };
     case 15:
       return { kind: 'campaignStopped', stopped: from.integer() };
+    case 16:
+      return {
+        kind: 'bookShown',
+        book: decodeBook(from),
+        counts: decodeBookCounts(from),
+        offer: from.json() as unknown as BookOffer,
+      };
     default:
       throw new Error(`journal payload: unknown kind of outcome, number ${number}`);
   }

@@ -8,17 +8,19 @@ import type { Change } from '../domain/event.js';
 import type { BookId, CampaignId, ScopeId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
-import type { GivenBack, Promotion, ReservationStatus, ReservedCart } from '../records/promotions.js';
+import type { GivenBack, Promotion, RedemptionIds, ReservationStatus, ReservedCart } from '../records/promotions.js';
 import type { Book, OpenBatch } from '../records/values.generated.js';
 
 /**
  * Rows come in this order per load: checkpoints, books, open batches, live batches, codes,
- * redemptions, promotions, reservations, remembered keys.
+ * redemptions, books of campaigns, promotions, reservations, remembered keys.
  */
 export interface SnapshotSink {
   /** Called for every shard asked for. */
   checkpoint(shard: ShardId, row: CheckpointRow): void;
   book(shard: ShardId, book: Book): void;
+  /** Before the promotions; of each book that belongs to a campaign. */
+  bookOfCampaign(shard: ShardId, bookId: BookId, campaignId: CampaignId): void;
   openBatch(shard: ShardId, batch: OpenBatch): void;
   /** Live batches only, in `firstIndex` order. */
   batch(shard: ShardId, batch: BatchRow): void;
@@ -67,6 +69,7 @@ export interface ReservationRow {
   readonly status: ReservationStatus;
   readonly cart: ReservedCart;
   readonly givenBack: GivenBack | null;
+  readonly redemptionIds: RedemptionIds | null;
 }
 
 export interface CodeStateRow {

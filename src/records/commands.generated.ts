@@ -5,7 +5,7 @@
  */
 import type { BatchContent } from './batch-content.js';
 import type { BookId, CampaignId } from './ids.js';
-import type { IfVersion, PriceRequest, RolledBackLine, StagedBatch } from './objects.js';
+import type { DiscountChange, DiscountDraft, IfVersion, PriceRequest, RolledBackLine, StagedBatch } from './objects.js';
 import type { PromotionPlan, PromotionSettings } from './promotions.js';
 import type { BookSettings } from './values.generated.js';
 
@@ -109,6 +109,8 @@ export interface CreateBook {
   readonly kind: 'createBook';
   readonly bookId: BookId;
   readonly settings: BookSettings;
+  readonly campaignId: CampaignId | null;
+  readonly discount: DiscountDraft | null;
   readonly codes: StagedBatch | null;
 }
 
@@ -117,6 +119,7 @@ export interface UpdateBook {
   readonly kind: 'updateBook';
   readonly bookId: BookId;
   readonly patch: Partial<BookSettings>;
+  readonly discount: DiscountChange | null;
   readonly ifVersion: IfVersion;
 }
 

@@ -61,12 +61,14 @@ export type SnapshotMethod =
   | 'batchOpened'
   | 'batchGivenUp'
   | 'batchWentLive'
+  | 'bookJoinedCampaign'
   | 'promotionChanged'
   | 'codeClaimed'
   | 'codeFreed'
   | 'reservationMade'
   | 'reservationRenewed'
   | 'reservationCommitted'
+  | 'reservedCodesRedeemed'
   | 'reservationEnded'
   | 'reservationRolledBack';
 

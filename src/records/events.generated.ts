@@ -5,7 +5,7 @@
  */
 import type { BatchContent } from './batch-content.js';
 import type { BookId, CampaignId, ScopeId, Seq } from './ids.js';
-import type { GivenBack, Promotion, ReservedCart } from './promotions.js';
+import type { GivenBack, Promotion, RedemptionIds, ReservedCart } from './promotions.js';
 import type { Book } from './values.generated.js';
 
 export type DomainEvent =
@@ -33,7 +33,9 @@ export type DomainEvent =
   | ReservationCommitted
   | ReservationReleased
   | ReservationExpired
-  | ReservationRolledBack;
+  | ReservationRolledBack
+  | BookJoinedCampaign
+  | ReservedCodesRedeemed;
 
 /** Declared in src/features/coupons/assign.ts. */
 export interface CodeAssigned {
@@ -258,6 +260,21 @@ export interface ReservationRolledBack {
   readonly reason: string | null;
 }
 
+/** Declared in src/features/promotions/book-discounts.ts. */
+export interface BookJoinedCampaign {
+  readonly kind: 'bookJoinedCampaign';
+  readonly bookId: BookId;
+  readonly campaignId: CampaignId;
+}
+
+/** Declared in src/features/promotions/reservations.ts. */
+export interface ReservedCodesRedeemed {
+  readonly kind: 'reservedCodesRedeemed';
+  readonly campaignId: CampaignId;
+  readonly reservationId: string;
+  readonly redemptionIds: RedemptionIds;
+}
+
 /** The number of each event in `changes.kind`. The table `change_kinds` holds the same. */
 export const eventNumbers: Readonly<Record<DomainEvent['kind'], number>> = {
   codeAssigned: 6,
@@ -285,6 +302,8 @@ export const eventNumbers: Readonly<Record<DomainEvent['kind'], number>> = {
   reservationReleased: 23,
   reservationExpired: 24,
   reservationRolledBack: 25,
+  bookJoinedCampaign: 26,
+  reservedCodesRedeemed: 27,
 };
 
 /** The names of events in histories and live updates; null: callers do not see the event. */
@@ -314,4 +333,6 @@ export const shownNames: ReadonlyMap<string, string | null> = new Map([
   ['reservationReleased', 'reservation.released'],
   ['reservationExpired', 'reservation.expired'],
   ['reservationRolledBack', 'reservation.rolled_back'],
+  ['bookJoinedCampaign', null],
+  ['reservedCodesRedeemed', null],
 ]);

@@ -1,6 +1,6 @@
 /** What commands hold that only travels between threads of the process. It is never stored. */
 import type { CampaignId } from './ids.js';
-import type { Cart, Mode } from './promotions.js';
+import type { Cart, Mode, PromotionPlan, PromotionSettings } from './promotions.js';
 
 /**
  * Codes that are in the store (and loaded into the shard) but not live yet. `report` is what the
@@ -11,6 +11,17 @@ export interface StagedBatch {
   readonly size: number;
   readonly count: number;
   readonly report: Readonly<Record<string, unknown>>;
+}
+
+/** The discount that a book is to carry. */
+export interface DiscountDraft {
+  readonly settings: PromotionSettings;
+  readonly plan: PromotionPlan;
+}
+
+/** What becomes of the discount of a book; `to` null: it is taken away. */
+export interface DiscountChange {
+  readonly to: DiscountDraft | null;
 }
 
 /** The book must have one of these versions; null: any version. */

@@ -4,7 +4,7 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { BookId } from './ids.js';
-import type { PromotionView, Quote, ReservationView } from './promotions.js';
+import type { BookOffer, PromotionView, Quote, ReservationView } from './promotions.js';
 import type { Book, BookCounts, OpenBatch } from './values.generated.js';
 
 export type Outcome =
@@ -23,7 +23,8 @@ export type Outcome =
   | PromotionEndedOutcome
   | ReservedOutcome
   | ReservationOutcome
-  | CampaignStoppedOutcome;
+  | CampaignStoppedOutcome
+  | BookShownOutcome;
 
 /** Declared in src/features/coupons/assign.ts. */
 export interface AssignedOutcome {
@@ -138,4 +139,12 @@ export interface ReservationOutcome {
 export interface CampaignStoppedOutcome {
   readonly kind: 'campaignStopped';
   readonly stopped: number;
+}
+
+/** Declared in src/features/coupons/books.ts. */
+export interface BookShownOutcome {
+  readonly kind: 'bookShown';
+  readonly book: Book;
+  readonly counts: BookCounts;
+  readonly offer: BookOffer;
 }

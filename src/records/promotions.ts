@@ -23,7 +23,7 @@ export interface ScheduleEntry {
 }
 
 export interface PromotionSettings {
-  /** Null: automatic. */
+  /** Null: it is automatic, or the discount of a coupon book, whose codes are unique. */
   readonly code: string | null;
   readonly automatic: boolean;
   readonly name: string | null;
@@ -77,7 +77,10 @@ export interface PromotionPlan {
   readonly untilMs: number | null;
 }
 
-/** `version` grows by one with each change; it is the ETag. */
+/**
+ * `version` grows by one with each change; it is the ETag. The discount of a coupon book has the id
+ * of the book, and so does its campaign if the book belongs to none.
+ */
 export interface Promotion {
   readonly id: string;
   readonly campaignId: CampaignId;
@@ -104,6 +107,16 @@ export interface PromotionView {
   readonly usage: PromotionUsage;
 }
 
+/** What a coupon book belongs to and carries. */
+export interface BookOffer {
+  /** Null: the book belongs to no campaign. */
+  readonly campaignId: CampaignId | null;
+  readonly discount: PromotionView | null;
+}
+
+/** By hold of a reservation: the redemption that its commit made; null: it holds no unique code. */
+export type RedemptionIds = readonly (string | null)[];
+
 /** What a reservation holds of one promotion: one use, and this much of its budget. */
 export interface Hold {
   readonly promotionId: string;
@@ -114,6 +127,8 @@ export interface Hold {
   readonly periodMs: number | null;
   /** The use counts as a referral. A user's own referral does not. */
   readonly isReferral: boolean;
+  /** The code of a book that it holds; absent: the promotion is not the discount of a book. */
+  readonly uniqueCode?: string;
 }
 
 /** What a reservation keeps of its cart, with the amounts and rules of its time. */
@@ -241,7 +256,7 @@ export interface ReservationView {
   readonly untilMs: number | null;
   readonly cart: ReservedCart;
   readonly givenBack: GivenBack | null;
-  /** By hold: the code of the promotion; null: it is automatic. */
+  /** By hold: the code of the promotion, or the unique code; null: it is automatic. */
   readonly codes: readonly (string | null)[];
   /** By hold: whose referral the use counts as; null: nobody's. */
   readonly referrers: readonly (string | null)[];

@@ -22,6 +22,8 @@ export type RefusalReason =
   | 'userRedemptionsLimit'
   | 'redemptionNotFound'
   | 'alreadyRolledBack'
+  /** A reservation made it, and gives it back. */
+  | 'redemptionReserved'
   | 'idempotencyKeyReused'
   | 'idempotencyMemoryFull'
   /** It is given up; or it is open, and its codes are not loaded into memory. */

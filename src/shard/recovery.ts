@@ -276,6 +276,7 @@ function createSink(
       const { code } = promotion.settings;
       if (code !== null) publisher.addCode(shard, code);
     },
+    bookOfCampaign: (shard, bookId, campaignId) => stateOf(shard).promotions.joinCampaign(bookId, campaignId),
     reservation: (shard, row) => loadReservation(stateOf(shard).promotions, row),
     remembered: (shard, row) => loadRemembered(stateOf(shard), row),
   };

@@ -98,7 +98,10 @@ test('callers and keys that are equal when concatenated are different', () => {
 test('the key of a creation belongs to no book', () => {
   const shard = openShard();
   const create = (id: string) =>
-    shard.run({ kind: 'createBook', bookId: asBookId(id), settings: SETTINGS, codes: null }, { key: 'k' });
+    shard.run(
+      { kind: 'createBook', campaignId: null, discount: null, bookId: asBookId(id), settings: SETTINGS, codes: null },
+      { key: 'k' },
+    );
   const first = create('book-a');
   const again = create('book-b');
   assert.equal(first.kind, 'change');

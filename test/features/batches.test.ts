@@ -115,7 +115,14 @@ describe('a batch', () => {
     const { batchId } = opened(shard);
     stage(shard, batchId);
     const codes = { batchId, size: 1, count: 1, report: {} };
-    const created = shard.run({ kind: 'createBook', bookId: BOOK, settings: SETTINGS, codes });
+    const created = shard.run({
+      kind: 'createBook',
+      campaignId: null,
+      discount: null,
+      bookId: BOOK,
+      settings: SETTINGS,
+      codes,
+    });
     assert(created.kind === 'change');
     assert.deepEqual(created.change.events.map(inWords), ['bookCreated v1', 'codesAdded 1 of 1 from 0']);
     assert.equal(shard.state.coupons.openBatches.count, 0);

@@ -26,6 +26,8 @@ import {
 
 const create = (patch = {}, bookId = OTHER_BOOK): Command => ({
   kind: 'createBook',
+  campaignId: null,
+  discount: null,
   bookId,
   settings: { ...SETTINGS, ...patch },
   codes: null,
@@ -41,7 +43,8 @@ const tables: Record<string, readonly Row[]> = {
       when: create(),
       expect: ['bookCreated v1'],
       outcome: {
-        kind: 'book',
+        kind: 'bookShown',
+        offer: { campaignId: null, discount: null },
         book: {
           id: OTHER_BOOK,
           settings: SETTINGS,
@@ -57,6 +60,8 @@ const tables: Record<string, readonly Row[]> = {
       name: 'with codes makes them live in the same change',
       when: (shard) => ({
         kind: 'createBook',
+        campaignId: null,
+        discount: null,
         bookId: OTHER_BOOK,
         settings: SETTINGS,
         codes: shard.stage(['B-1', null, 'B-3']),

@@ -63,7 +63,7 @@ function bench(codeCount: number, report: (name: string, value: number, unit: st
   }
 
   const settings = { ...SETTINGS, redeemableBy: 'bearer' } as const;
-  run({ kind: 'createBook', bookId: BOOK, settings, codes: null });
+  run({ kind: 'createBook', campaignId: null, discount: null, bookId: BOOK, settings, codes: null });
   const begun = cpuNs();
   loadOpenBatch(state.coupons, { ...OPEN_BATCH, batchId: 1 });
   stageRandomCodes(state, codeCount);

@@ -133,7 +133,13 @@ function runBoth(plans: readonly Plan[]): void {
   open(shard, model, BOOKS[0], 0);
   stage(shard, model, 0, 5);
   const settings = { ...SETTINGS, ...plans[0]?.settings, startMs: null, allowMultipleRedemptions: true };
-  take(shard, model, effects, { kind: 'createBook', bookId: pick(BOOKS, 0), settings, codes: staged(model, 0) }, null);
+  take(
+    shard,
+    model,
+    effects,
+    { kind: 'createBook', campaignId: null, discount: null, bookId: pick(BOOKS, 0), settings, codes: staged(model, 0) },
+    null,
+  );
 
   for (const step of plans) {
     shard.nowMs += waitOf(step.wait, shard.nowMs, model);
@@ -187,10 +193,17 @@ function commandOf(step: Plan, shard: TestShard, model: Model): KnownCommand | n
       return null;
     }
     case 'createBook':
-      return { kind, bookId, settings: { ...SETTINGS, ...step.settings }, codes: number < 5 ? staged(model, 0) : null };
+      return {
+        kind,
+        bookId,
+        settings: { ...SETTINGS, ...step.settings },
+        campaignId: null,
+        discount: null,
+        codes: number < 5 ? staged(model, 0) : null,
+      };
     case 'updateBook': {
       const patched = Object.fromEntries(Object.entries(step.settings).slice(0, 1 + (number % 3)));
-      return { kind, bookId, patch: patched, ifVersion: ifVersion(step, model) };
+      return { kind, bookId, patch: patched, discount: null, ifVersion: ifVersion(step, model) };
     }
     case 'archiveBook':
       return { kind, bookId, ifVersion: ifVersion(step, model) };
@@ -300,7 +313,11 @@ function compare(shard: TestShard, model: Model): void {
     const found = query(state, { kind: 'getBook', bookId: book.id }, nowMs);
     assert(found.kind === 'book');
     const { counts } = found.view;
-    assert.deepEqual(found.view, { book, counts: model.counts(book.id, nowMs) });
+    assert.deepEqual(found.view, {
+      book,
+      counts: model.counts(book.id, nowMs),
+      offer: { campaignId: null, discount: null },
+    });
     assert.equal(counts.available + counts.assigned + counts.redeemed, counts.total, 'I5');
     for (const status of STATUSES) {
       assert.deepEqual(listCodes(state, book.id, status, nowMs), model.list(nowMs, { bookId: book.id, status }));

@@ -13,6 +13,8 @@ import type { Outcome, RefusalReason } from '../../src/domain/outcome.js';
 import type { Book, BookCounts, BookSettings, OpenBatch } from '../../src/records/values.generated.js';
 import type { KnownCommand } from '../records/known.js';
 
+const NO_OFFER = { campaignId: null, discount: null };
+
 export interface ModelCode {
   readonly code: string;
   readonly bookId: BookId;
@@ -134,7 +136,7 @@ export class Model {
         const book = { id, settings, version: 1, createdMs: nowMs, updatedMs: nowMs, archivedMs: null };
         this.books.set(id, book);
         if (command.codes !== null) this.#goLive(command.codes.batchId, id);
-        const outcome = { kind: 'book', book, counts: this.counts(id) } as const;
+        const outcome = { kind: 'bookShown', book, counts: this.counts(id), offer: NO_OFFER } as const;
         return { outcome, events: command.codes === null ? 1 : 2 };
       }
       case 'updateBook': {
@@ -146,7 +148,10 @@ export class Model {
         if (!isSound(settings)) return 'bookInvalid';
         const updated = { ...book, settings, version: book.version + 1, updatedMs: nowMs };
         this.books.set(book.id, updated);
-        return { outcome: { kind: 'book', book: updated, counts: this.counts(book.id) }, events: 1 };
+        return {
+          outcome: { kind: 'bookShown', book: updated, counts: this.counts(book.id), offer: NO_OFFER },
+          events: 1,
+        };
       }
       case 'archiveBook': {
         const book = this.books.get(command.bookId);

@@ -141,7 +141,7 @@ function anyCommand(n: number): Command {
     case 4:
       return { kind: 'assignCode', code, userId };
     case 5:
-      return { kind: 'updateBook', bookId: BOOK, patch: { name: `n${n}` }, ifVersion: null };
+      return { kind: 'updateBook', discount: null, bookId: BOOK, patch: { name: `n${n}` }, ifVersion: null };
     default:
       return redeem(code, userId);
   }

@@ -194,7 +194,7 @@ test('books are listed in id order, by activity and part of the name', () => {
   const ids = ['c', 'a', 'b'].map(asBookId);
   ids.forEach((bookId, n) => {
     const settings = { ...SETTINGS, name: `Book ${n}`, isActive: n !== 1 };
-    shard.run({ kind: 'createBook', bookId, settings, codes: null });
+    shard.run({ kind: 'createBook', campaignId: null, discount: null, bookId, settings, codes: null });
   });
   const list = (more: Partial<Extract<Query, { kind: 'listBooks' }>>) => {
     const asked = { kind: 'listBooks', afterId: null, limit: 10, isActive: null, name: null, ...more } as const;

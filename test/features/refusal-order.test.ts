@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { commands } from '../../scripts/generate/declarations.js';
 import type { RefusalReason } from '../../src/domain/outcome.js';
 import type { BookSettings } from '../../src/records/values.generated.js';
+import { commit, discount, lastReservationId, reserve } from './promotions/promotion-shard.js';
 import {
   archive,
   assign,
@@ -134,6 +135,16 @@ const orders: readonly Order[] = [
       {
         reason: 'alreadyRolledBack',
         steps: [assign('A-1', 'ann'), redeem('A-1', 'ann'), (shard) => rollback('A-1', lastRedemptionId(shard))],
+      },
+      {
+        reason: 'redemptionReserved',
+        steps: [
+          assign('A-1', 'ann'),
+          discount({}),
+          reserve({ codes: ['A-1'], userId: 'ann' }),
+          (shard) => commit(lastReservationId(shard)),
+        ],
+        without: ['redemptionNotFound', 'alreadyRolledBack'],
       },
     ],
   },

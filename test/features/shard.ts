@@ -153,7 +153,14 @@ export function openShard(options: Partial<StateOptions> = {}, seed = 1): TestSh
     },
     addBook(settings, codes, bookId = BOOK) {
       const staged = codes.length === 0 ? null : shard.stage(codes);
-      const command = { kind: 'createBook', bookId, settings: { ...SETTINGS, ...settings }, codes: staged } as const;
+      const command = {
+        kind: 'createBook',
+        campaignId: null,
+        discount: null,
+        bookId,
+        settings: { ...SETTINGS, ...settings },
+        codes: staged,
+      } as const;
       assert.equal(shard.run(command).kind, 'change');
     },
   };
@@ -234,6 +241,7 @@ export const rollback = (code: string, redemptionId: string): Command => ({
 export const unassign = (code: string): Command => ({ kind: 'unassignCode', code, reason: null });
 export const update = (patch: Partial<BookSettings>, ifVersion: number | null = null): Command => ({
   kind: 'updateBook',
+  discount: null,
   bookId: BOOK,
   patch,
   ifVersion: ifVersion === null ? null : [ifVersion],
@@ -343,6 +351,8 @@ export function inWords(event: DomainEvent): string {
     case 'reservationReleased':
     case 'reservationExpired':
     case 'reservationRolledBack':
+    case 'bookJoinedCampaign':
+    case 'reservedCodesRedeemed':
       return event.kind;
   }
 }

@@ -30,6 +30,8 @@ import { asKnownCommand, type KnownCommand } from '../records/known.js';
 import { sampleOutcomeOf } from '../records/samples.js';
 import { createMemoryPromotions, isOfPromotions, type OwnQuery } from './memory-promotions.js';
 
+const NO_OFFER = { campaignId: null, discount: null };
+
 export const SHARD_COUNT = 4;
 
 export interface MemoryEngine extends Engine {
@@ -164,7 +166,7 @@ export function createMemoryEngine(): MemoryEngine {
         const book = newBook(command.bookId, command.settings);
         books.set(book.id, book);
         for (let i = 0; i < (command.codes?.count ?? 0); i++) addCode(book.id, `INIT-${codes.size}`);
-        return { kind: 'book', book, counts: countsOf(book.id) };
+        return { kind: 'bookShown', book, counts: countsOf(book.id), offer: NO_OFFER };
       }
       case 'updateBook': {
         const book = books.get(command.bookId);
@@ -173,7 +175,7 @@ export function createMemoryEngine(): MemoryEngine {
           return refused('bookVersionMismatch');
         const changed = { ...book, settings: { ...book.settings, ...command.patch }, version: book.version + 1 };
         books.set(book.id, changed);
-        return { kind: 'book', book: changed, counts: countsOf(book.id) };
+        return { kind: 'bookShown', book: changed, counts: countsOf(book.id), offer: NO_OFFER };
       }
       case 'archiveBook': {
         const book = books.get(command.bookId);
@@ -259,7 +261,7 @@ export function createMemoryEngine(): MemoryEngine {
         const book = books.get(asked.bookId);
         return book === undefined
           ? refused('bookNotFound')
-          : { kind: 'book', view: { book, counts: countsOf(book.id) } };
+          : { kind: 'book', view: { book, counts: countsOf(book.id), offer: NO_OFFER } };
       }
       case 'getStats': {
         const book = books.get(asked.bookId);
@@ -267,14 +269,14 @@ export function createMemoryEngine(): MemoryEngine {
         const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000].map((width) => NOW_MS - (NOW_MS % width));
         const rates = { perMinute: [0, 1], perHour: [1], perDay: [1] };
         const starts = { minuteMs: minuteMs ?? 0, hourMs: hourMs ?? 0, dayMs: dayMs ?? 0 };
-        return { kind: 'stats', stats: { book, counts: countsOf(book.id), ...rates, ...starts } };
+        return { kind: 'stats', stats: { book, counts: countsOf(book.id), offer: NO_OFFER, ...rates, ...starts } };
       }
       case 'listBooks': {
         const found = [...books.values()]
           .filter((book) => shardOfBook(book.id) === shard && (asked.afterId === null || book.id > asked.afterId))
           .filter((book) => asked.isActive === null || book.settings.isActive === asked.isActive)
           .filter((book) => asked.name === null || book.settings.name.includes(asked.name));
-        const items = found.slice(0, asked.limit).map((book) => ({ book, counts: countsOf(book.id) }));
+        const items = found.slice(0, asked.limit).map((book) => ({ book, counts: countsOf(book.id), offer: NO_OFFER }));
         return { kind: 'books', items };
       }
       case 'getCode': {

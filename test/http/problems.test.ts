@@ -62,6 +62,7 @@ describe('refusals of the engine', () => {
     userRedemptionsLimit: [422, 'user-redemptions-limit'],
     redemptionNotFound: [404, 'redemption-not-found'],
     alreadyRolledBack: [409, 'already-rolled-back'],
+    redemptionReserved: [409, 'redemption-of-reservation'],
     idempotencyKeyReused: [422, 'idempotency-key-reused'],
     idempotencyMemoryFull: [503, 'overloaded'],
     batchUnknown: [503, 'unavailable'],

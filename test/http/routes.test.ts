@@ -51,6 +51,8 @@ describe('coupon books', () => {
     assert.equal(answer.headers.get('etag'), '"1"');
     assert.deepEqual(served.engine.commands.at(-1)?.command, {
       kind: 'createBook',
+      campaignId: null,
+      discount: null,
       bookId: answer.json['id'],
       codes: null,
       settings: {
@@ -162,6 +164,7 @@ describe('coupon books', () => {
     const answer = await callRoute('updateBook', [String(made.json['id'])], options);
     assert.deepEqual(lastCommand(), {
       kind: 'updateBook',
+      discount: null,
       bookId: made.json['id'],
       patch: { name: 'New', endMs: null, lockTtlMs: 5000 },
       ifVersion: [1],

@@ -88,6 +88,7 @@ test('a shard with nothing in it loads as empty, at sequence 0', async (t) => {
     codeState: refuse,
     redemption: refuse,
     claim: refuse,
+    bookOfCampaign: refuse,
     promotion: refuse,
     reservation: refuse,
     remembered: refuse,
@@ -267,6 +268,7 @@ const ignoring: SnapshotSink = {
   codeState: () => undefined,
   redemption: () => undefined,
   claim: () => undefined,
+  bookOfCampaign: () => undefined,
   promotion: () => undefined,
   reservation: () => undefined,
   remembered: () => undefined,
@@ -328,6 +330,7 @@ async function loadState(
     redemption: (_, row) => load.loadRedemption(state.coupons, row),
     claim: (_, batchId) => state.coupons.claim(batchId),
     promotion: (_, promotion) => loadPromotion(state.promotions, promotion),
+    bookOfCampaign: (_, bookId, campaignId) => state.promotions.joinCampaign(bookId, campaignId),
     reservation: (_, row) => loadReservation(state.promotions, row),
     remembered: (_, row) => loadRemembered(state, row),
   });

@@ -220,17 +220,19 @@ export const outcomes = {
 
 export const commands = {
   createBook: [
-    { kind: 'createBook', bookId, settings: fullSettings, codes: null },
+    { kind: 'createBook', campaignId: null, discount: null, bookId, settings: fullSettings, codes: null },
     {
       kind: 'createBook',
+      campaignId: null,
+      discount: null,
       bookId,
       settings: bareSettings,
       codes: { batchId: 12, size: 500, count: 499, report: { received: 500 } },
     },
   ],
   updateBook: [
-    { kind: 'updateBook', bookId, patch: { isActive: false }, ifVersion: null },
-    { kind: 'updateBook', bookId, patch: { name: 'New' }, ifVersion: [1, 2] },
+    { kind: 'updateBook', discount: null, bookId, patch: { isActive: false }, ifVersion: null },
+    { kind: 'updateBook', discount: null, bookId, patch: { name: 'New' }, ifVersion: [1, 2] },
   ],
   archiveBook: [{ kind: 'archiveBook', bookId, ifVersion: null }],
   addCodes: [{ kind: 'addCodes', bookId, codes: { batchId: 12, size: 500, count: 499, report: {} } }],

@@ -153,6 +153,8 @@ test('a refused command gives its batch back, unless the batch is being loaded f
   state.coupons.stage(batchId, 1);
   const other: Command = {
     kind: 'createBook',
+    campaignId: null,
+    discount: null,
     bookId: BOOK,
     settings: SETTINGS,
     codes: { batchId, size: 1, count: 1, report: {} },

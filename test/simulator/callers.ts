@@ -80,7 +80,13 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
     const id = newBookId(shard);
     const settings = someSettings(random, nowMs());
     if (random.chance(0.3)) upload(line, shard, { bookId: id, settings, codes: someCodes(), origin: newOrigin() });
-    else ask(line, shard, { kind: 'createBook', bookId: id, settings, codes: null }, newOrigin());
+    else
+      ask(
+        line,
+        shard,
+        { kind: 'createBook', campaignId: null, discount: null, bookId: id, settings, codes: null },
+        newOrigin(),
+      );
     books.push({ id, shard });
     if (books.length > BOOKS_MAX) books.shift();
   }
@@ -109,7 +115,7 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
     const { id, shard } = random.pick(books);
     const { isActive, maxCodesPerUser, requireLock } = someSettings(random, nowMs());
     const patch = { isActive, maxCodesPerUser, requireLock };
-    ask(line, shard, { kind: 'updateBook', bookId: id, patch, ifVersion: null }, newOrigin());
+    ask(line, shard, { kind: 'updateBook', discount: null, bookId: id, patch, ifVersion: null }, newOrigin());
   }
 
   function archiveBook(line: Line): void {

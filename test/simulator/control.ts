@@ -169,7 +169,7 @@ export function createSimControl(options: SimControlOptions): SimControl {
         command:
           settings === null
             ? { kind: 'addCodes', bookId, codes: staged }
-            : { kind: 'createBook', bookId, settings, codes: staged },
+            : { kind: 'createBook', campaignId: null, discount: null, bookId, settings, codes: staged },
         settle(reply) {
           host.noteAsync();
           if (batchId === NO_BATCH) return;

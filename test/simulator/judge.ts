@@ -316,6 +316,7 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     }
     case 'alreadyRolledBack':
       return command.kind === 'rollbackRedemption' && fold.redemptions.get(command.redemptionId)?.rolledBack === true;
+    case 'redemptionReserved':
     case 'campaignIncomplete':
     case 'campaignNotFound':
     case 'conditionsUnjudged':

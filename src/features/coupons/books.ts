@@ -1,6 +1,7 @@
 /** Making, changing and archiving books. */
 import { bookIsArchived, bookNotFound, type Decided, refuse } from '../../domain/decision.js';
 import type { DomainEvent } from '../../domain/event.js';
+import type { BookId } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
 import type { ArchiveBook, CreateBook, UpdateBook } from '../../records/commands.generated.js';
 import { command, event, MADE_BY_ROUTE, outcome } from '../../records/declare.js';
@@ -14,6 +15,7 @@ import {
   instant,
   instantOrNull,
   integerOrNull,
+  jsonOf,
   jsonOrNull,
   object,
   record,
@@ -21,6 +23,7 @@ import {
   text,
   textOrNull,
 } from '../../records/fields.js';
+import type { BookOffer } from '../../records/promotions.js';
 import type { Book, BookSettings } from '../../records/values.generated.js';
 import { codesAddedEvent } from './batches.js';
 import { type Contradiction, contradictionIn } from './book.js';
@@ -91,23 +94,42 @@ export const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, {
 
 export const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, MADE_BY_ROUTE);
 export const archived = outcome('archived', 2, {}, MADE_BY_ROUTE);
+/** `campaignId` null: the book belongs to none. Older versions gave `book`, for the same commands. */
+export const bookShown = outcome(
+  'bookShown',
+  17,
+  {
+    book: recordOf(book),
+    counts: recordOf(bookCounts),
+    offer: jsonOf('BookOffer'),
+  },
+  MADE_BY_ROUTE,
+);
 
 export const createBook = command(
   'createBook',
-  { bookId: bookId(), settings: recordOf(bookSettings), codes: object('StagedBatch | null') },
-  { gives: bookOutcome, refusals: ['bookExists', 'bookInvalid', 'batchUnknown'], message: 'object' },
+  {
+    bookId: bookId(),
+    settings: recordOf(bookSettings),
+    campaignId: object('CampaignId | null'),
+    discount: object('DiscountDraft | null'),
+    codes: object('StagedBatch | null'),
+  },
+  { gives: bookShown, refusals: ['bookExists', 'bookInvalid', 'promotionsFull', 'batchUnknown'], message: 'object' },
 );
 
 export function decideCreateBook(
   coupons: Coupons,
-  { bookId, settings, codes }: CreateBook,
+  { bookId, settings, campaignId, discount, codes }: CreateBook,
   nowMs: number,
 ): Decided<typeof createBook> {
   if (coupons.book(bookId) !== undefined) return refuse('bookExists', 'There is a book with this id already.');
   const invalid = refuseSettings(settings);
   if (invalid !== null) return invalid;
   const book: Book = { id: bookId, settings, version: 1, createdMs: nowMs, updatedMs: nowMs, archivedMs: null };
-  const events: DomainEvent[] = [{ kind: 'bookCreated', book }];
+  const followed = coupons.discounts?.foundEvents(bookId, campaignId, discount, nowMs) ?? [];
+  if ('reason' in followed) return followed;
+  const events: DomainEvent[] = [{ kind: 'bookCreated', book }, ...followed];
   let count = 0;
   if (codes !== null) {
     const added = codesAddedEvent(coupons, bookId, codes.batchId);
@@ -116,22 +138,28 @@ export function decideCreateBook(
     events.push(added);
   }
   const counts = { total: count, available: count, assigned: 0, locked: 0, redeemed: 0, redemptions: 0 };
-  return { kind: 'decision', scopeId: bookId, events, outcome: { kind: 'book', book, counts } };
+  const offer = offerOf(coupons, bookId, followed);
+  return { kind: 'decision', scopeId: bookId, events, outcome: { kind: 'bookShown', book, counts, offer } };
 }
 
 export const updateBook = command(
   'updateBook',
-  { bookId: bookId(), patch: object('Partial<BookSettings>'), ifVersion: object('IfVersion') },
   {
-    gives: bookOutcome,
-    refusals: ['bookNotFound', 'bookVersionMismatch', 'bookArchived', 'bookInvalid'],
+    bookId: bookId(),
+    patch: object('Partial<BookSettings>'),
+    discount: object('DiscountChange | null'),
+    ifVersion: object('IfVersion'),
+  },
+  {
+    gives: bookShown,
+    refusals: ['bookNotFound', 'bookVersionMismatch', 'bookArchived', 'bookInvalid', 'promotionsFull'],
     message: 'object',
   },
 );
 
 export function decideUpdateBook(
   coupons: Coupons,
-  { bookId, patch, ifVersion }: UpdateBook,
+  { bookId, patch, discount, ifVersion }: UpdateBook,
   nowMs: number,
 ): Decided<typeof updateBook> {
   const found = coupons.book(bookId);
@@ -142,12 +170,15 @@ export function decideUpdateBook(
   const settings: BookSettings = { ...book.settings, ...patch };
   const invalid = refuseSettings(settings);
   if (invalid !== null) return invalid;
+  const followed = discount === null ? [] : (coupons.discounts?.changeEvents(bookId, discount.to, nowMs) ?? []);
+  if ('reason' in followed) return followed;
   const updated: Book = { ...book, settings, version: book.version + 1, updatedMs: nowMs };
+  const offer = offerOf(coupons, bookId, followed);
   return {
     kind: 'decision',
     scopeId: bookId,
-    events: [{ kind: 'bookUpdated', book: updated }],
-    outcome: { kind: 'book', book: updated, counts: coupons.counts(found) },
+    events: [{ kind: 'bookUpdated', book: updated }, ...followed],
+    outcome: { kind: 'bookShown', book: updated, counts: coupons.counts(found), offer },
   };
 }
 
@@ -167,12 +198,18 @@ export function decideArchiveBook(
   if (book.archivedMs !== null) return { kind: 'decision', scopeId: bookId, events: [], outcome: { kind: 'archived' } };
   if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
   const archived: Book = { ...book, version: book.version + 1, updatedMs: nowMs, archivedMs: nowMs };
+  const followed = coupons.discounts?.changeEvents(bookId, null, nowMs) ?? [];
   return {
     kind: 'decision',
     scopeId: bookId,
-    events: [{ kind: 'bookArchived', book: archived }],
+    events: [{ kind: 'bookArchived', book: archived }, ...('reason' in followed ? [] : followed)],
     outcome: { kind: 'archived' },
   };
+}
+
+/** `events`: those that the change of the book is followed by. */
+export function offerOf(coupons: Coupons, bookId: BookId, events: readonly DomainEvent[] = []): BookOffer {
+  return coupons.discounts?.shown(bookId, events) ?? { campaignId: null, discount: null };
 }
 
 const CONTRADICTIONS: Readonly<Record<Contradiction, string>> = {

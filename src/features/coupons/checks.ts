@@ -71,6 +71,25 @@ export function refuseClosed({ current: book }: BookState, nowMs: number): Refus
   return null;
 }
 
+/** A cart holds the code, and only the cart's reservation may use it. */
+export function refuseHeld(coupons: Coupons, index: number): Refusal<'lockedByAnother'> | null {
+  if (coupons.heldCodes.size === 0 || !coupons.heldCodes.has(index)) return null;
+  const untilMs = coupons.leases.untilMs(coupons.codes.record(index));
+  return refuse('lockedByAnother', 'This code is held by a reservation of a cart.', untilMs);
+}
+
+/** Why the redemption can't be one more use of the discount that the book carries. */
+export function refuseUse(
+  coupons: Coupons,
+  book: BookState,
+  userId: string,
+  nowMs: number,
+): Refusal<'usedUp' | 'userRedemptionsLimit'> | null {
+  if (!book.hasDiscount || coupons.discounts === null) return null;
+  const { id, settings } = book.current;
+  return coupons.discounts.refuseUse(id, userId, settings.maxRedemptionsPerUser, nowMs);
+}
+
 export function refuseUsedUp(coupons: Coupons, book: BookState, index: number): Refusal<'usedUp'> | null {
   const max = redemptionsPerCodeMax(book.current.settings);
   if (max === null || redemptionsOf(coupons, index) < max) return null;

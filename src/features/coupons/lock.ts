@@ -18,6 +18,7 @@ import {
   noteEventOf,
   ofCode,
   refuseClosed,
+  refuseHeld,
   refuseMoreCodes,
   refuseStranger,
   refuseUsedUp,
@@ -93,7 +94,10 @@ export function decideLockCode(
   const { settings, id: bookId } = book.current;
   const isNew = coupons.codes.phase(index) === AVAILABLE;
   const refusal =
-    refuseStranger(coupons, index, userId, nowMs) ?? refuseClosed(book, nowMs) ?? refuseUsedUp(coupons, book, index);
+    refuseStranger(coupons, index, userId, nowMs) ??
+    refuseHeld(coupons, index) ??
+    refuseClosed(book, nowMs) ??
+    refuseUsedUp(coupons, book, index);
   if (refusal !== null) return refusal;
   const limit = isNew ? refuseMoreCodes(coupons, book, userId) : null;
   if (limit !== null) return limit;
@@ -163,6 +167,8 @@ export function decideUnlockCode(
   const held = leaseOf(coupons, index, nowMs);
   if (held === 0) return refuse('notLocked', 'This code is not locked.');
   if (!isUsers(coupons, index, userId)) return refuse('lockNotHeld', 'This code is locked by another user.');
+  if (coupons.heldCodes.has(index))
+    return refuse('lockNotHeld', 'This code is held by a reservation of a cart; release that.');
   if (lockId !== null && lockId !== held) return refuse('lockNotHeld', 'That lock has ended; the code is locked anew.');
   return {
     kind: 'decision',

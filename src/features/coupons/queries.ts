@@ -11,6 +11,7 @@ import type { BookView, CodePage, QueryResult } from '../../domain/view.js';
 import { Smallest } from '../../tables/smallest.js';
 import { fateOf } from './batches.js';
 import { redemptionsPerCodeMax } from './book.js';
+import { offerOf } from './books.js';
 import { AVAILABLE } from './code-table.js';
 import { RedemptionRate } from './redemption-rate.js';
 import type { BookState, Coupons } from './state.js';
@@ -61,7 +62,8 @@ const codeNotFound: Refusal = { kind: 'refused', reason: 'codeNotFound', detail:
 
 function viewBook(coupons: Coupons, book: BookState, ended: ReadonlyMap<BookState, number>): BookView {
   const counts = coupons.counts(book);
-  return { book: book.current, counts: { ...counts, locked: counts.locked - (ended.get(book) ?? 0) } };
+  const offer = offerOf(coupons, book.current.id);
+  return { book: book.current, counts: { ...counts, locked: counts.locked - (ended.get(book) ?? 0) }, offer };
 }
 
 /**

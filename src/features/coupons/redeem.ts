@@ -27,9 +27,11 @@ import {
   ofCode,
   redemptionsOf,
   refuseClosed,
+  refuseHeld,
   refuseMoreCodes,
   refuseMoreRedemptions,
   refuseStranger,
+  refuseUse,
   refuseUsedUp,
   remainingOf,
   seenByOwner,
@@ -133,14 +135,20 @@ export function decideRedeemCode(
   const { settings, id: bookId } = book.current;
   const isNew = coupons.codes.phase(index) === AVAILABLE;
   const refusal =
-    refuseStranger(coupons, index, userId, nowMs) ?? refuseClosed(book, nowMs) ?? refuseUsedUp(coupons, book, index);
+    refuseStranger(coupons, index, userId, nowMs) ??
+    refuseHeld(coupons, index) ??
+    refuseClosed(book, nowMs) ??
+    refuseUsedUp(coupons, book, index);
   if (refusal !== null) return refusal;
   const held = isNew ? 0 : leaseOf(coupons, index, nowMs);
   if (settings.requireLock && held === 0) {
     return refuse('lockNotHeld', 'This book wants a code locked before it is redeemed, and no lock is held.');
   }
   if (lockId !== null && lockId !== held) return refuse('lockNotHeld', 'That lock is not held any more.');
-  const limit = (isNew ? refuseMoreCodes(coupons, book, userId) : null) ?? refuseMoreRedemptions(coupons, book, userId);
+  const limit =
+    (isNew ? refuseMoreCodes(coupons, book, userId) : null) ??
+    refuseMoreRedemptions(coupons, book, userId) ??
+    refuseUse(coupons, book, userId, nowMs);
   if (limit !== null) return limit;
 
   const redemptionCount = redemptionsOf(coupons, index) + 1;
@@ -173,6 +181,8 @@ export function applyCodeRedeemed(coupons: Coupons, event: CodeRedeemed): void {
   coupons.setRedemptionCount(event.index, event.redemptionCount);
   // Only the user of a code redeems it, so no user has to be looked up by name.
   coupons.addRedemption(event.redemptionId, event.index, coupons.userOf(coupons.codes.record(event.index)));
-  coupons.countRate(coupons.bookOfCode(event.index), event.atMs, 1);
+  const book = coupons.bookOfCode(event.index);
+  coupons.countRate(book, event.atMs, 1);
+  if (book.hasDiscount) coupons.discounts?.noteRedeemed(book.current.id, event.atMs);
   noteEventOf(coupons, event.index);
 }

@@ -46,7 +46,7 @@ export const rollbackRedemption = command(
   { code: code(), redemptionId: redemptionId(), reason: textOrNull() },
   {
     gives: rolledBack,
-    refusals: ['codeNotFound', 'redemptionNotFound', 'bookArchived', 'alreadyRolledBack'],
+    refusals: ['codeNotFound', 'redemptionNotFound', 'bookArchived', 'alreadyRolledBack', 'redemptionReserved'],
     message: 'object',
     http: {
       method: 'POST',
@@ -87,6 +87,12 @@ export function decideRollbackRedemption(
   if (archivedMs !== null) return bookIsArchived();
   if (coupons.redemptions.isRolledBack(number))
     return refuse('alreadyRolledBack', 'This redemption was rolled back already.');
+  const reservationId = coupons.heldRedemptions.get(number);
+  if (reservationId !== undefined)
+    return refuse(
+      'redemptionReserved',
+      `Reservation ${reservationId} made this redemption; roll that back, which gives the money back, too.`,
+    );
   const redemptionCount = redemptionsOf(coupons, index) - 1;
   const about = aboutCode(coupons, index, code, coupons.users.name(coupons.redemptions.user(number)));
   return {
@@ -109,6 +115,8 @@ export function applyRedemptionRolledBack(coupons: Coupons, event: RedemptionRol
   coupons.setRedemptionCount(event.index, event.redemptionCount);
   coupons.observer?.beforeRedemption(number);
   coupons.redemptions.rollBack(number);
-  coupons.countRate(coupons.bookOfCode(event.index), coupons.redemptions.atMs(number), -1);
+  const book = coupons.bookOfCode(event.index);
+  coupons.countRate(book, coupons.redemptions.atMs(number), -1);
+  if (book.hasDiscount) coupons.discounts?.noteRolledBack(book.current.id);
   noteEventOf(coupons, event.index);
 }

@@ -3,7 +3,7 @@
  * it, nothing else does; a restart fills it by load.ts from a snapshot and then applies the
  * journal.
  */
-import type { CodeClaims } from '../../domain/code-claims.js';
+import type { BookDiscounts } from '../../domain/book-discounts.js';
 import type { ShardKernel } from '../../domain/kernel.js';
 import type { BookId } from '../../records/ids.js';
 import type { Book, BookCounts } from './book.js';
@@ -29,6 +29,8 @@ export interface BookState {
   redeemed: number;
   redemptions: number;
   readonly rate: { current: RedemptionRate | null };
+  /** Its redemptions are uses of a discount. */
+  hasDiscount: boolean;
 }
 
 /** Codes that were loaded under a batch which isn't live yet. */
@@ -48,7 +50,7 @@ export interface Observer {
   beforeRedemption(number: number): void;
 }
 
-export class Coupons implements CodeClaims {
+export class Coupons {
   /** What the kernel keeps of the shard. */
   readonly shard: ShardKernel;
   readonly codes: CodeTable;
@@ -56,6 +58,10 @@ export class Coupons implements CodeClaims {
   readonly redemptions = new RedemptionTable();
   readonly leases: LeaseHeap;
   readonly openBatches: OpenBatches;
+  /** By index: the reservation that holds the code, so that nothing else may use it. */
+  readonly heldCodes = new Map<number, string>();
+  /** By number: the reservation whose commit made the redemption. */
+  readonly heldRedemptions = new Map<number, string>();
   readonly booksByNumber: BookState[] = [];
   readonly #books = new Map<BookId, BookState>();
   readonly #staged = new Map<number, Staged>();
@@ -65,6 +71,8 @@ export class Coupons implements CodeClaims {
   readonly #loading = new Set<BookState>();
   /** The current observer, called before changes. */
   observer: Observer | null = null;
+  /** The discounts of the books; null in a shard that has only books. */
+  discounts: BookDiscounts | null = null;
 
   constructor(shard: ShardKernel) {
     const { options } = shard;
@@ -113,6 +121,7 @@ export class Coupons implements CodeClaims {
       redeemed: 0,
       redemptions: 0,
       rate: { current: null },
+      hasDiscount: false,
     };
     this.booksByNumber.push(added);
     this.#books.set(book.id, added);

@@ -1,12 +1,19 @@
 /** What the journal carries of promotions, as text: canonical JSON. */
 import { canonicalJson } from '../../domain/canonical.js';
-import { usageOf } from './manage.js';
 import type { Promotions } from './state.js';
 
+/** Without the redemptions of a book: they are facts of their own. */
 export function promotionText(promotions: Promotions, number: number): string {
   const state = promotions.all[number];
   if (state === undefined) throw new Error(`there is no promotion ${number}`);
-  return canonicalJson({ ...state.current, ...usageOf(state) });
+  const { uses, held, spent, heldAmount } = state;
+  return canonicalJson({
+    ...state.current,
+    usageCount: uses,
+    heldCount: held,
+    budgetUsed: spent,
+    budgetHeld: heldAmount,
+  });
 }
 
 export function reservationText(promotions: Promotions, number: number): string {

@@ -4,6 +4,7 @@
  */
 import type { Verdict } from '../../records/objects.js';
 import type { PromotionPlan } from '../../records/promotions.js';
+import { firstAfter, nextPeriodMs, periodAt } from './periods.js';
 import type { PromotionState, ReservationState } from './state.js';
 
 export interface Objection {
@@ -27,15 +28,17 @@ export function objectToCount(promotion: PromotionState, use: Use, nowMs: number
   const isOwn = use.instead !== null && promotion.holders.has(use.instead);
   const own = isOwn ? 1 : 0;
   const { maxUsage, maxUsagePerUser, maxUsagePerPeriod } = settings;
-  if (maxUsage !== null && promotion.uses + promotion.held - own >= maxUsage) {
-    const freeMs = promotion.uses < maxUsage ? firstEndMs(promotion, use.instead) : null;
+  const uses = promotion.uses + promotion.redeemed.count();
+  if (maxUsage !== null && uses + promotion.held - own >= maxUsage) {
+    const freeMs = uses < maxUsage ? firstEndMs(promotion, use.instead) : null;
     return waitForHolds('Coupon usage limit exceeded', freeMs);
   }
   if (maxUsagePerPeriod !== null) {
     const periodMs = periodAt(plan, nowMs);
     if (periodMs === null) return objection('Coupon usage limit exceeded', 'The period of the limit is not known');
     const ownPeriod = isOwn && periodOfHold(use.instead, promotion) === periodMs ? 1 : 0;
-    if ((promotion.byPeriod.get(periodMs) ?? 0) - ownPeriod >= maxUsagePerPeriod.count)
+    const inPeriod = (promotion.byPeriod.get(periodMs) ?? 0) + promotion.redeemed.in(periodMs);
+    if (inPeriod - ownPeriod >= maxUsagePerPeriod.count)
       return {
         refusal: 'Coupon usage limit exceeded',
         explanation: `${maxUsagePerPeriod.count} uses per ${maxUsagePerPeriod.period} are allowed`,
@@ -48,7 +51,8 @@ export function objectToCount(promotion: PromotionState, use: Use, nowMs: number
   if (maxUsagePerUser !== null) {
     if (use.userId === null)
       return objection('Coupon conditions not met', 'The coupon has a limit per user, and the request names no userId');
-    if ((promotion.byUser.get(use.userId) ?? 0) - own >= maxUsagePerUser) {
+    const byUser = (promotion.byUser.get(use.userId) ?? 0) + promotion.redeemed.by(use.userId);
+    if (byUser - own >= maxUsagePerUser) {
       const freeMs = firstEndMs(promotion, use.instead, ({ userId }) => userId === use.userId);
       return waitForHolds('Coupon usage limit per user exceeded', freeMs);
     }
@@ -110,30 +114,6 @@ export function budgetLeft(promotion: PromotionState, instead: ReservationState 
   const own = instead?.cart.holds.find(({ promotionId }) => promotionId === promotion.current.id);
   const ownAmount = own !== undefined && promotion.holders.has(instead as ReservationState) ? own.amount : 0;
   return Math.max(0, budget - promotion.spent - promotion.heldAmount + ownAmount);
-}
-
-/**
- * The begin of the period in which a use counts now; null: it has no such limit, or none is known.
- */
-export function periodAt({ periods, untilMs }: PromotionPlan, nowMs: number): number | null {
-  if (periods === null || (untilMs !== null && nowMs >= untilMs)) return null;
-  return periods[firstAfter(periods.length, (at) => (periods[at] as number) > nowMs) - 1] ?? null;
-}
-
-function nextPeriodMs({ periods }: PromotionPlan, nowMs: number): number | null {
-  return periods?.[firstAfter(periods.length, (at) => (periods[at] as number) > nowMs)] ?? null;
-}
-
-/** The first place from 0 at which `isAfter` holds; it must hold from there on. */
-function firstAfter(length: number, isAfter: (at: number) => boolean): number {
-  let low = 0;
-  let high = length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isAfter(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 function periodOfHold(reservation: ReservationState | null, promotion: PromotionState): number | null {

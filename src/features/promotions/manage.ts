@@ -13,7 +13,7 @@ import type { PromotionArchived, PromotionCreated, PromotionUpdated } from '../.
 import { campaignId, count, integer, jsonOf, object, text } from '../../records/fields.js';
 import type { Promotion } from '../../records/promotions.js';
 import { promotionNotFound } from './quote.js';
-import { PROMOTIONS_MAX, type PromotionState, type Promotions } from './state.js';
+import { isOfBook, PROMOTIONS_MAX, type PromotionState, type Promotions } from './state.js';
 
 const ofPromotion = { detail: ['promotion'], snapshot: 'promotionChanged' } as const;
 const promotionField = { promotion: jsonOf('Promotion') };
@@ -54,8 +54,7 @@ export function decideCreatePromotion(
   { id, campaignId, settings, plan, codes }: CreatePromotion,
   nowMs: number,
 ): Decided<typeof createPromotion> {
-  if (promotions.all.length >= PROMOTIONS_MAX)
-    return refuse('promotionsFull', `This part of the engine has ${PROMOTIONS_MAX} promotions already.`);
+  if (promotions.all.length >= PROMOTIONS_MAX) return promotionsFull();
   if (codes !== null && !promotions.codes.canClaim(codes.batchId))
     return refuse('batchUnknown', `Batch ${codes.batchId} is not loaded.`);
   const batchId = codes?.batchId ?? null;
@@ -128,7 +127,7 @@ export function decideArchivePromotion(
   nowMs: number,
 ): Decided<typeof archivePromotion> {
   const found = promotions.promotion(id);
-  if (found === undefined || found.current.archivedMs !== null) return promotionNotFound();
+  if (found === undefined || found.current.archivedMs !== null || isOfBook(found.current)) return promotionNotFound();
   const { current } = found;
   if (ifVersion !== null && !ifVersion.includes(current.version)) return versionMismatch();
   const promotion: Promotion = { ...current, version: current.version + 1, updatedMs: nowMs, archivedMs: nowMs };
@@ -137,7 +136,7 @@ export function decideArchivePromotion(
   return { kind: 'decision', scopeId: current.campaignId, events, outcome: { kind: 'promotionEnded' } };
 }
 
-/** Switches all promotions of a campaign off, at once. */
+/** Switches all promotions of a campaign off, at once; the discounts of its books, too. */
 export const stopCampaign = command(
   'stopCampaign',
   { campaign: campaignId() },
@@ -150,7 +149,7 @@ export function decideStopCampaign(
   nowMs: number,
 ): Decided<typeof stopCampaign> {
   const campaign = promotions.campaign(campaignId);
-  if (campaign === undefined) return campaignNotFound();
+  if (campaign === undefined || campaign.isOfBook) return campaignNotFound();
   const active = [...campaign.promotions].filter(({ current }) => current.settings.isActive);
   const events = active.map(({ current }): DomainEvent => {
     const settings = { ...current.settings, isActive: false };
@@ -167,6 +166,9 @@ export function decideStopCampaign(
   };
 }
 
+export const promotionsFull = () =>
+  refuse('promotionsFull', `This part of the engine has ${PROMOTIONS_MAX} promotions already.`);
+
 export const campaignNotFound = () => refuse('campaignNotFound', 'There is no such campaign.');
 
 /** The event that frees the code of a promotion, if it has one. */
@@ -176,8 +178,8 @@ export function freeingOf({ current: { batchId, campaignId } }: PromotionState):
 
 const versionMismatch = () => refuse('promotionVersionMismatch', 'The coupon has been changed since that version.');
 
-export const usageOf = ({ uses, held, spent, heldAmount }: PromotionState) => ({
-  usageCount: uses,
+export const usageOf = ({ uses, redeemed, held, spent, heldAmount }: PromotionState) => ({
+  usageCount: uses + redeemed.count(),
   heldCount: held,
   budgetUsed: spent,
   budgetHeld: heldAmount,

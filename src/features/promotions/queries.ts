@@ -17,9 +17,9 @@ import { objectTo, objectToCondition } from './judge.js';
 import { campaignNotFound, usageOf } from './manage.js';
 import { comparePromotions } from './order.js';
 import { priceCart } from './pricing/price-cart.js';
-import { candidateOf, promotionNotFound, quoteOf } from './quote.js';
+import { candidateOf, namedBy, promotionNotFound, quoteOf } from './quote.js';
 import { reservationNotFound, viewOf } from './reservations.js';
-import type { CampaignState, PromotionState, Promotions, ReservationState } from './state.js';
+import { type CampaignState, isOfBook, type PromotionState, type Promotions, type ReservationState } from './state.js';
 
 /** What one qualify looks at in a shard, those that were made last first. */
 const QUALIFY_MAX = 2_000;
@@ -35,19 +35,24 @@ export function queryPromotions(
   switch (asked.kind) {
     case 'getPromotion': {
       const found = promotions.promotion(asked.id);
-      if (found === undefined || found.current.archivedMs !== null) return promotionNotFound();
+      if (found === undefined || found.current.archivedMs !== null || isOfBook(found.current))
+        return promotionNotFound();
       return { kind: 'promotion', view: viewOfPromotion(found) };
     }
     case 'listPromotions':
       return { kind: 'promotions', found: listPromotions(promotions, asked.filter) };
     case 'getCampaign': {
       const found = promotions.campaign(asked.campaign);
-      if (found === undefined) return campaignNotFound();
-      const items = [...found.promotions].slice(0, QUALIFY_MAX).map(viewOfPromotion);
-      return { kind: 'campaign', campaign: { ...summaryOf(found), items } };
+      if (found === undefined || found.isOfBook) return campaignNotFound();
+      const items = promotionsOf(found).slice(0, QUALIFY_MAX).map(viewOfPromotion);
+      const books = [...found.books].slice(0, QUALIFY_MAX);
+      return { kind: 'campaign', campaign: { ...summaryOf(found), items, bookIds: books } };
     }
     case 'listCampaigns':
-      return { kind: 'campaigns', items: [...promotions.campaigns()].map(summaryOf) };
+      return {
+        kind: 'campaigns',
+        items: [...promotions.campaigns()].filter(({ isOfBook }) => !isOfBook).map(summaryOf),
+      };
     case 'endingPlans':
       return { kind: 'promotions', found: endingPlans(promotions, asked.beforeMs) };
     case 'productPromotions':
@@ -75,10 +80,15 @@ export function queryPromotions(
   }
 }
 
-function summaryOf({ id, promotions }: CampaignState): CampaignSummary {
-  const active = [...promotions].filter(({ current }) => current.settings.isActive).length;
-  return { id, promotions: promotions.size, active };
+function summaryOf(campaign: CampaignState): CampaignSummary {
+  const promotions = promotionsOf(campaign);
+  const active = promotions.filter(({ current }) => current.settings.isActive).length;
+  return { id: campaign.id, promotions: promotions.length, active, books: campaign.books.size };
 }
+
+/** Without the discounts of its books. */
+const promotionsOf = ({ promotions }: CampaignState): PromotionState[] =>
+  [...promotions].filter(({ current }) => !isOfBook(current));
 
 /** While the journal has no room, the end of a hold is not announced. Reads go by the clock. */
 const isOver = ({ status, untilMs }: ReservationState, nowMs: number): boolean =>
@@ -103,11 +113,8 @@ function quote(promotions: Promotions, { request, cart }: QuoteQuery, nowMs: num
 
 /** The conditions of what the request names, and of the automatic promotions beside it. */
 function neededConditions(promotions: Promotions, request: PriceRequest): NeededCondition[] {
-  const { codes, promotionIds, campaignId } = request;
-  const named = [
-    ...codes.flatMap((code) => promotions.byCode(code) ?? []),
-    ...promotionIds.flatMap((id) => promotions.promotion(id) ?? []),
-  ];
+  const { codes, campaignId } = request;
+  const named = namedBy(promotions, request).named.map(({ promotion }) => promotion);
   const campaigns = new Set(named.map(({ current }) => current.campaignId));
   if (campaignId !== null) campaigns.add(campaignId);
   if (campaigns.size === 0 && codes.length === 0) campaigns.add(DEFAULT_CAMPAIGN);
@@ -127,7 +134,12 @@ function qualify(promotions: Promotions, request: PriceRequest, nowMs: number): 
     // In bounds.
     const promotion = promotions.all[at] as PromotionState;
     const { archivedMs, campaignId } = promotion.current;
-    if (archivedMs !== null || (request.campaignId !== null && campaignId !== request.campaignId)) continue;
+    if (
+      archivedMs !== null ||
+      isOfBook(promotion.current) ||
+      (request.campaignId !== null && campaignId !== request.campaignId)
+    )
+      continue;
     const objection = objectTo(promotion, use, nowMs) ?? objectToCondition(promotion, request.verdicts);
     if (objection === 'unjudged') {
       items.push({
@@ -159,6 +171,7 @@ function listPromotions(promotions: Promotions, filter: PromotionFilter): Promot
   const found = promotions.all.filter(
     ({ current: { archivedMs, settings, campaignId: of } }) =>
       archivedMs === null &&
+      (settings.code !== null || settings.automatic) &&
       (code === null || settings.code === code) &&
       (type === null || settings.type === type) &&
       (couponFor === null || settings.couponFor === couponFor) &&
@@ -177,7 +190,7 @@ function forProduct(promotions: Promotions, productId: string, nowMs: number): P
     const { isActive, start, end, products, excludeProducts } = settings;
     const isOpen = isActive && (start?.ms ?? nowMs) <= nowMs && (end === null || end.ms > nowMs);
     const isFor = (products.length === 0 || products.includes(productId)) && !excludeProducts.includes(productId);
-    if (archivedMs === null && isOpen && isFor) items.push(viewOfPromotion(promotion));
+    if (archivedMs === null && !isOfBook(promotion.current) && isOpen && isFor) items.push(viewOfPromotion(promotion));
     if (items.length === QUALIFY_MAX) break;
   }
   return { total: items.length, items };

@@ -2,12 +2,14 @@
 import { refuse } from '../../domain/decision.js';
 import { type CampaignId, DEFAULT_CAMPAIGN } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
+import type { CodeObjection } from '../../domain/unique-codes.js';
 import type { PriceRequest } from '../../records/objects.js';
 import type { Cart, Quote, SkippedStep } from '../../records/promotions.js';
 import { budgetLeft, firstEndMs, type Objection, objectTo, objectToCondition, type Use } from './judge.js';
 import { priceCart } from './pricing/price-cart.js';
 import type { Candidate, Priced } from './pricing/types.js';
-import type { PromotionState, Promotions, ReservationState } from './state.js';
+import { isOfBook, type PromotionState, type Promotions, type ReservationState } from './state.js';
+import { type Named, objectionOf, objectToCode, uniqueCodeOf } from './unique-code.js';
 
 export interface Quoted {
   readonly kind: 'quoted';
@@ -17,7 +19,12 @@ export interface Quoted {
 }
 
 type QuoteRefusal = Refusal<
-  'campaignIncomplete' | 'promotionNotFound' | 'notInOneCampaign' | 'promotionNotApplicable' | 'conditionsUnjudged'
+  | 'campaignIncomplete'
+  | 'promotionNotFound'
+  | 'notInOneCampaign'
+  | 'lockedByAnother'
+  | 'promotionNotApplicable'
+  | 'conditionsUnjudged'
 >;
 
 /**
@@ -31,53 +38,93 @@ export function quoteOf(
   nowMs: number,
   instead: (campaignId: CampaignId) => ReservationState | null,
 ): Quoted | QuoteRefusal {
-  const named = new Set<PromotionState>();
-  const unknown: string[] = [];
-  for (const code of request.codes) {
-    const found = promotions.byCode(code);
-    if (found === undefined) unknown.push(code);
-    else named.add(found);
-  }
-  for (const id of request.promotionIds) {
-    const found = promotions.promotion(id);
-    if (found === undefined || found.current.archivedMs !== null) unknown.push(id);
-    else named.add(found);
-  }
-  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map((name) => `${name}: Coupon not found`));
-  if (named.size === 0 && unknown.length > 0) return promotionNotFound();
+  const { named, unknown } = namedBy(promotions, request);
+  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map(notFoundText));
+  if (named.length === 0 && unknown.length > 0) return promotionNotFound();
   const campaignId = campaignOf(request, named);
   if (campaignId === null) return notInOneCampaign();
 
   const use = { userId: request.userId, segments: request.segments, instead: instead(campaignId) };
-  const automatic = promotions.campaign(campaignId)?.automatic ?? [];
+  const isSingle = request.codes.length === 1 && !request.isWhole;
   const objections = new Map<string, Objection>();
   const candidates: Candidate[] = [];
-  for (const promotion of new Set([...named, ...automatic])) {
-    const objection = objectTo(promotion, use, nowMs) ?? objectToCondition(promotion, request.verdicts);
+  const asked: PromotionState[] = [];
+  for (const one of withAutomatic(promotions, campaignId, named)) {
+    const { promotion, code } = one;
+    const against = objectToCode(promotions, one, use, nowMs);
+    const isSecret = against !== null && (against.kind === 'unknown' || against.isOthers);
+    if (isSingle && against !== null && (isSecret || against.kind === 'locked')) return refusalOfCode(against);
+    // Of several, a code that the user must not know of is one that is not there.
+    if (code !== null && isSecret) {
+      unknown.push(code.text);
+      continue;
+    }
+    const objection =
+      (against === null || against.kind === 'unknown' ? null : objectionOf(against)) ??
+      objectTo(promotion, use, nowMs) ??
+      objectToCondition(promotion, request.verdicts);
     if (objection === 'unjudged') return conditionsUnjudged();
     if (objection !== null) objections.set(promotion.current.id, objection);
-    candidates.push(candidateOf(promotion, use, objection));
+    if (named.includes(one)) asked.push(promotion);
+    candidates.push(candidateOf(promotion, use, objection, code?.text ?? null));
   }
+  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map(notFoundText));
+  if (asked.length === 0 && unknown.length > 0) return promotionNotFound();
   const priced = priceCart(request.cart, candidates, request.mode);
-  const refused = request.isWhole
-    ? refusalOfWhole(named, priced)
-    : refusalOf(request, use, [...named], priced, objections);
+  const refused = request.isWhole ? refusalOfWhole(asked, priced) : refusalOf(request, use, asked, priced, objections);
   if (refused !== null) return refused;
   return { kind: 'quoted', campaignId, priced, quote: quoteFrom(request, priced, unknown) };
 }
 
+/** Each promotion once, and of a book each of its codes. `unknown`: what is not there. */
+export function namedBy(
+  promotions: Promotions,
+  { codes, promotionIds }: PriceRequest,
+): { readonly named: readonly Named[]; readonly unknown: string[] } {
+  const named: Named[] = [];
+  const unknown: string[] = [];
+  const add = (found: Named | undefined, name: string): void => {
+    if (found === undefined) unknown.push(name);
+    else if (!named.some((one) => one.promotion === found.promotion && one.code?.text === found.code?.text))
+      named.push(found);
+  };
+  for (const code of codes) {
+    const promotion = promotions.byCode(code);
+    add(promotion === undefined ? uniqueCodeOf(promotions, code) : { promotion, code: null }, code);
+  }
+  for (const id of promotionIds) {
+    const promotion = promotions.promotion(id);
+    const isThere = promotion !== undefined && promotion.current.archivedMs === null && !isOfBook(promotion.current);
+    add(isThere ? { promotion, code: null } : undefined, id);
+  }
+  return { named, unknown };
+}
+
+function withAutomatic(promotions: Promotions, campaignId: CampaignId, named: readonly Named[]): readonly Named[] {
+  const automatic = promotions.campaign(campaignId)?.automatic;
+  if (automatic === undefined || automatic.size === 0) return named;
+  const others = [...automatic].filter((promotion) => named.every((one) => one.promotion !== promotion));
+  return [...named, ...others.map((promotion) => ({ promotion, code: null }))];
+}
+
 /** Null: they are not of one campaign. */
-function campaignOf({ campaignId }: PriceRequest, named: ReadonlySet<PromotionState>): CampaignId | null {
-  const ids = new Set([...named].map(({ current }) => current.campaignId));
+function campaignOf({ campaignId }: PriceRequest, named: readonly Named[]): CampaignId | null {
+  const ids = new Set(named.map(({ promotion }) => promotion.current.campaignId));
   if (campaignId !== null) ids.add(campaignId);
   if (ids.size > 1) return null;
   const [only = DEFAULT_CAMPAIGN] = ids;
   return only;
 }
 
-export function candidateOf(promotion: PromotionState, use: Use, objection: Objection | null): Candidate {
+/** `code`: the unique code under which it was named. */
+export function candidateOf(
+  promotion: PromotionState,
+  use: Use,
+  objection: Objection | null,
+  code: string | null = null,
+): Candidate {
   return {
-    offer: promotion.offer,
+    offer: code === null ? promotion.offer : { ...promotion.offer, code },
     refusal: objection?.refusal ?? null,
     explanation: objection?.explanation ?? null,
     budgetLeft: budgetLeft(promotion, use.instead),
@@ -88,13 +135,13 @@ export function candidateOf(promotion: PromotionState, use: Use, objection: Obje
 function refusalOf(
   { codes, cart }: PriceRequest,
   use: Use,
-  named: readonly PromotionState[],
+  asked: readonly PromotionState[],
   { applied, skipped }: Priced,
   objections: ReadonlyMap<string, Objection>,
 ): QuoteRefusal | null {
   if (codes.length === 0) return null;
-  const [only] = named;
-  const isApplied = named.some(({ current }) => applied.some(({ offer }) => offer.id === current.id));
+  const [only] = asked;
+  const isApplied = asked.some(({ current }) => applied.some(({ offer }) => offer.id === current.id));
   if (only === undefined || isApplied) return null;
   const reason = skipped.find(({ offer }) => offer.id === only.current.id)?.reason ?? 'Coupon conditions not met';
   const objection = objections.get(only.current.id);
@@ -103,12 +150,29 @@ function refusalOf(
 }
 
 /** Names each promotion that was asked for and does not apply. */
-function refusalOfWhole(named: ReadonlySet<PromotionState>, { skipped }: Priced): QuoteRefusal | null {
-  const missing = [...named].flatMap(({ current: { id, settings } }) => {
-    const reason = skipped.find(({ offer }) => offer.id === id)?.reason;
-    return reason === undefined ? [] : [`${settings.code ?? id}: ${reason}`];
-  });
+function refusalOfWhole(asked: readonly PromotionState[], { skipped }: Priced): QuoteRefusal | null {
+  const missing = skipped
+    .filter(({ offer }) => asked.some(({ current }) => current.id === offer.id))
+    .map(({ offer: { id, code }, reason }) => `${code ?? id}: ${reason}`);
   return missing.length === 0 ? null : incomplete(missing);
+}
+
+const notFoundText = (name: string): string => `${name}: Coupon not found`;
+
+/** Of the only code that a request names. */
+function refusalOfCode(against: CodeObjection): QuoteRefusal {
+  switch (against.kind) {
+    case 'unknown':
+      return promotionNotFound();
+    case 'locked': {
+      const refusal = refuse('lockedByAnother', against.detail, against.untilMs);
+      return against.isOthers ? { ...refusal, isOthersCode: true } : refusal;
+    }
+    case 'refused': {
+      const refusal = refuse('promotionNotApplicable', against.refusal);
+      return against.isOthers ? { ...refusal, isOthersCode: true } : refusal;
+    }
+  }
 }
 
 const incomplete = (missing: readonly string[]) => refuse('campaignIncomplete', missing.join('; '));

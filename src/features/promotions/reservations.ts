@@ -3,6 +3,7 @@ import { type Decided, refuse } from '../../domain/decision.js';
 import type { Change, DomainEvent } from '../../domain/event.js';
 import { asSeq } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
+import type { Random } from '../../domain/random.js';
 import type {
   CommitReservation,
   ReleaseReservation,
@@ -16,6 +17,7 @@ import type {
   ReservationReleased,
   ReservationRenewed,
   ReservationRolledBack,
+  ReservedCodesRedeemed,
 } from '../../records/events.generated.js';
 import {
   boolean,
@@ -28,7 +30,7 @@ import {
   textOrNull,
   time,
 } from '../../records/fields.js';
-import type { ReservationView } from '../../records/promotions.js';
+import type { ReservationView, ReservedCart } from '../../records/promotions.js';
 import { backOf } from './give-back.js';
 import { freeingOf } from './manage.js';
 import type { Promotions, ReservationState } from './state.js';
@@ -84,10 +86,23 @@ const ofHeld = {
 
 export const commitReservation = command('commitReservation', { id: text(), orderId: textOrNull() }, ofHeld);
 
-/** Committing again under the same order changes nothing: the first answer may have been lost. */
+/** By hold: the redemptions of unique codes that the commit in the same change makes. */
+export const reservedCodesRedeemed = event(
+  'reservedCodesRedeemed',
+  27,
+  { ...ofReservation, redemptionIds: jsonOf('RedemptionIds') },
+  { shownAs: null, detail: ['reservationId', 'redemptionIds'], snapshot: 'reservedCodesRedeemed' },
+);
+
+/**
+ * Committing again under the same order changes nothing: the first answer may have been lost. The
+ * unique codes that are held are redeemed, whatever their books say now.
+ */
 export function decideCommitReservation(
   promotions: Promotions,
   { id, orderId }: CommitReservation,
+  nowMs: number,
+  random: Random,
 ): Decided<typeof commitReservation> {
   const found = promotions.reservation(id);
   if (found === undefined) return reservationNotFound();
@@ -96,7 +111,31 @@ export function decideCommitReservation(
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
   const event = { kind: 'reservationCommitted', ...named(found), orderId } as const;
-  return decided(promotions, found, { status: 'committed', orderId }, [event, ...codesFreedBy(promotions, found)]);
+  const redemptions = redemptionsOf(promotions, found, orderId, nowMs, random);
+  return decided(promotions, found, { status: 'committed', orderId }, [
+    ...redemptions,
+    event,
+    ...codesFreedBy(promotions, found),
+  ]);
+}
+
+function redemptionsOf(
+  promotions: Promotions,
+  found: ReservationState,
+  orderId: string | null,
+  nowMs: number,
+  random: Random,
+): DomainEvent[] {
+  const events: DomainEvent[] = [];
+  const metadata = { reservationId: found.id, ...(orderId === null ? {} : { orderId }) };
+  const redemptionIds = found.cart.holds.map(({ uniqueCode }) => {
+    if (uniqueCode === undefined) return null;
+    const redeemed = promotions.codes.redeemEvent(uniqueCode, { nowMs, ordinal: events.length, metadata }, random);
+    events.push(redeemed);
+    return redeemed.redemptionId;
+  });
+  if (events.length > 0) events.push({ kind: 'reservedCodesRedeemed', ...named(found), redemptionIds });
+  return events;
 }
 
 export const releaseReservation = command('releaseReservation', { id: text(), owner: subjectOrNull() }, ofHeld);
@@ -111,7 +150,8 @@ export function decideReleaseReservation(
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
   const event = { kind: 'reservationReleased', ...named(found) } as const;
-  return decided(promotions, found, { status: 'released' }, [event, ...codesFreedBy(promotions, found)]);
+  const unlocked = codesOf(found.cart).map((code) => promotions.codes.unlockEvent(code));
+  return decided(promotions, found, { status: 'released' }, [event, ...unlocked, ...codesFreedBy(promotions, found)]);
 }
 
 export const renewReservation = command(
@@ -131,7 +171,11 @@ export function decideRenewReservation(
   if (refusal !== null) return refusal;
   // A renewal never ends a hold earlier.
   const untilMs = Math.max(found.untilMs ?? 0, nowMs + ttlMs);
-  return decided(promotions, found, { untilMs }, [{ kind: 'reservationRenewed', ...named(found), untilMs }]);
+  const { userId } = found;
+  const locks = codesOf(found.cart).flatMap((code) =>
+    promotions.codes.lockEvents(code, userId ?? '', untilMs, nowMs, promotions.shard.seq + 2),
+  );
+  return decided(promotions, found, { untilMs }, [{ kind: 'reservationRenewed', ...named(found), untilMs }, ...locks]);
 }
 
 /** `lines`: of these products, so many pieces; null: all that is left. */
@@ -156,10 +200,25 @@ export function decideRollbackReservation(
   const back = backOf(found.cart, found.givenBack, lines);
   if ('refusal' in back) return refuse('linesNotReserved', back.refusal);
   const { givenBack, isWhole } = back;
+  const redemptions = isWhole ? rolledBackCodes(promotions, found, reason) : [];
   const status = isWhole ? 'rolledBack' : 'committed';
   return decided(promotions, found, { givenBack, status }, [
     { kind: 'reservationRolledBack', ...named(found), givenBack, isWhole, reason },
+    ...redemptions,
   ]);
+}
+
+function rolledBackCodes(
+  { codes }: Promotions,
+  { cart, redemptionIds }: ReservationState,
+  reason: string | null,
+): DomainEvent[] {
+  return cart.holds.flatMap(({ uniqueCode }, at) => {
+    const redemptionId = redemptionIds?.[at] ?? null;
+    return uniqueCode === undefined || redemptionId === null
+      ? []
+      : [codes.rollbackEvent(uniqueCode, redemptionId, reason)];
+  });
 }
 
 /** `owner`: the user who may do it; null: the caller may do it for all. */
@@ -204,12 +263,16 @@ function decided(
 export function viewOf(promotions: Promotions, found: ReservationState): ReservationView {
   const { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack } = found;
   const promotionsHeld = cart.holds.map(({ promotionId }) => promotions.promotionOf(promotionId).current.settings);
-  const codes = promotionsHeld.map(({ code }) => code);
+  const codes = cart.holds.map(({ uniqueCode }, at) => uniqueCode ?? promotionsHeld[at]?.code ?? null);
   const referrers = cart.holds.map(({ isReferral }, at) =>
     isReferral ? (promotionsHeld[at]?.referrerUserId ?? null) : null,
   );
   return { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack, codes, referrers };
 }
+
+/** The unique codes that it holds. */
+export const codesOf = (cart: ReservedCart | undefined): string[] =>
+  cart?.holds.flatMap(({ uniqueCode }) => uniqueCode ?? []) ?? [];
 
 /** Codes of archived promotions of which this reservation is the last open one. */
 export function codesFreedBy(promotions: Promotions, { cart }: ReservationState): DomainEvent[] {
@@ -231,7 +294,11 @@ export function expireReservations(promotions: Promotions, nowMs: number): Chang
     scopeId: first.campaignId,
     caller: 'system',
     requestId: '',
-    events: [{ kind: 'reservationExpired', ...named(first) }, ...codesFreedBy(promotions, first)],
+    events: [
+      { kind: 'reservationExpired', ...named(first) },
+      ...codesOf(first.cart).map((code) => promotions.codes.expireEvent(code)),
+      ...codesFreedBy(promotions, first),
+    ],
     remembered: null,
   };
 }
@@ -246,6 +313,10 @@ export function applyReservationRenewed(promotions: Promotions, event: Reservati
 
 export function applyReservationCommitted(promotions: Promotions, event: ReservationCommitted): void {
   promotions.commit(promotions.reservationOf(event.reservationId), event.orderId);
+}
+
+export function applyReservedCodesRedeemed(promotions: Promotions, event: ReservedCodesRedeemed): void {
+  promotions.redeemCodes(promotions.reservationOf(event.reservationId), event.redemptionIds);
 }
 
 export function applyReservationReleased(promotions: Promotions, event: ReservationReleased): void {

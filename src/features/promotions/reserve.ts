@@ -1,5 +1,6 @@
 /** Reserving: each promotion that applies to a cart holds one use and its money, for a while. */
 import { type Decided, refuse } from '../../domain/decision.js';
+import type { DomainEvent } from '../../domain/event.js';
 import { type CampaignId, shardOfId } from '../../domain/ids.js';
 import { type Random, randomUuid } from '../../domain/random.js';
 import type { Reserve } from '../../records/commands.generated.js';
@@ -20,11 +21,11 @@ import {
 } from '../../records/fields.js';
 import type { PriceRequest } from '../../records/objects.js';
 import type { Hold, ReservedCart } from '../../records/promotions.js';
-import { periodAt } from './judge.js';
+import { periodAt } from './periods.js';
 import type { Applied } from './pricing/types.js';
 import { type Quoted, quoteOf } from './quote.js';
-import { codesFreedBy } from './reservations.js';
-import { OPEN_RESERVATIONS_MAX, type Promotions, type ReservationState } from './state.js';
+import { codesFreedBy, codesOf } from './reservations.js';
+import { isOfBook, OPEN_RESERVATIONS_MAX, type Promotions, type ReservationState } from './state.js';
 
 /**
  * A reservation was made, or another cart took the place of what it held. `untilMs` null: its uses
@@ -73,6 +74,7 @@ export const reserve = command(
       'campaignIncomplete',
       'promotionNotFound',
       'notInOneCampaign',
+      'lockedByAnother',
       'conditionsUnjudged',
       'promotionNotApplicable',
       'reservationsFull',
@@ -102,6 +104,7 @@ export function decideReserve(
   const reservationId = before?.id ?? newReservationId(promotions, random);
   const untilMs = nowMs + ttlMs;
   const cart = reservedCart(promotions, request, quoted, nowMs);
+  const locks = locksOf(promotions, cart, before, { userId, untilMs, nowMs });
   return {
     kind: 'decision',
     scopeId: campaignId,
@@ -118,10 +121,31 @@ export function decideReserve(
         madeMs: nowMs,
         untilMs,
       },
+      ...locks,
       ...(before === null ? [] : codesFreedBy(promotions, before)),
     ],
     outcome: { kind: 'reserved', reservationId, untilMs, quote },
   };
+}
+
+/** The locks of unique codes that the cart takes, renews or lets go. */
+function locksOf(
+  promotions: Promotions,
+  cart: ReservedCart,
+  before: ReservationState | null,
+  { userId, untilMs, nowMs }: { readonly userId: string | null; readonly untilMs: number; readonly nowMs: number },
+): DomainEvent[] {
+  const { codes, shard } = promotions;
+  const now = codesOf(cart);
+  const events = codesOf(before?.cart)
+    .filter((code) => !now.includes(code))
+    .map((code) => codes.unlockEvent(code));
+  for (const code of now) {
+    if (userId === null) throw new Error(`code ${code} is held for nobody`);
+    // The first event of the change is that of the reservation.
+    events.push(...codes.lockEvents(code, userId, untilMs, nowMs, shard.seq + 2 + events.length));
+  }
+  return events;
 }
 
 function reservedCart(
@@ -149,7 +173,8 @@ function holdOf(
 ): Hold {
   const { current } = promotions.promotionOf(offer.id);
   const periodMs = periodAt(current.plan, nowMs);
-  return { promotionId: current.id, amount, lines, periodMs, isReferral: isReferral(current.settings, userId) };
+  const hold = { promotionId: current.id, amount, lines, periodMs, isReferral: isReferral(current.settings, userId) };
+  return isOfBook(current) && offer.code !== null ? { ...hold, uniqueCode: offer.code } : hold;
 }
 
 /** A user's own referral does not count. */
@@ -199,5 +224,6 @@ export function applyReservationMade(promotions: Promotions, event: ReservationM
     untilMs,
     orderId,
     givenBack: null,
+    redemptionIds: null,
   });
 }

@@ -3,10 +3,19 @@
  * The rules read it, `applyEvent` changes it, nothing else does; a restart fills it by load.ts from
  * a snapshot and then applies the journal.
  */
-import type { CodeClaims } from '../../domain/code-claims.js';
+import { asBookId, asCampaignId } from '../../domain/ids.js';
 import type { ShardKernel } from '../../domain/kernel.js';
-import type { CampaignId } from '../../records/ids.js';
-import type { GivenBack, Hold, Promotion, ReservationStatus, ReservedCart } from '../../records/promotions.js';
+import type { UniqueCodes } from '../../domain/unique-codes.js';
+import type { BookId, CampaignId } from '../../records/ids.js';
+import type {
+  GivenBack,
+  Hold,
+  Promotion,
+  RedemptionIds,
+  ReservationStatus,
+  ReservedCart,
+} from '../../records/promotions.js';
+import { type BookUses, bookUses, NO_BOOK } from './book-uses.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import type { Offer } from './pricing/types.js';
 
@@ -31,6 +40,8 @@ export interface PromotionState {
   /** Uses and holds by the begin of their period. */
   readonly byPeriod: Map<number, number>;
   readonly holders: Set<ReservationState>;
+  /** Uses that are redemptions of a coupon book: they are not in `uses` and the maps. */
+  readonly redeemed: BookUses;
 }
 
 export interface ReservationState {
@@ -47,14 +58,19 @@ export interface ReservationState {
   untilMs: number | null;
   orderId: string | null;
   givenBack: GivenBack | null;
+  /** Null: none was made, or none of its holds has a unique code. */
+  redemptionIds: RedemptionIds | null;
   place: number;
 }
 
 export interface CampaignState {
   readonly id: CampaignId;
-  /** Those that are not archived. */
+  /** A book that belongs to no campaign and has a discount makes one of its own, which nobody sees. */
+  readonly isOfBook: boolean;
+  /** Those that are not archived; the discounts of books, too. */
   readonly promotions: Set<PromotionState>;
   readonly automatic: Set<PromotionState>;
+  readonly books: Set<BookId>;
 }
 
 /** Reads a row before it is changed; used by a running digest. */
@@ -69,7 +85,7 @@ export class Promotions {
   readonly all: PromotionState[] = [];
   readonly reservations: ReservationState[] = [];
   readonly deadlines = new DeadlineHeap<ReservationState>();
-  readonly codes: CodeClaims;
+  readonly codes: UniqueCodes;
   readonly #byId = new Map<string, PromotionState>();
   readonly #byCode = new Map<string, PromotionState>();
   /**
@@ -79,9 +95,10 @@ export class Promotions {
   readonly #campaigns = new Map<CampaignId, CampaignState>();
   readonly #reservations = new Map<string, ReservationState>();
   readonly #carts = new Map<string, ReservationState>();
+  readonly #campaignsOfBooks = new Map<BookId, CampaignId>();
   observer: PromotionsObserver | null = null;
 
-  constructor(shard: ShardKernel, codes: CodeClaims) {
+  constructor(shard: ShardKernel, codes: UniqueCodes) {
     this.shard = shard;
     this.codes = codes;
   }
@@ -89,6 +106,21 @@ export class Promotions {
   /** Also one that is archived. */
   promotion(id: string): PromotionState | undefined {
     return this.#byId.get(id);
+  }
+
+  /** The discount of a coupon book, also one that was taken away. */
+  discountOf(bookId: BookId): PromotionState | undefined {
+    const found = this.#byId.get(bookId);
+    return found !== undefined && isOfBook(found.current) ? found : undefined;
+  }
+
+  campaignOfBook(bookId: BookId): CampaignId | null {
+    return this.#campaignsOfBooks.get(bookId) ?? null;
+  }
+
+  joinCampaign(bookId: BookId, campaignId: CampaignId): void {
+    this.#campaignsOfBooks.set(bookId, campaignId);
+    this.#campaign(campaignId).books.add(bookId);
   }
 
   /** Callers find promotions that are not archived. */
@@ -143,6 +175,12 @@ export class Promotions {
       byUser: new Map(),
       byPeriod: new Map(),
       holders: new Set(),
+      redeemed: isOfBook(promotion)
+        ? bookUses(asBookId(promotion.id), this.codes, {
+            plan: () => this.promotionOf(promotion.id).current.plan,
+            periodOf: (reservationId) => this.#periodOfHold(reservationId, promotion.id),
+          })
+        : NO_BOOK,
     };
     this.all.push(state);
     this.#byId.set(promotion.id, state);
@@ -157,21 +195,35 @@ export class Promotions {
   change(promotion: Promotion): void {
     const state = this.promotionOf(promotion.id);
     this.observer?.beforePromotion(state.number);
+    const wasArchived = state.current.archivedMs !== null;
     state.current = promotion;
     state.offer = offerOf(promotion);
+    state.redeemed.forgetPeriods();
     if (promotion.archivedMs !== null) this.#unlist(state);
+    else if (wasArchived) this.#list(state);
+  }
+
+  #periodOfHold(reservationId: string, promotionId: string): number | null {
+    const { cart } = this.reservationOf(reservationId);
+    return cart.holds.find((hold) => hold.promotionId === promotionId)?.periodMs ?? null;
+  }
+
+  #campaign(id: CampaignId, isOfBook = false): CampaignState {
+    let campaign = this.#campaigns.get(id);
+    if (campaign === undefined) {
+      campaign = { id, isOfBook, promotions: new Set(), automatic: new Set(), books: new Set() };
+      this.#campaigns.set(id, campaign);
+    }
+    return campaign;
   }
 
   #list(state: PromotionState): void {
     const { campaignId, settings, archivedMs } = state.current;
-    let campaign = this.#campaigns.get(campaignId);
-    if (campaign === undefined) {
-      campaign = { id: campaignId, promotions: new Set(), automatic: new Set() };
-      this.#campaigns.set(campaignId, campaign);
-    }
+    const campaign = this.#campaign(campaignId, isOfBook(state.current) && campaignId === campaignOfItsOwn(state));
     if (settings.code !== null) this.#campaignsByCode.set(settings.code, campaignId);
     if (archivedMs !== null) return;
     campaign.promotions.add(state);
+    if (isOfBook(state.current)) this.codes.setDiscount(asBookId(state.current.id), true);
     if (settings.automatic) campaign.automatic.add(state);
     if (settings.code !== null) this.#byCode.set(settings.code, state);
   }
@@ -180,6 +232,7 @@ export class Promotions {
     const { campaignId, settings } = state.current;
     const campaign = this.#campaigns.get(campaignId);
     campaign?.promotions.delete(state);
+    if (isOfBook(state.current)) this.codes.setDiscount(asBookId(state.current.id), false);
     campaign?.automatic.delete(state);
     if (settings.code !== null && this.#byCode.get(settings.code) === state) this.#byCode.delete(settings.code);
   }
@@ -191,6 +244,7 @@ export class Promotions {
     this.#reservations.set(state.id, state);
     if (state.status === 'held') this.#hold(state);
     else if (state.status === 'committed') this.#countUses(state);
+    this.#noteRedemptions(state);
     return state;
   }
 
@@ -207,6 +261,23 @@ export class Promotions {
     this.observer?.beforeReservation(state.number);
     state.untilMs = untilMs;
     this.deadlines.put(state);
+  }
+
+  /** The commit that follows makes these redemptions. */
+  redeemCodes(state: ReservationState, redemptionIds: RedemptionIds): void {
+    this.observer?.beforeReservation(state.number);
+    state.redemptionIds = redemptionIds;
+    this.#noteRedemptions(state);
+    for (const { promotionId, periodMs } of state.cart.holds) this.promotionOf(promotionId).redeemed.noteHeld(periodMs);
+  }
+
+  #noteRedemptions({ id, cart, redemptionIds }: ReservationState): void {
+    if (redemptionIds === null) return;
+    this.codes.noteRedemptions(
+      cart.holds.map(({ uniqueCode }) => uniqueCode),
+      redemptionIds,
+      id,
+    );
   }
 
   commit(state: ReservationState, orderId: string | null): void {
@@ -244,6 +315,7 @@ export class Promotions {
       promotion.held++;
       promotion.heldAmount += hold.amount;
       promotion.holders.add(state);
+      if (hold.uniqueCode !== undefined) this.codes.hold(hold.uniqueCode, state.id);
       countOne(promotion, state.userId, hold.periodMs, 1);
     }
     this.deadlines.put(state);
@@ -258,6 +330,7 @@ export class Promotions {
       promotion.held--;
       promotion.heldAmount -= hold.amount;
       promotion.holders.delete(state);
+      if (hold.uniqueCode !== undefined) this.codes.letGo(hold.uniqueCode);
       countOne(promotion, state.userId, hold.periodMs, -1);
     }
     this.deadlines.remove(state);
@@ -271,8 +344,10 @@ export class Promotions {
     for (const [number, hold] of state.cart.holds.entries()) {
       const promotion = this.promotionOf(hold.promotionId);
       this.observer?.beforePromotion(promotion.number);
-      promotion.uses++;
       promotion.spent += this.amountLeft(state, number);
+      // Its use is the redemption.
+      if (hold.uniqueCode !== undefined) continue;
+      promotion.uses++;
       countOne(promotion, state.userId, hold.periodMs, 1);
     }
   }
@@ -282,6 +357,7 @@ export class Promotions {
       const promotion = this.promotionOf(hold.promotionId);
       this.observer?.beforePromotion(promotion.number);
       promotion.spent -= this.amountLeft(state, number);
+      if (hold.uniqueCode !== undefined) continue;
       promotion.uses--;
       countOne(promotion, state.userId, hold.periodMs, -1);
     }
@@ -310,6 +386,11 @@ function add<Key>(counts: Map<Key, number>, key: Key, change: number): void {
   if (count === 0) counts.delete(key);
   else counts.set(key, count);
 }
+
+/** It is the discount of a coupon book, and has the book's id. */
+export const isOfBook = ({ settings }: Promotion): boolean => settings.code === null && !settings.automatic;
+
+const campaignOfItsOwn = ({ current }: PromotionState): CampaignId => asCampaignId(current.id);
 
 const offerOf = ({ id, settings }: Promotion): Offer => ({ id, ...settings });
 

@@ -212,6 +212,12 @@ export const PROBLEMS = {
     about: 'A redemption can be rolled back only once, and this one was.',
     remedy: 'Nothing needs to be done. The history of the code shows when it happened.',
   },
+  'redemption-of-reservation': {
+    status: 409,
+    title: 'Redemption of a reservation',
+    about: 'A reservation was committed and made this redemption, so the money of its cart belongs to it, too.',
+    remedy: 'Roll the reservation back: `detail` names it.',
+  },
   'campaign-incomplete': {
     status: 409,
     title: 'Campaign incomplete',
@@ -434,6 +440,7 @@ const OF_REFUSAL = {
   userRedemptionsLimit: 'user-redemptions-limit',
   redemptionNotFound: 'redemption-not-found',
   alreadyRolledBack: 'already-rolled-back',
+  redemptionReserved: 'redemption-of-reservation',
   idempotencyKeyReused: 'idempotency-key-reused',
   idempotencyMemoryFull: 'overloaded',
   // The batch was given up before its command came. Nothing was changed; trying again helps.

@@ -8,9 +8,8 @@
 import { z } from 'zod';
 import { parsePattern } from '../../codes/pattern.js';
 import { accountEmail, PASSWORD_LENGTH_MAX, ROLES } from '../../control/account-rules.js';
-import { type Contradiction, contradictionIn, LOCK_TTL_SECONDS_MAX } from '../../features/coupons/book.js';
 import { metadata } from './metadata.js';
-import { lineOf, mayHoldLines, USER_ID } from './text-rule.js';
+import { lineOf, USER_ID } from './text-rule.js';
 
 export { metadata };
 
@@ -25,9 +24,8 @@ export function name<T extends z.ZodType>(id: string, schema: T): T {
 const PAGE_MAX = 1000;
 /** More are made by a job. */
 export const GENERATE_AT_ONCE_MAX = 10_000;
-const INITIAL_CODES_MAX = 1000;
 const SKIP_MAX = 100;
-const COUNT_MAX = 1_000_000_000;
+export const COUNT_MAX = 1_000_000_000;
 
 // -- pieces ---------------------------------------------------------------------------------------
 
@@ -62,7 +60,7 @@ export const line = (lengthMax: number) =>
 const TIME_FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z');
 const TIME_LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
-const time = z.iso
+export const time = z.iso
   .datetime({ offset: true, error: 'Not an ISO 8601 time such as 2026-11-20T08:00:00.000Z' })
   .refine((text) => {
     const ms = Date.parse(text);
@@ -70,8 +68,8 @@ const time = z.iso
   }, 'Not between the years 0000 and 9999 in UTC')
   .describe('ISO 8601 with an offset or Z, within the years 0000 to 9999 in UTC');
 
-const count = z.int().min(1).max(COUNT_MAX);
-const codePattern = z
+export const count = z.int().min(1).max(COUNT_MAX);
+export const codePattern = z
   .string()
   .max(256)
   .superRefine((text, context) => {
@@ -85,96 +83,6 @@ const codePattern = z
   });
 
 // -- what is sent ---------------------------------------------------------------------------------
-
-const settings = {
-  name: z.string().regex(lineOf(1, 200), 'A name is 1 to 200 characters, none of them a control character'),
-  description: z.string().max(4000).refine(mayHoldLines, 'Has a control character or half a surrogate pair').nullable(),
-  startDate: time.nullable(),
-  endDate: time.nullable(),
-  isActive: z.boolean(),
-  maxCodesPerUser: count.nullable(),
-  maxRedemptionsPerUser: count.nullable(),
-  allowMultipleRedemptions: z.boolean(),
-  maxRedemptionsPerCode: count.nullable().describe('Only with allowMultipleRedemptions; null is without end'),
-  codePattern: codePattern.nullable(),
-  redeemableBy: z.enum(['assignee', 'bearer']),
-  requireLock: z.boolean(),
-  lockTtlSeconds: z.int().min(1).max(LOCK_TTL_SECONDS_MAX).nullable(),
-  metadata,
-};
-
-const bookFields = {
-  name: settings.name,
-  description: settings.description.optional(),
-  startDate: settings.startDate.optional(),
-  endDate: settings.endDate.optional(),
-  isActive: settings.isActive.default(true),
-  maxCodesPerUser: settings.maxCodesPerUser.optional(),
-  maxRedemptionsPerUser: settings.maxRedemptionsPerUser.optional(),
-  allowMultipleRedemptions: settings.allowMultipleRedemptions.default(false),
-  maxRedemptionsPerCode: settings.maxRedemptionsPerCode.optional(),
-  codePattern: settings.codePattern.optional(),
-  redeemableBy: settings.redeemableBy.default('assignee'),
-  requireLock: settings.requireLock.default(false),
-  lockTtlSeconds: settings.lockTtlSeconds.optional(),
-  metadata: settings.metadata.optional(),
-};
-
-interface MaybeContradicting {
-  readonly startDate?: string | null | undefined;
-  readonly endDate?: string | null | undefined;
-  readonly allowMultipleRedemptions?: boolean | undefined;
-  readonly maxRedemptionsPerCode?: number | null | undefined;
-}
-
-const CONTRADICTIONS: Readonly<Record<Contradiction, { readonly path: string[]; readonly message: string }>> = {
-  endsBeforeItBegins: { path: ['endDate'], message: 'endDate has to come after startDate' },
-  countWithoutMultiple: {
-    path: ['maxRedemptionsPerCode'],
-    message: 'maxRedemptionsPerCode needs allowMultipleRedemptions',
-  },
-};
-
-/**
- * The rule of the domain, as far as the body alone can break it: what a PATCH leaves out, the book
- * may have.
- */
-function refuseContradiction(
-  { startDate, endDate, allowMultipleRedemptions = true, maxRedemptionsPerCode = null }: MaybeContradicting,
-  context: z.RefinementCtx,
-): void {
-  const startMs = startDate == null ? null : Date.parse(startDate);
-  const endMs = endDate == null ? null : Date.parse(endDate);
-  const found = contradictionIn({ startMs, endMs, allowMultipleRedemptions, maxRedemptionsPerCode });
-  if (found !== null) context.addIssue({ code: 'custom', ...CONTRADICTIONS[found] });
-}
-
-export const bookInput = name(
-  'BookInput',
-  z
-    .strictObject({
-      ...bookFields,
-      initialCodes: z
-        .array(code)
-        .min(1)
-        .max(INITIAL_CODES_MAX)
-        .optional()
-        .describe('Those that any book has already are left out; `counts.total` tells how many came in'),
-    })
-    .superRefine(refuseContradiction),
-);
-export type BookInput = z.output<typeof bookInput>;
-
-export const bookPatch = name(
-  'BookPatch',
-  z
-    .strictObject(settings)
-    .partial()
-    .meta({ minProperties: 1 })
-    .refine((patch) => Object.keys(patch).length > 0, 'At least one field is needed')
-    .superRefine(refuseContradiction),
-);
-export type BookPatch = z.output<typeof bookPatch>;
 
 const quantity = z.int().min(1).max(10_000_000);
 const generateFields = { quantity, codePattern: codePattern.nullable().optional() };
@@ -247,53 +155,7 @@ export const userCodesQuery = z.strictObject({
 // -- what is answered -----------------------------------------------------------------------------
 
 export const timeOut = z.string().describe('ISO 8601 UTC with milliseconds');
-const nextCursor = z.string().nullable().describe('null: this is the last page');
-
-export const bookOut = name(
-  'Book',
-  z.strictObject({
-    id: z.string(),
-    name: z.string(),
-    description: z.string().nullable(),
-    startDate: timeOut.nullable(),
-    endDate: timeOut.nullable(),
-    isActive: z.boolean(),
-    maxCodesPerUser: z.int().nullable(),
-    maxRedemptionsPerUser: z.int().nullable(),
-    allowMultipleRedemptions: z.boolean(),
-    maxRedemptionsPerCode: z.int().nullable(),
-    codePattern: z.string().nullable(),
-    redeemableBy: z.enum(['assignee', 'bearer']),
-    requireLock: z.boolean(),
-    lockTtlSeconds: z.int().nullable().describe("null: the server's default"),
-    metadata: z.record(z.string(), z.unknown()).nullable(),
-    counts: z.strictObject({
-      total: z.int(),
-      available: z.int(),
-      assigned: z.int(),
-      locked: z.int().describe('Living locks; they overlap assigned and redeemed'),
-      redeemed: z.int(),
-      redemptions: z.int(),
-    }),
-    version: z.int().describe('Grows with each change; the ETag'),
-    createdAt: timeOut,
-    updatedAt: timeOut,
-    archivedAt: timeOut.nullable(),
-  }),
-);
-export const booksOut = name('Books', z.strictObject({ items: z.array(bookOut), nextCursor }));
-
-const bucket = z.strictObject({ start: timeOut, redemptions: z.int() });
-export const statsOut = name(
-  'BookStats',
-  z.strictObject({
-    couponBookId: z.string(),
-    counts: bookOut.shape.counts,
-    perMinute: z.array(bucket).describe('Oldest first; the last one is still running'),
-    perHour: z.array(bucket),
-    perDay: z.array(bucket),
-  }),
-);
+export const nextCursor = z.string().nullable().describe('null: this is the last page');
 
 export const codeOut = name(
   'Code',

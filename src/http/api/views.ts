@@ -10,6 +10,7 @@ import type { BookStats, BookView, Done, HistoryEntry, Job } from '../../engine/
 import { shownNames } from '../../records/events.generated.js';
 import { isoTime, isoTimeOrNull } from '../fast/iso-time.js';
 import { guessOdds } from './guess-odds.js';
+import { discountJson } from './promotions/views.js';
 
 type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { readonly kind: Kind }>;
 
@@ -21,10 +22,12 @@ export function expectOutcome<Kind extends Outcome['kind']>(done: Done, kind: Ki
 
 export const etagOf = (version: number): string => `"${version}"`;
 
-export function bookJson({ book, counts }: BookView): Record<string, unknown> {
+export function bookJson({ book, counts, offer: { campaignId, discount } }: BookView): Record<string, unknown> {
   return {
     id: book.id,
     ...settingsJson(book.settings),
+    discount: discount === null ? null : discountJson(discount),
+    campaignId,
     counts: countsJson(counts),
     version: book.version,
     createdAt: isoTime(book.createdMs),

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Form } from '../../records/fields.js';
 import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
+import { bookOut } from '../api/book-schemas.js';
 import * as schemas from '../api/schemas.js';
 import { LIVE_ERROR_CODES } from './messages.js';
 
@@ -43,9 +44,9 @@ const RENAMED: Readonly<Record<string, readonly [name: string, schema: z.ZodType
 /** Fields that every event of a code can show, in this order; the rest is in `detail`. */
 const SHOWN = ['code', 'userId', 'lockId', 'untilMs', 'redemptionId', 'redemptionCount'] as const;
 
-const { counts } = schemas.bookOut.shape;
+const { counts } = bookOut.shape;
 const couponBookId = z.string();
-const bookData = schemas.bookOut
+const bookData = bookOut
   .omit({ id: true, counts: true, createdAt: true, updatedAt: true, archivedAt: true })
   .extend({ couponBookId });
 
@@ -105,7 +106,7 @@ export const eventSchemas: readonly EventSchema[] = [
 
 const snapshotData = z
   .union([
-    schemas.bookOut,
+    bookOut,
     z.strictObject({ id: z.string(), counts }),
     schemas.codeOut,
     z.strictObject({ userId: z.string(), codes: z.array(schemas.codeOut), more: z.boolean() }),

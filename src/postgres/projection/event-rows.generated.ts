@@ -460,6 +460,40 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
         }),
       );
       return;
+    case 'bookJoinedCampaign':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(26);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ campaignId: event.campaignId }));
+      return;
+    case 'reservedCodesRedeemed':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(27);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(change.scopeId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ reservationId: event.reservationId, redemptionIds: event.redemptionIds }));
+      return;
     default:
       unknownRecord(event);
   }
@@ -586,6 +620,12 @@ export function writeOthers(
       return;
     case 'reservationRolledBack':
       snapshot.promotions.reservationRolledBack(shard, seq, event);
+      return;
+    case 'bookJoinedCampaign':
+      snapshot.promotions.bookJoinedCampaign(shard, seq, event);
+      return;
+    case 'reservedCodesRedeemed':
+      snapshot.promotions.reservedCodesRedeemed(shard, seq, event);
       return;
     case 'codeAssigned':
     case 'codeUnassigned':

@@ -1,7 +1,8 @@
 /** The rows of promotions and reservations that one projection changes. */
 import type pg from 'pg';
-import type { Seq, ShardId } from '../../domain/ids.js';
+import type { BookId, CampaignId, Seq, ShardId } from '../../domain/ids.js';
 import type {
+  BookJoinedCampaign,
   PromotionArchived,
   PromotionCreated,
   PromotionUpdated,
@@ -11,8 +12,9 @@ import type {
   ReservationReleased,
   ReservationRenewed,
   ReservationRolledBack,
+  ReservedCodesRedeemed,
 } from '../../records/events.generated.js';
-import type { GivenBack, Promotion, ReservationStatus } from '../../records/promotions.js';
+import type { GivenBack, Promotion, RedemptionIds, ReservationStatus } from '../../records/promotions.js';
 
 /** Null: no event of the projection touched it. */
 interface ReservationUpdate {
@@ -20,6 +22,7 @@ interface ReservationUpdate {
   untilMs: number | null;
   orderId: string | null;
   givenBack: GivenBack | null;
+  redemptionIds: RedemptionIds | null;
 }
 
 interface Made extends ReservationUpdate {
@@ -30,14 +33,20 @@ interface Made extends ReservationUpdate {
 }
 
 export class PromotionRows {
+  readonly #campaigns = new Map<BookId, CampaignId>();
   readonly #promotions = new Map<string, { shard: ShardId; seq: Seq; promotion: Promotion }>();
   readonly #made = new Map<string, Made>();
   readonly #updates = new Map<string, ReservationUpdate>();
 
   clear(): void {
+    this.#campaigns.clear();
     this.#promotions.clear();
     this.#made.clear();
     this.#updates.clear();
+  }
+
+  bookJoinedCampaign(_shard: ShardId, _seq: Seq, { bookId, campaignId }: BookJoinedCampaign): void {
+    this.#campaigns.set(bookId, campaignId);
   }
 
   promotionChanged(
@@ -55,7 +64,17 @@ export class PromotionRows {
     const status = untilMs === null ? 'committed' : 'held';
     const { seq: firstSeq, madeMs } = this.#made.get(reservationId) ?? { seq, madeMs: event.madeMs };
     this.#updates.delete(reservationId);
-    const made = { shard, seq: firstSeq, madeMs, event, status, untilMs, orderId, givenBack: null } as const;
+    const made = {
+      shard,
+      seq: firstSeq,
+      madeMs,
+      event,
+      status,
+      untilMs,
+      orderId,
+      givenBack: null,
+      redemptionIds: null,
+    } as const;
     this.#made.set(reservationId, { ...made });
   }
 
@@ -65,6 +84,10 @@ export class PromotionRows {
 
   reservationCommitted(_shard: ShardId, _seq: Seq, { reservationId, orderId }: ReservationCommitted): void {
     Object.assign(this.#update(reservationId), { status: 'committed', orderId });
+  }
+
+  reservedCodesRedeemed(_shard: ShardId, _seq: Seq, { reservationId, redemptionIds }: ReservedCodesRedeemed): void {
+    this.#update(reservationId).redemptionIds = redemptionIds;
   }
 
   reservationEnded(_shard: ShardId, _seq: Seq, event: ReservationReleased | ReservationExpired): void {
@@ -82,15 +105,27 @@ export class PromotionRows {
   #update(id: string): ReservationUpdate {
     const known = this.#made.get(id) ?? this.#updates.get(id);
     if (known !== undefined) return known;
-    const update = { status: null, untilMs: null, orderId: null, givenBack: null };
+    const update = { status: null, untilMs: null, orderId: null, givenBack: null, redemptionIds: null };
     this.#updates.set(id, update);
     return update;
   }
 
+  /** The books are written before. */
   async write(client: pg.Client): Promise<void> {
+    if (this.#campaigns.size > 0) await this.#writeCampaigns(client);
     if (this.#promotions.size > 0) await this.#writePromotions(client);
     if (this.#made.size > 0) await this.#writeMade(client);
     if (this.#updates.size > 0) await this.#writeUpdates(client);
+  }
+
+  async #writeCampaigns(client: pg.Client): Promise<void> {
+    await client.query({
+      name: 'write-campaigns-of-books',
+      text: `
+        UPDATE books AS b SET campaign_id = c.campaign_id
+        FROM unnest($1::uuid[], $2::uuid[]) AS c (id, campaign_id) WHERE b.id = c.id`,
+      values: [[...this.#campaigns.keys()], [...this.#campaigns.values()]],
+    });
   }
 
   async #writePromotions(client: pg.Client): Promise<void> {
@@ -131,15 +166,16 @@ export class PromotionRows {
       name: 'write-reservations',
       text: `
         INSERT INTO reservations (
-          id, shard, seq, campaign_id, made_ms, until_ms, status, caller, user_id, cart_id, order_id, cart, given_back
+          id, shard, seq, campaign_id, made_ms, until_ms, status, caller, user_id, cart_id, order_id, cart, given_back,
+          redemption_ids
         )
         SELECT * FROM unnest(
           $1::uuid[], $2::smallint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
-          $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]
+          $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]
         )
         ON CONFLICT (id) DO UPDATE SET
           until_ms = excluded.until_ms, status = excluded.status, order_id = excluded.order_id, cart = excluded.cart,
-          given_back = excluded.given_back`,
+          given_back = excluded.given_back, redemption_ids = excluded.redemption_ids`,
       values: [
         list.map(({ event }) => event.reservationId),
         list.map(({ shard }) => shard),
@@ -154,6 +190,7 @@ export class PromotionRows {
         list.map(({ orderId }) => orderId),
         list.map(({ event }) => JSON.stringify(event.cart)),
         list.map(({ givenBack }) => jsonOrNull(givenBack)),
+        list.map(({ redemptionIds }) => jsonOrNull(redemptionIds)),
       ],
     });
   }
@@ -165,9 +202,10 @@ export class PromotionRows {
       text: `
         UPDATE reservations AS r SET
           status = coalesce(u.status, r.status), until_ms = coalesce(u.until_ms, r.until_ms),
-          order_id = coalesce(u.order_id, r.order_id), given_back = coalesce(u.given_back, r.given_back)
-        FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[])
-          AS u (id, status, until_ms, order_id, given_back)
+          order_id = coalesce(u.order_id, r.order_id), given_back = coalesce(u.given_back, r.given_back),
+          redemption_ids = coalesce(u.redemption_ids, r.redemption_ids)
+        FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+          AS u (id, status, until_ms, order_id, given_back, redemption_ids)
         WHERE r.id = u.id`,
       values: [
         list.map(([id]) => id),
@@ -175,6 +213,7 @@ export class PromotionRows {
         list.map(([, { untilMs }]) => untilMs),
         list.map(([, { orderId }]) => orderId),
         list.map(([, { givenBack }]) => jsonOrNull(givenBack)),
+        list.map(([, { redemptionIds }]) => jsonOrNull(redemptionIds)),
       ],
     });
     if (rowCount !== list.length)

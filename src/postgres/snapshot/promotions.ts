@@ -1,10 +1,11 @@
 /** Loading promotions and reservations: see loader.ts. */
 import type pg from 'pg';
-import { asCampaignId, asShardId } from '../../domain/ids.js';
+import { asBookId, asCampaignId, asShardId } from '../../domain/ids.js';
 import type {
   GivenBack,
   PromotionPlan,
   PromotionSettings,
+  RedemptionIds,
   ReservationStatus,
   ReservedCart,
 } from '../../records/promotions.js';
@@ -12,6 +13,12 @@ import { copyOut } from '../copy/copy-out.js';
 import type { SnapshotSink } from '../store.js';
 
 export async function loadPromotions(client: pg.Client, asked: string, sink: SnapshotSink): Promise<void> {
+  await copyOut(
+    client,
+    `SELECT shard, id, campaign_id FROM books WHERE campaign_id IS NOT NULL AND shard IN (${asked}) ORDER BY id`,
+    3,
+    (row) => sink.bookOfCampaign(asShardId(row.int2(0)), asBookId(row.uuid(1)), asCampaignId(row.uuid(2))),
+  );
   await copyOut(
     client,
     `SELECT shard, id, campaign_id, batch_id, version, created_ms, updated_ms, archived_ms, settings, plan
@@ -32,9 +39,10 @@ export async function loadPromotions(client: pg.Client, asked: string, sink: Sna
   );
   await copyOut(
     client,
-    `SELECT shard, id, campaign_id, caller, user_id, cart_id, order_id, made_ms, until_ms, status, cart, given_back
+    `SELECT shard, id, campaign_id, caller, user_id, cart_id, order_id, made_ms, until_ms, status, cart, given_back,
+       redemption_ids
      FROM reservations WHERE shard IN (${asked}) ORDER BY shard, seq`,
-    12,
+    13,
     (row) =>
       sink.reservation(asShardId(row.int2(0)), {
         id: row.uuid(1),
@@ -48,6 +56,7 @@ export async function loadPromotions(client: pg.Client, asked: string, sink: Sna
         status: row.text(9) as ReservationStatus,
         cart: JSON.parse(row.text(10)) as ReservedCart,
         givenBack: row.isNull(11) ? null : (JSON.parse(row.text(11)) as GivenBack),
+        redemptionIds: row.isNull(12) ? null : (JSON.parse(row.text(12)) as RedemptionIds),
       }),
   );
 }

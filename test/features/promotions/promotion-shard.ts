@@ -21,7 +21,7 @@ import type {
   Quote,
   ReservationView,
 } from '../../../src/records/promotions.js';
-import { outcomeOf, START, type TestShard, UPLOADED } from '../shard.js';
+import { BOOK, outcomeOf, START, type TestShard, UPLOADED } from '../shard.js';
 import { totalOf } from './offers.js';
 
 export type Given = Partial<Omit<PromotionSettings, 'stacking'>> & {
@@ -78,6 +78,17 @@ export const at = (ms: number): GivenTime => ({
   ms: START + ms,
   local: new Date(START + ms).toISOString(),
 });
+
+/** The book carries this discount from now on; null: none. */
+export const discount = (given: Given | null, plan: PromotionPlan = NO_PLAN): Command => ({
+  kind: 'updateBook',
+  bookId: BOOK,
+  patch: {},
+  discount: { to: given === null ? null : { settings: settingsOf({ ...given, code: null }), plan } },
+  ifVersion: null,
+});
+
+export const lastReservationId = ({ state }: TestShard): string => state.promotions.reservations.at(-1)?.id ?? '';
 
 const idOf = (number: number): string => `01890000-0000-7000-8000-1${String(number).padStart(11, '0')}`;
 

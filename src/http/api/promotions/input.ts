@@ -17,7 +17,7 @@ import { localText, readInstant, readTimeZone } from '../../../promotions/dates.
 import type { Cart, GivenTime, PromotionSettings } from '../../../records/promotions.js';
 import type { Currency } from '../../server/currency.js';
 import type { FieldError } from '../problem.js';
-import type { CartInput, PromotionInput, PromotionPatch } from './schemas.js';
+import type { CartInput, DiscountInput, PromotionInput, PromotionPatch } from './schemas.js';
 
 type Read<Value> = { readonly value: Value } | { readonly errors: readonly FieldError[] };
 
@@ -37,6 +37,16 @@ export function settingsOf(input: PromotionInput, code: string | null, currency:
       audience: audience ?? null,
     },
     { code, automatic: input.automatic, referrerUserId: input.referrerUserId ?? null },
+    currency,
+  );
+}
+
+/** The settings of the discount of a book. */
+export function discountSettingsOf(input: DiscountInput, currency: Currency): Read<PromotionSettings> {
+  const { stacking, audience, referrerUserId = null, ...others } = input;
+  return readSettings(
+    { ...others, stacking: stacking ?? {}, audience: audience ?? null },
+    { code: null, automatic: false, referrerUserId },
     currency,
   );
 }

@@ -180,6 +180,34 @@ export const promotionPatch = name(
 );
 export type PromotionPatch = z.output<typeof promotionPatch>;
 
+/** Dates, state and the code itself are those of the book. */
+export const discountInput = name(
+  'BookDiscountInput',
+  z.strictObject({
+    discount: settings.discount,
+    type: settings.type,
+    couponFor: settings.couponFor,
+    products: settings.products.default([]),
+    categories: settings.categories.default([]),
+    excludeProducts: settings.excludeProducts.default([]),
+    minPurchaseAmount: settings.minPurchaseAmount.optional(),
+    maxDiscountAmount: settings.maxDiscountAmount.optional(),
+    currency: settings.currency.optional(),
+    isActive: settings.isActive.default(true),
+    timeZone: settings.timeZone.optional(),
+    schedule: settings.schedule.optional(),
+    maxUsage: settings.maxUsage.optional(),
+    maxUsagePerUser: settings.maxUsagePerUser.optional(),
+    maxUsagePerPeriod: settings.maxUsagePerPeriod.optional(),
+    budget: settings.budget.optional(),
+    audience: settings.audience.optional(),
+    condition: settings.condition.optional(),
+    stacking: settings.stacking.optional(),
+    referrerUserId: fixed.referrerUserId,
+  }),
+);
+export type DiscountInput = z.output<typeof discountInput>;
+
 const SORT_FIELDS = ['createdAt', 'updatedAt', 'code', 'discount', 'usageCount', 'endDate'] as const;
 export const promotionsQuery = z.strictObject({
   page: z.int().min(1).max(10_000).default(1),
@@ -367,6 +395,27 @@ export const promotionOut = name(
   }),
 );
 
+/** The discount of a book. Its uses are the redemptions of the book. */
+export const discountOut = name(
+  'BookDiscount',
+  promotionOut.omit({
+    kind: true,
+    id: true,
+    code: true,
+    automatic: true,
+    name: true,
+    startDate: true,
+    startDateLocal: true,
+    endDate: true,
+    endDateLocal: true,
+    campaignId: true,
+    metadata: true,
+    version: true,
+    createdAt: true,
+    updatedAt: true,
+  }),
+);
+
 /** What a code can be: a unique one, or that of a promotion. */
 export const foundOut = name(
   'UniqueCodeOrPromotion',
@@ -476,13 +525,16 @@ export const promotionListOut = name('PromotionList', z.array(promotionOut));
 const campaign = { id: z.string(), isDefault: z.boolean().describe('The campaign of all that names none') };
 export const campaignsOut = name(
   'Campaigns',
-  z.strictObject({ results: z.array(z.strictObject({ ...campaign, promotions: z.int(), active: z.int() })) }),
+  z.strictObject({
+    results: z.array(z.strictObject({ ...campaign, promotions: z.int(), active: z.int(), books: z.int() })),
+  }),
 );
 export const campaignOut = name(
   'Campaign',
   z.strictObject({
     ...campaign,
-    counts: z.strictObject({ promotions: z.int(), active: z.int() }),
+    counts: z.strictObject({ promotions: z.int(), active: z.int(), books: z.int() }),
+    books: z.array(z.string()).describe('Ids of its coupon books'),
     promotions: z.array(promotionOut),
   }),
 );

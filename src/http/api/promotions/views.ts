@@ -3,6 +3,7 @@ import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
 import { fromMinorUnits, fromTenThousandths } from '../../../features/promotions/pricing/money.js';
 import type {
   AppliedDiscount,
+  Promotion,
   PromotionSettings,
   PromotionView,
   Quote,
@@ -26,15 +27,40 @@ function discountOf({ type, discount }: Pick<PromotionSettings, 'type' | 'discou
   return type === 'fixed' ? money(discount) : fromTenThousandths(discount);
 }
 
-export function promotionJson({ promotion, usage }: PromotionView): Record<string, unknown> {
+/** A promotion; `code`: the unique code under which it was asked for. */
+export function promotionJson(
+  view: PromotionView,
+  code: string | null = view.promotion.settings.code,
+): Record<string, unknown> {
+  const { promotion } = view;
   const { settings } = promotion;
-  const money = moneyOf(settings.currency);
   return {
     kind: 'promotion',
     id: promotion.id,
-    code: settings.code,
+    code,
     automatic: settings.automatic,
     name: settings.name,
+    ...discountJson(view),
+    startDate: isoTimeOrNull(settings.start?.ms ?? null),
+    startDateLocal: shownLocal(settings.start, settings.timeZone),
+    endDate: isoTimeOrNull(settings.end?.ms ?? null),
+    endDateLocal: shownLocal(settings.end, settings.timeZone),
+    campaignId: campaignOf(promotion),
+    metadata: settings.metadata,
+    version: promotion.version,
+    createdAt: isoTime(promotion.createdMs),
+    updatedAt: isoTime(promotion.updatedMs),
+  };
+}
+
+/** A book that belongs to no campaign makes one of its own for its discount. */
+const campaignOf = ({ id, campaignId }: Promotion): string | null =>
+  id === String(campaignId) ? null : campaignShown(campaignId);
+
+/** What the discount of a book shows, too. */
+export function discountJson({ promotion: { settings }, usage }: PromotionView): Record<string, unknown> {
+  const money = moneyOf(settings.currency);
+  return {
     discount: discountOf(settings, money),
     type: settings.type,
     couponFor: settings.couponFor,
@@ -45,10 +71,6 @@ export function promotionJson({ promotion, usage }: PromotionView): Record<strin
     maxDiscountAmount: orNull(money, settings.maxDiscountAmount),
     currency: settings.currency,
     isActive: settings.isActive,
-    startDate: isoTimeOrNull(settings.start?.ms ?? null),
-    startDateLocal: shownLocal(settings.start, settings.timeZone),
-    endDate: isoTimeOrNull(settings.end?.ms ?? null),
-    endDateLocal: shownLocal(settings.end, settings.timeZone),
     timeZone: settings.timeZone,
     schedule: settings.schedule,
     maxUsage: settings.maxUsage,
@@ -59,15 +81,10 @@ export function promotionJson({ promotion, usage }: PromotionView): Record<strin
     condition: settings.condition,
     stacking: settings.stacking,
     referrerUserId: settings.referrerUserId,
-    campaignId: campaignShown(promotion.campaignId),
-    metadata: settings.metadata,
     usageCount: usage.usageCount,
     heldCount: usage.heldCount,
     budgetUsed: money(usage.budgetUsed),
     budgetHeld: money(usage.budgetHeld),
-    version: promotion.version,
-    createdAt: isoTime(promotion.createdMs),
-    updatedAt: isoTime(promotion.updatedMs),
   };
 }
 
@@ -144,7 +161,9 @@ export function reservationJson({
   return {
     id: view.id,
     status: view.status,
-    campaignId: campaignShown(view.campaignId),
+    campaignId: cart.holds.some(({ promotionId }) => promotionId === String(view.campaignId))
+      ? null
+      : campaignShown(view.campaignId),
     userId: view.userId,
     cartId: view.cartId,
     orderId: view.orderId,

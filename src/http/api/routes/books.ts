@@ -1,23 +1,32 @@
 /** Coupon books: docs/contract.md, section 3. */
 
 import type { StagedBatch } from '../../../domain/command.js';
-import { asBookId, type BookId } from '../../../domain/ids.js';
+import { asBookId, asCampaignId } from '../../../domain/ids.js';
+import type { BookView } from '../../../domain/view.js';
 import type { Done } from '../../../engine/engine.js';
+import { planOf } from '../../../promotions/plan.js';
+import type { CreateBook } from '../../../records/commands.generated.js';
+import type { DiscountDraft } from '../../../records/objects.js';
 import type { BookSettings } from '../../../records/values.generated.js';
 import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';
 import { askAllShards } from '../all-shards.js';
+import * as bookSchemas from '../book-schemas.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
 import { isPatternUsable } from '../pattern-check.js';
+import { discountSettingsOf } from '../promotions/input.js';
+import type { DiscountInput } from '../promotions/schemas.js';
 import { ADMIN_OR_SERVICE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { commitBatch, stageCodes } from '../staging.js';
 import { bookJson, etagOf, expectOutcome, statsJson } from '../views.js';
 
 const TAG = 'Coupon books';
-/** Up to a thousand codes of 64 characters, and the settings. */
-const CREATE_BYTES_MAX = 128 * 1024;
+/** Lists of products and users. */
+const DISCOUNT_BYTES_MAX = 2 * 1024 * 1024;
+/** Up to a thousand codes of 64 characters, the settings and the discount. */
+const CREATE_BYTES_MAX = DISCOUNT_BYTES_MAX + 128 * 1024;
 const STAGING_DEADLINE_MS = 30_000;
 
 const createBook = route({
@@ -29,27 +38,34 @@ const createBook = route({
   access: ADMIN_OR_SERVICE,
   change: true,
   dryRun: true,
-  body: schemas.bookInput,
+  body: bookSchemas.bookInput,
   bodyBytesMax: CREATE_BYTES_MAX,
   deadlineMs: STAGING_DEADLINE_MS,
   answers: {
     201: {
       description: 'The book; its path is in Location, its version in ETag',
-      schema: schemas.bookOut,
+      schema: bookSchemas.bookOut,
       headers: ['Location', 'ETag'],
     },
   },
   problems: ['already-exists', 'book-invalid', 'not-possible', 'too-many-uploads'],
-  handle(exchange, { initialCodes, ...input }) {
+  handle(exchange, { initialCodes, discount: given, campaignId: campaign, ...input }) {
     if (!isPatternUsable(exchange, input.codePattern) || !areCodesFree(exchange, initialCodes)) return;
-    const bookId = exchange.services.engine.newBookId(exchange.request.idempotencyScope());
-    const settings = settingsOf(input);
+    const discount = draftOf(exchange, given ?? null);
+    if (discount === undefined) return;
+    const campaignId = campaign === undefined ? null : asCampaignId(campaign);
+    const { engine } = exchange.services;
+    const bookId =
+      campaignId === null
+        ? engine.newBookId(exchange.request.idempotencyScope())
+        : asBookId(engine.newIdBeside(campaignId));
+    const command = { kind: 'createBook', bookId, settings: settingsOf(input), campaignId, discount } as const;
     if (initialCodes === undefined) {
-      exchange.work.command({ kind: 'createBook', bookId, settings, codes: null }, showCreated);
+      exchange.work.command({ ...command, codes: null }, showCreated);
     } else if (exchange.request.isDryRun === true) {
       exchange.answer.dryRunNotPossible('The codes of the book would be put into the database first.');
     } else {
-      exchange.work.run(() => createWithCodes(exchange, bookId, settings, initialCodes));
+      exchange.work.run(() => createWithCodes(exchange, command, initialCodes));
     }
   },
 });
@@ -69,27 +85,41 @@ function areCodesFree(exchange: Exchange, codes: readonly string[] = []): boolea
 
 async function createWithCodes(
   exchange: Exchange,
-  newId: BookId,
-  settings: BookSettings,
+  command: Omit<CreateBook, 'codes'>,
   initialCodes: readonly string[],
 ): Promise<void> {
   const origin = exchange.request.origin();
   const claim = { idempotency: origin.idempotency, isCreation: true };
-  const { batchId, bookId, size, count } = await stageCodes(exchange, newId, initialCodes, claim);
+  const { batchId, bookId, size, count } = await stageCodes(exchange, command.bookId, initialCodes, claim);
   const codes: StagedBatch = { batchId, size, count, report: {} };
-  await commitBatch(exchange, batchId, { kind: 'createBook', bookId, settings, codes }, origin, (done) =>
+  await commitBatch(exchange, batchId, { ...command, bookId, codes }, origin, (done) =>
     showCreated(exchange.answer, done),
   );
 }
 
+/** The discount as the shard takes it; undefined: it is no good, which is answered. */
+function draftOf({ answer, services }: Exchange, given: DiscountInput | null): DiscountDraft | null | undefined {
+  if (given === null) return null;
+  const read = discountSettingsOf(given, services.currency);
+  if (!('errors' in read)) return { settings: read.value, plan: planOf(read.value, services.nowMs()) };
+  answer.invalid(read.errors.map(({ path, message }) => ({ path: `discount.${path}`, message })));
+  return undefined;
+}
+
+/** A version before discounts may have remembered the other one for the key of the request. */
+function viewOf(done: Done): BookView {
+  if (done.outcome.kind === 'bookShown') return done.outcome;
+  return { ...expectOutcome(done, 'book'), offer: { campaignId: null, discount: null } };
+}
+
 function showCreated(answer: AnswerWriter, done: Done): void {
-  const view = expectOutcome(done, 'book');
+  const view = viewOf(done);
   const { id, version } = view.book;
   const headers = `\r\nLocation: /api/v1/coupon-books/${id}\r\nETag: ${etagOf(version)}`;
   answer.changed(201, JSON.stringify(bookJson(view)), done, headers);
 }
 
-type SettingsInput = Omit<schemas.BookInput, 'initialCodes'>;
+type SettingsInput = Omit<bookSchemas.BookInput, 'initialCodes' | 'discount' | 'campaignId'>;
 
 function settingsOf(input: SettingsInput): BookSettings {
   const { name, isActive, allowMultipleRedemptions, redeemableBy, requireLock } = input;
@@ -116,7 +146,13 @@ const ttlMsOf = (seconds: number | null | undefined): number | null | undefined 
   seconds == null ? seconds : seconds * 1000;
 
 /** What is not given stays as it is, so it must not be there at all. */
-function patchOf({ startDate, endDate, lockTtlSeconds, ...same }: schemas.BookPatch): Partial<BookSettings> {
+function patchOf({
+  startDate,
+  endDate,
+  lockTtlSeconds,
+  discount: _,
+  ...same
+}: bookSchemas.BookPatch): Partial<BookSettings> {
   const patch = { ...same, startMs: msOf(startDate), endMs: msOf(endDate), lockTtlMs: ttlMsOf(lockTtlSeconds) };
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<BookSettings>;
 }
@@ -129,7 +165,7 @@ const listBooks = route({
   summary: 'Coupon books, oldest first',
   access: ADMIN_OR_SERVICE,
   query: schemas.booksQuery,
-  answers: { 200: { description: 'A page of books', schema: schemas.booksOut } },
+  answers: { 200: { description: 'A page of books', schema: bookSchemas.booksOut } },
   problems: ['bad-cursor'],
   handle(exchange, _body, { limit, cursor, isActive = null, name = null }) {
     const list = listOf('books', isActive, name);
@@ -169,7 +205,7 @@ const getBook = route({
   summary: 'A coupon book with its live counts',
   access: ADMIN_OR_SERVICE,
   params: { id: schemas.bookId },
-  answers: { 200: { description: 'The book; its version is in ETag', schema: schemas.bookOut, headers: ['ETag'] } },
+  answers: { 200: { description: 'The book; its version is in ETag', schema: bookSchemas.bookOut, headers: ['ETag'] } },
   problems: ['book-not-found'],
   handle({ request, work }) {
     work.query({ kind: 'getBook', bookId: asBookId(request.param(0)) }, (answer, result) => {
@@ -192,15 +228,20 @@ const updateBook = route({
   dryRun: true,
   ifMatch: true,
   params: { id: schemas.bookId },
-  body: schemas.bookPatch,
-  answers: { 200: { description: 'The book as it is now', schema: schemas.bookOut, headers: ['ETag'] } },
-  problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch'],
+  body: bookSchemas.bookPatch,
+  bodyBytesMax: DISCOUNT_BYTES_MAX,
+  answers: { 200: { description: 'The book as it is now', schema: bookSchemas.bookOut, headers: ['ETag'] } },
+  problems: ['book-not-found', 'book-archived', 'book-invalid', 'version-mismatch', 'not-possible'],
   handle(exchange, body) {
     if (!isPatternUsable(exchange, body.codePattern)) return;
     const bookId = asBookId(exchange.request.param(0));
     const ifVersion = versionsOf(exchange.request.ifMatch);
-    exchange.work.command({ kind: 'updateBook', bookId, patch: patchOf(body), ifVersion }, (answer, done) => {
-      const view = expectOutcome(done, 'book');
+    const draft = draftOf(exchange, body.discount ?? null);
+    if (draft === undefined) return;
+    const discount = body.discount === undefined ? null : { to: draft };
+    const command = { kind: 'updateBook', bookId, patch: patchOf(body), discount, ifVersion } as const;
+    exchange.work.command(command, (answer, done) => {
+      const view = viewOf(done);
       answer.changed(200, JSON.stringify(bookJson(view)), done, `\r\nETag: ${etagOf(view.book.version)}`);
     });
   },
@@ -235,7 +276,7 @@ const stats = route({
   summary: 'Counts, and redemptions per minute, hour and day',
   access: ADMIN_OR_SERVICE,
   params: { id: schemas.bookId },
-  answers: { 200: { description: 'The statistics', schema: schemas.statsOut } },
+  answers: { 200: { description: 'The statistics', schema: bookSchemas.statsOut } },
   problems: ['book-not-found'],
   handle({ request, work }) {
     work.query({ kind: 'getStats', bookId: asBookId(request.param(0)) }, (answer, result) => {

@@ -27,7 +27,7 @@ const listCampaigns = route({
       const results = replies
         .flatMap(({ items }) => items)
         .sort((a, b) => (a.id < b.id ? -1 : 1))
-        .map(({ id, promotions, active }) => ({ id, isDefault: campaignShown(id) === null, promotions, active }));
+        .map(({ id, ...counts }) => ({ id, isDefault: campaignShown(id) === null, ...counts }));
       exchange.answer.json(200, JSON.stringify({ results }));
     });
   },
@@ -51,12 +51,13 @@ const getCampaign = route({
   },
 });
 
-function campaignJson({ id, promotions, active, items }: CampaignView): object {
+function campaignJson({ id, promotions, active, books, items, bookIds }: CampaignView): object {
   return {
     id,
     isDefault: campaignShown(id) === null,
-    counts: { promotions, active },
-    promotions: items.map(promotionJson),
+    counts: { promotions, active, books },
+    promotions: items.map((view) => promotionJson(view)),
+    books: bookIds,
   };
 }
 
@@ -67,7 +68,7 @@ const reserveCampaign = route({
   tag: TAG,
   summary: 'Reserve all that is named, or nothing',
   description:
-    'One change: each promotion that is named holds a use and its money, or none does. Automatic promotions of the campaign that apply are held beside them.',
+    'One change: each promotion and each unique code that is named holds a use and its money, or none does. Automatic promotions of the campaign that apply are held beside them.',
   access: ANY_ROLE,
   ownUser: 'body',
   guessable: true,
@@ -94,7 +95,8 @@ const stopCampaign = route({
   path: '/api/v1/campaigns/{id}/stop',
   tag: TAG,
   summary: 'Switch all promotions of a campaign off at once',
-  description: 'Open reservations can still be committed. Each promotion can be switched on again.',
+  description:
+    'The discounts of its books, too. Open reservations can still be committed. Each promotion can be switched on again.',
   access: ADMIN_OR_SERVICE,
   change: true,
   dryRun: true,

@@ -1,8 +1,9 @@
 /** What a checkout does with promotions: docs/contract.md, section 6. */
 import { asCampaignId, type CampaignId } from '../../../domain/ids.js';
 import type { CommandReply, Done, QueryReply } from '../../../engine/engine.js';
-import { notInOneCampaign } from '../../../features/promotions/quote.js';
+import { notInOneCampaign, promotionNotFound } from '../../../features/promotions/quote.js';
 import type { PriceRequest } from '../../../records/objects.js';
+import type { PromotionView } from '../../../records/promotions.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { askAllShards } from '../all-shards.js';
 import { cartOf } from '../promotions/input.js';
@@ -76,7 +77,7 @@ const validate = route({
   body: schemas.validateInput,
   bodyBytesMax: CART_BYTES_MAX,
   answers: { 200: { description: 'It applies', schema: schemas.validateOut } },
-  problems: ['coupon-not-applicable', 'coupon-not-found'],
+  problems: ['coupon-not-applicable', 'coupon-not-found', 'locked-by-another'],
   handle(exchange, { code, ...cart }) {
     const asked = requestOf(exchange, cart, { codes: [code], campaignId: null, mode: 'all' });
     if (asked === undefined) return;
@@ -85,14 +86,29 @@ const validate = route({
         exchange.work.askQuery({ kind: 'quote', request, cart: heldBy(exchange, cart.cartId) }, null),
       );
       if (reply.kind !== 'result') return refuse(exchange, reply);
-      const found = await exchange.work.askQuery({ kind: 'getCode', code }, null);
-      if (found.kind !== 'result') return refuse(exchange, found);
-      if (found.result.kind !== 'promotion') throw new Error(`a ${found.result.kind} for a promotion`);
-      const coupon = promotionJson(found.result.view);
+      const found = await viewOfCode(exchange, code);
+      if (found.kind !== 'coupon') return refuse(exchange, found);
+      const coupon = promotionJson(found.view, code);
       exchange.answer.json(200, JSON.stringify({ valid: true, coupon, message: 'Coupon is valid' }));
     });
   },
 });
+
+/** The promotion of a code, or the discount of the book that has the code. */
+async function viewOfCode(
+  exchange: Exchange,
+  code: string,
+): Promise<{ readonly kind: 'coupon'; readonly view: PromotionView } | Exclude<QueryReply, { kind: 'result' }>> {
+  const found = await exchange.work.askQuery({ kind: 'getCode', code }, null);
+  if (found.kind !== 'result') return found;
+  if (found.result.kind === 'promotion') return { kind: 'coupon', view: found.result.view };
+  if (found.result.kind !== 'code') throw new Error(`a ${found.result.kind} for a code`);
+  const book = await exchange.work.askQuery({ kind: 'getBook', bookId: found.result.code.bookId }, null);
+  if (book.kind !== 'result') return book;
+  if (book.result.kind !== 'book') throw new Error(`a ${book.result.kind} for a book`);
+  const { discount } = book.result.view.offer;
+  return discount === null ? promotionNotFound() : { kind: 'coupon', view: discount };
+}
 
 const qualify = route({
   id: 'qualifyCart',
@@ -155,7 +171,7 @@ const apply = route({
   body: schemas.applyInput,
   bodyBytesMax: CART_BYTES_MAX,
   answers: { 200: { description: 'The discounts', schema: schemas.applyOut } },
-  problems: ['coupon-not-applicable', 'coupon-not-found', 'not-in-one-campaign'],
+  problems: ['coupon-not-applicable', 'coupon-not-found', 'locked-by-another', 'not-in-one-campaign'],
   handle(exchange, { code, codes, campaignId, mode, reserve, reserveSeconds, ...cart }) {
     const named = code === undefined ? (codes ?? []) : [code];
     if (!areTogether(exchange, named)) return;
@@ -227,10 +243,9 @@ const use = route({
     exchange.work.run(async () => {
       const { answer, work, caller, services } = exchange;
       const origin = exchange.request.origin();
-      const found = await work.askQuery({ kind: 'getCode', code }, null);
-      if (found.kind !== 'result') return notFound(exchange, found);
-      if (found.result.kind !== 'promotion') return answer.problem('coupon-not-found', 'Coupon not found');
-      const { currency } = found.result.view.promotion.settings;
+      const found = await viewOfCode(exchange, code);
+      if (found.kind !== 'coupon') return notFound(exchange, found);
+      const { currency, code: shared } = found.view.promotion.settings;
       if (reservationId !== undefined) {
         const held = await work.askQuery({ kind: 'getReservation', id: reservationId }, null);
         if (held.kind !== 'result') return answer.refuse(held);
@@ -238,10 +253,12 @@ const use = route({
           return answer.problem('reservation-not-found', 'No such reservation holds this coupon.');
         const done = await work.askCommand({ kind: 'commitReservation', id: reservationId, orderId }, origin);
         if (done.kind !== 'done') return answer.refuse(done);
-        const now = await work.askQuery({ kind: 'getCode', code }, null);
-        const view = now.kind === 'result' && now.result.kind === 'promotion' ? now.result.view : found.result.view;
-        return answer.changed(200, JSON.stringify(promotionJson(view)), done);
+        const now = await viewOfCode(exchange, code);
+        const { view } = now.kind === 'coupon' ? now : found;
+        return answer.changed(200, JSON.stringify(promotionJson(view, code)), done);
       }
+      if (shared === null)
+        return answer.problem('use-incomplete', 'A unique code is used by its redemption, or needs its reservationId.');
       const spent = cartOf({ cartTotal: discountAmount ?? 0, currency }, services.currency);
       if ('errors' in spent)
         return answer.invalid([{ path: 'discountAmount', message: 'Has more fraction digits than its currency' }]);

@@ -287,7 +287,13 @@ const rollbackRedemption = route({
   params: { code: schemas.code },
   body: rollbackRedemptionIn,
   answers: { 200: { description: 'Rolled back', schema: rolledBackOut } },
-  problems: problemsOf(['codeNotFound', 'redemptionNotFound', 'bookArchived', 'alreadyRolledBack']),
+  problems: problemsOf([
+    'codeNotFound',
+    'redemptionNotFound',
+    'bookArchived',
+    'alreadyRolledBack',
+    'redemptionReserved',
+  ]),
   handle({ request, work }, { redemptionId, reason = null }) {
     work.command({ kind: 'rollbackRedemption', code: request.param(0), redemptionId, reason }, showRolledBack);
   },

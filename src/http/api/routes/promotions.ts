@@ -162,7 +162,7 @@ async function sendPromotions(exchange: Exchange, filter: PromotionFilter, page:
     .flatMap(({ items }) => items)
     .sort((a, b) => comparePromotions(a, b, filter.sortBy, filter.descending));
   const totalResults = found.reduce((sum, { total }) => sum + total, 0);
-  const results = views.slice((page - 1) * limit, page * limit).map(promotionJson);
+  const results = views.slice((page - 1) * limit, page * limit).map((view) => promotionJson(view));
   const totalPages = Math.ceil(totalResults / limit);
   exchange.answer.json(200, JSON.stringify({ results, page, limit, totalPages, totalResults }));
 }
@@ -184,7 +184,7 @@ const forProduct = route({
       const replies = await askAllShards(exchange, { kind: 'productPromotions', productId }, 'promotions');
       if ('kind' in replies) return exchange.answer.refuse(replies);
       const views = replies.flatMap(({ found }) => found.items);
-      exchange.answer.json(200, JSON.stringify(views.map(promotionJson)));
+      exchange.answer.json(200, JSON.stringify(views.map((view) => promotionJson(view))));
     });
   },
 });
