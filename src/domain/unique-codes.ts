@@ -14,7 +14,7 @@ export interface UniqueCodes {
   /** Redemptions of the book that stand. */
   redemptions(bookId: BookId): number;
   redemptionsBy(bookId: BookId, userId: string): number;
-  /** Those that stand and were made at or after this time. `heldBy`: the reservation that made it. */
+  /** Those that stand, made at or after this time. `heldBy`: the reservation that made it. */
   eachRedemption(bookId: BookId, sinceMs: number, visit: (atMs: number, heldBy: string | null) => void): void;
   /** From now on the redemptions of the book are uses of a discount; or they are none any more. */
   setDiscount(bookId: BookId, hasDiscount: boolean): void;
@@ -27,8 +27,8 @@ export interface UniqueCodes {
   noteRedemptions(codes: readonly (string | undefined)[], ids: readonly (string | null)[], reservationId: string): void;
 
   /**
-   * The events that lock a code for a cart, or renew its lock. `firstSeq`: the sequence of the first
-   * of them.
+   * The events that lock a code for a cart, or renew its lock. `firstSeq`: the sequence of the
+   * first of them.
    */
   lockEvents(code: string, userId: string, untilMs: number, nowMs: number, firstSeq: number): DomainEvent[];
   unlockEvent(code: string): DomainEvent;

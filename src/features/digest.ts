@@ -17,8 +17,8 @@
 import { canonicalJson } from '../domain/canonical.js';
 import type { Seq } from '../domain/ids.js';
 import { fold, hashText } from '../tables/text.js';
+import { bookText } from './book-text.js';
 import type { BookState, Observer } from './coupons/state.js';
-import { bookText } from './facts.js';
 import { promotionText, reservationText } from './promotions/facts.js';
 import type { PromotionsObserver } from './promotions/state.js';
 import type { ShardState } from './shard-state.js';

@@ -1,7 +1,7 @@
 /** The facts that a digest sums up, readable: by which two states that differ are compared. */
 import { canonicalJson } from '../domain/canonical.js';
 import type { BookId, Seq } from '../domain/ids.js';
-import type { Book } from '../records/values.generated.js';
+import { bookText } from './book-text.js';
 import type { DigestPart } from './digest.js';
 import { promotionText, reservationText } from './promotions/facts.js';
 import type { ShardState } from './shard-state.js';
@@ -16,12 +16,6 @@ export interface Fact {
   readonly text: string;
   /** Of the last event that made it so; 0 where that is not kept. */
   readonly seq: Seq | 0;
-}
-
-/** What the journal carries of a book, as text: canonical JSON. */
-export function bookText(state: ShardState, book: Book): string {
-  const campaignId = state.promotions.campaignOfBook(book.id);
-  return canonicalJson(campaignId === null ? book : { ...book, campaignId });
 }
 
 /** The facts of a part. Remembered keys have none that can be listed. */

@@ -42,6 +42,7 @@ for (const journal of ['files', 'redis'] as const) {
 interface Ids {
   readonly promotions: string[];
   readonly reservations: string[];
+  readonly books: string[];
 }
 
 async function ok(api: Connection, method: string, path: string, body?: unknown, key?: string) {
@@ -79,13 +80,39 @@ async function makeAll(api: Connection): Promise<Ids> {
   await ok(api, 'DELETE', `/coupons/${promotions[4].id}`);
   await ok(api, 'POST', '/coupons/increment-usage', { code: 'BUDGET', discountAmount: 0.5, userId: 'cleo' });
   await ok(api, 'PATCH', `/coupons/${promotions[1].id}`, { name: 'with a budget' });
-  return { promotions: promotions.map(({ id }) => id), reservations: [held, used, released, there, gone] };
+  const books = await makeBooks(api);
+  const unique = [
+    await hold(api, { codes: ['THERE', 'UNIQUE-1'], userId: 'ada' }),
+    await hold(api, { code: 'UNIQUE-2', userId: 'bob' }),
+    await hold(api, { code: 'ALONE-1', userId: 'bob' }),
+  ];
+  for (const id of unique.slice(1)) await ok(api, 'POST', `/reservations/${id}/commit`, { orderId: 'o-2' });
+  await ok(api, 'POST', `/reservations/${unique[1]}/rollback`);
+  await ok(api, 'POST', '/coupons/ALONE-2/redeem', { userId: 'cleo' });
+  return {
+    promotions: promotions.map(({ id }) => id),
+    reservations: [held, used, released, there, gone, ...unique],
+    books,
+  };
 }
 
-async function observe(api: Connection, { promotions, reservations }: Ids) {
+/** One in the campaign, and one that belongs to none. */
+async function makeBooks(api: Connection): Promise<string[]> {
+  const discount = { discount: 20, type: 'percentage', couponFor: 'product', maxUsage: 3 };
+  const book = { redeemableBy: 'bearer', discount };
+  const there = { ...book, name: 'There', campaignId: CAMPAIGN, initialCodes: ['UNIQUE-1', 'UNIQUE-2'] };
+  const alone = { ...book, name: 'Alone', initialCodes: ['ALONE-1', 'ALONE-2', 'ALONE-3', 'ALONE-4'] };
+  const made = [await ok(api, 'POST', '/coupon-books', there), await ok(api, 'POST', '/coupon-books', alone)];
+  return made.map(({ id }) => id);
+}
+
+async function observe(api: Connection, { promotions, reservations, books }: Ids) {
   const seen: unknown[] = [await ok(api, 'GET', '/coupons?limit=100&sortBy=createdAt:asc')];
   for (const id of promotions) seen.push((await api.call('GET', `/coupons/${id}`)).body.version ?? null);
   for (const id of reservations) seen.push(await ok(api, 'GET', `/reservations/${id}`));
+  for (const id of books) seen.push(await ok(api, 'GET', `/coupon-books/${id}`));
+  for (const code of ['UNIQUE-1', 'UNIQUE-2', 'ALONE-1', 'ALONE-2'])
+    seen.push(await ok(api, 'GET', `/coupons/code/${code}`));
   seen.push(
     await ok(api, 'GET', '/reservations?cartId=cart-1&userId=ada'),
     await ok(api, 'GET', `/campaigns/${CAMPAIGN}`),
@@ -118,6 +145,12 @@ async function refuseOverCaps(api: Connection): Promise<void> {
   for (const userId of ['cleo', 'dora']) await hold(api, { code: 'CAPPED', userId });
   const { status, body } = await api.call('POST', '/coupons/apply', { code: 'CAPPED', lines: LINES, userId: 'fay' });
   assert.deepEqual([status, body.detail], [400, 'Coupon usage limit exceeded']);
+  // Of the book, one code was redeemed and one is in a committed cart: a third fits, and no fourth.
+  await hold(api, { code: 'ALONE-3', userId: 'dora' });
+  const plain = await api.call('POST', '/coupons/ALONE-4/redeem', { userId: 'dora' });
+  assert.deepEqual([plain.status, plain.body.type], [423, '/problems/used-up']);
+  const held = await api.call('POST', '/coupons/UNIQUE-1/redeem', { userId: 'ada' });
+  assert.deepEqual([held.status, held.body.type], [423, '/problems/locked-by-another']);
 }
 
 const stop = async (redis: RedisServer | null): Promise<void> => void (await redis?.destroy());

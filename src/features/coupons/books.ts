@@ -94,7 +94,7 @@ export const bookArchived = event('bookArchived', 3, { book: recordOf(book) }, {
 
 export const bookOutcome = outcome('book', 1, { book: recordOf(book), counts: recordOf(bookCounts) }, MADE_BY_ROUTE);
 export const archived = outcome('archived', 2, {}, MADE_BY_ROUTE);
-/** `campaignId` null: the book belongs to none. Older versions gave `book`, for the same commands. */
+/** Older versions gave `book` for the same commands. */
 export const bookShown = outcome(
   'bookShown',
   17,

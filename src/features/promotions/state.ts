@@ -65,7 +65,7 @@ export interface ReservationState {
 
 export interface CampaignState {
   readonly id: CampaignId;
-  /** A book that belongs to no campaign and has a discount makes one of its own, which nobody sees. */
+  /** That of a book which has a discount and belongs to no campaign: nobody sees it. */
   readonly isOfBook: boolean;
   /** Those that are not archived; the discounts of books, too. */
   readonly promotions: Set<PromotionState>;

@@ -1,7 +1,8 @@
 /** Bodies and answers of coupon books: docs/contract.md, section 3. */
 import { z } from 'zod';
 import { type Contradiction, contradictionIn, LOCK_TTL_SECONDS_MAX } from '../../features/coupons/book.js';
-import { campaignId, discountInput, discountOut } from './promotions/schemas.js';
+import { discountInput, discountOut } from './promotions/discount-schemas.js';
+import { campaignId } from './promotions/schemas.js';
 import { code, codePattern, count, metadata, name, nextCursor, time, timeOut } from './schemas.js';
 import { lineOf, mayHoldLines } from './text-rule.js';
 

@@ -17,7 +17,8 @@ import { localText, readInstant, readTimeZone } from '../../../promotions/dates.
 import type { Cart, GivenTime, PromotionSettings } from '../../../records/promotions.js';
 import type { Currency } from '../../server/currency.js';
 import type { FieldError } from '../problem.js';
-import type { CartInput, DiscountInput, PromotionInput, PromotionPatch } from './schemas.js';
+import type { DiscountInput } from './discount-schemas.js';
+import type { CartInput, PromotionInput, PromotionPatch } from './schemas.js';
 
 type Read<Value> = { readonly value: Value } | { readonly errors: readonly FieldError[] };
 

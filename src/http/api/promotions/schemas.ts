@@ -93,7 +93,7 @@ const stackingFields = {
   base: z.enum(['running', 'original']),
 };
 
-const settings = {
+export const settings = {
   name: z.string().regex(lineOf(1, 200), 'A name is 1 to 200 characters, none of them a control character').nullable(),
   discount: amount.describe('Percentage and shipping: percent, at most 100. Fixed: an amount of money'),
   type: z.enum(['percentage', 'fixed', 'shipping']),
@@ -128,7 +128,7 @@ const settings = {
 };
 
 /** What is fixed when a promotion is made. */
-const fixed = {
+export const fixed = {
   code: promotionCode.nullable().optional(),
   automatic: z.boolean().default(false).describe('No code is needed'),
   codePattern: pattern.optional().describe('Of the code that is generated; {RANDOM:8} unless told'),
@@ -179,34 +179,6 @@ export const promotionPatch = name(
     .refine((patch) => Object.keys(patch).length > 0, 'At least one field is needed'),
 );
 export type PromotionPatch = z.output<typeof promotionPatch>;
-
-/** Dates, state and the code itself are those of the book. */
-export const discountInput = name(
-  'BookDiscountInput',
-  z.strictObject({
-    discount: settings.discount,
-    type: settings.type,
-    couponFor: settings.couponFor,
-    products: settings.products.default([]),
-    categories: settings.categories.default([]),
-    excludeProducts: settings.excludeProducts.default([]),
-    minPurchaseAmount: settings.minPurchaseAmount.optional(),
-    maxDiscountAmount: settings.maxDiscountAmount.optional(),
-    currency: settings.currency.optional(),
-    isActive: settings.isActive.default(true),
-    timeZone: settings.timeZone.optional(),
-    schedule: settings.schedule.optional(),
-    maxUsage: settings.maxUsage.optional(),
-    maxUsagePerUser: settings.maxUsagePerUser.optional(),
-    maxUsagePerPeriod: settings.maxUsagePerPeriod.optional(),
-    budget: settings.budget.optional(),
-    audience: settings.audience.optional(),
-    condition: settings.condition.optional(),
-    stacking: settings.stacking.optional(),
-    referrerUserId: fixed.referrerUserId,
-  }),
-);
-export type DiscountInput = z.output<typeof discountInput>;
 
 const SORT_FIELDS = ['createdAt', 'updatedAt', 'code', 'discount', 'usageCount', 'endDate'] as const;
 export const promotionsQuery = z.strictObject({
@@ -392,27 +364,6 @@ export const promotionOut = name(
     version: z.int(),
     createdAt: timeOut,
     updatedAt: timeOut,
-  }),
-);
-
-/** The discount of a book. Its uses are the redemptions of the book. */
-export const discountOut = name(
-  'BookDiscount',
-  promotionOut.omit({
-    kind: true,
-    id: true,
-    code: true,
-    automatic: true,
-    name: true,
-    startDate: true,
-    startDateLocal: true,
-    endDate: true,
-    endDateLocal: true,
-    campaignId: true,
-    metadata: true,
-    version: true,
-    createdAt: true,
-    updatedAt: true,
   }),
 );
 

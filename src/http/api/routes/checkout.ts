@@ -40,13 +40,15 @@ export function requestOf(
 const heldBy = ({ caller }: Exchange, cartId: string | undefined) =>
   cartId === undefined ? null : { caller: caller.id, cartId };
 
-/** A code that is not there counts as a guess. */
+/** A code that is not there counts as a guess; to a user, that of another is not there. */
 function refuse(
   { answer, caller }: Exchange,
   reply: Exclude<CommandReply | QueryReply, Done | { kind: 'result' }>,
 ): void {
-  if (reply.kind === 'refused' && reply.reason === 'promotionNotFound') caller.countMiss();
-  answer.refuse(reply);
+  const isOthers = reply.kind === 'refused' && reply.isOthersCode === true && caller.role === 'user';
+  const shown = isOthers ? promotionNotFound() : reply;
+  if (shown.kind === 'refused' && shown.reason === 'promotionNotFound') caller.countMiss();
+  answer.refuse(shown);
 }
 
 /** Each code that is not there is a guess, whatever becomes of the others. */
