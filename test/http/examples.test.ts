@@ -94,6 +94,7 @@ const REPLAY: readonly (readonly [id: string, example: string, status: number])[
   ['updateBook', 'noEnd', 200],
   ['archiveBook', '', 204],
   ['createBook', 'withCodes', 201],
+  ['createBook', 'withDiscount', 201],
   ['createBook', 'usual', 201],
   ['listBooks', '', 200],
   ['getBook', '', 200],

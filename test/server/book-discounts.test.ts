@@ -99,6 +99,28 @@ test('a discount that is no good is refused by field, and nothing is made', asyn
   assert.deepEqual(found.items, []);
 });
 
+test('the dates of a book may be days in a time zone: the end is the end of the day there', async () => {
+  const days = { startDate: '2026-03-29', endDate: '2026-03-29', timeZone: 'Europe/Berlin' };
+  const made = await ok('POST', '/coupon-books', { name: 'Day', ...days });
+  assert.deepEqual([made.startDate, made.endDate], ['2026-03-28T23:00:00.000Z', '2026-03-29T22:00:00.000Z']);
+  const patched = await ok('PATCH', `/coupon-books/${made.id}`, { endDate: '2026-12-31', timeZone: 'Asia/Tokyo' });
+  assert.deepEqual([patched.startDate, patched.endDate], [made.startDate, '2026-12-31T15:00:00.000Z']);
+  for (const [sent, path, message] of [
+    [{ endDate: '2026-12-31' }, 'endDate', 'A date without a time needs a timeZone'],
+    [{ endDate: '2026-12-31', timeZone: 'Mars/Base' }, 'timeZone', 'Not an IANA time zone such as Europe/Berlin'],
+    [{ endDate: '2026-02-30', timeZone: 'UTC' }, 'endDate', 'There is no day 2026-02-30'],
+    [{ endDate: '31.12.2026', timeZone: 'UTC' }, 'endDate', 'Not an ISO 8601 time such as 2026-11-20T08:00:00.000Z'],
+    [
+      { startDate: '2026-03-02', endDate: '2026-03-01', timeZone: 'UTC' },
+      'endDate',
+      'endDate has to come after startDate',
+    ],
+  ] as const) {
+    const { status, body } = await api.call('POST', '/coupon-books', { name: 'Day', ...sent });
+    assert.deepEqual([status, body.errors], [400, [{ path, message }]], JSON.stringify(sent));
+  }
+});
+
 test('a creation that is repeated with its key gives the same book', async () => {
   const book = { name: 'Once', discount: TEN, campaignId: CAMPAIGN };
   const first = await api.call('POST', '/coupon-books', book, { 'idempotency-key': 'once' });

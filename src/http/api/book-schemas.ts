@@ -1,9 +1,10 @@
 /** Bodies and answers of coupon books: docs/contract.md, section 3. */
 import { z } from 'zod';
 import { type Contradiction, contradictionIn, LOCK_TTL_SECONDS_MAX } from '../../features/coupons/book.js';
+import { bookDate, bookTimeZone, readBookDates } from './book-dates.js';
 import { discountInput, discountOut } from './promotions/discount-schemas.js';
 import { campaignId } from './promotions/schemas.js';
-import { code, codePattern, count, metadata, name, nextCursor, time, timeOut } from './schemas.js';
+import { code, codePattern, count, metadata, name, nextCursor, timeOut } from './schemas.js';
 import { lineOf, mayHoldLines } from './text-rule.js';
 
 const INITIAL_CODES_MAX = 1000;
@@ -11,8 +12,8 @@ const INITIAL_CODES_MAX = 1000;
 const settings = {
   name: z.string().regex(lineOf(1, 200), 'A name is 1 to 200 characters, none of them a control character'),
   description: z.string().max(4000).refine(mayHoldLines, 'Has a control character or half a surrogate pair').nullable(),
-  startDate: time.nullable(),
-  endDate: time.nullable(),
+  startDate: bookDate.nullable(),
+  endDate: bookDate.nullable(),
   isActive: z.boolean(),
   maxCodesPerUser: count.nullable(),
   maxRedemptionsPerUser: count.nullable(),
@@ -23,6 +24,7 @@ const settings = {
   requireLock: z.boolean(),
   lockTtlSeconds: z.int().min(1).max(LOCK_TTL_SECONDS_MAX).nullable(),
   metadata,
+  timeZone: bookTimeZone,
   discount: discountInput
     .nullable()
     .describe('What a code of the book takes of a cart; it replaces the discount that the book has'),
@@ -43,6 +45,7 @@ const bookFields = {
   requireLock: settings.requireLock.default(false),
   lockTtlSeconds: settings.lockTtlSeconds.optional(),
   metadata: settings.metadata.optional(),
+  timeZone: settings.timeZone.optional(),
   discount: settings.discount.optional(),
   campaignId: campaignId.optional().describe('Any UUID; it can not be changed'),
 };
@@ -50,6 +53,7 @@ const bookFields = {
 interface MaybeContradicting {
   readonly startDate?: string | null | undefined;
   readonly endDate?: string | null | undefined;
+  readonly timeZone?: string | undefined;
   readonly allowMultipleRedemptions?: boolean | undefined;
   readonly maxRedemptionsPerCode?: number | null | undefined;
 }
@@ -67,11 +71,11 @@ const CONTRADICTIONS: Readonly<Record<Contradiction, { readonly path: string[]; 
  * may have.
  */
 function refuseContradiction(
-  { startDate, endDate, allowMultipleRedemptions = true, maxRedemptionsPerCode = null }: MaybeContradicting,
+  { allowMultipleRedemptions = true, maxRedemptionsPerCode = null, ...dates }: MaybeContradicting,
   context: z.RefinementCtx,
 ): void {
-  const startMs = startDate == null ? null : Date.parse(startDate);
-  const endMs = endDate == null ? null : Date.parse(endDate);
+  const { startMs = null, endMs = null, errors } = readBookDates(dates);
+  for (const { path, message } of errors) context.addIssue({ code: 'custom', path: [path], message });
   const found = contradictionIn({ startMs, endMs, allowMultipleRedemptions, maxRedemptionsPerCode });
   if (found !== null) context.addIssue({ code: 'custom', ...CONTRADICTIONS[found] });
 }

@@ -60,12 +60,12 @@ export const line = (lengthMax: number) =>
 const TIME_FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z');
 const TIME_LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
+/** Whether the time has a year of four digits in UTC. */
+export const isYearShown = (ms: number): boolean => ms >= TIME_FIRST_MS && ms <= TIME_LAST_MS;
+
 export const time = z.iso
   .datetime({ offset: true, error: 'Not an ISO 8601 time such as 2026-11-20T08:00:00.000Z' })
-  .refine((text) => {
-    const ms = Date.parse(text);
-    return ms >= TIME_FIRST_MS && ms <= TIME_LAST_MS;
-  }, 'Not between the years 0000 and 9999 in UTC')
+  .refine((text) => isYearShown(Date.parse(text)), 'Not between the years 0000 and 9999 in UTC')
   .describe('ISO 8601 with an offset or Z, within the years 0000 to 9999 in UTC');
 
 export const count = z.int().min(1).max(COUNT_MAX);

@@ -54,8 +54,8 @@ export const campaignExamples: ExampleTable = {
           summary: 'The default campaign and another one',
           value: {
             results: [
-              { id: '00000000-0000-8000-8000-000000000000', isDefault: true, promotions: 2, active: 2 },
-              { id: CAMPAIGN_ID, isDefault: false, promotions: 1, active: 1 },
+              { id: '00000000-0000-8000-8000-000000000000', isDefault: true, promotions: 2, active: 2, books: 0 },
+              { id: CAMPAIGN_ID, isDefault: false, promotions: 1, active: 1, books: 0 },
             ],
           },
         },
@@ -68,7 +68,13 @@ export const campaignExamples: ExampleTable = {
       200: {
         campaign: {
           summary: 'A campaign with one promotion',
-          value: { id: CAMPAIGN_ID, isDefault: false, counts: { promotions: 1, active: 1 }, promotions: [launch] },
+          value: {
+            id: CAMPAIGN_ID,
+            isDefault: false,
+            counts: { promotions: 1, active: 1, books: 0 },
+            promotions: [launch],
+            books: [],
+          },
         },
       },
     },

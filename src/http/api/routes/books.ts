@@ -12,6 +12,7 @@ import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { versionsOf } from '../../exchange/if-match.js';
 import { askAllShards } from '../all-shards.js';
+import { readBookDates } from '../book-dates.js';
 import * as bookSchemas from '../book-schemas.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
 import { isPatternUsable } from '../pattern-check.js';
@@ -122,6 +123,7 @@ function showCreated(answer: AnswerWriter, done: Done): void {
 type SettingsInput = Omit<bookSchemas.BookInput, 'initialCodes' | 'discount' | 'campaignId'>;
 
 function settingsOf(input: SettingsInput): BookSettings {
+  const { startMs, endMs } = readBookDates(input);
   const { name, isActive, allowMultipleRedemptions, redeemableBy, requireLock } = input;
   return {
     name,
@@ -130,8 +132,8 @@ function settingsOf(input: SettingsInput): BookSettings {
     redeemableBy,
     requireLock,
     description: input.description ?? null,
-    startMs: msOf(input.startDate) ?? null,
-    endMs: msOf(input.endDate) ?? null,
+    startMs: startMs ?? null,
+    endMs: endMs ?? null,
     maxCodesPerUser: input.maxCodesPerUser ?? null,
     maxRedemptionsPerUser: input.maxRedemptionsPerUser ?? null,
     maxRedemptionsPerCode: input.maxRedemptionsPerCode ?? null,
@@ -141,7 +143,6 @@ function settingsOf(input: SettingsInput): BookSettings {
   };
 }
 
-const msOf = (time: string | null | undefined): number | null | undefined => (time == null ? time : Date.parse(time));
 const ttlMsOf = (seconds: number | null | undefined): number | null | undefined =>
   seconds == null ? seconds : seconds * 1000;
 
@@ -149,11 +150,13 @@ const ttlMsOf = (seconds: number | null | undefined): number | null | undefined 
 function patchOf({
   startDate,
   endDate,
+  timeZone,
   lockTtlSeconds,
   discount: _,
   ...same
 }: bookSchemas.BookPatch): Partial<BookSettings> {
-  const patch = { ...same, startMs: msOf(startDate), endMs: msOf(endDate), lockTtlMs: ttlMsOf(lockTtlSeconds) };
+  const { startMs, endMs } = readBookDates({ startDate, endDate, timeZone });
+  const patch = { ...same, startMs, endMs, lockTtlMs: ttlMsOf(lockTtlSeconds) };
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<BookSettings>;
 }
 
