@@ -47,7 +47,15 @@ const SHOWN = ['code', 'userId', 'lockId', 'untilMs', 'redemptionId', 'redemptio
 const { counts } = bookOut.shape;
 const couponBookId = z.string();
 const bookData = bookOut
-  .omit({ id: true, counts: true, createdAt: true, updatedAt: true, archivedAt: true })
+  .omit({
+    id: true,
+    counts: true,
+    discount: true,
+    campaignId: true,
+    createdAt: true,
+    updatedAt: true,
+    archivedAt: true,
+  })
   .extend({ couponBookId });
 
 function dataOf({ kind, fields, detail: paths, snapshot }: LiveDeclaration): z.ZodType {
