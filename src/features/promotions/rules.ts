@@ -1,6 +1,7 @@
 /** What the kernel asks of the rules of promotions. Each kind of commands has a file of its own. */
-import { DEFAULT_CAMPAIGN, type ScopeId } from '../../domain/ids.js';
+import { type CampaignId, DEFAULT_CAMPAIGN, type ScopeId } from '../../domain/ids.js';
 import type { Command } from '../../records/commands.generated.js';
+import type { PriceRequest } from '../../records/objects.js';
 import type { Promotions } from './state.js';
 
 export type PromotionCommand = Extract<
@@ -33,11 +34,8 @@ export function campaignOf(promotions: Promotions, command: PromotionCommand): S
     case 'updatePromotion':
     case 'archivePromotion':
       return promotions.promotion(command.id)?.current.campaignId;
-    case 'reserve': {
-      const { codes, campaignId } = command.request;
-      const known = codes.map((code) => promotions.campaignOfCode(code)).find((found) => found !== undefined);
-      return known ?? campaignId ?? (codes.length === 0 ? DEFAULT_CAMPAIGN : undefined);
-    }
+    case 'reserve':
+      return campaignOfCart(promotions, command.request);
     case 'usePromotion':
       return promotions.campaignOfCode(command.promotionCode);
     case 'commitReservation':
@@ -46,4 +44,21 @@ export function campaignOf(promotions: Promotions, command: PromotionCommand): S
     case 'rollbackReservation':
       return promotions.reservation(command.id)?.campaignId;
   }
+}
+
+/**
+ * That of the change, if there is one: a key that is looked for elsewhere would be used twice.
+ * Codes that are gone tell only where no other one is: a repeated request finds its answer by them.
+ */
+function campaignOfCart(
+  promotions: Promotions,
+  { campaignId, codes, promotionIds }: PriceRequest,
+): CampaignId | undefined {
+  if (campaignId !== null) return campaignId;
+  const named = [
+    ...codes.map((code) => promotions.byCode(code)?.current.campaignId),
+    ...promotionIds.map((id) => promotions.promotion(id)?.current.campaignId),
+    ...codes.map((code) => promotions.campaignOfCode(code)),
+  ];
+  return named.find((found) => found !== undefined) ?? (codes.length === 0 ? DEFAULT_CAMPAIGN : undefined);
 }

@@ -139,3 +139,19 @@ describe('a campaign that is stopped', () => {
     assert.equal(reasonOf(openShard().run(stop)), 'campaignNotFound');
   });
 });
+
+describe('the key of a reservation', () => {
+  it('is that of the campaign that it is made in, though its cart names a code of another one that is gone', () => {
+    const shard = openShard();
+    shard.run(archivePromotion(add(shard, { code: 'GONE' }, OTHER)));
+    const automatic = add(shard, { code: null, automatic: true });
+    const id = add(shard, {});
+    const carts = [{ codes: ['GONE', 'SAVE'] }, { codes: ['GONE'], promotionIds: [id], campaignId: CAMPAIGN }];
+    for (const [number, cart] of carts.entries()) {
+      const first = outcomeOf(shard.run(reserve(cart), { key: `key-${number}` }));
+      const again = shard.run(reserve(cart), { key: `key-${number}` });
+      assert.deepEqual([again.kind, outcomeOf(again)], ['replay', first]);
+      for (const held of [id, automatic]) assert.equal(usageOf(shard, held).heldCount, number + 1);
+    }
+  });
+});
