@@ -37,6 +37,17 @@ const EVENTS = [
   'leaseExpired',
   'codeRedeemed',
   'redemptionRolledBack',
+  'codeClaimed',
+  'codeFreed',
+  'promotionCreated',
+  'promotionUpdated',
+  'promotionArchived',
+  'reservationMade',
+  'reservationRenewed',
+  'reservationCommitted',
+  'reservationReleased',
+  'reservationExpired',
+  'reservationRolledBack',
 ] as const satisfies readonly DomainEvent['kind'][];
 
 export type KnownCommand = Extract<Command, { readonly kind: (typeof COMMANDS)[number] }>;

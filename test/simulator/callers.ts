@@ -7,21 +7,16 @@ import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, type BookId, type ShardId } from '../../src/domain/ids.js';
 import type { BookSettings } from '../../src/records/values.generated.js';
 import { hashText } from '../../src/tables/text.js';
-import type { UploadRequest } from './control.js';
+import type { NewPromotion, UploadRequest } from './control.js';
 import { codesOfBook } from './fold.js';
 import type { Judge } from './judge.js';
+import type { Line } from './line.js';
+import { ALL_PROMOTIONS, createPromotionCallers } from './promotion-callers.js';
 import type { SeededRandom } from './seeded-random.js';
 
 export interface Callers {
   /** The requests of one turn: callers who compete are decided about in one go. */
   takeTurn(line: Line): void;
-}
-
-/** The connection to a process. Each call gives the id of the request. */
-export interface Line {
-  ask(shard: ShardId, command: Command, origin: Origin): number;
-  read(shard: ShardId, query: Query, twinOf: number | null): void;
-  upload(shard: ShardId, request: UploadRequest): void;
 }
 
 export interface CallersOptions {
@@ -37,6 +32,8 @@ const TURN_MAX = 5;
 const BOOKS_MAX = 4;
 /** Codes that callers bring again are among so many of the last. */
 const RECENT_CODES = 12;
+/** So many of the requests are about promotions. */
+const PROMOTIONS_RATE = 0.4;
 
 interface ABook {
   readonly id: BookId;
@@ -47,8 +44,23 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
   const books: ABook[] = [];
   let names = 0;
   let codeNames = 0;
+  const promotions = createPromotionCallers({
+    random,
+    shards,
+    judge,
+    nowMs,
+    noteBook,
+    newOrigin,
+    ask,
+    create: createPromotion,
+    bookCode: recentCode,
+  });
 
   function act(line: Line): void {
+    if (random.chance(PROMOTIONS_RATE)) {
+      promotions.act(line);
+      return;
+    }
     const roll = random.below(100);
     if (books.length === 0 || roll < 2) createBook(line);
     else if (roll < 10) addCodes(line);
@@ -62,8 +74,14 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
   /** Often with a twin, which tells what the command saw. */
   function ask(line: Line, shard: ShardId, command: Command, origin: Origin): void {
     const id = line.ask(shard, command, origin);
+    const twin = twinOf(shard, command);
+    if (twin !== null && random.chance(0.4)) line.read(shard, twin, id);
+  }
+
+  function twinOf(shard: ShardId, command: Command): Query | null {
+    if (!('bookId' in command) && !('code' in command)) return ALL_PROMOTIONS;
     const book = books.find((other) => other.shard === shard);
-    if (book !== undefined && random.chance(0.4)) line.read(shard, { kind: 'getBook', bookId: book.id }, id);
+    return book === undefined ? null : { kind: 'getBook', bookId: book.id };
   }
 
   function newOrigin(): Origin {
@@ -79,7 +97,8 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
     const shard = random.pick(shards);
     const id = newBookId(shard);
     const settings = someSettings(random, nowMs());
-    if (random.chance(0.3)) upload(line, shard, { bookId: id, settings, codes: someCodes(), origin: newOrigin() });
+    if (random.chance(0.3))
+      upload(line, shard, { bookId: id, settings, promotion: null, codes: someCodes(), origin: newOrigin() });
     else
       ask(
         line,
@@ -99,16 +118,34 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
 
   function addCodes(line: Line): void {
     const { id: bookId, shard } = random.pick(books);
-    upload(line, shard, { bookId, settings: null, codes: someCodes(), origin: newOrigin() });
+    upload(line, shard, { bookId, settings: null, promotion: null, codes: someCodes(), origin: newOrigin() });
   }
 
   /** Some are new, and some were brought by others or are being brought by them. */
   function someCodes(): string[] {
     const codes = Array.from({ length: 1 + random.below(4) }, () => {
-      const number = random.chance(0.3) ? Math.max(1, codeNames - random.below(RECENT_CODES)) : ++codeNames;
-      return `C${number}`;
+      if (random.chance(0.03)) return `P${random.below(4)}`;
+      return random.chance(0.3) ? recentCode() : `C${++codeNames}`;
     });
     return [...new Set(codes)];
+  }
+
+  function recentCode(): string {
+    return `C${Math.max(1, codeNames - random.below(RECENT_CODES))}`;
+  }
+
+  /** Its code is claimed first, if it has one. */
+  function createPromotion(line: Line, shard: ShardId, promotion: NewPromotion, origin: Origin): void {
+    const { campaignId, settings } = promotion;
+    if (settings.code === null) ask(line, shard, { kind: 'createPromotion', ...promotion, codes: null }, origin);
+    else
+      upload(line, shard, {
+        bookId: asBookId(campaignId),
+        settings: null,
+        promotion,
+        codes: [settings.code],
+        origin,
+      });
   }
 
   function updateBook(line: Line): void {
@@ -130,12 +167,21 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
   function again(line: Line): void {
     const { shard, command, origin, upload: sent } = random.pick(judge.repeatable);
     const repeated = { ...origin, requestId: `r${++names}` };
+    // The server names what a creation makes anew each time. Now and then a caller sends another
+    // body with its key.
     if (sent === null) {
-      ask(line, shard, command, repeated);
+      const isCreation = command.kind === 'createPromotion';
+      ask(line, shard, isCreation ? { ...command, id: promotions.newPromotionId() } : command, repeated);
       return;
     }
-    // The server names the book of a creation anew each time. Now and then a caller sends another
-    // body with its key.
+    if (sent.promotion !== null) {
+      upload(line, shard, {
+        ...sent,
+        promotion: { ...sent.promotion, id: promotions.newPromotionId() },
+        origin: repeated,
+      });
+      return;
+    }
     const bookId = sent.settings === null ? sent.bookId : newBookId(shard);
     const codes = random.chance(0.9) ? sent.codes : someCodes();
     upload(line, shard, { ...sent, bookId, codes, origin: repeated });
@@ -143,9 +189,9 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
 
   /** As the HTTP threads have it, the fingerprint of a request is one of its body. */
   function upload(line: Line, shard: ShardId, request: UploadRequest): void {
-    const { codes, settings, origin } = request;
+    const { codes, settings, promotion, origin } = request;
     const { idempotency } = origin;
-    const fingerprint = hashText(JSON.stringify([codes, settings]), 1);
+    const fingerprint = hashText(JSON.stringify([codes, settings, promotion?.settings]), 1);
     const marked = idempotency === null ? null : { key: idempotency.key, fingerprint };
     line.upload(shard, { ...request, origin: { ...origin, idempotency: marked } });
   }

@@ -7,19 +7,25 @@ import { plainUpload } from '../../src/codes/parse.js';
 import { createBatches } from '../../src/control/batches.js';
 import { createKeyTurns } from '../../src/control/key-turns.js';
 import { createUploads } from '../../src/control/uploads.js';
-import type { Command, Origin } from '../../src/domain/command.js';
+import type { Command, Origin, StagedBatch } from '../../src/domain/command.js';
 import type { BookId, ShardId } from '../../src/domain/ids.js';
 import { ControlError, type Done, type Engine, NO_BATCH, type UploadReport } from '../../src/engine/engine.js';
 import type { Timers } from '../../src/platform/timers.js';
 import { createStaging } from '../../src/postgres/staging/staging.js';
+import type { CreatePromotion } from '../../src/records/commands.generated.js';
 import type { BookSettings } from '../../src/records/values.generated.js';
 import type { Host } from './host.js';
 import type { SimCodes } from './sim-codes.js';
 
+export type NewPromotion = Omit<CreatePromotion, 'kind' | 'codes'>;
+
+/** Of a promotion, `bookId` is its campaign, and `codes` is its one code. */
 export interface UploadRequest {
   readonly bookId: BookId;
   /** The book is made with these codes; null: it is there. */
   readonly settings: BookSettings | null;
+  /** The promotion that is made with the code; null: the codes are of a book. */
+  readonly promotion: NewPromotion | null;
   readonly codes: readonly string[];
   readonly origin: Origin;
 }
@@ -154,7 +160,7 @@ export function createSimControl(options: SimControlOptions): SimControl {
     },
     async stage(request) {
       host.noteAsync();
-      const { bookId, settings } = request;
+      const { bookId, settings, promotion } = request;
       let report: UploadReport;
       try {
         report = await stageCodes(request);
@@ -164,12 +170,14 @@ export function createSimControl(options: SimControlOptions): SimControl {
         return null;
       }
       const { batchId, size, count, received, duplicates } = report;
+      if (promotion !== null && batchId !== NO_BATCH && count !== 1) {
+        // The code is taken.
+        await batches.settle(batchId, 'dropped');
+        return null;
+      }
       const staged = { batchId, size, count, report: { received, added: count, duplicates } };
       return {
-        command:
-          settings === null
-            ? { kind: 'addCodes', bookId, codes: staged }
-            : { kind: 'createBook', campaignId: null, discount: null, bookId, settings, codes: staged },
+        command: commandOf(bookId, settings, promotion, staged),
         settle(reply) {
           host.noteAsync();
           if (batchId === NO_BATCH) return;
@@ -188,4 +196,15 @@ export function createSimControl(options: SimControlOptions): SimControl {
       void uploads.close();
     },
   };
+}
+
+function commandOf(
+  bookId: BookId,
+  settings: BookSettings | null,
+  promotion: NewPromotion | null,
+  codes: StagedBatch,
+): Command {
+  if (promotion !== null) return { kind: 'createPromotion', ...promotion, codes };
+  if (settings === null) return { kind: 'addCodes', bookId, codes };
+  return { kind: 'createBook', campaignId: null, discount: null, bookId, settings, codes };
 }

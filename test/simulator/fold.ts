@@ -10,6 +10,7 @@ import { asSeq, type BookId, type ScopeId, type Seq } from '../../src/domain/ids
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { Book, OpenBatch } from '../../src/records/values.generated.js';
 import { asKnownEvent, type KnownEvent } from '../records/known.js';
+import { assertCodesFreed, type FoldedPromotions, foldPromotionEvent, newFoldedPromotions } from './promotion-fold.js';
 
 export interface FoldedCode {
   readonly text: string;
@@ -33,6 +34,7 @@ export interface Fold {
   readonly codes: Map<string, FoldedCode>;
   readonly codesByBook: Map<BookId, FoldedCode[]>;
   readonly redemptions: Map<string, { code: string; index: number; userId: string; atMs: number; rolledBack: boolean }>;
+  readonly promotions: FoldedPromotions;
   readonly keys: Map<
     string,
     {
@@ -65,6 +67,7 @@ export function newFold(): Fold {
     codes: new Map(),
     codesByBook: new Map(),
     redemptions: new Map(),
+    promotions: newFoldedPromotions(),
     keys: new Map(),
     requests: new Map(),
   };
@@ -80,6 +83,7 @@ export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, ke
     assert.ok(known !== null, `the fold does not know ${event.kind}`);
     foldEvent(fold, known, change.atMs, codesOf);
   }
+  assertCodesFreed(fold.promotions);
   // The intent of a batch, and its end, go under the request that brings the codes.
   if (change.caller !== 'system' && !isOfBatch(change)) {
     assert.ok(!fold.requests.has(change.requestId), `request ${change.requestId} has one effect (I7)`);
@@ -138,6 +142,23 @@ function foldEvent(fold: Fold, event: KnownEvent, nowMs: number, codesOf: CodesO
       }
       return;
     }
+    case 'codeClaimed':
+      assert.ok(fold.open.delete(event.batchId), 'only an open batch claims a code');
+      assert.ok(!fold.codes.has(event.claimedCode), 'a code of a promotion is in no book');
+      foldPromotionEvent(fold.promotions, event, nowMs);
+      return;
+    case 'codeFreed':
+    case 'promotionCreated':
+    case 'promotionUpdated':
+    case 'promotionArchived':
+    case 'reservationMade':
+    case 'reservationRenewed':
+    case 'reservationCommitted':
+    case 'reservationReleased':
+    case 'reservationExpired':
+    case 'reservationRolledBack':
+      foldPromotionEvent(fold.promotions, event, nowMs);
+      return;
     case 'codeAssigned':
     case 'codeUnassigned':
     case 'codeLocked':

@@ -20,6 +20,7 @@ import type { Done, QueryReply } from '../../src/engine/engine.js';
 import type { ActorReply } from '../../src/engine/requests.js';
 import type { UploadRequest } from './control.js';
 import { type CodesOfBatch, codesOfBook, type Fold, foldChange, isLocked, isOfBatch, newFold } from './fold.js';
+import { checkPromotionsDone, checkPromotionsRead, isRightOfPromotions } from './promotion-judge.js';
 import type { Truth } from './truth.js';
 
 export type Asked = AskedCommand | AskedQuery;
@@ -94,7 +95,9 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
   const folds = new Map(shards.map((shard) => [shard, newFold()]));
   const lastTold = new Map<ShardId, Seq>();
   const neverHappened = new Set<string>();
-  const liveCodes = new Set<string>();
+  /** How many batches have a code now, and which codes one ever had. */
+  const liveCodes = new Map<string, number>();
+  const movedCodes = new Set<string>();
   const repeatable: AskedCommand[] = [];
   /**
    * What was answered to a key, in the order of the journal: after its time, a key may be used
@@ -171,27 +174,37 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
       checkRead(fold, asked, reply);
       if (refusal === null) continue;
       tally.judged++;
-      assert.ok(isRight(fold, refusal.asked, refusal.reply), `refused with ${refusal.reply.reason}, and should not be`);
+      assert.ok(
+        isRight(fold, refusal.asked, refusal.reply),
+        `refused with ${refusal.reply.reason} (${refusal.reply.detail}), and should not be`,
+      );
     }
     if (reads.length > 0) reads = [];
     if (refusals.size > 0) refusals.clear();
     for (const shard of shards) foldThrough(shard, truth.lastSeq(shard));
+    // Only now: one shard may have freed a code that another one has taken since.
+    for (const code of movedCodes) assert.ok((liveCodes.get(code) ?? 0) <= 1, `code ${code} is live once`);
+    movedCodes.clear();
     for (const { asked, reply } of unchecked) checkDone(foldOf(asked.shard), asked, reply);
     if (unchecked.length > 0) unchecked = [];
   }
 
-  /** A code is in one book only, also when its books are in two shards. */
+  /** A code is in one book or of one promotion only, also when those are in two shards. */
   function noteCodes({ events }: Change): void {
     for (const event of events) {
-      if (event.kind !== 'codesAdded') continue;
-      for (const code of codesOf(event.batchId)) {
-        assert.ok(!liveCodes.has(code), `code ${code} is live once`);
-        liveCodes.add(code);
-      }
+      if (event.kind === 'codesAdded') for (const code of codesOf(event.batchId)) countCode(code, 1);
+      else if (event.kind === 'codeClaimed') countCode(event.claimedCode, 1);
+      else if (event.kind === 'codeFreed') for (const code of codesOf(event.batchId)) countCode(code, -1);
     }
   }
 
-  function checkDone(fold: Fold, { origin, upload }: AskedCommand, reply: Done): void {
+  function countCode(code: string, change: 1 | -1): void {
+    liveCodes.set(code, (liveCodes.get(code) ?? 0) + change);
+    movedCodes.add(code);
+  }
+
+  function checkDone(fold: Fold, { command, origin, upload }: AskedCommand, reply: Done): void {
+    checkPromotionsDone(fold.promotions, command, reply.outcome);
     for (const code of upload?.codes ?? []) assert.ok(liveCodes.has(code), `code ${code} was brought in, and is live`);
     if (reply.replayed) {
       const first =
@@ -271,7 +284,8 @@ function checkRead(fold: Fold, { query, atMs }: AskedQuery, { result }: Result):
     const theirs = [...fold.codes].filter(([, { userId }]) => userId === query.userId).map(([code]) => code);
     assert.deepEqual(result.page.items.map(({ code }) => code).sort(), theirs.sort(), "a user's codes are complete");
   } else {
-    assert.fail(`a ${query.kind} is answered with a ${result.kind}`);
+    const isOfPromotions = checkPromotionsRead(fold.promotions, query, atMs, result);
+    assert.ok(isOfPromotions, `a ${query.kind} is answered with a ${result.kind}`);
   }
 }
 
@@ -279,7 +293,8 @@ function checkRead(fold: Fold, { query, atMs }: AskedQuery, { result }: Result):
  * Whether a refusal is true of the state. The reasons that no fault and no race can change are not
  * looked at.
  */
-function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusal): boolean {
+function isRight(fold: Fold, { command, atMs }: AskedCommand, refusal: Refusal): boolean {
+  const { reason } = refusal;
   const code = 'code' in command ? fold.codes.get(command.code) : undefined;
   const userId = 'userId' in command ? command.userId : null;
   const locked = code !== undefined && isLocked(code, atMs);
@@ -316,7 +331,6 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     }
     case 'alreadyRolledBack':
       return command.kind === 'rollbackRedemption' && fold.redemptions.get(command.redemptionId)?.rolledBack === true;
-    case 'redemptionReserved':
     case 'campaignIncomplete':
     case 'campaignNotFound':
     case 'conditionsUnjudged':
@@ -331,6 +345,7 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     case 'reservationSettled':
     case 'reservationsFull':
     case 'useIncomplete':
+      return isRightOfPromotions(fold.promotions, command, atMs, refusal);
     case 'batchUnknown':
     case 'batchesFull':
     case 'bookArchived':
@@ -346,6 +361,7 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     case 'idempotencyMemoryFull':
     case 'lockNotHeld':
     case 'redemptionNotFound':
+    case 'redemptionReserved':
     case 'userCodesLimit':
       return true;
   }

@@ -11,6 +11,7 @@ import { ShardState } from '../../src/features/shard-state.js';
 import { type CodesOfBatch, codesOfBook } from './fold.js';
 import type { Judge } from './judge.js';
 import type { SimProcess } from './process.js';
+import { countsOf, type FoldedPromotions } from './promotion-fold.js';
 import type { Truth } from './truth.js';
 
 export interface Mirror {
@@ -58,6 +59,7 @@ export function createMirror({ truth, codesOf, judge, state: options }: MirrorOp
       const codes = codesOfBook(fold, book.current.id);
       if (fold.seq === state.seq) assert.equal(codes.filter(({ userId }) => userId === null).length, available);
     }
+    if (fold.seq === state.seq) checkPromotions(state, fold.promotions);
   }
 
   return {
@@ -71,4 +73,13 @@ export function createMirror({ truth, codesOf, judge, state: options }: MirrorOp
       }
     },
   };
+}
+
+function checkPromotions({ promotions }: ShardState, folded: FoldedPromotions): void {
+  for (const { current, uses, held, spent, heldAmount, byUser, byPeriod } of promotions.all) {
+    const inMemory = { uses, held, spent, heldAmount, byUser, byPeriod };
+    assert.deepEqual(inMemory, countsOf(folded, current.id), 'uses and holds are counted as the journal has them (I5)');
+  }
+  const held = [...folded.reservations.values()].filter(({ status }) => status === 'held');
+  assert.equal(promotions.deadlines.count, held.length, 'each hold has its end');
 }

@@ -28,6 +28,10 @@ export interface SimCodes {
   unsettledBatches(host: Host): Promise<readonly UnsettledBatch[]>;
   /** The projection has got to the event that made it live. */
   noteLive(batchId: number): void;
+  /** The same, of the code of a promotion. Its row is there, but for one that was freed since. */
+  noteClaimed(batchId: number): void;
+  /** Its row stays until somebody removes it. */
+  noteFreed(batchId: number): void;
   /** Ends the transactions of a process that died, or that is replaced now. */
   endTransactions(host: Host): void;
 }
@@ -147,6 +151,15 @@ export function createSimCodes({ random, verdict, isLive, mayWrite, mayFail }: S
       const batch = batches.get(batchId);
       assert.ok(batch !== undefined, `batch ${batchId} is live and has its rows`);
       batch.isLive = true;
+    },
+    noteClaimed(batchId) {
+      const batch = batches.get(batchId);
+      if (batch !== undefined) batch.isLive = true;
+      else verdict.of(() => assert.ok(!isLive(batchId), `batch ${batchId} claims its code and has its row`));
+    },
+    noteFreed(batchId) {
+      const batch = batches.get(batchId);
+      if (batch !== undefined) batch.isLive = false;
     },
     endTransactions(host) {
       for (const transaction of underWay.filter((other) => other.host === host)) {

@@ -3,12 +3,13 @@
  * reached. One process at a time may write to it, as the row of `installation` and the fence of
  * each transaction have it (src/postgres/fence.ts).
  */
+import type { DomainEvent } from '../../src/domain/event.js';
 import type { ShardId } from '../../src/domain/ids.js';
 import { asSeq } from '../../src/domain/ids.js';
 import { hashOfEntry } from '../../src/feed/entry-hash.js';
 import type { JournalReader } from '../../src/journal/journal.js';
 import { type DatabaseFacts, LEASE_MS } from '../../src/postgres/installation.js';
-import type { SnapshotLoader, SnapshotSink } from '../../src/postgres/store.js';
+import { BatchMissing, type SnapshotLoader, type SnapshotSink } from '../../src/postgres/store.js';
 import { type Fold, foldChange, newFold } from './fold.js';
 import type { Host } from './host.js';
 import type { SeededRandom } from './seeded-random.js';
@@ -60,6 +61,12 @@ export function createSimStore(
   const mayFail = (): void => {
     if (random.chance(faults())) throw new Error('the store is away');
   };
+
+  function noteBatch(event: DomainEvent): void {
+    if (event.kind === 'codesAdded') codes.noteLive(event.batchId);
+    else if (event.kind === 'codeClaimed') codes.noteClaimed(event.batchId);
+    else if (event.kind === 'codeFreed') codes.noteFreed(event.batchId);
+  }
 
   const codes = createSimCodes({
     random,
@@ -118,7 +125,7 @@ export function createSimStore(
         lastEntries.set(shard, entry);
         for (const change of entry.changes) {
           foldChange(fold, change, codes.codesOf, keyTtlMs);
-          for (const event of change.events) if (event.kind === 'codesAdded') codes.noteLive(event.batchId);
+          for (const event of change.events) noteBatch(event);
         }
       }
       return true;
@@ -139,10 +146,12 @@ export function createSimStore(
           loadShard(shard, foldOf(shard), rememberedAfterMs, sink);
         }
       },
-      async loadBatch({ batchId }, code) {
+      async loadBatch({ batchId, size }, code) {
         host.noteAsync();
         mayFail();
-        for (const [ordinal, text] of codes.rowsOf(batchId).entries()) {
+        const rows = codes.rowsOf(batchId);
+        if (rows.length !== size) throw new BatchMissing(`batch ${batchId} has ${rows.length} of ${size} rows`);
+        for (const [ordinal, text] of rows.entries()) {
           const bytes = Buffer.from(text);
           code(ordinal, bytes, 0, bytes.length);
         }
@@ -156,6 +165,7 @@ function loadShard(shard: ShardId, fold: Fold, rememberedAfterMs: number, sink: 
   for (const book of fold.books.values()) sink.book(shard, book);
   for (const batch of fold.open.values()) sink.openBatch(shard, batch);
   for (const batch of fold.batches) sink.batch(shard, batch);
+  for (const batchId of fold.promotions.claims.keys()) sink.claim(shard, batchId);
   for (const [text, code] of fold.codes) {
     const bytes = Buffer.from(text);
     sink.code(shard, code.index, bytes, 0, bytes.length);
@@ -173,6 +183,8 @@ function loadShard(shard: ShardId, fold: Fold, rememberedAfterMs: number, sink: 
   for (const [redemptionId, { index, userId, atMs, rolledBack }] of fold.redemptions) {
     sink.redemption(shard, { redemptionId, index, userId, atMs, rolledBack });
   }
+  for (const promotion of fold.promotions.all.values()) sink.promotion(shard, promotion);
+  for (const reservation of fold.promotions.reservations.values()) sink.reservation(shard, { ...reservation });
   const remembered = [...fold.keys.values()].filter(({ atMs }) => atMs > rememberedAfterMs);
   for (const row of remembered.sort((a, b) => a.atMs - b.atMs)) sink.remembered(shard, row);
 }

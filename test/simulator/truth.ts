@@ -28,7 +28,7 @@ export interface Truth {
   lastSeq(shard: ShardId): Seq;
   /** The entries that hold sequences after this one, in order. */
   entriesAfter(shard: ShardId, seq: Seq): readonly TrueEntry[];
-  /** Whether the journal has made the batch live. */
+  /** Whether the journal has made the batch live, and has not freed its code. */
   isLive(batchId: number): boolean;
   /** Whether no other process has opened the journal since. */
   isOwner(host: Host): boolean;
@@ -68,7 +68,10 @@ export function createTruth(shards: readonly ShardId[], verdict: Verdict): Truth
     const changes = decodeChanges(entry.payload);
     entriesOf(entries, shard).push({ ...entry, changes });
     for (const { events } of changes) {
-      for (const event of events) if (event.kind === 'codesAdded') live.add(event.batchId);
+      for (const event of events) {
+        if (event.kind === 'codesAdded' || event.kind === 'codeClaimed') live.add(event.batchId);
+        else if (event.kind === 'codeFreed') live.delete(event.batchId);
+      }
     }
     const open = entriesOf(unknown, shard);
     unknown.set(

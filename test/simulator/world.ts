@@ -12,10 +12,11 @@ import { asShardId, type BookId, type ShardId } from '../../src/domain/ids.js';
 import type { ActorReply, ActorRequest } from '../../src/engine/requests.js';
 import type { ProcessEnd } from '../../src/platform/exit-codes.js';
 import { FIXED_HASH_KEY } from '../../src/tables/keyed-hash.js';
-import { createCallers, type Line } from './callers.js';
+import { createCallers } from './callers.js';
 import type { Staged, UploadRequest } from './control.js';
 import { SHARD_COUNT } from './fold.js';
 import { type Asked, createJudge } from './judge.js';
+import type { Line } from './line.js';
 import type { Medium } from './medium.js';
 import { createMirror } from './mirror.js';
 import { type SimProcess, type Start, startProcess } from './process.js';
@@ -108,6 +109,8 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
   const waiting = new Map<number, Waiting>();
   const tally = { crashes: 0, stops: 0, recoveries: 0, pauses: 0, takeovers: 0, ends: 0, flips: 0, damages: 0 };
   let nextId = 1;
+  /** A process was rebuilt, and its memory was not compared since. */
+  let isRebuilt = false;
   /** Something settled a promise: what follows from that has to be waited for. */
   let isAsync = false;
   const noteAsync = (): void => {
@@ -161,6 +164,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
       onReplies: (replies) => verdict.of(() => replies.forEach(onReply)),
       onServing(isClear) {
         tally.recoveries++;
+        isRebuilt = true;
         // What was found bad was torn, or did not count.
         undoFlip = null;
         verdict.of(() => assert.ok(isClear, 'a state is rebuilt when the one before is gone'));
@@ -345,6 +349,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
    * never be durable.
    */
   function checkMemory(): void {
+    isRebuilt = false;
     for (const process of processes) if (process.isOwner()) mirror.check(process);
   }
 
@@ -391,7 +396,7 @@ export async function runSeed({ seed, steps }: RunOptions): Promise<RunReport> {
     if (isAsync) await quiet();
     check();
     if (processes.length === 0) startAgain();
-    if (random.chance(MIRROR_RATE)) checkMemory();
+    if (isRebuilt || random.chance(MIRROR_RATE)) checkMemory();
   }
 
   faults = 0;
