@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { asSeq, asShardId } from '../../src/domain/ids.js';
+import { createControlStore } from '../../src/postgres/control/control-store.js';
 import { createProjectionWriter } from '../../src/postgres/projection/projection-writer.js';
 import { waitFor } from '../journal/wait-for.js';
 import { AT_MS, BOOK, changeLog, redemptionId, SHARD } from './changes.js';
+import { createOwner } from './owner.js';
 import { projectBook } from './project-book.js';
 import { SHARDS, testServer } from './server.js';
 
@@ -246,4 +248,30 @@ test('PostgreSQL is killed again and again in the middle of batches, and each ch
             (SELECT count(*)::int FROM codes WHERE redemption_count = 1 AND user_id IS NOT NULL) AS redeemed`,
   );
   assert.deepEqual(rows[0], { changes: 802, redemptions: 400, redeemed: 400 });
+});
+
+test('the claim of a code that was freed and claimed again since does not stop the projection', async (t) => {
+  const { url, sql } = await database();
+  const writer = createProjectionWriter({ url, shardCount: SHARDS });
+  t.after(() => writer.close());
+  const store = createControlStore({ url, poolMax: 2, shardCount: SHARDS, isOwn: true });
+  const staging = store.stage(SHARD, BOOK);
+  await staging.write(['SAVE']);
+  const { batchId } = await staging.finish(createOwner(store));
+  await store.close();
+  const log = changeLog();
+  // Its row was removed before the projection got here, because the journal had freed it by then.
+  const earlier = { bookId: BOOK, batchId: batchId + 1000 };
+  log.add([{ kind: 'codeClaimed', ...earlier, claimedCode: 'SAVE' }]);
+  await writer.write(new Map([[SHARD, log.changes.splice(0)]]));
+  log.add([{ kind: 'codeFreed', ...earlier }]);
+  log.add([{ kind: 'codeClaimed', bookId: BOOK, batchId, claimedCode: 'SAVE' }]);
+  await writer.write(new Map([[SHARD, log.changes]]));
+  const { rows } = await sql.query(`
+    SELECT batch_id AS "batchId", live_seq IS NOT NULL AS "isLive", code
+    FROM batches LEFT JOIN codes USING (batch_id) ORDER BY batch_id`);
+  assert.deepEqual(rows, [
+    { batchId, isLive: true, code: 'SAVE' },
+    { batchId: earlier.batchId, isLive: false, code: null },
+  ]);
 });

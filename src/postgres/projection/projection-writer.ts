@@ -298,8 +298,9 @@ async function makeLive(client: pg.Client, { shard, seq, event }: WentLive): Pro
 
 /**
  * The row that takes the code is in the store, but for a store that was restored from a backup:
- * then it is made again. The row of a code that became free is removed later, like those of a batch
- * that was given up.
+ * then it is made again. Or the journal has freed the code since, and the row was removed; another
+ * batch may have the code by now, and keeps it. The row of a code that became free is removed
+ * later, like those of a batch that was given up.
  */
 async function writeClaim(client: pg.Client, batchId: number, { shard, seq, bookId, code }: CodeClaim): Promise<void> {
   if (code === null) {
@@ -316,5 +317,8 @@ async function writeClaim(client: pg.Client, batchId: number, { shard, seq, book
      VALUES ($1, $2, $3, (extract(epoch FROM now()) * 1000)::bigint, 1, 1, $4)`,
     [batchId, shard, bookId, seq],
   );
-  await client.query('INSERT INTO codes (code, batch_id, ordinal) VALUES ($1, $2, 0)', [code, batchId]);
+  await client.query('INSERT INTO codes (code, batch_id, ordinal) VALUES ($1, $2, 0) ON CONFLICT (code) DO NOTHING', [
+    code,
+    batchId,
+  ]);
 }
