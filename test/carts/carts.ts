@@ -212,9 +212,9 @@ function createCrowd({ carts: cartsMax, callers, reserveSeconds }: CartsOptions)
 }
 
 /** Ten percent of it is the amount, rounded: the last digit makes the rounding matter. */
-const totalFor = (amount: number): number => (amount * 10 - (amount % 6)) / 100;
+export const totalFor = (amount: number): number => (amount * 10 - (amount % 6)) / 100;
 
-const cents = (amount: number): number => Math.round(amount * 100);
+export const cents = (amount: number): number => Math.round(amount * 100);
 
 // -- what is used and held ------------------------------------------------------------------------
 

@@ -115,7 +115,7 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
 
 /** The parties have their own beside the callers. */
 export function socketsFor(callers: number): number {
-  return callers + 16;
+  return callers + 24;
 }
 
 async function createBook(api: Api): Promise<string> {

@@ -204,7 +204,7 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
   }
 
   function checkDone(fold: Fold, { command, origin, upload }: AskedCommand, reply: Done): void {
-    checkPromotionsDone(fold.promotions, command, reply.outcome);
+    checkPromotionsDone(fold.promotions, reply.replayed ? null : command, reply.outcome);
     for (const code of upload?.codes ?? []) assert.ok(liveCodes.has(code), `code ${code} was brought in, and is live`);
     if (reply.replayed) {
       const first =

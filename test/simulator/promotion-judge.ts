@@ -196,16 +196,23 @@ function canGoBack({ cart, givenBack }: FoldedReservation, lines: readonly Rolle
 
 // ─── Answers and reads ──────────────────────────────────────────────────────────────────────────────────────────
 
-/** What was answered with yes is there, whatever became of it since. */
-export function checkPromotionsDone({ all, reservations }: FoldedPromotions, command: Command, outcome: Outcome): void {
+/**
+ * What was answered with yes is there, whatever became of it since. `command` null: the answer is
+ * that to an earlier request with this key, which may be another command here.
+ */
+export function checkPromotionsDone(
+  { all, reservations }: FoldedPromotions,
+  command: Command | null,
+  outcome: Outcome,
+): void {
   if (outcome.kind === 'promotion') assert.ok(all.has(outcome.promotion.promotion.id), 'a promotion is there (I2)');
   else if (outcome.kind === 'reserved') assert.ok(reservations.has(outcome.reservationId), 'a hold is there (I2)');
   else if (outcome.kind === 'reservation') {
-    const found = reservations.get(outcome.reservation.id);
-    if (command.kind === 'commitReservation')
-      assert.ok(found?.status === 'committed' || found?.status === 'rolledBack', 'a use is there (I2)');
-    else if (command.kind === 'releaseReservation') assert.equal(found?.status, 'released', 'a release stays (I2)');
-    else assert.ok(found !== undefined, 'a reservation is there (I2)');
+    const status = reservations.get(outcome.reservation.id)?.status;
+    assert.ok(status !== undefined, 'a reservation is there (I2)');
+    if (command?.kind === 'commitReservation')
+      assert.ok(status === 'committed' || status === 'rolledBack', 'a use is there (I2)');
+    else if (command?.kind === 'releaseReservation') assert.equal(status, 'released', 'a release stays (I2)');
   }
 }
 
