@@ -1,8 +1,9 @@
 /** What the kernel asks of the rules of promotions. Each kind of commands has a file of its own. */
-import { type CampaignId, DEFAULT_CAMPAIGN, type ScopeId } from '../../domain/ids.js';
+import { asBookId, type CampaignId, DEFAULT_CAMPAIGN, type ScopeId } from '../../domain/ids.js';
 import type { Command } from '../../records/commands.generated.js';
 import type { PriceRequest } from '../../records/objects.js';
-import type { Promotions } from './state.js';
+import type { PromotionState, Promotions } from './state.js';
+import { uniqueCodeOf } from './unique-code.js';
 
 export type PromotionCommand = Extract<
   Command,
@@ -56,9 +57,15 @@ function campaignOfCart(
 ): CampaignId | undefined {
   if (campaignId !== null) return campaignId;
   const named = [
-    ...codes.map((code) => promotions.byCode(code)?.current.campaignId),
+    ...codes.map((code) => (promotions.byCode(code) ?? uniqueCodeOf(promotions, code)?.promotion)?.current.campaignId),
     ...promotionIds.map((id) => promotions.promotion(id)?.current.campaignId),
-    ...codes.map((code) => promotions.campaignOfCode(code)),
+    ...codes.map((code) => promotions.campaignOfCode(code) ?? discountGoneOf(promotions, code)?.current.campaignId),
   ];
   return named.find((found) => found !== undefined) ?? (codes.length === 0 ? DEFAULT_CAMPAIGN : undefined);
+}
+
+/** That of the book of a unique code, also when it was taken away. */
+function discountGoneOf(promotions: Promotions, code: string): PromotionState | undefined {
+  const found = promotions.codes.find(code);
+  return found === null ? undefined : promotions.discountOf(asBookId(found.bookId));
 }

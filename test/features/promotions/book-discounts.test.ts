@@ -107,6 +107,16 @@ describe('a code of a book with a discount', () => {
     assert.deepEqual(bookUsage(shard), [0, 1, 0, 1000]);
   });
 
+  it('is answered again under the key of its reservation, also when the discount was taken away', () => {
+    const shard = withBook();
+    const first = outcomeOf(shard.run(reserve(ADA), { key: 'key' }));
+    for (const isGone of [false, true]) {
+      if (isGone) assert.equal(shard.run(discount(null)).kind, 'change');
+      const again = shard.run(reserve(ADA), { key: 'key' });
+      assert.deepEqual([again.kind, outcomeOf(again)], ['replay', first]);
+    }
+  });
+
   it('is redeemed by the commit, with the order in the history', () => {
     const shard = withBook();
     const { id } = reserved(shard, ADA);
