@@ -31,7 +31,11 @@ test('the conditions of docs/promotions.md are taken', () => {
 
 test('docs/promotions.md has the limits of the source', () => {
   const inWords = (count: number): string => count.toLocaleString('en-US');
-  assert.ok(PAGE.includes(`| promotions, with those that are archived | ${inWords(PROMOTIONS_MAX)} in a shard |`));
+  assert.ok(
+    PAGE.includes(
+      `| promotions and books with a discount, with those that are archived | ${inWords(PROMOTIONS_MAX)} in a shard |`,
+    ),
+  );
   assert.ok(PAGE.includes(`| open reservations | ${inWords(OPEN_RESERVATIONS_MAX)} in a shard |`));
 });
 
