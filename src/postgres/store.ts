@@ -66,6 +66,7 @@ export interface ReservationRow {
   readonly orderId: string | null;
   readonly madeMs: number;
   readonly untilMs: number | null;
+  readonly committedMs: number | null;
   readonly status: ReservationStatus;
   readonly cart: ReservedCart;
   readonly givenBack: GivenBack | null;

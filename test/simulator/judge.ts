@@ -330,6 +330,7 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, { reason }: Refusa
     case 'reservationOver':
     case 'reservationSettled':
     case 'reservationsFull':
+    case 'rollbackTooLate':
     case 'useIncomplete':
     case 'batchUnknown':
     case 'batchesFull':
