@@ -15,6 +15,7 @@ import type {
   ReservedCodesRedeemed,
 } from '../../records/events.generated.js';
 import type { GivenBack, Promotion, RedemptionIds, ReservationStatus } from '../../records/promotions.js';
+import { writeUses } from './promotion-uses.js';
 
 /** Null: no event of the projection touched it. */
 interface ReservationUpdate {
@@ -38,12 +39,15 @@ export class PromotionRows {
   readonly #promotions = new Map<string, { shard: ShardId; seq: Seq; promotion: Promotion }>();
   readonly #made = new Map<string, Made>();
   readonly #updates = new Map<string, ReservationUpdate>();
+  /** Reservations whose uses changed. */
+  readonly #used = new Set<string>();
 
   clear(): void {
     this.#campaigns.clear();
     this.#promotions.clear();
     this.#made.clear();
     this.#updates.clear();
+    this.#used.clear();
   }
 
   bookJoinedCampaign(_shard: ShardId, _seq: Seq, { bookId, campaignId }: BookJoinedCampaign): void {
@@ -66,6 +70,7 @@ export class PromotionRows {
     const { seq: firstSeq, madeMs } = this.#made.get(reservationId) ?? { seq, madeMs: event.madeMs };
     this.#updates.delete(reservationId);
     const committedMs = untilMs === null ? madeMs : null;
+    if (committedMs !== null) this.#used.add(reservationId);
     const row = { status, untilMs, committedMs, orderId, givenBack: null, redemptionIds: null } as const;
     this.#made.set(reservationId, { shard, seq: firstSeq, madeMs, event, ...row });
   }
@@ -80,6 +85,7 @@ export class PromotionRows {
     { reservationId, orderId, committedMs }: ReservationCommitted,
   ): void {
     Object.assign(this.#update(reservationId), { status: 'committed', orderId, committedMs });
+    this.#used.add(reservationId);
   }
 
   reservedCodesRedeemed(_shard: ShardId, _seq: Seq, { reservationId, redemptionIds }: ReservedCodesRedeemed): void {
@@ -96,6 +102,7 @@ export class PromotionRows {
     { reservationId, givenBack, isWhole }: ReservationRolledBack,
   ): void {
     Object.assign(this.#update(reservationId), { status: isWhole ? 'rolledBack' : 'committed', givenBack });
+    this.#used.add(reservationId);
   }
 
   #update(id: string): ReservationUpdate {
@@ -119,6 +126,8 @@ export class PromotionRows {
     if (this.#promotions.size > 0) await this.#writePromotions(client);
     if (this.#made.size > 0) await this.#writeMade(client);
     if (this.#updates.size > 0) await this.#writeUpdates(client);
+    const used = [...this.#used];
+    if (used.length > 0) await writeUses(client, used);
   }
 
   async #writeCampaigns(client: pg.Client): Promise<void> {
