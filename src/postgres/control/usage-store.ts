@@ -4,8 +4,7 @@
  * Validations and applications are counters by minute.
  *
  * Sums are made when they are asked for. Sums by minute that the projector keeps would be read
- * faster, but each rollback would have to find its minute again, and a million uses are summed in
- * about a third of a second.
+ * faster, but each rollback would have to find its minute again.
  */
 import type pg from 'pg';
 import { asSeq } from '../../domain/ids.js';
