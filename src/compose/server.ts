@@ -22,6 +22,7 @@ import { refillBatches } from '../control/refill.js';
 import { SEEDED_EMAILS } from '../control/seeded-logins.js';
 import { createSupervisor, type Supervisor } from '../control/supervisor.js';
 import { createUploads } from '../control/uploads.js';
+import { createUsageCounts } from '../control/usage-counts.js';
 import { createVerifications } from '../control/verifications.js';
 import { asShardId, type BookId } from '../domain/ids.js';
 import { serveControl } from '../engine/control-link.js';
@@ -332,6 +333,8 @@ async function startParts({
     startThread: () => startWorker('verify', verifyData(config, allShards, location, databaseUrl, clock.shared)),
   });
   stops.push(() => verification.close());
+  const usageCounts = createUsageCounts({ write: store.addUsageCounts, log });
+  stops.push(() => usageCounts.close());
   let projector: Worker | null = null;
   const control = createControl({
     store,
@@ -340,7 +343,10 @@ async function startParts({
     generations,
     batches,
     jobs,
+    usageCounts,
     checkpoints,
+    durable,
+    shards: allShards,
     verification,
     catchUpProjector: () => projector?.postMessage({ type: 'catchUp' } satisfies ToProjector),
     readiness: createReadiness(observed),

@@ -5,11 +5,13 @@ import type { Watermarks } from '../engine/watermarks.js';
 import type { ControlStore } from '../postgres/store.js';
 import type { Accounts } from './accounts.js';
 import type { Batches } from './batches.js';
+import { isConnectionLost } from './connection-lost.js';
 import type { Jobs } from './jobs.js';
 import type { Uploads } from './uploads.js';
+import type { UsageCounts } from './usage-counts.js';
 import type { Verifications } from './verifications.js';
 
-/** How long a history request waits for the projection to reach its last event. */
+/** How long a history or statistics waits for the projection to reach its last event. */
 const HISTORY_WAIT_MS = 3000;
 const HISTORY_POLL_MS = 10;
 
@@ -20,7 +22,11 @@ export interface ControlOptions {
   readonly generations: Pick<Control, 'generate'>;
   readonly batches: Batches;
   readonly jobs: Jobs;
+  readonly usageCounts: UsageCounts;
   readonly checkpoints: Watermarks;
+  /** How far the journal of each shard is durable. */
+  readonly durable: Pick<Watermarks, 'get'>;
+  readonly shards: readonly ShardId[];
   /** Tells the projector that a request waits for it. */
   readonly catchUpProjector: () => void;
   readonly verification: Verifications;
@@ -36,7 +42,10 @@ export function createControl({
   generations,
   batches,
   jobs,
+  usageCounts,
   checkpoints,
+  durable,
+  shards,
   catchUpProjector,
   verification,
   readiness,
@@ -78,7 +87,7 @@ export function createControl({
     const deadline = performance.now() + HISTORY_WAIT_MS;
     while (checkpoints.get(shard) < seq) {
       if (performance.now() > deadline) {
-        throw new ControlError('unavailable', 'The history has not caught up with the latest changes yet.');
+        throw new ControlError('unavailable', 'The database has not caught up with the latest changes yet.');
       }
       await new Promise((resolve) => setTimeout(resolve, HISTORY_POLL_MS));
     }
@@ -92,6 +101,19 @@ export function createControl({
       await projected(shard, dependsOn);
       return store.history(shard, code, beforeSeq, limit);
     }),
+    usageStats: orUnavailable(async (asked, dependsOn) => {
+      await projected(asked.shard, dependsOn);
+      return store.usageStats(asked);
+    }),
+    usageGroups: orUnavailable(async (asked) => {
+      await Promise.all(shards.map((shard) => projected(shard, durable.get(shard))));
+      return store.usageGroups(asked);
+    }),
+    promotionUses: orUnavailable(async (asked, shard, dependsOn) => {
+      await projected(shard, dependsOn);
+      return store.promotionUses(asked);
+    }),
+    countUsage: async (counts) => usageCounts.add(counts),
     uploadBegin: orUnavailable(uploads.uploadBegin),
     uploadChunk: orUnavailable(uploads.uploadChunk),
     uploadEnd: orUnavailable(uploads.uploadEnd),
@@ -107,11 +129,4 @@ export function createControl({
     readiness,
     metrics,
   };
-}
-
-/** Messages of `pg`. A connection that was never made (ECONNREFUSED) is not a lost one. */
-function isConnectionLost(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ECONNRESET' || code === 'EPIPE' || error.message === 'Connection terminated unexpectedly';
 }

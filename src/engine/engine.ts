@@ -11,6 +11,19 @@ import type { BookId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome, Refusal } from '../domain/outcome.js';
 import type { BookStats, BookView, QueryResult } from '../domain/view.js';
 import type { Account, EndedTokens, GenerateResult, HistoryEntry, Role } from '../postgres/store.js';
+import {
+  type PromotionUsageStats,
+  type PromotionUse,
+  type PromotionUsesAsked,
+  type TimeRange,
+  USAGE_GROUPINGS,
+  type UsageBucket,
+  type UsageCount,
+  type UsageGroups,
+  type UsageGroupsAsked,
+  type UsageStatsAsked,
+  type UsageSums,
+} from '../postgres/usage.js';
 
 /**
  * The engine can't decide now. Nothing was changed, unless `reason` is `outcomeUnknown`.
@@ -35,7 +48,23 @@ export type CommandReply = Done | Refusal | Unavailable;
 
 // The types of accounts, views and history that an HTTP thread needs, exported here so that it
 // imports nothing from lower layers.
-export type { Account, BookStats, BookView, EndedTokens, HistoryEntry, QueryResult, Role };
+export type {
+  Account,
+  BookStats,
+  BookView,
+  EndedTokens,
+  HistoryEntry,
+  PromotionUsageStats,
+  PromotionUse,
+  QueryResult,
+  Role,
+  TimeRange,
+  UsageBucket,
+  UsageCount,
+  UsageGroups,
+  UsageSums,
+};
+export { USAGE_GROUPINGS };
 
 /** `durableSeq` is the sequence that the answer depends on. */
 export type QueryReply =
@@ -238,6 +267,16 @@ export interface Control {
     beforeSeq: Seq | null,
     limit: number,
   ): Promise<readonly HistoryEntry[]>;
+  /** Waits until the projection has passed `dependsOn`. */
+  usageStats(asked: UsageStatsAsked, dependsOn: Seq): Promise<PromotionUsageStats>;
+  /** Waits until the projection has passed all that is durable now. */
+  usageGroups(asked: UsageGroupsAsked): Promise<UsageGroups>;
+  /** The newest first. Waits until the projection of this shard has passed `dependsOn`. */
+  promotionUses(asked: PromotionUsesAsked, shard: ShardId, dependsOn: Seq): Promise<readonly PromotionUse[]>;
+  /**
+   * Takes counts of validations and applications, to be written at once. Resolves before they are.
+   */
+  countUsage(counts: readonly UsageCount[]): Promise<void>;
   uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;

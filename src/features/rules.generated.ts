@@ -106,7 +106,7 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
     case 'renewReservation':
       return decideRenewReservation(state.promotions, command, nowMs);
     case 'rollbackReservation':
-      return decideRollbackReservation(state.promotions, command);
+      return decideRollbackReservation(state.promotions, command, nowMs);
     case 'reserve':
       return decideReserve(state.promotions, command, nowMs, random);
     case 'usePromotion':

@@ -178,6 +178,7 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.name(value.campaignId);
       out.text(value.reservationId);
       out.textOrNull(value.orderId);
+      out.time(value.committedMs, atMs);
       return;
     case 'reservationReleased':
       out.number(22);
@@ -358,6 +359,7 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         campaignId: from.name() as CampaignId,
         reservationId: from.text(),
         orderId: from.textOrNull(),
+        committedMs: from.time(atMs),
       };
     case 22:
       return { kind: 'reservationReleased', campaignId: from.name() as CampaignId, reservationId: from.text() };

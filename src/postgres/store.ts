@@ -10,6 +10,7 @@ import type { Outcome } from '../domain/outcome.js';
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
 import type { GivenBack, Promotion, RedemptionIds, ReservationStatus, ReservedCart } from '../records/promotions.js';
 import type { Book, OpenBatch } from '../records/values.generated.js';
+import type { UsageStore } from './usage.js';
 
 /**
  * Rows come in this order per load: checkpoints, books, open batches, live batches, codes,
@@ -66,6 +67,7 @@ export interface ReservationRow {
   readonly orderId: string | null;
   readonly madeMs: number;
   readonly untilMs: number | null;
+  readonly committedMs: number | null;
   readonly status: ReservationStatus;
   readonly cart: ReservedCart;
   readonly givenBack: GivenBack | null;
@@ -421,7 +423,7 @@ export interface JobStore {
   stagedBatch(batchId: number): Promise<{ readonly size: number; readonly count: number } | null>;
 }
 
-export interface ControlStore extends JobStore, CounterStore, AccountStore {
+export interface ControlStore extends JobStore, CounterStore, AccountStore, UsageStore {
   stage(shard: ShardId, bookId: BookId): Staging;
   /**
    * Removes what a staged batch left, and gives back the counters that it had reserved. False when

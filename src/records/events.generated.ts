@@ -234,6 +234,7 @@ export interface ReservationCommitted {
   readonly campaignId: CampaignId;
   readonly reservationId: string;
   readonly orderId: string | null;
+  readonly committedMs: number;
 }
 
 /** Declared in src/features/promotions/reservations.ts. */

@@ -131,6 +131,13 @@ export interface Hold {
   readonly uniqueCode?: string;
 }
 
+/** `unitPrice`: minor units. */
+export interface ReservedLine {
+  readonly productId: string;
+  readonly quantity: number;
+  readonly unitPrice: number;
+}
+
 /** What a reservation keeps of its cart, with the amounts and rules of its time. */
 export interface ReservedCart {
   readonly currency: string;
@@ -138,7 +145,7 @@ export interface ReservedCart {
   readonly discountAmount: number;
   readonly finalAmount: number;
   /** Null: the cart had no lines. */
-  readonly lines: readonly { readonly productId: string; readonly quantity: number }[] | null;
+  readonly lines: readonly ReservedLine[] | null;
   readonly holds: readonly Hold[];
 }
 
@@ -254,6 +261,8 @@ export interface ReservationView {
   readonly orderId: string | null;
   readonly madeMs: number;
   readonly untilMs: number | null;
+  /** Null: it was never committed. */
+  readonly committedMs: number | null;
   readonly cart: ReservedCart;
   readonly givenBack: GivenBack | null;
   /** By hold: the code of the promotion, or the unique code; null: it is automatic. */

@@ -45,4 +45,5 @@ export type RefusalReason =
   | 'reservationOver'
   | 'reservationSettled'
   | 'reservationsFull'
+  | 'rollbackTooLate'
   | 'linesNotReserved';

@@ -21,7 +21,6 @@ import {
   type UploadReport,
   type UploadSender,
   type UploadShape,
-  type Verification,
 } from '../../src/engine/engine.js';
 import { reservedWords } from '../../src/http/api/reserved-words.js';
 import { ROUTES } from '../../src/http/api/routes/table.js';
@@ -29,6 +28,7 @@ import type { Book, BookCounts, BookSettings } from '../../src/records/values.ge
 import { asKnownCommand, type KnownCommand } from '../records/known.js';
 import { sampleOutcomeOf } from '../records/samples.js';
 import { createMemoryPromotions, isOfPromotions, type OwnQuery } from './memory-promotions.js';
+import { memoryReports } from './memory-reports.js';
 
 const NO_OFFER = { campaignId: null, discount: null };
 
@@ -358,16 +358,6 @@ const memoryJob = (status: Job['status'], total: number): Job => ({
   result: null,
 });
 
-export const VERIFICATION: Verification = {
-  id: '3f0f8f6e-55a4-4b5c-9d3e-1f0a7c1d2e3f',
-  status: 'completed',
-  shardCount: 1,
-  verdicts: [
-    { shard: asShardId(0), seq: asSeq(7), codes: 3, digest: '0123456789abcdef', fromNothing: true, difference: null },
-  ],
-  error: null,
-};
-
 export function createMemoryControl(): MemoryControl {
   const jobs = new Map<string, Job>();
   const accounts = [ADMIN, SERVICE, USER];
@@ -400,8 +390,6 @@ export function createMemoryControl(): MemoryControl {
       accounts.push(account);
       return account;
     },
-    verify: async () => VERIFICATION,
-    verification: async (id) => (id === VERIFICATION.id ? VERIFICATION : null),
     async accountById(id) {
       check();
       return accounts.find((account) => account.id === id) ?? null;
@@ -414,6 +402,7 @@ export function createMemoryControl(): MemoryControl {
       }
       return entries;
     },
+    ...memoryReports,
     async uploadBegin(bookId, shape, sender) {
       check();
       const codes: string[] = [];

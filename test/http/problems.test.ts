@@ -80,6 +80,7 @@ describe('refusals of the engine', () => {
     reservationOver: [410, 'reservation-over'],
     reservationSettled: [409, 'reservation-settled'],
     reservationsFull: [503, 'overloaded'],
+    rollbackTooLate: [409, 'rollback-too-late'],
     linesNotReserved: [409, 'lines-not-reserved'],
   };
   for (const [reason, [status, slug]] of Object.entries(expected)) {

@@ -344,6 +344,7 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, refusal: Refusal):
     case 'reservationOver':
     case 'reservationSettled':
     case 'reservationsFull':
+    case 'rollbackTooLate':
     case 'useIncomplete':
       return isRightOfPromotions(fold.promotions, command, atMs, refusal);
     case 'batchUnknown':

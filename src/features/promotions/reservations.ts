@@ -47,7 +47,7 @@ export const reservationRenewed = event(
 export const reservationCommitted = event(
   'reservationCommitted',
   22,
-  { ...ofReservation, orderId: textOrNull() },
+  { ...ofReservation, orderId: textOrNull(), committedMs: time() },
   { shownAs: 'reservation.committed', detail: ['reservationId', 'orderId'], snapshot: 'reservationCommitted' },
 );
 
@@ -110,9 +110,9 @@ export function decideCommitReservation(
     return decided(promotions, found, {}, []);
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
-  const event = { kind: 'reservationCommitted', ...named(found), orderId } as const;
+  const event = { kind: 'reservationCommitted', ...named(found), orderId, committedMs: nowMs } as const;
   const redemptions = redemptionsOf(promotions, found, orderId, nowMs, random);
-  return decided(promotions, found, { status: 'committed', orderId }, [
+  return decided(promotions, found, { status: 'committed', orderId, committedMs: nowMs }, [
     ...redemptions,
     event,
     ...codesFreedBy(promotions, found),
@@ -178,13 +178,17 @@ export function decideRenewReservation(
   return decided(promotions, found, { untilMs }, [{ kind: 'reservationRenewed', ...named(found), untilMs }, ...locks]);
 }
 
+/** How long after its commit a use can be given back. */
+const ROLLBACK_DAYS_MAX = 400;
+const DAY_MS = 86_400_000;
+
 /** `lines`: of these products, so many pieces; null: all that is left. */
 export const rollbackReservation = command(
   'rollbackReservation',
   { id: text(), lines: object('readonly RolledBackLine[] | null'), reason: textOrNull() },
   {
     gives: reservationOutcome,
-    refusals: ['reservationNotFound', 'reservationSettled', 'linesNotReserved'],
+    refusals: ['reservationNotFound', 'reservationSettled', 'rollbackTooLate', 'linesNotReserved'],
     message: 'object',
   },
 );
@@ -192,11 +196,14 @@ export const rollbackReservation = command(
 export function decideRollbackReservation(
   promotions: Promotions,
   { id, lines, reason }: RollbackReservation,
+  nowMs: number,
 ): Decided<typeof rollbackReservation> {
   const found = promotions.reservation(id);
   if (found === undefined) return reservationNotFound();
   if (found.status !== 'committed')
     return refuse('reservationSettled', `This reservation is ${WORDS[found.status]}, so there is no use to give back.`);
+  if (found.committedMs !== null && nowMs - found.committedMs >= ROLLBACK_DAYS_MAX * DAY_MS)
+    return refuse('rollbackTooLate', `This reservation was committed more than ${ROLLBACK_DAYS_MAX} days ago.`);
   const back = backOf(found.cart, found.givenBack, lines);
   if ('refusal' in back) return refuse('linesNotReserved', back.refusal);
   const { givenBack, isWhole } = back;
@@ -261,13 +268,14 @@ function decided(
 }
 
 export function viewOf(promotions: Promotions, found: ReservationState): ReservationView {
-  const { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack } = found;
+  const { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, committedMs, cart, givenBack } = found;
   const promotionsHeld = cart.holds.map(({ promotionId }) => promotions.promotionOf(promotionId).current.settings);
   const codes = cart.holds.map(({ uniqueCode }, at) => uniqueCode ?? promotionsHeld[at]?.code ?? null);
   const referrers = cart.holds.map(({ isReferral }, at) =>
     isReferral ? (promotionsHeld[at]?.referrerUserId ?? null) : null,
   );
-  return { id, campaignId, status, userId, cartId, orderId, madeMs, untilMs, cart, givenBack, codes, referrers };
+  const times = { madeMs, untilMs, committedMs };
+  return { id, campaignId, status, userId, cartId, orderId, ...times, cart, givenBack, codes, referrers };
 }
 
 /** The unique codes that it holds. */
@@ -312,7 +320,7 @@ export function applyReservationRenewed(promotions: Promotions, event: Reservati
 }
 
 export function applyReservationCommitted(promotions: Promotions, event: ReservationCommitted): void {
-  promotions.commit(promotions.reservationOf(event.reservationId), event.orderId);
+  promotions.commit(promotions.reservationOf(event.reservationId), event.orderId, event.committedMs);
 }
 
 export function applyReservedCodesRedeemed(promotions: Promotions, event: ReservedCodesRedeemed): void {

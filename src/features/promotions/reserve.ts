@@ -160,7 +160,7 @@ function reservedCart(
     originalAmount,
     discountAmount,
     finalAmount,
-    lines: cart.lines?.map(({ productId, quantity }) => ({ productId, quantity })) ?? null,
+    lines: cart.lines?.map(({ productId, quantity, unitPrice }) => ({ productId, quantity, unitPrice })) ?? null,
     holds: priced.applied.map((applied) => holdOf(promotions, applied, userId, nowMs)),
   };
 }
@@ -222,6 +222,7 @@ export function applyReservationMade(promotions: Promotions, event: ReservationM
     cart,
     status: untilMs === null ? 'committed' : 'held',
     untilMs,
+    committedMs: untilMs === null ? madeMs : null,
     orderId,
     givenBack: null,
     redemptionIds: null,

@@ -56,6 +56,8 @@ export interface ReservationState {
   status: ReservationStatus;
   /** Null: it was never held, but committed at once. */
   untilMs: number | null;
+  /** Null: it never was. */
+  committedMs: number | null;
   orderId: string | null;
   givenBack: GivenBack | null;
   /** Null: none was made, or none of its holds has a unique code. */
@@ -280,11 +282,12 @@ export class Promotions {
     );
   }
 
-  commit(state: ReservationState, orderId: string | null): void {
+  commit(state: ReservationState, orderId: string | null, committedMs: number): void {
     this.observer?.beforeReservation(state.number);
     this.#letGo(state);
     state.status = 'committed';
     state.orderId = orderId;
+    state.committedMs = committedMs;
     this.#countUses(state);
   }
 

@@ -230,6 +230,12 @@ export const PROBLEMS = {
     about: 'The reservation was committed, released or rolled back, so this can not be done with it any more.',
     remedy: 'Read the reservation with `GET /api/v1/reservations/{id}`: `status` says what became of it.',
   },
+  'rollback-too-late': {
+    status: 409,
+    title: 'Rollback too late',
+    about: 'The use was committed more than 400 days ago. From then on it counts for good.',
+    remedy: 'Pay the customer back outside of Clipbook. To allow another use, raise the limit of the promotion.',
+  },
   'lines-not-reserved': {
     status: 409,
     title: 'Lines not reserved',
@@ -461,6 +467,7 @@ const OF_REFUSAL = {
   reservationOver: 'reservation-over',
   reservationSettled: 'reservation-settled',
   reservationsFull: 'overloaded',
+  rollbackTooLate: 'rollback-too-late',
   linesNotReserved: 'lines-not-reserved',
 } as const satisfies Record<RefusalReason, ProblemSlug>;
 

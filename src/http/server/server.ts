@@ -41,6 +41,7 @@ import type { HttpLog } from './log.js';
 import { createRequestIds } from './request-ids.js';
 import type { Expiring, Services } from './services.js';
 import { createTurns } from './turns.js';
+import { createUsageCounts } from './usage-counts.js';
 
 export interface HttpOptions {
   readonly host: string;
@@ -174,6 +175,7 @@ export async function startHttpServer({
     nowMs: () => nowMs,
     publish: (name, text) => void app.publish(name, text),
   });
+  const usageCounts = createUsageCounts({ engine, control, nowMs: () => nowMs });
   const services: Services = {
     engine,
     control,
@@ -188,6 +190,7 @@ export async function startHttpServer({
     misses: { ofCaller: perMinute(limits.missesPerCallerMax), ofAddress: perMinute(limits.missesPerAddressMax) },
     tickets: createTickets(options.tokens),
     live,
+    usageCounts,
     signIns: {
       ofEmail: perMinute(limits.signInsPerEmailMax),
       ofAddress: perMinute(limits.signInsPerAddressMax),
@@ -294,6 +297,7 @@ export async function startHttpServer({
       for (const exchange of deadlines.all()) exchange.giveUp();
       // Last answers are written on `setImmediate`.
       await new Promise((resolve) => setTimeout(resolve, 10));
+      await usageCounts.close();
       closeNow();
     },
     closeNow,

@@ -11,6 +11,7 @@ import type { Deadlines, Watched } from './deadlines.js';
 import type { RateLimit } from './limits.js';
 import type { HttpLog } from './log.js';
 import type { Turns } from './turns.js';
+import type { UsageCounts } from './usage-counts.js';
 
 /** What an exchange and its handler may use. */
 export interface Services {
@@ -19,6 +20,8 @@ export interface Services {
   readonly tokens: Tokens;
   readonly tickets: Tickets;
   readonly live: Live;
+  /** Validations and applications of promotions. */
+  readonly usageCounts: UsageCounts;
   readonly tokenTtlSeconds: number;
   readonly currency: Currency;
   readonly counters: Counters;

@@ -17,6 +17,7 @@ import type { ControlStore, HistoryEntry } from '../store.js';
 import { createAccountStore } from './account-store.js';
 import { type GeneratorKeyOptions, openGeneratorKeys } from './generator-keys.js';
 import { createJobStore } from './job-store.js';
+import { createUsageStore } from './usage-store.js';
 
 export interface ControlStoreOptions {
   readonly url: string;
@@ -127,6 +128,7 @@ export function createControlStore({
     settledBatches: (batchIds) => use((client) => settledBatches(client, batchIds)),
     ...createJobStore(use),
     ...createCounterStore(use),
+    ...createUsageStore(use),
     async history(shard, code, beforeSeq, limit) {
       const { rows } = await pool.query<HistoryRow>({
         name: 'history',

@@ -15,11 +15,13 @@ import type {
   ReservedCodesRedeemed,
 } from '../../records/events.generated.js';
 import type { GivenBack, Promotion, RedemptionIds, ReservationStatus } from '../../records/promotions.js';
+import { writeUses } from './promotion-uses.js';
 
 /** Null: no event of the projection touched it. */
 interface ReservationUpdate {
   status: ReservationStatus | null;
   untilMs: number | null;
+  committedMs: number | null;
   orderId: string | null;
   givenBack: GivenBack | null;
   redemptionIds: RedemptionIds | null;
@@ -37,12 +39,15 @@ export class PromotionRows {
   readonly #promotions = new Map<string, { shard: ShardId; seq: Seq; promotion: Promotion }>();
   readonly #made = new Map<string, Made>();
   readonly #updates = new Map<string, ReservationUpdate>();
+  /** Reservations whose uses changed. */
+  readonly #used = new Set<string>();
 
   clear(): void {
     this.#campaigns.clear();
     this.#promotions.clear();
     this.#made.clear();
     this.#updates.clear();
+    this.#used.clear();
   }
 
   bookJoinedCampaign(_shard: ShardId, _seq: Seq, { bookId, campaignId }: BookJoinedCampaign): void {
@@ -64,26 +69,23 @@ export class PromotionRows {
     const status = untilMs === null ? 'committed' : 'held';
     const { seq: firstSeq, madeMs } = this.#made.get(reservationId) ?? { seq, madeMs: event.madeMs };
     this.#updates.delete(reservationId);
-    const made = {
-      shard,
-      seq: firstSeq,
-      madeMs,
-      event,
-      status,
-      untilMs,
-      orderId,
-      givenBack: null,
-      redemptionIds: null,
-    } as const;
-    this.#made.set(reservationId, { ...made });
+    const committedMs = untilMs === null ? madeMs : null;
+    if (committedMs !== null) this.#used.add(reservationId);
+    const row = { status, untilMs, committedMs, orderId, givenBack: null, redemptionIds: null } as const;
+    this.#made.set(reservationId, { shard, seq: firstSeq, madeMs, event, ...row });
   }
 
   reservationRenewed(_shard: ShardId, _seq: Seq, { reservationId, untilMs }: ReservationRenewed): void {
     this.#update(reservationId).untilMs = untilMs;
   }
 
-  reservationCommitted(_shard: ShardId, _seq: Seq, { reservationId, orderId }: ReservationCommitted): void {
-    Object.assign(this.#update(reservationId), { status: 'committed', orderId });
+  reservationCommitted(
+    _shard: ShardId,
+    _seq: Seq,
+    { reservationId, orderId, committedMs }: ReservationCommitted,
+  ): void {
+    Object.assign(this.#update(reservationId), { status: 'committed', orderId, committedMs });
+    this.#used.add(reservationId);
   }
 
   reservedCodesRedeemed(_shard: ShardId, _seq: Seq, { reservationId, redemptionIds }: ReservedCodesRedeemed): void {
@@ -100,12 +102,20 @@ export class PromotionRows {
     { reservationId, givenBack, isWhole }: ReservationRolledBack,
   ): void {
     Object.assign(this.#update(reservationId), { status: isWhole ? 'rolledBack' : 'committed', givenBack });
+    this.#used.add(reservationId);
   }
 
   #update(id: string): ReservationUpdate {
     const known = this.#made.get(id) ?? this.#updates.get(id);
     if (known !== undefined) return known;
-    const update = { status: null, untilMs: null, orderId: null, givenBack: null, redemptionIds: null };
+    const update = {
+      status: null,
+      untilMs: null,
+      committedMs: null,
+      orderId: null,
+      givenBack: null,
+      redemptionIds: null,
+    };
     this.#updates.set(id, update);
     return update;
   }
@@ -116,6 +126,8 @@ export class PromotionRows {
     if (this.#promotions.size > 0) await this.#writePromotions(client);
     if (this.#made.size > 0) await this.#writeMade(client);
     if (this.#updates.size > 0) await this.#writeUpdates(client);
+    const used = [...this.#used];
+    if (used.length > 0) await writeUses(client, used);
   }
 
   async #writeCampaigns(client: pg.Client): Promise<void> {
@@ -166,16 +178,17 @@ export class PromotionRows {
       name: 'write-reservations',
       text: `
         INSERT INTO reservations (
-          id, shard, seq, campaign_id, made_ms, until_ms, status, caller, user_id, cart_id, order_id, cart, given_back,
-          redemption_ids
+          id, shard, seq, campaign_id, made_ms, until_ms, committed_ms, status, caller, user_id, cart_id, order_id, cart,
+          given_back, redemption_ids
         )
         SELECT * FROM unnest(
-          $1::uuid[], $2::smallint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
-          $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]
+          $1::uuid[], $2::smallint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[],
+          $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[]
         )
         ON CONFLICT (id) DO UPDATE SET
-          until_ms = excluded.until_ms, status = excluded.status, order_id = excluded.order_id, cart = excluded.cart,
-          given_back = excluded.given_back, redemption_ids = excluded.redemption_ids`,
+          until_ms = excluded.until_ms, committed_ms = excluded.committed_ms, status = excluded.status,
+          order_id = excluded.order_id, cart = excluded.cart, given_back = excluded.given_back,
+          redemption_ids = excluded.redemption_ids`,
       values: [
         list.map(({ event }) => event.reservationId),
         list.map(({ shard }) => shard),
@@ -183,6 +196,7 @@ export class PromotionRows {
         list.map(({ event }) => event.campaignId),
         list.map(({ madeMs }) => madeMs),
         list.map(({ untilMs }) => untilMs),
+        list.map(({ committedMs }) => committedMs),
         list.map(({ status }) => status),
         list.map(({ event }) => event.caller),
         list.map(({ event }) => event.userId),
@@ -202,15 +216,17 @@ export class PromotionRows {
       text: `
         UPDATE reservations AS r SET
           status = coalesce(u.status, r.status), until_ms = coalesce(u.until_ms, r.until_ms),
+          committed_ms = coalesce(u.committed_ms, r.committed_ms),
           order_id = coalesce(u.order_id, r.order_id), given_back = coalesce(u.given_back, r.given_back),
           redemption_ids = coalesce(u.redemption_ids, r.redemption_ids)
-        FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[])
-          AS u (id, status, until_ms, order_id, given_back, redemption_ids)
+        FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+          AS u (id, status, until_ms, committed_ms, order_id, given_back, redemption_ids)
         WHERE r.id = u.id`,
       values: [
         list.map(([id]) => id),
         list.map(([, { status }]) => status),
         list.map(([, { untilMs }]) => untilMs),
+        list.map(([, { committedMs }]) => committedMs),
         list.map(([, { orderId }]) => orderId),
         list.map(([, { givenBack }]) => jsonOrNull(givenBack)),
         list.map(([, { redemptionIds }]) => jsonOrNull(redemptionIds)),

@@ -39,10 +39,10 @@ export async function loadPromotions(client: pg.Client, asked: string, sink: Sna
   );
   await copyOut(
     client,
-    `SELECT shard, id, campaign_id, caller, user_id, cart_id, order_id, made_ms, until_ms, status, cart, given_back,
-       redemption_ids
+    `SELECT shard, id, campaign_id, caller, user_id, cart_id, order_id, made_ms, until_ms, committed_ms,
+       status, cart, given_back, redemption_ids
      FROM reservations WHERE shard IN (${asked}) ORDER BY shard, seq`,
-    13,
+    14,
     (row) =>
       sink.reservation(asShardId(row.int2(0)), {
         id: row.uuid(1),
@@ -53,10 +53,11 @@ export async function loadPromotions(client: pg.Client, asked: string, sink: Sna
         orderId: row.isNull(6) ? null : row.text(6),
         madeMs: row.int8(7),
         untilMs: row.isNull(8) ? null : row.int8(8),
-        status: row.text(9) as ReservationStatus,
-        cart: JSON.parse(row.text(10)) as ReservedCart,
-        givenBack: row.isNull(11) ? null : (JSON.parse(row.text(11)) as GivenBack),
-        redemptionIds: row.isNull(12) ? null : (JSON.parse(row.text(12)) as RedemptionIds),
+        committedMs: row.isNull(9) ? null : row.int8(9),
+        status: row.text(10) as ReservationStatus,
+        cart: JSON.parse(row.text(11)) as ReservedCart,
+        givenBack: row.isNull(12) ? null : (JSON.parse(row.text(12)) as GivenBack),
+        redemptionIds: row.isNull(13) ? null : (JSON.parse(row.text(13)) as RedemptionIds),
       }),
   );
 }

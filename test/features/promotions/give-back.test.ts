@@ -21,7 +21,7 @@ const cart: fc.Arbitrary<ReservedCart> = fc
     originalAmount: 0,
     discountAmount: 0,
     finalAmount: 0,
-    lines: rows.map(({ quantity }, at) => ({ productId: `product-${at % 3}`, quantity })),
+    lines: rows.map(({ quantity }, at) => ({ productId: `product-${at % 3}`, quantity, unitPrice: 0 })),
     holds: [0, 1].map((hold) => {
       const lines = rows.map(({ amounts }, line) => ({ line, amount: amounts[hold] ?? 0 }));
       return {

@@ -49,8 +49,8 @@ describe('a reservation', () => {
       { status: 'held', userId: 'ann', madeMs: START, untilMs: START + 5000, codes: ['FIRST', 'SECOND'] },
     );
     assert.deepEqual(view.cart.lines, [
-      { productId: 'mug', quantity: 3 },
-      { productId: 'cup', quantity: 1 },
+      { productId: 'mug', quantity: 3, unitPrice: 1000 },
+      { productId: 'cup', quantity: 1, unitPrice: 501 },
     ]);
     assert.deepEqual([view.cart.originalAmount, view.cart.discountAmount, view.cart.finalAmount], [3501, 600, 2901]);
   });

@@ -93,10 +93,11 @@ const held = {
   ],
   createdAt: AT,
   reservedUntil: '2026-06-08T08:15:00.123Z',
+  committedAt: null,
 };
 const renewed = { ...held, reservedUntil: '2026-06-08T08:25:30.000Z' };
 const released = { ...held, status: 'released' };
-const committed = { ...held, status: 'committed', orderId: 'A-1001' };
+const committed = { ...held, status: 'committed', orderId: 'A-1001', committedAt: '2026-06-08T08:12:41.530Z' };
 const onePairBack = {
   ...committed,
   holds: [{ ...ofShoesHold, rolledBackAmount: 7.98 }, ofShippingHold],

@@ -7,6 +7,7 @@ import { couponExamples } from './coupons.js';
 import type { ExampleTable, OperationExamples } from './example.js';
 import { liveExamples } from './live.js';
 import { operationExamples } from './operation.js';
+import { promotionStatsExamples } from './promotion-stats.js';
 import { promotionExamples } from './promotions.js';
 import { userExamples } from './users.js';
 
@@ -15,6 +16,7 @@ export const EXAMPLES: ExampleTable = {
   ...codeExamples,
   ...couponExamples,
   ...promotionExamples,
+  ...promotionStatsExamples,
   ...checkoutExamples,
   ...campaignExamples,
   ...userExamples,

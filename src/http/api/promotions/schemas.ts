@@ -469,6 +469,7 @@ export const reservationOut = name(
     lines: z.array(z.strictObject({ productId: z.string(), quantity: z.int(), rolledBack: z.int() })).nullable(),
     createdAt: timeOut,
     reservedUntil: timeOut.nullable(),
+    committedAt: timeOut.nullable(),
   }),
 );
 export const promotionListOut = name('PromotionList', z.array(promotionOut));

@@ -187,5 +187,6 @@ export function reservationJson({
       })) ?? null,
     createdAt: isoTime(view.madeMs),
     reservedUntil: isoTimeOrNull(view.untilMs),
+    committedAt: isoTimeOrNull(view.committedMs),
   };
 }

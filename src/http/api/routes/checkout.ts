@@ -3,7 +3,7 @@ import { asCampaignId, type CampaignId } from '../../../domain/ids.js';
 import type { CommandReply, Done, QueryReply } from '../../../engine/engine.js';
 import { notInOneCampaign, promotionNotFound } from '../../../features/promotions/quote.js';
 import type { PriceRequest } from '../../../records/objects.js';
-import type { PromotionView } from '../../../records/promotions.js';
+import type { PromotionView, Quote } from '../../../records/promotions.js';
 import type { Exchange } from '../../exchange/exchange.js';
 import { askAllShards } from '../all-shards.js';
 import { cartOf } from '../promotions/input.js';
@@ -81,15 +81,20 @@ const validate = route({
   answers: { 200: { description: 'It applies', schema: schemas.validateOut } },
   problems: ['coupon-not-applicable', 'coupon-not-found', 'locked-by-another'],
   handle(exchange, { code, ...cart }) {
+    const { usageCounts } = exchange.services;
     const asked = requestOf(exchange, cart, { codes: [code], campaignId: null, mode: 'all' });
     if (asked === undefined) return;
     exchange.work.run(async () => {
       const reply = await judged(exchange, asked.request, asked.user, (request) =>
         exchange.work.askQuery({ kind: 'quote', request, cart: heldBy(exchange, cart.cartId) }, null),
       );
-      if (reply.kind !== 'result') return refuse(exchange, reply);
+      if (reply.kind !== 'result') {
+        if (reply.kind === 'refused' && reply.reason === 'promotionNotApplicable') usageCounts.refused(code);
+        return refuse(exchange, reply);
+      }
       const found = await viewOfCode(exchange, code);
       if (found.kind !== 'coupon') return refuse(exchange, found);
+      usageCounts.validated(found.view.promotion.id);
       const coupon = promotionJson(found.view, code);
       exchange.answer.json(200, JSON.stringify({ valid: true, coupon, message: 'Coupon is valid' }));
     });
@@ -194,6 +199,7 @@ async function priceCart(exchange: Exchange, { request, user }: Asked, cartId: s
   );
   if (reply.kind !== 'result') return refuse(exchange, reply);
   if (reply.result.kind !== 'quote') throw new Error(`a ${reply.result.kind} for a quote`);
+  countApplied(exchange, reply.result.quote);
   exchange.answer.json(200, JSON.stringify(quoteJson(reply.result.quote, null)));
 }
 
@@ -216,7 +222,14 @@ export async function reserveCart(
   if (reply.kind === 'result') throw new Error('a result for a command');
   if (reply.kind !== 'done') return refuse(exchange, reply);
   const { quote, reservationId, untilMs } = expectOutcome(reply, 'reserved');
+  if (!reply.replayed) countApplied(exchange, quote);
   answer.changed(200, JSON.stringify(quoteJson(quote, { reservationId, untilMs })), reply);
+}
+
+/** A dry run does not count. */
+function countApplied({ request, services }: Exchange, { applied }: Quote): void {
+  if (request.isDryRun === true) return;
+  for (const { promotionId } of applied) services.usageCounts.applied(promotionId);
 }
 
 const use = route({

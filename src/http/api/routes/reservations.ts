@@ -134,7 +134,8 @@ const rollbackReservation = route({
   path: '/api/v1/reservations/{id}/rollback',
   tag: TAG,
   summary: 'Give back a use that was committed, whole or by lines',
-  description: 'The money of lines goes back at once, the use with the last line.',
+  description:
+    'The money of lines goes back at once, the use with the last line. It is possible for 400 days after the commit.',
   access: ADMIN_OR_SERVICE,
   change: true,
   dryRun: true,
@@ -142,7 +143,7 @@ const rollbackReservation = route({
   body: schemas.rollbackReservationInput,
   bodyOptional: true,
   answers: CHANGED,
-  problems: ['reservation-not-found', 'reservation-settled', 'lines-not-reserved'],
+  problems: ['reservation-not-found', 'reservation-settled', 'rollback-too-late', 'lines-not-reserved'],
   handle({ request, work }, { lines, reason = null }) {
     work.command({ kind: 'rollbackReservation', id: request.param(0), lines: lines ?? null, reason }, showReservation);
   },

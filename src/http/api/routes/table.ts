@@ -11,6 +11,7 @@ import { liveRoutes } from './live.js';
 import { olderRoutes } from './older.js';
 import { operationRoutes } from './operation.js';
 import { pageRoutes } from './pages.js';
+import { promotionStatsRoutes } from './promotion-stats.js';
 import { promotionRoutes } from './promotions.js';
 import { reservationRoutes } from './reservations.js';
 import { userRoutes } from './users.js';
@@ -21,6 +22,7 @@ const SPECS: readonly RouteSpec<unknown, unknown>[] = [
   ...jobRoutes,
   ...couponRoutes,
   ...promotionRoutes,
+  ...promotionStatsRoutes,
   ...checkoutRoutes,
   ...reservationRoutes,
   ...campaignRoutes,
