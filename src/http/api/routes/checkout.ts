@@ -5,6 +5,7 @@ import { notInOneCampaign, promotionNotFound } from '../../../features/promotion
 import type { PriceRequest } from '../../../records/objects.js';
 import type { PromotionView } from '../../../records/promotions.js';
 import type { Exchange } from '../../exchange/exchange.js';
+import { readApply, readValidate } from '../../fast/cart-bodies.js';
 import { askAllShards } from '../all-shards.js';
 import { cartOf } from '../promotions/input.js';
 import { type JudgedUser, judged, verdictsOn } from '../promotions/judged.js';
@@ -77,6 +78,7 @@ const validate = route({
   guessable: true,
   changesNothing: true,
   body: schemas.validateInput,
+  fastBody: readValidate,
   bodyBytesMax: CART_BYTES_MAX,
   answers: { 200: { description: 'It applies', schema: schemas.validateOut } },
   problems: ['coupon-not-applicable', 'coupon-not-found', 'locked-by-another'],
@@ -171,6 +173,7 @@ const apply = route({
   change: true,
   dryRun: true,
   body: schemas.applyInput,
+  fastBody: readApply,
   bodyBytesMax: CART_BYTES_MAX,
   answers: { 200: { description: 'The discounts', schema: schemas.applyOut } },
   problems: ['coupon-not-applicable', 'coupon-not-found', 'locked-by-another', 'not-in-one-campaign'],
