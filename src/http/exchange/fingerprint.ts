@@ -4,6 +4,8 @@
  * cyrb53 (bryc, public domain). It guards against mistakes, not against attackers: a key is looked
  * up under the caller that it belongs to.
  */
+import { isPlain } from '../fast/plain-text.js';
+
 interface Hasher {
   /** Takes 16-bit units of text. */
   text(text: string): void;
@@ -45,19 +47,48 @@ export function fingerprintOf(routeId: string, params: readonly string[], body: 
     hasher.text(param);
   }
   hasher.text('\0');
-  hasher.text(canonical(body));
+  hashCanonical(hasher, body);
   return hasher.digest();
 }
 
 /**
- * JSON with sorted keys. `value` came out of JSON, so it has no cycles, and its depth is bounded by
- * its schema.
+ * Hashes JSON with sorted keys, without making its text: most of the pieces are in memory already.
+ * `value` came out of JSON, so it has no cycles, and its depth is bounded by its schema.
  */
-function canonical(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  const fields = Object.entries(value)
-    .filter(([, field]) => field !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join()}}`;
+function hashCanonical(hasher: Hasher, value: unknown): void {
+  if (typeof value === 'string') hashString(hasher, value);
+  else if (typeof value !== 'object' || value === null) hasher.text(JSON.stringify(value) ?? 'null');
+  else if (Array.isArray(value)) hashList(hasher, value);
+  else hashFields(hasher, value as Readonly<Record<string, unknown>>);
+}
+
+function hashList(hasher: Hasher, list: readonly unknown[]): void {
+  hasher.text('[');
+  for (const [at, entry] of list.entries()) {
+    if (at > 0) hasher.text(',');
+    hashCanonical(hasher, entry);
+  }
+  hasher.text(']');
+}
+
+function hashFields(hasher: Hasher, fields: Readonly<Record<string, unknown>>): void {
+  hasher.text('{');
+  let isFirst = true;
+  for (const name of Object.keys(fields).sort()) {
+    const field = fields[name];
+    if (field === undefined) continue;
+    if (!isFirst) hasher.text(',');
+    isFirst = false;
+    hashString(hasher, name);
+    hasher.text(':');
+    hashCanonical(hasher, field);
+  }
+  hasher.text('}');
+}
+
+function hashString(hasher: Hasher, text: string): void {
+  const isWritten = isPlain(text);
+  if (isWritten) hasher.text('"');
+  hasher.text(isWritten ? text : JSON.stringify(text));
+  if (isWritten) hasher.text('"');
 }
