@@ -25,6 +25,10 @@ export function toMinorUnits(value: number, exponent: number): number | null {
   const scaled = value * 10 ** exponent;
   // Most amounts are whole. The sum makes 0 of -0.
   if (Number.isInteger(value) && scaled >= 0 && scaled <= UNAMBIGUOUS_MAX) return scaled + 0;
+  // Most others have a few fraction digits. A decimal number of at most 15 digits is the shortest text
+  // of the binary one next to it. So if the quotient is the value, it is what the text would say.
+  const rounded = Math.round(scaled);
+  if (rounded >= 0 && rounded <= UNAMBIGUOUS_MAX && rounded / 10 ** exponent === value) return rounded;
   const match = DECIMAL.exec(String(value));
   if (match === null) return null;
   const [, whole = '', fraction = '', power = '0'] = match;
