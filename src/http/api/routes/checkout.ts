@@ -12,7 +12,7 @@ import { askAllShards } from '../all-shards.js';
 import { cartOf } from '../promotions/input.js';
 import { type Asked, commandJudged, type JudgedUser, queryJudged, verdictsOn } from '../promotions/judged.js';
 import * as schemas from '../promotions/schemas.js';
-import { moneyOf, promotionJson, quoteJson } from '../promotions/views.js';
+import { moneyOf, promotionJson, reservedText } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import { expectOutcome } from '../views.js';
 
@@ -219,7 +219,7 @@ function priceCart(exchange: Exchange, asked: Asked, cartId: string | undefined)
 
 function showQuote(answer: AnswerWriter, result: QueryResult): void {
   if (result.kind !== 'quote') throw new Error(`a ${result.kind} for a quote`);
-  answer.json(200, JSON.stringify(quoteJson(result.quote, null)));
+  answer.json(200, result.text);
 }
 
 export function reserveCart(
@@ -241,7 +241,7 @@ export function reserveCart(
 
 function showReserved(answer: AnswerWriter, done: Done): void {
   const { quote, reservationId, untilMs } = expectOutcome(done, 'reserved');
-  answer.changed(200, JSON.stringify(quoteJson(quote, { reservationId, untilMs })), done);
+  answer.changed(200, reservedText(quote, reservationId, untilMs), done);
 }
 
 const use = route({
