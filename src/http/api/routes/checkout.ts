@@ -111,7 +111,10 @@ function showValid(exchange: Exchange, code: string): void {
     exchange.answer.json(200, JSON.stringify({ valid: true, coupon, message: 'Coupon is valid' }));
   };
   const showOfCode = (_: AnswerWriter, result: QueryResult): void => {
-    if (result.kind === 'promotion') return show(result.view);
+    if (result.kind === 'promotion') {
+      show(result.view);
+      return;
+    }
     exchange.work.run(async () => {
       const found = await viewOfCode(exchange, code);
       if (found.kind === 'coupon') show(found.view);
