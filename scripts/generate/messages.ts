@@ -44,7 +44,10 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
   jsonOrNull: { ...PLAIN, read: 'message[at++] as Record<string, unknown> | null' },
   record: null,
   batchContent: null,
-  object: null,
+  object: {
+    write: (value) => `packPriceRequest(${value})`,
+    read: 'unpackPriceRequest(message[at++] as PackedPriceRequest)',
+  },
 };
 
 interface Hot extends CommandDeclaration {
@@ -65,9 +68,14 @@ export function messagesSource(): string {
       { names: ['unknownRecord'], from: '../records/unknown.js' },
       { types: ['CommandReply', 'QueryReply'], from: './engine.js' },
       {
-        names: ['OTHER_REPLY', 'OTHER_REQUEST', 'QUERY', 'SAME', 'WITHDRAWN'],
+        names: ['OTHER_REPLY', 'OTHER_REQUEST', 'QUERY', 'QUOTE', 'SAME', 'WITHDRAWN'],
         types: ['Asked', 'MessageField', 'Message', 'LastWritten'],
         from: './message.js',
+      },
+      {
+        names: ['packPriceRequest', 'unpackPriceRequest'],
+        types: ['PackedPriceRequest'],
+        from: './price-request.js',
       },
       { types: ['ActorReply', 'ActorRequest'], from: './requests.js' },
     ],
@@ -132,6 +140,14 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
       if (id !== WITHDRAWN) requests.push({ kind: 'query', to, id, shard, query });
       continue;
     }
+    if (number === QUOTE) {
+      const request = unpackPriceRequest(message[at++] as PackedPriceRequest);
+      const owner = message[at++] as string | null;
+      const cartId = message[at++] as string | null;
+      const cart = owner === null || cartId === null ? null : { caller: owner, cartId };
+      if (id !== WITHDRAWN) requests.push({ kind: 'query', to, id, shard, query: { kind: 'quote', request, cart } });
+      continue;
+    }
     const named = message[at++];
     if (named !== SAME) caller = named as string;
     const requestId = message[at++] as string;
@@ -175,7 +191,9 @@ function replyWriter(hot: readonly Hot[]): string {
   });
   return `export function writeReply(fields: MessageField[], last: LastWritten, { id, command, reply }: ActorReply): void {
   if (reply.kind !== 'done') {
-    fields.push(OTHER_REPLY, id, reply);
+    if (reply.kind === 'result' && reply.result.kind === 'quote')
+      fields.push(QUOTE, id, reply.shard, reply.durableSeq, reply.result.text);
+    else fields.push(OTHER_REPLY, id, reply);
     return;
   }
   const { outcome, shard, seq } = reply;
@@ -220,6 +238,11 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
     }
     const shard = message[at++] as ShardId;
     const seq = message[at++] as Seq;
+    if (number === QUOTE) {
+      const text = message[at++] as string;
+      asked?.reply({ kind: 'result', result: { kind: 'quote', text }, shard, durableSeq: seq });
+      continue;
+    }
     const replayed = message[at++] === 1;
     const command = asked?.command;
     let outcome: Outcome | null = null;

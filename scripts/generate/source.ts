@@ -44,7 +44,6 @@ export const JSON_TYPES = [
   'PromotionPlan',
   'PromotionSettings',
   'PromotionView',
-  'Quote',
   'RedemptionIds',
   'ReservationView',
   'ReservedCart',

@@ -1,6 +1,6 @@
 /** The identities of the domain, and the ways to name one. */
 import type { BookId, CampaignId, ScopeId, Seq, ShardId } from '../records/ids.js';
-import { hashText } from '../tables/text.js';
+import { beginHash, endHash, hashText } from '../tables/text.js';
 
 export type { BookId, CampaignId, ScopeId, Seq, ShardId };
 
@@ -21,6 +21,12 @@ const SEED_SHARD = 0x0b0_0c5d;
  */
 export function shardOfId(id: string, shardCount: number): ShardId {
   return asShardId(hashText(id, SEED_SHARD) % shardCount);
+}
+
+/** `shardOfId(beginning + ending)` for many endings of one beginning; both are ASCII. */
+export function shardsOfEndings(beginning: string, shardCount: number): (ending: string) => ShardId {
+  const begun = beginHash(beginning, SEED_SHARD);
+  return (ending) => asShardId(endHash(begun, ending) % shardCount);
 }
 
 /** The campaign of promotions that name none. */

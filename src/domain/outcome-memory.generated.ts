@@ -45,6 +45,12 @@ export function appendOutcome(outcome: Outcome): void {
       appendNumber(outcome.redemptionCount);
       appendNumberOrNull(outcome.remaining);
       return;
+    case 'reserved':
+      appendByte(4);
+      appendText(outcome.reservationId);
+      appendNumber(outcome.untilMs);
+      appendText(outcome.quote);
+      return;
     case 'unlocked':
     case 'rolledBack':
     case 'unassigned':
@@ -55,7 +61,6 @@ export function appendOutcome(outcome: Outcome): void {
     case 'batchSettled':
     case 'promotion':
     case 'promotionEnded':
-    case 'reserved':
     case 'reservation':
     case 'campaignStopped':
     case 'bookShown':
@@ -92,6 +97,8 @@ export function readOutcome(bytes: Uint8Array, start: number): Outcome {
         redemptionCount: readNumber(),
         remaining: readNumberOrNull(),
       };
+    case 4:
+      return { kind: 'reserved', reservationId: readText(), untilMs: readNumber(), quote: readText() };
     case JSON_TEXT:
       return JSON.parse(readText()) as Outcome;
     default:

@@ -1,7 +1,7 @@
 /** What is asked of the promotions of a shard, and what is answered. */
 
 import type { PriceRequest } from '../records/objects.js';
-import type { PromotionSettings, PromotionView, Quote, ReservationView } from '../records/promotions.js';
+import type { PromotionSettings, PromotionView, ReservationView } from '../records/promotions.js';
 import type { BookId, CampaignId } from './ids.js';
 
 export interface PromotionFilter {
@@ -82,7 +82,8 @@ export interface CampaignView extends CampaignSummary {
 export type PromotionsResult =
   | { readonly kind: 'promotion'; readonly view: PromotionView }
   | { readonly kind: 'promotions'; readonly found: PromotionsFound }
-  | { readonly kind: 'quote'; readonly quote: Quote }
+  /** The JSON of the answer. */
+  | { readonly kind: 'quote'; readonly text: string }
   | { readonly kind: 'conditions'; readonly needed: readonly NeededCondition[] }
   | { readonly kind: 'qualified'; readonly items: readonly Qualified[] }
   | { readonly kind: 'campaign'; readonly campaign: CampaignView }

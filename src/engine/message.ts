@@ -11,7 +11,9 @@ export type Message = readonly MessageField[];
 /** A request begins with one of these, or with the number of a command that has a compact form. */
 export const QUERY = 0;
 export const OTHER_REQUEST = 1;
-/** A reply begins with this, or with the number of a compact form. */
+/** A query that prices a cart (price-request.ts), and its reply. */
+export const QUOTE = -1;
+/** A reply begins with this, with `QUOTE`, or with the number of a compact form. */
 export const OTHER_REPLY = 0;
 
 /** Instead of a string: the string is the same as the last one of its kind in the message. */

@@ -18,9 +18,11 @@ import {
   OTHER_REPLY,
   OTHER_REQUEST,
   QUERY,
+  QUOTE,
   SAME,
   WITHDRAWN,
 } from './message.js';
+import { type PackedPriceRequest, packPriceRequest, unpackPriceRequest } from './price-request.js';
 import type { ActorReply, ActorRequest } from './requests.js';
 
 /** The number that begins a request with this command. */
@@ -38,6 +40,8 @@ export function requestNumberOf(command: Command): number {
       return 3;
     case 'unassignCode':
       return 7;
+    case 'reserve':
+      return 8;
     case 'openBatch':
     case 'giveUpBatch':
     case 'addCodes':
@@ -53,7 +57,6 @@ export function requestNumberOf(command: Command): number {
     case 'releaseReservation':
     case 'renewReservation':
     case 'rollbackReservation':
-    case 'reserve':
     case 'usePromotion':
       return OTHER_REQUEST;
     default:
@@ -83,6 +86,9 @@ export function writeCommand(fields: MessageField[], last: LastWritten, command:
     case 'unassignCode':
       fields.push(command.code, command.reason);
       return;
+    case 'reserve':
+      fields.push(packPriceRequest(command.request), command.caller, command.cartId, command.ttlMs);
+      return;
     case 'openBatch':
     case 'giveUpBatch':
     case 'addCodes':
@@ -98,7 +104,6 @@ export function writeCommand(fields: MessageField[], last: LastWritten, command:
     case 'releaseReservation':
     case 'renewReservation':
     case 'rollbackReservation':
-    case 'reserve':
     case 'usePromotion':
       fields.push(command);
       return;
@@ -120,6 +125,14 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
     if (number === QUERY) {
       const query = message[at++] as Extract<ActorRequest, { readonly kind: 'query' }>['query'];
       if (id !== WITHDRAWN) requests.push({ kind: 'query', to, id, shard, query });
+      continue;
+    }
+    if (number === QUOTE) {
+      const request = unpackPriceRequest(message[at++] as PackedPriceRequest);
+      const owner = message[at++] as string | null;
+      const cartId = message[at++] as string | null;
+      const cart = owner === null || cartId === null ? null : { caller: owner, cartId };
+      if (id !== WITHDRAWN) requests.push({ kind: 'query', to, id, shard, query: { kind: 'quote', request, cart } });
       continue;
     }
     const named = message[at++];
@@ -166,6 +179,15 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
       case 7:
         command = { kind: 'unassignCode', code: message[at++] as string, reason: message[at++] as string | null };
         break;
+      case 8:
+        command = {
+          kind: 'reserve',
+          request: unpackPriceRequest(message[at++] as PackedPriceRequest),
+          caller: message[at++] as string,
+          cartId: message[at++] as string | null,
+          ttlMs: message[at++] as number,
+        };
+        break;
       case OTHER_REQUEST:
         command = message[at++] as Command;
         break;
@@ -179,7 +201,9 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
 
 export function writeReply(fields: MessageField[], last: LastWritten, { id, command, reply }: ActorReply): void {
   if (reply.kind !== 'done') {
-    fields.push(OTHER_REPLY, id, reply);
+    if (reply.kind === 'result' && reply.result.kind === 'quote')
+      fields.push(QUOTE, id, reply.shard, reply.durableSeq, reply.result.text);
+    else fields.push(OTHER_REPLY, id, reply);
     return;
   }
   const { outcome, shard, seq } = reply;
@@ -224,6 +248,9 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
       fields.push(6, id, shard, seq, replayed, outcome.bookId === last.bookId ? SAME : outcome.bookId);
       last.bookId = outcome.bookId;
       return;
+    case 'reserved':
+      fields.push(7, id, shard, seq, replayed, outcome.reservationId, outcome.untilMs, outcome.quote);
+      return;
     case 'rolledBack':
     case 'book':
     case 'archived':
@@ -232,7 +259,6 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
     case 'batchSettled':
     case 'promotion':
     case 'promotionEnded':
-    case 'reserved':
     case 'reservation':
     case 'campaignStopped':
     case 'bookShown':
@@ -258,6 +284,11 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
     }
     const shard = message[at++] as ShardId;
     const seq = message[at++] as Seq;
+    if (number === QUOTE) {
+      const text = message[at++] as string;
+      asked?.reply({ kind: 'result', result: { kind: 'quote', text }, shard, durableSeq: seq });
+      continue;
+    }
     const replayed = message[at++] === 1;
     const command = asked?.command;
     let outcome: Outcome | null = null;
@@ -310,6 +341,13 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
         if (message[at] !== SAME) bookId = message[at] as BookId;
         at++;
         if (command?.kind === 'unassignCode') outcome = { kind: 'unassigned', bookId, code: command.code };
+        break;
+      }
+      case 7: {
+        const reservationId = message[at++] as string;
+        const untilMs = message[at++] as number;
+        const quote = message[at++] as string;
+        if (command?.kind === 'reserve') outcome = { kind: 'reserved', reservationId, untilMs, quote };
         break;
       }
       default:

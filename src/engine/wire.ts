@@ -8,16 +8,19 @@
  * written as `SAME`, and a reply leaves out the fields of its command.
  *
  *     request   number, id, shard, query
+ *               number, id, shard, cart to be priced, [caller, cart id]
  *               number, id, shard, caller, request id, key, [fingerprint,] fields of the command
  *     reply     number, id, shard, seq, replayed, fields of the outcome that the command lacks
+ *               number, id, shard, seq, priced cart
  *               number, id, any other reply
  *
  * The readers and the fields of commands and outcomes are generated (messages.generated.ts).
  */
 import type { Command, Query } from '../domain/command.js';
 import type { ShardId } from '../domain/ids.js';
-import { type LastWritten, type Message, type MessageField, QUERY, SAME, WITHDRAWN } from './message.js';
+import { type LastWritten, type Message, type MessageField, QUERY, QUOTE, SAME, WITHDRAWN } from './message.js';
 import { requestNumberOf, writeCommand, writeReply } from './messages.generated.js';
+import { packPriceRequest } from './price-request.js';
 import type { ActorReply } from './requests.js';
 
 /** Requests of an HTTP thread to one shard thread. */
@@ -65,7 +68,12 @@ export class RequestWriter {
 
   query(id: number, shard: ShardId, query: Query): void {
     this.#idPlaces[this.#count++] = this.#fields.length + 1;
-    this.#fields.push(QUERY, id, shard, query);
+    if (query.kind !== 'quote') {
+      this.#fields.push(QUERY, id, shard, query);
+      return;
+    }
+    const { request, cart } = query;
+    this.#fields.push(QUOTE, id, shard, packPriceRequest(request), cart?.caller ?? null, cart?.cartId ?? null);
   }
 
   command(

@@ -77,6 +77,8 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
       return decideRedeemCode(state.coupons, command, nowMs, random);
     case 'unassignCode':
       return decideUnassignCode(state.coupons, command, nowMs);
+    case 'reserve':
+      return decideReserve(state.promotions, command, nowMs, random);
     case 'openBatch':
       return decideOpenBatch(state.coupons, command, nowMs);
     case 'giveUpBatch':
@@ -107,8 +109,6 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
       return decideRenewReservation(state.promotions, command, nowMs);
     case 'rollbackReservation':
       return decideRollbackReservation(state.promotions, command, nowMs);
-    case 'reserve':
-      return decideReserve(state.promotions, command, nowMs, random);
     case 'usePromotion':
       return decideUsePromotion(state.promotions, command, nowMs, random);
   }

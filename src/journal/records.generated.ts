@@ -11,7 +11,6 @@ import type {
   GivenBack,
   Promotion,
   PromotionView,
-  Quote,
   RedemptionIds,
   ReservationView,
   ReservedCart,
@@ -466,7 +465,7 @@ export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): v
       out.number(13);
       out.text(value.reservationId);
       out.number(value.untilMs);
-      out.json(value.quote);
+      out.text(value.quote);
       return;
     case 'reservation':
       out.number(14);
@@ -543,12 +542,7 @@ export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
     case 12:
       return { kind: 'promotionEnded' };
     case 13:
-      return {
-        kind: 'reserved',
-        reservationId: from.text(),
-        untilMs: from.integer(),
-        quote: from.json() as unknown as Quote,
-      };
+      return { kind: 'reserved', reservationId: from.text(), untilMs: from.integer(), quote: from.text() };
     case 14:
       return { kind: 'reservation', reservation: from.json() as unknown as ReservationView };
     case 15:

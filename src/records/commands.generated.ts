@@ -16,6 +16,7 @@ export type Command =
   | UnlockCode
   | RedeemCode
   | UnassignCode
+  | Reserve
   | OpenBatch
   | GiveUpBatch
   | AddCodes
@@ -31,7 +32,6 @@ export type Command =
   | ReleaseReservation
   | RenewReservation
   | RollbackReservation
-  | Reserve
   | UsePromotion;
 
 /** Declared in src/features/coupons/assign.ts. */
@@ -78,6 +78,15 @@ export interface UnassignCode {
   readonly kind: 'unassignCode';
   readonly code: string;
   readonly reason: string | null;
+}
+
+/** Declared in src/features/promotions/reserve.ts. */
+export interface Reserve {
+  readonly kind: 'reserve';
+  readonly request: PriceRequest;
+  readonly caller: string;
+  readonly cartId: string | null;
+  readonly ttlMs: number;
 }
 
 /** Declared in src/features/coupons/batches.ts. */
@@ -198,15 +207,6 @@ export interface RollbackReservation {
   readonly id: string;
   readonly lines: readonly RolledBackLine[] | null;
   readonly reason: string | null;
-}
-
-/** Declared in src/features/promotions/reserve.ts. */
-export interface Reserve {
-  readonly kind: 'reserve';
-  readonly request: PriceRequest;
-  readonly caller: string;
-  readonly cartId: string | null;
-  readonly ttlMs: number;
 }
 
 /** Declared in src/features/promotions/use.ts. */

@@ -4,7 +4,7 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { BookId } from './ids.js';
-import type { BookOffer, PromotionView, Quote, ReservationView } from './promotions.js';
+import type { BookOffer, PromotionView, ReservationView } from './promotions.js';
 import type { Book, BookCounts, OpenBatch } from './values.generated.js';
 
 export type Outcome =
@@ -126,7 +126,7 @@ export interface ReservedOutcome {
   readonly kind: 'reserved';
   readonly reservationId: string;
   readonly untilMs: number;
-  readonly quote: Quote;
+  readonly quote: string;
 }
 
 /** Declared in src/features/promotions/reservations.ts. */

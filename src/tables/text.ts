@@ -116,6 +116,19 @@ export function hashText(text: string, seed: number): number {
   return mix(hash);
 }
 
+/**
+ * `hashText` of an ASCII text in two steps, so that texts with the same beginning share its work:
+ * `endHash(beginHash(a, seed), b)` is `hashText(a + b, seed)`.
+ */
+export const beginHash = (beginning: string, seed: number): number => goOn((0x811c9dc5 ^ seed) | 0, beginning);
+export const endHash = (begun: number, ending: string): number => mix(goOn(begun, ending));
+
+function goOn(hash: number, ascii: string): number {
+  let next = hash;
+  for (let i = 0; i < ascii.length; i++) next = Math.imul(next ^ ascii.charCodeAt(i), 0x01000193);
+  return next;
+}
+
 /** The finalizer alone: spreads every input bit over all 32. */
 export function mix(value: number): number {
   let hash = value;

@@ -7,12 +7,15 @@ import { describe, test } from 'node:test';
 import type { z } from 'zod';
 import { ROUTES } from '../../src/http/api/routes/table.js';
 import { parseJsonBody } from '../../src/http/exchange/json-body.js';
+import { readApply, readValidate } from '../../src/http/fast/cart-bodies.js';
 import { type FastReader, readBookAndUser, readUser } from '../../src/http/fast/fast-bodies.js';
 
 const BOOK = '01a1fb62-1776-776a-92c9-af2d6bdc1f50';
 const BODIES = new Map<FastReader<unknown>, object>([
   [readUser, { userId: 'ann' }],
   [readBookAndUser, { couponBookId: BOOK, userId: 'ann' }],
+  [readApply, { code: 'SAVE10', cartTotal: 5, userId: 'ann', reserve: true }],
+  [readValidate, { code: 'SAVE10', lines: [{ productId: 'a', quantity: 1, unitPrice: 2 }], userId: 'ann' }],
 ]);
 
 /** Each with the schemas of all routes that use it. */
@@ -49,7 +52,7 @@ describe('bodies of the fast path', () => {
     assert.deepEqual(
       readers.map(({ schemas }) => schemas.length),
       // The older paths are the same routes again.
-      [8, 2],
+      [8, 2, 1, 1],
     );
   });
 

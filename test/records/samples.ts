@@ -5,12 +5,32 @@
 import { commands, events, outcomes } from '../../scripts/generate/declarations.js';
 import type { Command } from '../../src/domain/command.js';
 import type { DomainEvent } from '../../src/domain/event.js';
+import { asCampaignId } from '../../src/domain/ids.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { fieldsOf } from '../../src/records/declare.js';
 import type { Field, Fields, Form } from '../../src/records/fields.js';
+import type { PriceRequest } from '../../src/records/objects.js';
 
 const AT_MS = 1_790_000_000_123;
 const UUID = '01930000-0000-7000-8000-0000000000aa';
+
+const PRICE_REQUEST: PriceRequest = {
+  campaignId: asCampaignId(UUID),
+  codes: ['SAVE10'],
+  promotionIds: [UUID],
+  isWhole: true,
+  cart: {
+    lines: [{ productId: 'Hemd „XL“', categoryIds: ['tops'], quantity: 2, unitPrice: 1999 }],
+    total: 3998,
+    productIds: [],
+    shipping: 450,
+    currency: 'EUR',
+  },
+  userId: 'Zoë',
+  segments: ['new'],
+  mode: 'best',
+  verdicts: [{ promotionId: UUID, version: 3, reason: null }],
+};
 
 const SAMPLES: Readonly<Record<Form, (field: Field) => unknown>> = {
   text: () => 'Träume',
@@ -37,7 +57,7 @@ const SAMPLES: Readonly<Record<Form, (field: Field) => unknown>> = {
   jsonOrNull: () => ({ nested: { z: true } }),
   record: ({ of }) => valuesOf(of?.fields ?? {}, false),
   batchContent: () => ({ kind: 'uploaded', count: 500, sha256: 'ab'.repeat(32) }),
-  object: () => null,
+  object: ({ type }) => (type === 'PriceRequest' ? PRICE_REQUEST : null),
 };
 
 export const sampleEvents = (known: object): ReadonlyMap<string, DomainEvent> => samplesOf(events, known);

@@ -76,7 +76,8 @@ function foldMade(
   assert.equal(before, ofCart, 'a cart takes the place of its own hold, and of no other');
   if (before === undefined) {
     const status = untilMs === null ? 'committed' : 'held';
-    folded.reservations.set(id, { id, ...made, status, givenBack: null, redemptionIds: null });
+    const committedMs = untilMs === null ? made.madeMs : null;
+    folded.reservations.set(id, { id, ...made, status, committedMs, givenBack: null, redemptionIds: null });
   } else {
     assertHeld(before, nowMs);
     before.cart = cart;
@@ -107,7 +108,7 @@ function foldReservationEvent(
       return;
     case 'reservationCommitted':
       assertHeld(found, nowMs);
-      Object.assign(found, { status: 'committed', orderId: event.orderId });
+      Object.assign(found, { status: 'committed', orderId: event.orderId, committedMs: event.committedMs });
       return;
     case 'reservationReleased':
       assertHeld(found, nowMs);

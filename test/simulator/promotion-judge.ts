@@ -2,6 +2,7 @@
  * What callers were told about promotions, held against the fold: prices, refusals and reads. It
  * knows fixed discounts that take all goods, which is all that the callers of the simulator make.
  */
+
 import assert from 'node:assert/strict';
 import type { Command, Query } from '../../src/domain/command.js';
 import { DEFAULT_CAMPAIGN } from '../../src/domain/ids.js';
@@ -10,6 +11,7 @@ import type { QueryResult } from '../../src/domain/view.js';
 import type { PromotionCommand } from '../../src/features/promotions/rules.js';
 import type { PriceRequest, RolledBackLine } from '../../src/records/objects.js';
 import type { Promotion, PromotionUsage, PromotionView } from '../../src/records/promotions.js';
+import { pricedIn } from '../features/promotions/promotion-shard.js';
 import {
   type CartName,
   type Counts,
@@ -242,7 +244,7 @@ export function checkPromotionsRead(
   } else if (result.kind === 'quote' && query.kind === 'quote') {
     const { request, cart } = query;
     const name = { caller: cart?.caller ?? '', userId: request.userId, cartId: cart?.cartId ?? null };
-    const amounts = result.quote.applied.map(({ promotionId, amount }) => [promotionId, amount] as const);
+    const amounts = pricedIn(result.text).applied.map(({ promotionId, amount }) => [promotionId, amount] as const);
     assert.deepEqual({ kind: 'taken', amounts }, priceOf(folded, request, name, atMs), 'a quote is what it would get');
   } else return false;
   return true;

@@ -37,6 +37,7 @@ export function noteReads(reads: Reads, coupons: Coupons, command: Command): voi
     case 'rollbackRedemption':
       reads.name(coupons.codes.strings, command.code);
       return;
+    case 'reserve':
     case 'openBatch':
     case 'giveUpBatch':
     case 'addCodes':
@@ -51,7 +52,6 @@ export function noteReads(reads: Reads, coupons: Coupons, command: Command): voi
     case 'releaseReservation':
     case 'renewReservation':
     case 'rollbackReservation':
-    case 'reserve':
     case 'usePromotion':
       return;
   }

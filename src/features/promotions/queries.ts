@@ -18,6 +18,7 @@ import { campaignNotFound, usageOf } from './manage.js';
 import { comparePromotions } from './order.js';
 import { priceCart } from './pricing/price-cart.js';
 import { candidateOf, namedBy, promotionNotFound, quoteOf } from './quote.js';
+import { quoteText } from './quote-text.js';
 import { reservationNotFound, viewOf } from './reservations.js';
 import { type CampaignState, isOfBook, type PromotionState, type Promotions, type ReservationState } from './state.js';
 
@@ -108,7 +109,7 @@ function quote(promotions: Promotions, { request, cart }: QuoteQuery, nowMs: num
   const quoted = quoteOf(promotions, request, nowMs, (campaignId) =>
     cart === null ? null : (promotions.heldFor(campaignId, cart.caller, request.userId, cart.cartId) ?? null),
   );
-  return quoted.kind === 'refused' ? quoted : { kind: 'quote', quote: quoted.quote };
+  return quoted.kind === 'refused' ? quoted : { kind: 'quote', text: quoteText(quoted.quote) };
 }
 
 /** The conditions of what the request names, and of the automatic promotions beside it. */

@@ -1,10 +1,10 @@
 /** Reserving: each promotion that applies to a cart holds one use and its money, for a while. */
 import { type Decided, refuse } from '../../domain/decision.js';
 import type { DomainEvent } from '../../domain/event.js';
-import { type CampaignId, shardOfId } from '../../domain/ids.js';
+import { type CampaignId, shardsOfEndings } from '../../domain/ids.js';
 import { type Random, randomUuid } from '../../domain/random.js';
 import type { Reserve } from '../../records/commands.generated.js';
-import { command, event, MADE_BY_ROUTE, outcome } from '../../records/declare.js';
+import { command, event, outcome } from '../../records/declare.js';
 import type { ReservationMade } from '../../records/events.generated.js';
 import {
   caller,
@@ -24,6 +24,7 @@ import type { Hold, ReservedCart } from '../../records/promotions.js';
 import { periodAt } from './periods.js';
 import type { Applied } from './pricing/types.js';
 import { type Quoted, quoteOf } from './quote.js';
+import { quoteText } from './quote-text.js';
 import { codesFreedBy, codesOf } from './reservations.js';
 import { isOfBook, OPEN_RESERVATIONS_MAX, type Promotions, type ReservationState } from './state.js';
 
@@ -52,11 +53,12 @@ export const reservationMade = event(
   },
 );
 
+/** `quote`: the JSON of the answer, but for the reservation itself. */
 export const reserved = outcome(
   'reserved',
   14,
-  { reservationId: text(), untilMs: instant(), quote: jsonOf('Quote') },
-  MADE_BY_ROUTE,
+  { reservationId: text(), untilMs: instant(), quote: text() },
+  { memory: 4, answer: 'byRoute' },
 );
 
 /** `caller`: whose carts `cartId` names; null: each request is a new reservation. */
@@ -79,7 +81,7 @@ export const reserve = command(
       'promotionNotApplicable',
       'reservationsFull',
     ],
-    message: 'object',
+    message: { request: 8, reply: 7 },
   },
 );
 
@@ -124,7 +126,7 @@ export function decideReserve(
       ...locks,
       ...(before === null ? [] : codesFreedBy(promotions, before)),
     ],
-    outcome: { kind: 'reserved', reservationId, untilMs, quote },
+    outcome: { kind: 'reserved', reservationId, untilMs, quote: quoteText(quote) },
   };
 }
 
@@ -187,15 +189,17 @@ export function isReferral(
 
 /**
  * A random UUID (version 4) that hashes to this shard. Its last digits are tried one after the
- * other, which costs a hash each, until they fit: the others make it unique.
+ * other until they fit; the others make it unique, and are hashed once.
  */
 export function newReservationId(promotions: Promotions, random: Random): string {
   const { shard, shardCount } = promotions.shard.options;
   for (;;) {
     const beginning = randomUuid(random).slice(0, -ENDING_DIGITS);
-    for (let ending = FIRST_ENDING; ending <= LAST_ENDING; ending++) {
-      const id = beginning + ending.toString(16);
-      if (shardOfId(id, shardCount) === shard && promotions.reservation(id) === undefined) return id;
+    const shardOfEnding = shardsOfEndings(beginning, shardCount);
+    for (const ending of ENDINGS) {
+      if (shardOfEnding(ending) !== shard) continue;
+      const id = beginning + ending;
+      if (promotions.reservation(id) === undefined) return id;
     }
   }
 }
@@ -203,6 +207,9 @@ export function newReservationId(promotions: Promotions, random: Random): string
 const ENDING_DIGITS = 3;
 const FIRST_ENDING = 0x100;
 const LAST_ENDING = 0xfff;
+const ENDINGS: readonly string[] = Array.from({ length: LAST_ENDING - FIRST_ENDING + 1 }, (_, at) =>
+  (FIRST_ENDING + at).toString(16),
+);
 
 export function applyReservationMade(promotions: Promotions, event: ReservationMade): void {
   const { campaignId, reservationId: id, userId, cartId, orderId, cart, madeMs, untilMs } = event;

@@ -63,13 +63,23 @@ export class AnswerWriter {
 
   /** JSON; `extra` is more headers, each with a leading CRLF. */
   json(status: number, body: string, extra = ''): void {
-    this.send(status, JSON_TYPE, body, extra);
+    if (status !== 200 || extra !== '') {
+      this.send(status, JSON_TYPE, body, extra);
+      return;
+    }
+    hotHead.begin().ascii(this.request.id);
+    if (this.request.corsHeaders !== '') hotHead.ascii(this.request.corsHeaders);
+    this.connection.send(200, hotHead.written, body);
   }
 
   /** The answer to a change, with its position in the order of its shard. */
   changed(status: number, body: string, done: Done, extra = ''): void {
     if (this.request.isDryRun === true) {
       this.json(status, body, extra);
+      return;
+    }
+    if (status === 200 && extra === '') {
+      this.connection.send(200, this.hotHeadOf(done), body);
       return;
     }
     const header = `\r\nCommit-Seq: ${done.shard}-${done.seq}`;
@@ -82,15 +92,16 @@ export class AnswerWriter {
   }
 
   /** `changed` with 200 and the body that was written. */
-  changedAsWritten({ shard, seq, replayed }: Done): void {
-    if (this.request.isDryRun === true) {
-      this.json(200, nothingDrawn(hotBody.written));
-      return;
-    }
+  changedAsWritten(done: Done): void {
+    if (this.request.isDryRun === true) this.json(200, nothingDrawn(hotBody.written));
+    else this.connection.send(200, this.hotHeadOf(done), hotBody.written);
+  }
+
+  private hotHeadOf({ shard, seq, replayed }: Done): Uint8Array {
     hotHead.begin().ascii(this.request.id).ascii('\r\nCommit-Seq: ').whole(shard).ascii('-').whole(seq);
     if (replayed) hotHead.ascii('\r\nIdempotency-Replayed: true');
     if (this.request.corsHeaders !== '') hotHead.ascii(this.request.corsHeaders);
-    this.connection.send(200, hotHead.written, hotBody.written);
+    return hotHead.written;
   }
 
   send(status: number, type: string, body: string | Uint8Array, extra: string): void {

@@ -4,6 +4,8 @@
  * cyrb53 (bryc, public domain). It guards against mistakes, not against attackers: a key is looked
  * up under the caller that it belongs to.
  */
+import { isPlain } from '../fast/plain-text.js';
+
 interface Hasher {
   /** Takes 16-bit units of text. */
   text(text: string): void;
@@ -15,16 +17,25 @@ interface Hasher {
 export function createHasher(): Hasher {
   let h1 = 0xdeadbeef;
   let h2 = 0x41c6ce57;
-  const mix = (unit: number): void => {
-    h1 = Math.imul(h1 ^ unit, 2654435761);
-    h2 = Math.imul(h2 ^ unit, 1597334677);
-  };
+  // In local variables while it goes on: a variable of a closure is a new object for each large
+  // number.
   return {
     text(text) {
-      for (let i = 0; i < text.length; i++) mix(text.charCodeAt(i));
+      let [a, b] = [h1, h2];
+      for (let i = 0; i < text.length; i++) {
+        const unit = text.charCodeAt(i);
+        a = Math.imul(a ^ unit, 2654435761);
+        b = Math.imul(b ^ unit, 1597334677);
+      }
+      [h1, h2] = [a, b];
     },
     bytes(bytes) {
-      for (let i = 0; i < bytes.length; i++) mix(bytes[i] as number);
+      let [a, b] = [h1, h2];
+      for (let i = 0; i < bytes.length; i++) {
+        a = Math.imul(a ^ (bytes[i] as number), 2654435761);
+        b = Math.imul(b ^ (bytes[i] as number), 1597334677);
+      }
+      [h1, h2] = [a, b];
     },
     digest() {
       let a = Math.imul(h1 ^ (h1 >>> 16), 2246822507);
@@ -45,19 +56,63 @@ export function fingerprintOf(routeId: string, params: readonly string[], body: 
     hasher.text(param);
   }
   hasher.text('\0');
-  hasher.text(canonical(body));
+  hashCanonical(hasher, body);
   return hasher.digest();
 }
 
 /**
- * JSON with sorted keys. `value` came out of JSON, so it has no cycles, and its depth is bounded by
- * its schema.
+ * Hashes JSON with sorted keys, without making its text: most of the pieces are in memory already.
+ * `value` came out of JSON, so it has no cycles, and its depth is bounded by its schema.
  */
-function canonical(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  const fields = Object.entries(value)
-    .filter(([, field]) => field !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join()}}`;
+function hashCanonical(hasher: Hasher, value: unknown): void {
+  if (typeof value === 'string') hashString(hasher, value);
+  else if (typeof value !== 'object' || value === null)
+    hasher.text(typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'null'));
+  else if (Array.isArray(value)) hashList(hasher, value);
+  else hashFields(hasher, value as Readonly<Record<string, unknown>>);
+}
+
+function hashList(hasher: Hasher, list: readonly unknown[]): void {
+  hasher.text('[');
+  for (const [at, entry] of list.entries()) {
+    if (at > 0) hasher.text(',');
+    hashCanonical(hasher, entry);
+  }
+  hasher.text(']');
+}
+
+function hashFields(hasher: Hasher, fields: Readonly<Record<string, unknown>>): void {
+  hasher.text('{');
+  let isFirst = true;
+  for (const name of inOrder(Object.keys(fields))) {
+    const field = fields[name];
+    if (field === undefined) continue;
+    if (!isFirst) hasher.text(',');
+    isFirst = false;
+    hashString(hasher, name);
+    hasher.text(':');
+    hashCanonical(hasher, field);
+  }
+  hasher.text('}');
+}
+
+/** For a few names this takes a fifth of the time of `sort`. */
+function inOrder(names: string[]): string[] {
+  if (names.length > NAMES_MAX) return names.sort();
+  for (let at = 1; at < names.length; at++) {
+    const name = names[at] as string;
+    let to = at;
+    for (; to > 0 && (names[to - 1] as string) > name; to--) names[to] = names[to - 1] as string;
+    names[to] = name;
+  }
+  return names;
+}
+
+const NAMES_MAX = 20;
+
+function hashString(hasher: Hasher, text: string): void {
+  const isWritten = isPlain(text);
+  if (isWritten) hasher.text('"');
+  hasher.text(isWritten ? text : JSON.stringify(text));
+  if (isWritten) hasher.text('"');
 }

@@ -24,7 +24,9 @@ interface WorkOptions {
 }
 
 type ShowDone = (answer: AnswerWriter, done: Done) => void;
-type ShowResult = (answer: AnswerWriter, result: QueryResult) => void;
+export type ShowResult = (answer: AnswerWriter, result: QueryResult) => void;
+export type CommandRefused = Exclude<CommandReply, { readonly kind: 'done' }>;
+export type QueryRefused = Exclude<QueryReply, { readonly kind: 'result' }>;
 
 export class Work {
   /** Replies, verified tokens and async work that are still to come. */
@@ -36,6 +38,8 @@ export class Work {
   private working = false;
   private showDone: ShowDone = nothing;
   private showResult: ShowResult = nothing;
+  private refuseCommand: (answer: AnswerWriter, reply: CommandRefused) => void = nothing;
+  private refuseQuery: (answer: AnswerWriter, reply: QueryRefused) => void = nothing;
 
   private readonly services: Services;
   private readonly connection: Connection;
@@ -80,9 +84,10 @@ export class Work {
 
   // -- the engine ---------------------------------------------------------------------------------
 
-  /** Sends a command; `show` answers a success, everything else is answered here. */
-  command(command: Command, show: ShowDone): void {
+  /** Sends a command; `show` answers a success, `refuse` everything else. */
+  command(command: Command, show: ShowDone, refuse = refuseAsUsual): void {
     this.showDone = show;
+    this.refuseCommand = refuse;
     this.held++;
     if (this.request.isDryRun === true) {
       this.dryRun(command, this.onCommandReply);
@@ -96,7 +101,7 @@ export class Work {
     try {
       if (this.connection.isOver) return;
       if (reply.kind === 'done') this.showDone(this.answer, reply);
-      else this.answer.refuse(reply);
+      else this.refuseCommand(this.answer, reply);
     } catch (error) {
       this.fail(error);
     } finally {
@@ -120,8 +125,9 @@ export class Work {
     if (this.commanded && this.services.engine.withdraw(this.onCommandReply)) this.held--;
   }
 
-  query(query: Query, show: ShowResult): void {
+  query(query: Query, show: ShowResult, refuse = refuseAsUsual): void {
     this.showResult = show;
+    this.refuseQuery = refuse;
     this.held++;
     this.services.engine.query(query, null, this.onQueryReply);
   }
@@ -130,7 +136,7 @@ export class Work {
     try {
       if (this.connection.isOver) return;
       if (reply.kind === 'result') this.showResult(this.answer, reply.result);
-      else this.answer.refuse(reply);
+      else this.refuseQuery(this.answer, reply);
     } catch (error) {
       this.fail(error);
     } finally {
@@ -194,3 +200,7 @@ export class Work {
 }
 
 function nothing(): void {}
+
+function refuseAsUsual(answer: AnswerWriter, reply: CommandRefused | QueryRefused): void {
+  answer.refuse(reply);
+}

@@ -38,6 +38,7 @@ import {
   lastReservationId,
   messageOf,
   patch,
+  pricedIn,
   release,
   renew,
   reservation,
@@ -89,7 +90,7 @@ describe('a code of a book with a discount', () => {
     const found = quoteKind(shard, ADA);
     assert(found.kind === 'quote');
     assert.deepEqual(
-      found.quote.applied.map(({ code, amount, promotionId }) => [code, amount, promotionId]),
+      pricedIn(found.text).applied.map(({ code, amount, promotionId }) => [code, amount, promotionId]),
       [['A-1', 1000, BOOK]],
     );
     assert.deepEqual(bookUsage(shard), [0, 0, 0, 0]);
@@ -258,7 +259,7 @@ describe('a code that the user may not know of', () => {
     const found = quoteKind(shard, { codes: ['A-1', 'A-2'], userId: 'ada' });
     assert(found.kind === 'quote');
     assert.deepEqual(
-      found.quote.steps.map((step) => [step.code, step.kind === 'skipped' ? step.reason : 'applied']),
+      pricedIn(found.text).steps.map((step) => [step.code, step.kind === 'skipped' ? step.reason : 'applied']),
       [
         ['A-2', 'applied'],
         ['A-1', 'Coupon not found'],

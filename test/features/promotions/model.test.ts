@@ -32,6 +32,7 @@ import {
   messageOf,
   NO_PLAN,
   patch,
+  pricedIn,
   release,
   renew,
   reservation,
@@ -209,7 +210,7 @@ function reserveBoth(shard: TestShard, model: PromotionModel, step: Plan): void 
   const outcome = outcomeOf(verdict);
   assert(outcome.kind === 'reserved');
   assert.deepEqual(
-    outcome.quote.applied.map(({ promotionId, amount }) => ({ promotionId, amount })),
+    pricedIn(outcome.quote).applied.map(({ promotionId, amount }) => ({ promotionId, amount })),
     expected.taken,
   );
   const { holds } = reservation(shard, outcome.reservationId).cart;

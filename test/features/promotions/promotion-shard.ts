@@ -10,15 +10,17 @@ import { asBookId, type CampaignId, DEFAULT_CAMPAIGN } from '../../../src/domain
 import type { Refusal } from '../../../src/domain/outcome.js';
 import type { PromotionFilter, PromotionsResult, Qualified } from '../../../src/domain/promotion-views.js';
 import type { QueryResult } from '../../../src/domain/view.js';
+import { exponentOf } from '../../../src/features/promotions/pricing/currencies.js';
+import { toMinorUnits } from '../../../src/features/promotions/pricing/money.js';
 import { query } from '../../../src/features/query.js';
 import type { PriceRequest, RolledBackLine } from '../../../src/records/objects.js';
 import type {
   GivenTime,
+  LineAmount,
   PromotionPlan,
   PromotionSettings,
   PromotionUsage,
   PromotionView,
-  Quote,
   ReservationView,
 } from '../../../src/records/promotions.js';
 import { BOOK, outcomeOf, START, type TestShard, UPLOADED } from '../shard.js';
@@ -209,7 +211,7 @@ export const use = ({ code = 'SAVE', userId, amount, orderId }: Using = {}): Com
 
 export interface Reserved {
   readonly id: string;
-  readonly quote: Quote;
+  readonly quote: ReturnType<typeof pricedIn>;
   readonly untilMs: number;
 }
 
@@ -217,7 +219,49 @@ export interface Reserved {
 export function reserved(shard: TestShard, reserving: Reserving = {}): Reserved {
   const outcome = outcomeOf(shard.run(reserve(reserving)));
   assert(outcome.kind === 'reserved');
-  return { id: outcome.reservationId, quote: outcome.quote, untilMs: outcome.untilMs };
+  return { id: outcome.reservationId, quote: pricedIn(outcome.quote), untilMs: outcome.untilMs };
+}
+
+interface Priced {
+  readonly currency: string;
+  readonly originalAmount: number;
+  readonly discountAmount: number;
+  readonly finalAmount: number;
+  readonly applied: readonly {
+    readonly couponId: string;
+    readonly code: string | null;
+    readonly amount: number;
+    readonly lines: readonly LineAmount[];
+  }[];
+  readonly steps: readonly ({ readonly couponId: string | null; readonly code: string | null } & (
+    | { readonly result: 'applied'; readonly base: number; readonly amount: number; readonly totalAfter: number }
+    | { readonly result: 'skipped'; readonly reason: string; readonly explanation?: string }
+  ))[];
+}
+
+/** What the JSON of a priced cart says, in minor units. */
+export function pricedIn(text: string) {
+  const { currency, applied, steps, ...amounts } = JSON.parse(text) as Priced;
+  const exponent = exponentOf(currency) ?? assert.fail(currency);
+  const minor = (amount: number): number => toMinorUnits(amount, exponent) ?? assert.fail(String(amount));
+  return {
+    originalAmount: minor(amounts.originalAmount),
+    discountAmount: minor(amounts.discountAmount),
+    finalAmount: minor(amounts.finalAmount),
+    applied: applied.map(({ couponId, code, amount, lines }) => ({
+      promotionId: couponId,
+      code,
+      amount: minor(amount),
+      lines: lines.map(({ line, amount: ofLine }) => ({ line, amount: minor(ofLine) })),
+    })),
+    steps: steps.map((step) => {
+      const about = { id: step.couponId ?? '', code: step.code };
+      if (step.result === 'skipped')
+        return { kind: step.result, ...about, reason: step.reason, explanation: step.explanation ?? null };
+      const { result: kind, base, amount, totalAfter } = step;
+      return { kind, ...about, base: minor(base), amount: minor(amount), totalAfter: minor(totalAfter) };
+    }),
+  };
 }
 
 /** Reserves and commits. */

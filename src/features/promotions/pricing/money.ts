@@ -10,6 +10,8 @@ import type { CartLine } from './types.js';
 /** Every amount below has at most 15 digits, so that its decimal number is unambiguous. */
 const UNAMBIGUOUS_MAX = 999_999_999_999_999;
 
+const ZERO = 0x30;
+
 /** 1 % in ten-thousandths: 12.3456 % is the finest. */
 const PERCENT_DIGITS = 4;
 
@@ -25,6 +27,10 @@ export function toMinorUnits(value: number, exponent: number): number | null {
   const scaled = value * 10 ** exponent;
   // Most amounts are whole. The sum makes 0 of -0.
   if (Number.isInteger(value) && scaled >= 0 && scaled <= UNAMBIGUOUS_MAX) return scaled + 0;
+  // Most others have a few fraction digits. A decimal number of at most 15 digits is the shortest
+  // text of the binary one next to it. So if the quotient is the value, it is what the text says.
+  const rounded = Math.round(scaled);
+  if (rounded >= 0 && rounded <= UNAMBIGUOUS_MAX && rounded / 10 ** exponent === value) return rounded;
   const match = DECIMAL.exec(String(value));
   if (match === null) return null;
   const [, whole = '', fraction = '', power = '0'] = match;
@@ -47,6 +53,20 @@ export function fromMinorUnits(minor: number, exponent: number): number {
   return minor / 10 ** exponent;
 }
 
+/** The same number as JSON writes it. */
+export function moneyText(minor: number, exponent: number): string {
+  // Above, the shortest decimal number that means the same may have fewer digits.
+  if (minor > UNAMBIGUOUS_MAX) return String(fromMinorUnits(minor, exponent));
+  const unit = 10 ** exponent;
+  const fraction = minor % unit;
+  const whole = (minor - fraction) / unit;
+  if (fraction === 0) return String(whole);
+  const digits = String(unit + fraction);
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === ZERO) end--;
+  return `${whole}.${digits.slice(1, end)}`;
+}
+
 /** A percentage in ten-thousandths of a percent; null as in `toMinorUnits`. */
 export function toTenThousandths(percent: number): number | null {
   return toMinorUnits(percent, PERCENT_DIGITS);
@@ -54,6 +74,10 @@ export function toTenThousandths(percent: number): number | null {
 
 export function fromTenThousandths(tenThousandths: number): number {
   return fromMinorUnits(tenThousandths, PERCENT_DIGITS);
+}
+
+export function tenThousandthsText(tenThousandths: number): string {
+  return moneyText(tenThousandths, PERCENT_DIGITS);
 }
 
 /**

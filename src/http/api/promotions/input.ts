@@ -192,9 +192,10 @@ export function cartOf(input: CartInput, byDefault: Currency): Read<Cart> {
   const exponent = exponentOf(currency);
   if (exponent === null) return { errors: [{ path: 'currency', message: 'Not a currency of ISO 4217' }] };
   const errors: FieldError[] = [];
-  const money = (path: string, value: number): number => {
+  const money = (path: string, value: number, line?: number): number => {
     const minor = toMinorUnits(value, exponent);
-    if (minor === null) errors.push({ path, message: MORE_DIGITS });
+    if (minor === null)
+      errors.push({ path: line === undefined ? path : `lines.${line}.${path}`, message: MORE_DIGITS });
     return minor ?? 0;
   };
   const shipping = input.shipping == null ? null : money('shipping', input.shipping);
@@ -207,7 +208,7 @@ export function cartOf(input: CartInput, byDefault: Currency): Read<Cart> {
     productId,
     categoryIds,
     quantity,
-    unitPrice: money(`lines.${at}.unitPrice`, unitPrice),
+    unitPrice: money('unitPrice', unitPrice, at),
   }));
   const total = goodsTotal(lines, shipping);
   if (total === null) errors.push({ path: 'lines', message: 'The sum of the cart is too large' });

@@ -8,11 +8,15 @@ import { codeOut, metadata, name, timeOut, userId } from '../schemas.js';
 import { lineOf, mayHoldLines } from '../text-rule.js';
 
 const IDS_MAX = 10_000;
-const LINES_MAX = 500;
-const CODES_MAX = 30;
+export const LINES_MAX = 500;
+export const CATEGORIES_MAX = 20;
+export const SEGMENTS_MAX = 100;
+export const QUANTITY_MAX = 1_000_000;
+export const AMOUNT_MAX = 1e15;
+export const CODES_MAX = 30;
 const COUNT_MAX = 1_000_000_000;
 export const RESERVE_SECONDS_DEFAULT = 600;
-const RESERVE_SECONDS_MAX = 86_400;
+export const RESERVE_SECONDS_MAX = 86_400;
 const CONDITION_LENGTH_MAX = 1_000;
 
 // -- pieces ---------------------------------------------------------------------------------------
@@ -45,7 +49,7 @@ export const campaignId = z
   .toLowerCase()
   .describe('Any UUID; the first thing made with it founds the campaign');
 export const reservationId = z.uuid('Not a UUID').toLowerCase().describe('Id of a reservation');
-const amount = z.number().min(0).max(1e15);
+const amount = z.number().min(0).max(AMOUNT_MAX);
 const currency = z
   .string()
   .regex(/^[A-Za-z]{3}$/, 'Not a currency of ISO 4217 such as EUR')
@@ -198,8 +202,8 @@ export const promotionsQuery = z.strictObject({
 
 const cartLine = z.strictObject({
   productId: id,
-  categoryIds: z.array(id).max(20).default([]),
-  quantity: z.int().min(1).max(1_000_000),
+  categoryIds: z.array(id).max(CATEGORIES_MAX).default([]),
+  quantity: z.int().min(1).max(QUANTITY_MAX),
   unitPrice: amount,
 });
 
@@ -210,7 +214,7 @@ const cart = {
   shipping: amount.nullable().optional(),
   currency: currency.optional(),
   userId: userId.optional(),
-  segments: z.array(id).max(100).optional(),
+  segments: z.array(id).max(SEGMENTS_MAX).optional(),
   attributes: metadata.optional().describe('What conditions read as `user.attributes`'),
   cartId: z.string().regex(lineOf(1, 128), '1 to 128 characters').optional(),
 };
@@ -279,6 +283,7 @@ export const reserveCampaignInput = name(
 );
 export type CartInput = Omit<z.output<typeof qualifyInput>, 'campaignId'>;
 export type ApplyInput = z.output<typeof applyInput>;
+export type ValidateInput = z.output<typeof validateInput>;
 
 export const useInput = name(
   'UseInput',
@@ -302,7 +307,7 @@ export const rollbackReservationInput = name(
   'RollbackReservationInput',
   z.strictObject({
     lines: z
-      .array(z.strictObject({ productId: id, quantity: z.int().min(1).max(1_000_000) }))
+      .array(z.strictObject({ productId: id, quantity: z.int().min(1).max(QUANTITY_MAX) }))
       .min(1)
       .max(LINES_MAX)
       .optional()

@@ -1,15 +1,7 @@
 /** Promotions, quotes and reservations in the words of the API. */
 import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
 import { fromMinorUnits, fromTenThousandths } from '../../../features/promotions/pricing/money.js';
-import type {
-  AppliedDiscount,
-  Promotion,
-  PromotionSettings,
-  PromotionView,
-  Quote,
-  ReservationView,
-  Step,
-} from '../../../records/promotions.js';
+import type { Promotion, PromotionSettings, PromotionView, ReservationView } from '../../../records/promotions.js';
 import { isoTime, isoTimeOrNull } from '../../fast/iso-time.js';
 import { campaignShown, shownLocal } from './input.js';
 
@@ -88,66 +80,23 @@ export function discountJson({ promotion: { settings }, usage }: PromotionView):
   };
 }
 
-export function quoteJson(
-  quote: Quote,
-  reserved: { readonly reservationId: string; readonly untilMs: number } | null,
-): Record<string, unknown> {
-  const money = moneyOf(quote.currency);
-  const [first] = quote.applied;
-  return {
-    couponCode: first?.code ?? null,
-    discountType: first?.type ?? null,
-    discountValue: first === undefined ? null : discountOf(first, money),
-    discountAmount: money(quote.discountAmount),
-    originalAmount: money(quote.originalAmount),
-    finalAmount: money(quote.finalAmount),
-    savings: money(quote.discountAmount),
-    currency: quote.currency,
-    applied: quote.applied.map((applied) => appliedJson(applied, money)),
-    steps: quote.steps.map((step) => stepJson(step, money)),
-    ...(reserved === null ? {} : reservedJson(reserved)),
-  };
-}
+/** What was priced, with its reservation. A dry run draws no id. */
+const ID_LENGTH = 36;
+const COUPON_ID = '"couponId":"';
 
-/** A dry run draws no id. */
-function reservedJson({
-  reservationId,
-  untilMs,
-}: {
-  readonly reservationId: string;
-  readonly untilMs: number;
-}): object {
-  return { reservationId: reservationId === '' ? null : reservationId, reservedUntil: isoTime(untilMs) };
-}
-
-function appliedJson(applied: AppliedDiscount, money: Money): object {
-  return {
-    couponId: applied.promotionId,
-    code: applied.code,
-    type: applied.type,
-    value: discountOf(applied, money),
-    amount: money(applied.amount),
-    lines: applied.lines.map(({ line, amount }) => ({ line, amount: money(amount) })),
-  };
-}
-
-function stepJson(step: Step, money: Money): object {
-  const about = { couponId: step.id === '' ? null : step.id, code: step.code };
-  if (step.kind === 'skipped') {
-    const { reason, explanation } = step;
-    return { ...about, result: 'skipped', reason, ...(explanation === null ? {} : { explanation }) };
+/** The ids of the promotions that a priced cart applies, from its JSON (quote-text.ts). */
+export function appliedIdsOf(quote: string): string[] {
+  const ids: string[] = [];
+  const end = quote.indexOf('],"steps":[');
+  for (let at = quote.indexOf(COUPON_ID); at !== -1 && at < end; at = quote.indexOf(COUPON_ID, at + ID_LENGTH)) {
+    ids.push(quote.slice(at + COUPON_ID.length, at + COUPON_ID.length + ID_LENGTH));
   }
-  return {
-    ...about,
-    result: 'applied',
-    base: money(step.base),
-    rule: step.rule,
-    exact: step.exact,
-    rounded: money(step.rounded),
-    ...(step.cap === null ? {} : { cappedBy: step.cap.by }),
-    amount: money(step.amount),
-    totalAfter: money(step.totalAfter),
-  };
+  return ids;
+}
+
+export function reservedText(quote: string, reservationId: string, untilMs: number): string {
+  const id = reservationId === '' ? 'null' : `"${reservationId}"`;
+  return `${quote.slice(0, -1)},"reservationId":${id},"reservedUntil":"${isoTime(untilMs)}"}`;
 }
 
 export function reservationJson({

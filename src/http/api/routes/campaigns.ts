@@ -85,7 +85,7 @@ const reserveCampaign = route({
     const made = requestOf(exchange, cart, asked);
     if (made === undefined) return;
     countGuesses(exchange, codes);
-    exchange.work.run(() => reserveCart(exchange, made, cart.cartId ?? null, reserveSeconds));
+    reserveCart(exchange, made, cart.cartId ?? null, reserveSeconds);
   },
 });
 

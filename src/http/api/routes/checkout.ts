@@ -1,15 +1,18 @@
 /** What a checkout does with promotions: docs/contract.md, section 6. */
 import { asCampaignId, type CampaignId } from '../../../domain/ids.js';
-import type { CommandReply, Done, QueryReply } from '../../../engine/engine.js';
+import type { Done, QueryReply, QueryResult } from '../../../engine/engine.js';
 import { notInOneCampaign, promotionNotFound } from '../../../features/promotions/quote.js';
 import type { PriceRequest } from '../../../records/objects.js';
-import type { PromotionView, Quote } from '../../../records/promotions.js';
+import type { PromotionView } from '../../../records/promotions.js';
+import type { AnswerWriter } from '../../exchange/answer-writer.js';
 import type { Exchange } from '../../exchange/exchange.js';
+import type { CommandRefused, QueryRefused } from '../../exchange/work.js';
+import { readApply, readValidate } from '../../fast/cart-bodies.js';
 import { askAllShards } from '../all-shards.js';
 import { cartOf } from '../promotions/input.js';
-import { type JudgedUser, judged, verdictsOn } from '../promotions/judged.js';
+import { type Asked, commandJudged, type JudgedUser, queryJudged, verdictsOn } from '../promotions/judged.js';
 import * as schemas from '../promotions/schemas.js';
-import { moneyOf, promotionJson, quoteJson } from '../promotions/views.js';
+import { appliedIdsOf, moneyOf, promotionJson, reservedText } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import { expectOutcome } from '../views.js';
 
@@ -23,28 +26,40 @@ const campaignOf = (id: string | undefined): CampaignId | null => (id === undefi
 export function requestOf(
   { answer, services }: Exchange,
   input: schemas.CartInput,
-  asked: Pick<PriceRequest, 'codes' | 'campaignId' | 'mode'> & Partial<Pick<PriceRequest, 'promotionIds' | 'isWhole'>>,
-): { readonly request: PriceRequest; readonly user: JudgedUser } | undefined {
+  { codes, campaignId, mode, promotionIds = [], isWhole = false }: Named,
+): Asked | undefined {
   const cart = cartOf(input, services.currency);
   if ('errors' in cart) {
     answer.invalid(cart.errors);
     return undefined;
   }
   const { userId = null, segments = null, attributes = null } = input;
-  const named = { promotionIds: [], isWhole: false, ...asked };
-  const request = { ...named, cart: cart.value, userId, segments: segments ?? [], verdicts: [] };
-  return { request, user: { id: userId, segments, attributes } };
+  const segmented = segments ?? [];
+  return {
+    request: {
+      campaignId,
+      codes,
+      promotionIds,
+      isWhole,
+      cart: cart.value,
+      userId,
+      segments: segmented,
+      mode,
+      verdicts: [],
+    },
+    user: { id: userId, segments, attributes },
+  };
 }
+
+type Named = Pick<PriceRequest, 'codes' | 'campaignId' | 'mode'> &
+  Partial<Pick<PriceRequest, 'promotionIds' | 'isWhole'>>;
 
 /** The cart whose own hold does not stand against it. */
 const heldBy = ({ caller }: Exchange, cartId: string | undefined) =>
   cartId === undefined ? null : { caller: caller.id, cartId };
 
 /** A code that is not there counts as a guess; to a user, that of another is not there. */
-function refuse(
-  { answer, caller }: Exchange,
-  reply: Exclude<CommandReply | QueryReply, Done | { kind: 'result' }>,
-): void {
+function refuse({ answer, caller }: Exchange, reply: CommandRefused | QueryRefused): void {
   const isOthers = reply.kind === 'refused' && reply.isOthersCode === true && caller.role === 'user';
   const shown = isOthers ? promotionNotFound() : reply;
   if (shown.kind === 'refused' && shown.reason === 'promotionNotFound') caller.countMiss();
@@ -77,35 +92,54 @@ const validate = route({
   guessable: true,
   changesNothing: true,
   body: schemas.validateInput,
+  fastBody: readValidate,
   bodyBytesMax: CART_BYTES_MAX,
   answers: { 200: { description: 'It applies', schema: schemas.validateOut } },
   problems: ['coupon-not-applicable', 'coupon-not-found', 'locked-by-another'],
   handle(exchange, { code, ...cart }) {
-    const { usageCounts } = exchange.services;
+    const { services } = exchange;
     const asked = requestOf(exchange, cart, { codes: [code], campaignId: null, mode: 'all' });
     if (asked === undefined) return;
-    exchange.work.run(async () => {
-      const reply = await judged(exchange, asked.request, asked.user, (request) =>
-        exchange.work.askQuery({ kind: 'quote', request, cart: heldBy(exchange, cart.cartId) }, null),
-      );
-      if (reply.kind !== 'result') {
-        if (reply.kind === 'refused' && reply.reason === 'promotionNotApplicable') usageCounts.refused(code);
-        return refuse(exchange, reply);
-      }
-      const found = await viewOfCode(exchange, code);
-      if (found.kind !== 'coupon') return refuse(exchange, found);
-      usageCounts.validated(found.view.promotion.id);
-      const coupon = promotionJson(found.view, code);
-      exchange.answer.json(200, JSON.stringify({ valid: true, coupon, message: 'Coupon is valid' }));
-    });
+    const held = heldBy(exchange, cart.cartId);
+    const quoteFor = (request: PriceRequest) => ({ kind: 'quote', request, cart: held }) as const;
+    queryJudged(
+      exchange,
+      asked,
+      quoteFor,
+      () => showValid(exchange, code),
+      (refused, reply) => {
+        if (reply.kind === 'refused' && reply.reason === 'promotionNotApplicable') services.usageCounts.refused(code);
+        refuse(refused, reply);
+      },
+    );
   },
 });
+
+function showValid(exchange: Exchange, code: string): void {
+  const show = (view: PromotionView): void => {
+    exchange.services.usageCounts.validated(view.promotion.id);
+    const coupon = promotionJson(view, code);
+    exchange.answer.json(200, JSON.stringify({ valid: true, coupon, message: 'Coupon is valid' }));
+  };
+  const showOfCode = (_: AnswerWriter, result: QueryResult): void => {
+    if (result.kind === 'promotion') {
+      show(result.view);
+      return;
+    }
+    exchange.work.run(async () => {
+      const found = await viewOfCode(exchange, code);
+      if (found.kind === 'coupon') show(found.view);
+      else refuse(exchange, found);
+    });
+  };
+  exchange.work.query({ kind: 'getCode', code }, showOfCode, (_, reply) => refuse(exchange, reply));
+}
 
 /** The promotion of a code, or the discount of the book that has the code. */
 async function viewOfCode(
   exchange: Exchange,
   code: string,
-): Promise<{ readonly kind: 'coupon'; readonly view: PromotionView } | Exclude<QueryReply, { kind: 'result' }>> {
+): Promise<{ readonly kind: 'coupon'; readonly view: PromotionView } | QueryRefused> {
   const found = await exchange.work.askQuery({ kind: 'getCode', code }, null);
   if (found.kind !== 'result') return found;
   if (found.result.kind === 'promotion') return { kind: 'coupon', view: found.result.view };
@@ -176,6 +210,7 @@ const apply = route({
   change: true,
   dryRun: true,
   body: schemas.applyInput,
+  fastBody: readApply,
   bodyBytesMax: CART_BYTES_MAX,
   answers: { 200: { description: 'The discounts', schema: schemas.applyOut } },
   problems: ['coupon-not-applicable', 'coupon-not-found', 'locked-by-another', 'not-in-one-campaign'],
@@ -186,50 +221,53 @@ const apply = route({
     if (asked === undefined) return;
     // The refusal of a single code counts it.
     if (named.length > 1) countGuesses(exchange, named);
-    if (reserve) exchange.work.run(() => reserveCart(exchange, asked, cart.cartId ?? null, reserveSeconds));
-    else exchange.work.run(() => priceCart(exchange, asked, cart.cartId));
+    if (reserve) reserveCart(exchange, asked, cart.cartId ?? null, reserveSeconds);
+    else priceCart(exchange, asked, cart.cartId);
   },
 });
 
-type Asked = NonNullable<ReturnType<typeof requestOf>>;
-
-async function priceCart(exchange: Exchange, { request, user }: Asked, cartId: string | undefined): Promise<void> {
-  const reply = await judged(exchange, request, user, (judgedRequest) =>
-    exchange.work.askQuery({ kind: 'quote', request: judgedRequest, cart: heldBy(exchange, cartId) }, null),
-  );
-  if (reply.kind !== 'result') return refuse(exchange, reply);
-  if (reply.result.kind !== 'quote') throw new Error(`a ${reply.result.kind} for a quote`);
-  countApplied(exchange, reply.result.quote);
-  exchange.answer.json(200, JSON.stringify(quoteJson(reply.result.quote, null)));
+function priceCart(exchange: Exchange, asked: Asked, cartId: string | undefined): void {
+  const cart = heldBy(exchange, cartId);
+  queryJudged(exchange, asked, (request) => ({ kind: 'quote', request, cart }), showQuote(exchange), refuse);
 }
 
-export async function reserveCart(
+function showQuote(exchange: Exchange) {
+  return (answer: AnswerWriter, result: QueryResult): void => {
+    if (result.kind !== 'quote') throw new Error(`a ${result.kind} for a quote`);
+    countApplied(exchange, result.text);
+    answer.json(200, result.text);
+  };
+}
+
+export function reserveCart(
   exchange: Exchange,
-  { request, user }: Asked,
+  asked: Asked,
   cartId: string | null,
   reserveSeconds = schemas.RESERVE_SECONDS_DEFAULT,
-): Promise<void> {
-  const { caller, answer, work } = exchange;
-  if (caller.role === 'user' && request.userId !== caller.id)
-    return answer.problem('forbidden', 'A token of the role user reserves with its own userId only.');
-  const origin = exchange.request.origin();
-  const reply = await judged<CommandReply>(exchange, request, user, (judgedRequest) =>
-    work.askCommand(
-      { kind: 'reserve', request: judgedRequest, caller: caller.id, cartId, ttlMs: reserveSeconds * 1000 },
-      origin,
-    ),
-  );
-  if (reply.kind === 'result') throw new Error('a result for a command');
-  if (reply.kind !== 'done') return refuse(exchange, reply);
-  const { quote, reservationId, untilMs } = expectOutcome(reply, 'reserved');
-  if (!reply.replayed) countApplied(exchange, quote);
-  answer.changed(200, JSON.stringify(quoteJson(quote, { reservationId, untilMs })), reply);
+): void {
+  const { caller, answer } = exchange;
+  if (caller.role === 'user' && asked.request.userId !== caller.id) {
+    answer.problem('forbidden', 'A token of the role user reserves with its own userId only.');
+    return;
+  }
+  const ttlMs = reserveSeconds * 1000;
+  const commandFor = (request: PriceRequest) =>
+    ({ kind: 'reserve', request, caller: caller.id, cartId, ttlMs }) as const;
+  commandJudged(exchange, asked, commandFor, showReserved(exchange), refuse);
+}
+
+function showReserved(exchange: Exchange) {
+  return (answer: AnswerWriter, done: Done): void => {
+    const { quote, reservationId, untilMs } = expectOutcome(done, 'reserved');
+    if (!done.replayed) countApplied(exchange, quote);
+    answer.changed(200, reservedText(quote, reservationId, untilMs), done);
+  };
 }
 
 /** A dry run does not count. */
-function countApplied({ request, services }: Exchange, { applied }: Quote): void {
+function countApplied({ request, services }: Exchange, quote: string): void {
   if (request.isDryRun === true) return;
-  for (const { promotionId } of applied) services.usageCounts.applied(promotionId);
+  for (const id of appliedIdsOf(quote)) services.usageCounts.applied(id);
 }
 
 const use = route({
