@@ -40,6 +40,7 @@ export interface Import {
 export const JSON_TYPES = [
   'GivenBack',
   'Promotion',
+  'PromotionAmounts',
   'PromotionPlan',
   'PromotionSettings',
   'PromotionView',

@@ -9,6 +9,7 @@ import type { Outcome } from '../records/outcomes.generated.js';
 import type {
   GivenBack,
   Promotion,
+  PromotionAmounts,
   PromotionView,
   Quote,
   ReservationView,
@@ -162,6 +163,7 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.textOrNull(value.cartId);
       out.textOrNull(value.orderId);
       out.json(value.cart);
+      out.json(value.replaced);
       out.time(value.madeMs, atMs);
       out.numberOrNull(value.untilMs);
       return;
@@ -175,22 +177,30 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.number(21);
       out.name(value.campaignId);
       out.text(value.reservationId);
+      out.subjectOrNull(value.userId);
+      out.json(value.amounts);
       out.textOrNull(value.orderId);
       return;
     case 'reservationReleased':
       out.number(22);
       out.name(value.campaignId);
       out.text(value.reservationId);
+      out.subjectOrNull(value.userId);
+      out.json(value.amounts);
       return;
     case 'reservationExpired':
       out.number(23);
       out.name(value.campaignId);
       out.text(value.reservationId);
+      out.subjectOrNull(value.userId);
+      out.json(value.amounts);
       return;
     case 'reservationRolledBack':
       out.number(24);
       out.name(value.campaignId);
       out.text(value.reservationId);
+      out.subjectOrNull(value.userId);
+      out.json(value.amounts);
       out.json(value.givenBack);
       out.boolean(value.isWhole);
       out.textOrNull(value.reason);
@@ -329,6 +339,7 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         cartId: from.textOrNull(),
         orderId: from.textOrNull(),
         cart: from.json() as unknown as ReservedCart,
+        replaced: from.jsonOrNull() as PromotionAmounts | null,
         madeMs: from.time(atMs),
         untilMs: from.integerOrNull(),
       };
@@ -344,17 +355,33 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         kind: 'reservationCommitted',
         campaignId: from.name() as CampaignId,
         reservationId: from.text(),
+        userId: from.subjectOrNull(),
+        amounts: from.json() as unknown as PromotionAmounts,
         orderId: from.textOrNull(),
       };
     case 22:
-      return { kind: 'reservationReleased', campaignId: from.name() as CampaignId, reservationId: from.text() };
+      return {
+        kind: 'reservationReleased',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        userId: from.subjectOrNull(),
+        amounts: from.json() as unknown as PromotionAmounts,
+      };
     case 23:
-      return { kind: 'reservationExpired', campaignId: from.name() as CampaignId, reservationId: from.text() };
+      return {
+        kind: 'reservationExpired',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        userId: from.subjectOrNull(),
+        amounts: from.json() as unknown as PromotionAmounts,
+      };
     case 24:
       return {
         kind: 'reservationRolledBack',
         campaignId: from.name() as CampaignId,
         reservationId: from.text(),
+        userId: from.subjectOrNull(),
+        amounts: from.json() as unknown as PromotionAmounts,
         givenBack: from.json() as unknown as GivenBack,
         isWhole: from.boolean(),
         reason: from.textOrNull(),

@@ -82,6 +82,7 @@ export function decideUsePromotion(
             },
           ],
         },
+        replaced: null,
         madeMs: nowMs,
         untilMs: null,
       },

@@ -1,4 +1,5 @@
 /** Promotions, quotes and reservations in the words of the API. */
+import type { CampaignSummary } from '../../../domain/promotion-views.js';
 import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
 import { fromMinorUnits, fromTenThousandths } from '../../../features/promotions/pricing/money.js';
 import type {
@@ -69,6 +70,11 @@ export function promotionJson({ promotion, usage }: PromotionView): Record<strin
     createdAt: isoTime(promotion.createdMs),
     updatedAt: isoTime(promotion.updatedMs),
   };
+}
+
+/** A campaign without its promotions. */
+export function campaignHead({ id, promotions, active }: CampaignSummary): Record<string, unknown> {
+  return { id, isDefault: campaignShown(id) === null, counts: { promotions, active } };
 }
 
 export function quoteJson(

@@ -4,7 +4,7 @@ import type { CampaignView } from '../../../domain/promotion-views.js';
 import { askAllShards } from '../all-shards.js';
 import { campaignShown } from '../promotions/input.js';
 import * as schemas from '../promotions/schemas.js';
-import { promotionJson } from '../promotions/views.js';
+import { campaignHead, promotionJson } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import { expectOutcome } from '../views.js';
 import { CART_BYTES_MAX, countGuesses, requestOf, reserveCart } from './checkout.js';
@@ -51,13 +51,8 @@ const getCampaign = route({
   },
 });
 
-function campaignJson({ id, promotions, active, items }: CampaignView): object {
-  return {
-    id,
-    isDefault: campaignShown(id) === null,
-    counts: { promotions, active },
-    promotions: items.map(promotionJson),
-  };
+function campaignJson({ items, ...summary }: CampaignView): object {
+  return { ...campaignHead(summary), promotions: items.map(promotionJson) };
 }
 
 const reserveCampaign = route({
