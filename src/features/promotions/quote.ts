@@ -4,7 +4,16 @@ import { type CampaignId, DEFAULT_CAMPAIGN } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
 import type { PriceRequest } from '../../records/objects.js';
 import type { Cart, Quote, SkippedStep } from '../../records/promotions.js';
-import { budgetLeft, firstEndMs, type Objection, objectTo, objectToCondition, type Use } from './judge.js';
+import { incomplete, refusalOfWhole } from './incomplete.js';
+import {
+  budgetLeft,
+  firstEndMs,
+  notApplicable,
+  type Objection,
+  objectTo,
+  objectToCondition,
+  type Use,
+} from './judge.js';
 import { priceCart } from './pricing/price-cart.js';
 import type { Candidate, Priced } from './pricing/types.js';
 import type { PromotionState, Promotions, ReservationState } from './state.js';
@@ -43,7 +52,8 @@ export function quoteOf(
     if (found === undefined || found.current.archivedMs !== null) unknown.push(id);
     else named.add(found);
   }
-  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map((name) => `${name}: Coupon not found`));
+  if (request.isWhole && unknown.length > 0)
+    return incomplete(unknown.map((name) => ({ name, reason: 'Coupon not found' })));
   if (named.size === 0 && unknown.length > 0) return promotionNotFound();
   const campaignId = campaignOf(request, named);
   if (campaignId === null) return notInOneCampaign();
@@ -60,7 +70,7 @@ export function quoteOf(
   }
   const priced = priceCart(request.cart, candidates, request.mode);
   const refused = request.isWhole
-    ? refusalOfWhole(named, priced)
+    ? refusalOfWhole(promotions, { request, use, named, candidates, priced, objections })
     : refusalOf(request, use, [...named], priced, objections);
   if (refused !== null) return refused;
   return { kind: 'quoted', campaignId, priced, quote: quoteFrom(request, priced, unknown) };
@@ -98,20 +108,10 @@ function refusalOf(
   if (only === undefined || isApplied) return null;
   const reason = skipped.find(({ offer }) => offer.id === only.current.id)?.reason ?? 'Coupon conditions not met';
   const objection = objections.get(only.current.id);
-  const retryAtMs = objection === undefined ? budgetFreeMs(only, use, cart) : objection.retryAtMs;
-  return refuse('promotionNotApplicable', reason, retryAtMs ?? undefined);
+  if (objection !== undefined) return notApplicable(reason, objection);
+  const freeMs = budgetFreeMs(only, use, cart);
+  return notApplicable(reason, { retryAtMs: freeMs, heldUntilMs: freeMs });
 }
-
-/** Names each promotion that was asked for and does not apply. */
-function refusalOfWhole(named: ReadonlySet<PromotionState>, { skipped }: Priced): QuoteRefusal | null {
-  const missing = [...named].flatMap(({ current: { id, settings } }) => {
-    const reason = skipped.find(({ offer }) => offer.id === id)?.reason;
-    return reason === undefined ? [] : [`${settings.code ?? id}: ${reason}`];
-  });
-  return missing.length === 0 ? null : incomplete(missing);
-}
-
-const incomplete = (missing: readonly string[]) => refuse('campaignIncomplete', missing.join('; '));
 
 /**
  * When the money that this cart lacks may be free, if other carts hold it; null: the budget is not

@@ -4,7 +4,7 @@
  * it by name, so a new reason that nobody gave an answer does not compile.
  */
 
-import type { RefusalReason } from '../../domain/outcome.js';
+import type { Missing, RefusalReason } from '../../domain/outcome.js';
 import type { Unavailable } from '../../engine/engine.js';
 
 interface ProblemKind {
@@ -75,7 +75,7 @@ export const PROBLEMS = {
     about:
       'The coupon exists, and does not apply to this cart and user now. `detail` is the reason: the coupon is switched off, not begun or over, its uses or its budget are taken, or the cart does not meet its conditions.',
     remedy:
-      'Tell the customer the reason. Where `Retry-After` is set, other carts hold what is missing, and it may be free then.',
+      'Tell the customer the reason. Where `Retry-After` is set, the coupon may apply after that time. Where `heldUntil` is set, other carts hold what is missing, and the first of them may give it back then.',
   },
   'coupon-code-taken': {
     status: 400,
@@ -215,8 +215,10 @@ export const PROBLEMS = {
   'campaign-incomplete': {
     status: 409,
     title: 'Campaign incomplete',
-    about: 'Something that was to be reserved is not available, so nothing was reserved. `detail` names each, and why.',
-    remedy: 'Reserve without what is missing, or try again later.',
+    about:
+      'Something that was to be reserved is not available, so nothing was reserved. `missing` and `detail` name each, and why.',
+    remedy:
+      'Reserve without what is missing. Where `Retry-After` is set, all of it may be there after that time; where `heldUntil` is set, other carts hold some of it until then.',
   },
   'reservation-settled': {
     status: 409,
@@ -488,18 +490,27 @@ export interface FieldError {
   readonly message: string;
 }
 
+/** What some problems say beside `detail`. */
+export interface ProblemMembers {
+  readonly heldUntil?: string;
+  readonly missing?: readonly Missing[];
+}
+
 /** RFC 9457, with `code` and `message` for clients of the older API. */
 export function problemJson(
   slug: ProblemSlug,
   detail: string,
   requestId: string,
   errors: readonly FieldError[],
+  { heldUntil, missing }: ProblemMembers = {},
 ): string {
   const { status, title } = PROBLEMS[slug];
   const told = JSON.stringify(detail);
   const listed = errors.length === 0 ? '' : `,"errors":${JSON.stringify(errors)}`;
+  const held = heldUntil === undefined ? '' : `,"heldUntil":"${heldUntil}"`;
+  const lacks = missing === undefined ? '' : `,"missing":${JSON.stringify(missing)}`;
   // The request id is made of characters that need no escape.
-  return `{"type":"/problems/${slug}","title":"${title}","status":${status},"detail":${told},"instance":"${requestId}","code":${status},"message":${told}${listed}}`;
+  return `{"type":"/problems/${slug}","title":"${title}","status":${status},"detail":${told},"instance":"${requestId}","code":${status},"message":${told}${listed}${held}${lacks}}`;
 }
 
 export const isProblemSlug = (text: string): text is ProblemSlug => Object.hasOwn(PROBLEMS, text);
