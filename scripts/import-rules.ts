@@ -43,6 +43,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/journal',
     'src/postgres',
     'src/features',
+    // Live clients are told amounts as the API shows them.
+    'src/features/promotions/pricing/currencies.ts',
+    'src/features/promotions/pricing/money.ts',
     'src/domain',
     'src/records',
     'src/platform',

@@ -56,7 +56,7 @@ const READ: CodeOf<(field: Field) => string> = {
   boolean: () => 'from.boolean()',
   choice: ({ choices }) => `from.boolean() ? '${choices?.[1]}' : '${choices?.[0]}'`,
   json: ({ type }) => (type === null ? 'from.json()' : `from.json() as unknown as ${type}`),
-  jsonOrNull: () => 'from.jsonOrNull()',
+  jsonOrNull: ({ type }) => (type === null ? 'from.jsonOrNull()' : `from.jsonOrNull() as ${type} | null`),
   record: ({ of }) => `decode${inCapitals(of?.name ?? '')}(from${usesTime(of) ? ', atMs' : ''})`,
   batchContent: () => 'decodeBatchContent(from)',
   object: null,

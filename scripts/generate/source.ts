@@ -41,6 +41,7 @@ export const JSON_TYPES = [
   'BookOffer',
   'GivenBack',
   'Promotion',
+  'PromotionAmounts',
   'PromotionPlan',
   'PromotionSettings',
   'PromotionView',

@@ -34,7 +34,7 @@ const TYPE: CodeOf<(field: Field) => string> = {
   boolean: () => 'boolean',
   choice: ({ choices }) => (choices ?? []).map((word) => `'${word}'`).join(' | '),
   json: ({ type }) => type ?? 'Readonly<Record<string, unknown>>',
-  jsonOrNull: () => 'Readonly<Record<string, unknown>> | null',
+  jsonOrNull: ({ type }) => `${type ?? 'Readonly<Record<string, unknown>>'} | null`,
   record: ({ of }) => inCapitals(of?.name ?? ''),
   batchContent: () => 'BatchContent',
   object: ({ type }) => type ?? '',

@@ -41,6 +41,7 @@ import type { StoreConfig } from './config.js';
 import { dataDirFailure, failureOfEmbedded } from './data-dir.js';
 import { awaitLease, readFacts, type Stores } from './installation.js';
 import { judgeStores, type StoreFacts } from './judge-stores.js';
+import { namingDatabase } from './naming-database.js';
 import { freePort } from './port-check.js';
 
 export interface OfflineStores extends Stores, StoreFacts {
@@ -98,7 +99,7 @@ export async function withOfflineStores<T>(
       const isOwnDatabase = visit !== null;
       const asked = { redisUrl: config.redisUrl, directory, databaseUrl, isOwnDatabase, shardCount: config.shards };
       const { lock } = prepared;
-      const inDatabase = <R>(ask: () => Promise<R>): Promise<R> => ask();
+      const inDatabase = <R>(ask: () => Promise<R>): Promise<R> => namingDatabase(config, databaseUrl, ask);
       let idDamage: JournalDamaged | null = null;
       const survey = async (): Promise<JournalFacts> => {
         const surveyed = await surveyOffline(asked, config.shards);

@@ -2,6 +2,7 @@
  * One run of the server, from the configuration to the exit code.
  *
  *     starting ──▶ serving ──signal──▶ draining ──▶ exit 0
+ *         └─ ready, signal ─▶ the start ends ─▶┘
  *         │                                │
  *         └────────── signal ──────────────┴──▶ ended at once: exit 130 (SIGINT) or 143 (SIGTERM)
  *
@@ -36,12 +37,24 @@ async function serve(): Promise<void> {
     log.fatal({}, message);
     void endNow(EXIT_CODES[cause], log);
   };
-  onSignal((exitCode) => void endNow(exitCode, log));
-  try {
-    const clipbook = await startClipbook(config, log, onFatal, { acceptsClock: isGiven('--accept-clock') }, quickEnds);
-    if (isEnding) return;
+  const endOnSignal = (): void => onSignal((exitCode) => void endNow(exitCode, log));
+  endOnSignal();
+  let isStopWanted = false;
+  // From here on requests are served, and those that were accepted are finished. Parts that are
+  // still starting can't be stopped, so the drain waits for them.
+  const onServe = (): void =>
     onSignal(() => {
-      onSignal((exitCode) => void endNow(exitCode, log));
+      endOnSignal();
+      isStopWanted = true;
+      log.info({}, 'stopping when the start has ended');
+    });
+  try {
+    const options = { acceptsClock: isGiven('--accept-clock'), onServe };
+    const clipbook = await startClipbook(config, log, onFatal, options, quickEnds);
+    if (isEnding) return;
+    if (isStopWanted) return await drain(clipbook, log);
+    onSignal(() => {
+      endOnSignal();
       void drain(clipbook, log);
     });
     announce(config, clipbook);

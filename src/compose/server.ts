@@ -50,13 +50,13 @@ import { endEmbeddedNow } from '../postgres/embedded/children.js';
 import { type EmbeddedPostgres, startEmbedded } from '../postgres/embedded/embedded.js';
 import { startClusterWriteBack } from '../postgres/embedded/write-back.js';
 import { describePostgres, isSafe, type PostgresFacts, readPostgresFacts } from '../postgres/facts.js';
-import { postgresFailure } from '../postgres/failure.js';
-import { migrate, WrongShardCount } from '../postgres/migrate.js';
+import { migrate } from '../postgres/migrate.js';
 import { randomDirectoryKey } from './hash-keys.js';
 import { refuseForeign, takeInstallation } from './installation.js';
 import { type LiveThread, startLiveThread } from './live-thread.js';
 import type { Logger } from './log.js';
 import { createMetrics, createReadiness, lagEvents } from './metrics.js';
+import { namingDatabase } from './naming-database.js';
 import { freePort, takePort } from './port-check.js';
 import { spareThreads } from './spare-thread.js';
 import { assertSameTime } from './store-clocks.js';
@@ -93,6 +93,8 @@ export interface StartOptions {
   readonly shardHeapMb?: number;
   /** Accept, and remember as accepted, times in the journal that are far ahead of this clock. */
   readonly acceptsClock?: boolean;
+  /** All shards serve, once, before the start has ended: callers may have been told so. */
+  readonly onServe?: () => void;
 }
 
 /** What has to be done before the process may exit at once, in the middle of a start too. */
@@ -126,7 +128,7 @@ async function startParts({
   config,
   log,
   onFatal,
-  options: { shardHeapMb, acceptsClock = false },
+  options: { shardHeapMb, acceptsClock = false, onServe },
   stops,
   quickEnds,
 }: {
@@ -252,7 +254,11 @@ async function startParts({
         }),
       ),
     directoryKey,
-    onShardsServe: shardThreads.prepare,
+    onShardsServe: () => {
+      if (!hasServed) onServe?.();
+      hasServed = true;
+      shardThreads.prepare();
+    },
     refill: (refill) =>
       refillBatches({ store, generatorKeys, workers, keptCodes, shardOfBook: shardOf, reserved, log }, refill),
     startHttpThread: (index, port, directory) => {
@@ -371,7 +377,6 @@ async function startParts({
   const acceptedClockMs = await namingDatabase(config, databaseUrl, () => store.acceptedClockMs());
   clock.accept(acceptsClock ? Number.MAX_SAFE_INTEGER : acceptedClockMs);
   await supervisor.startShards();
-  hasServed = true;
   await inDatabase(() => lease.noteLosses());
   await inDatabase(() => noteAcceptedClock(clock, acceptedClockMs, store, log));
   const started = startWorker(
@@ -417,17 +422,6 @@ async function openEmbedded(config: Config, log: Logger, stops: Stops): Promise<
     return embedded;
   } catch (error) {
     throw failureOfEmbedded(dataDir, error);
-  }
-}
-
-/** Rejects with one line that names the variable which says where the database is. */
-async function namingDatabase<T>(config: Config, url: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof WrongShardCount || error instanceof ProcessEnd) throw error;
-    const failure = postgresFailure(url, error);
-    throw config.databaseUrl === null ? inDataDir(config.dataDir, failure) : new Error(`DATABASE_URL: ${failure}`);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Seq, ShardId } from '../domain/ids.js';
 import { type Control, ControlError, type Readiness } from '../engine/engine.js';
 import type { Watermarks } from '../engine/watermarks.js';
+import { isAnswer, isDiskFull } from '../postgres/failure.js';
 import type { ControlStore } from '../postgres/store.js';
 import type { Accounts } from './accounts.js';
 import type { Batches } from './batches.js';
@@ -61,7 +62,7 @@ export function createControl({
       } catch (error) {
         if (error instanceof ControlError) throw error;
         log.warn({ err: error }, 'PostgreSQL could not answer');
-        throw new ControlError('unavailable', 'The database can not be reached right now.');
+        throw new ControlError('unavailable', detailOf(error));
       }
     };
 
@@ -129,4 +130,10 @@ export function createControl({
     readiness,
     metrics,
   };
+}
+
+function detailOf(error: unknown): string {
+  if (isDiskFull(error)) return 'The disk of the database is full.';
+  if (isAnswer(error)) return 'The database can not do this right now.';
+  return 'The database can not be reached right now.';
 }

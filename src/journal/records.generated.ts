@@ -10,6 +10,7 @@ import type {
   BookOffer,
   GivenBack,
   Promotion,
+  PromotionAmounts,
   PromotionView,
   RedemptionIds,
   ReservationView,
@@ -163,6 +164,7 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.textOrNull(value.cartId);
       out.textOrNull(value.orderId);
       out.json(value.cart);
+      out.json(value.replaced);
       out.time(value.madeMs, atMs);
       out.numberOrNull(value.untilMs);
       return;
@@ -176,6 +178,8 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.number(21);
       out.name(value.campaignId);
       out.text(value.reservationId);
+      out.subjectOrNull(value.userId);
+      out.json(value.amounts);
       out.textOrNull(value.orderId);
       out.time(value.committedMs, atMs);
       return;
@@ -183,16 +187,22 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.number(22);
       out.name(value.campaignId);
       out.text(value.reservationId);
+      out.subjectOrNull(value.userId);
+      out.json(value.amounts);
       return;
     case 'reservationExpired':
       out.number(23);
       out.name(value.campaignId);
       out.text(value.reservationId);
+      out.subjectOrNull(value.userId);
+      out.json(value.amounts);
       return;
     case 'reservationRolledBack':
       out.number(24);
       out.name(value.campaignId);
       out.text(value.reservationId);
+      out.subjectOrNull(value.userId);
+      out.json(value.amounts);
       out.json(value.givenBack);
       out.boolean(value.isWhole);
       out.textOrNull(value.reason);
@@ -342,6 +352,7 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         cartId: from.textOrNull(),
         orderId: from.textOrNull(),
         cart: from.json() as unknown as ReservedCart,
+        replaced: from.jsonOrNull() as PromotionAmounts | null,
         madeMs: from.time(atMs),
         untilMs: from.integerOrNull(),
       };
@@ -357,18 +368,34 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         kind: 'reservationCommitted',
         campaignId: from.name() as CampaignId,
         reservationId: from.text(),
+        userId: from.subjectOrNull(),
+        amounts: from.json() as unknown as PromotionAmounts,
         orderId: from.textOrNull(),
         committedMs: from.time(atMs),
       };
     case 22:
-      return { kind: 'reservationReleased', campaignId: from.name() as CampaignId, reservationId: from.text() };
+      return {
+        kind: 'reservationReleased',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        userId: from.subjectOrNull(),
+        amounts: from.json() as unknown as PromotionAmounts,
+      };
     case 23:
-      return { kind: 'reservationExpired', campaignId: from.name() as CampaignId, reservationId: from.text() };
+      return {
+        kind: 'reservationExpired',
+        campaignId: from.name() as CampaignId,
+        reservationId: from.text(),
+        userId: from.subjectOrNull(),
+        amounts: from.json() as unknown as PromotionAmounts,
+      };
     case 24:
       return {
         kind: 'reservationRolledBack',
         campaignId: from.name() as CampaignId,
         reservationId: from.text(),
+        userId: from.subjectOrNull(),
+        amounts: from.json() as unknown as PromotionAmounts,
         givenBack: from.json() as unknown as GivenBack,
         isWhole: from.boolean(),
         reason: from.textOrNull(),

@@ -9,6 +9,7 @@ export interface AuditRow {
   readonly atMs: number;
   /** The event's number, as `change_kinds` has it. */
   readonly kind: number;
+  /** The book or the campaign. */
   readonly bookId: string;
   readonly code: string | null;
   readonly userId: string | null;
@@ -21,9 +22,12 @@ export interface AuditRow {
 
 /** Rows about any of these; a row needs to match one only. */
 export interface AuditFilter {
-  readonly bookIds: readonly string[];
+  /** Books and campaigns. */
+  readonly scopeIds: readonly string[];
   readonly codes: readonly string[];
   readonly userIds: readonly string[];
+  /** Numbers of events. */
+  readonly kinds: readonly number[];
 }
 
 interface AuditRows {
@@ -45,7 +49,8 @@ const QUERY = `
   SELECT seq, at_ms, kind, book_id, code, user_id, lock_id, until_ms, redemption_id, redemption_count, detail
   FROM changes
   WHERE shard = $1 AND seq > $2 AND seq <= $3
-    AND ($4::uuid[] IS NULL OR book_id = ANY($4::uuid[]) OR code = ANY($5::text[]) OR user_id = ANY($6::text[]))
+    AND ($4::uuid[] IS NULL OR book_id = ANY($4::uuid[]) OR code = ANY($5::text[]) OR user_id = ANY($6::text[])
+      OR kind = ANY($7::smallint[]))
   ORDER BY seq`;
 
 interface Row {
@@ -73,7 +78,7 @@ export function createAuditReader(url: string): AuditReader {
         const { rows } = await client.query<Row>({
           name: 'audit',
           text: QUERY,
-          values: [shard, afterSeq, lastSeq, filter?.bookIds, filter?.codes, filter?.userIds],
+          values: [shard, afterSeq, lastSeq, filter?.scopeIds, filter?.codes, filter?.userIds, filter?.kinds],
         });
         return { rows: rows.map((row) => auditRow(shard, row)), lastSeq };
       }),

@@ -101,6 +101,16 @@ export function isPassing(error: unknown): boolean {
   return /^E[A-Z]/.test(code);
 }
 
+/** True when PostgreSQL says that its disk is full. */
+export const isDiskFull = (error: unknown): boolean => (error as Failure).code === '53100';
+
+/** True when PostgreSQL itself refused: it was reached, and goes on. */
+export function isAnswer(error: unknown): boolean {
+  const { code } = error as Failure;
+  if (typeof code !== 'string' || !SQLSTATE.test(code) || !/\d/.test(code)) return false;
+  return !['08', '57'].includes(code.slice(0, 2));
+}
+
 /** True when PostgreSQL says that its own data are damaged. */
 export function isCorruption(error: unknown): boolean {
   const { code } = error as Failure;

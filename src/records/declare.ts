@@ -41,10 +41,11 @@ export interface EventOptions<F extends Fields> {
 }
 
 /**
- * The kinds of topics that events belong to. `book`: `book:ID` of the change's book; `code` and
- * `user`: `code:CODE` and `user:ID` of the event's fields `code` and `userId`.
+ * The kinds of topics that events belong to. `book` and `campaign`: what the change belongs to.
+ * `code` and `user`: `code:CODE` and `user:ID` of the event's fields `code` and `userId`.
+ * `promotion`: each promotion that the event names (followers/live/promotion-events.ts).
  */
-export type TopicKind = 'book' | 'code' | 'user';
+export type TopicKind = 'book' | 'code' | 'user' | 'promotion' | 'campaign';
 
 export interface LiveOptions {
   readonly topics: readonly TopicKind[];

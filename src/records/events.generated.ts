@@ -5,7 +5,7 @@
  */
 import type { BatchContent } from './batch-content.js';
 import type { BookId, CampaignId, ScopeId, Seq } from './ids.js';
-import type { GivenBack, Promotion, RedemptionIds, ReservedCart } from './promotions.js';
+import type { GivenBack, Promotion, PromotionAmounts, RedemptionIds, ReservedCart } from './promotions.js';
 import type { Book } from './values.generated.js';
 
 export type DomainEvent =
@@ -216,6 +216,7 @@ export interface ReservationMade {
   readonly cartId: string | null;
   readonly orderId: string | null;
   readonly cart: ReservedCart;
+  readonly replaced: PromotionAmounts | null;
   readonly madeMs: number;
   readonly untilMs: number | null;
 }
@@ -233,6 +234,8 @@ export interface ReservationCommitted {
   readonly kind: 'reservationCommitted';
   readonly campaignId: CampaignId;
   readonly reservationId: string;
+  readonly userId: string | null;
+  readonly amounts: PromotionAmounts;
   readonly orderId: string | null;
   readonly committedMs: number;
 }
@@ -242,6 +245,8 @@ export interface ReservationReleased {
   readonly kind: 'reservationReleased';
   readonly campaignId: CampaignId;
   readonly reservationId: string;
+  readonly userId: string | null;
+  readonly amounts: PromotionAmounts;
 }
 
 /** Declared in src/features/promotions/reservations.ts. */
@@ -249,6 +254,8 @@ export interface ReservationExpired {
   readonly kind: 'reservationExpired';
   readonly campaignId: CampaignId;
   readonly reservationId: string;
+  readonly userId: string | null;
+  readonly amounts: PromotionAmounts;
 }
 
 /** Declared in src/features/promotions/reservations.ts. */
@@ -256,6 +263,8 @@ export interface ReservationRolledBack {
   readonly kind: 'reservationRolledBack';
   readonly campaignId: CampaignId;
   readonly reservationId: string;
+  readonly userId: string | null;
+  readonly amounts: PromotionAmounts;
   readonly givenBack: GivenBack;
   readonly isWhole: boolean;
   readonly reason: string | null;
@@ -328,12 +337,12 @@ export const shownNames: ReadonlyMap<string, string | null> = new Map([
   ['promotionArchived', 'promotion.archived'],
   ['codeClaimed', null],
   ['codeFreed', null],
-  ['reservationMade', 'reservation.made'],
-  ['reservationRenewed', 'reservation.renewed'],
-  ['reservationCommitted', 'reservation.committed'],
-  ['reservationReleased', 'reservation.released'],
-  ['reservationExpired', 'reservation.expired'],
-  ['reservationRolledBack', 'reservation.rolled_back'],
+  ['reservationMade', 'promotion.reserved'],
+  ['reservationRenewed', 'promotion.renewed'],
+  ['reservationCommitted', 'promotion.used'],
+  ['reservationReleased', 'promotion.released'],
+  ['reservationExpired', 'promotion.released'],
+  ['reservationRolledBack', 'promotion.rolled_back'],
   ['bookJoinedCampaign', null],
   ['reservedCodesRedeemed', null],
 ]);

@@ -123,6 +123,7 @@ export const json = () => field('json');
 /** `type` is a type of src/records/promotions.ts. */
 export const jsonOf = (type: string) => field('json', { type });
 export const jsonOrNull = () => field('jsonOrNull');
+export const jsonOrNullOf = (type: string) => field('jsonOrNull', { type });
 export const recordOf = (of: RecordDeclaration) => field('record', { of });
 export const batchContent = () => field('batchContent');
 /** `type` is a type that the generator knows how to import (scripts/generate/types.ts). */

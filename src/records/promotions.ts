@@ -138,6 +138,12 @@ export interface ReservedLine {
   readonly unitPrice: number;
 }
 
+/** What an event moves of each promotion, in minor units of the currency. */
+export interface PromotionAmounts {
+  readonly currency: string;
+  readonly promotions: readonly { readonly promotionId: string; readonly amount: number }[];
+}
+
 /** What a reservation keeps of its cart, with the amounts and rules of its time. */
 export interface ReservedCart {
   readonly currency: string;

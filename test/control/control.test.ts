@@ -60,6 +60,26 @@ test('an account whose COMMIT got no answer has an unknown outcome, because it m
   assert.equal(rowCount, 1);
 });
 
+test('what PostgreSQL refuses is not told as if it could not be reached', async (t) => {
+  const { url, sql } = await server.database();
+  const store = createControlStore({ url, poolMax: 1, shardCount: SHARDS, isOwn: true });
+  t.after(() => store.close());
+  const refuseWith = (code: string): Promise<unknown> =>
+    sql.query(`
+      CREATE OR REPLACE FUNCTION refuse_users() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '${code}'; END $$;
+      CREATE OR REPLACE TRIGGER refuse_users BEFORE INSERT ON users EXECUTE FUNCTION refuse_users()`);
+  for (const [code, message] of [
+    ['53100', 'The disk of the database is full.'],
+    ['53200', 'The database can not do this right now.'],
+    ['57P01', 'The database can not be reached right now.'],
+  ] as const) {
+    await refuseWith(code);
+    const made = controlOf(store).createUser('full@shop.com', 'Password1', 'user');
+    await assert.rejects(made, { reason: 'unavailable', message }, code);
+  }
+});
+
 test('an account is not made when PostgreSQL can not be reached', async (t) => {
   const store = createControlStore({
     url: 'postgres://nobody@127.0.0.1:1/none',

@@ -176,7 +176,7 @@ async function auditOf(dataDir: string, books: readonly string[]): Promise<Map<s
     );
     const found = new Map<string, string[]>();
     for (const { shard, last, book_id: bookId } of rows) {
-      const filter = { bookIds: [bookId], codes: [], userIds: [] };
+      const filter = { scopeIds: [bookId], codes: [], userIds: [], kinds: [] };
       const read = await audit.read(asShardId(shard), asSeq(0), asSeq(Number(last)), filter);
       found.set(bookId, read.rows.flatMap((row) => liveEventOfRow(row)?.text() ?? []).slice(EVENTS_BEFORE));
     }

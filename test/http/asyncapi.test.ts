@@ -104,6 +104,8 @@ async function everyMessage(): Promise<LiveMessage[]> {
   await watcher.until(({ event }) => event === 'coupon.lock_expired');
   await call('PATCH', `/coupon-books/${bookId}`, { name: 'described again' }, { 'if-match': '*' });
 
+  await everyPromotionEvent(open);
+
   const { jobId } = await call('POST', `/coupon-books/${bookId}/generate`, { quantity: 20_000 });
   const topics = [`job:${String(jobId)}`, 'code:DESC-1', `book:${bookId}`];
   const more = await open(api.token, { type: 'subscribe', topics, snapshot: true });
@@ -134,6 +136,30 @@ async function everyMessage(): Promise<LiveMessage[]> {
   await watcher.until(({ event }) => event === 'book.archived');
   for (const socket of sockets) socket.end();
   return sockets.flatMap((socket) => socket.messages);
+}
+
+async function everyPromotionEvent(open: (token: string, first: object) => Promise<LiveSocket>): Promise<void> {
+  const campaignId = '5b0c7f1e-2d4a-4c86-9e1f-3a7d8b2c6f90';
+  const discount = { campaignId, type: 'percentage', discount: 10, couponFor: 'product' };
+  const { id } = await call('POST', '/coupons', { ...discount, code: 'TOLD', maxUsage: 100 });
+  const topics = [`promotion:${String(id)}`, `campaign:${campaignId}`];
+  const watcher = await open(api.token, { type: 'subscribe', topics, snapshot: true });
+  for (const topic of topics) await watcher.until((message) => message.type === 'snapshot' && message.topic === topic);
+  await call('POST', '/coupons', { ...discount, automatic: true, couponFor: 'minPurchase', minPurchaseAmount: 5 });
+  const cart = { codes: ['TOLD'], cartTotal: 20, productIds: [], reserve: true };
+  const reserved = await call('POST', '/coupons/apply', { ...cart, userId: 'ada', cartId: 'told' });
+  await call('POST', '/coupons/apply', { ...cart, userId: 'ada', cartId: 'told' });
+  const path = `/reservations/${String(reserved['reservationId'])}`;
+  await call('POST', `${path}/commit`, { orderId: 'order-1' });
+  await call('POST', `${path}/rollback`, { reason: 'returned' });
+  const { reservationId } = await call('POST', '/coupons/apply', cart);
+  await call('POST', `/reservations/${String(reservationId)}/release`);
+  await call('POST', '/coupons/apply', { ...cart, reserveSeconds: 1 });
+  await call('POST', '/coupons/increment-usage', { code: 'TOLD' });
+  await watcher.until(({ data }) => data?.reason === 'expired');
+  await call('PATCH', `/coupons/${String(id)}`, { name: 'told' });
+  await call('DELETE', `/coupons/${String(id)}`);
+  await watcher.until(({ event }) => event === 'promotion.archived');
 }
 
 async function call(method: string, path: string, body?: object, headers = {}): Promise<Record<string, unknown>> {

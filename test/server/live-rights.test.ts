@@ -45,6 +45,13 @@ for (const role of ['admin', 'service', 'user'] as const)
     await admin.call('POST', `/coupons/assign/${code}`, { userId: roles[role].id });
 await admin.call('POST', '/coupons/assign/RIGHT-0', { userId: other.id });
 
+const { body: promotion } = await admin.call('POST', '/coupons', {
+  type: 'fixed',
+  discount: 5,
+  couponFor: 'product',
+  campaignId: '5b0c7f1e-2d4a-4c86-9e1f-3a7d8b2c6f90',
+});
+
 /** What a subscriber to one topic is told while its own code and that of another are locked. */
 interface Seen {
   readonly snapshot: boolean;
@@ -80,7 +87,15 @@ const TABLE: readonly (readonly [topic: string, role: keyof typeof roles, seen: 
   ['unknown user', 'user', NOTHING],
   ['unknown book', 'admin', NOTHING],
   ['unknown book', 'user', NOTHING],
-  ['promotion', 'admin', NOTHING],
+  ['promotion', 'admin', { snapshot: true, events: [], counts: false }],
+  ['promotion', 'service', { snapshot: true, events: [], counts: false }],
+  ['promotion', 'user', NOTHING],
+  ['campaign', 'admin', { snapshot: true, events: [], counts: false }],
+  ['campaign', 'service', { snapshot: true, events: [], counts: false }],
+  ['campaign', 'user', NOTHING],
+  ['unknown promotion', 'admin', NOTHING],
+  ['unknown promotion', 'user', NOTHING],
+  ['product', 'admin', NOTHING],
   ['job', 'user', NOTHING],
 ];
 
@@ -94,7 +109,10 @@ function topicOf(name: string, role: keyof typeof roles): string {
     'own user': `user:${roles[role].id}`,
     'other user': `user:${other.id}`,
     'unknown user': 'user:nobody',
-    promotion: 'promotion:summer',
+    promotion: `promotion:${promotion.id}`,
+    campaign: `campaign:${promotion.campaignId}`,
+    'unknown promotion': 'promotion:019abe5c-6c00-7c3e-9d2f-5b1e8a4c7f10',
+    product: 'product:summer',
     job: 'job:019abe5c-6c00-7c3e-9d2f-5b1e8a4c7f10',
   };
   return topics[name] ?? '';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { freePort } from '../../src/compose/port-check.js';
 import { EXIT_CODES } from '../../src/platform/exit-codes.js';
 import { startRedis } from '../journal/redis-server.js';
 import { ADMIN } from '../support/api.js';
@@ -42,6 +43,16 @@ async function resumeAt({ url, api }: Serving, since: string): Promise<string> {
   socket.end();
   return type;
 }
+
+test('a database that refuses the connection is named in one plain line', async (t) => {
+  const DATABASE_URL = `postgres://nobody:secret@127.0.0.1:${await freePort('127.0.0.1')}/none`;
+  const { code, out, told } = await cli({ DATA_DIR: dataDirectory(t), DATABASE_URL }, 'restore');
+  assert.deepEqual([code, out], [4, '']);
+  assert.match(
+    told,
+    /^\S+: DATABASE_URL: PostgreSQL at 127\.0\.0\.1:\d+ can not be reached: nothing listens there \(ECONNREFUSED\)\n$/,
+  );
+});
 
 test('a lost journal is refused, named in sequences, accepted once, and the server goes on', async (t) => {
   const directory = dataDirectory(t);

@@ -69,7 +69,7 @@ function foldMade(
   event: Extract<PromotionEvent, { readonly kind: 'reservationMade' }>,
   nowMs: number,
 ): void {
-  const { kind: _, reservationId: id, ...made } = event;
+  const { kind: _, reservationId: id, replaced: _replaced, ...made } = event;
   const { campaignId, caller, userId, cartId, cart, untilMs } = made;
   const before = folded.reservations.get(id);
   const ofCart = heldFor(folded, { campaignId, caller, userId, cartId });

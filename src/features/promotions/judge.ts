@@ -2,6 +2,8 @@
  * What the state of a promotion says against one more use, before the cart is looked at. The
  * messages are those of docs/contract.md. They are checked in this order.
  */
+import { refuse } from '../../domain/decision.js';
+import type { Refusal } from '../../domain/outcome.js';
 import type { Verdict } from '../../records/objects.js';
 import type { PromotionPlan } from '../../records/promotions.js';
 import { firstAfter, nextPeriodMs, periodAt } from './periods.js';
@@ -13,6 +15,8 @@ export interface Objection {
   readonly explanation: string | null;
   /** When it may be over, Unix ms; null: not known. */
   readonly retryAtMs: number | null;
+  /** When holds of other carts, which are the cause, may end, Unix ms; null: they are not. */
+  readonly heldUntilMs: number | null;
 }
 
 export interface Use {
@@ -38,15 +42,16 @@ export function objectToCount(promotion: PromotionState, use: Use, nowMs: number
     if (periodMs === null) return objection('Coupon usage limit exceeded', 'The period of the limit is not known');
     const ownPeriod = isOwn && periodOfHold(use.instead, promotion) === periodMs ? 1 : 0;
     const inPeriod = (promotion.byPeriod.get(periodMs) ?? 0) + promotion.redeemed.in(periodMs);
-    if (inPeriod - ownPeriod >= maxUsagePerPeriod.count)
+    if (inPeriod - ownPeriod >= maxUsagePerPeriod.count) {
+      const isOfPeriod = (holder: ReservationState): boolean => periodOfHold(holder, promotion) === periodMs;
+      const heldUntilMs = firstEndMs(promotion, use.instead, isOfPeriod);
       return {
         refusal: 'Coupon usage limit exceeded',
         explanation: `${maxUsagePerPeriod.count} uses per ${maxUsagePerPeriod.period} are allowed`,
-        retryAtMs: earlier(
-          nextPeriodMs(plan, nowMs),
-          firstEndMs(promotion, use.instead, (holder) => periodOfHold(holder, promotion) === periodMs),
-        ),
+        retryAtMs: earlier(nextPeriodMs(plan, nowMs), heldUntilMs),
+        heldUntilMs,
       };
+    }
   }
   if (maxUsagePerUser !== null) {
     if (use.userId === null)
@@ -82,7 +87,7 @@ function objectToWindow({ windows }: PromotionPlan, nowMs: number): Objection | 
   const next = windows[firstAfter(windows.length, (at) => (windows[at] as readonly [number, number])[1] > nowMs)];
   if (next === undefined) return objection('Coupon is not yet valid', 'Its schedule has no window that is known');
   if (next[0] <= nowMs) return null;
-  return { refusal: 'Coupon is not yet valid', explanation: 'Its schedule is closed now', retryAtMs: next[0] };
+  return { ...objection('Coupon is not yet valid', 'Its schedule is closed now'), retryAtMs: next[0] };
 }
 
 function objectToUser({ current: { settings } }: PromotionState, { userId, segments }: Use): Objection | null {
@@ -122,13 +127,22 @@ function periodOfHold(reservation: ReservationState | null, promotion: Promotion
 }
 
 function objection(refusal: string, explanation: string | null = null): Objection {
-  return { refusal, explanation, retryAtMs: null };
+  return { refusal, explanation, retryAtMs: null, heldUntilMs: null };
+}
+
+/** The refusal of one coupon for this reason, with its times. */
+export function notApplicable(
+  reason: string,
+  { retryAtMs, heldUntilMs }: Pick<Objection, 'retryAtMs' | 'heldUntilMs'>,
+): Refusal<'promotionNotApplicable'> {
+  const refusal = refuse('promotionNotApplicable', reason, retryAtMs ?? undefined);
+  return heldUntilMs === null ? refusal : { ...refusal, heldUntilMs };
 }
 
 /** `freeMs`: when the first of the other carts that hold what is missing may give it back. */
 function waitForHolds(refusal: string, freeMs: number | null): Objection {
   const explanation = freeMs === null ? null : 'Other carts hold what is left of it';
-  return { refusal, explanation, retryAtMs: freeMs };
+  return { refusal, explanation, retryAtMs: freeMs, heldUntilMs: freeMs };
 }
 
 /** When the first hold of other carts ends, of those that are meant; null: there is none. */

@@ -15,7 +15,11 @@ import type { Promotion } from '../../records/promotions.js';
 import { promotionNotFound } from './quote.js';
 import { isOfBook, PROMOTIONS_MAX, type PromotionState, type Promotions } from './state.js';
 
-const ofPromotion = { detail: ['promotion'], snapshot: 'promotionChanged' } as const;
+const ofPromotion = {
+  live: { topics: ['promotion', 'campaign'], seenBy: 'staff' },
+  detail: ['promotion'],
+  snapshot: 'promotionChanged',
+} as const;
 const promotionField = { promotion: jsonOf('Promotion') };
 
 export const promotionCreated = event('promotionCreated', 15, promotionField, {

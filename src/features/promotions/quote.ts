@@ -5,7 +5,16 @@ import type { Refusal } from '../../domain/outcome.js';
 import type { CodeObjection } from '../../domain/unique-codes.js';
 import type { PriceRequest } from '../../records/objects.js';
 import type { Cart, Quote, SkippedStep } from '../../records/promotions.js';
-import { budgetLeft, firstEndMs, type Objection, objectTo, objectToCondition, type Use } from './judge.js';
+import { incomplete, refusalOfWhole } from './incomplete.js';
+import {
+  budgetLeft,
+  firstEndMs,
+  notApplicable,
+  type Objection,
+  objectTo,
+  objectToCondition,
+  type Use,
+} from './judge.js';
 import { priceCart } from './pricing/price-cart.js';
 import type { Candidate, Priced } from './pricing/types.js';
 import { isOfBook, type PromotionState, type Promotions, type ReservationState } from './state.js';
@@ -39,7 +48,7 @@ export function quoteOf(
   instead: (campaignId: CampaignId) => ReservationState | null,
 ): Quoted | QuoteRefusal {
   const { named, unknown } = namedBy(promotions, request);
-  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map(notFoundText));
+  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map(notFound));
   if (named.length === 0 && unknown.length > 0) return promotionNotFound();
   const campaignId = campaignOf(request, named);
   if (campaignId === null) return notInOneCampaign();
@@ -48,7 +57,7 @@ export function quoteOf(
   const isSingle = request.codes.length === 1 && !request.isWhole;
   const objections = new Map<string, Objection>();
   const candidates: Candidate[] = [];
-  const asked: PromotionState[] = [];
+  const asked: Named[] = [];
   for (const one of withAutomatic(promotions, campaignId, named)) {
     const { promotion, code } = one;
     const against = objectToCode(promotions, one, use, nowMs);
@@ -65,13 +74,21 @@ export function quoteOf(
       objectToCondition(promotion, request.verdicts);
     if (objection === 'unjudged') return conditionsUnjudged();
     if (objection !== null) objections.set(promotion.current.id, objection);
-    if (named.includes(one)) asked.push(promotion);
+    if (named.includes(one)) asked.push(one);
     candidates.push(candidateOf(promotion, use, objection, code?.text ?? null));
   }
-  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map(notFoundText));
+  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map(notFound));
   if (asked.length === 0 && unknown.length > 0) return promotionNotFound();
   const priced = priceCart(request.cart, candidates, request.mode);
-  const refused = request.isWhole ? refusalOfWhole(asked, priced) : refusalOf(request, use, asked, priced, objections);
+  const refused = request.isWhole
+    ? refusalOfWhole(promotions, { request, use, asked, candidates, priced, objections })
+    : refusalOf(
+        request,
+        use,
+        asked.map(({ promotion }) => promotion),
+        priced,
+        objections,
+      );
   if (refused !== null) return refused;
   return { kind: 'quoted', campaignId, priced, quote: quoteFrom(request, priced, unknown) };
 }
@@ -145,19 +162,12 @@ function refusalOf(
   if (only === undefined || isApplied) return null;
   const reason = skipped.find(({ offer }) => offer.id === only.current.id)?.reason ?? 'Coupon conditions not met';
   const objection = objections.get(only.current.id);
-  const retryAtMs = objection === undefined ? budgetFreeMs(only, use, cart) : objection.retryAtMs;
-  return refuse('promotionNotApplicable', reason, retryAtMs ?? undefined);
+  if (objection !== undefined) return notApplicable(reason, objection);
+  const freeMs = budgetFreeMs(only, use, cart);
+  return notApplicable(reason, { retryAtMs: freeMs, heldUntilMs: freeMs });
 }
 
-/** Names each promotion that was asked for and does not apply. */
-function refusalOfWhole(asked: readonly PromotionState[], { skipped }: Priced): QuoteRefusal | null {
-  const missing = skipped
-    .filter(({ offer }) => asked.some(({ current }) => current.id === offer.id))
-    .map(({ offer: { id, code }, reason }) => `${code ?? id}: ${reason}`);
-  return missing.length === 0 ? null : incomplete(missing);
-}
-
-const notFoundText = (name: string): string => `${name}: Coupon not found`;
+const notFound = (name: string) => ({ name, reason: 'Coupon not found' });
 
 /** Of the only code that a request names. */
 function refusalOfCode(against: CodeObjection): QuoteRefusal {
@@ -174,8 +184,6 @@ function refusalOfCode(against: CodeObjection): QuoteRefusal {
     }
   }
 }
-
-const incomplete = (missing: readonly string[]) => refuse('campaignIncomplete', missing.join('; '));
 
 /**
  * When the money that this cart lacks may be free, if other carts hold it; null: the budget is not

@@ -31,46 +31,57 @@ import {
   time,
 } from '../../records/fields.js';
 import type { ReservationView, ReservedCart } from '../../records/promotions.js';
+import { amountsBackOf, amountsOf } from './amounts.js';
 import { backOf } from './give-back.js';
 import { freeingOf } from './manage.js';
 import type { Promotions, ReservationState } from './state.js';
 
 const ofReservation = { campaignId: campaignId(), reservationId: text() };
+/** Whom and what it is about, so that live clients are found without the reservation. */
+const moved = { ...ofReservation, userId: subjectOrNull(), amounts: jsonOf('PromotionAmounts') };
+export const seenByBuyer = { topics: ['promotion', 'campaign', 'user'], seenBy: 'owner' } as const;
 
 export const reservationRenewed = event(
   'reservationRenewed',
   21,
   { ...ofReservation, untilMs: time() },
-  { shownAs: 'reservation.renewed', detail: ['reservationId'], snapshot: 'reservationRenewed' },
+  { shownAs: 'promotion.renewed', detail: ['reservationId'], snapshot: 'reservationRenewed' },
 );
 
 export const reservationCommitted = event(
   'reservationCommitted',
   22,
-  { ...ofReservation, orderId: textOrNull(), committedMs: time() },
-  { shownAs: 'reservation.committed', detail: ['reservationId', 'orderId'], snapshot: 'reservationCommitted' },
+  { ...moved, orderId: textOrNull(), committedMs: time() },
+  {
+    shownAs: 'promotion.used',
+    live: seenByBuyer,
+    detail: ['reservationId', 'amounts', 'orderId'],
+    snapshot: 'reservationCommitted',
+  },
 );
 
-const ends = { detail: ['reservationId'], snapshot: 'reservationEnded' } as const;
+const ends = {
+  shownAs: 'promotion.released',
+  live: seenByBuyer,
+  detail: ['reservationId', 'amounts'],
+  snapshot: 'reservationEnded',
+} as const;
 
-export const reservationReleased = event('reservationReleased', 23, ofReservation, {
-  shownAs: 'reservation.released',
-  ...ends,
-});
+export const reservationReleased = event('reservationReleased', 23, moved, ends);
+export const reservationExpired = event('reservationExpired', 24, moved, ends);
 
-export const reservationExpired = event('reservationExpired', 24, ofReservation, {
-  shownAs: 'reservation.expired',
-  ...ends,
-});
-
-/** `givenBack`: all that was given back so far. `isWhole`: nothing of the use is left. */
+/**
+ * `amounts`: what this rollback gives back. `givenBack`: all that was given back so far. `isWhole`:
+ * nothing of the use is left.
+ */
 export const reservationRolledBack = event(
   'reservationRolledBack',
   25,
-  { ...ofReservation, givenBack: jsonOf('GivenBack'), isWhole: boolean(), reason: textOrNull() },
+  { ...moved, givenBack: jsonOf('GivenBack'), isWhole: boolean(), reason: textOrNull() },
   {
-    shownAs: 'reservation.rolled_back',
-    detail: ['reservationId', 'givenBack', 'isWhole', 'reason'],
+    shownAs: 'promotion.rolled_back',
+    live: seenByBuyer,
+    detail: ['reservationId', 'amounts', 'givenBack', 'isWhole', 'reason'],
     snapshot: 'reservationRolledBack',
   },
 );
@@ -110,7 +121,7 @@ export function decideCommitReservation(
     return decided(promotions, found, {}, []);
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
-  const event = { kind: 'reservationCommitted', ...named(found), orderId, committedMs: nowMs } as const;
+  const event = { kind: 'reservationCommitted', ...movedOf(found), orderId, committedMs: nowMs } as const;
   const redemptions = redemptionsOf(promotions, found, orderId, nowMs, random);
   return decided(promotions, found, { status: 'committed', orderId, committedMs: nowMs }, [
     ...redemptions,
@@ -149,7 +160,7 @@ export function decideReleaseReservation(
   if (found.status === 'released') return decided(promotions, found, {}, []);
   const refusal = refuseUnlessHeld(found);
   if (refusal !== null) return refusal;
-  const event = { kind: 'reservationReleased', ...named(found) } as const;
+  const event = { kind: 'reservationReleased', ...movedOf(found) } as const;
   const unlocked = codesOf(found.cart).map((code) => promotions.codes.unlockEvent(code));
   return decided(promotions, found, { status: 'released' }, [event, ...unlocked, ...codesFreedBy(promotions, found)]);
 }
@@ -209,8 +220,9 @@ export function decideRollbackReservation(
   const { givenBack, isWhole } = back;
   const redemptions = isWhole ? rolledBackCodes(promotions, found, reason) : [];
   const status = isWhole ? 'rolledBack' : 'committed';
+  const amounts = amountsBackOf(found.cart, givenBack, found.givenBack);
   return decided(promotions, found, { givenBack, status }, [
-    { kind: 'reservationRolledBack', ...named(found), givenBack, isWhole, reason },
+    { kind: 'reservationRolledBack', ...movedOf(found), amounts, givenBack, isWhole, reason },
     ...redemptions,
   ]);
 }
@@ -250,6 +262,11 @@ function refuseUnlessHeld({ status }: ReservationState): Refusal<'reservationOve
 
 /** As events name it. */
 const named = ({ campaignId, id }: ReservationState) => ({ campaignId, reservationId: id });
+const movedOf = (found: ReservationState) => ({
+  ...named(found),
+  userId: found.userId,
+  amounts: amountsOf(found.cart),
+});
 
 /** `changes`: how the reservation then differs from what it is now. */
 function decided(
@@ -303,7 +320,7 @@ export function expireReservations(promotions: Promotions, nowMs: number): Chang
     caller: 'system',
     requestId: '',
     events: [
-      { kind: 'reservationExpired', ...named(first) },
+      { kind: 'reservationExpired', ...movedOf(first) },
       ...codesOf(first.cart).map((code) => promotions.codes.expireEvent(code)),
       ...codesFreedBy(promotions, first),
     ],

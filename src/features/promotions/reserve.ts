@@ -13,6 +13,7 @@ import {
   instantOrNull,
   integer,
   jsonOf,
+  jsonOrNullOf,
   object,
   subjectOrNull,
   text,
@@ -21,16 +22,17 @@ import {
 } from '../../records/fields.js';
 import type { PriceRequest } from '../../records/objects.js';
 import type { Hold, ReservedCart } from '../../records/promotions.js';
+import { amountsOf } from './amounts.js';
 import { periodAt } from './periods.js';
 import type { Applied } from './pricing/types.js';
 import { type Quoted, quoteOf } from './quote.js';
 import { quoteText } from './quote-text.js';
-import { codesFreedBy, codesOf } from './reservations.js';
+import { codesFreedBy, codesOf, seenByBuyer } from './reservations.js';
 import { isOfBook, OPEN_RESERVATIONS_MAX, type Promotions, type ReservationState } from './state.js';
 
 /**
- * A reservation was made, or another cart took the place of what it held. `untilMs` null: its uses
- * were committed at once.
+ * A reservation was made, or another cart took the place of what it held: `replaced`. `untilMs`
+ * null: its uses were committed at once.
  */
 export const reservationMade = event(
   'reservationMade',
@@ -43,12 +45,14 @@ export const reservationMade = event(
     cartId: textOrNull(),
     orderId: textOrNull(),
     cart: jsonOf('ReservedCart'),
+    replaced: jsonOrNullOf('PromotionAmounts'),
     madeMs: time(),
     untilMs: instantOrNull(),
   },
   {
-    shownAs: 'reservation.made',
-    detail: ['reservationId', 'cartId', 'orderId', 'cart'],
+    shownAs: 'promotion.reserved',
+    live: seenByBuyer,
+    detail: ['reservationId', 'cartId', 'orderId', 'cart', 'replaced'],
     snapshot: 'reservationMade',
   },
 );
@@ -120,6 +124,7 @@ export function decideReserve(
         cartId,
         orderId: null,
         cart,
+        replaced: before === null ? null : amountsOf(before.cart),
         madeMs: nowMs,
         untilMs,
       },

@@ -36,7 +36,12 @@ export function objectToCode(
 /** Of a code that a caller may know of. */
 export function objectionOf(against: Exclude<CodeObjection, { kind: 'unknown' }>): Objection {
   if (against.kind === 'locked')
-    return { refusal: 'Coupon is not available to this user', explanation: against.detail, retryAtMs: against.untilMs };
+    return {
+      refusal: 'Coupon is not available to this user',
+      explanation: against.detail,
+      retryAtMs: against.untilMs,
+      heldUntilMs: against.untilMs,
+    };
   const { refusal, explanation, retryAtMs } = against;
-  return { refusal, explanation, retryAtMs };
+  return { refusal, explanation, retryAtMs, heldUntilMs: null };
 }

@@ -4,7 +4,7 @@ import type { Random } from '../../domain/random.js';
 import type { UsePromotion } from '../../records/commands.generated.js';
 import { command } from '../../records/declare.js';
 import { caller, integerOrNull, subjectOrNull, text, textOrNull } from '../../records/fields.js';
-import { budgetLeft, objectToCount } from './judge.js';
+import { budgetLeft, notApplicable, objectToCount } from './judge.js';
 import { promotionOutcome, usageOf } from './manage.js';
 import { periodAt } from './periods.js';
 import { promotionNotFound } from './quote.js';
@@ -46,7 +46,7 @@ export function decideUsePromotion(
   if (settings.budget !== null && amount === null)
     return refuse('useIncomplete', 'This coupon has a budget, so the use needs its discountAmount.');
   const objection = objectToCount(found, { userId, segments: [], instead: null }, nowMs);
-  if (objection !== null) return refuse('promotionNotApplicable', objection.refusal, objection.retryAtMs ?? undefined);
+  if (objection !== null) return notApplicable(objection.refusal, objection);
   const left = budgetLeft(found, null);
   const spent = amount ?? 0;
   if (left !== null && spent > left) return refuse('promotionNotApplicable', 'Coupon budget exhausted');
@@ -83,6 +83,7 @@ export function decideUsePromotion(
             },
           ],
         },
+        replaced: null,
         madeMs: nowMs,
         untilMs: null,
       },

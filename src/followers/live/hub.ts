@@ -138,7 +138,7 @@ export function createHub({ shards, feed, source, log }: HubOptions): Hub {
     const look = (about: About): boolean => {
       let isWanted = false;
       for (const { interests, changedBooks } of concerned) {
-        if (interests.countsBook(about.bookId)) changedBooks.add(about.bookId);
+        if (interests.countsBook(about.scopeId)) changedBooks.add(about.scopeId);
         if (interests.hasTopicOf(about)) isWanted = true;
       }
       return isWanted;

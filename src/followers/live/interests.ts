@@ -8,6 +8,8 @@ export class Interests {
     book: new Map<string, number>(),
     code: new Map<string, number>(),
     user: new Map<string, number>(),
+    promotion: new Map<string, number>(),
+    campaign: new Map<string, number>(),
     counts: new Map<string, number>(),
   };
   readonly #byShard = new Map<ShardId, number>();
@@ -29,6 +31,10 @@ export class Interests {
   /** Whether `topicsOf` has something for it. */
   hasTopicOf(about: About): boolean {
     for (const kind of about.live.topics) {
+      if (kind === 'promotion') {
+        if (about.promotionIds.some((id) => this.#byKind.promotion.has(id))) return true;
+        continue;
+      }
       const id = topicId(about, kind);
       if (id !== null && this.#byKind[kind].has(id)) return true;
     }
@@ -39,6 +45,10 @@ export class Interests {
   topicsOf(event: About): string[] {
     const topics: string[] = [];
     for (const kind of event.live.topics) {
+      if (kind === 'promotion') {
+        for (const id of event.promotionIds) if (this.#byKind.promotion.has(id)) topics.push(`promotion:${id}`);
+        continue;
+      }
       const id = topicId(event, kind);
       if (id !== null && this.#byKind[kind].has(id)) topics.push(`${kind}:${id}`);
     }

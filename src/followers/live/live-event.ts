@@ -9,14 +9,17 @@ import type { AuditRow } from '../../postgres/audit-reader.js';
 import type { LiveOptions, TopicKind } from '../../records/declare.js';
 import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
 import type { BookSettings } from '../../records/values.generated.js';
+import { type PromotionFields, promotionIdsOf, promotionTeller } from './promotion-events.js';
 
 /** What decides who wants an event. */
 export interface About {
-  readonly bookId: string;
+  /** The book or the campaign. */
+  readonly scopeId: string;
   /** Null: the event is not of a code. */
   readonly code: string | null;
   /** The user whom the event names. */
   readonly userId: string | null;
+  readonly promotionIds: readonly string[];
   readonly live: LiveOptions;
 }
 
@@ -28,20 +31,22 @@ export interface LiveEvent extends About {
   text(): string;
 }
 
-/** What an event says beside its book. */
+/** What an event says beside its book or campaign. */
 type Facts = Pick<AuditRow, 'code' | 'userId' | 'lockId' | 'untilMs' | 'redemptionId' | 'redemptionCount' | 'detail'>;
 
 interface LiveKind {
-  readonly name: string;
   readonly live: LiveOptions;
   readonly detail: readonly string[];
-  readonly data: (facts: Facts) => Record<string, unknown>;
+  readonly isOfPromotions: boolean;
+  /** The name of the event and what it says. */
+  readonly tell: (scopeId: string, facts: Facts) => { readonly name: string; readonly data: object };
 }
 
 const KINDS: ReadonlyMap<string, LiveKind> = new Map(
   liveDeclarations.map((declared) => {
-    const { kind, name, live, detail } = declared;
-    return [kind, { name, live, detail, data: dataOf(declared) }] as const;
+    const { kind, live, detail } = declared;
+    const isOfPromotions = live.topics.includes('promotion');
+    return [kind, { live, detail, isOfPromotions, tell: tellerOf(declared) }] as const;
   }),
 );
 const KINDS_BY_NUMBER: ReadonlyMap<number, LiveKind> = new Map(
@@ -59,7 +64,7 @@ export function liveEventsOf(
   isWanted: (about: About) => boolean,
   found: LiveEvent[],
 ): void {
-  const { firstSeq, atMs, scopeId: bookId, events } = change;
+  const { firstSeq, atMs, scopeId, events } = change;
   for (let n = 0; n < events.length; n++) {
     // In bounds.
     const event = events[n] as DomainEvent;
@@ -68,7 +73,8 @@ export function liveEventsOf(
     if (seq <= afterSeq || kind === undefined) continue;
     const code = 'code' in event ? event.code : null;
     const userId = 'userId' in event ? event.userId : null;
-    const about = { bookId, code, userId, live: kind.live };
+    const promotionIds = kind.isOfPromotions ? promotionIdsOf(event as PromotionFields) : NONE;
+    const about = { scopeId, code, userId, promotionIds, live: kind.live };
     if (!isWanted(about)) continue;
     found.push(liveEvent({ ...about, shard, seq, atMs }, kind, () => factsOf(event, kind.detail)));
   }
@@ -78,15 +84,17 @@ export function liveEventsOf(
 export function liveEventOfRow(row: AuditRow): LiveEvent | null {
   const kind = KINDS_BY_NUMBER.get(row.kind);
   if (kind === undefined) return null;
-  const { shard, seq, atMs, bookId, code, userId } = row;
-  return liveEvent({ shard, seq, atMs, bookId, code, userId, live: kind.live }, kind, () => row);
+  const { shard, seq, atMs, bookId: scopeId, code, userId } = row;
+  const promotionIds = kind.isOfPromotions ? promotionIdsOf(row.detail ?? {}) : NONE;
+  return liveEvent({ shard, seq, atMs, scopeId, code, userId, promotionIds, live: kind.live }, kind, () => row);
 }
 
 /** The id that an event has for a kind of topics; null: it is of no such topic. */
-export function topicId(event: About, kind: TopicKind): string | null {
+export function topicId(event: About, kind: Exclude<TopicKind, 'promotion'>): string | null {
   switch (kind) {
     case 'book':
-      return event.bookId;
+    case 'campaign':
+      return event.scopeId;
     case 'code':
       return event.code;
     case 'user':
@@ -94,21 +102,33 @@ export function topicId(event: About, kind: TopicKind): string | null {
   }
 }
 
+const NONE: readonly string[] = [];
+
 /** Most events are of interest to nobody, so their facts and text are made when asked for. */
 function liveEvent(event: Omit<LiveEvent, 'text'>, kind: LiveKind, facts: () => Facts): LiveEvent {
   let text: string | null = null;
   return {
     ...event,
     text() {
-      text ??= textOf(kind, event.atMs, event.bookId, facts());
+      text ??= textOf(kind, event.atMs, event.scopeId, facts());
       return text;
     },
   };
 }
 
-function textOf({ name, data }: LiveKind, atMs: number, bookId: string, facts: Facts): string {
-  const body = JSON.stringify({ couponBookId: bookId, ...data(facts) });
-  return `"event":"${name}","at":"${new Date(atMs).toISOString()}","data":${body}`;
+function textOf({ tell }: LiveKind, atMs: number, scopeId: string, facts: Facts): string {
+  const { name, data } = tell(scopeId, facts);
+  return `"event":"${name}","at":"${new Date(atMs).toISOString()}","data":${JSON.stringify(data)}`;
+}
+
+function tellerOf(declared: LiveDeclaration): LiveKind['tell'] {
+  const tellPromotion = promotionTeller(declared);
+  if (tellPromotion !== null)
+    return (campaignId, { userId, untilMs, detail }) =>
+      tellPromotion({ campaignId, userId, untilMs, fields: detail ?? {} });
+  const { name } = declared;
+  const data = dataOf(declared);
+  return (couponBookId, facts) => ({ name, data: { couponBookId, ...data(facts) } });
 }
 
 function factsOf(event: DomainEvent, detail: readonly string[]): Facts {
@@ -136,7 +156,7 @@ function detailOf(event: DomainEvent, paths: readonly string[]): Facts['detail']
 }
 
 /** What `data` holds of an event of this kind, in the order in which it shows. */
-function dataOf({ fields, detail, snapshot }: LiveDeclaration): LiveKind['data'] {
+function dataOf({ fields, detail, snapshot }: LiveDeclaration): (facts: Facts) => Record<string, unknown> {
   if (snapshot === 'bookChanged') return bookData;
   if (snapshot === 'batchWentLive') return ({ detail: given }) => ({ count: given?.['count'] });
   const parts: ((facts: Facts) => Record<string, unknown>)[] = [];

@@ -2,6 +2,7 @@
 import type { Seq, ShardId } from '../../domain/ids.js';
 import type { Interest, Positions, ResumeSource } from '../../engine/live.js';
 import type { AuditFilter } from '../../postgres/audit-reader.js';
+import { liveDeclarations } from '../../records/live.generated.js';
 import { Interests } from './interests.js';
 import type { LiveEvent } from './live-event.js';
 
@@ -16,6 +17,11 @@ const CHUNK_BYTES_MAX = 128 * 1024;
 const ENVELOPE_BYTES = 96;
 /** Of a shard in the cursor. */
 const POSITION_BYTES = 10;
+
+/** A row names its promotions in `detail`, so those of all promotions are read. */
+const KINDS_OF_PROMOTIONS = liveDeclarations
+  .filter(({ live }) => live.topics.includes('promotion'))
+  .map(({ number }) => number);
 
 interface Collected {
   readonly event: LiveEvent;
@@ -57,7 +63,9 @@ export class Subscriber {
 
   /** What can be asked of PostgreSQL. */
   get filter(): AuditFilter {
-    return { bookIds: this.#own.ids('book'), codes: this.#own.ids('code'), userIds: this.#own.ids('user') };
+    const scopeIds = [...this.#own.ids('book'), ...this.#own.ids('campaign')];
+    const kinds = this.#own.ids('promotion').length === 0 ? [] : KINDS_OF_PROMOTIONS;
+    return { scopeIds, codes: this.#own.ids('code'), userIds: this.#own.ids('user'), kinds };
   }
 
   /**

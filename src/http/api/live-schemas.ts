@@ -2,12 +2,15 @@
 import { z } from 'zod';
 import { TOPIC, TOPICS } from '../live/topics.js';
 
-const NO_TOPIC = 'Not a topic: book:ID, code:CODE, user:ID or job:ID';
+const NO_TOPIC = 'Not a topic: book:ID, code:CODE, user:ID, promotion:ID, campaign:ID or job:ID';
 
 const topic = z
   .string()
   .regex(TOPIC, NO_TOPIC)
-  .meta({ description: '`book:ID`, `code:CODE`, `user:ID` or `job:ID`', examples: ['user:ada'] });
+  .meta({
+    description: '`book:ID`, `code:CODE`, `user:ID`, `promotion:ID`, `campaign:ID` or `job:ID`',
+    examples: ['user:ada'],
+  });
 
 export const ticketInput = z.strictObject({ topics: z.array(topic).min(1).max(50) });
 export const ticketOut = z.strictObject({

@@ -85,6 +85,7 @@ const ENDS_BY_ITSELF: ReadonlySet<ProblemSlug> = new Set([
   'code-locked',
   'book-not-begun',
   'coupon-not-applicable',
+  'campaign-incomplete',
 ]);
 
 /**

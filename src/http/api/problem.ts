@@ -75,7 +75,7 @@ export const PROBLEMS = {
     about:
       'The coupon exists, and does not apply to this cart and user now. `detail` is the reason: the coupon is switched off, not begun or over, its uses or its budget are taken, or the cart does not meet its conditions.',
     remedy:
-      'Tell the customer the reason. Where `Retry-After` is set, other carts hold what is missing, and it may be free then.',
+      'Tell the customer the reason. Where `Retry-After` is set, the coupon may apply after that time. Where `heldUntil` is set, other carts hold what is missing, and the first of them may give it back then.',
   },
   'coupon-code-taken': {
     status: 400,
@@ -221,8 +221,10 @@ export const PROBLEMS = {
   'campaign-incomplete': {
     status: 409,
     title: 'Campaign incomplete',
-    about: 'Something that was to be reserved is not available, so nothing was reserved. `detail` names each, and why.',
-    remedy: 'Reserve without what is missing, or try again later.',
+    about:
+      'Something that was to be reserved is not available, so nothing was reserved. `missing` and `detail` name each, and why.',
+    remedy:
+      'Reserve without what is missing. Where `Retry-After` is set, all of it may be there after that time; where `heldUntil` is set, other carts hold some of it until then.',
   },
   'reservation-settled': {
     status: 409,
@@ -500,20 +502,6 @@ export const UNAVAILABLE_DETAIL = {
 export interface FieldError {
   readonly path: string;
   readonly message: string;
-}
-
-/** RFC 9457, with `code` and `message` for clients of the older API. */
-export function problemJson(
-  slug: ProblemSlug,
-  detail: string,
-  requestId: string,
-  errors: readonly FieldError[],
-): string {
-  const { status, title } = PROBLEMS[slug];
-  const told = JSON.stringify(detail);
-  const listed = errors.length === 0 ? '' : `,"errors":${JSON.stringify(errors)}`;
-  // The request id is made of characters that need no escape.
-  return `{"type":"/problems/${slug}","title":"${title}","status":${status},"detail":${told},"instance":"${requestId}","code":${status},"message":${told}${listed}}`;
 }
 
 export const isProblemSlug = (text: string): text is ProblemSlug => Object.hasOwn(PROBLEMS, text);

@@ -329,5 +329,13 @@ export const problemOut = name(
     code: z.int().describe('= status'),
     message: z.string().describe('= detail'),
     errors: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
+    heldUntil: z.iso
+      .datetime()
+      .optional()
+      .describe('Other carts hold what is missing; when the first of them may give it back'),
+    missing: z
+      .array(z.strictObject({ name: z.string().describe('The code or the id'), reason: z.string() }))
+      .optional()
+      .describe('What a reservation of all or none lacks'),
   }),
 );

@@ -9,12 +9,13 @@ import {
   type FieldError,
   PROBLEMS,
   type ProblemSlug,
-  problemJson,
   slugOfRefusal,
   slugOfUnavailable,
   UNAVAILABLE_DETAIL,
 } from '../api/problem.js';
+import { type ProblemMembers, problemJson } from '../api/problem-json.js';
 import { AnswerBytes } from '../fast/answer-bytes.js';
+import { isoTime } from '../fast/iso-time.js';
 import type { Services } from '../server/services.js';
 import type { Caller } from './caller.js';
 import type { Connection } from './connection.js';
@@ -135,8 +136,15 @@ export class AnswerWriter {
 
   // -- problems -----------------------------------------------------------------------------------
 
-  problem(slug: ProblemSlug, detail: string, errors: readonly FieldError[] = [], extra = ''): void {
-    this.send(PROBLEMS[slug].status, PROBLEM_TYPE, problemJson(slug, detail, this.request.id, errors), extra);
+  problem(
+    slug: ProblemSlug,
+    detail: string,
+    errors: readonly FieldError[] = [],
+    extra = '',
+    members?: ProblemMembers,
+  ): void {
+    const body = problemJson(slug, detail, this.request.id, errors, members);
+    this.send(PROBLEMS[slug].status, PROBLEM_TYPE, body, extra);
   }
 
   unauthenticated(detail: string): void {
@@ -150,8 +158,8 @@ export class AnswerWriter {
     this.problem('validation', `${where}${first?.message ?? 'The request is not valid'}.`, errors);
   }
 
-  retryLater(slug: ProblemSlug, detail: string, afterMs: number): void {
-    this.problem(slug, detail, [], `\r\nRetry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`);
+  retryLater(slug: ProblemSlug, detail: string, afterMs: number, members?: ProblemMembers): void {
+    this.problem(slug, detail, [], `\r\nRetry-After: ${Math.max(1, Math.ceil(afterMs / 1000))}`, members);
   }
 
   /** For what makes the rest of the connection useless or unsafe. */
@@ -179,17 +187,19 @@ export class AnswerWriter {
     this.refuseWith(reply);
   }
 
-  private refuseWith({ reason, detail, retryAtMs }: Refusal): void {
+  private refuseWith(refusal: Refusal): void {
+    const { reason, detail, retryAtMs } = refusal;
     const slug = slugOfRefusal(reason);
+    const members = membersOf(refusal);
     if (retryAtMs !== undefined) {
-      this.retryLater(slug, detail, retryAtMs - this.services.nowMs());
+      this.retryLater(slug, detail, retryAtMs - this.services.nowMs(), members);
       return;
     }
     if (PROBLEMS[slug].status === 503) {
       this.retryLater(slug, detail, 1000);
       return;
     }
-    this.problem(slug, detail);
+    this.problem(slug, detail, [], '', members);
   }
 
   refuseControl({ reason, message, path }: ControlError): void {
@@ -235,4 +245,13 @@ export class AnswerWriter {
 function nothingDrawn(body: Uint8Array): string {
   const text = Buffer.from(body).toString();
   return text.replace('"code":""', '"code":null').replace('"redemptionId":""', '"redemptionId":null');
+}
+
+/** Most refusals have none. */
+function membersOf({ heldUntilMs, missing }: Refusal): ProblemMembers | undefined {
+  if (heldUntilMs === undefined && missing === undefined) return undefined;
+  return {
+    ...(heldUntilMs !== undefined && { heldUntil: isoTime(heldUntilMs) }),
+    ...(missing !== undefined && { missing }),
+  };
 }

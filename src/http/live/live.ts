@@ -8,7 +8,7 @@
  * The text of an event is made once for all connections that have the same topics of it and the
  * same shards.
  */
-import { asBookId, asSeq, type Seq, type ShardId } from '../../domain/ids.js';
+import { asBookId, asSeq, type Seq, type ShardId, shardOfId } from '../../domain/ids.js';
 import type { Control, Engine } from '../../engine/engine.js';
 import type { EventFields, FromLive, Positions, ToLive } from '../../engine/live.js';
 import type { HttpLog } from '../server/log.js';
@@ -130,7 +130,9 @@ export function createLive(options: LiveOptions): Live {
     const found = new Map<LiveClient, string[]>();
     for (const topic of topics) {
       for (const client of byTopic.get(topic) ?? []) {
-        if (client.watches.get(topic)?.isCountsOnly === true) continue;
+        const watch = client.watches.get(topic);
+        // A topic without interests stays silent, whoever else watches it.
+        if (watch === undefined || watch.isCountsOnly || watch.interests.length === 0) continue;
         const own = found.get(client);
         if (own === undefined) found.set(client, [topic]);
         else own.push(topic);
@@ -291,7 +293,21 @@ export function createLive(options: LiveOptions): Live {
       return isCountsOnly ? `counts:${topic.id}` : topic.name;
     },
 
-    shardOf: ({ kind, id }) => (kind === 'book' ? engine.shardOfBook(asBookId(id)) : null),
+    shardOf({ kind, id }) {
+      switch (kind) {
+        case 'book':
+          return engine.shardOfBook(asBookId(id));
+        case 'promotion':
+        case 'campaign':
+          return shardOfId(id, engine.shardCount);
+        case 'code':
+        case 'user':
+        case 'job':
+        case 'product':
+        case 'queue':
+          return null;
+      }
+    },
 
     countSent: (count) => counters.add('sent', count),
     countCut: () => counters.add('cut', 1),

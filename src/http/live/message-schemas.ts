@@ -6,8 +6,10 @@ import { z } from 'zod';
 import type { Form } from '../../records/fields.js';
 import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
 import { bookOut } from '../api/book-schemas.js';
+import { campaignOut, promotionOut } from '../api/promotions/schemas.js';
 import * as schemas from '../api/schemas.js';
 import { LIVE_ERROR_CODES } from './messages.js';
+import { promotionEvents } from './promotion-schemas.js';
 
 const object = z.record(z.string(), z.unknown());
 const time = z.string().describe('ISO 8601 UTC with milliseconds');
@@ -86,15 +88,18 @@ const WHO = {
   staff: 'For admins and services.',
 } as const;
 
-const declared: readonly EventSchema[] = liveDeclarations.map((declaration) => {
-  const { name, live } = declaration;
-  const about = `Topics: ${live.topics.join(', ')}. ${WHO[live.seenBy]}`;
-  return { name, about, schema: eventSchema(name, dataOf(declaration), { cursor }) };
-});
+const declared: readonly EventSchema[] = liveDeclarations
+  .filter(({ live }) => !live.topics.includes('promotion'))
+  .map((declaration) => {
+    const { name, live } = declaration;
+    const about = `Topics: ${live.topics.join(', ')}. ${WHO[live.seenBy]}`;
+    return { name, about, schema: eventSchema(name, dataOf(declaration), { cursor }) };
+  });
 
 /** By the name of the event. */
 export const eventSchemas: readonly EventSchema[] = [
   ...declared,
+  ...promotionEvents.map(({ name, about, data }) => ({ name, about, schema: eventSchema(name, data, { cursor }) })),
   {
     name: 'book.counts',
     about: 'Topic: book. The present counts, ten times a second at most. For everybody.',
@@ -119,8 +124,12 @@ const snapshotData = z
     schemas.codeOut,
     z.strictObject({ userId: z.string(), codes: z.array(schemas.codeOut), more: z.boolean() }),
     schemas.jobOut,
+    promotionOut,
+    campaignOut.omit({ promotions: true, books: true }),
   ])
-  .describe('A book, its counts (for users), a code, the codes of a user, or a job');
+  .describe(
+    'A book, its counts (for users), a code, the codes of a user, a job, a promotion, or a campaign without its promotions',
+  );
 
 /** Messages that are no events, by `type`. */
 export const serverMessages = {

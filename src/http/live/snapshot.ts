@@ -1,8 +1,9 @@
 /** The state of a topic, with the position at which it is exact. */
 import type { CodeView, Query } from '../../domain/command.js';
-import { asBookId, asShardId, type Seq, type ShardId } from '../../domain/ids.js';
+import { asBookId, asCampaignId, asShardId, type Seq, type ShardId } from '../../domain/ids.js';
 import type { Control, Engine, QueryReply } from '../../engine/engine.js';
 import type { Positions } from '../../engine/live.js';
+import { campaignHead, promotionJson } from '../api/promotions/views.js';
 import { bookJson, codeJson, countsJson, jobJson } from '../api/views.js';
 import { isStaff, type Viewer, type Watch } from './topics.js';
 
@@ -49,9 +50,22 @@ export async function takeSnapshot(
       const job = isStaff(viewer) ? await control.job(topic.id) : null;
       return job === null ? null : { positions: new Map(), data: jobJson(job) };
     }
-    case 'promotion':
+    case 'promotion': {
+      if (interests.length === 0) return null;
+      const reply = await ask(engine, { kind: 'getPromotion', id: topic.id }, null);
+      if (reply.kind !== 'result') return failureOf(reply);
+      if (reply.result.kind !== 'promotion') throw new Error(`a ${reply.result.kind} for a promotion`);
+      return at(reply, promotionJson(reply.result.view));
+    }
+    case 'campaign': {
+      if (interests.length === 0) return null;
+      const reply = await ask(engine, { kind: 'getCampaign', campaign: asCampaignId(topic.id) }, null);
+      if (reply.kind !== 'result') return failureOf(reply);
+      if (reply.result.kind !== 'campaign') throw new Error(`a ${reply.result.kind} for a campaign`);
+      // Without its promotions, which may be too many for one message.
+      return at(reply, campaignHead(reply.result.campaign));
+    }
     case 'product':
-    case 'campaign':
     case 'queue':
       return null;
   }

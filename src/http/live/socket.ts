@@ -5,7 +5,8 @@
  *             └▶ neither: the first message has to bring one, within five seconds
  */
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../../platform/uws.js';
-import { PROBLEMS, type ProblemSlug, problemJson } from '../api/problem.js';
+import { PROBLEMS, type ProblemSlug } from '../api/problem.js';
+import { problemJson } from '../api/problem-json.js';
 import type { TokenCheck } from '../exchange/auth.js';
 import { statusLine } from '../exchange/status-line.js';
 import type { Services } from '../server/services.js';

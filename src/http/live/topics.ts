@@ -16,9 +16,9 @@ const KINDS = {
   code: { pattern: '[A-Za-z0-9._-]{3,64}', keep: (id) => id.toUpperCase() },
   user: { pattern: `${LINE_CHARACTER}{1,${USER_ID_LENGTH_MAX}}`, keep: asGiven },
   job: { pattern: UUID, keep: inLowerCase },
-  promotion: { pattern: NAME, keep: asGiven },
+  promotion: { pattern: UUID, keep: inLowerCase },
   product: { pattern: NAME, keep: asGiven },
-  campaign: { pattern: NAME, keep: asGiven },
+  campaign: { pattern: UUID, keep: inLowerCase },
   queue: { pattern: NAME, keep: asGiven },
 } as const satisfies Record<string, { readonly pattern: string; readonly keep: (id: string) => string }>;
 
@@ -87,11 +87,12 @@ export function watchOf(topic: Topic, viewer: Viewer, shard: ShardId | null, all
       const maySee = isStaff(viewer) || viewer.caller === id;
       return { topic, shards, interests: maySee ? [{ kind, id, shard: null }] : [], isCountsOnly: false };
     }
+    case 'promotion':
+    case 'campaign':
+      return { topic, shards, interests: isStaff(viewer) ? [{ kind, id, shard }] : [], isCountsOnly: false };
     // They have no events in the order of a shard: hints, or parts that are not there yet.
     case 'job':
-    case 'promotion':
     case 'product':
-    case 'campaign':
     case 'queue':
       return { topic, shards: [], interests: [], isCountsOnly: false };
   }

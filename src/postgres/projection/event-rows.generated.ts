@@ -365,6 +365,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
           cartId: event.cartId,
           orderId: event.orderId,
           cart: event.cart,
+          replaced: event.replaced,
         }),
       );
       return;
@@ -397,10 +398,10 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.uuid(change.scopeId);
       rows.null();
       rows.null();
-      rows.null();
+      rows.textOrNull(event.userId);
       rows.text(change.caller);
       rows.text(change.requestId);
-      rows.text(JSON.stringify({ reservationId: event.reservationId, orderId: event.orderId }));
+      rows.text(JSON.stringify({ reservationId: event.reservationId, amounts: event.amounts, orderId: event.orderId }));
       return;
     case 'reservationReleased':
       rows.int8(seq);
@@ -414,10 +415,10 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.uuid(change.scopeId);
       rows.null();
       rows.null();
-      rows.null();
+      rows.textOrNull(event.userId);
       rows.text(change.caller);
       rows.text(change.requestId);
-      rows.text(JSON.stringify({ reservationId: event.reservationId }));
+      rows.text(JSON.stringify({ reservationId: event.reservationId, amounts: event.amounts }));
       return;
     case 'reservationExpired':
       rows.int8(seq);
@@ -431,10 +432,10 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.uuid(change.scopeId);
       rows.null();
       rows.null();
-      rows.null();
+      rows.textOrNull(event.userId);
       rows.text(change.caller);
       rows.text(change.requestId);
-      rows.text(JSON.stringify({ reservationId: event.reservationId }));
+      rows.text(JSON.stringify({ reservationId: event.reservationId, amounts: event.amounts }));
       return;
     case 'reservationRolledBack':
       rows.int8(seq);
@@ -448,12 +449,13 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.uuid(change.scopeId);
       rows.null();
       rows.null();
-      rows.null();
+      rows.textOrNull(event.userId);
       rows.text(change.caller);
       rows.text(change.requestId);
       rows.text(
         JSON.stringify({
           reservationId: event.reservationId,
+          amounts: event.amounts,
           givenBack: event.givenBack,
           isWhole: event.isWhole,
           reason: event.reason,

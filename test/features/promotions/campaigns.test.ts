@@ -1,8 +1,9 @@
 /** What belongs together: reserving all or none of it, and ending all of it at once. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Verdict } from '../../../src/domain/decide.js';
 import { asCampaignId } from '../../../src/domain/ids.js';
-import { openShard, outcomeOf, reasonOf, type TestShard } from '../shard.js';
+import { openShard, outcomeOf, reasonOf, START, type TestShard } from '../shard.js';
 import {
   addPromotion,
   archivePromotion,
@@ -10,11 +11,13 @@ import {
   commit,
   eventsOf,
   type Given,
+  heldUntil,
   messageOf,
   patch,
   reservation,
   reserve,
   reserved,
+  retryAt,
   usage,
   usageOf,
 } from './promotion-shard.js';
@@ -66,6 +69,67 @@ describe('all or none', () => {
     assert.equal(messageOf(shard.run(reserve(all))), 'FIRST: Coupon is not active; SECOND: Coupon is not active');
     const unknown = shard.run(reserve({ ...all, codes: ['FIRST', 'NONE', 'NOR-THIS'] }));
     assert.equal(messageOf(unknown), 'NONE: Coupon not found; NOR-THIS: Coupon not found');
+  });
+
+  it('is refused with each that is missing as a field, by the name that the caller gave', () => {
+    const { shard } = withTwo({ isActive: false });
+    const automatic = add(shard, { code: null, automatic: true, products: ['mug'] });
+    const verdict = shard.run(reserve({ ...all, promotionIds: [automatic] }));
+    assert(verdict.kind === 'refused');
+    assert.deepEqual(verdict.missing, [
+      { name: 'SECOND', reason: 'Coupon is not active' },
+      { name: automatic, reason: 'No eligible products in cart for this coupon' },
+    ]);
+    const unknown = shard.run(reserve({ ...all, codes: ['FIRST', 'NONE'] }));
+    assert(unknown.kind === 'refused');
+    assert.deepEqual(unknown.missing, [{ name: 'NONE', reason: 'Coupon not found' }]);
+  });
+
+  describe('says when all of it may be there', () => {
+    const ofBoth = (verdict: Verdict): unknown => [retryAt(verdict), heldUntil(verdict)];
+
+    it('the latest of the times at which each may be free, if other carts hold them', () => {
+      const shard = openShard();
+      add(shard, { code: 'FIRST', maxUsage: 2 });
+      add(shard, { code: 'SECOND', maxUsage: 1 });
+      for (const ttlMs of [900, 300]) reserved(shard, { ...all, codes: ['FIRST'], ttlMs });
+      reserved(shard, { ...all, codes: ['SECOND'], ttlMs: 700 });
+      // Of FIRST, the first use may be free at 300.
+      assert.deepEqual(ofBoth(shard.run(reserve(all))), [700, 700]);
+    });
+
+    it('of the cart, whose own hold does not count', () => {
+      const shard = openShard();
+      add(shard, { code: 'FIRST', maxUsage: 1 });
+      add(shard, { code: 'SECOND', maxUsage: 1 });
+      reserved(shard, { ...all, codes: ['FIRST'], cartId: 'cart', ttlMs: 900 });
+      reserved(shard, { ...all, codes: ['SECOND'], ttlMs: 300 });
+      assert.deepEqual(ofBoth(shard.run(reserve({ ...all, cartId: 'cart' }))), [300, 300]);
+    });
+
+    it('where other carts hold its money, also if it takes less beside the others than alone', () => {
+      const shard = openShard();
+      add(shard, { code: 'FIRST', discount: 500_000 });
+      // Beside FIRST it takes 5.00 of 100.00, alone it would take 10.00.
+      add(shard, { code: 'SECOND', budget: 600 });
+      reserved(shard, { ...all, ttlMs: 400 });
+      assert.deepEqual(ofBoth(shard.run(reserve(all))), [400, 400]);
+    });
+
+    it('the begin of one that has not begun, and until when others are held', () => {
+      const { shard } = withTwo({ start: { given: '', local: '', ms: START + 5000 } });
+      patch(shard, shard.state.promotions.byCode('FIRST')?.current.id ?? '', { maxUsage: 1 });
+      reserved(shard, { ...all, codes: ['FIRST'], ttlMs: 700 });
+      assert.deepEqual(ofBoth(shard.run(reserve(all))), [5000, 700]);
+    });
+
+    it('no time, if waiting does not bring one of them', () => {
+      const { shard } = withTwo({ isActive: false });
+      patch(shard, shard.state.promotions.byCode('FIRST')?.current.id ?? '', { maxUsage: 1 });
+      reserved(shard, { ...all, codes: ['FIRST'], ttlMs: 700 });
+      assert.deepEqual(ofBoth(shard.run(reserve(all))), [null, null]);
+      assert.deepEqual(ofBoth(shard.run(reserve({ ...all, codes: ['FIRST', 'NONE'] }))), [null, null]);
+    });
   });
 
   it('takes promotions by their ids, also automatic ones, and none that is archived', () => {

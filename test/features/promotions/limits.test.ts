@@ -10,6 +10,7 @@ import {
   giveBack,
   HOUR,
   HOURLY,
+  heldUntil,
   messageOf,
   patch,
   release,
@@ -72,14 +73,16 @@ describe('maxUsage', () => {
     addPromotion(shard, { maxUsage: 2 });
     reserved(shard, { ttlMs: 700 });
     reserved(shard, { ttlMs: 300 });
-    assert.equal(retryAt(shard.run(reserve())), 300);
+    const verdict = shard.run(reserve());
+    assert.deepEqual([retryAt(verdict), heldUntil(verdict)], [300, 300]);
   });
 
   it('that is used up for good names no time', () => {
     const shard = openShard();
     addPromotion(shard, { maxUsage: 1 });
     used(shard);
-    assert.equal(retryAt(shard.run(reserve())), null);
+    const verdict = shard.run(reserve());
+    assert.deepEqual([retryAt(verdict), heldUntil(verdict)], [null, null]);
   });
 
   it('that uses alone exceed names no time, although there are holds', () => {
@@ -137,7 +140,8 @@ describe('maxUsagePerUser', () => {
     addPromotion(shard, { maxUsagePerUser: 1 });
     reserved(shard, { userId: 'bob', ttlMs: 300 });
     reserved(shard, { userId: 'ann', ttlMs: 700 });
-    assert.equal(retryAt(shard.run(reserve({ userId: 'ann' }))), 700);
+    const verdict = shard.run(reserve({ userId: 'ann' }));
+    assert.deepEqual([retryAt(verdict), heldUntil(verdict)], [700, 700]);
   });
 
   it('counts over all callers', () => {
@@ -169,7 +173,7 @@ describe('maxUsagePerPeriod', () => {
     used(shard, { userId: 'bob' });
     const refused = shard.run(reserve({ userId: 'cat' }));
     assert.equal(messageOf(refused), FULL);
-    assert.equal(retryAt(refused), HOUR);
+    assert.deepEqual([retryAt(refused), heldUntil(refused)], [HOUR, null]);
     shard.nowMs = START + HOUR - 1;
     assert.equal(messageOf(shard.run(reserve())), FULL);
     shard.nowMs = START + HOUR;
@@ -183,7 +187,17 @@ describe('maxUsagePerPeriod', () => {
     addPromotion(shard, { maxUsagePerPeriod }, HOURLY);
     used(shard);
     reserved(shard, { ttlMs: 700 });
-    assert.equal(retryAt(shard.run(reserve())), 700);
+    const verdict = shard.run(reserve());
+    assert.deepEqual([retryAt(verdict), heldUntil(verdict)], [700, 700]);
+  });
+
+  it('that another cart holds for longer than the period is retried in the next period', () => {
+    const shard = openShard();
+    addPromotion(shard, { maxUsagePerPeriod }, HOURLY);
+    used(shard);
+    reserved(shard, { ttlMs: 2 * HOUR });
+    const verdict = shard.run(reserve());
+    assert.deepEqual([retryAt(verdict), heldUntil(verdict)], [HOUR, 2 * HOUR]);
   });
 
   it('is not free earlier because a hold of an earlier period ends', () => {
@@ -287,7 +301,7 @@ describe('a budget', () => {
       reserved(shard, { ttlMs: 700 });
       const verdict = shard.run(reserve());
       assert.equal(messageOf(verdict), NO_MONEY);
-      assert.equal(retryAt(verdict), 700, `a budget of ${budget}`);
+      assert.deepEqual([retryAt(verdict), heldUntil(verdict)], [700, 700], `a budget of ${budget}`);
     }
   });
 

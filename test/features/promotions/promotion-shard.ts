@@ -281,6 +281,12 @@ export function retryAt(verdict: Verdict): number | null {
   return verdict.retryAtMs === undefined ? null : verdict.retryAtMs - START;
 }
 
+/** When holds of other carts may end, in ms after `START`; null: they are not the cause. */
+export function heldUntil(verdict: Verdict): number | null {
+  assert(verdict.kind === 'refused', 'it was not refused');
+  return verdict.heldUntilMs === undefined ? null : verdict.heldUntilMs - START;
+}
+
 export function ask<Kind extends PromotionsResult['kind']>(
   shard: TestShard,
   asked: Parameters<typeof query>[1],

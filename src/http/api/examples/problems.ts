@@ -2,7 +2,8 @@
  * What `detail` says in the example of a problem. Where nothing is given here, it is the first
  * sentence of `about`.
  */
-import { type FieldError, PROBLEMS, type ProblemSlug, problemJson } from '../problem.js';
+import { type FieldError, PROBLEMS, type ProblemSlug } from '../problem.js';
+import { problemJson } from '../problem-json.js';
 import type { Example } from './example.js';
 
 const REQUEST_ID = 'checkout-4711';

@@ -272,6 +272,7 @@ export const reserveCampaignInput = name(
     .strictObject({
       codes: z.array(askedCode).max(CODES_MAX).optional(),
       promotions: z.array(couponId).max(CODES_MAX).optional().describe('Ids, for promotions without a code'),
+      stock: z.never('Stock is not available in this version').optional().describe('Not available in this version'),
       reserveSeconds: z.int().min(1).max(RESERVE_SECONDS_MAX).default(RESERVE_SECONDS_DEFAULT),
       ...cart,
     })

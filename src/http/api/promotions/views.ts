@@ -1,4 +1,5 @@
 /** Promotions, quotes and reservations in the words of the API. */
+import type { CampaignSummary } from '../../../domain/promotion-views.js';
 import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
 import { fromMinorUnits, fromTenThousandths } from '../../../features/promotions/pricing/money.js';
 import type { Promotion, PromotionSettings, PromotionView, ReservationView } from '../../../records/promotions.js';
@@ -80,7 +81,11 @@ export function discountJson({ promotion: { settings }, usage }: PromotionView):
   };
 }
 
-/** What was priced, with its reservation. A dry run draws no id. */
+/** A campaign without its promotions and books. */
+export function campaignHead({ id, promotions, active, books }: CampaignSummary): Record<string, unknown> {
+  return { id, isDefault: campaignShown(id) === null, counts: { promotions, active, books } };
+}
+
 const ID_LENGTH = 36;
 const COUPON_ID = '"couponId":"';
 
@@ -94,6 +99,7 @@ export function appliedIdsOf(quote: string): string[] {
   return ids;
 }
 
+/** What was priced, with its reservation. A dry run draws no id. */
 export function reservedText(quote: string, reservationId: string, untilMs: number): string {
   const id = reservationId === '' ? 'null' : `"${reservationId}"`;
   return `${quote.slice(0, -1)},"reservationId":${id},"reservedUntil":"${isoTime(untilMs)}"}`;

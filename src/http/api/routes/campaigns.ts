@@ -4,7 +4,7 @@ import type { CampaignView } from '../../../domain/promotion-views.js';
 import { askAllShards } from '../all-shards.js';
 import { campaignShown } from '../promotions/input.js';
 import * as schemas from '../promotions/schemas.js';
-import { promotionJson } from '../promotions/views.js';
+import { campaignHead, promotionJson } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import { expectOutcome } from '../views.js';
 import { CART_BYTES_MAX, countGuesses, requestOf, reserveCart } from './checkout.js';
@@ -51,14 +51,8 @@ const getCampaign = route({
   },
 });
 
-function campaignJson({ id, promotions, active, books, items, bookIds }: CampaignView): object {
-  return {
-    id,
-    isDefault: campaignShown(id) === null,
-    counts: { promotions, active, books },
-    promotions: items.map((view) => promotionJson(view)),
-    books: bookIds,
-  };
+function campaignJson({ items, bookIds, ...summary }: CampaignView): object {
+  return { ...campaignHead(summary), promotions: items.map((view) => promotionJson(view)), books: bookIds };
 }
 
 const reserveCampaign = route({
