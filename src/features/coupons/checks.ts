@@ -78,14 +78,17 @@ export function refuseHeld(coupons: Coupons, index: number): Refusal<'lockedByAn
   return refuse('lockedByAnother', 'This code is held by a reservation of a cart.', untilMs);
 }
 
-/** Why the redemption can't be one more use of the discount that the book carries. */
+/**
+ * Why the redemption can't be one more use of the discount that the book carries. Carts may hold
+ * codes of a book whose discount was taken away; they count for the limit of the book, too.
+ */
 export function refuseUse(
   coupons: Coupons,
   book: BookState,
   userId: string,
   nowMs: number,
 ): Refusal<'usedUp' | 'userRedemptionsLimit'> | null {
-  if (!book.hasDiscount || coupons.discounts === null) return null;
+  if (coupons.discounts === null || (!book.hasDiscount && coupons.heldCodes.size === 0)) return null;
   const { id, settings } = book.current;
   return coupons.discounts.refuseUse(id, userId, settings.maxRedemptionsPerUser, nowMs);
 }

@@ -108,6 +108,7 @@ export class DiscountsOfBooks implements BookDiscounts {
     const held = found.byUser.get(userId) ?? 0;
     if (redemptionsMax !== null && found.redeemed.by(userId) + held >= redemptionsMax)
       return refuse('userRedemptionsLimit', "The user's carts hold the redemptions that are left in this book.");
+    if (found.current.archivedMs !== null) return null;
     const objection = objectToCount(found, { userId, segments: [], instead: null }, nowMs);
     if (objection === null) return null;
     const { refusal, retryAtMs } = objection;

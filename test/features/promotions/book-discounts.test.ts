@@ -343,6 +343,16 @@ describe('the limits of the discount', () => {
     assert.equal(messageOf(refused), 'Coupon usage limit per user exceeded');
   });
 
+  it('of the book hold over carts whose discount was taken away meanwhile', () => {
+    const shard = withBook({ maxUsage: 1 }, { ...BEARER, maxRedemptionsPerUser: 1 });
+    const { id } = reserved(shard, ADA);
+    assert.equal(shard.run(discount(null)).kind, 'change');
+    assert.equal(reasonOf(shard.run(redeem('A-2', 'ada'))), 'userRedemptionsLimit');
+    assert.equal(shard.run(redeem('A-3', 'bob')).kind, 'change');
+    assert.equal(shard.run(commit(id)).kind, 'change');
+    assert.equal(reasonOf(shard.run(redeem('A-2', 'ada'))), 'userRedemptionsLimit');
+  });
+
   it('per period count a use where it was held, over the end of the period', () => {
     const shard = withBook({ maxUsagePerPeriod: { count: 1, period: 'day' } });
     shard.nowMs = START + HOUR - 500;
