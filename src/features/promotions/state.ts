@@ -67,8 +67,11 @@ export interface ReservationState {
 
 export interface CampaignState {
   readonly id: CampaignId;
-  /** That of a book which has a discount and belongs to no campaign: nobody sees it. */
-  readonly isOfBook: boolean;
+  /**
+   * That of a book which has a discount and belongs to no campaign: nobody sees it, unless
+   * something else was made with the id of the book as its campaign.
+   */
+  isOfBook: boolean;
   /** Those that are not archived; the discounts of books, too. */
   readonly promotions: Set<PromotionState>;
   readonly automatic: Set<PromotionState>;
@@ -216,6 +219,7 @@ export class Promotions {
       campaign = { id, isOfBook, promotions: new Set(), automatic: new Set(), books: new Set() };
       this.#campaigns.set(id, campaign);
     }
+    if (!isOfBook) campaign.isOfBook = false;
     return campaign;
   }
 

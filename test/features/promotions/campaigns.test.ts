@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Verdict } from '../../../src/domain/decide.js';
 import { asCampaignId } from '../../../src/domain/ids.js';
-import { openShard, outcomeOf, reasonOf, START, type TestShard } from '../shard.js';
+import { BOOK, openShard, outcomeOf, reasonOf, START, type TestShard } from '../shard.js';
 import {
   addPromotion,
   archivePromotion,
   ask,
   commit,
+  discount,
   eventsOf,
   type Given,
   heldUntil,
@@ -217,5 +218,20 @@ describe('the key of a reservation', () => {
       assert.deepEqual([again.kind, outcomeOf(again)], ['replay', first]);
       for (const held of [id, automatic]) assert.equal(usageOf(shard, held).heldCount, number + 1);
     }
+  });
+});
+
+describe('a campaign that has the id of a book', () => {
+  it('is there once a promotion was made with it, and is stopped whole', () => {
+    const shard = openShard();
+    shard.addBook({}, ['A-1']);
+    const stopBook = { kind: 'stopCampaign', campaign: asCampaignId(BOOK) } as const;
+    shard.run(discount({}));
+    assert.equal(reasonOf(shard.run(stopBook)), 'campaignNotFound');
+    add(shard, { code: 'BESIDE' }, asCampaignId(BOOK));
+    const { campaign } = ask(shard, { kind: 'getCampaign', campaign: asCampaignId(BOOK) }, 'campaign');
+    assert.deepEqual([campaign.promotions, campaign.active], [1, 1]);
+    const outcome = outcomeOf(shard.run(stopBook));
+    assert.deepEqual(outcome, { kind: 'campaignStopped', stopped: 2 });
   });
 });
