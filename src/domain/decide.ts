@@ -30,7 +30,7 @@ export interface Rules<State extends ShardKernel> {
   /** Sequence of the event that an answer without a change relies on. */
   lastSeqFor(state: State, command: Command): Seq;
   /** Whether the refusal could reveal a code of another user. */
-  isOthersCode(state: State, command: Command, refusal: Refusal): boolean;
+  isOthersCode(state: State, command: Command, refusal: Refusal, nowMs: number): boolean;
 }
 
 /** The result of a command. `replay`: it was answered before, under the same idempotency key. */
@@ -50,7 +50,7 @@ export function decideBy<State extends ShardKernel>(
   random: Random,
 ): Verdict {
   const verdict = judge(rules, state, command, origin, nowMs, random);
-  if (verdict.kind !== 'refused' || !rules.isOthersCode(state, command, verdict)) return verdict;
+  if (verdict.kind !== 'refused' || !rules.isOthersCode(state, command, verdict, nowMs)) return verdict;
   return { ...verdict, isOthersCode: true };
 }
 

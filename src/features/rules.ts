@@ -6,7 +6,7 @@ import type { Change } from '../domain/event.js';
 import type { Random } from '../domain/random.js';
 import { isOthersCode } from './coupons/others-code.js';
 import { lastSeqFor, scopeOf } from './coupons/rules.js';
-import { campaignOf, type PromotionCommand } from './promotions/rules.js';
+import { campaignOf, isOthersCart, type PromotionCommand } from './promotions/rules.js';
 import { applyEvent, decideCommand } from './rules.generated.js';
 import type { ShardState } from './shard-state.js';
 
@@ -16,7 +16,10 @@ const RULES: Rules<ShardState> = {
   scopeOf: (state, command) =>
     isOfPromotions(command) ? campaignOf(state.promotions, command) : scopeOf(state.coupons, command),
   lastSeqFor: (state, command) => (isOfPromotions(command) ? state.seq : lastSeqFor(state.coupons, command)),
-  isOthersCode: (state, command, refusal) => !isOfPromotions(command) && isOthersCode(state.coupons, command, refusal),
+  isOthersCode: (state, command, refusal, nowMs) =>
+    isOfPromotions(command)
+      ? isOthersCart(state.promotions, command, nowMs)
+      : isOthersCode(state.coupons, command, refusal),
 };
 
 /** Commands of coupon books name a code or a book. */

@@ -5,8 +5,8 @@ import type { PriceRequest } from '../../records/objects.js';
 import { firstEndMs, type Objection, type Use } from './judge.js';
 import { priceCart } from './pricing/price-cart.js';
 import type { Candidate, Priced } from './pricing/types.js';
-import type { PromotionState, Promotions } from './state.js';
-import type { Named } from './unique-code.js';
+import type { Promotions } from './state.js';
+import { isOf, type Named, nameOf } from './unique-code.js';
 
 interface Whole {
   readonly request: PriceRequest;
@@ -33,15 +33,13 @@ export function refusalOfWhole(promotions: Promotions, whole: Whole): Incomplete
   const missing: Missing[] = [];
   const waits: Wait[] = [];
   let unheld: Priced | null = null;
-  for (const { promotion, code: unique } of asked) {
-    const { id, settings } = promotion.current;
-    const code = unique?.text ?? settings.code;
-    const reason = priced.skipped.find(({ offer }) => offer.id === id && offer.code === code)?.reason;
+  for (const one of asked) {
+    const reason = priced.skipped.find(({ offer }) => isOf(offer, one))?.reason;
     if (reason === undefined) continue;
-    missing.push({ name: code ?? id, reason });
-    const objection = objections.get(id);
+    missing.push({ name: one.code?.text ?? one.promotion.current.settings.code ?? one.promotion.current.id, reason });
+    const objection = objections.get(nameOf(one));
     if (objection === undefined) unheld ??= pricedWithoutHolds(promotions, whole);
-    waits.push(objection ?? waitForMoney(promotion, whole, unheld));
+    waits.push(objection ?? waitForMoney(one, whole, unheld));
   }
   if (missing.length === 0) return null;
   const { retryAtMs, heldUntilMs } = latestOf(waits);
@@ -66,9 +64,9 @@ function latestOf(waits: readonly Wait[]): Wait {
 }
 
 /** Of a promotion that no rule stands against: its money may be held by other carts. */
-function waitForMoney(promotion: PromotionState, { use }: Whole, unheld: Priced | null): Wait {
-  const isHeld = unheld?.applied.some(({ offer }) => offer.id === promotion.current.id) === true;
-  const freeMs = isHeld ? firstEndMs(promotion, use.instead) : null;
+function waitForMoney(one: Named, { use }: Whole, unheld: Priced | null): Wait {
+  const isHeld = unheld?.applied.some(({ offer }) => isOf(offer, one)) === true;
+  const freeMs = isHeld ? firstEndMs(one.promotion, use.instead) : null;
   return { retryAtMs: freeMs, heldUntilMs: freeMs };
 }
 

@@ -61,7 +61,7 @@ export function queryPromotions(
     case 'quote':
       return quote(promotions, asked, nowMs);
     case 'neededConditions':
-      return { kind: 'conditions', needed: neededConditions(promotions, asked.request) };
+      return { kind: 'conditions', needed: neededConditions(promotions, asked.request, nowMs) };
     case 'qualify':
       return { kind: 'qualified', items: qualify(promotions, asked.request, nowMs) };
     case 'getReservation': {
@@ -113,9 +113,9 @@ function quote(promotions: Promotions, { request, cart }: QuoteQuery, nowMs: num
 }
 
 /** The conditions of what the request names, and of the automatic promotions beside it. */
-function neededConditions(promotions: Promotions, request: PriceRequest): NeededCondition[] {
+function neededConditions(promotions: Promotions, request: PriceRequest, nowMs: number): NeededCondition[] {
   const { codes, campaignId } = request;
-  const named = namedBy(promotions, request).named.map(({ promotion }) => promotion);
+  const named = namedBy(promotions, request, nowMs).named.map(({ promotion }) => promotion);
   const campaigns = new Set(named.map(({ current }) => current.campaignId));
   if (campaignId !== null) campaigns.add(campaignId);
   if (campaigns.size === 0 && codes.length === 0) campaigns.add(DEFAULT_CAMPAIGN);

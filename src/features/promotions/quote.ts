@@ -18,7 +18,7 @@ import {
 import { priceCart } from './pricing/price-cart.js';
 import type { Candidate, Priced } from './pricing/types.js';
 import { isOfBook, type PromotionState, type Promotions, type ReservationState } from './state.js';
-import { type Named, objectionOf, objectToCode, uniqueCodeOf } from './unique-code.js';
+import { isOf, type Named, nameOf, objectionOf, objectToCode, secretOf, uniqueCodeOf } from './unique-code.js';
 
 export interface Quoted {
   readonly kind: 'quoted';
@@ -47,59 +47,55 @@ export function quoteOf(
   nowMs: number,
   instead: (campaignId: CampaignId) => ReservationState | null,
 ): Quoted | QuoteRefusal {
-  const { named, unknown } = namedBy(promotions, request);
+  const { named, unknown, secrets } = namedBy(promotions, request, nowMs);
+  const isSingle = request.codes.length === 1 && !request.isWhole;
+  const [secret] = secrets;
+  if (isSingle && secret !== undefined) return refusalOfCode(secret);
   if (request.isWhole && unknown.length > 0) return incomplete(unknown.map(notFound));
   if (named.length === 0 && unknown.length > 0) return promotionNotFound();
   const campaignId = campaignOf(request, named);
   if (campaignId === null) return notInOneCampaign();
 
   const use = { userId: request.userId, segments: request.segments, instead: instead(campaignId) };
-  const isSingle = request.codes.length === 1 && !request.isWhole;
   const objections = new Map<string, Objection>();
   const candidates: Candidate[] = [];
-  const asked: Named[] = [];
   for (const one of withAutomatic(promotions, campaignId, named)) {
     const { promotion, code } = one;
     const against = objectToCode(promotions, one, use, nowMs);
-    const isSecret = against !== null && (against.kind === 'unknown' || against.isOthers);
-    if (isSingle && against !== null && (isSecret || against.kind === 'locked')) return refusalOfCode(against);
-    // Of several, a code that the user must not know of is one that is not there.
-    if (code !== null && isSecret) {
-      unknown.push(code.text);
-      continue;
-    }
+    if (isSingle && against !== null && against.kind === 'locked') return refusalOfCode(against);
     const objection =
       (against === null || against.kind === 'unknown' ? null : objectionOf(against)) ??
       objectTo(promotion, use, nowMs) ??
       objectToCondition(promotion, request.verdicts);
     if (objection === 'unjudged') return conditionsUnjudged();
-    if (objection !== null) objections.set(promotion.current.id, objection);
-    if (named.includes(one)) asked.push(one);
+    if (objection !== null) objections.set(nameOf(one), objection);
     candidates.push(candidateOf(promotion, use, objection, code?.text ?? null));
   }
-  if (request.isWhole && unknown.length > 0) return incomplete(unknown.map(notFound));
-  if (asked.length === 0 && unknown.length > 0) return promotionNotFound();
   const priced = priceCart(request.cart, candidates, request.mode);
   const refused = request.isWhole
-    ? refusalOfWhole(promotions, { request, use, asked, candidates, priced, objections })
-    : refusalOf(
-        request,
-        use,
-        asked.map(({ promotion }) => promotion),
-        priced,
-        objections,
-      );
+    ? refusalOfWhole(promotions, { request, use, asked: named, candidates, priced, objections })
+    : refusalOf(request, use, named, priced, objections);
   if (refused !== null) return refused;
   return { kind: 'quoted', campaignId, priced, quote: quoteFrom(request, priced, unknown) };
 }
 
-/** Each promotion once, and of a book each of its codes. `unknown`: what is not there. */
+/**
+ * Each promotion once, and of a book each of its codes. `unknown`: what is not there. To a request
+ * for a user, a code that the user must not know of is not there; nothing may be different for it,
+ * the order of the names included. `secrets`: what stands against those.
+ */
 export function namedBy(
   promotions: Promotions,
-  { codes, promotionIds }: PriceRequest,
-): { readonly named: readonly Named[]; readonly unknown: string[] } {
+  { codes, promotionIds, userId }: Pick<PriceRequest, 'codes' | 'promotionIds' | 'userId'>,
+  nowMs: number,
+): {
+  readonly named: readonly Named[];
+  readonly unknown: readonly string[];
+  readonly secrets: readonly CodeObjection[];
+} {
   const named: Named[] = [];
   const unknown: string[] = [];
+  const secrets: CodeObjection[] = [];
   const add = (found: Named | undefined, name: string): void => {
     if (found === undefined) unknown.push(name);
     else if (!named.some((one) => one.promotion === found.promotion && one.code?.text === found.code?.text))
@@ -107,14 +103,17 @@ export function namedBy(
   };
   for (const code of codes) {
     const promotion = promotions.byCode(code);
-    add(promotion === undefined ? uniqueCodeOf(promotions, code) : { promotion, code: null }, code);
+    const found = promotion === undefined ? uniqueCodeOf(promotions, code) : { promotion, code: null };
+    const secret = found === undefined ? null : secretOf(promotions, found, userId, nowMs);
+    if (secret !== null) secrets.push(secret);
+    add(secret === null ? found : undefined, code);
   }
   for (const id of promotionIds) {
     const promotion = promotions.promotion(id);
     const isThere = promotion !== undefined && promotion.current.archivedMs === null && !isOfBook(promotion.current);
     add(isThere ? { promotion, code: null } : undefined, id);
   }
-  return { named, unknown };
+  return { named, unknown, secrets };
 }
 
 function withAutomatic(promotions: Promotions, campaignId: CampaignId, named: readonly Named[]): readonly Named[] {
@@ -152,18 +151,18 @@ export function candidateOf(
 function refusalOf(
   { codes, cart }: PriceRequest,
   use: Use,
-  asked: readonly PromotionState[],
+  asked: readonly Named[],
   { applied, skipped }: Priced,
   objections: ReadonlyMap<string, Objection>,
 ): QuoteRefusal | null {
   if (codes.length === 0) return null;
   const [only] = asked;
-  const isApplied = asked.some(({ current }) => applied.some(({ offer }) => offer.id === current.id));
+  const isApplied = asked.some((one) => applied.some(({ offer }) => isOf(offer, one)));
   if (only === undefined || isApplied) return null;
-  const reason = skipped.find(({ offer }) => offer.id === only.current.id)?.reason ?? 'Coupon conditions not met';
-  const objection = objections.get(only.current.id);
+  const reason = skipped.find(({ offer }) => isOf(offer, only))?.reason ?? 'Coupon conditions not met';
+  const objection = objections.get(nameOf(only));
   if (objection !== undefined) return notApplicable(reason, objection);
-  const freeMs = budgetFreeMs(only, use, cart);
+  const freeMs = budgetFreeMs(only.promotion, use, cart);
   return notApplicable(reason, { retryAtMs: freeMs, heldUntilMs: freeMs });
 }
 

@@ -2,6 +2,7 @@
 import { asBookId, type CampaignId, DEFAULT_CAMPAIGN, type ScopeId } from '../../domain/ids.js';
 import type { Command } from '../../records/commands.generated.js';
 import type { PriceRequest } from '../../records/objects.js';
+import { namedBy } from './quote.js';
 import type { PromotionState, Promotions } from './state.js';
 import { uniqueCodeOf } from './unique-code.js';
 
@@ -62,6 +63,16 @@ function campaignOfCart(
     ...codes.map((code) => promotions.campaignOfCode(code) ?? discountGoneOf(promotions, code)?.current.campaignId),
   ];
   return named.find((found) => found !== undefined) ?? (codes.length === 0 ? DEFAULT_CAMPAIGN : undefined);
+}
+
+/**
+ * Whether a refusal could tell a user that a code of another is there: nothing that the cart names
+ * is for this user, and one of its codes is in a book. Where its key was looked for depends on it.
+ */
+export function isOthersCart(promotions: Promotions, command: PromotionCommand, nowMs: number): boolean {
+  if (command.kind !== 'reserve' || command.request.campaignId !== null) return false;
+  const { named, secrets } = namedBy(promotions, command.request, nowMs);
+  return named.length === 0 && secrets.length > 0;
 }
 
 /** That of the book of a unique code, also when it was taken away. */

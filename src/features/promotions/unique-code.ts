@@ -2,6 +2,7 @@
 import { asBookId } from '../../domain/ids.js';
 import type { CodeInBook, CodeObjection } from '../../domain/unique-codes.js';
 import type { Objection, Use } from './judge.js';
+import type { Offer } from './pricing/types.js';
 import type { PromotionState, Promotions } from './state.js';
 
 /** What a request names. */
@@ -32,6 +33,25 @@ export function objectToCode(
   const own = instead !== null && holders.has(instead) ? 1 : 0;
   return promotions.codes.objectTo(code, { userId, reservationId: instead?.id ?? null, heldByUser: held - own }, nowMs);
 }
+
+/** What stands against a code that the user must not know of; null: it is none. */
+export function secretOf(
+  promotions: Promotions,
+  named: Named,
+  userId: string | null,
+  nowMs: number,
+): CodeObjection | null {
+  // That it is secret does not depend on what the user's own carts hold.
+  const against = objectToCode(promotions, named, { userId, segments: [], instead: null }, nowMs);
+  return against !== null && (against.kind === 'unknown' || against.isOthers) ? against : null;
+}
+
+/** The name under which a refusal tells of it: codes of one book share its id. */
+export const nameOf = ({ promotion, code }: Named): string => code?.text ?? promotion.current.id;
+
+/** It was offered under this name. */
+export const isOf = (offer: Offer, { promotion, code }: Named): boolean =>
+  offer.id === promotion.current.id && (code === null || offer.code === code.text);
 
 /** Of a code that a caller may know of. */
 export function objectionOf(against: Exclude<CodeObjection, { kind: 'unknown' }>): Objection {

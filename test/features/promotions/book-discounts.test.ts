@@ -373,6 +373,23 @@ describe('the limits of the discount', () => {
   });
 });
 
+describe('two codes of a book in a cart', () => {
+  it('that wants all or none are not waited for', () => {
+    const shard = withBook();
+    reserved(shard, { codes: ['A-3'], userId: 'bob' });
+    const refused = shard.run(reserve({ codes: ['A-1', 'A-2'], userId: 'ada', isWhole: true }));
+    assert.deepEqual([reasonOf(refused), retryAt(refused)], ['campaignIncomplete', null]);
+  });
+
+  it('are refused with the times of the first one', () => {
+    const shard = withBook();
+    shard.run(redeem('A-1', 'ada'));
+    reserved(shard, { codes: ['A-2'], userId: 'ada' });
+    const refused = shard.run(reserve({ codes: ['A-1', 'A-2'], userId: 'ada' }));
+    assert.deepEqual([messageOf(refused), retryAt(refused)], ['Coupon usage limit exceeded', null]);
+  });
+});
+
 describe('a change of the discount', () => {
   it('is seen in the answer, and keeps what was counted', () => {
     const shard = withBook();

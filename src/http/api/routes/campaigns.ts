@@ -7,7 +7,7 @@ import * as schemas from '../promotions/schemas.js';
 import { campaignHead, promotionJson } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import { expectOutcome } from '../views.js';
-import { CART_BYTES_MAX, countGuesses, requestOf, reserveCart } from './checkout.js';
+import { CART_BYTES_MAX, requestOf, reserveCart, withKnownFirst } from './checkout.js';
 
 const TAG = 'Campaigns';
 
@@ -78,8 +78,7 @@ const reserveCampaign = route({
     const asked = { codes, promotionIds: promotions, campaignId, mode: 'all', isWhole: true } as const;
     const made = requestOf(exchange, cart, asked);
     if (made === undefined) return;
-    countGuesses(exchange, codes);
-    reserveCart(exchange, made, cart.cartId ?? null, reserveSeconds);
+    withKnownFirst(exchange, made, (known) => reserveCart(exchange, known, cart.cartId ?? null, reserveSeconds));
   },
 });
 

@@ -66,10 +66,47 @@ function refuse({ answer, caller }: Exchange, reply: CommandRefused | QueryRefus
   answer.refuse(shown);
 }
 
-/** Each code that is not there is a guess, whatever becomes of the others. */
-export function countGuesses({ caller, services }: Exchange, codes: readonly string[]): void {
-  for (const code of codes) if (services.engine.shardsOf(code).length === 0) caller.countMiss();
+/**
+ * To a user, a code of another is one that is not there. So the codes that a user may know of come
+ * first, and decide alone in which shard and campaign the cart is priced: `known`. Each of the
+ * others counts as a guess. Staff may know of all.
+ */
+export function withKnownFirst(
+  exchange: Exchange,
+  asked: Asked,
+  decide: (asked: Asked, known: readonly string[]) => void,
+): void {
+  const { answer, caller, work } = exchange;
+  const { request } = asked;
+  if (caller.role !== 'user' || request.codes.length === 0) {
+    decide(asked, request.codes);
+    return;
+  }
+  work.run(async () => {
+    const replies = await Promise.all(request.codes.map((code) => askAlone(exchange, request, code)));
+    if (exchange.isOver) return;
+    const known: string[] = [];
+    const unknown: string[] = [];
+    for (const { code, reply } of replies) {
+      if (reply.kind === 'unavailable') return answer.refuse(reply);
+      (isUnknown(reply) ? unknown : known).push(code);
+    }
+    for (let missed = 0; missed < unknown.length; missed++) caller.countMiss();
+    decide({ ...asked, request: { ...request, codes: [...known, ...unknown] } }, known);
+  });
 }
+
+/** Asked by itself, a code tells all that the user may know of it, whatever the cart is. */
+async function askAlone({ work }: Exchange, request: PriceRequest, code: string) {
+  const cart = { lines: [], total: 0, productIds: [], shipping: null, currency: request.cart.currency };
+  const alone = { ...request, codes: [code], promotionIds: [], campaignId: null, isWhole: false, cart };
+  return { code, reply: await work.askQuery({ kind: 'quote', request: alone, cart: null }, null) };
+}
+
+const isUnknown = (reply: QueryReply): boolean =>
+  reply.kind === 'refused' && (NOT_THERE.has(reply.reason) || reply.isOthersCode === true);
+
+const NOT_THERE: ReadonlySet<string> = new Set(['promotionNotFound', 'codeNotFound']);
 
 /** Codes of two campaigns that are in different shards have no shard in common. */
 function areTogether({ answer, services }: Exchange, codes: readonly string[]): boolean {
@@ -216,13 +253,16 @@ const apply = route({
   problems: ['coupon-not-applicable', 'coupon-not-found', 'locked-by-another', 'not-in-one-campaign'],
   handle(exchange, { code, codes, campaignId, mode, reserve, reserveSeconds, ...cart }) {
     const named = code === undefined ? (codes ?? []) : [code];
-    if (!areTogether(exchange, named)) return;
     const asked = requestOf(exchange, cart, { codes: named, campaignId: campaignOf(campaignId), mode });
     if (asked === undefined) return;
+    const decide = (of: Asked, known: readonly string[]): void => {
+      if (!areTogether(exchange, known)) return;
+      if (reserve) reserveCart(exchange, of, cart.cartId ?? null, reserveSeconds);
+      else priceCart(exchange, of, cart.cartId);
+    };
     // The refusal of a single code counts it.
-    if (named.length > 1) countGuesses(exchange, named);
-    if (reserve) reserveCart(exchange, asked, cart.cartId ?? null, reserveSeconds);
-    else priceCart(exchange, asked, cart.cartId);
+    if (named.length > 1) withKnownFirst(exchange, asked, decide);
+    else decide(asked, named);
   },
 });
 
