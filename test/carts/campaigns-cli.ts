@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../support/server.js';
 import { campaigns } from './campaigns.js';
 
 const USAGE = `usage: npm run campaigns -- [options]
-  --reservations N  of both promotions of a campaign (2000)
+  --reservations N  of two promotions and a unique code of a campaign (2000)
   --cap N           uses of the one; the other one has a budget for about as many (500)
   --kills N         of the server, while callers reserve (2)`;
 
