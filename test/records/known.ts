@@ -48,6 +48,8 @@ const EVENTS = [
   'reservationReleased',
   'reservationExpired',
   'reservationRolledBack',
+  'bookJoinedCampaign',
+  'reservedCodesRedeemed',
 ] as const satisfies readonly DomainEvent['kind'][];
 
 export type KnownCommand = Extract<Command, { readonly kind: (typeof COMMANDS)[number] }>;

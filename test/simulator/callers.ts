@@ -64,9 +64,9 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
     const roll = random.below(100);
     if (books.length === 0 || roll < 2) createBook(line);
     else if (roll < 10) addCodes(line);
-    else if (roll < 11) updateBook(line);
-    else if (roll < 12) archiveBook(line);
-    else if (roll < 16 && judge.repeatable.length > 0) again(line);
+    else if (roll < 12) updateBook(line);
+    else if (roll < 13) archiveBook(line);
+    else if (roll < 17 && judge.repeatable.length > 0) again(line);
     else if (roll < 30) readSomething(line);
     else aboutCode(line);
   }
@@ -103,7 +103,14 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
       ask(
         line,
         shard,
-        { kind: 'createBook', campaignId: null, discount: null, bookId: id, settings, codes: null },
+        {
+          kind: 'createBook',
+          campaignId: random.chance(0.6) ? promotions.someCampaign(shard) : null,
+          discount: random.chance(0.7) ? promotions.someDiscount() : null,
+          bookId: id,
+          settings,
+          codes: null,
+        },
         newOrigin(),
       );
     books.push({ id, shard });
@@ -152,7 +159,8 @@ export function createCallers({ random, shards, judge, nowMs, noteBook }: Caller
     const { id, shard } = random.pick(books);
     const { isActive, maxCodesPerUser, requireLock } = someSettings(random, nowMs());
     const patch = { isActive, maxCodesPerUser, requireLock };
-    ask(line, shard, { kind: 'updateBook', discount: null, bookId: id, patch, ifVersion: null }, newOrigin());
+    const discount = random.chance(0.5) ? { to: random.chance(0.4) ? null : promotions.someDiscount() } : null;
+    ask(line, shard, { kind: 'updateBook', discount, bookId: id, patch, ifVersion: null }, newOrigin());
   }
 
   function archiveBook(line: Line): void {

@@ -10,18 +10,24 @@ import { asSeq, type BookId, type ScopeId, type Seq } from '../../src/domain/ids
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { Book, OpenBatch } from '../../src/records/values.generated.js';
 import { asKnownEvent, type KnownEvent } from '../records/known.js';
-import { assertCodesFreed, type FoldedPromotions, foldPromotionEvent, newFoldedPromotions } from './promotion-fold.js';
-
-export interface FoldedCode {
-  readonly text: string;
-  readonly bookId: BookId;
-  readonly index: number;
-  userId: string | null;
-  assignedMs: number | null;
-  lock: { readonly lockId: number; readonly untilMs: number } | null;
-  redemptionCount: number;
-  lastSeq: Seq;
-}
+import {
+  assertCodesFollow,
+  codesIn,
+  type FoldedCode,
+  type FoldedRedemption,
+  holderOf,
+  isLocked,
+  newFoldedCodes,
+  standingIn,
+} from './folded-codes.js';
+import {
+  assertCodesFreed,
+  assertUseAllowed,
+  type FoldedPromotions,
+  type FoldedReservation,
+  foldPromotionEvent,
+  newFoldedPromotions,
+} from './promotion-fold.js';
 
 export interface Fold {
   seq: Seq;
@@ -33,7 +39,7 @@ export interface Fold {
   readonly batches: { batchId: number; bookId: BookId; firstIndex: number; size: number; count: number }[];
   readonly codes: Map<string, FoldedCode>;
   readonly codesByBook: Map<BookId, FoldedCode[]>;
-  readonly redemptions: Map<string, { code: string; index: number; userId: string; atMs: number; rolledBack: boolean }>;
+  readonly redemptions: Map<string, FoldedRedemption>;
   readonly promotions: FoldedPromotions;
   readonly keys: Map<
     string,
@@ -57,17 +63,16 @@ export const SHARD_COUNT = 3;
 export type CodesOfBatch = (batchId: number) => readonly string[];
 
 export function newFold(): Fold {
+  const inBooks = newFoldedCodes();
   return {
+    ...inBooks,
     seq: asSeq(0),
     atMs: 0,
-    books: new Map(),
     open: new Map(),
     batchCounter: 0,
     batches: [],
-    codes: new Map(),
     codesByBook: new Map(),
-    redemptions: new Map(),
-    promotions: newFoldedPromotions(),
+    promotions: newFoldedPromotions(inBooks),
     keys: new Map(),
     requests: new Map(),
   };
@@ -77,11 +82,18 @@ export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, ke
   assert.equal(change.firstSeq, fold.seq + 1, 'the journal has no gap and no repeat');
   assert.ok(change.atMs >= fold.atMs, 'time does not run backwards, also not over a restart');
   fold.atMs = change.atMs;
+  const moved = new Set(change.events.flatMap((event) => ('reservationId' in event ? event.reservationId : [])));
+  const { reservations } = fold.promotions;
+  const heldBefore = new Map([...moved].map((id) => [id, heldCodes(reservations.get(id))]));
   for (const event of change.events) {
     fold.seq = asSeq(fold.seq + 1);
     const known = asKnownEvent(event);
     assert.ok(known !== null, `the fold does not know ${event.kind}`);
-    foldEvent(fold, known, change.atMs, codesOf);
+    foldEvent(fold, known, { nowMs: change.atMs, codesOf, moved });
+  }
+  for (const [id, before] of heldBefore) {
+    const found = reservations.get(id);
+    if (found !== undefined) assertCodesFollow(fold, reservations, found, before);
   }
   assertCodesFreed(fold.promotions);
   // The intent of a batch, and its end, go under the request that brings the codes.
@@ -98,7 +110,18 @@ export function foldChange(fold: Fold, change: Change, codesOf: CodesOfBatch, ke
   fold.keys.set(name, { scopeId, caller: change.caller, key, fingerprint, atMs: change.atMs, seq: fold.seq, outcome });
 }
 
-function foldEvent(fold: Fold, event: KnownEvent, nowMs: number, codesOf: CodesOfBatch): void {
+const heldCodes = (found: FoldedReservation | undefined): readonly string[] =>
+  found?.status === 'held' ? codesIn(found.cart) : [];
+
+interface Within {
+  readonly nowMs: number;
+  readonly codesOf: CodesOfBatch;
+  /** The reservations that the change is about. */
+  readonly moved: ReadonlySet<string>;
+}
+
+function foldEvent(fold: Fold, event: KnownEvent, within: Within): void {
+  const { nowMs, codesOf } = within;
   switch (event.kind) {
     case 'bookCreated':
       assert.ok(!fold.books.has(event.book.id));
@@ -157,6 +180,8 @@ function foldEvent(fold: Fold, event: KnownEvent, nowMs: number, codesOf: CodesO
     case 'reservationReleased':
     case 'reservationExpired':
     case 'reservationRolledBack':
+    case 'bookJoinedCampaign':
+    case 'reservedCodesRedeemed':
       foldPromotionEvent(fold.promotions, event, nowMs);
       return;
     case 'codeAssigned':
@@ -166,16 +191,26 @@ function foldEvent(fold: Fold, event: KnownEvent, nowMs: number, codesOf: CodesO
     case 'leaseExpired':
     case 'codeRedeemed':
     case 'redemptionRolledBack':
-      foldCodeEvent(fold, event, nowMs);
+      foldCodeEvent(fold, event, within);
   }
 }
 
-function foldCodeEvent(fold: Fold, event: Extract<KnownEvent, { readonly code: string }>, nowMs: number): void {
+function foldCodeEvent(
+  fold: Fold,
+  event: Extract<KnownEvent, { readonly code: string }>,
+  { nowMs, moved }: Within,
+): void {
   const code = codeOf(fold, event.code);
   const { settings, archivedMs } = bookOf(fold, code.bookId);
   assert.equal(event.index, code.index);
   assert.equal(event.prevSeq, code.lastSeq, 'the events of a code are chained');
-  if (event.kind !== 'leaseExpired') assert.equal(archivedMs, null, 'an archived book is not changed');
+  const holder = holderOf(fold.promotions.reservations, event.code);
+  // An earlier redemption of the code can still be rolled back.
+  if (event.kind !== 'redemptionRolledBack')
+    assert.ok(holder === undefined || moved.has(holder.id), 'nothing else changes a code that a cart holds');
+  // A cart keeps what it holds, whatever becomes of the book.
+  const isOfCart = moved.size > 0;
+  if (event.kind !== 'leaseExpired' && !isOfCart) assert.equal(archivedMs, null, 'an archived book is not changed');
   code.lastSeq = fold.seq;
   switch (event.kind) {
     case 'codeAssigned': {
@@ -220,12 +255,12 @@ function foldCodeEvent(fold: Fold, event: Extract<KnownEvent, { readonly code: s
         'no code is redeemed more often than its book allows (I1)',
       );
       if (settings.requireLock) assert.ok(isLocked(code, nowMs), 'a book that wants a lock gets one (I4)');
-      assertOpen(settings, nowMs);
+      if (!isOfCart) {
+        assertOpen(settings, nowMs);
+        assertUseAllowed(fold.promotions, code.bookId, event.userId);
+      }
       if (settings.maxRedemptionsPerUser !== null) {
-        const standing = [...fold.redemptions.values()].filter(
-          (other) =>
-            other.userId === event.userId && !other.rolledBack && codeOf(fold, other.code).bookId === code.bookId,
-        );
+        const standing = standingIn(fold, code.bookId).filter((other) => other.userId === event.userId);
         assert.ok(standing.length < settings.maxRedemptionsPerUser, 'maxRedemptionsPerUser (I3)');
       }
       assert.ok(!fold.redemptions.has(event.redemptionId), 'redemption ids are unique');
@@ -262,10 +297,6 @@ export function codesOfBook(fold: Fold, bookId: BookId): FoldedCode[] {
     fold.codesByBook.set(bookId, codes);
   }
   return codes;
-}
-
-export function isLocked(code: FoldedCode, nowMs: number): boolean {
-  return code.lock !== null && code.lock.untilMs > nowMs;
 }
 
 function bookOf(fold: Fold, bookId: BookId): Book {

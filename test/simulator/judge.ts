@@ -19,9 +19,11 @@ import type { Outcome, Refusal } from '../../src/domain/outcome.js';
 import type { Done, QueryReply } from '../../src/engine/engine.js';
 import type { ActorReply } from '../../src/engine/requests.js';
 import type { UploadRequest } from './control.js';
-import { type CodesOfBatch, codesOfBook, type Fold, foldChange, isLocked, isOfBatch, newFold } from './fold.js';
-import { checkPromotionsDone, checkPromotionsRead, isRightOfPromotions } from './promotion-judge.js';
+import { type CodesOfBatch, codesOfBook, type Fold, foldChange, isOfBatch, newFold } from './fold.js';
+import { holderOf, isLocked } from './folded-codes.js';
+import { checkPromotionsDone, checkPromotionsRead, discountShownOf, isRightOfPromotions } from './promotion-judge.js';
 import type { Truth } from './truth.js';
+import { isOfReservation, isUseRefused } from './unique-code-judge.js';
 
 export type Asked = AskedCommand | AskedQuery;
 
@@ -270,13 +272,15 @@ function checkRead(fold: Fold, { query, atMs }: AskedQuery, { result }: Result):
     );
   } else if (result.kind === 'book' && query.kind === 'getBook') {
     const codes = codesOfBook(fold, query.bookId);
-    const { total, available } = result.view.counts;
+    const { counts, offer, book } = result.view;
+    const { total, available } = counts;
     assert.deepEqual(
-      { version: result.view.book.version, total, available },
+      { version: book.version, total, available, discount: offer.discount },
       {
         version: fold.books.get(query.bookId)?.version,
         total: codes.length,
         available: codes.filter(({ userId }) => userId === null).length,
+        discount: discountShownOf(fold.promotions, query.bookId),
       },
       'a book is shown as the journal has it (I5)',
     );
@@ -300,7 +304,8 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, refusal: Refusal):
   const locked = code !== undefined && isLocked(code, atMs);
   switch (reason) {
     case 'lockedByAnother':
-      return locked && code.userId !== userId;
+      if (command.kind === 'reserve') return isRightOfPromotions(fold.promotions, command, atMs, refusal);
+      return locked && (code.userId !== userId || holderOf(fold.promotions.reservations, code.text) !== undefined);
     case 'codeLocked':
       return locked;
     case 'notLocked':
@@ -311,26 +316,17 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, refusal: Refusal):
       return code !== undefined && code.userId === null;
     case 'codeRedeemed':
       return code !== undefined && code.redemptionCount > 0;
-    case 'usedUp': {
-      if (code === undefined) return false;
-      const settings = fold.books.get(code.bookId)?.settings;
-      const max = settings?.allowMultipleRedemptions === true ? settings.maxRedemptionsPerCode : 1;
-      return max !== null && code.redemptionCount >= max;
-    }
+    case 'usedUp':
+    case 'userRedemptionsLimit':
+      return code !== undefined && isUseRefused(fold.promotions, code, userId ?? '', reason);
     case 'noneAvailable':
       return (
         command.kind === 'assignRandom' && !codesOfBook(fold, command.bookId).some((other) => other.userId === null)
       );
-    case 'userRedemptionsLimit': {
-      if (code === undefined) return false;
-      const max = fold.books.get(code.bookId)?.settings.maxRedemptionsPerUser ?? null;
-      const standing = [...fold.redemptions.values()].filter(
-        (other) => other.userId === userId && !other.rolledBack && fold.codes.get(other.code)?.bookId === code.bookId,
-      );
-      return max !== null && standing.length >= max;
-    }
     case 'alreadyRolledBack':
       return command.kind === 'rollbackRedemption' && fold.redemptions.get(command.redemptionId)?.rolledBack === true;
+    case 'redemptionReserved':
+      return command.kind === 'rollbackRedemption' && isOfReservation(fold.promotions, command.redemptionId);
     case 'campaignIncomplete':
     case 'campaignNotFound':
     case 'conditionsUnjudged':
@@ -362,7 +358,6 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, refusal: Refusal):
     case 'idempotencyMemoryFull':
     case 'lockNotHeld':
     case 'redemptionNotFound':
-    case 'redemptionReserved':
     case 'userCodesLimit':
       return true;
   }

@@ -76,9 +76,16 @@ export function createMirror({ truth, codesOf, judge, state: options }: MirrorOp
 }
 
 function checkPromotions({ promotions }: ShardState, folded: FoldedPromotions): void {
-  for (const { current, uses, held, spent, heldAmount, byUser, byPeriod } of promotions.all) {
-    const inMemory = { uses, held, spent, heldAmount, byUser, byPeriod };
-    assert.deepEqual(inMemory, countsOf(folded, current.id), 'uses and holds are counted as the journal has them (I5)');
+  for (const { current, held, spent, heldAmount, redeemed, byPeriod, ...counted } of promotions.all) {
+    const expected = countsOf(folded, current.id);
+    const uses = counted.uses + redeemed.count();
+    const users = new Set([...counted.byUser.keys(), ...expected.byUser.keys()]);
+    const byUser = new Map([...users].map((user) => [user, (counted.byUser.get(user) ?? 0) + redeemed.by(user)]));
+    assert.deepEqual(
+      { uses, held, spent, heldAmount, byUser, byPeriod },
+      expected,
+      'uses and holds are counted as the journal has them (I5)',
+    );
   }
   const held = [...folded.reservations.values()].filter(({ status }) => status === 'held');
   assert.equal(promotions.deadlines.count, held.length, 'each hold has its end');

@@ -5,18 +5,22 @@
  */
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, asCampaignId, type BookId, type CampaignId, type ShardId } from '../../src/domain/ids.js';
-import type { PriceRequest, RolledBackLine } from '../../src/records/objects.js';
+import type { DiscountDraft, PriceRequest, RolledBackLine } from '../../src/records/objects.js';
 import type { Cart, GivenTime, Promotion, PromotionPlan, PromotionSettings } from '../../src/records/promotions.js';
 import type { NewPromotion } from './control.js';
 import type { Judge } from './judge.js';
 import type { Line } from './line.js';
-import type { FoldedPromotions, FoldedReservation } from './promotion-fold.js';
+import { discountOf, type FoldedPromotions, type FoldedReservation, standing as standingIn } from './promotion-fold.js';
 import type { SeededRandom } from './seeded-random.js';
 
 export interface PromotionCallers {
   /** One request about promotions. */
   act(line: Line): void;
   newPromotionId(): string;
+  /** Of a new book. */
+  someCampaign(shard: ShardId): CampaignId;
+  /** What a book takes of carts. */
+  someDiscount(): DiscountDraft;
 }
 
 interface PromotionCallersOptions {
@@ -86,7 +90,7 @@ export function createPromotionCallers(options: PromotionCallersOptions): Promot
   function act(line: Line): void {
     const shard = random.pick(shards);
     const folded = judge.foldOf(shard).promotions;
-    const standing = [...folded.all.values()].filter(({ archivedMs }) => archivedMs === null);
+    const standing = standingIn(folded);
     const roll = random.below(100);
     if (standing.length === 0 || (roll < 10 && standing.length < PROMOTIONS_MAX)) {
       createOne(line, shard);
@@ -101,13 +105,17 @@ export function createPromotionCallers(options: PromotionCallersOptions): Promot
 
   function createOne(line: Line, shard: ShardId): void {
     const campaignId = someCampaign(shard);
-    noteBook(asBookId(campaignId), shard);
     const isAutomatic = random.chance(0.15);
     const code = isAutomatic ? null : random.chance(0.1) ? bookCode() : someCode();
     create(line, shard, { id: newPromotionId(), campaignId, ...someSettings(code) }, newOrigin());
   }
 
-  const someCampaign = (shard: ShardId): CampaignId => asCampaignId(`m${shard}-${random.below(CAMPAIGNS_PER_SHARD)}`);
+  function someCampaign(shard: ShardId): CampaignId {
+    const id = asCampaignId(`m${shard}-${random.below(CAMPAIGNS_PER_SHARD)}`);
+    noteBook(asBookId(id), shard);
+    return id;
+  }
+
   const someCode = (): string => `P${random.below(CODES)}`;
 
   function someCommand(folded: FoldedPromotions, promotion: Promotion, shard: ShardId, roll: number): Command {
@@ -123,7 +131,7 @@ export function createPromotionCallers(options: PromotionCallersOptions): Promot
   }
 
   function reserve(folded: FoldedPromotions, promotion: Promotion, shard: ShardId): Command {
-    const request = someRequest(folded, promotion, shard);
+    const request = withUniqueCode(folded, someRequest(folded, promotion, shard));
     return { kind: 'reserve', request, caller: someCaller(), cartId: someCart(), ttlMs: 1 + random.below(200) };
   }
 
@@ -145,6 +153,19 @@ export function createPromotionCallers(options: PromotionCallersOptions): Promot
       mode: 'all',
       verdicts: [],
     };
+  }
+
+  /** Now and then with the code of a book that carries a discount, or with that alone. */
+  function withUniqueCode(folded: FoldedPromotions, request: PriceRequest): PriceRequest {
+    const inBooks = [...folded.inBooks.codes.values()].filter(({ bookId }) => discountOf(folded, bookId) !== undefined);
+    if (inBooks.length === 0 || random.chance(0.5)) return request;
+    const { text, bookId, userId } = random.pick(random.chance(0.5) ? inBooks.slice(0, 2) : inBooks);
+    const user = random.chance(0.7) ? (userId ?? request.userId) : request.userId;
+    const campaignId = discountOf(folded, bookId)?.campaignId ?? null;
+    const isCombined = campaignId === request.campaignId || random.chance(0.2);
+    if (isCombined) return { ...request, codes: [...request.codes, text], userId: user };
+    const isNamed = request.isWhole || random.chance(0.2);
+    return { ...request, codes: [text], promotionIds: [], userId: user, campaignId: isNamed ? campaignId : null };
   }
 
   function someOther({ all }: FoldedPromotions, shard: ShardId): { readonly code: string | null } {
@@ -196,7 +217,7 @@ export function createPromotionCallers(options: PromotionCallersOptions): Promot
     if (roll === 4) return ALL_PROMOTIONS;
     const cartId = someCart();
     const cart = cartId === null ? null : { caller: someCaller(), cartId };
-    return { kind: 'quote', request: someRequest(folded, promotion, shard), cart };
+    return { kind: 'quote', request: withUniqueCode(folded, someRequest(folded, promotion, shard)), cart };
   }
 
   function someSettings(code: string | null): { settings: PromotionSettings; plan: PromotionPlan } {
@@ -240,7 +261,14 @@ export function createPromotionCallers(options: PromotionCallersOptions): Promot
     return { windows: null, periods, untilMs: firstMs + PERIODS * PERIOD_MS };
   }
 
-  return { act, newPromotionId };
+  /** Dates are those of the book. */
+  function someDiscount(): DiscountDraft {
+    const { settings, plan } = someSettings(null);
+    const own = { automatic: false, start: null, end: null, maxUsagePerPeriod: null };
+    return { settings: { ...settings, ...own }, plan: { ...plan, periods: null, untilMs: null } };
+  }
+
+  return { act, newPromotionId, someCampaign, someDiscount };
 }
 
 function at(ms: number): GivenTime {

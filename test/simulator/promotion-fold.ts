@@ -4,10 +4,11 @@
  * use or a hold.
  */
 import assert from 'node:assert/strict';
-import type { CampaignId } from '../../src/domain/ids.js';
+import { asBookId, type BookId, type CampaignId } from '../../src/domain/ids.js';
 import type { ReservationRow } from '../../src/postgres/store.js';
 import type { Hold, Promotion, PromotionPlan, ReservedCart } from '../../src/records/promotions.js';
 import type { KnownEvent } from '../records/known.js';
+import { type FoldedCodes, standingIn } from './folded-codes.js';
 
 export type FoldedReservation = { -readonly [Key in keyof ReservationRow]: ReservationRow[Key] };
 
@@ -17,17 +18,31 @@ export interface FoldedPromotions {
   readonly reservations: Map<string, FoldedReservation>;
   /** The codes that batches claim, until they are freed. */
   readonly claims: Map<number, string>;
+  /** Books that belong to a campaign. */
+  readonly campaigns: Map<BookId, CampaignId>;
+  /** Redemptions are the uses of a discount that a book carries. */
+  readonly inBooks: FoldedCodes;
 }
 
 export type PromotionEvent = Extract<
   KnownEvent,
-  { readonly kind: `promotion${string}` | `reservation${string}` | 'codeClaimed' | 'codeFreed' }
+  {
+    readonly kind:
+      | `promotion${string}`
+      | `reservation${string}`
+      | 'bookJoinedCampaign'
+      | 'reservedCodesRedeemed'
+      | 'codeClaimed'
+      | 'codeFreed';
+  }
 >;
 
-export const newFoldedPromotions = (): FoldedPromotions => ({
+export const newFoldedPromotions = (inBooks: FoldedCodes): FoldedPromotions => ({
   all: new Map(),
   reservations: new Map(),
   claims: new Map(),
+  campaigns: new Map(),
+  inBooks,
 });
 
 export function foldPromotionEvent(folded: FoldedPromotions, event: PromotionEvent, nowMs: number): void {
@@ -46,7 +61,8 @@ export function foldPromotionEvent(folded: FoldedPromotions, event: PromotionEve
     case 'promotionUpdated':
     case 'promotionArchived': {
       const { version, archivedMs, settings } = promotionOf(folded, event.promotion.id);
-      assert.equal(archivedMs, null, 'an archived promotion is not changed');
+      // A book that lost its discount may get another one.
+      if (!isOfBook(folded, event.promotion.id)) assert.equal(archivedMs, null, 'an archived promotion is not changed');
       assert.equal(event.promotion.version, version + 1);
       assert.equal(event.promotion.settings.code, settings.code, 'a promotion keeps its code');
       folded.all.set(event.promotion.id, event.promotion);
@@ -55,11 +71,16 @@ export function foldPromotionEvent(folded: FoldedPromotions, event: PromotionEve
     case 'reservationMade':
       foldMade(folded, event, nowMs);
       return;
+    case 'bookJoinedCampaign':
+      assert.ok(!folded.campaigns.has(event.bookId), 'a book joins a campaign once');
+      folded.campaigns.set(event.bookId, event.campaignId);
+      return;
     case 'reservationRenewed':
     case 'reservationCommitted':
     case 'reservationReleased':
     case 'reservationExpired':
     case 'reservationRolledBack':
+    case 'reservedCodesRedeemed':
       foldReservationEvent(reservationOf(folded, event.reservationId), event, nowMs);
   }
 }
@@ -89,6 +110,7 @@ function foldMade(
     const promotion = promotionOf(folded, hold.promotionId);
     assert.equal(promotion.campaignId, campaignId, 'a reservation is of one campaign');
     assert.equal(promotion.archivedMs, null, 'an archived promotion is not used any more');
+    assert.equal(hold.uniqueCode !== undefined, isOfBook(folded, promotion.id), 'a code stands for its book');
     assert.equal(hold.periodMs, periodAt(promotion.plan, nowMs), 'a use counts in the period of its time');
     if (untilMs !== null) assertOpen(promotion, nowMs);
     assertWithinLimits(folded, promotion, hold, userId);
@@ -105,6 +127,10 @@ function foldReservationEvent(
       assertHeld(found, nowMs);
       assert.ok(event.untilMs >= (found.untilMs ?? 0), 'a renewal ends no hold earlier');
       found.untilMs = event.untilMs;
+      return;
+    case 'reservedCodesRedeemed':
+      assertHeld(found, nowMs);
+      found.redemptionIds = event.redemptionIds;
       return;
     case 'reservationCommitted':
       assertHeld(found, nowMs);
@@ -177,13 +203,33 @@ export function countsOf(folded: FoldedPromotions, promotionId: string, instead?
     if (found === instead || (status !== 'held' && status !== 'committed')) continue;
     for (const [at, { amount, periodMs, ...hold }] of cart.holds.entries()) {
       if (hold.promotionId !== promotionId) continue;
-      counts[status === 'held' ? 'held' : 'uses']++;
-      counts[status === 'held' ? 'heldAmount' : 'spent'] += amount - (givenBack?.amounts[at] ?? 0);
+      const isUse = status === 'committed';
+      counts[isUse ? 'spent' : 'heldAmount'] += amount - (givenBack?.amounts[at] ?? 0);
+      // Counted below.
+      if (isUse && isOfBook(folded, promotionId)) continue;
+      counts[isUse ? 'uses' : 'held']++;
       if (userId !== null) byUser.set(userId, (byUser.get(userId) ?? 0) + 1);
       if (periodMs !== null) byPeriod.set(periodMs, (byPeriod.get(periodMs) ?? 0) + 1);
     }
   }
+  if (isOfBook(folded, promotionId))
+    for (const { userId } of standingIn(folded.inBooks, promotionId)) {
+      counts.uses++;
+      byUser.set(userId, (byUser.get(userId) ?? 0) + 1);
+    }
   return { ...counts, byUser, byPeriod };
+}
+
+/** Before a redemption without a cart: what carts hold of the book counts, too. */
+export function assertUseAllowed(folded: FoldedPromotions, bookId: BookId, userId: string): void {
+  const { byUser, uses, held } = countsOf(folded, bookId);
+  const max = folded.inBooks.books.get(bookId)?.settings.maxRedemptionsPerUser ?? null;
+  assert.ok(max === null || (byUser.get(userId) ?? 0) < max, 'maxRedemptionsPerUser, with what carts hold (I3)');
+  const discount = discountOf(folded, bookId);
+  if (discount === undefined) return;
+  const { maxUsage, maxUsagePerUser } = discount.settings;
+  assert.ok(maxUsage === null || uses + held < maxUsage, 'maxUsage of a book (I3)');
+  assert.ok(maxUsagePerUser === null || (byUser.get(userId) ?? 0) < maxUsagePerUser, 'per user of a book (I3)');
 }
 
 /** A change of a promotion may set a limit below what is there. So it is asserted of additions. */
@@ -225,6 +271,19 @@ function assertHeld({ status, untilMs }: FoldedReservation, nowMs: number): void
 }
 
 // ─── What is there ──────────────────────────────────────────────────────────────────────────────────────────────
+
+export const isOfBook = ({ inBooks }: FoldedPromotions, promotionId: string): boolean =>
+  inBooks.books.has(asBookId(promotionId));
+
+/** The promotions that callers find, in the order in which they were made. */
+export const standing = (folded: FoldedPromotions): Promotion[] =>
+  [...folded.all.values()].filter(({ id, archivedMs }) => archivedMs === null && !isOfBook(folded, id));
+
+/** The discount that the book carries now. */
+export function discountOf({ all }: FoldedPromotions, bookId: BookId): Promotion | undefined {
+  const found = all.get(bookId);
+  return found === undefined || found.archivedMs !== null ? undefined : found;
+}
 
 export interface CartName {
   readonly campaignId: CampaignId;

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import type { Command, Query } from '../../src/domain/command.js';
-import { DEFAULT_CAMPAIGN } from '../../src/domain/ids.js';
+import { type BookId, DEFAULT_CAMPAIGN } from '../../src/domain/ids.js';
 import type { Outcome, Refusal, RefusalReason } from '../../src/domain/outcome.js';
 import type { QueryResult } from '../../src/domain/view.js';
 import type { PromotionCommand } from '../../src/features/promotions/rules.js';
@@ -16,11 +16,15 @@ import {
   type CartName,
   type Counts,
   countsOf,
+  discountOf,
   type FoldedPromotions,
   type FoldedReservation,
   heldFor,
+  isOfBook,
   periodAt,
+  standing,
 } from './promotion-fold.js';
+import { type AgainstCode, objectToUniqueCode } from './unique-code-judge.js';
 
 type Expected =
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly detail?: string }
@@ -40,11 +44,29 @@ function priceOf(
   nowMs: number,
 ): Expected {
   const { codes, promotionIds, isWhole, userId } = request;
+  const isSingle = codes.length === 1 && !isWhole;
+  /** What the user must not know of is not there. */
+  const secretOf = (code: string): AgainstCode | null => {
+    if (byUniqueCode(folded, code) === undefined) return null;
+    const against = objectToUniqueCode(folded, code, userId, undefined, nowMs);
+    return against?.isSecret === true ? against : null;
+  };
+  const isSecret = (code: string): boolean => secretOf(code) !== null;
+  const [secret] = codes.flatMap((code) => secretOf(code) ?? []);
+  if (isSingle && secret !== undefined) return refusalOfCode(secret);
   const found = [
-    ...codes.map((code) => [code, byCode(folded, code)] as const),
+    ...codes.map(
+      (code) => [code, isSecret(code) ? undefined : (byCode(folded, code) ?? byUniqueCode(folded, code))] as const,
+    ),
     ...promotionIds.map((id) => [id, standing(folded).find((one) => one.id === id)] as const),
   ];
   const named = new Set(found.flatMap(([, promotion]) => promotion ?? []));
+  /** Those of unique codes. Callers name one code of a book at most. */
+  const uniqueCodes = new Map(
+    found.flatMap(([code, promotion]) =>
+      promotion !== undefined && isOfBook(folded, promotion.id) ? [[promotion, code] as const] : [],
+    ),
+  );
   const unknown = found.filter(([, promotion]) => promotion === undefined).map(([name]) => name);
   if (isWhole && unknown.length > 0) return incomplete(unknown.map((name) => `${name}: Coupon not found`));
   if (named.size === 0 && unknown.length > 0) return refusal('promotionNotFound');
@@ -59,8 +81,12 @@ function priceOf(
   const reasons = new Map<Promotion, string>();
   let left = request.cart.total;
   for (const promotion of new Set([...named, ...automatic])) {
+    const code = uniqueCodes.get(promotion);
+    const against = code === undefined ? null : objectToUniqueCode(folded, code, userId, instead, nowMs);
+    if (isSingle && against?.kind === 'locked') return refusalOfCode(against);
     const amount = Math.min(promotion.settings.discount, left);
-    const reason = objectionTo(promotion, countsOf(folded, promotion.id, instead), userId, amount, nowMs);
+    const reason =
+      against?.reason ?? objectionTo(promotion, countsOf(folded, promotion.id, instead), userId, amount, nowMs);
     if (reason === null) {
       amounts.push([promotion.id, amount]);
       left -= amount;
@@ -68,12 +94,17 @@ function priceOf(
   }
   const missing = [...named].flatMap((one) => {
     const reason = reasons.get(one);
-    return reason === undefined ? [] : [`${one.settings.code ?? one.id}: ${reason}`];
+    return reason === undefined ? [] : [`${uniqueCodes.get(one) ?? one.settings.code ?? one.id}: ${reason}`];
   });
   if (isWhole) return missing.length > 0 ? incomplete(missing) : { kind: 'taken', amounts };
   const [first] = named;
   if (codes.length === 0 || first === undefined || missing.length < named.size) return { kind: 'taken', amounts };
   return refusal('promotionNotApplicable', reasons.get(first));
+}
+
+function refusalOfCode({ kind, reason }: AgainstCode): Expected {
+  if (kind === 'unknown') return refusal('promotionNotFound');
+  return kind === 'locked' ? refusal('lockedByAnother') : refusal('promotionNotApplicable', reason);
 }
 
 const incomplete = (missing: readonly string[]): Expected => refusal('campaignIncomplete', missing.join('; '));
@@ -95,7 +126,7 @@ function objectionTo(
   return left <= 0 || amount > left ? SPENT : null;
 }
 
-function limitReached(
+export function limitReached(
   { settings, plan }: Pick<Promotion, 'settings' | 'plan'>,
   { uses, held, byUser, byPeriod }: Counts,
   userId: string | null,
@@ -160,7 +191,9 @@ function expectedOf(folded: FoldedPromotions, command: PromotionCommand, nowMs: 
       return versions?.includes(found.version) === false ? refusal('promotionVersionMismatch') : null;
     }
     case 'stopCampaign':
-      return [...folded.all.values()].some(({ campaignId }) => campaignId === command.campaign)
+      return [...folded.all.values(), ...[...folded.campaigns.values()].map((campaignId) => ({ campaignId }))].some(
+        ({ campaignId }) => campaignId === command.campaign,
+      )
         ? null
         : refusal('campaignNotFound');
     case 'createPromotion':
@@ -260,6 +293,12 @@ function checkView(folded: FoldedPromotions, id: string | undefined, { promotion
   );
 }
 
+/** As its book shows it. */
+export function discountShownOf(folded: FoldedPromotions, bookId: BookId): PromotionView | null {
+  const promotion = discountOf(folded, bookId);
+  return promotion === undefined ? null : { promotion, usage: usageIn(folded, promotion.id) };
+}
+
 function usageIn(folded: FoldedPromotions, id: string): PromotionUsage {
   const { uses, held, spent, heldAmount } = countsOf(folded, id);
   return { usageCount: uses, heldCount: held, budgetUsed: spent, budgetHeld: heldAmount };
@@ -274,9 +313,11 @@ function checkReservation(found: FoldedReservation | undefined, shown: object, a
   assert.deepEqual(seen, expected, 'a reservation is shown as the journal has it (I5)');
 }
 
-/** Those that callers find, in the order in which they were made. */
-const standing = ({ all }: FoldedPromotions): Promotion[] =>
-  [...all.values()].filter(({ archivedMs }) => archivedMs === null);
-
 const byCode = (folded: FoldedPromotions, code: string): Promotion | undefined =>
   standing(folded).find(({ settings }) => settings.code === code);
+
+/** The discount under which a unique code stands in a cart. */
+function byUniqueCode(folded: FoldedPromotions, text: string): Promotion | undefined {
+  const code = folded.inBooks.codes.get(text);
+  return code === undefined ? undefined : discountOf(folded, code.bookId);
+}

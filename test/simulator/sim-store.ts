@@ -183,6 +183,7 @@ function loadShard(shard: ShardId, fold: Fold, rememberedAfterMs: number, sink: 
   for (const [redemptionId, { index, userId, atMs, rolledBack }] of fold.redemptions) {
     sink.redemption(shard, { redemptionId, index, userId, atMs, rolledBack });
   }
+  for (const [bookId, campaignId] of fold.promotions.campaigns) sink.bookOfCampaign(shard, bookId, campaignId);
   for (const promotion of fold.promotions.all.values()) sink.promotion(shard, promotion);
   for (const reservation of fold.promotions.reservations.values()) sink.reservation(shard, { ...reservation });
   const remembered = [...fold.keys.values()].filter(({ atMs }) => atMs > rememberedAfterMs);
