@@ -6,7 +6,7 @@
 import type { Api } from '../support/api.js';
 import { insist, look, type Party, type Pending, pendingOf, unexpected } from './party.js';
 
-const CODE = 'USES';
+const CODE = 'COUNTED';
 const USES_PER_USER = 3;
 const CENTS = 125;
 const REFUSED = 'Coupon usage limit per user exceeded';
