@@ -227,11 +227,19 @@ test('a sync that fails off the thread, on a slow disk, ends the writer and show
 });
 
 test('a commit that comes while a mark is synced waits for it, and fails with it', async () => {
-  const directory = newDirectory();
   const { ops, fail } = createFaultyOps();
-  const journal = openFileJournal({ directory, segmentBytes, ops });
+  const journal = openFileJournal({ directory: newDirectory(), segmentBytes, ops });
+  // Its sync is the first that is not one of a commit. A later one would be taken for that of a mark.
+  let isPrepared = false;
+  fail({
+    syncLater: (fd, done) =>
+      fs.fdatasync(fd, (error) => {
+        isPrepared = true;
+        done(error);
+      }),
+  });
   const writer = await journal.openWriter([s0]);
-  await waitFor(() => fs.existsSync(join(directory, '0000000001', 'prepared.tmp')), 'a segment is prepared');
+  await waitFor(() => isPrepared, 'a segment is prepared');
   for (const isFailing of [false, true]) {
     const held: ((error: Error | null) => void)[] = [];
     fail({ syncLater: (_fd, done) => void held.push(done) });

@@ -409,8 +409,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: JUDGE,
-        find: 'promotion.uses + promotion.held - own >= maxUsage',
-        put: 'promotion.uses + promotion.held - own > maxUsage',
+        find: 'uses + promotion.held - own >= maxUsage',
+        put: 'uses + promotion.held - own > maxUsage',
       },
     ],
     caughtBy: [LIMITS, PROMOTION_MODEL],
@@ -421,8 +421,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: JUDGE,
-        find: 'promotion.uses + promotion.held - own >= maxUsage',
-        put: 'promotion.uses >= maxUsage',
+        find: 'uses + promotion.held - own >= maxUsage',
+        put: 'uses >= maxUsage',
       },
     ],
     caughtBy: [LIMITS, PROMOTION_MODEL],
