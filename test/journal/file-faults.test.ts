@@ -229,7 +229,7 @@ test('a sync that fails off the thread, on a slow disk, ends the writer and show
 test('a commit that comes while a mark is synced waits for it, and fails with it', async () => {
   const { ops, fail } = createFaultyOps();
   const journal = openFileJournal({ directory: newDirectory(), segmentBytes, ops });
-  // Its sync is the first that is not one of a commit. A later one would be taken for that of a mark.
+  // Its sync is the first that is not of a commit. Later it would be taken for that of a mark.
   let isPrepared = false;
   fail({
     syncLater: (fd, done) =>
@@ -285,15 +285,23 @@ test('each commit is synced after it is written and before it is reported, and e
   const { ops, fail } = createFaultyOps();
   const journal = openFileJournal({ directory, segmentBytes, ops });
   const calls: string[] = [];
+  let committedFd = -1;
   fail({
     write: (fd, bytes, position) => {
       // On a slow machine, a mark may follow a commit before it is looked at here.
-      if (bytes.length !== EMPTY_COMMIT_BYTES) calls.push('write');
+      const isCommit = bytes.length !== EMPTY_COMMIT_BYTES;
+      committedFd = isCommit ? fd : -1;
+      if (isCommit) calls.push('write');
       return realFileOps.write(fd, bytes, position);
     },
     sync: (fd) => {
       calls.push('sync');
       realFileOps.sync(fd);
+    },
+    // On a slow disk, commits are synced off the thread, as prepared segments and marks always are.
+    syncLater: (fd, done) => {
+      if (fd === committedFd) calls.push('sync');
+      realFileOps.syncLater(fd, done);
     },
     syncDirectory: (path) => {
       calls.push(`directory ${basename(path)}`);

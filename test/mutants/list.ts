@@ -44,6 +44,7 @@ const ACTOR = 'src/shard/actor.ts';
 const TURN = 'src/shard/turn.ts';
 const WRITER = 'src/journal/file/writer.ts';
 const JUDGE = 'src/features/promotions/judge.ts';
+const PERIODS = 'src/features/promotions/periods.ts';
 const PROMOTIONS = 'src/features/promotions/state.ts';
 
 const LIMITS = test('test/features/promotions/limits.test.ts');
@@ -444,7 +445,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'a use counts in the period after its own',
     edits: [
       {
-        file: JUDGE,
+        file: PERIODS,
         find: '(periods[at] as number) > nowMs) - 1] ?? null;',
         put: '(periods[at] as number) > nowMs)] ?? null;',
       },
