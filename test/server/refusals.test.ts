@@ -124,6 +124,9 @@ const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
   'lines-not-reserved': one('rolling back what was not in the cart', (key) =>
     post(`/reservations/${world.checkout.committed}/rollback`, { lines: [{ productId: 'hat', quantity: 1 }] }, key),
   ),
+  'redemption-of-reservation': one('giving the redemption of a cart back alone', (key) =>
+    coupon('CART-1', 'rollback', { redemptionId: world.checkout.redemption }, key),
+  ),
   'reservation-over': one('committing it', (key) => post(`/reservations/${world.checkout.expired}/commit`, {}, key)),
   'not-in-one-campaign': one('codes of two campaigns', (key) =>
     post('/coupons/apply', { codes: ['OFFER', 'TOGETHER'], ...CART }, key),
@@ -305,9 +308,9 @@ const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
 
 /**
  * A server that answers nothing any more can't be compared with itself: this has a test of its own
- * below.
+ * below. So has a clock that is 400 days ahead, in rollback-limit.test.ts.
  */
-const OWN_TEST: readonly ProblemSlug[] = ['draining'];
+const OWN_TEST: readonly ProblemSlug[] = ['draining', 'rollback-too-late'];
 
 const uploadHead = (): string => `POST /api/v1${bookPath('main')}/codes HTTP/1.1\r\nContent-Type: text/csv`;
 

@@ -60,6 +60,8 @@ export interface Checkout {
   readonly committed: string;
   /** Its time has passed. */
   readonly expired: string;
+  /** Of CART-1, a code of a book with a discount, by a commit. */
+  readonly redemption: string;
 }
 
 export type BookName = 'main' | 'inactive' | 'early' | 'over' | 'archived' | 'empty' | 'limited' | 'many' | 'small';
@@ -228,7 +230,18 @@ async function makeCheckout(ok: (method: string, path: string, body?: unknown) =
   await ok('POST', `/reservations/${released}/release`);
   await ok('POST', `/reservations/${committed}/commit`);
   while ((await ok('GET', `/reservations/${expired}`)).body.status === 'held') await pause();
-  return { campaign: CAMPAIGN, released, committed, expired };
+  await ok('POST', '/coupon-books', {
+    name: 'discounted',
+    redeemableBy: 'bearer',
+    discount: ten,
+    initialCodes: ['CART-1'],
+  });
+  const unique = { code: 'CART-1', cartTotal: 10, userId: ADA, reserve: true };
+  const { reservationId } = (await ok('POST', '/coupons/apply', unique)).body;
+  await ok('POST', `/reservations/${reservationId}/commit`);
+  const { items } = (await ok('GET', '/coupons/CART-1/history')).body;
+  const redemption = items.find(({ event }: { event: string }) => event === 'coupon.redeemed').redemptionId;
+  return { campaign: CAMPAIGN, released, committed, expired, redemption };
 }
 
 /**

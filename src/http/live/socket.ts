@@ -131,7 +131,7 @@ export function serveSockets({ app, live, services, pingMs, onClose }: SocketsOp
     res.onAborted(() => {
       isGone = true;
     });
-    const accept = (account: Account | null): void => {
+    const accept = (account: Account | null, isLater: boolean): void => {
       if (isGone) return;
       if (!live.mayConnect(account?.caller ?? ''))
         return void refuse(res, 'overloaded', 'There are too many live connections.');
@@ -147,16 +147,32 @@ export function serveSockets({ app, live, services, pingMs, onClose }: SocketsOp
         windowMs: 0,
         messages: 0,
       };
-      res.cork(() => res.upgrade(data, key, protocol, extensions, context));
+      const toSocket = (): void => res.upgrade(data, key, protocol, extensions, context);
+      if (isLater) upgradeLater(toSocket);
+      else res.cork(toSocket);
     };
     if (services.isDraining()) return void refuse(res, 'draining', 'The server stops.');
-    if (authorization === '') return void accept(null);
+    if (authorization === '') return void accept(null, false);
+    let isLater = false;
     check(authorization, (result) => {
       if (isGone) return;
       if (result === null) refuse(res, 'overloaded', 'Too many tokens are being verified.');
-      else if (result.ok) accept(result);
+      else if (result.ok) accept(result, isLater);
       else refuse(res, 'unauthenticated', result.detail);
     });
+    isLater = true;
+  }
+
+  /**
+   * Outside of the handler of its request, a response must not be upgraded in its own `cork`. When
+   * the callback ends, uWebSockets.js reads the response, which is a WebSocket by then, and may
+   * find that it should be closed. The cork of another connection is as good. Without any,
+   * uWebSockets.js writes a warning.
+   */
+  function upgradeLater(toSocket: () => void): void {
+    const [other] = sockets;
+    if (other === undefined) toSocket();
+    else other.cork(toSocket);
   }
 
   function check(authorization: string, reply: (result: TokenCheck | null) => void): void {
