@@ -13,6 +13,7 @@ import { type Environment, startServer } from '../support/server.js';
 import { createUniqueCodes, type UniqueCodes } from './campaign-codes.js';
 import { BUDGETED, CAMPAIGN, CAPPED, type Crowd, type CrowdOptions, createCrowd } from './campaign-crowd.js';
 import { cents } from './carts.js';
+import type { CrowdReport } from './command-line.js';
 
 export interface CampaignsOptions extends CrowdOptions {
   readonly dataDir: string;
@@ -21,19 +22,6 @@ export interface CampaignsOptions extends CrowdOptions {
   readonly budget: number;
   readonly kills: number;
   readonly say: (line: string) => void;
-}
-
-export interface CampaignsReport {
-  readonly reserved: number;
-  readonly refused: number;
-  readonly committed: number;
-  /** They came back when their reservation had ended. */
-  readonly late: number;
-  readonly samples: number;
-  /** Used and held, at most. */
-  readonly mostUses: number;
-  readonly mostMoney: number;
-  readonly faults: readonly string[];
 }
 
 const SAMPLE_MS = 10;
@@ -47,7 +35,7 @@ interface Usage {
   readonly moneyHeld: number;
 }
 
-export async function campaigns(options: CampaignsOptions): Promise<CampaignsReport> {
+export async function campaigns(options: CampaignsOptions): Promise<CrowdReport> {
   const { dataDir, env = {}, kills, callers, cap, say } = options;
   let server = await startServer(dataDir, env);
   let api = await connect(server.url, { sockets: callers + 4 });
@@ -117,7 +105,7 @@ interface Watch {
   run(api: Api): Promise<void>;
   stop(): void;
   readonly faults: string[];
-  report(): Pick<CampaignsReport, 'samples' | 'mostUses' | 'mostMoney' | 'faults'>;
+  report(): Pick<CrowdReport, 'samples' | 'mostUses' | 'mostMoney' | 'faults'>;
 }
 
 /** The campaign does not show its books, so a book is read between two reads of the promotions. */

@@ -10,6 +10,7 @@
 import { insist, type Pending, pause, pendingOf, unexpected } from '../crash/party.js';
 import { type Api, connect } from '../support/api.js';
 import { type Environment, type Server, startServer } from '../support/server.js';
+import type { CrowdReport } from './command-line.js';
 
 export interface CartsOptions {
   readonly dataDir: string;
@@ -24,19 +25,6 @@ export interface CartsOptions {
   /** Must outlast the carts, so that they compete for what others hold. */
   readonly reserveSeconds: number;
   readonly say: (line: string) => void;
-}
-
-export interface CartsReport {
-  readonly reserved: number;
-  readonly refused: number;
-  readonly committed: number;
-  /** They came back when their reservation had ended. */
-  readonly late: number;
-  readonly samples: number;
-  /** Used and held, at most. */
-  readonly mostUses: number;
-  readonly mostMoney: number;
-  readonly faults: readonly string[];
 }
 
 const CAPPED = 'CAPPED';
@@ -57,7 +45,7 @@ interface Cart {
   commit: Pending | null;
 }
 
-export async function carts(options: CartsOptions): Promise<CartsReport> {
+export async function carts(options: CartsOptions): Promise<CrowdReport> {
   const { dataDir, env = {}, kills, say } = options;
   let server = await startServer(dataDir, env);
   let api = await connect(server.url, { sockets: options.callers + 4 });
@@ -237,7 +225,7 @@ interface Watch {
   run(api: Api): Promise<void>;
   stop(): void;
   readonly faults: string[];
-  report(): Pick<CartsReport, 'samples' | 'mostUses' | 'mostMoney' | 'faults'>;
+  report(): Pick<CrowdReport, 'samples' | 'mostUses' | 'mostMoney' | 'faults'>;
 }
 
 function createWatch({ cap, budget }: CartsOptions): Watch {

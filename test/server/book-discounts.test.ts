@@ -1,37 +1,19 @@
 /** Coupon books with a discount over the real server: carts, rights, and what the pages promise. */
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
-import { after, before, test } from 'node:test';
-import { type Connection, connect, type Reply, rawClient } from '../support/api.js';
-import { type Server, startServer, temporaryDirectory } from '../support/server.js';
+import { after, test } from 'node:test';
+import { type Reply, rawClient } from '../support/api.js';
+import { served } from '../support/served.js';
 
 const CAMPAIGN = '01900000-0000-4000-8000-0000000000c7';
 const TEN = { discount: 10, type: 'percentage', couponFor: 'product' };
 const LINES = [{ productId: 'mug', quantity: 2, unitPrice: 10 }];
 
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: Server;
-let api: Connection;
+const shop = served({ TRUSTED_PROXIES: '127.0.0.1' });
+const ok = (method: string, path: string, body?: unknown) => shop.ok(method, path, body);
 const agent = new Agent({ keepAlive: true });
 
-before(async () => {
-  directory = await temporaryDirectory();
-  server = await startServer(directory.path, { TRUSTED_PROXIES: '127.0.0.1' });
-  api = await connect(server.url);
-});
-
-after(async () => {
-  api?.close();
-  agent.destroy();
-  await server?.stop();
-  await directory?.remove();
-});
-
-async function ok(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) {
-  const reply = await api.call(method, path, body, headers);
-  assert.ok(reply.status < 300, `${method} ${path}: ${JSON.stringify(reply.body)}`);
-  return reply.body;
-}
+after(() => agent.destroy());
 
 const refusal = ({ status, body }: Reply): unknown => [status, body.message];
 
@@ -40,7 +22,7 @@ async function newUser(name: string) {
   const from = { 'x-forwarded-for': `192.0.2.${name.length}` };
   const credentials = { email: `${name}@shop.example`, password: 'a password' };
   const { id } = await ok('POST', '/users', credentials);
-  const call = rawClient(server.url, agent);
+  const call = rawClient(shop.server.url, agent);
   const { body } = await call('POST', '/api/v1/auth/token', credentials, {});
   const headers = { authorization: `Bearer ${body.accessToken}`, ...from };
   return {
@@ -77,23 +59,26 @@ test('PATCH gives a book a discount, replaces it and takes it away', async () =>
     initialCodes: ['LATER-1'],
   });
   const cart = { code: 'LATER-1', lines: LINES, userId: 'ada' };
-  assert.deepEqual(refusal(await api.call('POST', '/coupons/validate', cart)), [404, 'Coupon not found']);
+  assert.deepEqual(refusal(await shop.api.call('POST', '/coupons/validate', cart)), [404, 'Coupon not found']);
   await ok('PATCH', `/coupon-books/${id}`, { discount: TEN });
   assert.equal((await ok('POST', '/coupons/apply', cart)).discountAmount, 2);
   const replaced = await ok('PATCH', `/coupon-books/${id}`, { discount: { ...TEN, type: 'fixed', discount: 3 } });
   assert.deepEqual([replaced.discount.type, replaced.discount.discount, replaced.version], ['fixed', 3, 3]);
   assert.equal((await ok('POST', '/coupons/apply', cart)).discountAmount, 3);
   assert.equal((await ok('PATCH', `/coupon-books/${id}`, { discount: null })).discount, null);
-  assert.deepEqual(refusal(await api.call('POST', '/coupons/apply', cart)), [404, 'Coupon not found']);
+  assert.deepEqual(refusal(await shop.api.call('POST', '/coupons/apply', cart)), [404, 'Coupon not found']);
 });
 
 test('a discount that is no good is refused by field, and nothing is made', async () => {
-  const bad = await api.call('POST', '/coupon-books', { name: 'Bad', discount: { ...TEN, discount: 101 } });
+  const bad = await shop.api.call('POST', '/coupon-books', { name: 'Bad', discount: { ...TEN, discount: 101 } });
   assert.deepEqual(
     [bad.status, bad.body.errors],
     [400, [{ path: 'discount.discount', message: 'A percentage is at most 100' }]],
   );
-  const dates = await api.call('POST', '/coupon-books', { name: 'Bad', discount: { ...TEN, startDate: '2026-01-01' } });
+  const dates = await shop.api.call('POST', '/coupon-books', {
+    name: 'Bad',
+    discount: { ...TEN, startDate: '2026-01-01' },
+  });
   assert.equal(dates.status, 400);
   const found = await ok('GET', '/coupon-books?name=Bad');
   assert.deepEqual(found.items, []);
@@ -116,15 +101,15 @@ test('the dates of a book may be days in a time zone: the end is the end of the 
       'endDate has to come after startDate',
     ],
   ] as const) {
-    const { status, body } = await api.call('POST', '/coupon-books', { name: 'Day', ...sent });
+    const { status, body } = await shop.api.call('POST', '/coupon-books', { name: 'Day', ...sent });
     assert.deepEqual([status, body.errors], [400, [{ path, message }]], JSON.stringify(sent));
   }
 });
 
 test('a creation that is repeated with its key gives the same book', async () => {
   const book = { name: 'Once', discount: TEN, campaignId: CAMPAIGN };
-  const first = await api.call('POST', '/coupon-books', book, { 'idempotency-key': 'once' });
-  const second = await api.call('POST', '/coupon-books', book, { 'idempotency-key': 'once' });
+  const first = await shop.api.call('POST', '/coupon-books', book, { 'idempotency-key': 'once' });
+  const second = await shop.api.call('POST', '/coupon-books', book, { 'idempotency-key': 'once' });
   assert.deepEqual([second.status, second.body], [201, first.body]);
   const found = await ok('GET', '/coupon-books?name=Once');
   assert.equal(found.items.length, 1);
@@ -146,13 +131,13 @@ test("to a user, another's code is one that is not there, held or not", async ()
       assert.deepEqual({ status, ...body, instance: '' }, { status: 404, ...shown, instance: '' }, `${code} ${status}`);
     }
   }
-  const locked = await api.call('POST', '/coupons/apply', { code: 'OWN-1', lines: LINES, userId: 'eve' });
+  const locked = await shop.api.call('POST', '/coupons/apply', { code: 'OWN-1', lines: LINES, userId: 'eve' });
   assert.equal(locked.status, 423);
   assert.ok(Number(locked.headers['retry-after']) > 0);
 });
 
 test('a unique code is not used without its reservation', async () => {
-  const reply = await api.call('POST', '/coupons/increment-usage', { code: 'OWN-3', userId: 'ada' });
+  const reply = await shop.api.call('POST', '/coupons/increment-usage', { code: 'OWN-3', userId: 'ada' });
   assert.deepEqual([reply.status, reply.body.type], [400, '/problems/use-incomplete']);
 });
 
@@ -167,7 +152,7 @@ test('a code, a promotion and a budget of one campaign are reserved together, or
   });
   await ok('POST', '/coupons', { ...TEN, code: 'ALL-BUDGET', campaignId, budget: 3 });
   const reserve = (code: string) =>
-    api.call('POST', `/campaigns/${campaignId}/reserve`, {
+    shop.api.call('POST', `/campaigns/${campaignId}/reserve`, {
       codes: [code, 'ALL-BUDGET'],
       lines: LINES,
       userId: 'ada',

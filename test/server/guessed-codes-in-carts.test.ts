@@ -4,26 +4,21 @@
  */
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
-import { after, before, test } from 'node:test';
-import { type Connection, connect, rawClient } from '../support/api.js';
-import { type Server, startServer, temporaryDirectory } from '../support/server.js';
+import { after, test } from 'node:test';
+import { rawClient } from '../support/api.js';
+import { served } from '../support/served.js';
 
 const TEN = { discount: 10, type: 'percentage', couponFor: 'product' };
 const CAMPAIGN = '01900000-0000-4000-8000-0000000000d1';
 /** Books enough that some are in other shards than the promotions, and some in the same. */
 const BOOKS = 12;
 
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: Server;
-let api: Connection;
+const shop = served({ TRUSTED_PROXIES: '127.0.0.1' }, hideCodes);
 const agent = new Agent({ keepAlive: true });
 /** Codes of another user: with a discount, without one, and of the campaign. */
 const secrets: string[] = [];
 
-before(async () => {
-  directory = await temporaryDirectory();
-  server = await startServer(directory.path, { TRUSTED_PROXIES: '127.0.0.1' });
-  api = await connect(server.url);
+async function hideCodes(): Promise<void> {
   await ok('/coupons', { ...TEN, code: 'OPEN' });
   await ok('/coupons', { ...TEN, code: 'JOINED', campaignId: CAMPAIGN });
   for (let at = 0; at < BOOKS; at++) {
@@ -33,20 +28,11 @@ before(async () => {
     await ok(`/coupons/assign/${code}`, { userId: 'somebody' });
     secrets.push(code);
   }
-});
-
-after(async () => {
-  api?.close();
-  agent.destroy();
-  await server?.stop();
-  await directory?.remove();
-});
-
-async function ok(path: string, body: unknown) {
-  const reply = await api.call('POST', path, body);
-  assert.ok(reply.status < 300, `${path}: ${JSON.stringify(reply.body)}`);
-  return reply.body;
 }
+
+after(() => agent.destroy());
+
+const ok = (path: string, body: unknown) => shop.ok('POST', path, body);
 
 let users = 0;
 
@@ -55,7 +41,7 @@ async function newUser() {
   const number = ++users;
   const credentials = { email: `guesser-${number}@shop.example`, password: 'a password' };
   const { id } = await ok('/users', credentials);
-  const call = rawClient(server.url, agent);
+  const call = rawClient(shop.server.url, agent);
   const { body } = await call('POST', '/api/v1/auth/token', credentials, {});
   const from = `192.0.${Math.floor(number / 250)}.${1 + (number % 250)}`;
   const headers = { authorization: `Bearer ${body.accessToken}`, 'x-forwarded-for': from };

@@ -1,39 +1,21 @@
 /** What a refusal says about holds of other carts, over the real server. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { type Connection, connect, type Reply } from '../support/api.js';
-import { type Server, startServer, temporaryDirectory } from '../support/server.js';
+import { test } from 'node:test';
+import type { Reply } from '../support/api.js';
+import { served } from '../support/served.js';
 
 const CAMPAIGN = '5b0c7f1e-2d4a-4c86-9e1f-3a7d8b2c6f90';
 const CART = { cartTotal: 100, productIds: [] };
 
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: Server;
-let api: Connection;
-
-before(async () => {
-  directory = await temporaryDirectory();
-  server = await startServer(directory.path);
-  api = await connect(server.url);
-});
-
-after(async () => {
-  api?.close();
-  await server?.stop();
-  await directory?.remove();
-});
+const shop = served();
 
 async function promotion(settings: object): Promise<void> {
   const discount = { type: 'percentage', discount: 10, couponFor: 'product', campaignId: CAMPAIGN };
-  const { status, body } = await api.call('POST', '/coupons', { ...discount, ...settings });
-  assert.equal(status, 201, JSON.stringify(body));
+  await shop.ok('POST', '/coupons', { ...discount, ...settings });
 }
 
-async function reserve(code: string, reserveSeconds: number): Promise<Reply['body']> {
-  const { status, body } = await api.call('POST', '/coupons/apply', { code, ...CART, reserve: true, reserveSeconds });
-  assert.equal(status, 200, JSON.stringify(body));
-  return body;
-}
+const reserve = (code: string, reserveSeconds: number): Promise<Reply['body']> =>
+  shop.ok('POST', '/coupons/apply', { code, ...CART, reserve: true, reserveSeconds });
 
 /** The seconds from now to `heldUntil` are those of `Retry-After`. */
 function assertSameTime({ headers, body }: Reply, expected: string): void {
@@ -54,7 +36,7 @@ test('a refusal because of holds of other carts names the time in heldUntil and 
     ['/coupons/validate', { code: 'LAST-USE', ...CART }],
     ['/coupons/increment-usage', { code: 'LAST-USE' }],
   ] as const) {
-    const refused = await api.call('POST', path, body);
+    const refused = await shop.api.call('POST', path, body);
     assert.deepEqual([refused.status, refused.body.message], [400, 'Coupon usage limit exceeded'], path);
     assertSameTime(refused, reservedUntil);
   }
@@ -62,7 +44,7 @@ test('a refusal because of holds of other carts names the time in heldUntil and 
 
 test('a refusal for another reason has no heldUntil', async () => {
   await promotion({ code: 'NOT-YET', startDate: '2999-01-01T00:00:00Z' });
-  const { status, headers, body } = await api.call('POST', '/coupons/validate', { code: 'NOT-YET', ...CART });
+  const { status, headers, body } = await shop.api.call('POST', '/coupons/validate', { code: 'NOT-YET', ...CART });
   assert.equal(status, 400);
   assert.ok(Number(headers['retry-after']) > 0);
   assert.ok(!('heldUntil' in body) && !('missing' in body), JSON.stringify(body));
@@ -74,14 +56,14 @@ test('a campaign that other carts hold in part names each part, and the latest o
   const first = await reserve('PART-1', 600);
   await reserve('PART-2', 60);
   const path = `/campaigns/${CAMPAIGN}/reserve`;
-  const refused = await api.call('POST', path, { codes: ['PART-1', 'PART-2'], ...CART });
+  const refused = await shop.api.call('POST', path, { codes: ['PART-1', 'PART-2'], ...CART });
   assert.equal(refused.status, 409, JSON.stringify(refused.body));
   assertSameTime(refused, first.reservedUntil);
   assert.deepEqual(refused.body.missing, [
     { name: 'PART-1', reason: 'Coupon usage limit exceeded' },
     { name: 'PART-2', reason: 'Coupon budget exhausted' },
   ]);
-  const unknown = await api.call('POST', path, { codes: ['PART-1', 'NO-SUCH-CODE'], ...CART });
+  const unknown = await shop.api.call('POST', path, { codes: ['PART-1', 'NO-SUCH-CODE'], ...CART });
   assert.deepEqual(unknown.body.missing, [{ name: 'NO-SUCH-CODE', reason: 'Coupon not found' }]);
   assert.equal(unknown.headers['retry-after'], undefined);
 });
@@ -90,7 +72,7 @@ test('stock in a reservation of a campaign is refused as not available in this v
   await promotion({ code: 'NO-STOCK' });
   for (const stock of [[{ productId: 'shoe', quantity: 1 }], [], null]) {
     const path = `/campaigns/${CAMPAIGN}/reserve`;
-    const { status, body } = await api.call('POST', path, { codes: ['NO-STOCK'], ...CART, stock });
+    const { status, body } = await shop.api.call('POST', path, { codes: ['NO-STOCK'], ...CART, stock });
     assert.deepEqual([status, body.detail], [400, 'stock: Stock is not available in this version.']);
     assert.deepEqual(body.errors, [{ path: 'stock', message: 'Stock is not available in this version' }]);
   }

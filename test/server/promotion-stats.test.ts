@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Connection, connect } from '../support/api.js';
 import { until } from '../support/probe.js';
+import { succeeded } from '../support/served.js';
 import { type Server, startServer, temporaryDirectory } from '../support/server.js';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -21,11 +22,8 @@ after(async () => {
   await directory?.remove();
 });
 
-async function ok(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) {
-  const reply = await api.call(method, path, body, headers);
-  assert.ok(reply.status < 300, `${method} ${path}: ${JSON.stringify(reply.body)}`);
-  return reply.body;
-}
+const ok = (method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>) =>
+  succeeded(api, method, path, body, headers);
 
 const promotion = async (settings: object): Promise<string> =>
   (await ok('POST', '/coupons', { discount: 10, type: 'percentage', couponFor: 'product', ...settings })).id;

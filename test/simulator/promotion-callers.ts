@@ -7,6 +7,7 @@ import type { Command, Origin, Query } from '../../src/domain/command.js';
 import { asBookId, asCampaignId, type BookId, type CampaignId, type ShardId } from '../../src/domain/ids.js';
 import type { DiscountDraft, PriceRequest, RolledBackLine } from '../../src/records/objects.js';
 import type { Cart, GivenTime, Promotion, PromotionPlan, PromotionSettings } from '../../src/records/promotions.js';
+import { ANY_PROMOTION, NO_PLAN, settingsOf } from '../features/promotions/promotion-shard.js';
 import type { NewPromotion } from './control.js';
 import type { Judge } from './judge.js';
 import type { Line } from './line.js';
@@ -37,19 +38,7 @@ interface PromotionCallersOptions {
 }
 
 /** All that a shard tells of its promotions. */
-export const ALL_PROMOTIONS: Query = {
-  kind: 'listPromotions',
-  filter: {
-    code: null,
-    type: null,
-    couponFor: null,
-    isActive: null,
-    campaignId: null,
-    sortBy: 'createdAt',
-    descending: false,
-    count: 1_000,
-  },
-};
+export const ALL_PROMOTIONS: Query = { kind: 'listPromotions', filter: ANY_PROMOTION };
 
 const CAMPAIGNS_PER_SHARD = 2;
 /** Of a shard, that are not archived. */
@@ -222,36 +211,20 @@ export function createPromotionCallers(options: PromotionCallersOptions): Promot
 
   function someSettings(code: string | null): { settings: PromotionSettings; plan: PromotionPlan } {
     const count = maybe(0.25, 2);
-    const settings: PromotionSettings = {
+    const settings = settingsOf({
       code,
       automatic: code === null,
-      name: null,
-      discount: random.below(14),
       type: 'fixed',
-      couponFor: 'product',
-      products: [],
-      categories: [],
-      excludeProducts: [],
-      minPurchaseAmount: null,
-      maxDiscountAmount: null,
-      currency: 'USD',
-      isCurrencyGiven: true,
+      discount: random.below(14),
       isActive: random.chance(0.93),
       start: random.chance(0.05) ? at(nowMs() + random.below(100)) : null,
       end: random.chance(0.05) ? at(nowMs() + 200 + random.below(400)) : null,
-      timeZone: null,
-      schedule: null,
       maxUsage: maybe(0.4, 4),
       maxUsagePerUser: maybe(0.3, 2),
       maxUsagePerPeriod: count === null ? null : { count, period: 'day' },
       budget: maybe(0.4, 40),
-      audience: null,
-      condition: null,
-      stacking: { group: null, priority: 0, exclusive: false, base: 'running' },
-      referrerUserId: null,
-      metadata: null,
-    };
-    return { settings, plan: count === null ? { windows: null, periods: null, untilMs: null } : somePlan() };
+    });
+    return { settings, plan: count === null ? NO_PLAN : somePlan() };
   }
 
   /** Short periods. When they are over, the next ones are not known until the promotion changes. */

@@ -1,8 +1,7 @@
 /** When a reservation was committed, and for how long it can be rolled back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ReservationView } from '../../../src/records/promotions.js';
-import { openShard, outcomeOf, reasonOf, START, type TestShard } from '../shard.js';
+import { openShard, reasonOf, START } from '../shard.js';
 import { cartOf, line } from './offers.js';
 import {
   addPromotion,
@@ -12,16 +11,11 @@ import {
   HOUR,
   reservation,
   reserved,
+  settles,
   usage,
   usageOf,
   use,
 } from './promotion-shard.js';
-
-function outcome(shard: TestShard, command: ReturnType<typeof commit>): ReservationView {
-  const made = outcomeOf(shard.run(command));
-  assert(made.kind === 'reservation');
-  return made.reservation;
-}
 
 test('a reservation keeps the time of its first commit', () => {
   const shard = openShard();
@@ -29,10 +23,10 @@ test('a reservation keeps the time of its first commit', () => {
   const { id } = reserved(shard);
   assert.equal(reservation(shard, id).committedMs, null);
   shard.nowMs += 500;
-  assert.equal(outcome(shard, commit(id)).committedMs, START + 500);
+  assert.equal(settles(shard, commit(id)).committedMs, START + 500);
   shard.nowMs += 500;
-  assert.equal(outcome(shard, commit(id)).committedMs, START + 500);
-  assert.equal(outcome(shard, giveBack(id)).committedMs, START + 500);
+  assert.equal(settles(shard, commit(id)).committedMs, START + 500);
+  assert.equal(settles(shard, giveBack(id)).committedMs, START + 500);
 });
 
 test('a reservation that is a use from the beginning is committed when it is made', () => {
@@ -51,7 +45,7 @@ test('a reservation can be rolled back for 400 days after the commit, and no lon
   for (const id of ids) shard.run(commit(id));
   shard.nowMs += 400 * 24 * HOUR - 1;
   const [first = '', second = ''] = ids;
-  assert.equal(outcome(shard, giveBack(first)).status, 'rolledBack');
+  assert.equal(settles(shard, giveBack(first)).status, 'rolledBack');
   shard.nowMs += 1;
   assert.equal(reasonOf(shard.run(giveBack(second))), 'rollbackTooLate');
   assert.equal(reasonOf(shard.run(giveBack(second, [{ productId: 'mug', quantity: 1 }]))), 'rollbackTooLate');

@@ -222,6 +222,14 @@ export function reserved(shard: TestShard, reserving: Reserving = {}): Reserved 
   return { id: outcome.reservationId, quote: pricedIn(outcome.quote), untilMs: outcome.untilMs };
 }
 
+/** One that succeeds, and answers what a read then shows. */
+export function settles(shard: TestShard, command: Command): ReservationView {
+  const outcome = outcomeOf(shard.run(command));
+  assert(outcome.kind === 'reservation');
+  assert.deepEqual(reservation(shard, outcome.reservation.id), outcome.reservation, 'it is what a read shows');
+  return outcome.reservation;
+}
+
 interface Priced {
   readonly currency: string;
   readonly originalAmount: number;
@@ -319,25 +327,20 @@ export const reservation = (shard: TestShard, id: string): ReservationView =>
 export const qualified = (shard: TestShard, request: Partial<PriceRequest> = {}): readonly Qualified[] =>
   ask(shard, { kind: 'qualify', request: cartFor({ codes: [], ...request }) }, 'qualified').items;
 
+/** All of them, the newest last. */
+export const ANY_PROMOTION: PromotionFilter = {
+  code: null,
+  type: null,
+  couponFor: null,
+  isActive: null,
+  campaignId: null,
+  sortBy: 'createdAt',
+  descending: false,
+  count: 1_000,
+};
+
 export const listed = (shard: TestShard, filter: Partial<PromotionFilter> = {}) =>
-  ask(
-    shard,
-    {
-      kind: 'listPromotions',
-      filter: {
-        code: null,
-        type: null,
-        couponFor: null,
-        isActive: null,
-        campaignId: null,
-        sortBy: 'createdAt',
-        descending: false,
-        count: 10,
-        ...filter,
-      },
-    },
-    'promotions',
-  ).found;
+  ask(shard, { kind: 'listPromotions', filter: { ...ANY_PROMOTION, count: 10, ...filter } }, 'promotions').found;
 
 /** All events so far of one kind. */
 export const eventsOf = <Kind extends DomainEvent['kind']>(shard: TestShard, kind: Kind) =>

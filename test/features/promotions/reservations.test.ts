@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { query } from '../../../src/features/query.js';
-import type { ReservationView } from '../../../src/records/promotions.js';
 import { openShard, outcomeOf, reasonOf, START, type TestShard } from '../shard.js';
 import { cartOf, line, totalOf } from './offers.js';
 import {
@@ -21,18 +20,11 @@ import {
   reservation,
   reserve,
   reserved,
+  settles,
   usage,
   usageOf,
   used,
 } from './promotion-shard.js';
-
-/** One that succeeds, and answers what a read then shows. */
-function ends(shard: TestShard, command: ReturnType<typeof commit>): ReservationView {
-  const outcome = outcomeOf(shard.run(command));
-  assert(outcome.kind === 'reservation');
-  assert.deepEqual(reservation(shard, outcome.reservation.id), outcome.reservation, 'it is what a read shows');
-  return outcome.reservation;
-}
 
 describe('a reservation', () => {
   it('holds a use and its money of each promotion that applies, and keeps its cart', () => {
@@ -60,14 +52,14 @@ describe('a reservation', () => {
     const id = addPromotion(shard);
     const made = reserved(shard).id;
     patch(shard, id, { discount: 500_000, isActive: false, maxUsage: 1 });
-    assert.equal(ends(shard, commit(made)).cart.discountAmount, 1000);
+    assert.equal(settles(shard, commit(made)).cart.discountAmount, 1000);
     assert.deepEqual(usageOf(shard, id), usage(1, 0, 1000, 0));
   });
 
   it('that is committed counts as a use, for this order', () => {
     const shard = openShard();
     const id = addPromotion(shard);
-    const view = ends(shard, commit(reserved(shard).id, 'order-1'));
+    const view = settles(shard, commit(reserved(shard).id, 'order-1'));
     assert.deepEqual([view.status, view.orderId], ['committed', 'order-1']);
     assert.deepEqual(usageOf(shard, id), usage(1, 0, 1000, 0));
   });
@@ -86,7 +78,7 @@ describe('a reservation', () => {
     const shard = openShard();
     const id = addPromotion(shard);
     const made = reserved(shard).id;
-    assert.equal(ends(shard, release(made)).status, 'released');
+    assert.equal(settles(shard, release(made)).status, 'released');
     assert.equal(shard.run(release(made)).kind, 'unchanged');
     assert.deepEqual(usageOf(shard, id), usage(0, 0, 0, 0));
   });
@@ -121,7 +113,7 @@ describe('a reservation', () => {
     addPromotion(shard);
     const made = reserved(shard).id;
     shard.nowMs += 999;
-    assert.equal(ends(shard, commit(made)).status, 'committed');
+    assert.equal(settles(shard, commit(made)).status, 'committed');
     shard.nowMs += HOUR;
     shard.sweep();
     assert.equal(reservation(shard, made).status, 'committed');
@@ -133,7 +125,7 @@ describe('a reservation', () => {
     const made = reserved(shard).id;
     for (let times = 1; times <= 3; times++) {
       shard.nowMs += 999;
-      assert.equal(ends(shard, renew(made)).untilMs, START + times * 999 + 1000);
+      assert.equal(settles(shard, renew(made)).untilMs, START + times * 999 + 1000);
     }
     assert.deepEqual(usageOf(shard, id), usage(0, 1, 0, 1000));
     shard.nowMs += 1000;
@@ -150,7 +142,7 @@ describe('a reservation', () => {
       addPromotion(shard);
       const { id } = reserved(shard);
       if (status === 'rolled back') shard.run(commit(id));
-      ends(shard, end(id));
+      settles(shard, end(id));
       const others = [commit(id), release(id), renew(id), giveBack(id)].filter(
         ({ kind }) => kind !== end(id).kind && !(status === 'committed' && kind === 'rollbackReservation'),
       );
@@ -162,7 +154,7 @@ describe('a reservation', () => {
     const shard = openShard();
     addPromotion(shard);
     const { id, untilMs } = reserved(shard);
-    assert.equal(ends(shard, renew(id, 1)).untilMs, untilMs);
+    assert.equal(settles(shard, renew(id, 1)).untilMs, untilMs);
   });
 
   it('of another user is not found by a user who releases or renews it', () => {
@@ -172,8 +164,8 @@ describe('a reservation', () => {
     const ofNobody = reserved(shard).id;
     for (const command of [release(id, 'bob'), renew(id, 1000, 'bob'), release(ofNobody, 'bob')])
       assert.equal(reasonOf(shard.run(command)), 'reservationNotFound');
-    assert.equal(ends(shard, renew(id, 2000, 'ann')).untilMs, START + 2000);
-    assert.equal(ends(shard, release(id, 'ann')).status, 'released');
+    assert.equal(settles(shard, renew(id, 2000, 'ann')).untilMs, START + 2000);
+    assert.equal(settles(shard, release(id, 'ann')).status, 'released');
   });
 
   it('that is not there is not found', () => {
@@ -207,7 +199,7 @@ describe('a reservation', () => {
     const id = addPromotion(shard);
     const { id: made, quote } = reserved(shard, { codes: [] });
     assert.deepEqual([quote.applied, quote.finalAmount], [[], 10_000]);
-    assert.equal(ends(shard, commit(made)).status, 'committed');
+    assert.equal(settles(shard, commit(made)).status, 'committed');
     assert.deepEqual(usageOf(shard, id), usage(0, 0, 0, 0));
   });
 
@@ -341,7 +333,7 @@ describe('a rollback', () => {
 
   it('gives all of it back at once, and only once', () => {
     const { shard, ids, made } = committed();
-    assert.equal(ends(shard, giveBack(made, null, 'returned')).status, 'rolledBack');
+    assert.equal(settles(shard, giveBack(made, null, 'returned')).status, 'rolledBack');
     for (const id of ids) assert.deepEqual(usageOf(shard, id), usage(0, 0, 0, 0));
     assert.equal(eventsOf(shard, 'reservationRolledBack')[0]?.reason, 'returned');
     assert.equal(reasonOf(shard.run(giveBack(made))), 'reservationSettled');
@@ -359,18 +351,18 @@ describe('a rollback', () => {
       ['cup', 1, [25, 500]],
     ];
     for (const [productId, quantity, expected] of steps) {
-      assert.equal(ends(shard, giveBack(made, [{ productId, quantity }])).status, 'committed');
+      assert.equal(settles(shard, giveBack(made, [{ productId, quantity }])).status, 'committed');
       assert.deepEqual(spent(), expected);
       for (const id of ids) assert.equal(usageOf(shard, id).usageCount, 1);
     }
-    assert.equal(ends(shard, giveBack(made, [{ productId: 'mug', quantity: 1 }])).status, 'rolledBack');
+    assert.equal(settles(shard, giveBack(made, [{ productId: 'mug', quantity: 1 }])).status, 'rolledBack');
     for (const id of ids) assert.deepEqual(usageOf(shard, id), usage(0, 0, 0, 0));
   });
 
   it('of the rest gives back what earlier steps left', () => {
     const { shard, ids, made } = committed();
-    ends(shard, giveBack(made, [{ productId: 'mug', quantity: 2 }]));
-    ends(shard, giveBack(made));
+    settles(shard, giveBack(made, [{ productId: 'mug', quantity: 2 }]));
+    settles(shard, giveBack(made));
     for (const id of ids) assert.deepEqual(usageOf(shard, id), usage(0, 0, 0, 0));
   });
 
@@ -398,7 +390,7 @@ describe('a rollback', () => {
 
   it('of lines that are back already is refused, and says how many are left', () => {
     const { shard, made } = committed();
-    ends(shard, giveBack(made, [{ productId: 'mug', quantity: 4 }]));
+    settles(shard, giveBack(made, [{ productId: 'mug', quantity: 4 }]));
     const verdict = shard.run(giveBack(made, [{ productId: 'mug', quantity: 2 }]));
     assert.equal(messageOf(verdict), 'Of product mug, 1 pieces are left to roll back, not 2.');
   });
@@ -413,9 +405,9 @@ describe('a rollback', () => {
     const shard = openShard();
     addPromotion(shard, { maxUsagePerUser: 1 });
     const made = used(shard, { userId: 'ann', cart: cartOf([line('mug', 1000), line('cup', 1000)]) });
-    ends(shard, giveBack(made, [{ productId: 'mug', quantity: 1 }]));
+    settles(shard, giveBack(made, [{ productId: 'mug', quantity: 1 }]));
     assert.equal(messageOf(shard.run(reserve({ userId: 'ann' }))), 'Coupon usage limit per user exceeded');
-    ends(shard, giveBack(made, [{ productId: 'cup', quantity: 1 }]));
+    settles(shard, giveBack(made, [{ productId: 'cup', quantity: 1 }]));
     reserved(shard, { userId: 'ann' });
   });
 });
@@ -434,7 +426,7 @@ describe('an archived promotion', () => {
     assert.equal(reasonOf(patch(shard, id, { isActive: false })), 'promotionNotFound');
     for (const asked of [{ kind: 'getPromotion', id } as const, { kind: 'getCode', code: 'SAVE' } as const])
       assert.equal(query(shard.state, asked, shard.nowMs).kind, 'refused');
-    assert.equal(ends(shard, giveBack(order)).status, 'rolledBack');
+    assert.equal(settles(shard, giveBack(order)).status, 'rolledBack');
     assert.equal(freed(shard), 1);
   });
 
@@ -451,8 +443,8 @@ describe('an archived promotion', () => {
   });
 
   const ways: [name: string, (shard: TestShard, id: string) => void][] = [
-    ['a commit', (shard, id) => void ends(shard, commit(id))],
-    ['a release', (shard, id) => void ends(shard, release(id))],
+    ['a commit', (shard, id) => void settles(shard, commit(id))],
+    ['a release', (shard, id) => void settles(shard, release(id))],
     [
       'an expiry',
       (shard) => {
@@ -470,8 +462,8 @@ describe('an archived promotion', () => {
       const first = reserved(shard, { cartId: 'first', ttlMs: 100 });
       const last = reserved(shard, { cartId: 'last', ttlMs: 1000 });
       shard.run(archivePromotion(id));
-      ends(shard, renew(last.id));
-      ends(shard, release(first.id));
+      settles(shard, renew(last.id));
+      settles(shard, release(first.id));
       assert.equal(freed(shard), 0, 'one is open still');
       end(shard, last.id);
       assert.equal(freed(shard), 1);
@@ -502,7 +494,7 @@ describe('an archived promotion', () => {
     const id = addPromotion(shard, { code: null, automatic: true });
     const { id: made } = reserved(shard, { codes: [] });
     shard.run(archivePromotion(id));
-    ends(shard, release(made));
+    settles(shard, release(made));
     assert.equal(freed(shard), 0);
     assert.equal(reserved(shard, { codes: [] }).quote.applied.length, 0);
   });
