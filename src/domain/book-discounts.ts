@@ -9,19 +9,20 @@ import type { BookId, CampaignId } from './ids.js';
 import type { Refusal } from './outcome.js';
 
 export interface BookDiscounts {
-  /** The events that a new book is followed by; refused where the shard has no room for more. */
+  /** The events that follow the making of a book; refused where the shard has no room for more. */
   foundEvents(
     bookId: BookId,
     campaignId: CampaignId | null,
     draft: DiscountDraft | null,
     nowMs: number,
   ): readonly DomainEvent[] | Refusal<'promotionsFull'>;
-  /** Null: the book has no discount from now on. */
   changeEvents(
     bookId: BookId,
-    draft: DiscountDraft | null,
+    draft: DiscountDraft,
     nowMs: number,
   ): readonly DomainEvent[] | Refusal<'bookInvalid' | 'promotionsFull'>;
+  /** The book has no discount from now on. */
+  endEvents(bookId: BookId, nowMs: number): readonly DomainEvent[];
   /** `events`: those that the book is followed by; its discount is as they make it. */
   shown(bookId: BookId, events?: readonly DomainEvent[]): BookOffer;
   /** Why a plain redemption can't be one more use of the discount; null: it can. */

@@ -31,3 +31,11 @@ export function shardsOfEndings(beginning: string, shardCount: number): (ending:
 
 /** The campaign of promotions that name none. */
 export const DEFAULT_CAMPAIGN = asCampaignId('00000000-0000-8000-8000-000000000000');
+
+/** A book that belongs to no campaign makes one of its own for its discount, with its own id. */
+export const isCampaignOfBook = (campaignId: CampaignId, promotionIds: readonly string[]): boolean =>
+  promotionIds.includes(campaignId);
+
+/** The campaign of these promotions as callers know it; null: they named none. */
+export const campaignShown = (campaignId: CampaignId, promotionIds: readonly string[] = []): CampaignId | null =>
+  campaignId === DEFAULT_CAMPAIGN || isCampaignOfBook(campaignId, promotionIds) ? null : campaignId;

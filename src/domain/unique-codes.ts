@@ -16,8 +16,8 @@ export interface UniqueCodes {
   redemptionsBy(bookId: BookId, userId: string): number;
   /** Those that stand, made at or after this time. `heldBy`: the reservation that made it. */
   eachRedemption(bookId: BookId, sinceMs: number, visit: (atMs: number, heldBy: string | null) => void): void;
-  /** From now on the redemptions of the book are uses of a discount; or they are none any more. */
-  setDiscount(bookId: BookId, hasDiscount: boolean): void;
+  /** From now on carts can hold codes of the book, and its redemptions are told to its discount. */
+  markDiscount(bookId: BookId): void;
   /** Why a cart of this user can't hold the code; null: it can. */
   objectTo(code: CodeInBook, use: CodeUse, nowMs: number): CodeObjection | null;
   /** The code is held by a reservation, and nothing else may use it. */
@@ -31,6 +31,8 @@ export interface UniqueCodes {
    * first of them.
    */
   lockEvents(code: string, userId: string, untilMs: number, nowMs: number, firstSeq: number): DomainEvent[];
+  /** Of a code that a cart holds. */
+  renewEvent(code: string, untilMs: number): DomainEvent;
   unlockEvent(code: string): DomainEvent;
   expireEvent(code: string): DomainEvent;
   /** `ordinal`: how many redemptions come before it in the same change. */

@@ -1,9 +1,10 @@
 /** Live events of promotions: what they say, from where they are read, and who sees them. */
 import assert from 'node:assert/strict';
-import { after, before, describe, type TestContext, test } from 'node:test';
-import { type Connection, connect } from '../support/api.js';
+import { before, describe, type TestContext, test } from 'node:test';
+import { type Connection, connect, type Reply } from '../support/api.js';
 import { type LiveMessage, type LiveSocket, openSocket, openStream } from '../support/live.js';
 import { untilProjected } from '../support/projected.js';
+import { served, succeeded } from '../support/served.js';
 import { PROBED_MAIN, type Server, startServer, temporaryDirectory, undoes } from '../support/server.js';
 
 const CAMPAIGN = '5b0c7f1e-2d4a-4c86-9e1f-3a7d8b2c6f90';
@@ -11,17 +12,8 @@ const OTHER_CAMPAIGN = '6b0c7f1e-2d4a-4c86-9e1f-3a7d8b2c6f91';
 const USER = 'ada';
 const LINES = [{ productId: 'shoe', quantity: 2, unitPrice: 30 }];
 
-// biome-ignore lint/suspicious/noExplicitAny: bodies of many shapes, asserted by the tests
-type Body = any;
-
-async function done(api: Connection, method: string, path: string, sent?: object): Promise<Body> {
-  const { status, body } = await api.call(method, path, sent);
-  assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(body)}`);
-  return body;
-}
-
 async function promotion(api: Connection, settings: object): Promise<string> {
-  const made = await done(api, 'POST', '/coupons', {
+  const made = await succeeded(api, 'POST', '/coupons', {
     type: 'percentage',
     discount: 10,
     couponFor: 'product',
@@ -31,8 +23,8 @@ async function promotion(api: Connection, settings: object): Promise<string> {
   return made.id as string;
 }
 
-const reserve = (api: Connection, codes: readonly string[], more: object = {}): Promise<Body> =>
-  done(api, 'POST', '/coupons/apply', { codes, lines: LINES, userId: USER, reserve: true, ...more });
+const reserve = (api: Connection, codes: readonly string[], more: object = {}): Promise<Reply['body']> =>
+  succeeded(api, 'POST', '/coupons/apply', { codes, lines: LINES, userId: USER, reserve: true, ...more });
 
 /** What a test compares: without what differs from run to run. */
 const told = ({ event, topics, data }: LiveMessage): readonly unknown[] => [event, topics, data];
@@ -45,26 +37,17 @@ async function subscribed(server: Server, token: string, first: object): Promise
 }
 
 describe('live events of promotions', () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   let server: Server;
   let api: Connection;
-
-  before(async () => {
-    directory = await temporaryDirectory();
-    server = await startServer(directory.path);
-    api = await connect(server.url);
-  });
-
-  after(async () => {
-    api?.close();
-    await server?.stop();
-    await directory?.remove();
+  const shop = served();
+  before(() => {
+    ({ server, api } = shop);
   });
 
   async function person(): Promise<{ readonly id: string; readonly token: string }> {
     const credentials = { email: `live-${Math.random()}@example.com`, password: 'correct horse battery' };
-    const { id } = await done(api, 'POST', '/users', credentials);
-    const { accessToken } = await done(api, 'POST', '/auth/token', credentials);
+    const { id } = await succeeded(api, 'POST', '/users', credentials);
+    const { accessToken } = await succeeded(api, 'POST', '/auth/token', credentials);
     return { id, token: accessToken };
   }
 
@@ -74,7 +57,7 @@ describe('live events of promotions', () => {
     const everything = await subscribed(server, api.token, { topics: all });
     const onlyB = await subscribed(server, api.token, { topics: [`promotion:${b}`] });
     const { reservationId, reservedUntil } = await reserve(api, ['ONE-A', 'ONE-B'], { cartId: 'one' });
-    await done(api, 'POST', `/reservations/${reservationId}/commit`, { orderId: 'order-1' });
+    await succeeded(api, 'POST', `/reservations/${reservationId}/commit`, { orderId: 'order-1' });
     await everything.until(({ event }) => event === 'promotion.used');
     const about = { campaignId: CAMPAIGN, reservationId, userId: USER, currency: 'USD' };
     const discounts = [
@@ -98,7 +81,7 @@ describe('live events of promotions', () => {
     const { reservationId } = await reserve(api, ['SWAP-A'], { cartId: 'swap' });
     const changed = await reserve(api, ['SWAP-B'], { cartId: 'swap' });
     assert.equal(changed.reservationId, reservationId);
-    await done(api, 'POST', `/reservations/${reservationId}/release`);
+    await succeeded(api, 'POST', `/reservations/${reservationId}/release`);
     const fence = await reserve(api, ['SWAP-A']);
     await socket.until(({ data }) => data?.reservationId === fence.reservationId);
     assert.deepEqual(
@@ -116,10 +99,10 @@ describe('live events of promotions', () => {
     const id = await promotion(api, { code: 'PARTS' });
     const socket = await subscribed(server, api.token, { topics: [`promotion:${id}`] });
     const { reservationId } = await reserve(api, ['PARTS']);
-    await done(api, 'POST', `/reservations/${reservationId}/commit`);
+    await succeeded(api, 'POST', `/reservations/${reservationId}/commit`);
     const lines = [{ productId: 'shoe', quantity: 1 }];
-    await done(api, 'POST', `/reservations/${reservationId}/rollback`, { lines, reason: 'too small' });
-    await done(api, 'POST', `/reservations/${reservationId}/rollback`, {});
+    await succeeded(api, 'POST', `/reservations/${reservationId}/rollback`, { lines, reason: 'too small' });
+    await succeeded(api, 'POST', `/reservations/${reservationId}/rollback`, {});
     await socket.until(({ data }) => data?.isWhole === true);
     const back = socket.events().filter(({ event }) => event === 'promotion.rolled_back');
     assert.deepEqual(
@@ -151,7 +134,7 @@ describe('live events of promotions', () => {
       );
     }
     const beforePatch = ofCampaign.events().length;
-    await done(api, 'POST', `/campaigns/${OTHER_CAMPAIGN}/stop`);
+    await succeeded(api, 'POST', `/campaigns/${OTHER_CAMPAIGN}/stop`);
     const { data } = await ofCampaign.until(({ event }) => event === 'promotion.updated');
     assert.equal(beforePatch, 1);
     assert.deepEqual(data, {
@@ -172,7 +155,7 @@ describe('live events of promotions', () => {
     const busy = (async () => {
       while (!isOver) {
         const { reservationId } = await reserve(api, ['SHOT']);
-        await done(api, 'POST', `/reservations/${reservationId}/release`);
+        await succeeded(api, 'POST', `/reservations/${reservationId}/release`);
       }
     })();
     try {
@@ -193,10 +176,25 @@ describe('live events of promotions', () => {
     const topics = [`promotion:${id}`, `campaign:${CAMPAIGN}`];
     const socket = await subscribed(server, api.token, { topics, snapshot: true });
     const ofPromotion = await socket.until(({ type, topic }) => type === 'snapshot' && topic === topics[0]);
-    assert.deepEqual(ofPromotion.data, await done(api, 'GET', `/coupons/${id}`));
+    assert.deepEqual(ofPromotion.data, await succeeded(api, 'GET', `/coupons/${id}`));
     const ofCampaign = await socket.until(({ type, topic }) => type === 'snapshot' && topic === topics[1]);
-    const { promotions: _, books: _books, ...campaign } = await done(api, 'GET', `/campaigns/${CAMPAIGN}`);
+    const { promotions: _, books: _books, ...campaign } = await succeeded(api, 'GET', `/campaigns/${CAMPAIGN}`);
     assert.deepEqual(ofCampaign.data, campaign);
+    socket.end();
+  });
+
+  test('the discount of a book without a campaign is in none that callers see', async () => {
+    const discount = { type: 'percentage', discount: 10, couponFor: 'product' };
+    const book = { name: 'Alone', redeemableBy: 'bearer', discount, initialCodes: ['ALONE-1'] };
+    const { id } = await succeeded(api, 'POST', '/coupon-books', book);
+    const socket = await subscribed(server, api.token, { topics: [`promotion:${id}`] });
+    const { reservationId } = await reserve(api, ['ALONE-1']);
+    const { data } = await socket.until(({ event }) => event === 'promotion.reserved');
+    const shown = await succeeded(api, 'GET', `/reservations/${reservationId}`);
+    assert.deepEqual([data.reservationId, data.campaignId, shown.campaignId], [reservationId, null, null]);
+    await succeeded(api, 'PATCH', `/coupon-books/${id}`, { discount: { ...discount, discount: 20 } });
+    const updated = await socket.until(({ event }) => event === 'promotion.updated');
+    assert.deepEqual([updated.data.couponId, updated.data.campaignId], [id, null]);
     socket.end();
   });
 
@@ -215,9 +213,13 @@ describe('live events of promotions', () => {
     );
     await stream.until(({ type }) => type === 'subscribed');
     const strange = await reserve(api, ['RIGHTS'], { userId: other.id });
-    const anonymous = await done(api, 'POST', '/coupons/apply', { codes: ['RIGHTS'], lines: LINES, reserve: true });
+    const anonymous = await succeeded(api, 'POST', '/coupons/apply', {
+      codes: ['RIGHTS'],
+      lines: LINES,
+      reserve: true,
+    });
     const { reservationId } = await reserve(api, ['RIGHTS'], { userId: buyer.id });
-    await done(api, 'PATCH', `/coupons/${id}`, { name: 'renamed' });
+    await succeeded(api, 'PATCH', `/coupons/${id}`, { name: 'renamed' });
     await staff.until(({ event }) => event === 'promotion.updated');
     const seen = [strange, anonymous, { reservationId }].map((made) => made.reservationId as string);
     assert.deepEqual(
@@ -225,8 +227,8 @@ describe('live events of promotions', () => {
       [...seen, undefined],
     );
     // A lock of its own code comes after all of them.
-    await done(api, 'POST', '/coupon-books', { name: 'fence', initialCodes: ['RIGHTS-FENCE'] });
-    await done(api, 'POST', '/coupons/assign/RIGHTS-FENCE', { userId: buyer.id });
+    await succeeded(api, 'POST', '/coupon-books', { name: 'fence', initialCodes: ['RIGHTS-FENCE'] });
+    await succeeded(api, 'POST', '/coupons/assign/RIGHTS-FENCE', { userId: buyer.id });
     for (const { until, events } of [own, stream]) {
       await until(({ event }) => event === 'coupon.assigned');
       await until(({ event }) => event === 'promotion.reserved');
@@ -243,7 +245,7 @@ describe('live events of promotions', () => {
     );
     silent.send({ type: 'subscribe', topics: ['code:RIGHTS-FENCE'] });
     await silent.until(({ topics }) => topics?.includes('code:RIGHTS-FENCE') === true);
-    await done(api, 'POST', '/coupons/RIGHTS-FENCE/lock', { userId: buyer.id });
+    await succeeded(api, 'POST', '/coupons/RIGHTS-FENCE/lock', { userId: buyer.id });
     await silent.until(({ event }) => event === 'coupon.locked');
     assert.deepEqual(
       silent.messages.map(({ type, event }) => event ?? type),
@@ -285,18 +287,18 @@ describe('live events of promotions', () => {
 async function changeEverything(api: Connection): Promise<readonly [string, string]> {
   const a = await promotion(api, { code: 'KIND-A', name: 'Ä "quoted"' });
   const b = await promotion(api, { code: 'KIND-B', currency: 'JPY', discount: 5 });
-  await done(api, 'PATCH', `/coupons/${a}`, { name: 'A anew' });
+  await succeeded(api, 'PATCH', `/coupons/${a}`, { name: 'A anew' });
   await reserve(api, ['KIND-A'], { cartId: 'kinds' });
   // The cart is one of another currency now: the reservation stays, and holds something else.
   const { reservationId } = await reserve(api, ['KIND-B'], { cartId: 'kinds', currency: 'JPY' });
-  await done(api, 'POST', `/reservations/${reservationId}/commit`, { orderId: 'order-7' });
+  await succeeded(api, 'POST', `/reservations/${reservationId}/commit`, { orderId: 'order-7' });
   const lines = [{ productId: 'shoe', quantity: 1 }];
-  await done(api, 'POST', `/reservations/${reservationId}/rollback`, { lines, reason: 'returned' });
-  await done(api, 'POST', `/reservations/${reservationId}/rollback`, {});
+  await succeeded(api, 'POST', `/reservations/${reservationId}/rollback`, { lines, reason: 'returned' });
+  await succeeded(api, 'POST', `/reservations/${reservationId}/rollback`, {});
   const second = await reserve(api, ['KIND-A']);
-  await done(api, 'POST', `/reservations/${second.reservationId}/release`);
+  await succeeded(api, 'POST', `/reservations/${second.reservationId}/release`);
   await reserve(api, ['KIND-A'], { reserveSeconds: 1 });
-  await done(api, 'POST', '/coupons/increment-usage', { code: 'KIND-A', userId: USER, discountAmount: 1.5 });
+  await succeeded(api, 'POST', '/coupons/increment-usage', { code: 'KIND-A', userId: USER, discountAmount: 1.5 });
   return [a, b];
 }
 
@@ -341,7 +343,7 @@ test('every kind of event of promotions is the same live, from memory, from the 
   const { cursor: since = '' } = await live.until(({ type }) => type === 'subscribed');
   const [a, b] = await changeEverything(first.api);
   await live.until(({ data }) => data?.reason === 'expired');
-  await done(first.api, 'DELETE', `/coupons/${a}`);
+  await succeeded(first.api, 'DELETE', `/coupons/${a}`);
   await live.until(({ event }) => event === 'promotion.archived');
   assert.deepEqual(
     live.events().map(({ event }) => event),

@@ -23,6 +23,7 @@ import {
   text,
   textOrNull,
 } from '../../records/fields.js';
+import type { DiscountChange } from '../../records/objects.js';
 import type { BookOffer } from '../../records/promotions.js';
 import type { Book, BookSettings } from '../../records/values.generated.js';
 import { codesAddedEvent } from './batches.js';
@@ -170,7 +171,7 @@ export function decideUpdateBook(
   const settings: BookSettings = { ...book.settings, ...patch };
   const invalid = refuseSettings(settings);
   if (invalid !== null) return invalid;
-  const followed = discount === null ? [] : (coupons.discounts?.changeEvents(bookId, discount.to, nowMs) ?? []);
+  const followed = discount === null ? [] : discountEvents(coupons, bookId, discount.to, nowMs);
   if ('reason' in followed) return followed;
   const updated: Book = { ...book, settings, version: book.version + 1, updatedMs: nowMs };
   const offer = offerOf(coupons, bookId, followed);
@@ -198,13 +199,19 @@ export function decideArchiveBook(
   if (book.archivedMs !== null) return { kind: 'decision', scopeId: bookId, events: [], outcome: { kind: 'archived' } };
   if (ifVersion !== null && !ifVersion.includes(book.version)) return versionMismatch();
   const archived: Book = { ...book, version: book.version + 1, updatedMs: nowMs, archivedMs: nowMs };
-  const followed = coupons.discounts?.changeEvents(bookId, null, nowMs) ?? [];
+  const followed = coupons.discounts?.endEvents(bookId, nowMs) ?? [];
   return {
     kind: 'decision',
     scopeId: bookId,
-    events: [{ kind: 'bookArchived', book: archived }, ...('reason' in followed ? [] : followed)],
+    events: [{ kind: 'bookArchived', book: archived }, ...followed],
     outcome: { kind: 'archived' },
   };
+}
+
+/** `to` null: the book has no discount from now on. */
+function discountEvents({ discounts }: Coupons, bookId: BookId, to: DiscountChange['to'], nowMs: number) {
+  if (discounts === null) return [];
+  return to === null ? discounts.endEvents(bookId, nowMs) : discounts.changeEvents(bookId, to, nowMs);
 }
 
 /** `events`: those that the change of the book is followed by. */

@@ -73,7 +73,7 @@ export function refuseClosed({ current: book }: BookState, nowMs: number): Refus
 
 /** A cart holds the code, and only the cart's reservation may use it. */
 export function refuseHeld(coupons: Coupons, index: number): Refusal<'lockedByAnother'> | null {
-  if (coupons.heldCodes.size === 0 || !coupons.heldCodes.has(index)) return null;
+  if (!coupons.heldCodes.has(index)) return null;
   const untilMs = coupons.leases.untilMs(coupons.codes.record(index));
   return refuse('lockedByAnother', 'This code is held by a reservation of a cart.', untilMs);
 }
@@ -88,7 +88,7 @@ export function refuseUse(
   userId: string,
   nowMs: number,
 ): Refusal<'usedUp' | 'userRedemptionsLimit'> | null {
-  if (coupons.discounts === null || (!book.hasDiscount && coupons.heldCodes.size === 0)) return null;
+  if (!book.hadDiscount || coupons.discounts === null) return null;
   const { id, settings } = book.current;
   return coupons.discounts.refuseUse(id, userId, settings.maxRedemptionsPerUser, nowMs);
 }

@@ -66,8 +66,8 @@ export class CodesForCarts implements UniqueCodes {
     }
   }
 
-  setDiscount(bookId: BookId, hasDiscount: boolean): void {
-    this.#coupons.bookOf(bookId).hasDiscount = hasDiscount;
+  markDiscount(bookId: BookId): void {
+    this.#coupons.bookOf(bookId).hadDiscount = true;
   }
 
   objectTo({ index }: CodeInBook, { userId, reservationId, heldByUser }: CodeUse, nowMs: number): CodeObjection | null {
@@ -157,6 +157,10 @@ export class CodesForCarts implements UniqueCodes {
     }
     const lock = { ...about, prevSeq: asSeq(firstSeq) };
     return [codeAssignedEvent(about, nowMs), { kind: 'codeLocked', lockId: firstSeq + 1, untilMs, ...lock }];
+  }
+
+  renewEvent(code: string, untilMs: number): DomainEvent {
+    return { kind: 'codeLocked', untilMs, ...this.#leased(code) };
   }
 
   unlockEvent(code: string): DomainEvent {

@@ -183,6 +183,6 @@ export function applyCodeRedeemed(coupons: Coupons, event: CodeRedeemed): void {
   coupons.addRedemption(event.redemptionId, event.index, coupons.userOf(coupons.codes.record(event.index)));
   const book = coupons.bookOfCode(event.index);
   coupons.countRate(book, event.atMs, 1);
-  if (book.hasDiscount) coupons.discounts?.noteRedeemed(book.current.id, event.atMs);
+  if (book.hadDiscount) coupons.discounts?.noteRedeemed(book.current.id, event.atMs);
   noteEventOf(coupons, event.index);
 }

@@ -117,6 +117,6 @@ export function applyRedemptionRolledBack(coupons: Coupons, event: RedemptionRol
   coupons.redemptions.rollBack(number);
   const book = coupons.bookOfCode(event.index);
   coupons.countRate(book, coupons.redemptions.atMs(number), -1);
-  if (book.hasDiscount) coupons.discounts?.noteRolledBack(book.current.id);
+  if (book.hadDiscount) coupons.discounts?.noteRolledBack(book.current.id);
   noteEventOf(coupons, event.index);
 }

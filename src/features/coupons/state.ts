@@ -29,8 +29,8 @@ export interface BookState {
   redeemed: number;
   redemptions: number;
   readonly rate: { current: RedemptionRate | null };
-  /** Its redemptions are uses of a discount. */
-  hasDiscount: boolean;
+  /** It carries a discount, or did: carts may hold its codes. */
+  hadDiscount: boolean;
 }
 
 /** Codes that were loaded under a batch which isn't live yet. */
@@ -121,7 +121,7 @@ export class Coupons {
       redeemed: 0,
       redemptions: 0,
       rate: { current: null },
-      hasDiscount: false,
+      hadDiscount: false,
     };
     this.booksByNumber.push(added);
     this.#books.set(book.id, added);

@@ -68,21 +68,22 @@ export class DiscountsOfBooks implements BookDiscounts {
 
   changeEvents(
     bookId: BookId,
-    draft: DiscountDraft | null,
+    draft: DiscountDraft,
     nowMs: number,
   ): readonly DomainEvent[] | Refusal<'bookInvalid' | 'promotionsFull'> {
     const found = this.#promotions.discountOf(bookId);
-    if (found === undefined)
-      return draft === null ? [] : this.#made(bookId, this.#promotions.campaignOfBook(bookId), draft, nowMs);
+    if (found === undefined) return this.#made(bookId, this.#promotions.campaignOfBook(bookId), draft, nowMs);
     const { current } = found;
-    const next = { version: current.version + 1, updatedMs: nowMs };
-    if (draft === null)
-      return current.archivedMs === null
-        ? [{ kind: 'promotionArchived', promotion: { ...current, ...next, archivedMs: nowMs } }]
-        : [];
     if (draft.settings.currency !== current.settings.currency && hasMoney(found))
       return refuse('bookInvalid', `The money that this discount took was counted in ${current.settings.currency}.`);
-    return [{ kind: 'promotionUpdated', promotion: { ...current, ...draft, ...next, archivedMs: null } }];
+    const promotion = { ...next(current, nowMs), ...draft, archivedMs: null };
+    return [{ kind: 'promotionUpdated', promotion }];
+  }
+
+  endEvents(bookId: BookId, nowMs: number): readonly DomainEvent[] {
+    const current = this.#promotions.discountOf(bookId)?.current;
+    if (current === undefined || current.archivedMs !== null) return [];
+    return [{ kind: 'promotionArchived', promotion: { ...next(current, nowMs), archivedMs: nowMs } }];
   }
 
   shown(bookId: BookId, events: readonly DomainEvent[] = []): BookOffer {
@@ -93,8 +94,8 @@ export class DiscountsOfBooks implements BookDiscounts {
       if (event.kind === 'bookJoinedCampaign') ({ campaignId } = event);
       else if ('promotion' in event) ({ promotion } = event);
     }
-    const isThere = promotion !== null && promotion.archivedMs === null;
-    return { campaignId, discount: isThere ? viewOf(promotion as Promotion, found) : null };
+    if (promotion === null || promotion.archivedMs !== null) return { campaignId, discount: null };
+    return { campaignId, discount: viewOf(promotion, found) };
   }
 
   refuseUse(
@@ -124,6 +125,13 @@ export class DiscountsOfBooks implements BookDiscounts {
     this.#promotions.promotionOf(bookId).redeemed.forgetPeriods();
   }
 }
+
+/** Its next version, still unchanged. */
+const next = (current: Promotion, nowMs: number): Promotion => ({
+  ...current,
+  version: current.version + 1,
+  updatedMs: nowMs,
+});
 
 const hasMoney = ({ spent, heldAmount }: PromotionState): boolean => spent > 0 || heldAmount > 0;
 

@@ -30,6 +30,11 @@ export const NO_BOOK: BookUses = {
   forgetPeriods() {},
 };
 
+interface PeriodCounts {
+  readonly sinceMs: number;
+  readonly counts: Map<number, number>;
+}
+
 interface Around {
   /** As it is now. */
   plan(): PromotionPlan;
@@ -39,11 +44,11 @@ interface Around {
 
 export function bookUses(bookId: BookId, codes: UniqueCodes, { plan, periodOf }: Around): BookUses {
   /** By the begin of the period, from `sinceMs` on; null: not counted yet. */
-  let byPeriod: { readonly sinceMs: number; readonly counts: Map<number, number> } | null = null;
-
+  let byPeriod: PeriodCounts | null = null;
+  /** In which the last redemption counted. */
   let lastPeriodMs: number | null = null;
 
-  function countSince(sinceMs: number): { readonly sinceMs: number; readonly counts: Map<number, number> } {
+  function countSince(sinceMs: number): PeriodCounts {
     const counted = { sinceMs, counts: new Map<number, number>() };
     codes.eachRedemption(bookId, sinceMs, (atMs, heldBy) => {
       addTo(counted.counts, heldBy === null ? periodAt(plan(), atMs) : periodOf(heldBy));

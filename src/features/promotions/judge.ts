@@ -6,7 +6,7 @@ import { refuse } from '../../domain/decision.js';
 import type { Refusal } from '../../domain/outcome.js';
 import type { Verdict } from '../../records/objects.js';
 import type { PromotionPlan } from '../../records/promotions.js';
-import { firstAfter, nextPeriodMs, periodAt } from './periods.js';
+import { firstAfter, nextPeriodMs, periodAt, periodOfHold } from './periods.js';
 import type { PromotionState, ReservationState } from './state.js';
 
 export interface Objection {
@@ -28,7 +28,7 @@ export interface Use {
 
 /** Also for a use that is counted after the order: it was allowed when the order was made. */
 export function objectToCount(promotion: PromotionState, use: Use, nowMs: number): Objection | null {
-  const { settings, plan } = promotion.current;
+  const { id, settings, plan } = promotion.current;
   const isOwn = use.instead !== null && promotion.holders.has(use.instead);
   const own = isOwn ? 1 : 0;
   const { maxUsage, maxUsagePerUser, maxUsagePerPeriod } = settings;
@@ -40,10 +40,10 @@ export function objectToCount(promotion: PromotionState, use: Use, nowMs: number
   if (maxUsagePerPeriod !== null) {
     const periodMs = periodAt(plan, nowMs);
     if (periodMs === null) return objection('Coupon usage limit exceeded', 'The period of the limit is not known');
-    const ownPeriod = isOwn && periodOfHold(use.instead, promotion) === periodMs ? 1 : 0;
+    const isOfPeriod = ({ cart }: ReservationState): boolean => periodOfHold(cart, id) === periodMs;
+    const ownPeriod = use.instead !== null && isOwn && isOfPeriod(use.instead) ? 1 : 0;
     const inPeriod = (promotion.byPeriod.get(periodMs) ?? 0) + promotion.redeemed.in(periodMs);
     if (inPeriod - ownPeriod >= maxUsagePerPeriod.count) {
-      const isOfPeriod = (holder: ReservationState): boolean => periodOfHold(holder, promotion) === periodMs;
       const heldUntilMs = firstEndMs(promotion, use.instead, isOfPeriod);
       return {
         refusal: 'Coupon usage limit exceeded',
@@ -119,11 +119,6 @@ export function budgetLeft(promotion: PromotionState, instead: ReservationState 
   const own = instead?.cart.holds.find(({ promotionId }) => promotionId === promotion.current.id);
   const ownAmount = own !== undefined && promotion.holders.has(instead as ReservationState) ? own.amount : 0;
   return Math.max(0, budget - promotion.spent - promotion.heldAmount + ownAmount);
-}
-
-function periodOfHold(reservation: ReservationState | null, promotion: PromotionState): number | null {
-  const hold = reservation?.cart.holds.find(({ promotionId }) => promotionId === promotion.current.id);
-  return hold?.periodMs ?? null;
 }
 
 function objection(refusal: string, explanation: string | null = null): Objection {

@@ -1,5 +1,5 @@
 /** The periods of a limit, as instants that were computed before: commands only compare them. */
-import type { PromotionPlan } from '../../records/promotions.js';
+import type { PromotionPlan, ReservedCart } from '../../records/promotions.js';
 
 /**
  * The begin of the period in which a use counts now; null: it has no such limit, or none is known.
@@ -11,6 +11,11 @@ export function periodAt({ periods, untilMs }: PromotionPlan, nowMs: number): nu
 
 export function nextPeriodMs({ periods }: PromotionPlan, nowMs: number): number | null {
   return periods?.[firstAfter(periods.length, (at) => (periods[at] as number) > nowMs)] ?? null;
+}
+
+/** The period in which the cart's use of the promotion counts; null: in none. */
+export function periodOfHold({ holds }: ReservedCart, promotionId: string): number | null {
+  return holds.find((hold) => hold.promotionId === promotionId)?.periodMs ?? null;
 }
 
 /** The first place from 0 at which `isAfter` holds; it must hold from there on. */

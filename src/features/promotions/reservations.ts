@@ -182,10 +182,7 @@ export function decideRenewReservation(
   if (refusal !== null) return refusal;
   // A renewal never ends a hold earlier.
   const untilMs = Math.max(found.untilMs ?? 0, nowMs + ttlMs);
-  const { userId } = found;
-  const locks = codesOf(found.cart).flatMap((code) =>
-    promotions.codes.lockEvents(code, userId ?? '', untilMs, nowMs, promotions.shard.seq + 2),
-  );
+  const locks = codesOf(found.cart).map((code) => promotions.codes.renewEvent(code, untilMs));
   return decided(promotions, found, { untilMs }, [{ kind: 'reservationRenewed', ...named(found), untilMs }, ...locks]);
 }
 

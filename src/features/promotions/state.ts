@@ -3,7 +3,7 @@
  * The rules read it, `applyEvent` changes it, nothing else does; a restart fills it by load.ts from
  * a snapshot and then applies the journal.
  */
-import { asBookId, asCampaignId } from '../../domain/ids.js';
+import { asBookId, isCampaignOfBook } from '../../domain/ids.js';
 import type { ShardKernel } from '../../domain/kernel.js';
 import type { UniqueCodes } from '../../domain/unique-codes.js';
 import type { BookId, CampaignId } from '../../records/ids.js';
@@ -17,6 +17,7 @@ import type {
 } from '../../records/promotions.js';
 import { type BookUses, bookUses, NO_BOOK } from './book-uses.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import { periodOfHold } from './periods.js';
 import type { Offer } from './pricing/types.js';
 
 /** Together, so that the sum of a shard's promotions can be held in memory and listed. */
@@ -183,10 +184,11 @@ export class Promotions {
       redeemed: isOfBook(promotion)
         ? bookUses(asBookId(promotion.id), this.codes, {
             plan: () => this.promotionOf(promotion.id).current.plan,
-            periodOf: (reservationId) => this.#periodOfHold(reservationId, promotion.id),
+            periodOf: (reservationId) => periodOfHold(this.reservationOf(reservationId).cart, promotion.id),
           })
         : NO_BOOK,
     };
+    if (isOfBook(promotion)) this.codes.markDiscount(asBookId(promotion.id));
     this.all.push(state);
     this.#byId.set(promotion.id, state);
     this.#list(state);
@@ -208,11 +210,6 @@ export class Promotions {
     else if (wasArchived) this.#list(state);
   }
 
-  #periodOfHold(reservationId: string, promotionId: string): number | null {
-    const { cart } = this.reservationOf(reservationId);
-    return cart.holds.find((hold) => hold.promotionId === promotionId)?.periodMs ?? null;
-  }
-
   #campaign(id: CampaignId, isOfBook = false): CampaignState {
     let campaign = this.#campaigns.get(id);
     if (campaign === undefined) {
@@ -225,11 +222,10 @@ export class Promotions {
 
   #list(state: PromotionState): void {
     const { campaignId, settings, archivedMs } = state.current;
-    const campaign = this.#campaign(campaignId, isOfBook(state.current) && campaignId === campaignOfItsOwn(state));
+    const campaign = this.#campaign(campaignId, isCampaignOfBook(campaignId, [state.current.id]));
     if (settings.code !== null) this.#campaignsByCode.set(settings.code, campaignId);
     if (archivedMs !== null) return;
     campaign.promotions.add(state);
-    if (isOfBook(state.current)) this.codes.setDiscount(asBookId(state.current.id), true);
     if (settings.automatic) campaign.automatic.add(state);
     if (settings.code !== null) this.#byCode.set(settings.code, state);
   }
@@ -238,7 +234,6 @@ export class Promotions {
     const { campaignId, settings } = state.current;
     const campaign = this.#campaigns.get(campaignId);
     campaign?.promotions.delete(state);
-    if (isOfBook(state.current)) this.codes.setDiscount(asBookId(state.current.id), false);
     campaign?.automatic.delete(state);
     if (settings.code !== null && this.#byCode.get(settings.code) === state) this.#byCode.delete(settings.code);
   }
@@ -396,8 +391,6 @@ function add<Key>(counts: Map<Key, number>, key: Key, change: number): void {
 
 /** It is the discount of a coupon book, and has the book's id. */
 export const isOfBook = ({ settings }: Promotion): boolean => settings.code === null && !settings.automatic;
-
-const campaignOfItsOwn = ({ current }: PromotionState): CampaignId => asCampaignId(current.id);
 
 const offerOf = ({ id, settings }: Promotion): Offer => ({ id, ...settings });
 

@@ -1,5 +1,5 @@
 /** What live clients are told of promotions, by an event or by the `detail` of its audit row. */
-import { DEFAULT_CAMPAIGN } from '../../domain/ids.js';
+import { asCampaignId, campaignShown } from '../../domain/ids.js';
 import { exponentOf } from '../../features/promotions/pricing/currencies.js';
 import { fromMinorUnits } from '../../features/promotions/pricing/money.js';
 import type { LiveDeclaration } from '../../records/live.generated.js';
@@ -7,7 +7,7 @@ import type { Promotion, PromotionAmounts, ReservedCart } from '../../records/pr
 
 /** The fields of events of promotions. They have the same names in `detail`. */
 export interface PromotionFields {
-  readonly promotion?: Promotion;
+  readonly promotion?: Promotion | undefined;
   readonly reservationId?: string;
   readonly cartId?: string | null;
   readonly orderId?: string | null;
@@ -75,7 +75,7 @@ export function promotionTeller({ kind, name }: LiveDeclaration): ((facts: Promo
 function promotionData(campaignId: string, promotion: Promotion | undefined): Told['data'] {
   return {
     couponId: promotion?.id,
-    campaignId: shown(campaignId),
+    campaignId: shown(campaignId, { promotion }),
     code: promotion?.settings.code,
     name: promotion?.settings.name,
     isActive: promotion?.settings.isActive,
@@ -105,11 +105,14 @@ const usedData = (facts: PromotionFacts, amounts: PromotionAmounts | undefined):
 });
 
 const about = ({ campaignId, userId, fields }: PromotionFacts, amounts: PromotionAmounts | undefined) => ({
-  campaignId: shown(campaignId),
+  campaignId: shown(campaignId, fields),
   reservationId: fields.reservationId,
   userId,
   ...(amounts && amountsData(amounts)),
 });
+
+const shown = (campaignId: string, fields: PromotionFields): string | null =>
+  campaignShown(asCampaignId(campaignId), promotionIdsOf(fields));
 
 const amountsIn = ({ currency, holds }: ReservedCart): PromotionAmounts => ({ currency, promotions: holds });
 
@@ -121,6 +124,3 @@ function amountsData({ currency, promotions }: PromotionAmounts) {
   }));
   return { currency, discounts };
 }
-
-/** The default campaign has no id that callers know. */
-const shown = (campaignId: string): string | null => (campaignId === DEFAULT_CAMPAIGN ? null : campaignId);

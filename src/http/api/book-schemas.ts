@@ -102,7 +102,8 @@ export const bookPatch = name(
     .strictObject(settings)
     .partial()
     .meta({ minProperties: 1 })
-    .refine((patch) => Object.keys(patch).length > 0, 'At least one field is needed')
+    // A time zone alone only says what days mean that are not there.
+    .refine((patch) => Object.keys(patch).some((field) => field !== 'timeZone'), 'At least one field is needed')
     .superRefine(refuseContradiction),
 );
 export type BookPatch = z.output<typeof bookPatch>;

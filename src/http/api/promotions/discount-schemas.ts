@@ -1,32 +1,20 @@
 /** The discount that a coupon book carries, as it is sent and shown. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { name } from '../schemas.js';
-import { fixed, promotionOut, settings } from './schemas.js';
+import { promotionInput, promotionOut } from './schemas.js';
 
-/** Dates, state and the code itself are those of the book. */
+/** Name, dates, metadata and codes are those of the book. */
 export const discountInput = name(
   'BookDiscountInput',
-  z.strictObject({
-    discount: settings.discount,
-    type: settings.type,
-    couponFor: settings.couponFor,
-    products: settings.products.default([]),
-    categories: settings.categories.default([]),
-    excludeProducts: settings.excludeProducts.default([]),
-    minPurchaseAmount: settings.minPurchaseAmount.optional(),
-    maxDiscountAmount: settings.maxDiscountAmount.optional(),
-    currency: settings.currency.optional(),
-    isActive: settings.isActive.default(true),
-    timeZone: settings.timeZone.optional(),
-    schedule: settings.schedule.optional(),
-    maxUsage: settings.maxUsage.optional(),
-    maxUsagePerUser: settings.maxUsagePerUser.optional(),
-    maxUsagePerPeriod: settings.maxUsagePerPeriod.optional(),
-    budget: settings.budget.optional(),
-    audience: settings.audience.optional(),
-    condition: settings.condition.optional(),
-    stacking: settings.stacking.optional(),
-    referrerUserId: fixed.referrerUserId,
+  promotionInput.omit({
+    code: true,
+    codePattern: true,
+    automatic: true,
+    campaignId: true,
+    name: true,
+    startDate: true,
+    endDate: true,
+    metadata: true,
   }),
 );
 export type DiscountInput = z.output<typeof discountInput>;

@@ -3,7 +3,6 @@
  * the coming windows and periods. What is wrong is told by field.
  */
 import { parsePattern } from '../../../codes/pattern.js';
-import { DEFAULT_CAMPAIGN } from '../../../domain/ids.js';
 import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
 import {
   fromMinorUnits,
@@ -24,9 +23,6 @@ type Read<Value> = { readonly value: Value } | { readonly errors: readonly Field
 
 const PERCENT_MAX = 1_000_000;
 const MORE_DIGITS = 'Has more fraction digits than its currency, or is too large';
-
-export const campaignShown = (campaignId: string): string | null =>
-  campaignId === DEFAULT_CAMPAIGN ? null : campaignId;
 
 /** The settings of a new promotion. `code`: as it was given or generated; null: automatic. */
 export function settingsOf(input: PromotionInput, code: string | null, currency: Currency): Read<PromotionSettings> {

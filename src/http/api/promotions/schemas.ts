@@ -97,7 +97,7 @@ const stackingFields = {
   base: z.enum(['running', 'original']),
 };
 
-export const settings = {
+const settings = {
   name: z.string().regex(lineOf(1, 200), 'A name is 1 to 200 characters, none of them a control character').nullable(),
   discount: amount.describe('Percentage and shipping: percent, at most 100. Fixed: an amount of money'),
   type: z.enum(['percentage', 'fixed', 'shipping']),
@@ -132,7 +132,7 @@ export const settings = {
 };
 
 /** What is fixed when a promotion is made. */
-export const fixed = {
+const fixed = {
   code: promotionCode.nullable().optional(),
   automatic: z.boolean().default(false).describe('No code is needed'),
   codePattern: pattern.optional().describe('Of the code that is generated; {RANDOM:8} unless told'),

@@ -1,10 +1,11 @@
 /** Promotions, quotes and reservations in the words of the API. */
+import { campaignShown } from '../../../domain/ids.js';
 import type { CampaignSummary } from '../../../domain/promotion-views.js';
 import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
 import { fromMinorUnits, fromTenThousandths } from '../../../features/promotions/pricing/money.js';
-import type { Promotion, PromotionSettings, PromotionView, ReservationView } from '../../../records/promotions.js';
+import type { PromotionSettings, PromotionView, ReservationView } from '../../../records/promotions.js';
 import { isoTime, isoTimeOrNull } from '../../fast/iso-time.js';
-import { campaignShown, shownLocal } from './input.js';
+import { shownLocal } from './input.js';
 
 type Money = (minor: number) => number;
 
@@ -38,17 +39,13 @@ export function promotionJson(
     startDateLocal: shownLocal(settings.start, settings.timeZone),
     endDate: isoTimeOrNull(settings.end?.ms ?? null),
     endDateLocal: shownLocal(settings.end, settings.timeZone),
-    campaignId: campaignOf(promotion),
+    campaignId: campaignShown(promotion.campaignId, [promotion.id]),
     metadata: settings.metadata,
     version: promotion.version,
     createdAt: isoTime(promotion.createdMs),
     updatedAt: isoTime(promotion.updatedMs),
   };
 }
-
-/** A book that belongs to no campaign makes one of its own for its discount. */
-const campaignOf = ({ id, campaignId }: Promotion): string | null =>
-  id === String(campaignId) ? null : campaignShown(campaignId);
 
 /** What the discount of a book shows, too. */
 export function discountJson({ promotion: { settings }, usage }: PromotionView): Record<string, unknown> {
@@ -116,9 +113,10 @@ export function reservationJson({
   return {
     id: view.id,
     status: view.status,
-    campaignId: cart.holds.some(({ promotionId }) => promotionId === String(view.campaignId))
-      ? null
-      : campaignShown(view.campaignId),
+    campaignId: campaignShown(
+      view.campaignId,
+      cart.holds.map(({ promotionId }) => promotionId),
+    ),
     userId: view.userId,
     cartId: view.cartId,
     orderId: view.orderId,

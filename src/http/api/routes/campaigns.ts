@@ -1,8 +1,7 @@
 /** Campaigns: what belongs together (docs/contract.md, section 6). */
-import { asCampaignId } from '../../../domain/ids.js';
+import { asCampaignId, campaignShown } from '../../../domain/ids.js';
 import type { CampaignView } from '../../../domain/promotion-views.js';
 import { askAllShards } from '../all-shards.js';
-import { campaignShown } from '../promotions/input.js';
 import * as schemas from '../promotions/schemas.js';
 import { campaignHead, promotionJson } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';

@@ -34,7 +34,6 @@ export function requestOf(
     return undefined;
   }
   const { userId = null, segments = null, attributes = null } = input;
-  const segmented = segments ?? [];
   return {
     request: {
       campaignId,
@@ -43,7 +42,7 @@ export function requestOf(
       isWhole,
       cart: cart.value,
       userId,
-      segments: segmented,
+      segments: segments ?? [],
       mode,
       verdicts: [],
     },
@@ -164,7 +163,7 @@ function showValid(exchange: Exchange, code: string): void {
       return;
     }
     exchange.work.run(async () => {
-      const found = await viewOfCode(exchange, code);
+      const found = await viewIn(exchange, result);
       if (found.kind === 'coupon') show(found.view);
       else refuse(exchange, found);
     });
@@ -173,15 +172,21 @@ function showValid(exchange: Exchange, code: string): void {
 }
 
 /** The promotion of a code, or the discount of the book that has the code. */
-async function viewOfCode(
-  exchange: Exchange,
-  code: string,
-): Promise<{ readonly kind: 'coupon'; readonly view: PromotionView } | QueryRefused> {
+async function viewOfCode(exchange: Exchange, code: string): Promise<FoundCoupon | QueryRefused> {
   const found = await exchange.work.askQuery({ kind: 'getCode', code }, null);
-  if (found.kind !== 'result') return found;
-  if (found.result.kind === 'promotion') return { kind: 'coupon', view: found.result.view };
-  if (found.result.kind !== 'code') throw new Error(`a ${found.result.kind} for a code`);
-  const book = await exchange.work.askQuery({ kind: 'getBook', bookId: found.result.code.bookId }, null);
+  return found.kind === 'result' ? viewIn(exchange, found.result) : found;
+}
+
+interface FoundCoupon {
+  readonly kind: 'coupon';
+  readonly view: PromotionView;
+}
+
+/** `result`: what the code is. */
+async function viewIn({ work }: Exchange, result: QueryResult): Promise<FoundCoupon | QueryRefused> {
+  if (result.kind === 'promotion') return { kind: 'coupon', view: result.view };
+  if (result.kind !== 'code') throw new Error(`a ${result.kind} for a code`);
+  const book = await work.askQuery({ kind: 'getBook', bookId: result.code.bookId }, null);
   if (book.kind !== 'result') return book;
   if (book.result.kind !== 'book') throw new Error(`a ${book.result.kind} for a book`);
   const { discount } = book.result.view.offer;
