@@ -2,6 +2,7 @@
 import { type CodeColumn, type EventDeclaration, fieldsOf } from '../../src/records/declare.js';
 import type { Field } from '../../src/records/fields.js';
 import { events, pathOf } from './declarations.js';
+import { scopePathOf } from './scope.js';
 import { type CodeOf, codeFor, generatedFile } from './source.js';
 
 /** A value in the data of a COPY. */
@@ -61,7 +62,7 @@ const AUDIT: readonly Column[] = [
   fieldOrNull('redemptionCount'),
   fieldOrNull('lockId'),
   fieldOrNull('untilMs'),
-  always('rows.uuid(change.scopeId)'),
+  (declared) => `rows.uuid(event.${scopePathOf(declared)})`,
   fieldOrNull('redemptionId'),
   fieldOrNull('code'),
   fieldOrNull('userId'),

@@ -13,6 +13,8 @@ export interface LiveDeclaration {
   /** The name that clients see. */
   readonly name: string;
   readonly live: LiveOptions;
+  /** The path of the book or the campaign in it. */
+  readonly scope: string;
   /** The form of each of its fields. */
   readonly fields: Readonly<Record<string, Form>>;
   /** The fields that the audit row keeps in `detail`. */
@@ -26,6 +28,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 6,
     name: 'coupon.assigned',
     live: { topics: ['book', 'code', 'user'], seenBy: 'owner' },
+    scope: 'bookId',
     fields: { bookId: 'bookId', index: 'count', code: 'code', userId: 'subject', prevSeq: 'seq', atMs: 'time' },
     detail: [],
     snapshot: null,
@@ -35,6 +38,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 7,
     name: 'coupon.unassigned',
     live: { topics: ['book', 'code', 'user'], seenBy: 'owner' },
+    scope: 'bookId',
     fields: { bookId: 'bookId', index: 'count', code: 'code', userId: 'subject', prevSeq: 'seq', reason: 'textOrNull' },
     detail: ['reason'],
     snapshot: null,
@@ -44,6 +48,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 8,
     name: 'coupon.locked',
     live: { topics: ['book', 'code', 'user'], seenBy: 'owner' },
+    scope: 'bookId',
     fields: {
       bookId: 'bookId',
       index: 'count',
@@ -61,6 +66,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 9,
     name: 'coupon.unlocked',
     live: { topics: ['book', 'code', 'user'], seenBy: 'owner' },
+    scope: 'bookId',
     fields: { bookId: 'bookId', index: 'count', code: 'code', userId: 'subject', prevSeq: 'seq', lockId: 'integer' },
     detail: [],
     snapshot: null,
@@ -70,6 +76,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 10,
     name: 'coupon.lock_expired',
     live: { topics: ['book', 'code', 'user'], seenBy: 'owner' },
+    scope: 'bookId',
     fields: { bookId: 'bookId', index: 'count', code: 'code', userId: 'subject', prevSeq: 'seq', lockId: 'integer' },
     detail: [],
     snapshot: null,
@@ -79,6 +86,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 11,
     name: 'coupon.redeemed',
     live: { topics: ['book', 'code', 'user'], seenBy: 'owner' },
+    scope: 'bookId',
     fields: {
       bookId: 'bookId',
       index: 'count',
@@ -98,6 +106,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 12,
     name: 'coupon.rolled_back',
     live: { topics: ['book', 'code', 'user'], seenBy: 'owner' },
+    scope: 'bookId',
     fields: {
       bookId: 'bookId',
       index: 'count',
@@ -116,6 +125,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 1,
     name: 'book.created',
     live: { topics: ['book'], seenBy: 'staff' },
+    scope: 'book.id',
     fields: { book: 'record' },
     detail: ['book.version', 'book.settings'],
     snapshot: 'bookChanged',
@@ -125,6 +135,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 2,
     name: 'book.updated',
     live: { topics: ['book'], seenBy: 'staff' },
+    scope: 'book.id',
     fields: { book: 'record' },
     detail: ['book.version', 'book.settings'],
     snapshot: 'bookChanged',
@@ -134,6 +145,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 3,
     name: 'book.archived',
     live: { topics: ['book'], seenBy: 'staff' },
+    scope: 'book.id',
     fields: { book: 'record' },
     detail: ['book.version', 'book.settings'],
     snapshot: 'bookChanged',
@@ -143,6 +155,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 4,
     name: 'codes.added',
     live: { topics: ['book'], seenBy: 'staff' },
+    scope: 'bookId',
     fields: { bookId: 'bookId', batchId: 'integer', firstIndex: 'count', size: 'count', count: 'count' },
     detail: ['batchId', 'size', 'count'],
     snapshot: 'batchWentLive',
@@ -152,6 +165,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 15,
     name: 'promotion.created',
     live: { topics: ['promotion', 'campaign'], seenBy: 'staff' },
+    scope: 'promotion.campaignId',
     fields: { promotion: 'json' },
     detail: ['promotion'],
     snapshot: 'promotionChanged',
@@ -161,6 +175,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 16,
     name: 'promotion.updated',
     live: { topics: ['promotion', 'campaign'], seenBy: 'staff' },
+    scope: 'promotion.campaignId',
     fields: { promotion: 'json' },
     detail: ['promotion'],
     snapshot: 'promotionChanged',
@@ -170,6 +185,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 17,
     name: 'promotion.archived',
     live: { topics: ['promotion', 'campaign'], seenBy: 'staff' },
+    scope: 'promotion.campaignId',
     fields: { promotion: 'json' },
     detail: ['promotion'],
     snapshot: 'promotionChanged',
@@ -179,6 +195,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 20,
     name: 'promotion.reserved',
     live: { topics: ['promotion', 'campaign', 'user'], seenBy: 'owner' },
+    scope: 'campaignId',
     fields: {
       campaignId: 'campaignId',
       reservationId: 'text',
@@ -199,6 +216,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 22,
     name: 'promotion.used',
     live: { topics: ['promotion', 'campaign', 'user'], seenBy: 'owner' },
+    scope: 'campaignId',
     fields: {
       campaignId: 'campaignId',
       reservationId: 'text',
@@ -215,6 +233,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 23,
     name: 'promotion.released',
     live: { topics: ['promotion', 'campaign', 'user'], seenBy: 'owner' },
+    scope: 'campaignId',
     fields: { campaignId: 'campaignId', reservationId: 'text', userId: 'subjectOrNull', amounts: 'json' },
     detail: ['reservationId', 'amounts'],
     snapshot: 'reservationEnded',
@@ -224,6 +243,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 24,
     name: 'promotion.released',
     live: { topics: ['promotion', 'campaign', 'user'], seenBy: 'owner' },
+    scope: 'campaignId',
     fields: { campaignId: 'campaignId', reservationId: 'text', userId: 'subjectOrNull', amounts: 'json' },
     detail: ['reservationId', 'amounts'],
     snapshot: 'reservationEnded',
@@ -233,6 +253,7 @@ export const liveDeclarations: readonly LiveDeclaration[] = [
     number: 25,
     name: 'promotion.rolled_back',
     live: { topics: ['promotion', 'campaign', 'user'], seenBy: 'owner' },
+    scope: 'campaignId',
     fields: {
       campaignId: 'campaignId',
       reservationId: 'text',

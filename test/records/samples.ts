@@ -13,6 +13,7 @@ import type { PriceRequest } from '../../src/records/objects.js';
 
 const AT_MS = 1_790_000_000_123;
 const UUID = '01930000-0000-7000-8000-0000000000aa';
+const CAMPAIGN_ID = '01930000-0000-7000-8000-000000000001';
 
 const PRICE_REQUEST: PriceRequest = {
   campaignId: asCampaignId(UUID),
@@ -37,7 +38,7 @@ const SAMPLES: Readonly<Record<Form, (field: Field) => unknown>> = {
   textOrNull: () => 'wrong user – sorry',
   bookId: () => '01930000-0000-7000-8000-000000000001',
   scopeId: () => '01930000-0000-7000-8000-000000000001',
-  campaignId: () => '01930000-0000-7000-8000-000000000001',
+  campaignId: () => CAMPAIGN_ID,
   code: () => 'ABCD-EFGH',
   subject: () => 'Zoë "the" 日本',
   subjectOrNull: () => 'Zoë "the" 日本',
@@ -53,7 +54,8 @@ const SAMPLES: Readonly<Record<Form, (field: Field) => unknown>> = {
   instantOrNull: () => AT_MS,
   boolean: () => true,
   choice: ({ choices }) => choices?.[1],
-  json: () => ({ till: 4 }),
+  // A promotion says of which campaign it is.
+  json: ({ type }) => ({ till: 4, ...(type === 'Promotion' ? { campaignId: CAMPAIGN_ID } : {}) }),
   jsonOrNull: () => ({ nested: { z: true } }),
   record: ({ of }) => valuesOf(of?.fields ?? {}, false),
   batchContent: () => ({ kind: 'uploaded', count: 500, sha256: 'ab'.repeat(32) }),

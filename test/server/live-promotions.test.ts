@@ -183,6 +183,31 @@ describe('live events of promotions', () => {
     socket.end();
   });
 
+  test('what a cart does with a code of a book is told under the book, and its discount under the campaign', async () => {
+    const discount = { type: 'percentage', discount: 10, couponFor: 'product' };
+    const book = { name: 'Together', redeemableBy: 'bearer', discount, initialCodes: ['TOGETHER-1'] };
+    const { id } = await succeeded(api, 'POST', '/coupon-books', { ...book, campaignId: CAMPAIGN });
+    const topics = [`book:${id}`, `campaign:${CAMPAIGN}`];
+    const socket = await subscribed(server, api.token, { topics });
+    await reserve(api, ['TOGETHER-1']);
+    await succeeded(api, 'PATCH', `/coupon-books/${id}`, { discount: { ...discount, discount: 20 } });
+    await socket.until(({ event }) => event === 'promotion.updated');
+    const [ofBook, ofCampaign] = [[topics[0]], [topics[1]]];
+    assert.deepEqual(
+      socket
+        .events()
+        .map((told) => [told.event, told.topics, told.data.couponBookId ?? null, told.data.campaignId ?? null]),
+      [
+        ['promotion.reserved', ofCampaign, null, CAMPAIGN],
+        ['coupon.assigned', ofBook, id, null],
+        ['coupon.locked', ofBook, id, null],
+        ['book.updated', ofBook, id, null],
+        ['promotion.updated', ofCampaign, null, CAMPAIGN],
+      ],
+    );
+    socket.end();
+  });
+
   test('the discount of a book without a campaign is in none that callers see', async () => {
     const discount = { type: 'percentage', discount: 10, couponFor: 'product' };
     const book = { name: 'Alone', redeemableBy: 'bearer', discount, initialCodes: ['ALONE-1'] };
@@ -283,8 +308,13 @@ describe('live events of promotions', () => {
 
 // -- from where they are read ---------------------------------------------------------------------
 
-/** Events of every kind. Returns the two promotions. */
-async function changeEverything(api: Connection): Promise<readonly [string, string]> {
+/** Events of every kind. Returns the two promotions and the book. */
+async function changeEverything(api: Connection): Promise<readonly [string, string, string]> {
+  const discount = { type: 'percentage', discount: 10, couponFor: 'product' };
+  const unique = { name: 'Codes', redeemableBy: 'bearer', discount, initialCodes: ['KIND-C'], campaignId: CAMPAIGN };
+  const { id: book } = await succeeded(api, 'POST', '/coupon-books', unique);
+  const held = await reserve(api, ['KIND-C']);
+  await succeeded(api, 'POST', `/reservations/${held.reservationId}/release`);
   const a = await promotion(api, { code: 'KIND-A', name: 'Ä "quoted"' });
   const b = await promotion(api, { code: 'KIND-B', currency: 'JPY', discount: 5 });
   await succeeded(api, 'PATCH', `/coupons/${a}`, { name: 'A anew' });
@@ -299,10 +329,15 @@ async function changeEverything(api: Connection): Promise<readonly [string, stri
   await succeeded(api, 'POST', `/reservations/${second.reservationId}/release`);
   await reserve(api, ['KIND-A'], { reserveSeconds: 1 });
   await succeeded(api, 'POST', '/coupons/increment-usage', { code: 'KIND-A', userId: USER, discountAmount: 1.5 });
-  return [a, b];
+  return [a, b, book];
 }
 
+/** Of the codes of the book, by the reservation of a cart. */
+const KINDS_OF_BOOK = ['book.created', 'codes.added', 'coupon.assigned', 'coupon.locked', 'coupon.unlocked'];
 const KINDS = [
+  'promotion.created',
+  'promotion.reserved',
+  'promotion.released',
   'promotion.created',
   'promotion.created',
   'promotion.updated',
@@ -341,7 +376,7 @@ test('every kind of event of promotions is the same live, from memory, from the 
   const { token } = first.api;
   const live = await subscribed(first.server, token, { topics: [`campaign:${CAMPAIGN}`] });
   const { cursor: since = '' } = await live.until(({ type }) => type === 'subscribed');
-  const [a, b] = await changeEverything(first.api);
+  const [a, b, book] = await changeEverything(first.api);
   await live.until(({ data }) => data?.reason === 'expired');
   await succeeded(first.api, 'DELETE', `/coupons/${a}`);
   await live.until(({ event }) => event === 'promotion.archived');
@@ -351,7 +386,7 @@ test('every kind of event of promotions is the same live, from memory, from the 
   );
 
   /** Each of these alone would miss some. */
-  const topicSets = [[`campaign:${CAMPAIGN}`], [`promotion:${a}`, `promotion:${b}`]];
+  const topicSets = [[`campaign:${CAMPAIGN}`], [`promotion:${a}`, `promotion:${b}`, `promotion:${book}`]];
   const resumed = async (url: string, topics: readonly string[]): Promise<LiveMessage[]> => {
     const socket = await openSocket(url, { token });
     socket.send({ type: 'subscribe', topics, since });
@@ -373,7 +408,8 @@ test('every kind of event of promotions is the same live, from memory, from the 
     assert.deepEqual(await streamed(first.server.url, topics), fromRing, 'over Server-Sent Events');
   }
   const ofB = await resumedOnly(first.server.url, token, `promotion:${b}`, since, 5);
-  assert.deepEqual(ofB, ['promotion.created', 'promotion.reserved', 'promotion.used', ...KINDS.slice(6, 8)]);
+  assert.deepEqual(ofB, ['promotion.created', 'promotion.reserved', 'promotion.used', ...KINDS.slice(9, 11)]);
+  assert.deepEqual(await resumedOnly(first.server.url, token, `book:${book}`, since, 5), KINDS_OF_BOOK);
   assert.equal((await resumes(first.server.url))['audit'], 0);
 
   await untilProjected(first.server.url);
@@ -390,6 +426,7 @@ test('every kind of event of promotions is the same live, from memory, from the 
   for (const topics of topicSets)
     assert.deepEqual(said(await resumed(second.server.url, topics)), said(live.events()), 'from the audit rows');
   assert.deepEqual(await resumedOnly(second.server.url, token, `promotion:${b}`, since, 5), ofB);
+  assert.deepEqual(await resumedOnly(second.server.url, token, `book:${book}`, since, 5), KINDS_OF_BOOK);
 });
 
 /** The names of so many missed events of one topic. */

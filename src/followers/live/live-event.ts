@@ -36,6 +36,7 @@ type Facts = Pick<AuditRow, 'code' | 'userId' | 'lockId' | 'untilMs' | 'redempti
 
 interface LiveKind {
   readonly live: LiveOptions;
+  readonly scopeOf: (event: DomainEvent) => string;
   readonly detail: readonly string[];
   readonly isOfPromotions: boolean;
   /** The name of the event and what it says. */
@@ -46,7 +47,7 @@ const KINDS: ReadonlyMap<string, LiveKind> = new Map(
   liveDeclarations.map((declared) => {
     const { kind, live, detail } = declared;
     const isOfPromotions = live.topics.includes('promotion');
-    return [kind, { live, detail, isOfPromotions, tell: tellerOf(declared) }] as const;
+    return [kind, { live, scopeOf: scopeReader(declared), detail, isOfPromotions, tell: tellerOf(declared) }] as const;
   }),
 );
 const KINDS_BY_NUMBER: ReadonlyMap<number, LiveKind> = new Map(
@@ -64,7 +65,7 @@ export function liveEventsOf(
   isWanted: (about: About) => boolean,
   found: LiveEvent[],
 ): void {
-  const { firstSeq, atMs, scopeId, events } = change;
+  const { firstSeq, atMs, events } = change;
   for (let n = 0; n < events.length; n++) {
     // In bounds.
     const event = events[n] as DomainEvent;
@@ -74,7 +75,7 @@ export function liveEventsOf(
     const code = 'code' in event ? event.code : null;
     const userId = 'userId' in event ? event.userId : null;
     const promotionIds = kind.isOfPromotions ? promotionIdsOf(event as PromotionFields) : NONE;
-    const about = { scopeId, code, userId, promotionIds, live: kind.live };
+    const about = { scopeId: kind.scopeOf(event), code, userId, promotionIds, live: kind.live };
     if (!isWanted(about)) continue;
     found.push(liveEvent({ ...about, shard, seq, atMs }, kind, () => factsOf(event, kind.detail)));
   }
@@ -129,6 +130,15 @@ function tellerOf(declared: LiveDeclaration): LiveKind['tell'] {
   const { name } = declared;
   const data = dataOf(declared);
   return (couponBookId, facts) => ({ name, data: { couponBookId, ...data(facts) } });
+}
+
+/** An event's own: the change of a cart also has events of the codes of books. */
+function scopeReader({ scope }: LiveDeclaration): LiveKind['scopeOf'] {
+  const [first = '', second] = scope.split('.');
+  return (event) => {
+    const value = (event as unknown as Record<string, unknown>)[first];
+    return (second === undefined ? value : (value as Record<string, unknown>)[second]) as string;
+  };
 }
 
 function factsOf(event: DomainEvent, detail: readonly string[]): Facts {

@@ -30,7 +30,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.text(event.code);
       rows.text(event.userId);
@@ -47,7 +47,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.text(event.code);
       rows.text(event.userId);
@@ -64,7 +64,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.int8(event.lockId);
       rows.int8(event.untilMs);
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.text(event.code);
       rows.text(event.userId);
@@ -81,7 +81,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.int8(event.lockId);
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.text(event.code);
       rows.text(event.userId);
@@ -98,7 +98,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.int8(event.lockId);
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.text(event.code);
       rows.text(event.userId);
@@ -115,7 +115,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.int4(event.redemptionCount);
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.uuid(event.redemptionId);
       rows.text(event.code);
       rows.text(event.userId);
@@ -132,7 +132,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.int4(event.redemptionCount);
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.uuid(event.redemptionId);
       rows.text(event.code);
       rows.text(event.userId);
@@ -149,7 +149,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.book.id);
       rows.null();
       rows.null();
       rows.null();
@@ -166,7 +166,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.book.id);
       rows.null();
       rows.null();
       rows.null();
@@ -183,7 +183,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.book.id);
       rows.null();
       rows.null();
       rows.null();
@@ -200,7 +200,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.null();
       rows.null();
@@ -217,7 +217,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.scopeId);
       rows.null();
       rows.null();
       rows.null();
@@ -234,7 +234,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.null();
       rows.null();
@@ -251,7 +251,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.null();
       rows.null();
@@ -268,7 +268,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.promotion.campaignId);
       rows.null();
       rows.null();
       rows.null();
@@ -285,7 +285,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.promotion.campaignId);
       rows.null();
       rows.null();
       rows.null();
@@ -302,7 +302,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.promotion.campaignId);
       rows.null();
       rows.null();
       rows.null();
@@ -319,7 +319,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.null();
       rows.null();
@@ -336,7 +336,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.null();
       rows.null();
@@ -353,7 +353,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.int8OrNull(event.untilMs);
-      rows.uuid(change.scopeId);
+      rows.uuid(event.campaignId);
       rows.null();
       rows.null();
       rows.textOrNull(event.userId);
@@ -378,7 +378,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.int8(event.untilMs);
-      rows.uuid(change.scopeId);
+      rows.uuid(event.campaignId);
       rows.null();
       rows.null();
       rows.null();
@@ -395,7 +395,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.campaignId);
       rows.null();
       rows.null();
       rows.textOrNull(event.userId);
@@ -412,7 +412,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.campaignId);
       rows.null();
       rows.null();
       rows.textOrNull(event.userId);
@@ -429,7 +429,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.campaignId);
       rows.null();
       rows.null();
       rows.textOrNull(event.userId);
@@ -446,7 +446,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.campaignId);
       rows.null();
       rows.null();
       rows.textOrNull(event.userId);
@@ -471,7 +471,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.bookId);
       rows.null();
       rows.null();
       rows.null();
@@ -488,7 +488,7 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.null();
       rows.null();
       rows.null();
-      rows.uuid(change.scopeId);
+      rows.uuid(event.campaignId);
       rows.null();
       rows.null();
       rows.null();
