@@ -59,11 +59,18 @@ export interface CodeUse {
 
 /**
  * `unknown`: the user may not know of the code. `isOthers`: only admins and services may be told.
+ * `isOwnCart`: another cart of the same user holds the code, which is free when that cart ends.
  * `refused` has a message of docs/contract.md, section 6.
  */
 export type CodeObjection =
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'locked'; readonly detail: string; readonly untilMs: number; readonly isOthers: boolean }
+  | {
+      readonly kind: 'locked';
+      readonly detail: string;
+      readonly untilMs: number;
+      readonly isOthers: boolean;
+      readonly isOwnCart: boolean;
+    }
   | {
       readonly kind: 'refused';
       readonly refusal: string;

@@ -33,11 +33,17 @@ async function newUser(name: string) {
 
 test('a book shows its discount, its campaign and what was used', async () => {
   const book = { name: 'Ten', redeemableBy: 'bearer', discount: TEN, campaignId: CAMPAIGN, initialCodes: ['TEN-1'] };
-  const made = await ok('POST', '/coupon-books', book);
+  const more = { endDate: '2099-12-31T00:00:00Z', metadata: { shop: 7 } };
+  const made = await ok('POST', '/coupon-books', { ...book, ...more });
   assert.equal(made.campaignId, CAMPAIGN);
   assert.deepEqual([made.discount.discount, made.discount.usageCount, made.discount.currency], [10, 0, 'USD']);
   const valid = await ok('POST', '/coupons/validate', { code: 'ten-1', lines: LINES, userId: 'ada' });
   assert.deepEqual([valid.valid, valid.coupon.code, valid.coupon.id], [true, 'TEN-1', made.id]);
+  const { name, startDate, endDate, metadata, isActive } = valid.coupon;
+  assert.deepEqual(
+    [name, startDate, endDate, metadata, isActive],
+    ['Ten', null, '2099-12-31T00:00:00.000Z', { shop: 7 }, true],
+  );
   const held = await ok('POST', '/coupons/apply', { code: 'TEN-1', lines: LINES, userId: 'ada', reserve: true });
   assert.deepEqual([held.couponCode, held.discountAmount, held.finalAmount], ['TEN-1', 2, 18]);
   const committed = await ok('POST', '/coupons/increment-usage', { code: 'TEN-1', reservationId: held.reservationId });

@@ -235,6 +235,21 @@ test('groups sum up all promotions, by type, purpose and state', async () => {
   assert.equal((await api.call('GET', `/coupons/${archived}/stats`)).status, 404);
 });
 
+test('groups leave out the discounts of books', async () => {
+  const discount = { type: 'shipping', discount: 100, couponFor: 'product' };
+  const before = await ok('GET', '/coupons/stats?groupBy=type');
+  await ok('POST', '/coupon-books', { name: 'Unique', redeemableBy: 'bearer', discount, initialCodes: ['UNIQUE-1'] });
+  await use({ code: 'UNIQUE-1', shipping: 4, userId: 'ada' });
+  const { groups } = await ok('GET', '/coupons/stats?groupBy=type');
+  assert.deepEqual(groups, before.groups);
+});
+
+test('a range may end with the last year that dates can say', async () => {
+  const id = await promotion({ code: 'FOREVER' });
+  const { to } = await ok('GET', `/coupons/${id}/stats?to=9999-12-31T23:59:59Z`);
+  assert.equal(to, '9999-12-31T23:59:00.000Z');
+});
+
 test('a group sums up the money of each currency apart', async () => {
   const id = await promotion({ code: 'ABROAD', currency: 'JPY' });
   const yen = [{ productId: 'shirt', quantity: 1, unitPrice: 1000 }];

@@ -91,6 +91,7 @@ export class CodesForCarts implements UniqueCodes {
         detail: stranger.detail,
         untilMs: stranger.retryAtMs ?? nowMs,
         isOthers: !(isForBearers && redemptionsOf(coupons, index) === 0),
+        isOwnCart: false,
       };
     const heldBy = coupons.heldCodes.get(index);
     if (heldBy !== undefined && heldBy !== reservationId)
@@ -99,6 +100,7 @@ export class CodesForCarts implements UniqueCodes {
         detail: 'This code is held by another cart.',
         untilMs: coupons.leases.untilMs(coupons.codes.record(index)),
         isOthers: false,
+        isOwnCart: true,
       };
     const refusal =
       refuseClosed(book, nowMs) ??

@@ -55,13 +55,13 @@ export const isOf = (offer: Offer, { promotion, code }: Named): boolean =>
 
 /** Of a code that a caller may know of. */
 export function objectionOf(against: Exclude<CodeObjection, { kind: 'unknown' }>): Objection {
-  if (against.kind === 'locked')
-    return {
-      refusal: 'Coupon is not available to this user',
-      explanation: against.detail,
-      retryAtMs: against.untilMs,
-      heldUntilMs: against.untilMs,
-    };
+  if (against.kind === 'locked') {
+    const { detail: explanation, untilMs } = against;
+    // A code that another user locked stays that user's own when the lock ends.
+    return against.isOwnCart
+      ? { refusal: 'Coupon usage limit exceeded', explanation, retryAtMs: untilMs, heldUntilMs: untilMs }
+      : { refusal: 'Coupon is not available to this user', explanation, retryAtMs: null, heldUntilMs: null };
+  }
   const { refusal, explanation, retryAtMs } = against;
   return { refusal, explanation, retryAtMs, heldUntilMs: null };
 }

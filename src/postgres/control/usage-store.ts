@@ -142,12 +142,15 @@ const GROUP: Readonly<Record<UsageGrouping, string>> = {
     END`,
 };
 
+/** Its id is that of a book, and it has no code: it is the discount of the book's codes. */
+const IS_OF_BOOK = `s ->> 'code' IS NULL AND NOT (s ->> 'automatic')::boolean`;
+
 /** A row for each group and currency, and one for each group with its counts. */
 const GROUPS = (groupBy: UsageGrouping): string => `
   WITH groups AS MATERIALIZED (
     SELECT p.id, ${GROUP[groupBy]} AS name
     FROM promotions AS p CROSS JOIN LATERAL (SELECT p.settings::jsonb AS s) AS parsed
-    WHERE $3::bigint IS NOT NULL
+    WHERE $3::bigint IS NOT NULL AND NOT (${IS_OF_BOOK})
   ), used AS (
     SELECT promotion_id, currency, count(*) FILTER (WHERE is_counted) AS uses, sum(discount) AS discount,
       sum(revenue) AS revenue

@@ -13,7 +13,7 @@ import { exponentOf } from './currencies.js';
 import { type Cut, cutOf, take } from './cut.js';
 import { appliedStep, skippedStep } from './explain.js';
 import { type Plan, type Planned, planOf } from './plan.js';
-import { conflictWith } from './stacking.js';
+import { conflictWith, NOT_COMBINABLE } from './stacking.js';
 import type { Applied, Candidate, Cart, LineAmount, Mode, Offer, Priced, Skipped, Step } from './types.js';
 
 const OVER_BUDGET = 'Coupon budget exhausted';
@@ -34,7 +34,7 @@ export function priceCart(cart: Cart, candidates: readonly Candidate[], mode: Mo
   const applied: Applied[] = [];
   const skipped: Skipped[] = [];
   const steps: Step[] = [];
-  const seen = new Set<string>();
+  const seen = new Map<string, Offer>();
   const originalAmount = cart.total + (cart.shipping ?? 0);
   let discountAmount = 0;
 
@@ -45,15 +45,17 @@ export function priceCart(cart: Cart, candidates: readonly Candidate[], mode: Mo
 
   for (const plan of planned) {
     const { offer } = plan;
-    if (seen.has(offer.id)) {
-      skip(offer, NAMED_TWICE);
-      continue;
-    }
-    seen.add(offer.id);
     if ('reason' in plan) {
       skip(offer, plan.reason, plan.explanation);
       continue;
     }
+    const counted = seen.get(offer.id);
+    if (counted !== undefined) {
+      if (counted.code === offer.code) skip(offer, NAMED_TWICE);
+      else skip(offer, NOT_COMBINABLE, `Of a book one code applies, and that is ${counted.code}`);
+      continue;
+    }
+    seen.set(offer.id, offer);
     if (best !== null && !best.chosen.has(plan)) {
       skip(offer, best.overBudget.has(plan) ? OVER_BUDGET : NOT_BEST);
       continue;
@@ -76,13 +78,13 @@ export function priceCart(cart: Cart, candidates: readonly Candidate[], mode: Mo
   return { applied, skipped, steps, originalAmount, discountAmount, finalAmount: originalAmount - discountAmount };
 }
 
-/** The plans of offers that can apply. Of an offer that is named twice, the first counts. */
+/** The plans of offers that can apply. Of codes with the same offer, the first that can counts. */
 function firstOfEach(planned: readonly Planned[]): Plan[] {
   const seen = new Set<string>();
   return planned.filter((plan): plan is Plan => {
-    const isFirst = !seen.has(plan.offer.id);
+    if ('reason' in plan || seen.has(plan.offer.id)) return false;
     seen.add(plan.offer.id);
-    return isFirst && !('reason' in plan);
+    return true;
   });
 }
 

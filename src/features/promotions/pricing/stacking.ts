@@ -6,7 +6,7 @@ export interface Conflict {
   readonly explanation: string;
 }
 
-const NOT_COMBINABLE = 'Coupon cannot be combined with the others';
+export const NOT_COMBINABLE = 'Coupon cannot be combined with the others';
 
 export function conflictWith(applied: readonly { readonly offer: Offer }[], offer: Offer): Conflict | null {
   for (const { offer: other } of applied) {

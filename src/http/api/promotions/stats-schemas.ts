@@ -3,7 +3,10 @@ import { z } from 'zod';
 import { USAGE_GROUPINGS } from '../../../engine/engine.js';
 import { name, nextCursor, pageQuery, timeOut } from '../schemas.js';
 
-const moment = z.iso.datetime({ offset: true, error: 'Not an ISO 8601 time with an offset' });
+const moment = z.iso.datetime({
+  offset: true,
+  error: 'Not an ISO 8601 time with an offset (in a query, write + as %2B)',
+});
 const range = {
   from: moment.optional().describe('From this time on; without it, from the beginning'),
   to: moment.optional().describe('Before this time; without it, up to now'),

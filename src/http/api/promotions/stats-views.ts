@@ -22,10 +22,13 @@ const WIDTHS = [
   { widthMs: DAY_MS, buckets: 30 },
 ] as const;
 
+/** The last minute that the dates of answers can say. */
+const LAST_MINUTE_MS = Date.UTC(9999, 11, 31, 23, 59);
+
 /** What is counted by minute is asked for in whole minutes. */
 export const wholeMinutes = ({ fromMs, toMs }: TimeRange): TimeRange => ({
   fromMs: Math.floor(fromMs / MINUTE_MS) * MINUTE_MS,
-  toMs: Math.ceil(toMs / MINUTE_MS) * MINUTE_MS,
+  toMs: Math.min(Math.ceil(toMs / MINUTE_MS) * MINUTE_MS, LAST_MINUTE_MS),
 });
 
 /** The last buckets before the end of the range, and only what is in the range. */

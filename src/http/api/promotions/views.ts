@@ -3,7 +3,8 @@ import { campaignShown } from '../../../domain/ids.js';
 import type { CampaignSummary } from '../../../domain/promotion-views.js';
 import { exponentOf } from '../../../features/promotions/pricing/currencies.js';
 import { fromMinorUnits, fromTenThousandths } from '../../../features/promotions/pricing/money.js';
-import type { PromotionSettings, PromotionView, ReservationView } from '../../../records/promotions.js';
+import type { GivenTime, PromotionSettings, PromotionView, ReservationView } from '../../../records/promotions.js';
+import type { Book } from '../../../records/values.generated.js';
 import { isoTime, isoTimeOrNull } from '../../fast/iso-time.js';
 import { shownLocal } from './input.js';
 
@@ -46,6 +47,22 @@ export function promotionJson(
     updatedAt: isoTime(promotion.updatedMs),
   };
 }
+
+/** The discount of a book as a promotion: what it leaves to the book is as the book has it. */
+export function discountOfBook({ promotion, usage }: PromotionView, { settings: book }: Book): PromotionView {
+  const { settings } = promotion;
+  const ofBook = {
+    name: book.name,
+    isActive: settings.isActive && book.isActive,
+    start: timeAt(book.startMs),
+    end: timeAt(book.endMs),
+    metadata: book.metadata,
+  };
+  return { promotion: { ...promotion, settings: { ...settings, ...ofBook } }, usage };
+}
+
+const timeAt = (ms: number | null): GivenTime | null =>
+  ms === null ? null : { given: isoTime(ms), ms, local: isoTime(ms) };
 
 /** What the discount of a book shows, too. */
 export function discountJson({ promotion: { settings }, usage }: PromotionView): Record<string, unknown> {

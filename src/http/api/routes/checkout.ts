@@ -12,7 +12,7 @@ import { askAllShards } from '../all-shards.js';
 import { cartOf } from '../promotions/input.js';
 import { type Asked, commandJudged, type JudgedUser, queryJudged, verdictsOn } from '../promotions/judged.js';
 import * as schemas from '../promotions/schemas.js';
-import { appliedIdsOf, moneyOf, promotionJson, reservedText } from '../promotions/views.js';
+import { appliedIdsOf, discountOfBook, moneyOf, promotionJson, reservedText } from '../promotions/views.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import { expectOutcome } from '../views.js';
 
@@ -189,8 +189,9 @@ async function viewIn({ work }: Exchange, result: QueryResult): Promise<FoundCou
   const book = await work.askQuery({ kind: 'getBook', bookId: result.code.bookId }, null);
   if (book.kind !== 'result') return book;
   if (book.result.kind !== 'book') throw new Error(`a ${book.result.kind} for a book`);
-  const { discount } = book.result.view.offer;
-  return discount === null ? promotionNotFound() : { kind: 'coupon', view: discount };
+  const { view } = book.result;
+  const { discount } = view.offer;
+  return discount === null ? promotionNotFound() : { kind: 'coupon', view: discountOfBook(discount, view.book) };
 }
 
 const qualify = route({
