@@ -248,10 +248,12 @@ export class IdempotencyMemory {
   }
 
   /**
-   * Order-independent: the same keys with the same answers, good at `nowMs`, give the same digest.
+   * Order-independent: the same keys with the same answers, good at `nowMs`, give the same digest,
+   * one with each seed.
    */
-  digest(nowMs: number, seed: number): number {
-    let sum = 0;
+  digest(nowMs: number, seed1: number, seed2: number): readonly [number, number] {
+    let sum1 = 0;
+    let sum2 = 0;
     for (const entry of this.#index.rows()) {
       const chunk = this.#chunkOf(entry);
       const start = startOf(entry);
@@ -259,12 +261,15 @@ export class IdempotencyMemory {
       const nameStart = start + HEADER_BYTES;
       const nameEnd = endOfTexts(chunk.bytes, nameStart, 3);
       encode(canonicalJson(readOutcome(chunk.bytes, nameEnd)));
-      const outcome = hashBytes(scratch.bytes, 0, scratch.length, seed);
-      const answered = fold(outcome, numberAt(chunk, start, FINGERPRINT), numberAt(chunk, start, SEQ));
-      const name = hashBytes(chunk.bytes, nameStart, nameEnd, seed);
-      sum = (sum + fold(name, answered, numberAt(chunk, start, AT_MS))) >>> 0;
+      const hashWith = (seed: number): number => {
+        const outcome = hashBytes(scratch.bytes, 0, scratch.length, seed);
+        const answered = fold(outcome, numberAt(chunk, start, FINGERPRINT), numberAt(chunk, start, SEQ));
+        return fold(hashBytes(chunk.bytes, nameStart, nameEnd, seed), answered, numberAt(chunk, start, AT_MS));
+      };
+      sum1 = (sum1 + hashWith(seed1)) >>> 0;
+      sum2 = (sum2 + hashWith(seed2)) >>> 0;
     }
-    return sum;
+    return [sum1, sum2];
   }
 
   #hasEnded(chunk: Chunk, start: number, nowMs: number): boolean {

@@ -144,7 +144,7 @@ export class DigestWalk implements Observer, PromotionsObserver {
       this.#addText(part, reservationText(promotions, number)),
     );
     const keys = this.#addPart('keys', null, 0, 0);
-    this.#add(keys, state.remembered.digest(nowMs, SEED_1), state.remembered.digest(nowMs, SEED_2));
+    this.#add(keys, ...state.remembered.digest(nowMs, SEED_1, SEED_2));
     const batches = this.#addPart('batches', null, 0, 0);
     for (const batch of state.coupons.openBatches.all()) {
       const text = canonicalJson(batch);

@@ -56,6 +56,8 @@ export interface SimControlOptions {
 }
 
 const LOG = { warn() {} };
+/** Of each upload. One error for all of them: its stack trace would cost more than the upload. */
+const NOT_KEPT = new Error('codes are not kept here');
 
 export function createSimControl(options: SimControlOptions): SimControl {
   const { host, engine, codes, shards, keyTtlMs, nowMs } = options;
@@ -90,7 +92,7 @@ export function createSimControl(options: SimControlOptions): SimControl {
     },
     engine,
     keptCodes: {
-      write: () => Promise.reject(new Error('codes are not kept here')),
+      write: () => Promise.reject(NOT_KEPT),
       read: async () => false,
       remove: async () => {},
       keptBefore: async () => [],

@@ -12,6 +12,7 @@
  * Every later request sees everything that any caller was told, whichever process answers.
  */
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { Command, Origin, Query } from '../../src/domain/command.js';
 import type { Change } from '../../src/domain/event.js';
 import { asSeq, type Seq, type ShardId } from '../../src/domain/ids.js';
@@ -212,7 +213,7 @@ export function createJudge({ truth, shards, codesOf, keyTtlMs, mayReadStale }: 
       const first =
         origin.idempotency === null ? [] : (firstAnswers.get(nameOf(origin.caller, origin.idempotency)) ?? []);
       assert.ok(
-        first.some((outcome) => same(outcome, reply.outcome)),
+        first.some((outcome) => isDeepStrictEqual(outcome, reply.outcome)),
         'a replay is the first answer (I6)',
       );
     } else if (fold.requests.has(origin.requestId)) {
@@ -365,13 +366,4 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, refusal: Refusal):
 
 function nameOf(caller: string, { key }: { readonly key: string }): string {
   return `${caller} ${key}`;
-}
-
-function same(a: unknown, b: unknown): boolean {
-  try {
-    assert.deepEqual(a, b);
-    return true;
-  } catch {
-    return false;
-  }
 }

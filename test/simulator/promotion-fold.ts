@@ -198,21 +198,23 @@ export function countsOf(folded: FoldedPromotions, promotionId: string, instead?
   const counts = { uses: 0, held: 0, spent: 0, heldAmount: 0 };
   const byUser = new Map<string, number>();
   const byPeriod = new Map<number, number>();
+  const isInBook = isOfBook(folded, promotionId);
   for (const found of folded.reservations.values()) {
     const { status, userId, cart, givenBack } = found;
     if (found === instead || (status !== 'held' && status !== 'committed')) continue;
-    for (const [at, { amount, periodMs, ...hold }] of cart.holds.entries()) {
+    for (const [at, hold] of cart.holds.entries()) {
       if (hold.promotionId !== promotionId) continue;
+      const { amount, periodMs } = hold;
       const isUse = status === 'committed';
       counts[isUse ? 'spent' : 'heldAmount'] += amount - (givenBack?.amounts[at] ?? 0);
       // Counted below.
-      if (isUse && isOfBook(folded, promotionId)) continue;
+      if (isUse && isInBook) continue;
       counts[isUse ? 'uses' : 'held']++;
       if (userId !== null) byUser.set(userId, (byUser.get(userId) ?? 0) + 1);
       if (periodMs !== null) byPeriod.set(periodMs, (byPeriod.get(periodMs) ?? 0) + 1);
     }
   }
-  if (isOfBook(folded, promotionId))
+  if (isInBook)
     for (const { userId } of standingIn(folded.inBooks, promotionId)) {
       counts.uses++;
       byUser.set(userId, (byUser.get(userId) ?? 0) + 1);
