@@ -19,7 +19,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/domain': ['src/records', 'src/tables'],
   'src/features/coupons': ['src/domain', 'src/records', 'src/tables'],
   'src/features/promotions': ['src/domain', 'src/records', 'src/tables'],
-  'src/features': ['src/features/coupons', 'src/features/promotions', 'src/domain', 'src/records', 'src/tables'],
+  'src/features/flash': ['src/domain', 'src/records', 'src/tables'],
+  'src/features': [
+    'src/features/coupons',
+    'src/features/promotions',
+    'src/features/flash',
+    'src/domain',
+    'src/records',
+    'src/tables',
+  ],
   'src/journal': ['src/domain', 'src/records', 'src/platform'],
   'src/postgres': ['src/domain', 'src/records', 'src/tables', 'src/platform'],
   'src/engine': ['src/postgres', 'src/features', 'src/domain', 'src/codes', 'src/records', 'src/tables'],
@@ -32,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/features',
     'src/features/coupons',
     'src/features/promotions',
+    'src/features/flash',
     'src/domain',
     'src/records',
     'src/platform',
@@ -69,6 +78,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/engine',
     'src/features/coupons',
     'src/features/promotions',
+    'src/features/flash',
     'src/domain',
     'src/promotions',
     'src/codes',
@@ -125,6 +135,7 @@ const SEES_NOTHING = new Set([
   'src/features',
   'src/features/coupons',
   'src/features/promotions',
+  'src/features/flash',
   'src/client',
 ]);
 
@@ -140,6 +151,7 @@ const PURE: Readonly<Record<string, string>> = {
   'src/features': 'src/features',
   'src/features/coupons': 'src/features/coupons',
   'src/features/promotions': 'src/features/promotions',
+  'src/features/flash': 'src/features/flash',
   'src/tables': 'src/tables',
   'src/records': 'src/records',
 };

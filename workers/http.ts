@@ -18,6 +18,7 @@ const {
   clock,
   trustedProxies,
   currency,
+  flash,
   corsOrigins,
   logLevel,
   ...routing
@@ -35,6 +36,7 @@ await runHttpThread({
     nowMs: openClock(clock).now,
     trustedProxies,
     currency,
+    flash,
     corsOrigins,
     tokens: { ...jwt, ttlSeconds: 3600 },
     endedTokens,

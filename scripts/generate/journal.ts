@@ -4,7 +4,7 @@
 import { fieldsOf } from '../../src/records/declare.js';
 import type { Field, Fields, RecordDeclaration } from '../../src/records/fields.js';
 import { events, outcomes, records } from './declarations.js';
-import { type CodeOf, codeFor, generatedFile, inCapitals, JSON_TYPES } from './source.js';
+import { type CodeOf, codeFor, generatedFile, inCapitals, jsonTypeImports } from './source.js';
 
 const WRITE: CodeOf<(value: string, field: Field) => string> = {
   text: (value) => `out.text(${value})`,
@@ -82,7 +82,7 @@ export function journalSource(): string {
       { types: ['DomainEvent'], from: '../records/events.generated.js' },
       { types: ['BookId', 'CampaignId', 'ScopeId', 'Seq'], from: '../records/ids.js' },
       { types: ['Outcome'], from: '../records/outcomes.generated.js' },
-      { types: [...JSON_TYPES], from: '../records/promotions.js' },
+      ...jsonTypeImports('../records'),
       { names: ['unknownRecord'], from: '../records/unknown.js' },
       { types: records.map(({ name }) => inCapitals(name)), from: '../records/values.generated.js' },
       { names: ['decodeBatchContent', 'encodeBatchContent'], from: './batch-content.js' },

@@ -94,7 +94,7 @@ export function routesSource(): string {
       { names: ['asBookId'], from: '../../../domain/ids.js' },
       { names: shows, from: '../../fast/answers.generated.js' },
       { names: Object.values(FAST_BODY), from: '../../fast/fast-bodies.js' },
-      { names: ['problemsOf'], from: '../problem.js' },
+      { names: ['problemsOf'], from: '../refusal-problem.js' },
       { names: ['ADMIN_OR_SERVICE', 'ANY_ROLE', 'route'], types: ['RouteSpec'], from: '../route.js' },
       { all: 'schemas', from: '../schemas.js' },
     ],

@@ -181,9 +181,11 @@ export function writeOthers(
 }`;
 }
 
-/** Rows of promotions are kept in a part of their own. */
-const keeperOf = (declared: EventDeclaration): string =>
-  pathOf(declared).startsWith('src/features/promotions/') ? 'snapshot.promotions' : 'snapshot';
+/** Rows of each later feature are kept in a part of their own, with the name of the feature. */
+function keeperOf(declared: EventDeclaration): string {
+  const [, feature = 'coupons'] = /^src\/features\/(\w+)\//.exec(pathOf(declared)) ?? [];
+  return feature === 'coupons' ? 'snapshot' : `snapshot.${feature}`;
+}
 
 function othersOf(declared: EventDeclaration): string {
   const { kind, fields, appends, snapshot } = declared;

@@ -9,6 +9,7 @@ const PATHS = [
   ['book', 'book.id'],
   ['campaignId', 'campaignId'],
   ['promotion', 'promotion.campaignId'],
+  ['stock', 'stock.campaignId'],
   ['scopeId', 'scopeId'],
 ] as const;
 

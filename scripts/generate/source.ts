@@ -36,18 +36,25 @@ export interface Import {
   readonly from: string;
 }
 
-/** Types that a field of the form `json` can name; src/records/promotions.ts declares them. */
-export const JSON_TYPES = [
-  'BookOffer',
-  'GivenBack',
-  'Promotion',
-  'PromotionAmounts',
-  'PromotionPlan',
-  'PromotionSettings',
-  'PromotionView',
-  'RedemptionIds',
-  'ReservationView',
-  'ReservedCart',
-];
+/** Types that a field of the form `json` can name, by the file of src/records that has them. */
+const JSON_TYPES = {
+  flash: ['OrderView', 'Stock', 'StockView'],
+  promotions: [
+    'BookOffer',
+    'GivenBack',
+    'Promotion',
+    'PromotionAmounts',
+    'PromotionPlan',
+    'PromotionSettings',
+    'PromotionView',
+    'RedemptionIds',
+    'ReservationView',
+    'ReservedCart',
+  ],
+};
+
+/** `from`: the path to src/records. */
+export const jsonTypeImports = (from: string): Import[] =>
+  Object.entries(JSON_TYPES).map(([file, types]) => ({ types, from: `${from}/${file}.js` }));
 
 export const inCapitals = (name: string): string => `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;

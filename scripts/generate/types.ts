@@ -10,7 +10,7 @@ import {
 } from '../../src/records/declare.js';
 import type { Field, Fields } from '../../src/records/fields.js';
 import { commands, events, outcomes, pathOf, records } from './declarations.js';
-import { type CodeOf, codeFor, generatedFile, type Import, inCapitals, JSON_TYPES } from './source.js';
+import { type CodeOf, codeFor, generatedFile, type Import, inCapitals, jsonTypeImports } from './source.js';
 
 const TYPE: CodeOf<(field: Field) => string> = {
   text: () => 'string',
@@ -54,7 +54,7 @@ const IMPORTS: readonly Import[] = [
     types: ['DiscountChange', 'DiscountDraft', 'IfVersion', 'PriceRequest', 'RolledBackLine', 'StagedBatch'],
     from: './objects.js',
   },
-  { types: [...JSON_TYPES], from: './promotions.js' },
+  ...jsonTypeImports('.'),
 ];
 
 export function valuesSource(): string {

@@ -64,6 +64,8 @@ export interface Config {
   /** Proxies whose `Forwarded` or `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly IpRange[];
   readonly currency: Currency;
+  /** Orders of flash sales that the process admits. */
+  readonly ordersPerSecond: number;
   /** Origins of web pages that may read answers, as browsers send them, or `*` alone. */
   readonly corsOrigins: readonly string[];
   readonly logLevel: LogLevel;
@@ -124,6 +126,7 @@ export function parseConfig(env: Environment): Config {
     liveTopicsMax: read('LIVE_TOPICS_MAX', VARIABLES.LIVE_TOPICS_MAX) ?? 100,
     trustedProxies: read('TRUSTED_PROXIES', VARIABLES.TRUSTED_PROXIES) ?? [],
     currency: currencyOf(read('CURRENCY', VARIABLES.CURRENCY)),
+    ordersPerSecond: read('FLASH_RATE_LIMIT', VARIABLES.FLASH_RATE_LIMIT) ?? 10_000,
     corsOrigins: read('CORS_ORIGINS', VARIABLES.CORS_ORIGINS) ?? [],
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     workaroundsOff: read('WORKAROUNDS_OFF', VARIABLES.WORKAROUNDS_OFF) ?? [],

@@ -40,6 +40,7 @@ import { reservedWords } from '../http/api/reserved-words.js';
 import { ROUTES } from '../http/api/routes/table.js';
 import { LIVE_COUNTERS_BYTES, renderLiveMetrics } from '../http/live/counters.js';
 import { HTTP_COUNTERS_BYTES, renderHttpMetrics } from '../http/server/metrics.js';
+import { ORDER_RATE_BYTES } from '../http/server/order-rate.js';
 import { JournalLocked } from '../journal/file/lock.js';
 import { durableMarks, locationOf, openJournal, prepareJournal } from '../journal/open.js';
 import { type ExitCause, ProcessEnd } from '../platform/exit-codes.js';
@@ -236,6 +237,7 @@ async function startParts({
   });
   stops.push(() => shardThreads.close());
   const directoryKey = randomDirectoryKey();
+  const orderRate = new SharedArrayBuffer(ORDER_RATE_BYTES);
   const supervisor: Supervisor = createSupervisor({
     shardCount: config.shards,
     threadCount: config.shardThreads,
@@ -274,6 +276,7 @@ async function startParts({
           control: port2,
           counters: countersOf(index),
           liveCounters: liveCountersOf(index),
+          orderRate,
           dataSet,
           clock: clock.shared,
           endedTokens: accountWatch.current(),
@@ -350,6 +353,7 @@ async function startParts({
     batches,
     jobs,
     usageCounts,
+    homeOfProduct: supervisor.homeOfProduct,
     checkpoints,
     durable,
     shards: allShards,

@@ -29,12 +29,15 @@ export function httpData(
   {
     liveCounters,
     dataSet,
+    orderRate,
     ...data
   }: Pick<
     HttpThreadData,
     'index' | 'port' | 'directory' | 'control' | 'counters' | 'clock' | 'endedTokens' | 'directoryKey'
   > & {
     readonly liveCounters: SharedArrayBuffer;
+    /** The same for all HTTP threads. */
+    readonly orderRate: SharedArrayBuffer;
     /** Of the data that live cursors are of. */
     readonly dataSet: Uint8Array;
   },
@@ -51,8 +54,13 @@ export function httpData(
   const { liveConnectionsMax, liveConnectionsPerCallerMax: perCallerMax, liveTopicsMax: topicsMax } = config;
   const connectionsMax = Math.ceil(liveConnectionsMax / config.httpThreads);
   const live = { counters: liveCounters, dataSet, limits: { connectionsMax, perCallerMax, topicsMax } };
+  const flash = {
+    isOpen: config.environment !== 'production',
+    ordersPerSecond: config.ordersPerSecond,
+    rate: orderRate,
+  };
   const version = packageVersion();
-  return { ...data, ...routing, live, host, jwt, trustedProxies, currency, corsOrigins, logLevel, version };
+  return { ...data, ...routing, live, host, jwt, trustedProxies, currency, flash, corsOrigins, logLevel, version };
 }
 
 export function verifyData(

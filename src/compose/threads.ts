@@ -94,6 +94,7 @@ export interface HttpThreadData {
   readonly version: string;
   readonly trustedProxies: readonly IpRange[];
   readonly currency: Currency;
+  readonly flash: HttpOptions['flash'];
   /** Of `Config`. */
   readonly corsOrigins: readonly string[];
   readonly jwt: {

@@ -178,6 +178,11 @@ export const VARIABLES = {
     byDefault: 'none',
     list: true,
   },
+  FLASH_RATE_LIMIT: {
+    ...whole(1, 1_000_000),
+    about: 'orders of flash sales that are admitted each second; past it, callers get 429',
+    byDefault: '`10000`',
+  },
   LOG_LEVEL: { ...oneOf(LOG_LEVELS), about: 'lowest level that is logged', byDefault: '`info`' },
   WORKAROUNDS_OFF: {
     schema: z

@@ -24,6 +24,7 @@ export interface ControlOptions {
   readonly batches: Batches;
   readonly jobs: Jobs;
   readonly usageCounts: UsageCounts;
+  readonly homeOfProduct: Control['homeOfProduct'];
   readonly checkpoints: Watermarks;
   /** How far the journal of each shard is durable. */
   readonly durable: Pick<Watermarks, 'get'>;
@@ -44,6 +45,7 @@ export function createControl({
   batches,
   jobs,
   usageCounts,
+  homeOfProduct,
   checkpoints,
   durable,
   shards,
@@ -115,6 +117,7 @@ export function createControl({
       return store.promotionUses(asked);
     }),
     countUsage: async (counts) => usageCounts.add(counts),
+    homeOfProduct,
     uploadBegin: orUnavailable(uploads.uploadBegin),
     uploadChunk: orUnavailable(uploads.uploadChunk),
     uploadEnd: orUnavailable(uploads.uploadEnd),

@@ -4,9 +4,9 @@
  * that died. HTTP threads continue meanwhile: requests for its shards get 503.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
-import { asShardId, type ShardId } from '../domain/ids.js';
+import { asShardId, nameOfProduct, type ShardId } from '../domain/ids.js';
 import { createDirectory, type DirectoryKey } from '../engine/directory.js';
-import type { EndedTokens, Engine } from '../engine/engine.js';
+import { ControlError, type EndedTokens, type Engine } from '../engine/engine.js';
 import { createRouter, threadOfShard } from '../engine/router.js';
 import type { DigestPart, DigestReport } from '../features/digest.js';
 import type { Fact } from '../features/facts.js';
@@ -72,6 +72,8 @@ export interface Supervisor {
   readonly codeCount: number;
   /** False when no shard has a code like this one. */
   mayHaveCode(code: string): boolean;
+  /** As `Control.homeOfProduct`. */
+  homeOfProduct(productId: string, shard: ShardId): Promise<ShardId>;
   inspect(): Promise<Inspection>;
   /**
    * Ends a shard thread at once, as a crash would. Resolves when it has ended; it is restarted and
@@ -140,6 +142,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const asked = new Map<number, Asked>();
   let nextInspection = 1;
   let draining = false;
+  /** The directory has all names that the shards had at the start. */
+  let haveServed = false;
   let refilling: Promise<void> = Promise.resolve();
   const endProcess = ({ message, exitCause }: ProcessEnd): void => options.onFatal(message, exitCause);
   /**
@@ -210,7 +214,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       case 'status':
         entry.status = message.status;
         if (message.status === 'serving') entry.failures = 0;
-        if (shardThreads.every(({ status }) => status === 'serving')) options.onShardsServe();
+        if (shardThreads.every(({ status }) => status === 'serving')) {
+          haveServed = true;
+          options.onShardsServe();
+        }
         return;
       case 'publish':
         void directory.add(message.shard, message.hashes).then(() => {
@@ -385,6 +392,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return directory.count;
     },
     mayHaveCode: directory.mayHave,
+    async homeOfProduct(productId, shard) {
+      if (!haveServed) throw new ControlError('unavailable', 'The shards are being recovered.');
+      return directory.claim(nameOfProduct(productId), shard);
+    },
     inspect,
     // The shard thread answers each question with what it is about.
     digestOf: (shard) => ask(shard, (id) => ({ type: 'digest', id, shard })) as Promise<DigestReport>,

@@ -4,6 +4,7 @@
  */
 import type { Command } from '../records/commands.generated.js';
 import type { StagedBatch } from '../records/objects.js';
+import type { FlashQuery } from './flash-views.js';
 import type { BookId, Seq } from './ids.js';
 import type { PromotionQuery } from './promotion-views.js';
 
@@ -22,6 +23,7 @@ export type Query =
   /** What the command would come to now, without a change. Routed as the command is. */
   | { readonly kind: 'dryRun'; readonly command: Command }
   | PromotionQuery
+  | FlashQuery
   | { readonly kind: 'getBook'; readonly bookId: BookId }
   /** Books of this shard in id order after `afterId`. */
   | {

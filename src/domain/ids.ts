@@ -32,6 +32,22 @@ export function shardsOfEndings(beginning: string, shardCount: number): (ending:
 /** The campaign of promotions that name none. */
 export const DEFAULT_CAMPAIGN = asCampaignId('00000000-0000-8000-8000-000000000000');
 
+/** The name of a product in the directory of codes. No code has such a character. */
+export const nameOfProduct = (productId: string): string => `product\0${productId}`;
+
+const SEEDS_PRODUCT = [0x0f1_a500, 0x0f1_a501, 0x0f1_a502, 0x0f1_a503] as const;
+
+/**
+ * The campaign of a product that belongs to none: a UUIDv8 that follows from the product's id. It
+ * must never change.
+ */
+export function campaignOfProduct(productId: string): CampaignId {
+  const digits = SEEDS_PRODUCT.map((seed) => hashText(productId, seed).toString(16).padStart(8, '0')).join('');
+  return asCampaignId(
+    `${digits.slice(0, 8)}-${digits.slice(8, 12)}-8${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20)}`,
+  );
+}
+
 /** A book that belongs to no campaign makes one of its own for its discount, with its own id. */
 export const isCampaignOfBook = (campaignId: CampaignId, promotionIds: readonly string[]): boolean =>
   promotionIds.includes(campaignId);

@@ -64,6 +64,9 @@ export function appendOutcome(outcome: Outcome): void {
     case 'reservation':
     case 'campaignStopped':
     case 'bookShown':
+    case 'stock':
+    case 'ordered':
+    case 'order':
       appendByte(JSON_TEXT);
       appendText(JSON.stringify(outcome));
       return;

@@ -3,6 +3,7 @@
 import type { BookOffer } from '../records/promotions.js';
 import type { Book, BookCounts, OpenBatch } from '../records/values.generated.js';
 import type { CodeView } from './command.js';
+import type { FlashResult } from './flash-views.js';
 import type { BatchFate, Outcome } from './outcome.js';
 import type { PromotionsResult } from './promotion-views.js';
 
@@ -36,6 +37,7 @@ export type QueryResult =
   /** An id or a code that would be drawn is ''. */
   | { readonly kind: 'dryRun'; readonly outcome: Outcome }
   | PromotionsResult
+  | FlashResult
   | { readonly kind: 'book'; readonly view: BookView }
   | { readonly kind: 'books'; readonly items: readonly BookView[] }
   | { readonly kind: 'stats'; readonly stats: BookStats }

@@ -13,6 +13,7 @@ const METHODS = {
   usageGroups: true,
   promotionUses: true,
   countUsage: true,
+  homeOfProduct: true,
   uploadBegin: true,
   uploadChunk: true,
   uploadEnd: true,

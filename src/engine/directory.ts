@@ -146,6 +146,17 @@ export function createDirectory(key: DirectoryKey, onGrow: (table: SharedArrayBu
     get count(): number {
       return count;
     },
+    /**
+     * The shard that has this name; if none has it, it is this one from now on. Resolves when every
+     * reader can find it.
+     */
+    async claim(name: string, shard: ShardId): Promise<ShardId> {
+      const [known] = findShards(key, words, name);
+      if (known !== undefined) return known;
+      const hashes = new Uint32Array([keyedHashOfText(key.first, name), keyedHashOfText(key.second, name)]);
+      await insertAll(shard, hashes);
+      return shard;
+    },
     /** False: no shard has this code. True: one may have it. */
     mayHave(code: string): boolean {
       return findShards(key, words, code).length > 0;

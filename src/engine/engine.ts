@@ -277,6 +277,11 @@ export interface Control {
    * Takes counts of validations and applications, to be written at once. Resolves before they are.
    */
   countUsage(counts: readonly UsageCount[]): Promise<void>;
+  /**
+   * The shard where a product is; a new one is in this shard from now on. Every HTTP thread finds
+   * it then.
+   */
+  homeOfProduct(productId: string, shard: ShardId): Promise<ShardId>;
   uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;

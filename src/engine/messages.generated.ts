@@ -49,6 +49,13 @@ export function requestNumberOf(command: Command): number {
     case 'updateBook':
     case 'archiveBook':
     case 'rollbackRedemption':
+    case 'placeOrder':
+    case 'confirmOrder':
+    case 'fulfilOrder':
+    case 'cancelOrder':
+    case 'initStock':
+    case 'adjustStock':
+    case 'pauseStock':
     case 'createPromotion':
     case 'updatePromotion':
     case 'archivePromotion':
@@ -96,6 +103,13 @@ export function writeCommand(fields: MessageField[], last: LastWritten, command:
     case 'updateBook':
     case 'archiveBook':
     case 'rollbackRedemption':
+    case 'placeOrder':
+    case 'confirmOrder':
+    case 'fulfilOrder':
+    case 'cancelOrder':
+    case 'initStock':
+    case 'adjustStock':
+    case 'pauseStock':
     case 'createPromotion':
     case 'updatePromotion':
     case 'archivePromotion':
@@ -262,6 +276,9 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
     case 'reservation':
     case 'campaignStopped':
     case 'bookShown':
+    case 'stock':
+    case 'ordered':
+    case 'order':
       fields.push(OTHER_REPLY, id, reply);
       return;
     default:

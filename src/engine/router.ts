@@ -16,7 +16,15 @@
 import type { MessagePort } from 'node:worker_threads';
 import { uuidv7 } from 'uuidv7';
 import type { Command } from '../domain/command.js';
-import { asBookId, asShardId, type BookId, DEFAULT_CAMPAIGN, type ShardId, shardOfId } from '../domain/ids.js';
+import {
+  asBookId,
+  asShardId,
+  type BookId,
+  DEFAULT_CAMPAIGN,
+  nameOfProduct,
+  type ShardId,
+  shardOfId,
+} from '../domain/ids.js';
 import type { RefusalReason } from '../domain/outcome.js';
 import type { PriceRequest } from '../records/objects.js';
 import { hashText } from '../tables/text.js';
@@ -182,8 +190,9 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
     else send(by.shard, reply);
   }
 
-  /** What a command of promotions is routed by: the code that it names, or else its shard. */
+  /** What others are routed by: the code or the product that they name, or else their shard. */
   function codeOf(asked: Exclude<Command, { readonly bookId: BookId } | { readonly code: string }>) {
+    if ('productId' in asked) return nameOfProduct(asked.productId);
     if ('promotionCode' in asked) return asked.promotionCode;
     if ('request' in asked) return codeOfRequest(asked.request);
     return { shard: shardOfId('campaign' in asked ? asked.campaign : asked.id, shardCount) };
@@ -251,6 +260,8 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
     if (of !== null) send(of, reply);
     else if (asked.kind === 'dryRun') queryLike(asked.command, reply, send);
     else if (asked.kind === 'getCode') tryShards(asked.code, reply, send);
+    else if (asked.kind === 'getStock' || asked.kind === 'listOrders')
+      tryShards(nameOfProduct(asked.productId), reply, send);
     else if ('request' in asked && asked.kind !== 'qualify') sendTo(codeOfRequest(asked.request), reply, send);
     else if ('id' in asked) send(shardOfId(asked.id, shardCount), reply);
     else if ('campaign' in asked) send(shardOfId(asked.campaign, shardCount), reply);
@@ -337,7 +348,7 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
 }
 
 /** Another shard may have the code. */
-const NOT_HERE: ReadonlySet<RefusalReason> = new Set(['codeNotFound', 'promotionNotFound']);
+const NOT_HERE: ReadonlySet<RefusalReason> = new Set(['codeNotFound', 'promotionNotFound', 'productNotFound']);
 
 const codeNotFound: CommandReply & QueryReply = {
   kind: 'refused',

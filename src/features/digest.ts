@@ -19,6 +19,8 @@ import type { Seq } from '../domain/ids.js';
 import { fold, hashText } from '../tables/text.js';
 import { bookText } from './book-text.js';
 import type { BookState, Observer } from './coupons/state.js';
+import { orderText, stockText } from './flash/facts.js';
+import type { FlashObserver } from './flash/state.js';
 import { promotionText, reservationText } from './promotions/facts.js';
 import type { PromotionsObserver } from './promotions/state.js';
 import type { ShardState } from './shard-state.js';
@@ -29,7 +31,7 @@ const SEED_2 = 0x5eed0002;
 const PART_SIZE = 4096;
 
 /** Rows that have numbers from 0, in the order in which they were made. */
-export type NumberedRows = 'redemptions' | 'promotions' | 'reservations';
+export type NumberedRows = 'redemptions' | 'promotions' | 'reservations' | 'products' | 'orders';
 
 /**
  * What a part is about: `bookId` is null for all but books and codes; `first` and `end` bound the
@@ -108,7 +110,7 @@ interface CodePart {
  * The digest of the moment at which it is made. While it is under way it has to be the state's
  * observer.
  */
-export class DigestWalk implements Observer, PromotionsObserver {
+export class DigestWalk implements Observer, PromotionsObserver, FlashObserver {
   readonly #state: ShardState;
   readonly #seq: Seq;
   readonly #nowMs: number;
@@ -118,6 +120,8 @@ export class DigestWalk implements Observer, PromotionsObserver {
   readonly #redemptions: NumberedWalk;
   readonly #promotions: NumberedWalk;
   readonly #reservations: NumberedWalk;
+  readonly #products: NumberedWalk;
+  readonly #orders: NumberedWalk;
   #sum1: number;
   #sum2: number;
   #codePart = 0;
@@ -133,7 +137,7 @@ export class DigestWalk implements Observer, PromotionsObserver {
     this.#sum2 = fold(SEED_2, state.seq, 0);
     for (const book of state.coupons.books()) this.#addBook(book);
     this.#codes.sort((a, b) => a.part.first - b.part.first);
-    const { coupons, promotions } = state;
+    const { coupons, promotions, flash } = state;
     this.#redemptions = this.#numbered('redemptions', coupons.redemptions.next, (part, number) =>
       this.#addRedemption(part, number),
     );
@@ -143,6 +147,12 @@ export class DigestWalk implements Observer, PromotionsObserver {
     this.#reservations = this.#numbered('reservations', promotions.reservations.length, (part, number) =>
       this.#addText(part, reservationText(promotions, number)),
     );
+    this.#products = this.#numbered('products', flash.all.length, (part, number) =>
+      this.#addText(part, stockText(flash, number)),
+    );
+    this.#orders = this.#numbered('orders', flash.orders.next, (part, number) => {
+      if (flash.orders.exists(number)) this.#addText(part, orderText(flash, number));
+    });
     const keys = this.#addPart('keys', null, 0, 0);
     this.#add(keys, ...state.remembered.digest(nowMs, SEED_1, SEED_2));
     const batches = this.#addPart('batches', null, 0, 0);
@@ -164,7 +174,7 @@ export class DigestWalk implements Observer, PromotionsObserver {
       this.#codePart++;
       this.#nextCode = this.#codes[this.#codePart]?.part.first ?? this.#nextCode;
     }
-    for (const walk of [this.#redemptions, this.#promotions, this.#reservations]) {
+    for (const walk of [this.#redemptions, this.#promotions, this.#reservations, this.#products, this.#orders]) {
       left -= walk.step(left);
       if (left <= 0) return false;
     }
@@ -199,6 +209,14 @@ export class DigestWalk implements Observer, PromotionsObserver {
 
   beforeReservation(number: number): void {
     this.#reservations.before(number);
+  }
+
+  beforeStock(number: number): void {
+    this.#products.before(number);
+  }
+
+  beforeOrder(number: number): void {
+    this.#orders.before(number);
   }
 
   /** When `step` is through. */

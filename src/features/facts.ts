@@ -3,13 +3,14 @@ import { canonicalJson } from '../domain/canonical.js';
 import type { BookId, Seq } from '../domain/ids.js';
 import { bookText } from './book-text.js';
 import type { DigestPart } from './digest.js';
+import { orderText, stockText } from './flash/facts.js';
 import { promotionText, reservationText } from './promotions/facts.js';
 import type { ShardState } from './shard-state.js';
 
 export interface Fact {
   /**
    * What it is about: `book ID`, `code CODE`, `redemption ID`, `batch ID`, `promotion ID`,
-   * `reservation ID`.
+   * `reservation ID`, `product ID`, `order ID`.
    */
   readonly about: string;
   /** Canonical JSON. */
@@ -49,6 +50,18 @@ export function factsOf(state: ShardState, { about, bookId, first, end }: Digest
         text: reservationText(state.promotions, number),
         seq: 0,
       }));
+    case 'products':
+      return range(first, end, (number) => ({
+        about: `product ${state.flash.all[number]?.current.productId}`,
+        text: stockText(state.flash, number),
+        seq: 0,
+      }));
+    case 'orders':
+      return range(first, end, (number) =>
+        state.flash.orders.exists(number)
+          ? { about: `order ${state.flash.orders.id(number)}`, text: orderText(state.flash, number), seq: 0 }
+          : null,
+      );
     case 'keys':
       return [];
   }

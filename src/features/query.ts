@@ -4,6 +4,7 @@ import type { Refusal } from '../domain/outcome.js';
 import type { QueryResult } from '../domain/view.js';
 import { queryCoupons } from './coupons/queries.js';
 import { dryRun } from './dry-run.js';
+import { queryFlash } from './flash/queries.js';
 import { queryPromotions, viewOfPromotion } from './promotions/queries.js';
 import type { ShardState } from './shard-state.js';
 
@@ -34,6 +35,10 @@ export function query(state: ShardState, asked: Query, nowMs: number): QueryResu
     case 'qualify':
     case 'findReservation':
       return queryPromotions(state.promotions, asked, nowMs);
+    case 'getStock':
+    case 'getOrder':
+    case 'listOrders':
+      return queryFlash(state.flash, asked);
     case 'getBook':
     case 'listBooks':
     case 'getStats':

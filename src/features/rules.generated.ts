@@ -37,6 +37,22 @@ import {
 import { applyCodeRedeemed, decideRedeemCode } from './coupons/redeem.js';
 import { applyRedemptionRolledBack, decideRollbackRedemption } from './coupons/rollback.js';
 import { applyCodeUnassigned, decideUnassignCode } from './coupons/unassign.js';
+import { applyOrderPlaced, decidePlaceOrder } from './flash/order.js';
+import {
+  applyOrderCancelled,
+  applyOrderConfirmed,
+  applyOrderFulfilled,
+  decideCancelOrder,
+  decideConfirmOrder,
+  decideFulfilOrder,
+} from './flash/orders.js';
+import {
+  applyStockChanged,
+  applyStockInitialized,
+  decideAdjustStock,
+  decideInitStock,
+  decidePauseStock,
+} from './flash/stock.js';
 import { applyBookJoinedCampaign } from './promotions/book-discounts.js';
 import {
   applyPromotionArchived,
@@ -93,6 +109,20 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
       return decideArchiveBook(state.coupons, command, nowMs);
     case 'rollbackRedemption':
       return decideRollbackRedemption(state.coupons, command);
+    case 'placeOrder':
+      return decidePlaceOrder(state.flash, command, nowMs, random);
+    case 'confirmOrder':
+      return decideConfirmOrder(state.flash, command);
+    case 'fulfilOrder':
+      return decideFulfilOrder(state.flash, command);
+    case 'cancelOrder':
+      return decideCancelOrder(state.flash, command);
+    case 'initStock':
+      return decideInitStock(state.flash, command, nowMs);
+    case 'adjustStock':
+      return decideAdjustStock(state.flash, command, nowMs);
+    case 'pauseStock':
+      return decidePauseStock(state.flash, command, nowMs);
     case 'createPromotion':
       return decideCreatePromotion(state.promotions, command, nowMs);
     case 'updatePromotion':
@@ -193,6 +223,24 @@ export function applyEvent(state: ShardState, event: DomainEvent): void {
       return;
     case 'reservedCodesRedeemed':
       applyReservedCodesRedeemed(state.promotions, event);
+      return;
+    case 'stockInitialized':
+      applyStockInitialized(state.flash, event);
+      return;
+    case 'stockChanged':
+      applyStockChanged(state.flash, event);
+      return;
+    case 'orderPlaced':
+      applyOrderPlaced(state.flash, event);
+      return;
+    case 'orderConfirmed':
+      applyOrderConfirmed(state.flash, event);
+      return;
+    case 'orderFulfilled':
+      applyOrderFulfilled(state.flash, event);
+      return;
+    case 'orderCancelled':
+      applyOrderCancelled(state.flash, event);
       return;
     case 'noted':
       // The kernel makes it, and it changes nothing.

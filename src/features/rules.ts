@@ -6,6 +6,7 @@ import type { Change } from '../domain/event.js';
 import type { Random } from '../domain/random.js';
 import { isOthersCode } from './coupons/others-code.js';
 import { lastSeqFor, scopeOf } from './coupons/rules.js';
+import { campaignOf as campaignOfSale, type FlashCommand, isFlashCommand } from './flash/rules.js';
 import { campaignOf, isOthersCart, type PromotionCommand } from './promotions/rules.js';
 import { applyEvent, decideCommand } from './rules.generated.js';
 import type { ShardState } from './shard-state.js';
@@ -13,18 +14,20 @@ import type { ShardState } from './shard-state.js';
 const RULES: Rules<ShardState> = {
   decide: decideCommand,
   applyEvent,
-  scopeOf: (state, command) =>
-    isOfPromotions(command) ? campaignOf(state.promotions, command) : scopeOf(state.coupons, command),
-  lastSeqFor: (state, command) => (isOfPromotions(command) ? state.seq : lastSeqFor(state.coupons, command)),
-  isOthersCode: (state, command, refusal, nowMs) =>
-    isOfPromotions(command)
-      ? isOthersCart(state.promotions, command, nowMs)
-      : isOthersCode(state.coupons, command, refusal),
+  scopeOf(state, command) {
+    if (isOfCoupons(command)) return scopeOf(state.coupons, command);
+    return isFlashCommand(command) ? campaignOfSale(state.flash, command) : campaignOf(state.promotions, command);
+  },
+  lastSeqFor: (state, command) => (isOfCoupons(command) ? lastSeqFor(state.coupons, command) : state.seq),
+  isOthersCode(state, command, refusal, nowMs) {
+    if (isOfCoupons(command)) return isOthersCode(state.coupons, command, refusal);
+    return !isFlashCommand(command) && isOthersCart(state.promotions, command, nowMs);
+  },
 };
 
 /** Commands of coupon books name a code or a book. */
-function isOfPromotions(command: Command): command is PromotionCommand {
-  return !('code' in command) && !('bookId' in command);
+function isOfCoupons(command: Command): command is Exclude<Command, PromotionCommand | FlashCommand> {
+  return 'code' in command || 'bookId' in command;
 }
 
 export function decide(state: ShardState, command: Command, origin: Origin, nowMs: number, random: Random): Verdict {

@@ -4,6 +4,7 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { DomainEvent } from '../records/events.generated.js';
+import type { OrderView, Stock, StockView } from '../records/flash.js';
 import type { BookId, CampaignId, ScopeId, Seq } from '../records/ids.js';
 import type { Outcome } from '../records/outcomes.generated.js';
 import type {
@@ -218,6 +219,46 @@ export function encodeEvent(out: FieldWriter, value: DomainEvent, atMs: number):
       out.text(value.reservationId);
       out.json(value.redemptionIds);
       return;
+    case 'stockInitialized':
+      out.number(27);
+      out.json(value.stock);
+      return;
+    case 'stockChanged':
+      out.number(28);
+      out.json(value.stock);
+      return;
+    case 'orderPlaced':
+      out.number(29);
+      out.name(value.campaignId);
+      out.text(value.productId);
+      out.redemption(value.orderId);
+      out.subject(value.userId);
+      out.text(value.key);
+      out.number(value.round);
+      out.numberOrNull(value.untilMs);
+      return;
+    case 'orderConfirmed':
+      out.number(30);
+      out.name(value.campaignId);
+      out.text(value.productId);
+      out.redemption(value.orderId);
+      out.subject(value.userId);
+      return;
+    case 'orderFulfilled':
+      out.number(31);
+      out.name(value.campaignId);
+      out.text(value.productId);
+      out.redemption(value.orderId);
+      out.subject(value.userId);
+      return;
+    case 'orderCancelled':
+      out.number(32);
+      out.name(value.campaignId);
+      out.text(value.productId);
+      out.redemption(value.orderId);
+      out.subject(value.userId);
+      out.boolean(value.isExpired);
+      return;
     default:
       unknownRecord(value);
   }
@@ -409,6 +450,46 @@ export function decodeEvent(from: FieldReader, atMs: number): DomainEvent {
         reservationId: from.text(),
         redemptionIds: from.json() as unknown as RedemptionIds,
       };
+    case 27:
+      return { kind: 'stockInitialized', stock: from.json() as unknown as Stock };
+    case 28:
+      return { kind: 'stockChanged', stock: from.json() as unknown as Stock };
+    case 29:
+      return {
+        kind: 'orderPlaced',
+        campaignId: from.name() as CampaignId,
+        productId: from.text(),
+        orderId: from.name(),
+        userId: from.subject(),
+        key: from.text(),
+        round: from.integer(),
+        untilMs: from.integerOrNull(),
+      };
+    case 30:
+      return {
+        kind: 'orderConfirmed',
+        campaignId: from.name() as CampaignId,
+        productId: from.text(),
+        orderId: from.name(),
+        userId: from.subject(),
+      };
+    case 31:
+      return {
+        kind: 'orderFulfilled',
+        campaignId: from.name() as CampaignId,
+        productId: from.text(),
+        orderId: from.name(),
+        userId: from.subject(),
+      };
+    case 32:
+      return {
+        kind: 'orderCancelled',
+        campaignId: from.name() as CampaignId,
+        productId: from.text(),
+        orderId: from.name(),
+        userId: from.subject(),
+        isExpired: from.boolean(),
+      };
     default:
       throw new Error(`journal payload: unknown kind of event, number ${number}`);
   }
@@ -508,6 +589,19 @@ export function encodeOutcome(out: FieldWriter, value: Outcome, atMs: number): v
       encodeBookCounts(out, value.counts);
       out.json(value.offer);
       return;
+    case 'stock':
+      out.number(17);
+      out.json(value.stock);
+      return;
+    case 'ordered':
+      out.number(18);
+      out.text(value.orderId);
+      out.boolean(value.isDuplicate);
+      return;
+    case 'order':
+      out.number(19);
+      out.json(value.order);
+      return;
     default:
       unknownRecord(value);
   }
@@ -581,6 +675,12 @@ export function decodeOutcome(from: FieldReader, atMs: number): Outcome {
         counts: decodeBookCounts(from),
         offer: from.json() as unknown as BookOffer,
       };
+    case 17:
+      return { kind: 'stock', stock: from.json() as unknown as StockView };
+    case 18:
+      return { kind: 'ordered', orderId: from.text(), isDuplicate: from.boolean() };
+    case 19:
+      return { kind: 'order', order: from.json() as unknown as OrderView };
     default:
       throw new Error(`journal payload: unknown kind of outcome, number ${number}`);
   }

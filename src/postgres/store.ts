@@ -8,13 +8,14 @@ import type { Change } from '../domain/event.js';
 import type { BookId, CampaignId, ScopeId, Seq, ShardId } from '../domain/ids.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { BatchContent, CounterRange } from '../records/batch-content.js';
+import type { OrderStatus, Stock } from '../records/flash.js';
 import type { GivenBack, Promotion, RedemptionIds, ReservationStatus, ReservedCart } from '../records/promotions.js';
 import type { Book, OpenBatch } from '../records/values.generated.js';
 import type { UsageStore } from './usage.js';
 
 /**
  * Rows come in this order per load: checkpoints, books, open batches, live batches, codes,
- * redemptions, books of campaigns, promotions, reservations, remembered keys.
+ * redemptions, books of campaigns, promotions, reservations, stock, orders, remembered keys.
  */
 export interface SnapshotSink {
   /** Called for every shard asked for. */
@@ -36,6 +37,9 @@ export interface SnapshotSink {
   /** In the order in which they were made; so are reservations. */
   promotion(shard: ShardId, promotion: Promotion): void;
   reservation(shard: ShardId, row: ReservationRow): void;
+  /** In the order in which they were made; so are orders. */
+  stock(shard: ShardId, stock: Stock): void;
+  order(shard: ShardId, row: OrderRow): void;
   remembered(shard: ShardId, row: RememberedRow): void;
 }
 
@@ -72,6 +76,17 @@ export interface ReservationRow {
   readonly cart: ReservedCart;
   readonly givenBack: GivenBack | null;
   readonly redemptionIds: RedemptionIds | null;
+}
+
+export interface OrderRow {
+  readonly id: string;
+  readonly productId: string;
+  readonly round: number;
+  readonly userId: string;
+  readonly key: string;
+  /** Until when it has to be confirmed, Unix ms; null: it does not. */
+  readonly untilMs: number | null;
+  readonly status: OrderStatus;
 }
 
 export interface CodeStateRow {

@@ -24,6 +24,13 @@ export type Command =
   | UpdateBook
   | ArchiveBook
   | RollbackRedemption
+  | PlaceOrder
+  | ConfirmOrder
+  | FulfilOrder
+  | CancelOrder
+  | InitStock
+  | AdjustStock
+  | PauseStock
   | CreatePromotion
   | UpdatePromotion
   | ArchivePromotion
@@ -145,6 +152,63 @@ export interface RollbackRedemption {
   readonly code: string;
   readonly redemptionId: string;
   readonly reason: string | null;
+}
+
+/** Declared in src/features/flash/order.ts. */
+export interface PlaceOrder {
+  readonly kind: 'placeOrder';
+  readonly productId: string;
+  readonly userId: string;
+  readonly key: string;
+  readonly isAdmitted: boolean;
+}
+
+/** Declared in src/features/flash/orders.ts. */
+export interface ConfirmOrder {
+  readonly kind: 'confirmOrder';
+  readonly id: string;
+  readonly owner: string | null;
+}
+
+/** Declared in src/features/flash/orders.ts. */
+export interface FulfilOrder {
+  readonly kind: 'fulfilOrder';
+  readonly id: string;
+}
+
+/** Declared in src/features/flash/orders.ts. */
+export interface CancelOrder {
+  readonly kind: 'cancelOrder';
+  readonly id: string;
+  readonly owner: string | null;
+}
+
+/** Declared in src/features/flash/stock.ts. */
+export interface InitStock {
+  readonly kind: 'initStock';
+  readonly productId: string;
+  readonly inCampaign: string | null;
+  readonly quantity: number;
+  readonly startsMs: number | null;
+  readonly endsMs: number | null;
+  readonly perUserLimit: number | null;
+  readonly holdMs: number | null;
+  readonly mayReset: boolean;
+}
+
+/** Declared in src/features/flash/stock.ts. */
+export interface AdjustStock {
+  readonly kind: 'adjustStock';
+  readonly productId: string;
+  readonly add: number;
+  readonly remove: number;
+}
+
+/** Declared in src/features/flash/stock.ts. */
+export interface PauseStock {
+  readonly kind: 'pauseStock';
+  readonly productId: string;
+  readonly isPaused: boolean;
 }
 
 /** Declared in src/features/promotions/manage.ts. */

@@ -56,7 +56,7 @@ export interface LiveOptions {
   readonly seenBy: 'owner' | 'staff';
 }
 
-export type AppendedTable = 'redemptions' | 'rollbacks';
+export type AppendedTable = 'redemptions' | 'rollbacks' | 'orders';
 export type SnapshotMethod =
   | 'bookChanged'
   | 'batchOpened'
@@ -71,7 +71,9 @@ export type SnapshotMethod =
   | 'reservationCommitted'
   | 'reservedCodesRedeemed'
   | 'reservationEnded'
-  | 'reservationRolledBack';
+  | 'reservationRolledBack'
+  | 'stockChanged'
+  | 'orderMoved';
 
 export interface EventDeclaration
   extends Required<Omit<EventOptions<Fields>, 'live' | 'row' | 'appends' | 'snapshot'>> {

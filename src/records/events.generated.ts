@@ -4,6 +4,7 @@
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
 import type { BatchContent } from './batch-content.js';
+import type { Stock } from './flash.js';
 import type { BookId, CampaignId, ScopeId, Seq } from './ids.js';
 import type { GivenBack, Promotion, PromotionAmounts, RedemptionIds, ReservedCart } from './promotions.js';
 import type { Book } from './values.generated.js';
@@ -35,7 +36,13 @@ export type DomainEvent =
   | ReservationExpired
   | ReservationRolledBack
   | BookJoinedCampaign
-  | ReservedCodesRedeemed;
+  | ReservedCodesRedeemed
+  | StockInitialized
+  | StockChanged
+  | OrderPlaced
+  | OrderConfirmed
+  | OrderFulfilled
+  | OrderCancelled;
 
 /** Declared in src/features/coupons/assign.ts. */
 export interface CodeAssigned {
@@ -285,6 +292,58 @@ export interface ReservedCodesRedeemed {
   readonly redemptionIds: RedemptionIds;
 }
 
+/** Declared in src/features/flash/stock.ts. */
+export interface StockInitialized {
+  readonly kind: 'stockInitialized';
+  readonly stock: Stock;
+}
+
+/** Declared in src/features/flash/stock.ts. */
+export interface StockChanged {
+  readonly kind: 'stockChanged';
+  readonly stock: Stock;
+}
+
+/** Declared in src/features/flash/order.ts. */
+export interface OrderPlaced {
+  readonly kind: 'orderPlaced';
+  readonly campaignId: CampaignId;
+  readonly productId: string;
+  readonly orderId: string;
+  readonly userId: string;
+  readonly key: string;
+  readonly round: number;
+  readonly untilMs: number | null;
+}
+
+/** Declared in src/features/flash/orders.ts. */
+export interface OrderConfirmed {
+  readonly kind: 'orderConfirmed';
+  readonly campaignId: CampaignId;
+  readonly productId: string;
+  readonly orderId: string;
+  readonly userId: string;
+}
+
+/** Declared in src/features/flash/orders.ts. */
+export interface OrderFulfilled {
+  readonly kind: 'orderFulfilled';
+  readonly campaignId: CampaignId;
+  readonly productId: string;
+  readonly orderId: string;
+  readonly userId: string;
+}
+
+/** Declared in src/features/flash/orders.ts. */
+export interface OrderCancelled {
+  readonly kind: 'orderCancelled';
+  readonly campaignId: CampaignId;
+  readonly productId: string;
+  readonly orderId: string;
+  readonly userId: string;
+  readonly isExpired: boolean;
+}
+
 /** The number of each event in `changes.kind`. The table `change_kinds` holds the same. */
 export const eventNumbers: Readonly<Record<DomainEvent['kind'], number>> = {
   codeAssigned: 6,
@@ -314,6 +373,12 @@ export const eventNumbers: Readonly<Record<DomainEvent['kind'], number>> = {
   reservationRolledBack: 25,
   bookJoinedCampaign: 26,
   reservedCodesRedeemed: 27,
+  stockInitialized: 28,
+  stockChanged: 29,
+  orderPlaced: 30,
+  orderConfirmed: 31,
+  orderFulfilled: 32,
+  orderCancelled: 33,
 };
 
 /** The names of events in histories and live updates; null: callers do not see the event. */
@@ -345,4 +410,10 @@ export const shownNames: ReadonlyMap<string, string | null> = new Map([
   ['reservationRolledBack', 'promotion.rolled_back'],
   ['bookJoinedCampaign', null],
   ['reservedCodesRedeemed', null],
+  ['stockInitialized', 'stock.initialized'],
+  ['stockChanged', 'stock.changed'],
+  ['orderPlaced', 'stock.ordered'],
+  ['orderConfirmed', 'stock.confirmed'],
+  ['orderFulfilled', 'stock.fulfilled'],
+  ['orderCancelled', 'stock.cancelled'],
 ]);

@@ -3,6 +3,8 @@
  *
  * Written by `npm run generate` from the declarations in src/. Do not edit.
  */
+
+import type { OrderView, StockView } from './flash.js';
 import type { BookId } from './ids.js';
 import type { BookOffer, PromotionView, ReservationView } from './promotions.js';
 import type { Book, BookCounts, OpenBatch } from './values.generated.js';
@@ -24,7 +26,10 @@ export type Outcome =
   | ReservedOutcome
   | ReservationOutcome
   | CampaignStoppedOutcome
-  | BookShownOutcome;
+  | BookShownOutcome
+  | StockOutcome
+  | OrderedOutcome
+  | OrderOutcome;
 
 /** Declared in src/features/coupons/assign.ts. */
 export interface AssignedOutcome {
@@ -147,4 +152,23 @@ export interface BookShownOutcome {
   readonly book: Book;
   readonly counts: BookCounts;
   readonly offer: BookOffer;
+}
+
+/** Declared in src/features/flash/stock.ts. */
+export interface StockOutcome {
+  readonly kind: 'stock';
+  readonly stock: StockView;
+}
+
+/** Declared in src/features/flash/order.ts. */
+export interface OrderedOutcome {
+  readonly kind: 'ordered';
+  readonly orderId: string;
+  readonly isDuplicate: boolean;
+}
+
+/** Declared in src/features/flash/orders.ts. */
+export interface OrderOutcome {
+  readonly kind: 'order';
+  readonly order: OrderView;
 }

@@ -46,4 +46,18 @@ export type RefusalReason =
   | 'reservationSettled'
   | 'reservationsFull'
   | 'rollbackTooLate'
-  | 'linesNotReserved';
+  | 'linesNotReserved'
+  | 'productNotFound'
+  | 'productsFull'
+  /** It belongs to another campaign than the request says. */
+  | 'productElsewhere'
+  /** A new round would end one that has orders. */
+  | 'roundHasOrders'
+  | 'stockTooSmall'
+  | 'saleNotOpen'
+  | 'soldOut'
+  | 'orderLimit'
+  | 'orderKeyReused'
+  | 'orderNotFound'
+  | 'orderCancelled'
+  | 'orderFulfilled';

@@ -11,6 +11,7 @@ export const ACCOUNT_ID = '019abe5b-0a10-7b6e-8f21-4d5c3b2a1908';
 export const PROMOTION_ID = '019abe62-0b40-7c19-b6d2-1f7a9e3c5d84';
 export const SHIPPING_ID = '019abe62-0a10-7f52-8c3e-6b4d2a9f0e17';
 export const RESERVATION_ID = '019abe63-4e20-7d83-9a5b-7c1e4f6a2b30';
+export const ORDER_ID = '019abe63-8c40-7a17-8000-0000c4f12a3b';
 /** Callers choose it. */
 export const CAMPAIGN_ID = '5b0c7f1e-2d4a-4c86-9e1f-3a7d8b2c6f90';
 

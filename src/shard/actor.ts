@@ -342,6 +342,7 @@ export function createActor(options: ActorOptions): Actor {
     const walk = new DigestWalk(state, nowMs());
     state.coupons.observer = walk;
     state.promotions.observer = walk;
+    state.flash.observer = walk;
     try {
       while (!walk.step(DIGEST_STEP)) {
         await new Promise<void>((resolve) => options.defer(resolve));
@@ -351,6 +352,7 @@ export function createActor(options: ActorOptions): Actor {
     } finally {
       state.coupons.observer = null;
       state.promotions.observer = null;
+      state.flash.observer = null;
     }
   }
 

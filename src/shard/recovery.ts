@@ -8,7 +8,7 @@
  */
 import type { StagedBatch } from '../domain/command.js';
 import type { CodeEvent, CodesAdded } from '../domain/event.js';
-import { asSeq, type Seq, type ShardId } from '../domain/ids.js';
+import { asSeq, nameOfProduct, type Seq, type ShardId } from '../domain/ids.js';
 import type { StateOptions } from '../domain/kernel.js';
 import { type CodeHashes, collectHashes, type DirectoryKey } from '../engine/directory.js';
 import {
@@ -20,6 +20,7 @@ import {
   loadRedemption,
 } from '../features/coupons/load.js';
 import type { BookState } from '../features/coupons/state.js';
+import { loadOrder, loadStock } from '../features/flash/load.js';
 import { loadCheckpoint, loadRemembered } from '../features/load.js';
 import { loadPromotion, loadReservation } from '../features/promotions/load.js';
 import { apply } from '../features/rules.js';
@@ -274,10 +275,15 @@ function createSink(
     promotion(shard, promotion) {
       loadPromotion(stateOf(shard).promotions, promotion);
       const { code } = promotion.settings;
-      if (code !== null) publisher.addCode(shard, code);
+      if (code !== null) publisher.addName(shard, code);
     },
     bookOfCampaign: (shard, bookId, campaignId) => stateOf(shard).promotions.joinCampaign(bookId, campaignId),
     reservation: (shard, row) => loadReservation(stateOf(shard).promotions, row),
+    stock(shard, stock) {
+      loadStock(stateOf(shard).flash, stock);
+      publisher.addName(shard, nameOfProduct(stock.productId));
+    },
+    order: (shard, row) => loadOrder(stateOf(shard).flash, row),
     remembered: (shard, row) => loadRemembered(stateOf(shard), row),
   };
 }
@@ -299,7 +305,8 @@ export async function replay(
     for (const change of batch.changes()) {
       for (const event of change.events) {
         if (event.kind === 'codesAdded') await restage(options, state, event);
-        if (event.kind === 'codeClaimed') await publishCode(options, shard, event.claimedCode);
+        if (event.kind === 'codeClaimed') await publishName(options, shard, event.claimedCode);
+        if (event.kind === 'stockInitialized') await publishName(options, shard, nameOfProduct(event.stock.productId));
         if (isRefilled && 'code' in event) assertPlace(state, event, change.firstSeq);
       }
       try {
@@ -339,13 +346,13 @@ export async function stageClaim(
   await options.loader.loadBatch({ batchId, size }, (_ordinal, bytes, start, end) => {
     code = Buffer.from(bytes.subarray(start, end)).toString('latin1');
   });
-  await publishCode(options, shard, code);
+  await publishName(options, shard, code);
   state.coupons.stageClaim(batchId);
 }
 
-async function publishCode(options: StagingOptions, shard: ShardId, code: string): Promise<void> {
+async function publishName(options: StagingOptions, shard: ShardId, name: string): Promise<void> {
   const publisher = createPublisher(options);
-  publisher.addCode(shard, code);
+  publisher.addName(shard, name);
   await publisher.finish();
 }
 
@@ -355,8 +362,8 @@ function createPublisher({ directoryKey, publishCodes }: Pick<StagingOptions, 'd
   const hashes = collectHashes(directoryKey, (of, full) => publishing.push(publishCodes(of, full)));
   return {
     add: hashes.add,
-    addCode(shard: ShardId, code: string): void {
-      const bytes = Buffer.from(code, 'latin1');
+    addName(shard: ShardId, name: string): void {
+      const bytes = Buffer.from(name);
       hashes.add(shard, bytes, 0, bytes.length);
     },
     async finish(): Promise<void> {

@@ -354,6 +354,14 @@ export function inWords(event: DomainEvent): string {
     case 'bookJoinedCampaign':
     case 'reservedCodesRedeemed':
       return event.kind;
+    case 'stockInitialized':
+    case 'stockChanged':
+      return `${event.kind} v${event.stock.version}`;
+    case 'orderPlaced':
+    case 'orderConfirmed':
+    case 'orderFulfilled':
+    case 'orderCancelled':
+      return `${event.kind} ${event.userId}`;
   }
 }
 

@@ -163,6 +163,24 @@ const REPLAY: readonly (readonly [id: string, example: string, status: number])[
   ['reserveCampaign', 'codes', 200],
   ['stopCampaign', 'empty', 200],
   ['archivePromotion', '', 204],
+  ['initStock', 'simple', 200],
+  ['placeOrder', 'one', 200],
+  ['getOrder', '', 200],
+  ['confirmOrder', 'nothing', 200],
+  ['getInventory', '', 200],
+  ['adjustStock', 'more', 200],
+  ['pauseSale', 'nothing', 200],
+  ['resumeSale', 'nothing', 200],
+  ['listOrders', '', 400],
+  ['exportOrders', '', 200],
+  ['fulfilOrder', 'nothing', 200],
+  ['cancelOrder', 'nothing', 409],
+  ['olderInitStock', 'simple', 200],
+  ['olderOrder', 'one', 200],
+  ['olderOrderStatus', '', 200],
+  ['olderCancelOrder', 'nothing', 200],
+  ['olderInventory', '', 200],
+  ['initStock', 'drop', 200],
   ['beginVerification', '', 202],
   ['getVerification', '', 200],
   ['livez', '', 200],
@@ -194,8 +212,18 @@ const OTHERS: readonly (readonly [id: string, example: string])[] = called
   .filter(({ id }) => !REPLAY.some(([told]) => told === id))
   .flatMap(({ id, bodies }) => Object.keys(bodies).map((example) => [id, example] as const));
 
+/** Orders need a key. */
+const KEYS: Readonly<Record<string, string>> = { placeOrder: 'order-1', olderOrder: 'order-2' };
+
 /** As they stand in the examples, the server does not know them. */
-const MADE_IDS = [story.BOOK_ID, story.JOB_ID, story.VERIFICATION_ID, story.PROMOTION_ID, story.RESERVATION_ID];
+const MADE_IDS = [
+  story.ORDER_ID,
+  story.BOOK_ID,
+  story.JOB_ID,
+  story.VERIFICATION_ID,
+  story.PROMOTION_ID,
+  story.RESERVATION_ID,
+];
 
 describe('the examples against a real server', () => {
   let data: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -238,6 +266,7 @@ describe('the examples against a real server', () => {
       headers: {
         ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
         ...(type === '' ? {} : { 'content-type': type }),
+        ...(KEYS[id] === undefined ? {} : { 'idempotency-key': KEYS[id] }),
         ...headers,
       },
       body: found === undefined ? null : typeof value === 'string' ? value : JSON.stringify(withRealIds(value)),
@@ -256,12 +285,14 @@ describe('the examples against a real server', () => {
       redemptionId,
       jobId,
       reservationId,
+      orderId,
     } = json as Readonly<Record<string, unknown>>;
     if (id === 'signIn') token = String(accessToken);
     if (id === 'createBook' || id === 'olderCreateBook') given.set(story.BOOK_ID, own);
     if (id === 'createPromotion') given.set(story.PROMOTION_ID, own);
     if (id === 'applyCoupons' && reservationId !== undefined) given.set(story.RESERVATION_ID, reservationId);
     if (id === 'beginVerification') given.set(story.VERIFICATION_ID, own);
+    if (orderId !== undefined) given.set(story.ORDER_ID, orderId);
     if (lockId !== undefined) given.set(story.LOCK_ID, lockId);
     if (redemptionId !== undefined) given.set(story.REDEMPTION_ID, redemptionId);
     if (jobId !== undefined) given.set(story.JOB_ID, jobId);

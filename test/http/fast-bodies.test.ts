@@ -8,12 +8,13 @@ import type { z } from 'zod';
 import { ROUTES } from '../../src/http/api/routes/table.js';
 import { parseJsonBody } from '../../src/http/exchange/json-body.js';
 import { readApply, readValidate } from '../../src/http/fast/cart-bodies.js';
-import { type FastReader, readBookAndUser, readUser } from '../../src/http/fast/fast-bodies.js';
+import { type FastReader, readBookAndUser, readOrder, readUser } from '../../src/http/fast/fast-bodies.js';
 
 const BOOK = '01a1fb62-1776-776a-92c9-af2d6bdc1f50';
 const BODIES = new Map<FastReader<unknown>, object>([
   [readUser, { userId: 'ann' }],
   [readBookAndUser, { couponBookId: BOOK, userId: 'ann' }],
+  [readOrder, { productId: 'iphone-15', userId: 'ann' }],
   [readApply, { code: 'SAVE10', cartTotal: 5, userId: 'ann', reserve: true }],
   [readValidate, { code: 'SAVE10', lines: [{ productId: 'a', quantity: 1, unitPrice: 2 }], userId: 'ann' }],
 ]);
@@ -52,7 +53,7 @@ describe('bodies of the fast path', () => {
     assert.deepEqual(
       readers.map(({ schemas }) => schemas.length),
       // The older paths are the same routes again.
-      [8, 2, 1, 1],
+      [8, 2, 2, 1, 1],
     );
   });
 

@@ -390,6 +390,10 @@ export function createMemoryControl(): MemoryControl {
       accounts.push(account);
       return account;
     },
+    async homeOfProduct(_productId, shard) {
+      check();
+      return shard;
+    },
     async accountById(id) {
       check();
       return accounts.find((account) => account.id === id) ?? null;

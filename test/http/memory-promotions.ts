@@ -2,6 +2,7 @@
  * Promotions behind an engine in memory: the real rules over a shard without threads and stores.
  */
 import type { Command, Origin, Query } from '../../src/domain/command.js';
+import type { FlashQuery } from '../../src/domain/flash-views.js';
 import { asShardId } from '../../src/domain/ids.js';
 import type { PromotionQuery } from '../../src/domain/promotion-views.js';
 import type { CommandReply, QueryReply } from '../../src/engine/engine.js';
@@ -14,7 +15,7 @@ import { OPEN_BATCH, OPTIONS } from '../features/shard.js';
 const SHARD = asShardId(0);
 
 /** What the memory engine answers itself. */
-export type OwnQuery = Exclude<Query, PromotionQuery>;
+export type OwnQuery = Exclude<Query, PromotionQuery | FlashQuery>;
 const OWN: ReadonlySet<Query['kind']> = new Set<OwnQuery['kind']>([
   'getBook',
   'getStats',
@@ -27,7 +28,7 @@ const OWN: ReadonlySet<Query['kind']> = new Set<OwnQuery['kind']>([
   'isKeyRemembered',
   'dryRun',
 ]);
-export const isOfPromotions = (asked: Query): asked is PromotionQuery => !OWN.has(asked.kind);
+export const isOfPromotions = (asked: Query): asked is PromotionQuery | FlashQuery => !OWN.has(asked.kind);
 
 export function createMemoryPromotions(nowMs: () => number) {
   const state = new ShardState({ ...OPTIONS, idempotencyTtlMs: 86_400_000 });

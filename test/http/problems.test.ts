@@ -82,6 +82,18 @@ describe('refusals of the engine', () => {
     reservationsFull: [503, 'overloaded'],
     rollbackTooLate: [409, 'rollback-too-late'],
     linesNotReserved: [409, 'lines-not-reserved'],
+    productNotFound: [404, 'product-not-found'],
+    productsFull: [422, 'not-possible'],
+    productElsewhere: [409, 'product-in-another-campaign'],
+    roundHasOrders: [409, 'round-has-orders'],
+    stockTooSmall: [409, 'stock-too-small'],
+    saleNotOpen: [429, 'sale-not-open'],
+    soldOut: [409, 'sold-out'],
+    orderLimit: [422, 'order-limit'],
+    orderKeyReused: [422, 'idempotency-key-reused'],
+    orderNotFound: [404, 'order-not-found'],
+    orderCancelled: [409, 'order-cancelled'],
+    orderFulfilled: [409, 'order-fulfilled'],
   };
   for (const [reason, [status, slug]] of Object.entries(expected)) {
     it(`${reason} is ${status} ${slug}`, async () => {

@@ -6,6 +6,7 @@ import { createTokens, type TokenOptions } from '../../src/http/exchange/auth.js
 import { LIVE_COUNTERS_BYTES } from '../../src/http/live/counters.js';
 import { parseRange } from '../../src/http/server/ip-address.js';
 import { HTTP_COUNTERS_BYTES } from '../../src/http/server/metrics.js';
+import { ORDER_RATE_BYTES } from '../../src/http/server/order-rate.js';
 import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/http/server/server.js';
 import { createMemoryControl, createMemoryEngine, type MemoryControl, type MemoryEngine } from './memory-parts.js';
 
@@ -87,6 +88,7 @@ export async function serve(
       },
       trustedProxies,
       currency: { code: 'USD', isGiven: false },
+      flash: { isOpen: false, ordersPerSecond: 1_000_000, rate: new SharedArrayBuffer(ORDER_RATE_BYTES) },
       corsOrigins,
       log: { warn: note, error: note, debug: note },
       limits: { drainMs: 1000, ...limits },

@@ -5,6 +5,7 @@ import type { Change } from '../../src/domain/event.js';
 import { asShardId, type ShardId } from '../../src/domain/ids.js';
 import * as load from '../../src/features/coupons/load.js';
 import { digest } from '../../src/features/digest.js';
+import { loadOrder, loadStock } from '../../src/features/flash/load.js';
 import { loadCheckpoint, loadRemembered } from '../../src/features/load.js';
 import { loadPromotion, loadReservation } from '../../src/features/promotions/load.js';
 import { ShardState } from '../../src/features/shard-state.js';
@@ -91,6 +92,8 @@ test('a shard with nothing in it loads as empty, at sequence 0', async (t) => {
     bookOfCampaign: refuse,
     promotion: refuse,
     reservation: refuse,
+    stock: refuse,
+    order: refuse,
     remembered: refuse,
   });
   assert.deepEqual(seqs, [
@@ -271,6 +274,8 @@ const ignoring: SnapshotSink = {
   bookOfCampaign: () => undefined,
   promotion: () => undefined,
   reservation: () => undefined,
+  stock: () => undefined,
+  order: () => undefined,
   remembered: () => undefined,
 };
 
@@ -332,6 +337,8 @@ async function loadState(
     promotion: (_, promotion) => loadPromotion(state.promotions, promotion),
     bookOfCampaign: (_, bookId, campaignId) => state.promotions.joinCampaign(bookId, campaignId),
     reservation: (_, row) => loadReservation(state.promotions, row),
+    stock: (_, stock) => loadStock(state.flash, stock),
+    order: (_, row) => loadOrder(state.flash, row),
     remembered: (_, row) => loadRemembered(state, row),
   });
   return state;

@@ -13,6 +13,7 @@ import type { PriceRequest } from '../../src/records/objects.js';
 
 const AT_MS = 1_790_000_000_123;
 const UUID = '01930000-0000-7000-8000-0000000000aa';
+const OF_CAMPAIGNS: ReadonlySet<string | null> = new Set(['Promotion', 'Stock']);
 const CAMPAIGN_ID = '01930000-0000-7000-8000-000000000001';
 
 const PRICE_REQUEST: PriceRequest = {
@@ -54,8 +55,8 @@ const SAMPLES: Readonly<Record<Form, (field: Field) => unknown>> = {
   instantOrNull: () => AT_MS,
   boolean: () => true,
   choice: ({ choices }) => choices?.[1],
-  // A promotion says of which campaign it is.
-  json: ({ type }) => ({ till: 4, ...(type === 'Promotion' ? { campaignId: CAMPAIGN_ID } : {}) }),
+  // A promotion and a stock say of which campaign they are.
+  json: ({ type }) => ({ till: 4, ...(OF_CAMPAIGNS.has(type) ? { campaignId: CAMPAIGN_ID } : {}) }),
   jsonOrNull: () => ({ nested: { z: true } }),
   record: ({ of }) => valuesOf(of?.fields ?? {}, false),
   batchContent: () => ({ kind: 'uploaded', count: 500, sha256: 'ab'.repeat(32) }),

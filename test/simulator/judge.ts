@@ -344,6 +344,19 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, refusal: Refusal):
     case 'rollbackTooLate':
     case 'useIncomplete':
       return isRightOfPromotions(fold.promotions, command, atMs, refusal);
+    case 'orderCancelled':
+    case 'orderFulfilled':
+    case 'orderKeyReused':
+    case 'orderLimit':
+    case 'orderNotFound':
+    case 'productElsewhere':
+    case 'productNotFound':
+    case 'productsFull':
+    case 'roundHasOrders':
+    case 'saleNotOpen':
+    case 'soldOut':
+    case 'stockTooSmall':
+      throw new Error('the simulator has no flash sales');
     case 'batchUnknown':
     case 'batchesFull':
     case 'bookArchived':

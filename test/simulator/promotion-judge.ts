@@ -8,6 +8,7 @@ import type { Command, Query } from '../../src/domain/command.js';
 import { type BookId, DEFAULT_CAMPAIGN } from '../../src/domain/ids.js';
 import type { Outcome, Refusal, RefusalReason } from '../../src/domain/outcome.js';
 import type { QueryResult } from '../../src/domain/view.js';
+import { isFlashCommand } from '../../src/features/flash/rules.js';
 import type { PromotionCommand } from '../../src/features/promotions/rules.js';
 import type { PriceRequest, RolledBackLine } from '../../src/records/objects.js';
 import type { Promotion, PromotionUsage, PromotionView } from '../../src/records/promotions.js';
@@ -152,7 +153,7 @@ export function isRightOfPromotions(
   atMs: number,
   { reason, detail }: Refusal,
 ): boolean {
-  if ('code' in command || 'bookId' in command) return false;
+  if ('code' in command || 'bookId' in command || isFlashCommand(command)) return false;
   const expected = expectedOf(folded, command, atMs);
   if (expected?.kind !== 'refused' || expected.reason !== reason) return false;
   return expected.detail === undefined || expected.detail === detail;

@@ -4,6 +4,7 @@
  */
 
 import type { CodeStatus, CodeView, Query } from '../../domain/command.js';
+import type { FlashQuery } from '../../domain/flash-views.js';
 import { asSeq } from '../../domain/ids.js';
 import type { Refusal } from '../../domain/outcome.js';
 import type { PromotionQuery } from '../../domain/promotion-views.js';
@@ -24,7 +25,7 @@ import type { BookState, Coupons } from './state.js';
 const SCAN_MAX = 50_000;
 
 /** Queries that the kernel does not answer itself. */
-export type CouponQuery = Exclude<Query, PromotionQuery | { kind: 'isKeyRemembered' | 'dryRun' }>;
+export type CouponQuery = Exclude<Query, PromotionQuery | FlashQuery | { kind: 'isKeyRemembered' | 'dryRun' }>;
 
 export function queryCoupons(coupons: Coupons, asked: CouponQuery, nowMs: number): QueryResult | Refusal {
   switch (asked.kind) {

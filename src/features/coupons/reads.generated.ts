@@ -44,6 +44,13 @@ export function noteReads(reads: Reads, coupons: Coupons, command: Command): voi
     case 'createBook':
     case 'updateBook':
     case 'archiveBook':
+    case 'placeOrder':
+    case 'confirmOrder':
+    case 'fulfilOrder':
+    case 'cancelOrder':
+    case 'initStock':
+    case 'adjustStock':
+    case 'pauseStock':
     case 'createPromotion':
     case 'updatePromotion':
     case 'archivePromotion':

@@ -13,6 +13,7 @@
  * would cost five times as much.
  */
 import type { Random } from '../../domain/random.js';
+import { putHex, readHex } from '../../tables/hex.js';
 import { byteColumn, float64Column, uint32Column } from '../../tables/paged.js';
 import { mix } from '../../tables/text.js';
 
@@ -117,41 +118,19 @@ export class RedemptionTable {
 }
 
 const ID_LENGTH = 36;
-const DIGITS = [...'0123456789abcdef'].map((digit) => digit.charCodeAt(0));
 /** The characters of the id that is being made; its dashes stay. */
 const units = [...'00000000-0000-0000-0000-000000000000'].map((character) => character.charCodeAt(0));
 
 function formatId(atMs: number, bits: number, number: number): string {
   const check = mix(bits ^ number);
-  putHex(0, 8, Math.floor(atMs / 0x10000));
-  putHex(9, 4, atMs % 0x10000);
-  putHex(14, 4, 0x7000 | (bits >>> 20));
-  putHex(19, 4, 0x8000 | ((check & 0x3) << 12) | ((bits >>> 8) & 0xfff));
-  putHex(24, 2, bits);
-  putHex(26, 2, check >>> 2);
-  putHex(28, 8, number);
+  putHex(units, 0, 8, Math.floor(atMs / 0x10000));
+  putHex(units, 9, 4, atMs % 0x10000);
+  putHex(units, 14, 4, 0x7000 | (bits >>> 20));
+  putHex(units, 19, 4, 0x8000 | ((check & 0x3) << 12) | ((bits >>> 8) & 0xfff));
+  putHex(units, 24, 2, bits);
+  putHex(units, 26, 2, check >>> 2);
+  putHex(units, 28, 8, number);
   return String.fromCharCode.apply(null, units);
-}
-
-/** The lowest digits of a number. */
-function putHex(start: number, digits: number, value: number): void {
-  let rest = value;
-  for (let at = start + digits - 1; at >= start; at--) {
-    units[at] = DIGITS[rest & 0xf] as number;
-    rest >>>= 4;
-  }
-}
-
-/** NaN where a character is no digit of ours. */
-function readHex(id: string, start: number, digits: number): number {
-  let value = 0;
-  for (let at = start; at < start + digits; at++) {
-    const unit = id.charCodeAt(at);
-    const digit = unit < 0x3a ? unit - 0x30 : unit - 0x57;
-    if (digit < 0 || digit > 0xf || (unit >= 0x3a && digit < 0xa)) return Number.NaN;
-    value = value * 16 + digit;
-  }
-  return value;
 }
 
 const numberOf = (id: string): number => readHex(id, 28, 8);

@@ -15,8 +15,8 @@ import type {
   ReservationStatus,
   ReservedCart,
 } from '../../records/promotions.js';
+import { DeadlineHeap } from '../../tables/deadline-heap.js';
 import { type BookUses, bookUses, NO_BOOK } from './book-uses.js';
-import { DeadlineHeap } from './deadline-heap.js';
 import { periodOfHold } from './periods.js';
 import type { Offer } from './pricing/types.js';
 

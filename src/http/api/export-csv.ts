@@ -1,12 +1,14 @@
 /**
- * The codes of a book as CSV (RFC 4180), a page at a time: the next page is read when the client
- * has taken the last one. For a spreadsheet, whatever it could take for a formula gets an
- * apostrophe in front. It is no snapshot: a code shows the state in which its page met it. If a
- * page can't be read, the connection is cut, because a file that ends early must not look complete.
+ * Files in CSV (RFC 4180), such as the codes of a book, a page at a time: the next page is read
+ * when the client has taken the last one. For a spreadsheet, whatever it could take for a formula
+ * gets an apostrophe in front. A file is no snapshot: a row shows the state in which its page met
+ * it. If a page can't be read, the connection is cut, because a file that ends early must not look
+ * complete.
  */
 
-import type { CodeStatus, CodeView } from '../../domain/command.js';
+import type { CodeStatus, CodeView, Query } from '../../domain/command.js';
 import type { BookId } from '../../domain/ids.js';
+import type { QueryResult } from '../../engine/engine.js';
 import type { HttpResponse } from '../../platform/uws.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { isoTime } from '../fast/iso-time.js';
@@ -19,17 +21,41 @@ const HEADER = 'code,status,userId,assignedAt,lockedUntil,redemptionCount,redeem
 /** The reader of the file. A program gets every value unchanged. */
 type ExportReader = 'program' | 'spreadsheet';
 
-export async function exportCodes(
+export function exportCodes(
   exchange: Exchange,
   bookId: BookId,
   status: CodeStatus | null,
   reader: ExportReader,
 ): Promise<void> {
-  let reply = await exchange.work.askQuery({ kind: 'listCodes', bookId, status, afterIndex: -1, limit: PAGE }, null);
+  const row = reader === 'program' ? rowOf(csvField) : rowOf((text) => csvField(harmless(text)));
+  return streamCsv(exchange, {
+    fileName: `codes-${bookId}.csv`,
+    // Excel takes a file without a byte order mark for the machine's old encoding.
+    header: reader === 'program' ? HEADER : `\ufeff${HEADER}`,
+    query: (after, limit) => ({ kind: 'listCodes', bookId, status, afterIndex: after, limit }),
+    pageOf(result) {
+      if (result.kind !== 'codes') throw new Error(`a ${result.kind} for codes`);
+      const { items, nextIndex } = result.page;
+      return { rows: items.map(row).join(''), next: nextIndex };
+    },
+  });
+}
+
+interface CsvFile {
+  readonly fileName: string;
+  readonly header: string;
+  /** A page of so many rows after this one; -1: the first. */
+  query(after: number, limit: number): Query;
+  /** `next`: after which row the next page begins; null: it is the last. */
+  pageOf(result: QueryResult): { readonly rows: string; readonly next: number | null };
+}
+
+export async function streamCsv(exchange: Exchange, { fileName, header, query, pageOf }: CsvFile): Promise<void> {
+  let reply = await exchange.work.askQuery(query(-1, PAGE), null);
   if (reply.kind !== 'result') return exchange.answer.refuse(reply);
   let wake: (() => void) | null = null;
   const onGone = (): void => wake?.();
-  const disposition = `\r\nContent-Disposition: attachment; filename="codes-${bookId}.csv"`;
+  const disposition = `\r\nContent-Disposition: attachment; filename="${fileName}"`;
   const res = exchange.answer.beginStream('text/csv; charset=utf-8', disposition, onGone);
   if (res === null) return;
   res.onWritable(() => {
@@ -37,13 +63,10 @@ export async function exportCodes(
     return true;
   });
 
-  const row = reader === 'program' ? rowOf(field) : rowOf((text) => field(harmless(text)));
-  // Excel takes a file without a byte order mark for the machine's old encoding.
-  let text = reader === 'program' ? HEADER : `\ufeff${HEADER}`;
+  let text = header;
   for (;;) {
-    if (reply.result.kind !== 'codes') throw new Error(`a ${reply.result.kind} for codes`);
-    const { items, nextIndex } = reply.result.page;
-    text += items.map(row).join('');
+    const { rows, next } = pageOf(reply.result);
+    text += rows;
     if (text !== '' && !write(res, text)) {
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -51,12 +74,9 @@ export async function exportCodes(
     }
     text = '';
     if (exchange.isOver) return;
-    if (nextIndex === null) break;
+    if (next === null) break;
     exchange.extendDeadline(PAGE_MS);
-    reply = await exchange.work.askQuery(
-      { kind: 'listCodes', bookId, status, afterIndex: nextIndex, limit: PAGE },
-      null,
-    );
+    reply = await exchange.work.askQuery(query(next, PAGE), null);
     if (exchange.isOver) return;
     if (reply.kind !== 'result') {
       exchange.services.log.warn({ requestId: exchange.request.id, reply: reply.kind }, 'an export was cut off');
@@ -94,4 +114,4 @@ const FORMULA = /(?<=^|[,;|\t\r\n"'])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r
 
 const harmless = (text: string): string => text.replace(FORMULA, "'");
 
-const field = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+export const csvField = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

@@ -2,6 +2,7 @@
  * The OpenAPI 3.1 description, made from the route table, its schemas and the examples: what is
  * described is what is validated and answered. Tests compare the answers of a real server with it.
  */
+
 import { z } from 'zod';
 import type { Example, Examples } from './examples/example.js';
 import { problemExample } from './examples/problems.js';
@@ -146,7 +147,7 @@ function responsesOf(route: Route): Json {
   for (const [status, answer] of Object.entries(route.spec.answers)) {
     responses[status] = success(route, Number(status), answer);
   }
-  const slugs = [...new Set([...route.spec.problems, ...commonProblems(route)])];
+  const slugs = problemsIn(route);
   for (const status of new Set(slugs.map((slug) => PROBLEMS[slug].status))) {
     const own = slugs.filter((slug) => PROBLEMS[slug].status === status);
     const known = responses[status];
@@ -172,7 +173,7 @@ function problemContent(slugs: readonly ProblemSlug[]): Json {
 }
 
 function problemExamples(routes: readonly Route[]): Record<string, Example> {
-  const slugs = new Set(routes.flatMap((route) => [...route.spec.problems, ...commonProblems(route)]));
+  const slugs = new Set(routes.flatMap(problemsIn));
   return Object.fromEntries([...slugs].sort().map((slug) => [slug, problemExample(slug)]));
 }
 
@@ -207,6 +208,10 @@ function answeredSchemas(routes: readonly Route[]): ReadonlySet<z.ZodType> {
   const answered = routes.flatMap(({ spec }) => Object.values(spec.answers).flatMap(contentOf));
   return new Set([problemOut, ...answered.map(([, schema]) => schema)]);
 }
+
+/** None where refusals have older bodies: those are among its answers. */
+const problemsIn = (route: Route): ProblemSlug[] =>
+  route.olderBodies ? [] : [...new Set([...route.spec.problems, ...commonProblems(route)])];
 
 /** What a route can answer because of what it is. */
 function commonProblems(route: Route): ProblemSlug[] {

@@ -1,11 +1,7 @@
 /**
  * Everything that the API can answer besides a success, in one table: status, title and the
- * paragraphs that `/problems/<slug>` shows. Refusals of the engine and its `Unavailable`s map onto
- * it by name, so a new reason that nobody gave an answer does not compile.
+ * paragraphs that `/problems/<slug>` shows. refusal-problem.ts maps refusals of the engine onto it.
  */
-
-import type { RefusalReason } from '../../domain/outcome.js';
-import type { Unavailable } from '../../engine/engine.js';
 
 interface ProblemKind {
   readonly status: number;
@@ -145,6 +141,18 @@ export const PROBLEMS = {
     about: 'No reservation has this id, or none is held for this cart.',
     remedy: 'Check the id. A cart is found by the caller, the user and the `cartId` that it was reserved with.',
   },
+  'product-not-found': {
+    status: 404,
+    title: 'Product not found',
+    about: 'There is no stock of this product.',
+    remedy: 'Check the id. `POST /api/v1/flash/init` makes the stock of a product.',
+  },
+  'order-not-found': {
+    status: 404,
+    title: 'Order not found',
+    about: "There is no order with this id, or a token of the role `user` asked for another user's order.",
+    remedy: 'Check the id.',
+  },
   'none-available': {
     status: 404,
     title: 'No code available',
@@ -244,6 +252,42 @@ export const PROBLEMS = {
     about: 'A rollback names a product, or more pieces of it, than the reservation has left.',
     remedy: 'Read the reservation, and roll back what is left of it.',
   },
+  'sold-out': {
+    status: 409,
+    title: 'Sold out',
+    about: 'No unit of the product is left, its sale has ended, or there is no stock of it.',
+    remedy: 'Tell the customer. A unit may come back when an order is cancelled or not confirmed in time.',
+  },
+  'product-in-another-campaign': {
+    status: 409,
+    title: 'Product in another campaign',
+    about: 'The product belongs to another campaign than the request says. That is set when its stock is first made.',
+    remedy: 'Leave `campaignId` out, or use another product id.',
+  },
+  'round-has-orders': {
+    status: 409,
+    title: 'Round has orders',
+    about: 'The running round of this product has orders, and a new round would begin without them.',
+    remedy: 'Send `"reset": true` if a new round is wanted. To change the stock of the running round, use `adjust`.',
+  },
+  'stock-too-small': {
+    status: 409,
+    title: 'Stock too small',
+    about: 'The stock would have fewer units than are sold or reserved, or more than a stock can have.',
+    remedy: 'Read the inventory, and change the stock by less.',
+  },
+  'order-cancelled': {
+    status: 409,
+    title: 'Order cancelled',
+    about: 'The order was cancelled, or it was not confirmed in time, and its unit went back.',
+    remedy: 'Order again.',
+  },
+  'order-fulfilled': {
+    status: 409,
+    title: 'Order fulfilled',
+    about: 'The order was fulfilled, so it can not be cancelled any more.',
+    remedy: 'Handle the return outside of Clipbook, and add the unit with `adjust` if it can be sold again.',
+  },
   'already-exists': {
     status: 409,
     title: 'Already exists',
@@ -295,6 +339,12 @@ export const PROBLEMS = {
     about: 'The body is of a type that this path does not take.',
     remedy:
       'Send `Content-Type: application/json`, or one of the types that [the API](/api-docs) lists for the operation.',
+  },
+  'order-limit': {
+    status: 422,
+    title: 'Order limit reached',
+    about: 'The user has as many orders in this round as one user may have.',
+    remedy: 'Tell the customer. A cancelled order does not count.',
   },
   'book-invalid': {
     status: 422,
@@ -358,6 +408,12 @@ export const PROBLEMS = {
     about:
       "This user, or this address, tried too many codes that do not exist or are not the user's. This limit keeps codes from being found by guessing. The user's own codes are still served.",
     remedy: 'Wait as long as `Retry-After` says.',
+  },
+  'sale-not-open': {
+    status: 429,
+    title: 'Sale not open',
+    about: 'The sale of this product is paused, has not begun, or takes no more orders in this moment.',
+    remedy: 'Repeat the order with the same key. If the answer has `Retry-After`, wait as long as it says.',
   },
   'too-many-sign-ins': {
     status: 429,
@@ -424,79 +480,6 @@ export const PROBLEMS = {
 } as const satisfies Record<string, ProblemKind>;
 
 export type ProblemSlug = keyof typeof PROBLEMS;
-
-const OF_REFUSAL = {
-  bookNotFound: 'book-not-found',
-  bookArchived: 'book-archived',
-  bookNotActive: 'book-not-active',
-  bookNotBegun: 'book-not-begun',
-  bookOver: 'book-over',
-  bookVersionMismatch: 'version-mismatch',
-  bookExists: 'already-exists',
-  bookInvalid: 'book-invalid',
-  noneAvailable: 'none-available',
-  codeNotFound: 'code-not-found',
-  assignedToAnother: 'assigned-to-another',
-  lockedByAnother: 'locked-by-another',
-  usedUp: 'used-up',
-  notLocked: 'not-locked',
-  lockNotHeld: 'lock-not-held',
-  codeLocked: 'code-locked',
-  codeRedeemed: 'code-redeemed',
-  notAssigned: 'not-assigned',
-  userCodesLimit: 'user-codes-limit',
-  userRedemptionsLimit: 'user-redemptions-limit',
-  redemptionNotFound: 'redemption-not-found',
-  alreadyRolledBack: 'already-rolled-back',
-  redemptionReserved: 'redemption-of-reservation',
-  idempotencyKeyReused: 'idempotency-key-reused',
-  idempotencyMemoryFull: 'overloaded',
-  // The batch was given up before its command came. Nothing was changed; trying again helps.
-  batchUnknown: 'unavailable',
-  batchesFull: 'overloaded',
-  promotionNotFound: 'coupon-not-found',
-  promotionVersionMismatch: 'version-mismatch',
-  promotionsFull: 'not-possible',
-  promotionNotApplicable: 'coupon-not-applicable',
-  notInOneCampaign: 'not-in-one-campaign',
-  campaignNotFound: 'campaign-not-found',
-  campaignIncomplete: 'campaign-incomplete',
-  // Its condition was changed again and again while it was judged. Nothing was changed by this
-  // request.
-  conditionsUnjudged: 'unavailable',
-  useIncomplete: 'use-incomplete',
-  reservationNotFound: 'reservation-not-found',
-  reservationOver: 'reservation-over',
-  reservationSettled: 'reservation-settled',
-  reservationsFull: 'overloaded',
-  rollbackTooLate: 'rollback-too-late',
-  linesNotReserved: 'lines-not-reserved',
-} as const satisfies Record<RefusalReason, ProblemSlug>;
-
-const OF_UNAVAILABLE = {
-  overloaded: 'overloaded',
-  recovering: 'unavailable',
-  noRoom: 'no-room',
-  draining: 'draining',
-  outcomeUnknown: 'outcome-unknown',
-} as const satisfies Record<Unavailable['reason'], ProblemSlug>;
-
-/** The problems that a command can be answered with, by the refusals that it declares. */
-export const problemsOf = (reasons: readonly RefusalReason[]): ProblemSlug[] => reasons.map(slugOfRefusal);
-
-/** `type` of this reason's problem is `/problems/<slug>`. */
-export const slugOfRefusal = (reason: RefusalReason): ProblemSlug => OF_REFUSAL[reason];
-export const slugOfUnavailable = (reason: Unavailable['reason']): ProblemSlug => OF_UNAVAILABLE[reason];
-
-/** What a caller is told of an `Unavailable`: one full sentence. */
-export const UNAVAILABLE_DETAIL = {
-  overloaded: 'More is asked than can be done in good time; nothing was changed.',
-  recovering: 'This part of the engine is recovering; nothing was changed.',
-  noRoom: 'The change could not be made durable, for want of room; nothing was changed.',
-  draining: 'The server is shutting down; nothing was changed.',
-  outcomeUnknown:
-    'It is not known whether this happened. Send it again with the same Idempotency-Key; without one, read the state first.',
-} as const satisfies Record<Unavailable['reason'], string>;
 
 /** One thing that is wrong with a request; `path` is dotted, '' is the whole. */
 export interface FieldError {

@@ -77,6 +77,10 @@ export interface RouteSpec<Body, Query> {
   readonly change?: boolean;
   /** It takes `?dryRun=true`: its change is decided by one shard, without any work before. */
   readonly dryRun?: boolean;
+  /** Outside production it needs no token. */
+  readonly openInDevelopment?: boolean;
+  /** Refusals are answered in the words of older flash sales: see `AnswerWriter.problem`. */
+  readonly olderBodies?: boolean;
   /** It is a POST and changes nothing. */
   readonly changesNothing?: boolean;
   /** Honours `If-Match`. */
@@ -130,6 +134,8 @@ export function compileRoute(spec: RouteSpec<unknown, unknown>, index: number): 
     streamed,
     bodyOptional: spec.bodyOptional ?? false,
     bodyBytesMax: streamed ? Number.POSITIVE_INFINITY : (spec.bodyBytesMax ?? BODY_BYTES_MAX),
+    openInDevelopment: spec.openInDevelopment ?? false,
+    olderBodies: spec.olderBodies ?? false,
     change: spec.change ?? false,
     dryRun: spec.dryRun ?? false,
     changes: spec.method !== 'GET' && spec.changesNothing !== true,

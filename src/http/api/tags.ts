@@ -13,6 +13,10 @@ export const TAGS = [
     description: 'What a cart gets, and reservations of it: reserve, then commit when the customer has paid.',
   },
   { name: 'Campaigns', description: 'What belongs together is decided together: all of it, or nothing.' },
+  {
+    name: 'Flash sales',
+    description: 'Stock without codes: units of a product that many customers order at once.',
+  },
   { name: 'Jobs', description: 'Work that takes longer than a request should.' },
   {
     name: 'Live updates',

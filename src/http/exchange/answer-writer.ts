@@ -5,15 +5,9 @@
 import type { Refusal } from '../../domain/outcome.js';
 import type { CommandReply, ControlError, Done, QueryReply } from '../../engine/engine.js';
 import type { HttpResponse } from '../../platform/uws.js';
-import {
-  type FieldError,
-  PROBLEMS,
-  type ProblemSlug,
-  slugOfRefusal,
-  slugOfUnavailable,
-  UNAVAILABLE_DETAIL,
-} from '../api/problem.js';
+import { type FieldError, PROBLEMS, type ProblemSlug } from '../api/problem.js';
 import { type ProblemMembers, problemJson } from '../api/problem-json.js';
+import { slugOfRefusal, slugOfUnavailable, UNAVAILABLE_DETAIL } from '../api/refusal-problem.js';
 import { AnswerBytes } from '../fast/answer-bytes.js';
 import { isoTime } from '../fast/iso-time.js';
 import type { Services } from '../server/services.js';
@@ -143,8 +137,22 @@ export class AnswerWriter {
     extra = '',
     members?: ProblemMembers,
   ): void {
-    const body = problemJson(slug, detail, this.request.id, errors, members);
-    this.send(PROBLEMS[slug].status, PROBLEM_TYPE, body, extra);
+    const { status } = PROBLEMS[slug];
+    if (this.request.hasOlderBodies) {
+      this.olderProblem(status, detail, extra);
+      return;
+    }
+    this.send(status, PROBLEM_TYPE, problemJson(slug, detail, this.request.id, errors, members), extra);
+  }
+
+  /** As older clients of flash sales read it. They repeat the request while the status is 500. */
+  private olderProblem(status: number, detail: string, extra: string): void {
+    if (status < 500) {
+      this.json(status, JSON.stringify({ error: detail }), extra);
+      return;
+    }
+    const wait = extra.includes('Retry-After') ? extra : `${extra}\r\nRetry-After: 1`;
+    this.json(500, '{"status":"error","msg":"Order processing failed"}', wait);
   }
 
   unauthenticated(detail: string): void {

@@ -29,6 +29,8 @@ export interface HandledRoute<Exchange> {
   readonly streamed: boolean;
   readonly bodyOptional: boolean;
   readonly bodyBytesMax: number;
+  readonly openInDevelopment: boolean;
+  readonly olderBodies: boolean;
   readonly change: boolean;
   readonly dryRun: boolean;
   /** It may change something, be it in a book or not. */

@@ -36,6 +36,8 @@ export class IncomingRequest {
   readonly params: string[] = [];
   /** `?dryRun=true`: only tell what the change would be answered with. Null: it is invalid. */
   isDryRun: boolean | null = false;
+  /** Its problems are told in the words of older flash sales. */
+  hasOlderBodies = false;
   /** '': none was sent; null: it is invalid. */
   idempotencyKey: string | null = '';
   /** Collects the body of a route that takes JSON. */
@@ -55,6 +57,7 @@ export class IncomingRequest {
   begin(req: HttpRequest, route: HandledRoute<never>, newRequestId: () => string): void {
     this.id = head.requestId !== '' && isSaneRequestId(head.requestId) ? head.requestId : newRequestId();
     this.routeId = route.id;
+    this.hasOlderBodies = route.olderBodies;
     this.ifMatch = head.ifMatch;
     this.contentType = head.contentType;
     this.idempotencyKey = route.change ? idempotencyKeyOf(head) : '';
@@ -81,6 +84,13 @@ export class IncomingRequest {
   /** The parameter of the path at this index, validated. */
   param(index: number): string {
     return this.params[index] ?? '';
+  }
+
+  /** The key, which is then no key of the whole request any more; '': none was sent. */
+  takeIdempotencyKey(): string {
+    const key = this.idempotencyKey ?? '';
+    this.idempotencyKey = '';
+    return key;
   }
 
   origin(): Origin {

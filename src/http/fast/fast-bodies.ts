@@ -21,8 +21,13 @@ const USER_ID_LENGTH_MAX = 128;
 const USER_ID = `"userId": ?"([ !#-\\[\\]-~]{1,${USER_ID_LENGTH_MAX}})"`;
 const BOOK_ID = '"couponBookId": ?"([0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"';
 
+/** As long as an id of a user, and as plain. */
+const PRODUCT_ID = `"productId": ?"([ !#-\\[\\]-~]{1,${USER_ID_LENGTH_MAX}})"`;
+
 const OF_USER = new RegExp(`^\\{ ?${USER_ID} ?\\}$`);
 const OF_BOOK_AND_USER = new RegExp(`^\\{ ?${BOOK_ID}, ?${USER_ID} ?\\}$`);
+
+const OF_PRODUCT_AND_USER = new RegExp(`^\\{ ?${PRODUCT_ID}, ?${USER_ID} ?\\}$`);
 
 const USER_BEGINS = '{"userId":"';
 
@@ -49,6 +54,22 @@ export const readBookAndUser: FastReader<{ couponBookId: string; userId: string 
   hotBookId = match[1] as string;
   hotBegins = `{"couponBookId":"${hotBookId}","userId":"`;
   return { couponBookId: hotBookId, userId: match[2] as string };
+};
+
+let hotProduct = '';
+/** Never the beginning of a body until a body was read. */
+let hotOrderBegins = 'none';
+
+export const readOrder: FastReader<{ productId: string; userId: string }> = (text) => {
+  if (text.startsWith(hotOrderBegins)) {
+    const userId = restAsUserId(text, hotOrderBegins.length);
+    if (userId !== null) return { productId: hotProduct, userId };
+  }
+  const match = OF_PRODUCT_AND_USER.exec(text);
+  if (match === null) return null;
+  hotProduct = match[1] as string;
+  hotOrderBegins = `{"productId":"${hotProduct}","userId":"`;
+  return { productId: hotProduct, userId: match[2] as string };
 };
 
 const ENDS = '"}';

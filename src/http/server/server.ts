@@ -38,6 +38,7 @@ import { COMMON_DEADLINE_MS, createDeadlines } from './deadlines.js';
 import type { IpRange } from './ip-address.js';
 import { createConnectionLimit, createRateLimit } from './limits.js';
 import type { HttpLog } from './log.js';
+import { createOrderRate } from './order-rate.js';
 import { createRequestIds } from './request-ids.js';
 import type { Expiring, Services } from './services.js';
 import { createTurns } from './turns.js';
@@ -58,6 +59,13 @@ export interface HttpOptions {
   readonly trustedProxies: readonly IpRange[];
   /** Of promotions and carts that name none. */
   readonly currency: Currency;
+  readonly flash: {
+    /** Outside production. */
+    readonly isOpen: boolean;
+    readonly ordersPerSecond: number;
+    /** `ORDER_RATE_BYTES` long, for all HTTP threads. */
+    readonly rate: SharedArrayBuffer;
+  };
   /** Origins whose pages may read answers, of `parseWebOrigin`; none: CORS is off. */
   readonly corsOrigins: readonly string[];
   /** `HTTP_COUNTERS_BYTES` long; see metrics.ts. */
@@ -187,6 +195,10 @@ export async function startHttpServer({
     tokens,
     tokenTtlSeconds: options.tokens.ttlSeconds,
     currency: options.currency,
+    flash: {
+      isOpen: options.flash.isOpen,
+      rate: createOrderRate(options.flash.rate, options.flash.ordersPerSecond),
+    },
     misses: { ofCaller: perMinute(limits.missesPerCallerMax), ofAddress: perMinute(limits.missesPerAddressMax) },
     tickets: createTickets(options.tokens),
     live,

@@ -10,6 +10,7 @@ import type { Currency } from './currency.js';
 import type { Deadlines, Watched } from './deadlines.js';
 import type { RateLimit } from './limits.js';
 import type { HttpLog } from './log.js';
+import type { OrderRate } from './order-rate.js';
 import type { Turns } from './turns.js';
 import type { UsageCounts } from './usage-counts.js';
 
@@ -24,6 +25,11 @@ export interface Services {
   readonly usageCounts: UsageCounts;
   readonly tokenTtlSeconds: number;
   readonly currency: Currency;
+  readonly flash: {
+    /** Its older paths need no token. */
+    readonly isOpen: boolean;
+    readonly rate: OrderRate;
+  };
   readonly counters: Counters;
   readonly log: HttpLog;
   readonly clients: ClientAddresses;

@@ -6,6 +6,7 @@ import type { AppendedTable } from '../../records/declare.js';
 import type { CodeClaimed, CodeFreed } from '../../records/events.generated.js';
 import type { Book, OpenBatch } from '../../records/values.generated.js';
 import type { RowBuffer } from '../copy/row-buffer.js';
+import type { FlashRows } from './flash-rows.js';
 import type { PromotionRows } from './promotion-rows.js';
 
 export const TOUCHES_USER = 1;
@@ -33,6 +34,7 @@ export type AppendedRows = Readonly<Record<AppendedTable, RowBuffer>>;
  */
 export interface SnapshotChanges {
   readonly promotions: PromotionRows;
+  readonly flash: FlashRows;
   bookChanged(shard: ShardId, seq: Seq, event: { readonly book: Book }): void;
   batchOpened(shard: ShardId, seq: Seq, event: OpenBatch): void;
   batchGivenUp(shard: ShardId, seq: Seq, event: { readonly batchId: number }): void;

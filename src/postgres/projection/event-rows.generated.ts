@@ -496,6 +496,108 @@ export function writeAudit(rows: RowBuffer, shard: ShardId, seq: number, change:
       rows.text(change.requestId);
       rows.text(JSON.stringify({ reservationId: event.reservationId, redemptionIds: event.redemptionIds }));
       return;
+    case 'stockInitialized':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(28);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(event.stock.campaignId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ stock: event.stock }));
+      return;
+    case 'stockChanged':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(29);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(event.stock.campaignId);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ stock: event.stock }));
+      return;
+    case 'orderPlaced':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(30);
+      rows.null();
+      rows.null();
+      rows.int8OrNull(event.untilMs);
+      rows.uuid(event.campaignId);
+      rows.null();
+      rows.null();
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ productId: event.productId, orderId: event.orderId, round: event.round }));
+      return;
+    case 'orderConfirmed':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(31);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(event.campaignId);
+      rows.null();
+      rows.null();
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ productId: event.productId, orderId: event.orderId }));
+      return;
+    case 'orderFulfilled':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(32);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(event.campaignId);
+      rows.null();
+      rows.null();
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ productId: event.productId, orderId: event.orderId }));
+      return;
+    case 'orderCancelled':
+      rows.int8(seq);
+      rows.int8(change.atMs);
+      rows.null();
+      rows.int2(shard);
+      rows.int2(33);
+      rows.null();
+      rows.null();
+      rows.null();
+      rows.uuid(event.campaignId);
+      rows.null();
+      rows.null();
+      rows.text(event.userId);
+      rows.text(change.caller);
+      rows.text(change.requestId);
+      rows.text(JSON.stringify({ productId: event.productId, orderId: event.orderId, isExpired: event.isExpired }));
+      return;
     default:
       unknownRecord(event);
   }
@@ -628,6 +730,34 @@ export function writeOthers(
       return;
     case 'reservedCodesRedeemed':
       snapshot.promotions.reservedCodesRedeemed(shard, seq, event);
+      return;
+    case 'stockInitialized':
+      snapshot.flash.stockChanged(shard, seq, event);
+      return;
+    case 'stockChanged':
+      snapshot.flash.stockChanged(shard, seq, event);
+      return;
+    case 'orderPlaced': {
+      const rows = tables.orders;
+      rows.row(8);
+      rows.uuid(event.orderId);
+      rows.int2(shard);
+      rows.int8(seq);
+      rows.text(event.productId);
+      rows.int4(event.round);
+      rows.text(event.userId);
+      rows.text(event.key);
+      rows.int8OrNull(event.untilMs);
+      return;
+    }
+    case 'orderConfirmed':
+      snapshot.flash.orderMoved(shard, seq, event);
+      return;
+    case 'orderFulfilled':
+      snapshot.flash.orderMoved(shard, seq, event);
+      return;
+    case 'orderCancelled':
+      snapshot.flash.orderMoved(shard, seq, event);
       return;
     case 'codeAssigned':
     case 'codeUnassigned':

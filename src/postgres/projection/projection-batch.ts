@@ -1,10 +1,10 @@
 /**
  * Turns changes into the rows of one projection: rows that are appended, and rows that are merged.
  *
- * Appended: the audit (`changes`), redemptions, rollbacks, remembered keys. Merged: all events of
- * one code in the batch become one row update, because updates are by far the most expensive part
- * of a batch for PostgreSQL. Each event touches groups of columns; per group the last event wins,
- * and a group that no event touched is left alone:
+ * Appended: the audit (`changes`), redemptions, rollbacks, orders, remembered keys. Merged: all
+ * events of one code in the batch become one row update, because updates are by far the most
+ * expensive part of a batch for PostgreSQL. Each event touches groups of columns; per group the
+ * last event wins, and a group that no event touched is left alone:
  *
  *     user     user_id, assigned_ms            codeAssigned, codeUnassigned
  *     lease    lock_id, locked_until_ms        codeLocked, codeUnlocked, leaseExpired, codeRedeemed
@@ -22,6 +22,7 @@ import type { Book, OpenBatch } from '../../records/values.generated.js';
 import { RowBuffer } from '../copy/row-buffer.js';
 import type { CodeUpdate, SnapshotChanges } from './code-update.js';
 import { foldInto, writeAudit, writeOthers } from './event-rows.generated.js';
+import { FlashRows } from './flash-rows.js';
 import { PromotionRows } from './promotion-rows.js';
 import type { RowPlaces } from './row-places.js';
 
@@ -31,6 +32,7 @@ export const COLUMNS = {
     'seq, at_ms, prev_seq, shard, kind, redemption_count, lock_id, until_ms, book_id, redemption_id, code, user_id, caller, request_id, detail',
   redemptions: 'seq, at_ms, index, shard, redemption_id, user_id',
   rollbacks: 'seq, shard, redemption_id',
+  orders: 'order_id, shard, seq, product_id, round, user_id, key, held_until_ms',
   remembered_keys: 'at_ms, seq, fingerprint, shard, book_id, caller, key, outcome',
   code_updates: 'code, touches, redemption_count, seq, assigned_ms, lock_id, locked_until_ms, user_id',
   placed_updates: 'place, code, touches, redemption_count, seq, assigned_ms, lock_id, locked_until_ms, user_id',
@@ -58,11 +60,13 @@ export class ProjectionBatch implements SnapshotChanges {
     changes: new RowBuffer(1024 * 1024),
     redemptions: new RowBuffer(),
     rollbacks: new RowBuffer(1024),
+    orders: new RowBuffer(),
     remembered_keys: new RowBuffer(),
     code_updates: new RowBuffer(1024 * 1024),
     placed_updates: new RowBuffer(1024 * 1024),
   };
   readonly promotions = new PromotionRows();
+  readonly flash = new FlashRows();
   /** Batches that claim a code. The last event of each counts. */
   readonly claims = new Map<number, CodeClaim>();
   /** The last state of each book that changed. */
@@ -88,6 +92,7 @@ export class ProjectionBatch implements SnapshotChanges {
   clear(): void {
     for (const rows of Object.values(this.rows)) rows.clear();
     this.promotions.clear();
+    this.flash.clear();
     this.claims.clear();
     this.books.clear();
     this.wentLive.length = 0;

@@ -5,7 +5,7 @@
  *
  *     BEGIN
  *     lock the checkpoints      a second writer, or the rest of a lost connection, waits here
- *     COPY changes, redemptions, rollbacks, remembered_keys
+ *     COPY changes, redemptions, rollbacks, orders, remembered_keys
  *     books upserted · batches opened, closed, made live
  *     COPY code_updates and placed_updates (temporary), UPDATE codes FROM both
  *     checkpoints
@@ -105,13 +105,14 @@ export function createProjectionWriter({ url, shardCount, claim }: ProjectionWri
     if (rows.remembered_keys.rows > 0) {
       await ensurePartitions(client, batch.rememberedFirstMs, batch.rememberedLastMs, partitions);
     }
-    for (const target of ['changes', 'redemptions', 'rollbacks', 'remembered_keys'] as const)
+    for (const target of ['changes', 'redemptions', 'rollbacks', 'orders', 'remembered_keys'] as const)
       await copy(client, target);
     await writeBooks(client, batch);
     await writeOpenBatches(client, batch, shardCount);
     for (const wentLive of batch.wentLive) await makeLive(client, wentLive);
     for (const [batchId, claim] of batch.claims) await writeClaim(client, batchId, claim);
     await batch.promotions.write(client);
+    await batch.flash.write(client);
     if (batch.wentLive.length > 0) places.refresh();
     if (rows.placed_updates.rows > 0) await updatePlaced(client);
     if (rows.code_updates.rows > 0) await updateCodes(client);

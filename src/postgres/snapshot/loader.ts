@@ -15,6 +15,7 @@ import type { BookSettings } from '../../records/values.generated.js';
 import { createLink, lowerBackendPriority, transaction } from '../connection.js';
 import { copyOut } from '../copy/copy-out.js';
 import { BatchMissing, type SnapshotLoader, type SnapshotSink, SnapshotUnfit } from '../store.js';
+import { loadFlash } from './flash.js';
 import { loadPromotions } from './promotions.js';
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
@@ -89,6 +90,7 @@ async function load(
       }),
   );
   await loadPromotions(client, asked, sink);
+  await loadFlash(client, asked, sink);
   await copyOut(
     client,
     `SELECT shard, book_id, caller, key, fingerprint, at_ms, seq, outcome FROM remembered_keys

@@ -5,6 +5,7 @@ import { checkoutExamples } from './checkout.js';
 import { codeExamples } from './codes.js';
 import { couponExamples } from './coupons.js';
 import type { ExampleTable, OperationExamples } from './example.js';
+import { flashExamples } from './flash.js';
 import { liveExamples } from './live.js';
 import { operationExamples } from './operation.js';
 import { promotionStatsExamples } from './promotion-stats.js';
@@ -19,6 +20,7 @@ export const EXAMPLES: ExampleTable = {
   ...promotionStatsExamples,
   ...checkoutExamples,
   ...campaignExamples,
+  ...flashExamples,
   ...userExamples,
   ...liveExamples,
   ...operationExamples,

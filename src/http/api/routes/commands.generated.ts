@@ -14,7 +14,7 @@ import {
   showUnlocked,
 } from '../../fast/answers.generated.js';
 import { readBookAndUser, readUser } from '../../fast/fast-bodies.js';
-import { problemsOf } from '../problem.js';
+import { problemsOf } from '../refusal-problem.js';
 import { ADMIN_OR_SERVICE, ANY_ROLE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 

@@ -1,7 +1,7 @@
 /** Jobs: work that takes longer than a request should. See docs/contract.md, section 4. */
 import type { Job } from '../../../engine/engine.js';
 import type { AnswerWriter } from '../../exchange/answer-writer.js';
-import { UNAVAILABLE_DETAIL } from '../problem.js';
+import { UNAVAILABLE_DETAIL } from '../refusal-problem.js';
 import { ADMIN_OR_SERVICE, type RouteSpec, route } from '../route.js';
 import * as schemas from '../schemas.js';
 import { jobJson } from '../views.js';

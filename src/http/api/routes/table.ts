@@ -6,6 +6,7 @@ import { campaignRoutes } from './campaigns.js';
 import { checkoutRoutes } from './checkout.js';
 import { codeRoutes } from './codes.js';
 import { couponRoutes } from './coupons.js';
+import { flashRoutes } from './flash.js';
 import { jobRoutes } from './jobs.js';
 import { liveRoutes } from './live.js';
 import { olderRoutes } from './older.js';
@@ -26,6 +27,7 @@ const SPECS: readonly RouteSpec<unknown, unknown>[] = [
   ...checkoutRoutes,
   ...reservationRoutes,
   ...campaignRoutes,
+  ...flashRoutes,
   ...userRoutes,
   ...liveRoutes,
   ...operationRoutes,

@@ -1,0 +1,50 @@
+/**
+ * The rate at which orders of flash sales are admitted: one token bucket for all HTTP threads of
+ * the process, in shared memory. It is refilled continuously by whichever thread looks, and holds a
+ * tenth of a second.
+ *
+ *     word 0   thousandths of an order that may be taken now
+ *     word 1   ms at which it was last refilled, modulo 2^32
+ */
+export const ORDER_RATE_BYTES = 8;
+
+const LEFT = 0;
+const REFILLED = 1;
+const ONE = 1000;
+const BURST_MS = 100;
+
+export interface OrderRate {
+  /** Takes the right to one order, if there is one. */
+  take(): boolean;
+}
+
+export function createOrderRate(shared: SharedArrayBuffer, perSecond: number, nowMs = monotonicMs): OrderRate {
+  const words = new Int32Array(shared);
+  // A rate in orders per second is the same number of thousandths per millisecond.
+  const burst = Math.max(perSecond * BURST_MS, ONE);
+
+  function refill(): void {
+    const now = Math.trunc(nowMs()) | 0;
+    const last = Atomics.load(words, REFILLED);
+    const passed = (now - last) | 0;
+    // Another thread refills, or its clock is a little ahead.
+    if (passed <= 0 || Atomics.compareExchange(words, REFILLED, last, now) !== last) return;
+    const gained = Math.min(passed * perSecond, burst);
+    for (;;) {
+      const left = Atomics.load(words, LEFT);
+      if (Atomics.compareExchange(words, LEFT, left, Math.min(left + gained, burst)) === left) return;
+    }
+  }
+
+  return {
+    take() {
+      refill();
+      if (Atomics.sub(words, LEFT, ONE) >= ONE) return true;
+      Atomics.add(words, LEFT, ONE);
+      return false;
+    },
+  };
+}
+
+/** The same clock in all threads. */
+const monotonicMs = (): number => performance.timeOrigin + performance.now();
