@@ -4,9 +4,9 @@ import { describe, it } from 'node:test';
 import { createOrderRate, ORDER_RATE_BYTES } from '../../src/http/server/order-rate.js';
 
 /** Two threads that share a rate and a clock. */
-function twoThreads(perSecond: number) {
+function twoThreads(perSecond: number, beginMs = 5_000_000_000) {
   const shared = new SharedArrayBuffer(ORDER_RATE_BYTES);
-  const clock = { ms: 5_000_000_000 };
+  const clock = { ms: beginMs };
   const [first, second] = [0, 1].map(() => createOrderRate(shared, perSecond, () => clock.ms));
   assert(first !== undefined && second !== undefined);
   /** How many of so many orders are admitted, in turn by both. */
@@ -38,7 +38,6 @@ describe('the rate of orders', () => {
   it('keeps its rate over a second, whatever comes', () => {
     for (const perSecond of [1, 7, 50, 999, 10_000]) {
       const { clock, taken } = twoThreads(perSecond);
-      taken(1_000_000 / 1000);
       let admitted = 0;
       for (let ms = 0; ms < 10_000; ms += 5) {
         clock.ms += 5;
@@ -48,14 +47,35 @@ describe('the rate of orders', () => {
     }
   });
 
-  it('holds less than one order no longer than it takes to gain it', () => {
+  it('holds two orders if a tenth of a second is less', () => {
     const { clock, taken } = twoThreads(2);
     clock.ms += 10_000;
-    assert.equal(taken(10), 1);
+    assert.equal(taken(10), 2);
     clock.ms += 499;
     assert.equal(taken(10), 0);
     clock.ms += 1;
     assert.equal(taken(10), 1);
+  });
+
+  it('begins at any moment, and goes on when its words of time turn over', () => {
+    for (const beginMs of [
+      0,
+      2 ** 31 - 50,
+      2 ** 31 + 50,
+      2 ** 32 - 50,
+      1_795_000_000_000,
+      1_795_000_000_000 + 2 ** 31,
+    ]) {
+      const { clock, taken } = twoThreads(1000, beginMs);
+      assert.equal(taken(10), 0);
+      let admitted = 0;
+      for (let ms = 0; ms < 200; ms++) {
+        clock.ms++;
+        admitted += taken(10);
+      }
+      // One word stands for "nobody has begun", and its millisecond is left out.
+      assert.ok(admitted === 200 || admitted === 199, `${admitted} after ${beginMs}`);
+    }
   });
 
   it('does not gain by a clock that goes back', () => {

@@ -1,10 +1,10 @@
 /**
  * The rate at which orders of flash sales are admitted: one token bucket for all HTTP threads of
  * the process, in shared memory. It is refilled continuously by whichever thread looks, and holds a
- * tenth of a second.
+ * tenth of a second, or two orders.
  *
  *     word 0   thousandths of an order that may be taken now
- *     word 1   ms at which it was last refilled, modulo 2^32
+ *     word 1   ms at which it was last refilled, modulo 2^32; 0: nobody has begun
  */
 export const ORDER_RATE_BYTES = 8;
 
@@ -12,6 +12,8 @@ const LEFT = 0;
 const REFILLED = 1;
 const ONE = 1000;
 const BURST_MS = 100;
+/** With room for one order alone, what is gained while one is there would be lost. */
+const BURST_MIN = 2 * ONE;
 
 export interface OrderRate {
   /** Takes the right to one order, if there is one. */
@@ -21,10 +23,12 @@ export interface OrderRate {
 export function createOrderRate(shared: SharedArrayBuffer, perSecond: number, nowMs = monotonicMs): OrderRate {
   const words = new Int32Array(shared);
   // A rate in orders per second is the same number of thousandths per millisecond.
-  const burst = Math.max(perSecond * BURST_MS, ONE);
+  const burst = Math.max(perSecond * BURST_MS, BURST_MIN);
+  // Another thread may have begun.
+  Atomics.compareExchange(words, REFILLED, 0, wordOf(nowMs()));
 
   function refill(): void {
-    const now = Math.trunc(nowMs()) | 0;
+    const now = wordOf(nowMs());
     const last = Atomics.load(words, REFILLED);
     const passed = (now - last) | 0;
     // Another thread refills, or its clock is a little ahead.
@@ -45,6 +49,9 @@ export function createOrderRate(shared: SharedArrayBuffer, perSecond: number, no
     },
   };
 }
+
+/** Modulo 2^32, and never 0. */
+const wordOf = (ms: number): number => Math.trunc(ms) | 0 || 1;
 
 /** The same clock in all threads. */
 const monotonicMs = (): number => performance.timeOrigin + performance.now();
