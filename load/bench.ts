@@ -15,6 +15,7 @@ import { build, stopChildren } from './bench/child.js';
 import { renderBlocks, textTable } from './bench/figures.js';
 import { runMatrix } from './bench/matrix.js';
 import { type BenchOptions, type Mode, readOptions, USAGE } from './bench/options.js';
+import { runOrders } from './bench/orders.js';
 import { runOverload } from './bench/overload.js';
 import { type Findings, writeFindings } from './bench/results.js';
 import { runSideBySide } from './bench/side-by-side.js';
@@ -33,6 +34,7 @@ const RUNS: Readonly<Record<Mode, Run>> = {
   overload: runOverload,
   watched: runWatched,
   checkout: runCheckout,
+  orders: runOrders,
 };
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);

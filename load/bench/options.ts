@@ -3,12 +3,12 @@ import { parseArgs } from 'node:util';
 import { wholeNumber } from '../../scripts/command-line.js';
 import { SUBJECT_NAMES, type SubjectName } from './subject.js';
 
-const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload', 'watched', 'checkout'] as const;
+const MODES = ['side-by-side', 'sustained', 'matrix', 'sizes', 'overload', 'watched', 'checkout', 'orders'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
   readonly mode: Mode;
-  /** Exactly one where the mode is sustained, sizes, watched or checkout. */
+  /** Exactly one where the mode is sustained, sizes, watched, checkout or orders. */
   readonly connections: readonly number[];
   readonly seconds: number;
   readonly rounds: number;
@@ -36,6 +36,7 @@ or one of
   --overload            64 to 4,096 connections: what is answered, what is refused, and how fast
   --watched             assign while 1,000 clients watch live updates, beside nobody who watches
   --checkout            pricing and reserving a cart beside assign and the yardstick, and memory
+  --orders              orders of a flash sale beside assign and the yardstick
 each with the same options but --only; those after --sustained with --short go through less, to see that they work`;
 
 interface Defaults {
@@ -66,8 +67,9 @@ const DEFAULTS: Readonly<Record<Mode, Defaults>> = {
   },
   watched: { connections: '64', shortConnections: '64', rounds: '3', shortSeconds: '2', shortWarmUpSeconds: 1 },
   checkout: { connections: '256', shortConnections: '64', rounds: '3', shortSeconds: '2', shortWarmUpSeconds: 1 },
+  orders: { connections: '256', shortConnections: '64', rounds: '3', shortSeconds: '2', shortWarmUpSeconds: 1 },
 };
-const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes', 'watched', 'checkout']);
+const WITH_ONE_COUNT: ReadonlySet<Mode> = new Set(['sustained', 'sizes', 'watched', 'checkout', 'orders']);
 /** A token is good for an hour, and wrk has one for a whole run. */
 const SUSTAINED_SECONDS_MAX = 3_000;
 
@@ -88,9 +90,10 @@ export function readOptions(args: readonly string[]): BenchOptions {
       overload: { type: 'boolean', default: false },
       watched: { type: 'boolean', default: false },
       checkout: { type: 'boolean', default: false },
+      orders: { type: 'boolean', default: false },
     },
   });
-  const { short: isShort, publish, matrix, sizes, overload, watched, checkout } = values;
+  const { short: isShort, publish, matrix, sizes, overload, watched, checkout, orders } = values;
   const asked = {
     'side-by-side': false,
     sustained: values.sustained !== undefined,
@@ -99,6 +102,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     overload,
     watched,
     checkout,
+    orders,
   };
   const chosen = MODES.filter((mode) => asked[mode]);
   if (chosen.length > 1) throw new Error(`only one of ${chosen.map((mode) => `--${mode}`).join(', ')} at a time`);
