@@ -11,6 +11,7 @@ import { delimiter, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bindingRefusalHere } from '../src/platform/uws-binding.js';
 import { type Build, compile } from './compile.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -68,6 +69,7 @@ function main(): void {
 /** Where there is a build, the tests start it in place of the sources. */
 function run(files: readonly string[], built: Build | null): void {
   const atOnce = Math.min(FILES_AT_ONCE_MAX, availableParallelism() + 1);
+  const temporary = temporaryFolder();
   const runner = spawn(
     process.execPath,
     [
@@ -82,12 +84,17 @@ function run(files: readonly string[], built: Build | null): void {
     ],
     // NODE_TEST_CONTEXT is set when we are run from within a test, and would make the runner report
     // in its private format.
-    { cwd: ROOT, stdio: 'inherit', env: { ...process.env, NODE_TEST_CONTEXT: undefined, TEST_BUILD: built?.path } },
+    {
+      cwd: ROOT,
+      stdio: 'inherit',
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined, TMPDIR: temporary.path, TEST_BUILD: built?.path },
+    },
   );
   // The runner ends its test processes; killing only ourselves would leave them.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => runner.kill(signal));
   runner.on('exit', (code) => {
     built?.remove();
+    temporary.remove();
     process.exitCode = code ?? 1;
   });
 }
