@@ -10,6 +10,7 @@ import { availableParallelism } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bindingRefusalHere } from '../src/platform/uws-binding.js';
+import { bundleInto } from './bundle.js';
 import { type Build, compile } from './compile.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -46,9 +47,9 @@ const FILES_AT_ONCE_MAX = 4;
  */
 const TEST_MS_MAX = 10 * 60_000;
 
-main();
+await main();
 
-function main(): void {
+async function main(): Promise<void> {
   const refusal = bindingRefusalHere();
   if (refusal !== null) {
     console.error(refusal);
@@ -63,6 +64,7 @@ function main(): void {
   const missing = NEEDS.filter((need) => isNamedIn(need.program, files) && !isThere(need) && !install(need));
   if (missing.length > 0) process.exit(1);
   const built = files.some((file) => file.startsWith(join(ROOT, 'test'))) ? compile() : null;
+  if (built !== null) await bundleInto(join(built.path, 'dist'));
   run(files, built);
 }
 
