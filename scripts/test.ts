@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { bindingRefusalHere } from '../src/platform/uws-binding.js';
 import { bundleInto } from './bundle.js';
 import { type Build, compile } from './compile.js';
-import { temporaryFolder } from './temporary-folder.js';
+import { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -63,15 +63,32 @@ async function main(): Promise<void> {
   }
   const missing = NEEDS.filter((need) => isNamedIn(need.program, files) && !isThere(need) && !install(need));
   if (missing.length > 0) process.exit(1);
-  const built = files.some((file) => file.startsWith(join(ROOT, 'test'))) ? compile() : null;
-  if (built !== null) await bundleInto(join(built.path, 'dist'));
-  run(files, built);
+  const temporary = temporaryFolder();
+  const stage = { temporary, built: null, cluster: null };
+  run(files, files.some((file) => file.startsWith(join(ROOT, 'test'))) ? await prepare(temporary) : stage);
 }
 
-/** Where there is a build, the tests start it in place of the sources. */
-function run(files: readonly string[], built: Build | null): void {
+/** What all test files of a run share. */
+interface Stage {
+  readonly temporary: TemporaryFolder;
+  /** The tests start it in place of the sources. */
+  readonly built: Build | null;
+  /** Where a cluster of PostgreSQL is that tests copy. */
+  readonly cluster: string | null;
+}
+
+async function prepare(temporary: TemporaryFolder): Promise<Stage> {
+  const built = compile();
+  await bundleInto(join(built.path, 'dist'));
+  const cluster = join(temporary.path, 'template');
+  const args = ['--import', 'tsx', 'test/support/template-cluster.ts', cluster];
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+  if (status !== 0) throw new Error('the cluster that tests copy could not be made');
+  return { temporary, built, cluster };
+}
+
+function run(files: readonly string[], { temporary, built, cluster }: Stage): void {
   const atOnce = Math.min(FILES_AT_ONCE_MAX, availableParallelism() + 1);
-  const temporary = temporaryFolder();
   const runner = spawn(
     process.execPath,
     [
@@ -89,7 +106,13 @@ function run(files: readonly string[], built: Build | null): void {
     {
       cwd: ROOT,
       stdio: 'inherit',
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined, TMPDIR: temporary.path, TEST_BUILD: built?.path },
+      env: {
+        ...process.env,
+        NODE_TEST_CONTEXT: undefined,
+        TMPDIR: temporary.path,
+        TEST_BUILD: built?.path,
+        TEST_CLUSTER: cluster ?? undefined,
+      },
     },
   );
   // The runner ends its test processes; killing only ourselves would leave them.
