@@ -25,10 +25,15 @@ const UNBUNDLED = [
   'piscina',
   'uWebSockets.js',
 ];
-/** For packages that were written for CommonJS. */
-const REQUIRE = `
+/**
+ * `require` is for packages that were written for CommonJS. `navigator` is there in Node 21 and
+ * later. Without it, pg loads Node's fetch to find out where it runs, which takes 40 ms of a core
+ * in each thread.
+ */
+const BEFORE = `
 import { createRequire as createRequireOfBundle } from 'node:module';
 const require = createRequireOfBundle(import.meta.url);
+globalThis.navigator ??= { userAgent: 'Node.js/20' };
 `;
 
 /** Replaces the entries in `dist`. All other files stay as they are. */
@@ -45,7 +50,7 @@ export async function bundleInto(dist: string): Promise<void> {
     target: 'node20',
     format: 'esm',
     external: UNBUNDLED,
-    banner: { js: REQUIRE },
+    banner: { js: BEFORE },
     plugins: [placesIn(dist)],
     logLevel: 'warning',
   } satisfies BuildOptions;
