@@ -1,16 +1,22 @@
 /**
- * `npm test`: checks that the programs that the tests need are installed, then starts Node's own
- * runner, whose summary is the last thing printed and whose exit code is ours.
+ * `npm test`: checks that the programs that the tests need are installed, then runs the files with
+ * Node's own runner, whose summary is the last thing printed. The exit code is 1 if a test failed.
  * `npm test -- test/domain/decide.test.ts …` runs a part; a folder names all tests in it. The files
  * are listed here because Node 20 knows no globs after `--test`.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
+import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { bindingRefusalHere } from '../src/platform/uws-binding.js';
+import { bundleInto } from './bundle.js';
 import { type Build, compile } from './compile.js';
+import { SLOWEST_TESTS } from './slowest-tests.js';
+import { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -45,9 +51,9 @@ const FILES_AT_ONCE_MAX = 4;
  */
 const TEST_MS_MAX = 10 * 60_000;
 
-main();
+await main();
 
-function main(): void {
+async function main(): Promise<void> {
   const refusal = bindingRefusalHere();
   if (refusal !== null) {
     console.error(refusal);
@@ -61,35 +67,62 @@ function main(): void {
   }
   const missing = NEEDS.filter((need) => isNamedIn(need.program, files) && !isThere(need) && !install(need));
   if (missing.length > 0) process.exit(1);
-  const built = files.some((file) => file.startsWith(join(ROOT, 'test'))) ? compile() : null;
-  run(files, built);
+  const temporary = temporaryFolder();
+  const stage = { temporary, built: null, cluster: null };
+  runTests(files, files.some((file) => file.startsWith(join(ROOT, 'test'))) ? await prepare(temporary) : stage);
 }
 
-/** Where there is a build, the tests start it in place of the sources. */
-function run(files: readonly string[], built: Build | null): void {
-  const atOnce = Math.min(FILES_AT_ONCE_MAX, availableParallelism() + 1);
-  const runner = spawn(
-    process.execPath,
-    [
-      '--import',
-      'tsx',
-      '--test',
-      `--test-concurrency=${atOnce}`,
-      `--test-timeout=${TEST_MS_MAX}`,
-      '--test-reporter=spec',
-      '--test-reporter-destination=stdout',
-      ...files.map((file) => relative(ROOT, file)),
-    ],
-    // NODE_TEST_CONTEXT is set when we are run from within a test, and would make the runner report
-    // in its private format.
-    { cwd: ROOT, stdio: 'inherit', env: { ...process.env, NODE_TEST_CONTEXT: undefined, TEST_BUILD: built?.path } },
-  );
-  // The runner ends its test processes; killing only ourselves would leave them.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => runner.kill(signal));
-  runner.on('exit', (code) => {
+/** What all test files of a run share. */
+interface Stage {
+  readonly temporary: TemporaryFolder;
+  /** The tests start it in place of the sources. */
+  readonly built: Build | null;
+  /** Where a cluster of PostgreSQL is that tests copy. */
+  readonly cluster: string | null;
+}
+
+async function prepare(temporary: TemporaryFolder): Promise<Stage> {
+  const built = compile();
+  await bundleInto(join(built.path, 'dist'));
+  const cluster = join(temporary.path, 'template');
+  const args = ['--import', 'tsx', 'test/support/template-cluster.ts', cluster];
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+  if (status !== 0) throw new Error('the cluster that tests copy could not be made');
+  return { temporary, built, cluster };
+}
+
+/** Here and not by `node --test`, which sorts the files by name. */
+function runTests(files: readonly string[], { temporary, built, cluster }: Stage): void {
+  process.once('exit', () => {
     built?.remove();
-    process.exitCode = code ?? 1;
+    temporary.remove();
   });
+  // It is set when we are run from within a test, and then Node would not run any.
+  delete process.env['NODE_TEST_CONTEXT'];
+  process.env['TMPDIR'] = temporary.path;
+  if (built !== null) process.env['TEST_BUILD'] = built.path;
+  if (cluster !== null) process.env['TEST_CLUSTER'] = cluster;
+  const stopping = new AbortController();
+  // Each file listens to it.
+  setMaxListeners(0, stopping.signal);
+  // It ends the test processes, which would outlive us.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
+  const tests = run({
+    signal: stopping.signal,
+    files: slowestFirst(files.map((file) => relative(ROOT, file))),
+    concurrency: Math.min(FILES_AT_ONCE_MAX, availableParallelism() + 1),
+    timeout: TEST_MS_MAX,
+  });
+  tests.on('test:fail', () => {
+    process.exitCode = 1;
+  });
+  tests.compose(new spec()).pipe(process.stdout);
+}
+
+/** So that no core has to wait at the end for a long file that began late. */
+function slowestFirst(files: readonly string[]): string[] {
+  const asked = new Set(files);
+  return [...new Set([...SLOWEST_TESTS.filter((file) => asked.has(file)), ...files])];
 }
 
 /** The path itself when it is a file, else every `*.test.ts` below it, sorted. */

@@ -10,6 +10,7 @@ import pg from 'pg';
 import { freePort } from '../../src/compose/port-check.js';
 import { type EmbeddedPostgres, startEmbedded } from '../../src/postgres/embedded/embedded.js';
 import { agreeOnShards, migrate } from '../../src/postgres/migrate.js';
+import { copyCluster } from '../support/cluster.js';
 
 export const SHARDS = 4;
 export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -39,6 +40,7 @@ export function testServer(): TestServer {
   }
 
   before(async () => {
+    await copyCluster(dataDir);
     server = await startEmbedded({ dataDir, freePort, log: silent });
   });
   after(async () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { SLOWEST_TESTS } from '../../scripts/slowest-tests.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'clipbook-runner-'));
@@ -58,4 +59,11 @@ test('a program that is missing is named in one line with the way to get it, bef
   assert.equal(status, 1);
   assert.equal(stdout, '');
   assert.match(stderr, /^missing: redis-server, which tests start\. To get it: .+\n$/);
+});
+
+test('each file that is known to be slow is there, under the name by which it is moved to the front', () => {
+  assert.deepEqual(
+    SLOWEST_TESTS.filter((file) => !existsSync(join(ROOT, file))),
+    [],
+  );
 });

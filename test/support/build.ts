@@ -1,4 +1,5 @@
-/** Clipbook as `npm start` runs it: compiled. */
+/** Clipbook compiled, as `npm start` runs it; in a test run also bundled (scripts/bundle.ts). */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -15,7 +16,8 @@ const LOADER = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/esm/index.mjs')).
  */
 export function nodeArgs(main: string): string[] {
   const built = process.env['TEST_BUILD'];
-  if (built !== undefined && main.startsWith('src/')) return [join(built, 'dist', main.replace(/\.ts$/, '.js'))];
+  const compiled = built === undefined ? null : join(built, 'dist', main.replace(/\.ts$/, '.js'));
+  if (compiled !== null && existsSync(compiled)) return [compiled];
   return ['--import', LOADER, join(ROOT, main)];
 }
 

@@ -1,14 +1,10 @@
 /**
  * The real server as `src/main.ts` starts it, with a line to the test: the test may end a shard
  * thread, look into the shards, and give shard threads a small heap (`TEST_SHARD_HEAP_MB`).
- * `TEST_BUILD` names a build to run, in place of the sources.
  */
-
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseConfig } from '../../src/compose/config.js';
 import { createLogger } from '../../src/compose/log.js';
-import type { Clipbook, QuickEnds } from '../../src/compose/server.js';
+import { type Clipbook, type QuickEnds, startClipbook } from '../../src/compose/server.js';
 import type { Inspection } from '../../src/control/supervisor.js';
 import { EXIT_CODES, type ExitCause } from '../../src/platform/exit-codes.js';
 
@@ -36,10 +32,6 @@ if (process.send !== undefined) await main();
 async function main(): Promise<void> {
   const config = parseConfig(process.env);
   const log = createLogger({ level: config.logLevel, thread: 'main' });
-  const built = process.env['TEST_BUILD'];
-  const server =
-    built === undefined ? '../../src/compose/server.js' : pathToFileURL(join(built, 'dist/src/compose/server.js')).href;
-  const { startClipbook } = (await import(server)) as typeof import('../../src/compose/server.js');
   const heap = process.env['TEST_SHARD_HEAP_MB'];
   const quickEnds: QuickEnds = [];
   const onFatal = (message: string, cause: ExitCause): void => {

@@ -1,11 +1,12 @@
 /** The real server, in a process of its own, on a data directory of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeArgs } from './build.js';
+import { copyCluster } from './cluster.js';
 import { endPostgres } from './postgres.js';
 import type { Answered, Answers, Question } from './probed-main.js';
 
@@ -50,6 +51,10 @@ export async function startServer(
   main = 'src/main.ts',
   args: readonly string[] = [],
 ): Promise<Server> {
+  if (env['DATABASE_URL'] === undefined) {
+    await mkdir(dataDir, { recursive: true });
+    await copyCluster(join(dataDir, 'postgres'));
+  }
   const child = spawn(process.execPath, [...nodeArgs(main), ...args], {
     cwd: ROOT,
     env: { ...process.env, NODE_ENV: 'development', LOG_LEVEL: 'warn', PORT: '0', DATA_DIR: dataDir, ...env },
