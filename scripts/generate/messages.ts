@@ -38,7 +38,7 @@ const CODE: CodeOf<{ readonly write: (value: string) => string; readonly read: s
   time: NUMBER,
   instant: NUMBER,
   instantOrNull: NUMBER_OR_NULL,
-  boolean: null,
+  boolean: { ...PLAIN, read: 'message[at++] as boolean' },
   choice: null,
   json: { ...PLAIN, read: 'message[at++] as Record<string, unknown>' },
   jsonOrNull: { ...PLAIN, read: 'message[at++] as Record<string, unknown> | null' },

@@ -5,7 +5,7 @@
 import type { Command } from '../domain/command.js';
 import type { CommandReply, QueryReply } from './engine.js';
 
-export type MessageField = number | string | null | object;
+export type MessageField = number | string | boolean | null | object;
 export type Message = readonly MessageField[];
 
 /** A request begins with one of these, or with the number of a command that has a compact form. */

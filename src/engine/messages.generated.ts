@@ -40,6 +40,8 @@ export function requestNumberOf(command: Command): number {
       return 3;
     case 'unassignCode':
       return 7;
+    case 'placeOrder':
+      return 9;
     case 'reserve':
       return 8;
     case 'openBatch':
@@ -49,7 +51,6 @@ export function requestNumberOf(command: Command): number {
     case 'updateBook':
     case 'archiveBook':
     case 'rollbackRedemption':
-    case 'placeOrder':
     case 'confirmOrder':
     case 'fulfilOrder':
     case 'cancelOrder':
@@ -93,6 +94,9 @@ export function writeCommand(fields: MessageField[], last: LastWritten, command:
     case 'unassignCode':
       fields.push(command.code, command.reason);
       return;
+    case 'placeOrder':
+      fields.push(command.productId, command.userId, command.key, command.isAdmitted);
+      return;
     case 'reserve':
       fields.push(packPriceRequest(command.request), command.caller, command.cartId, command.ttlMs);
       return;
@@ -103,7 +107,6 @@ export function writeCommand(fields: MessageField[], last: LastWritten, command:
     case 'updateBook':
     case 'archiveBook':
     case 'rollbackRedemption':
-    case 'placeOrder':
     case 'confirmOrder':
     case 'fulfilOrder':
     case 'cancelOrder':
@@ -193,6 +196,15 @@ export function readRequests(message: Message, to: number): ActorRequest[] {
       case 7:
         command = { kind: 'unassignCode', code: message[at++] as string, reason: message[at++] as string | null };
         break;
+      case 9:
+        command = {
+          kind: 'placeOrder',
+          productId: message[at++] as string,
+          userId: message[at++] as string,
+          key: message[at++] as string,
+          isAdmitted: message[at++] as boolean,
+        };
+        break;
       case 8:
         command = {
           kind: 'reserve',
@@ -265,6 +277,9 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
     case 'reserved':
       fields.push(7, id, shard, seq, replayed, outcome.reservationId, outcome.untilMs, outcome.quote);
       return;
+    case 'ordered':
+      fields.push(8, id, shard, seq, replayed, outcome.orderId, outcome.isDuplicate);
+      return;
     case 'rolledBack':
     case 'book':
     case 'archived':
@@ -277,7 +292,6 @@ export function writeReply(fields: MessageField[], last: LastWritten, { id, comm
     case 'campaignStopped':
     case 'bookShown':
     case 'stock':
-    case 'ordered':
     case 'order':
       fields.push(OTHER_REPLY, id, reply);
       return;
@@ -358,6 +372,12 @@ export function readReplies(message: Message, takeAsked: (id: number) => Asked |
         if (message[at] !== SAME) bookId = message[at] as BookId;
         at++;
         if (command?.kind === 'unassignCode') outcome = { kind: 'unassigned', bookId, code: command.code };
+        break;
+      }
+      case 8: {
+        const orderId = message[at++] as string;
+        const isDuplicate = message[at++] as boolean;
+        if (command?.kind === 'placeOrder') outcome = { kind: 'ordered', orderId, isDuplicate };
         break;
       }
       case 7: {

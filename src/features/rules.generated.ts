@@ -93,6 +93,8 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
       return decideRedeemCode(state.coupons, command, nowMs, random);
     case 'unassignCode':
       return decideUnassignCode(state.coupons, command, nowMs);
+    case 'placeOrder':
+      return decidePlaceOrder(state.flash, command, nowMs, random);
     case 'reserve':
       return decideReserve(state.promotions, command, nowMs, random);
     case 'openBatch':
@@ -109,8 +111,6 @@ export function decideCommand(state: ShardState, command: Command, nowMs: number
       return decideArchiveBook(state.coupons, command, nowMs);
     case 'rollbackRedemption':
       return decideRollbackRedemption(state.coupons, command);
-    case 'placeOrder':
-      return decidePlaceOrder(state.flash, command, nowMs, random);
     case 'confirmOrder':
       return decideConfirmOrder(state.flash, command);
     case 'fulfilOrder':

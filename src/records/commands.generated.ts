@@ -16,6 +16,7 @@ export type Command =
   | UnlockCode
   | RedeemCode
   | UnassignCode
+  | PlaceOrder
   | Reserve
   | OpenBatch
   | GiveUpBatch
@@ -24,7 +25,6 @@ export type Command =
   | UpdateBook
   | ArchiveBook
   | RollbackRedemption
-  | PlaceOrder
   | ConfirmOrder
   | FulfilOrder
   | CancelOrder
@@ -85,6 +85,15 @@ export interface UnassignCode {
   readonly kind: 'unassignCode';
   readonly code: string;
   readonly reason: string | null;
+}
+
+/** Declared in src/features/flash/order.ts. */
+export interface PlaceOrder {
+  readonly kind: 'placeOrder';
+  readonly productId: string;
+  readonly userId: string;
+  readonly key: string;
+  readonly isAdmitted: boolean;
 }
 
 /** Declared in src/features/promotions/reserve.ts. */
@@ -152,15 +161,6 @@ export interface RollbackRedemption {
   readonly code: string;
   readonly redemptionId: string;
   readonly reason: string | null;
-}
-
-/** Declared in src/features/flash/order.ts. */
-export interface PlaceOrder {
-  readonly kind: 'placeOrder';
-  readonly productId: string;
-  readonly userId: string;
-  readonly key: string;
-  readonly isAdmitted: boolean;
 }
 
 /** Declared in src/features/flash/orders.ts. */

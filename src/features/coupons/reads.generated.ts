@@ -37,6 +37,7 @@ export function noteReads(reads: Reads, coupons: Coupons, command: Command): voi
     case 'rollbackRedemption':
       reads.name(coupons.codes.strings, command.code);
       return;
+    case 'placeOrder':
     case 'reserve':
     case 'openBatch':
     case 'giveUpBatch':
@@ -44,7 +45,6 @@ export function noteReads(reads: Reads, coupons: Coupons, command: Command): voi
     case 'createBook':
     case 'updateBook':
     case 'archiveBook':
-    case 'placeOrder':
     case 'confirmOrder':
     case 'fulfilOrder':
     case 'cancelOrder':

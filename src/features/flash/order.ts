@@ -50,7 +50,7 @@ export const placeOrder = command(
   {
     gives: ordered,
     refusals: ['productNotFound', 'orderKeyReused', 'saleNotOpen', 'soldOut', 'orderLimit'],
-    message: 'object',
+    message: { request: 9, reply: 8 },
   },
 );
 
