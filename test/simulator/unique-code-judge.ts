@@ -26,9 +26,9 @@ export function objectToUniqueCode(
   const book = code === undefined ? undefined : books.get(code.bookId);
   if (code === undefined || book === undefined) return { kind: 'unknown', reason: '', isSecret: true };
   const refused = (reason: string, isSecret = false): AgainstCode => ({ kind: 'refused', reason, isSecret });
-  const locked = (isSecret: boolean): AgainstCode => ({
+  const locked = (isSecret: boolean, reason = 'Coupon is not available to this user'): AgainstCode => ({
     kind: 'locked',
-    reason: 'Coupon is not available to this user',
+    reason,
     isSecret,
   });
   const { settings } = book;
@@ -39,7 +39,7 @@ export function objectToUniqueCode(
     return { kind: 'unknown', reason: '', isSecret: true };
   if (!isFree && code.userId !== userId) return locked(!(isForBearers && code.redemptionCount === 0));
   const holder = holderOf(folded.reservations, text);
-  if (holder !== undefined && holder !== instead) return locked(false);
+  if (holder !== undefined && holder !== instead) return locked(false, USED_UP);
   if (book.archivedMs !== null) return refused('Coupon is not active');
   if (settings.endMs !== null && nowMs >= settings.endMs) return refused('Coupon has expired');
   if (!settings.isActive) return refused('Coupon is not active');
