@@ -14,7 +14,7 @@ import type { Seq, ShardId } from '../domain/ids.js';
  * What the live thread looks for. `counts`: that something of a book changed, ten times a second at
  * most.
  */
-export type InterestKind = 'book' | 'code' | 'user' | 'promotion' | 'campaign' | 'counts';
+export type InterestKind = 'book' | 'code' | 'user' | 'promotion' | 'campaign' | 'product' | 'counts';
 
 export interface Interest {
   readonly kind: InterestKind;

@@ -43,9 +43,10 @@ export interface EventOptions<F extends Fields> {
 /**
  * The kinds of topics that events belong to. `book` and `campaign`: what the change belongs to.
  * `code` and `user`: `code:CODE` and `user:ID` of the event's fields `code` and `userId`.
- * `promotion`: each promotion that the event names (followers/live/promotion-events.ts).
+ * `promotion`: each promotion that the event names (followers/live/promotion-events.ts). `product`:
+ * the product that it names (followers/live/stock-events.ts).
  */
-export type TopicKind = 'book' | 'code' | 'user' | 'promotion' | 'campaign';
+export type TopicKind = 'book' | 'code' | 'user' | 'promotion' | 'campaign' | 'product';
 
 export interface LiveOptions {
   readonly topics: readonly TopicKind[];

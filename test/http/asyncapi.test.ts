@@ -105,6 +105,7 @@ async function everyMessage(): Promise<LiveMessage[]> {
   await call('PATCH', `/coupon-books/${bookId}`, { name: 'described again' }, { 'if-match': '*' });
 
   await everyPromotionEvent(open);
+  await everyStockEvent(open);
 
   const { jobId } = await call('POST', `/coupon-books/${bookId}/generate`, { quantity: 20_000 });
   const topics = [`job:${String(jobId)}`, 'code:DESC-1', `book:${bookId}`];
@@ -160,6 +161,23 @@ async function everyPromotionEvent(open: (token: string, first: object) => Promi
   await call('PATCH', `/coupons/${String(id)}`, { name: 'told' });
   await call('DELETE', `/coupons/${String(id)}`);
   await watcher.until(({ event }) => event === 'promotion.archived');
+}
+
+async function everyStockEvent(open: (token: string, first: object) => Promise<LiveSocket>): Promise<void> {
+  const productId = 'told';
+  const watcher = await open(api.token, { type: 'subscribe', topics: [`product:${productId}`] });
+  await watcher.until(({ type }) => type === 'subscribed');
+  await call('POST', '/flash/init', { productId, quantity: 3, holdSeconds: 60 });
+  const order = { productId, userId: 'ada' };
+  const [first, second] = [
+    await call('POST', '/flash/order', order, { 'idempotency-key': 'told-1' }),
+    await call('POST', '/flash/order', order, { 'idempotency-key': 'told-2' }),
+  ];
+  await call('POST', `/flash/orders/${String(first['orderId'])}/confirm`);
+  await call('POST', `/flash/orders/${String(first['orderId'])}/fulfil`);
+  await call('POST', `/flash/cancel/${String(second['orderId'])}`);
+  await call('POST', `/flash/${productId}/pause`);
+  await watcher.until(({ event }) => event === 'stock.changed');
 }
 
 async function call(method: string, path: string, body?: object, headers = {}): Promise<Record<string, unknown>> {

@@ -8,6 +8,9 @@ import { boolean, campaignId, count, instantOrNull, redemptionId, subject, text 
 import type { Flash, StockState } from './state.js';
 import { productNotFound } from './stock.js';
 
+/** Who sees what becomes of an order. */
+export const seenByBuyer = { topics: ['product', 'campaign', 'user'], seenBy: 'owner' } as const;
+
 /** `untilMs` null: it needs no confirmation. Its time is in its id. */
 export const orderPlaced = event(
   'orderPlaced',
@@ -23,6 +26,7 @@ export const orderPlaced = event(
   },
   {
     shownAs: 'stock.ordered',
+    live: seenByBuyer,
     detail: ['productId', 'orderId', 'round'],
     appends: {
       table: 'orders',

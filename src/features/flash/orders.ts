@@ -7,11 +7,12 @@ import { command, event, MADE_BY_ROUTE, outcome } from '../../records/declare.js
 import type { OrderCancelled, OrderConfirmed, OrderFulfilled } from '../../records/events.generated.js';
 import { boolean, campaignId, jsonOf, redemptionId, subject, subjectOrNull, text } from '../../records/fields.js';
 import type { OrderStatus } from '../../records/flash.js';
+import { seenByBuyer } from './order.js';
 import { CANCELLED, FULFILLED, HELD } from './order-table.js';
 import { type Flash, viewOfOrder } from './state.js';
 
 const ofOrder = { campaignId: campaignId(), productId: text(), orderId: redemptionId(), userId: subject() };
-const moves = { detail: ['productId', 'orderId'], snapshot: 'orderMoved' } as const;
+const moves = { live: seenByBuyer, detail: ['productId', 'orderId'], snapshot: 'orderMoved' } as const;
 
 export const orderConfirmed = event('orderConfirmed', 31, ofOrder, { shownAs: 'stock.confirmed', ...moves });
 export const orderFulfilled = event('orderFulfilled', 32, ofOrder, { shownAs: 'stock.fulfilled', ...moves });
@@ -20,7 +21,7 @@ export const orderCancelled = event(
   'orderCancelled',
   33,
   { ...ofOrder, isExpired: boolean() },
-  { shownAs: 'stock.cancelled', detail: ['productId', 'orderId', 'isExpired'], snapshot: 'orderMoved' },
+  { shownAs: 'stock.cancelled', ...moves, detail: ['productId', 'orderId', 'isExpired'] },
 );
 
 export const orderOutcome = outcome('order', 20, { order: jsonOf('OrderView') }, MADE_BY_ROUTE);

@@ -8,7 +8,11 @@ import { boolean, count, instantOrNull, integerOrNull, jsonOf, text, textOrNull 
 import type { Stock } from '../../records/flash.js';
 import { type Flash, PRODUCTS_MAX, ROUNDS_MAX, type StockState, viewOfStock } from './state.js';
 
-const ofStock = { detail: ['stock'], snapshot: 'stockChanged' } as const;
+const ofStock = {
+  live: { topics: ['product', 'campaign'], seenBy: 'staff' },
+  detail: ['stock'],
+  snapshot: 'stockChanged',
+} as const;
 
 /** A round began: the first of its product, or another one. */
 export const stockInitialized = event(

@@ -10,6 +10,7 @@ export class Interests {
     user: new Map<string, number>(),
     promotion: new Map<string, number>(),
     campaign: new Map<string, number>(),
+    product: new Map<string, number>(),
     counts: new Map<string, number>(),
   };
   readonly #byShard = new Map<ShardId, number>();

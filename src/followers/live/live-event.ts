@@ -10,6 +10,7 @@ import type { LiveOptions, TopicKind } from '../../records/declare.js';
 import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
 import type { BookSettings } from '../../records/values.generated.js';
 import { type PromotionFields, promotionIdsOf, promotionTeller } from './promotion-events.js';
+import { productIdOf, type StockFields, stockTeller } from './stock-events.js';
 
 /** What decides who wants an event. */
 export interface About {
@@ -20,6 +21,8 @@ export interface About {
   /** The user whom the event names. */
   readonly userId: string | null;
   readonly promotionIds: readonly string[];
+  /** Null: the event is not of a product. */
+  readonly productId: string | null;
   readonly live: LiveOptions;
 }
 
@@ -39,6 +42,7 @@ interface LiveKind {
   readonly scopeOf: (event: DomainEvent) => string;
   readonly detail: readonly string[];
   readonly isOfPromotions: boolean;
+  readonly isOfStock: boolean;
   /** The name of the event and what it says. */
   readonly tell: (scopeId: string, facts: Facts) => { readonly name: string; readonly data: object };
 }
@@ -47,7 +51,11 @@ const KINDS: ReadonlyMap<string, LiveKind> = new Map(
   liveDeclarations.map((declared) => {
     const { kind, live, detail } = declared;
     const isOfPromotions = live.topics.includes('promotion');
-    return [kind, { live, scopeOf: scopeReader(declared), detail, isOfPromotions, tell: tellerOf(declared) }] as const;
+    const isOfStock = live.topics.includes('product');
+    return [
+      kind,
+      { live, scopeOf: scopeReader(declared), detail, isOfPromotions, isOfStock, tell: tellerOf(declared) },
+    ] as const;
   }),
 );
 const KINDS_BY_NUMBER: ReadonlyMap<number, LiveKind> = new Map(
@@ -75,7 +83,8 @@ export function liveEventsOf(
     const code = 'code' in event ? event.code : null;
     const userId = 'userId' in event ? event.userId : null;
     const promotionIds = kind.isOfPromotions ? promotionIdsOf(event as PromotionFields) : NONE;
-    const about = { scopeId: kind.scopeOf(event), code, userId, promotionIds, live: kind.live };
+    const productId = kind.isOfStock ? productIdOf(event as StockFields) : null;
+    const about = { scopeId: kind.scopeOf(event), code, userId, promotionIds, productId, live: kind.live };
     if (!isWanted(about)) continue;
     found.push(liveEvent({ ...about, shard, seq, atMs }, kind, () => factsOf(event, kind.detail)));
   }
@@ -87,7 +96,9 @@ export function liveEventOfRow(row: AuditRow): LiveEvent | null {
   if (kind === undefined) return null;
   const { shard, seq, atMs, bookId: scopeId, code, userId } = row;
   const promotionIds = kind.isOfPromotions ? promotionIdsOf(row.detail ?? {}) : NONE;
-  return liveEvent({ shard, seq, atMs, scopeId, code, userId, promotionIds, live: kind.live }, kind, () => row);
+  const productId = kind.isOfStock ? productIdOf(row.detail ?? {}) : null;
+  const about = { scopeId, code, userId, promotionIds, productId, live: kind.live };
+  return liveEvent({ ...about, shard, seq, atMs }, kind, () => row);
 }
 
 /** The id that an event has for a kind of topics; null: it is of no such topic. */
@@ -100,6 +111,8 @@ export function topicId(event: About, kind: Exclude<TopicKind, 'promotion'>): st
       return event.code;
     case 'user':
       return event.userId;
+    case 'product':
+      return event.productId;
   }
 }
 
@@ -128,6 +141,12 @@ function tellerOf(declared: LiveDeclaration): LiveKind['tell'] {
     return (campaignId, { userId, untilMs, detail }) =>
       tellPromotion({ campaignId, userId, untilMs, fields: detail ?? {} });
   const { name } = declared;
+  const tellStock = stockTeller(declared);
+  if (tellStock !== null)
+    return (campaignId, { userId, untilMs, detail }) => ({
+      name,
+      data: tellStock({ campaignId, userId, untilMs, fields: detail ?? {} }),
+    });
   const data = dataOf(declared);
   return (couponBookId, facts) => ({ name, data: { couponBookId, ...data(facts) } });
 }

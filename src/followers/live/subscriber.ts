@@ -18,10 +18,11 @@ const ENVELOPE_BYTES = 96;
 /** Of a shard in the cursor. */
 const POSITION_BYTES = 10;
 
-/** A row names its promotions in `detail`, so those of all promotions are read. */
-const KINDS_OF_PROMOTIONS = liveDeclarations
-  .filter(({ live }) => live.topics.includes('promotion'))
-  .map(({ number }) => number);
+/** A row names its promotions and its product in `detail`, so those of all are read. */
+const kindsOf = (topic: 'promotion' | 'product'): readonly number[] =>
+  liveDeclarations.filter(({ live }) => live.topics.includes(topic)).map(({ number }) => number);
+const KINDS_OF_PROMOTIONS = kindsOf('promotion');
+const KINDS_OF_STOCK = kindsOf('product');
 
 interface Collected {
   readonly event: LiveEvent;
@@ -64,7 +65,10 @@ export class Subscriber {
   /** What can be asked of PostgreSQL. */
   get filter(): AuditFilter {
     const scopeIds = [...this.#own.ids('book'), ...this.#own.ids('campaign')];
-    const kinds = this.#own.ids('promotion').length === 0 ? [] : KINDS_OF_PROMOTIONS;
+    const kinds = [
+      ...(this.#own.ids('promotion').length === 0 ? [] : KINDS_OF_PROMOTIONS),
+      ...(this.#own.ids('product').length === 0 ? [] : KINDS_OF_STOCK),
+    ];
     return { scopeIds, codes: this.#own.ids('code'), userIds: this.#own.ids('user'), kinds };
   }
 

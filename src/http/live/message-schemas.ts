@@ -6,10 +6,12 @@ import { z } from 'zod';
 import type { Form } from '../../records/fields.js';
 import { type LiveDeclaration, liveDeclarations } from '../../records/live.generated.js';
 import { bookOut } from '../api/book-schemas.js';
+import { stockOut } from '../api/flash/schemas.js';
 import { campaignOut, promotionOut } from '../api/promotions/schemas.js';
 import * as schemas from '../api/schemas.js';
 import { LIVE_ERROR_CODES } from './messages.js';
 import { promotionEvents } from './promotion-schemas.js';
+import { stockEvents } from './stock-schemas.js';
 
 const object = z.record(z.string(), z.unknown());
 const time = z.string().describe('ISO 8601 UTC with milliseconds');
@@ -89,7 +91,7 @@ const WHO = {
 } as const;
 
 const declared: readonly EventSchema[] = liveDeclarations
-  .filter(({ live }) => !live.topics.includes('promotion'))
+  .filter(({ live }) => !live.topics.includes('promotion') && !live.topics.includes('product'))
   .map((declaration) => {
     const { name, live } = declaration;
     const about = `Topics: ${live.topics.join(', ')}. ${WHO[live.seenBy]}`;
@@ -99,7 +101,11 @@ const declared: readonly EventSchema[] = liveDeclarations
 /** By the name of the event. */
 export const eventSchemas: readonly EventSchema[] = [
   ...declared,
-  ...promotionEvents.map(({ name, about, data }) => ({ name, about, schema: eventSchema(name, data, { cursor }) })),
+  ...[...promotionEvents, ...stockEvents].map(({ name, about, data }) => ({
+    name,
+    about,
+    schema: eventSchema(name, data, { cursor }),
+  })),
   {
     name: 'book.counts',
     about: 'Topic: book. The present counts, ten times a second at most. For everybody.',
@@ -126,9 +132,10 @@ const snapshotData = z
     schemas.jobOut,
     promotionOut,
     campaignOut.omit({ promotions: true, books: true }),
+    stockOut,
   ])
   .describe(
-    'A book, its counts (for users), a code, the codes of a user, a job, a promotion, or a campaign without its promotions',
+    'A book, its counts (for users), a code, the codes of a user, a job, a promotion, a campaign without its promotions, or a stock',
   );
 
 /** Messages that are no events, by `type`. */

@@ -3,6 +3,7 @@ import type { CodeView, Query } from '../../domain/command.js';
 import { asBookId, asCampaignId, asShardId, type Seq, type ShardId } from '../../domain/ids.js';
 import type { Control, Engine, QueryReply } from '../../engine/engine.js';
 import type { Positions } from '../../engine/live.js';
+import { stockJson } from '../api/flash/views.js';
 import { campaignHead, promotionJson } from '../api/promotions/views.js';
 import { bookJson, codeJson, countsJson, jobJson } from '../api/views.js';
 import { isStaff, type Viewer, type Watch } from './topics.js';
@@ -65,7 +66,13 @@ export async function takeSnapshot(
       // Without its promotions, which may be too many for one message.
       return at(reply, campaignHead(reply.result.campaign));
     }
-    case 'product':
+    case 'product': {
+      if (interests.length === 0) return null;
+      const reply = await ask(engine, { kind: 'getStock', productId: topic.id }, null);
+      if (reply.kind !== 'result') return failureOf(reply);
+      if (reply.result.kind !== 'stock') throw new Error(`a ${reply.result.kind} for a stock`);
+      return at(reply, stockJson(reply.result.view));
+    }
     case 'queue':
       return null;
   }

@@ -17,7 +17,7 @@ const KINDS = {
   user: { pattern: `${LINE_CHARACTER}{1,${USER_ID_LENGTH_MAX}}`, keep: asGiven },
   job: { pattern: UUID, keep: inLowerCase },
   promotion: { pattern: UUID, keep: inLowerCase },
-  product: { pattern: NAME, keep: asGiven },
+  product: { pattern: `${LINE_CHARACTER}{1,${USER_ID_LENGTH_MAX}}`, keep: asGiven },
   campaign: { pattern: UUID, keep: inLowerCase },
   queue: { pattern: NAME, keep: asGiven },
 } as const satisfies Record<string, { readonly pattern: string; readonly keep: (id: string) => string }>;
@@ -28,8 +28,8 @@ const ANY = Object.entries(KINDS)
   .map(([kind, { pattern }]) => `${kind}:${pattern}`)
   .join('|');
 export const TOPIC = new RegExp(`^(?:${ANY})$`, 'u');
-/** Several, separated by commas. A user id with a comma does not fit into such a list. */
-const LISTED = ANY.replace(LINE_CHARACTER, LINE_CHARACTER.replace('[^', '[^,'));
+/** Several, separated by commas. An id with a comma does not fit into such a list. */
+const LISTED = ANY.replaceAll(LINE_CHARACTER, LINE_CHARACTER.replace('[^', '[^,'));
 export const TOPICS = new RegExp(`^(?:${LISTED})(?:,(?:${LISTED}))*$`, 'u');
 
 export interface Topic {
@@ -89,10 +89,10 @@ export function watchOf(topic: Topic, viewer: Viewer, shard: ShardId | null, all
     }
     case 'promotion':
     case 'campaign':
+    case 'product':
       return { topic, shards, interests: isStaff(viewer) ? [{ kind, id, shard }] : [], isCountsOnly: false };
     // They have no events in the order of a shard: hints, or parts that are not there yet.
     case 'job':
-    case 'product':
     case 'queue':
       return { topic, shards: [], interests: [], isCountsOnly: false };
   }
