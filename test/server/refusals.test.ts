@@ -128,6 +128,22 @@ const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
     coupon('CART-1', 'rollback', { redemptionId: world.checkout.redemption }, key),
   ),
   'reservation-over': one('committing it', (key) => post(`/reservations/${world.checkout.expired}/commit`, {}, key)),
+  'product-not-found': one('adjusting it', (key) => post('/flash/NOWHERE/adjust', { by: 1 }, key)),
+  'order-not-found': one('cancelling it', (key) => post(`/flash/cancel/${UNKNOWN}`, {}, key)),
+  'sold-out': [
+    ...one('ordering the last one', (key) => post('/flash/order', { productId: 'GONE', userId: ADA }, key)),
+    ...one('ordering what has no stock', (key) => post('/flash/order', { productId: 'NOWHERE', userId: ADA }, key)),
+  ],
+  'sale-not-open': one('ordering while it is paused', (key) =>
+    post('/flash/order', { productId: 'SHUT', userId: ADA }, key),
+  ),
+  'order-limit': one('ordering a second one', (key) => post('/flash/order', { productId: 'KEPT', userId: ADA }, key)),
+  'product-in-another-campaign': one('another round in a campaign', (key) =>
+    post('/flash/init', { productId: 'KEPT', quantity: 1, campaignId: world.checkout.campaign }, key),
+  ),
+  'stock-too-small': one('taking away what is sold', (key) => post('/flash/KEPT/adjust', { by: -9 }, key)),
+  'order-cancelled': one('confirming it', (key) => post(`/flash/orders/${world.sale.cancelled}/confirm`, {}, key)),
+  'order-fulfilled': one('cancelling it', (key) => post(`/flash/cancel/${world.sale.fulfilled}`, {}, key)),
   'not-in-one-campaign': one('codes of two campaigns', (key) =>
     post('/coupons/apply', { codes: ['OFFER', 'TOGETHER'], ...CART }, key),
   ),
@@ -308,9 +324,10 @@ const CASES: Readonly<Partial<Record<ProblemSlug, readonly Refusal[]>>> = {
 
 /**
  * A server that answers nothing any more can't be compared with itself: this has a test of its own
- * below. So has a clock that is 400 days ahead, in rollback-limit.test.ts.
+ * below. So has a clock that is 400 days ahead, in rollback-limit.test.ts, and what only production
+ * refuses, in flash-production.test.ts.
  */
-const OWN_TEST: readonly ProblemSlug[] = ['draining', 'rollback-too-late'];
+const OWN_TEST: readonly ProblemSlug[] = ['draining', 'rollback-too-late', 'round-has-orders'];
 
 const uploadHead = (): string => `POST /api/v1${bookPath('main')}/codes HTTP/1.1\r\nContent-Type: text/csv`;
 

@@ -37,6 +37,7 @@ export interface World {
   /** Of BACK-1, and rolled back. */
   readonly redemptionId: string;
   readonly checkout: Checkout;
+  readonly sale: Sale;
   /** Of a job that is completed. */
   readonly jobId: string;
   /**
@@ -62,6 +63,12 @@ export interface Checkout {
   readonly expired: string;
   /** Of CART-1, a code of a book with a discount, by a commit. */
   readonly redemption: string;
+}
+
+/** Orders of the product KEPT, of which one user may have one, by their ids. */
+export interface Sale {
+  readonly fulfilled: string;
+  readonly cancelled: string;
 }
 
 export type BookName = 'main' | 'inactive' | 'early' | 'over' | 'archived' | 'empty' | 'limited' | 'many' | 'small';
@@ -115,8 +122,8 @@ export async function startWorld(): Promise<World> {
   // PostgreSQL is killed by a case.
   sql.on('error', () => undefined);
 
-  const ok = async (method: string, path: string, body?: unknown): Promise<Reply> => {
-    const reply = await api.call(method, path, body);
+  const ok = async (method: string, path: string, body?: unknown, key?: string): Promise<Reply> => {
+    const reply = await api.call(method, path, body, key === undefined ? {} : { 'idempotency-key': key });
     assert.ok(reply.status < 300, `${method} ${path}: ${JSON.stringify(reply.body)}`);
     return reply;
   };
@@ -139,6 +146,7 @@ export async function startWorld(): Promise<World> {
   while ((await ok('GET', `/jobs/${jobId}`)).body.status === 'processing') await pause();
 
   const checkout = await makeCheckout(ok);
+  const sale = await makeSale(ok);
 
   function open(head: string, part: string): Promise<Socket> {
     const { port } = new URL(server.url);
@@ -181,6 +189,8 @@ export async function startWorld(): Promise<World> {
     for (const id of [ADA, 'bob', userId]) await see(`/users/${id}/coupons?limit=1000`);
     await see('/coupons?limit=100');
     for (const id of [checkout.released, checkout.committed, checkout.expired]) await see(`/reservations/${id}`);
+    for (const id of [sale.fulfilled, sale.cancelled]) await see(`/flash/status/${id}`);
+    for (const product of PRODUCTS) await see(`/flash/inventory/${product}`);
     await see(`/jobs/${jobId}`);
     seen['in PostgreSQL'] = await observePostgres(sql);
     return seen;
@@ -199,6 +209,7 @@ export async function startWorld(): Promise<World> {
     books,
     redemptionId,
     checkout,
+    sale,
     jobId,
     half,
     open,
@@ -242,6 +253,24 @@ async function makeCheckout(ok: (method: string, path: string, body?: unknown) =
   const { items } = (await ok('GET', '/coupons/CART-1/history')).body;
   const redemption = items.find(({ event }: { event: string }) => event === 'coupon.redeemed').redemptionId;
   return { campaign: CAMPAIGN, released, committed, expired, redemption };
+}
+
+const PRODUCTS = ['KEPT', 'GONE', 'SHUT'] as const;
+
+async function makeSale(
+  ok: (method: string, path: string, body?: unknown, key?: string) => Promise<Reply>,
+): Promise<Sale> {
+  await ok('POST', '/flash/init', { productId: 'KEPT', quantity: 9, perUserLimit: 1 });
+  await ok('POST', '/flash/init', { productId: 'GONE', quantity: 0 });
+  await ok('POST', '/flash/init', { productId: 'SHUT', quantity: 9 });
+  await ok('POST', '/flash/SHUT/pause');
+  const order = async (userId: string): Promise<string> =>
+    (await ok('POST', '/flash/order', { productId: 'KEPT', userId }, `order of ${userId}`.replaceAll(' ', '-'))).body
+      .orderId;
+  const [fulfilled, cancelled] = [await order(ADA), await order('bob')];
+  await ok('POST', `/flash/orders/${fulfilled}/fulfil`);
+  await ok('POST', `/flash/cancel/${cancelled}`);
+  return { fulfilled, cancelled };
 }
 
 /**
