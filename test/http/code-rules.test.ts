@@ -155,6 +155,10 @@ describe('a pattern', () => {
   });
 });
 
+/** Older bodies name no problem. */
+const typeOf415 = (hasOlderBodies: boolean): string | undefined =>
+  hasOlderBodies ? undefined : '/problems/unsupported-media-type';
+
 describe('a body', () => {
   const withBody = ROUTES.filter(({ body, streamed }) => body !== null || streamed);
   const pathOf = (path: string): string =>
@@ -164,22 +168,22 @@ describe('a body', () => {
       .replace(/\{\w+\}/g, bookId);
 
   it('that is compressed is 415 on every path that takes one', async () => {
-    for (const { method, path } of withBody) {
+    for (const { method, path, olderBodies } of withBody) {
       const headers = { 'content-encoding': 'gzip', 'content-type': 'application/json' };
       const answer = await served.call(method, pathOf(path), { as: ADMIN, headers, body: '{}' });
-      assert.deepEqual([answer.status, answer.json['type']], [415, '/problems/unsupported-media-type'], path);
-      assert.match(String(answer.json['detail']), /Content-Encoding gzip/);
+      assert.deepEqual([answer.status, answer.json['type']], [415, typeOf415(olderBodies)], path);
+      assert.match(String(answer.json['detail'] ?? answer.json['error']), /Content-Encoding gzip/);
     }
     assert.ok(withBody.length > 15);
     assert.deepEqual(served.engine.commands, []);
   });
 
   it('in another charset than UTF-8 is 415 on every path that takes one', async () => {
-    for (const { method, path } of withBody) {
+    for (const { method, path, olderBodies } of withBody) {
       for (const charset of ['utf-16', '"iso-8859-1"']) {
         const headers = { 'content-type': `application/json; charset=${charset}` };
         const answer = await served.call(method, pathOf(path), { as: ADMIN, headers, body: '{}' });
-        assert.deepEqual([answer.status, answer.json['type']], [415, '/problems/unsupported-media-type'], path);
+        assert.deepEqual([answer.status, answer.json['type']], [415, typeOf415(olderBodies)], path);
       }
     }
     assert.deepEqual(served.engine.commands, []);

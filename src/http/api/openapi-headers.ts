@@ -69,7 +69,10 @@ export function headersOfAnswer(route: Route, status: number, own: readonly Answ
   const declared: Declared = { 'X-Request-Id': 'always' };
   for (const name of own) declared[name] = 'always';
   // Refusals of older paths are among the answers.
-  if (status >= 400 && route.olderBodies) return refs({ ...declared, 'Retry-After': 'sometimes' });
+  if (status >= 400 && route.olderBodies) {
+    if (status === 401) declared['WWW-Authenticate'] = 'always';
+    return refs({ ...declared, 'Retry-After': 'sometimes' });
+  }
   if (route.change) {
     // What was only accepted has no position in the order yet.
     if (status !== 202) declared['Commit-Seq'] = route.dryRun ? 'sometimes' : 'always';
