@@ -353,7 +353,7 @@ async function startParts({
     batches,
     jobs,
     usageCounts,
-    homeOfProduct: supervisor.homeOfProduct,
+    products: supervisor,
     checkpoints,
     durable,
     shards: allShards,

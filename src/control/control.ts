@@ -24,7 +24,7 @@ export interface ControlOptions {
   readonly batches: Batches;
   readonly jobs: Jobs;
   readonly usageCounts: UsageCounts;
-  readonly homeOfProduct: Control['homeOfProduct'];
+  readonly products: Pick<Control, 'homeOfProduct' | 'settleProduct'>;
   readonly checkpoints: Watermarks;
   /** How far the journal of each shard is durable. */
   readonly durable: Pick<Watermarks, 'get'>;
@@ -45,7 +45,7 @@ export function createControl({
   batches,
   jobs,
   usageCounts,
-  homeOfProduct,
+  products,
   checkpoints,
   durable,
   shards,
@@ -117,7 +117,8 @@ export function createControl({
       return store.promotionUses(asked);
     }),
     countUsage: async (counts) => usageCounts.add(counts),
-    homeOfProduct,
+    homeOfProduct: products.homeOfProduct,
+    settleProduct: products.settleProduct,
     uploadBegin: orUnavailable(uploads.uploadBegin),
     uploadChunk: orUnavailable(uploads.uploadChunk),
     uploadEnd: orUnavailable(uploads.uploadEnd),

@@ -72,8 +72,9 @@ export interface Supervisor {
   readonly codeCount: number;
   /** False when no shard has a code like this one. */
   mayHaveCode(code: string): boolean;
-  /** As `Control.homeOfProduct`. */
+  /** As those of `Control`. */
   homeOfProduct(productId: string, shard: ShardId): Promise<ShardId>;
+  settleProduct(productId: string, isThere: boolean): Promise<void>;
   inspect(): Promise<Inspection>;
   /**
    * Ends a shard thread at once, as a crash would. Resolves when it has ended; it is restarted and
@@ -144,6 +145,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let draining = false;
   /** The directory has all names that the shards had at the start. */
   let haveServed = false;
+  /** Products whose stock is being made, and how many requests do so. */
+  const homes = new Map<string, { readonly shard: ShardId; asked: number }>();
   let refilling: Promise<void> = Promise.resolve();
   const endProcess = ({ message, exitCause }: ProcessEnd): void => options.onFatal(message, exitCause);
   /**
@@ -394,7 +397,18 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     mayHaveCode: directory.mayHave,
     async homeOfProduct(productId, shard) {
       if (!haveServed) throw new ControlError('unavailable', 'The shards are being recovered.');
-      return directory.claim(nameOfProduct(productId), shard);
+      const known = directory.homeOf(nameOfProduct(productId));
+      const home = homes.get(productId) ?? { shard: known ?? shard, asked: 0 };
+      home.asked++;
+      homes.set(productId, home);
+      return home.shard;
+    },
+    async settleProduct(productId, isThere) {
+      const home = homes.get(productId);
+      if (home === undefined) throw new Error(`nobody asked for the home of product ${productId}`);
+      if (isThere) await directory.claim(nameOfProduct(productId), home.shard);
+      home.asked--;
+      if (home.asked === 0) homes.delete(productId);
     },
     inspect,
     // The shard thread answers each question with what it is about.

@@ -5,10 +5,12 @@ export type FlashQuery =
   | { readonly kind: 'getStock'; readonly productId: string }
   /** `owner` null: whoever ordered. */
   | { readonly kind: 'getOrder'; readonly id: string; readonly owner: string | null }
-  /** Orders of the running round, in the order of their numbers after this one (-1: the first). */
+  /** Orders of a round, in the order of their numbers after this one (-1: the first). */
   | {
       readonly kind: 'listOrders';
       readonly productId: string;
+      /** Null: the running one. */
+      readonly round: number | null;
       readonly afterNumber: number;
       readonly limit: number;
     };
@@ -19,6 +21,7 @@ export type FlashResult =
   | { readonly kind: 'orders'; readonly page: OrderPage };
 
 export interface OrderPage {
+  readonly round: number;
   readonly items: readonly OrderView[];
   /** The number of the last one that was looked at; null: there are no more. */
   readonly lastNumber: number | null;

@@ -14,6 +14,7 @@ const METHODS = {
   promotionUses: true,
   countUsage: true,
   homeOfProduct: true,
+  settleProduct: true,
   uploadBegin: true,
   uploadChunk: true,
   uploadEnd: true,

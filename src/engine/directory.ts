@@ -58,7 +58,7 @@ export function collectHashes(key: DirectoryKey, full: (shard: ShardId, hashes: 
     full(of, hashes.slice(0, length));
     length = 0;
   };
-  const add = (shard: ShardId, bytes: Uint8Array, start: number, end: number): void => {
+  const put = (shard: ShardId, first: number, second: number): void => {
     if (shard !== of || length === 2 * HASHES_PER_MESSAGE) flush();
     of = shard;
     if (length === hashes.length) {
@@ -66,10 +66,20 @@ export function collectHashes(key: DirectoryKey, full: (shard: ShardId, hashes: 
       larger.set(hashes);
       hashes = larger;
     }
-    hashes[length++] = keyedHash(key.first, bytes, start, end);
-    hashes[length++] = keyedHash(key.second, bytes, start, end);
+    hashes[length++] = first;
+    hashes[length++] = second;
   };
-  return { add, flush };
+  return {
+    /** A code in ASCII. */
+    add(shard: ShardId, bytes: Uint8Array, start: number, end: number): void {
+      put(shard, keyedHash(key.first, bytes, start, end), keyedHash(key.second, bytes, start, end));
+    },
+    /** Any text, hashed as readers hash what they look for. */
+    addName(shard: ShardId, name: string): void {
+      put(shard, keyedHashOfText(key.first, name), keyedHashOfText(key.second, name));
+    },
+    flush,
+  };
 }
 
 /**
@@ -146,16 +156,11 @@ export function createDirectory(key: DirectoryKey, onGrow: (table: SharedArrayBu
     get count(): number {
       return count;
     },
-    /**
-     * The shard that has this name; if none has it, it is this one from now on. Resolves when every
-     * reader can find it.
-     */
-    async claim(name: string, shard: ShardId): Promise<ShardId> {
-      const [known] = findShards(key, words, name);
-      if (known !== undefined) return known;
-      const hashes = new Uint32Array([keyedHashOfText(key.first, name), keyedHashOfText(key.second, name)]);
-      await insertAll(shard, hashes);
-      return shard;
+    /** The shard that may have this name; null: none has it. */
+    homeOf: (name: string): ShardId | null => findShards(key, words, name)[0] ?? null,
+    /** Resolves when every reader can find this name in the shard. */
+    claim(name: string, shard: ShardId): Promise<void> {
+      return insertAll(shard, new Uint32Array([keyedHashOfText(key.first, name), keyedHashOfText(key.second, name)]));
     },
     /** False: no shard has this code. True: one may have it. */
     mayHave(code: string): boolean {

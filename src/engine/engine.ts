@@ -278,10 +278,12 @@ export interface Control {
    */
   countUsage(counts: readonly UsageCount[]): Promise<void>;
   /**
-   * The shard where a product is; a new one is in this shard from now on. Every HTTP thread finds
-   * it then.
+   * The shard where a product is; for a new one it is this shard, until `settleProduct`, which has
+   * to follow in any case.
    */
   homeOfProduct(productId: string, shard: ShardId): Promise<ShardId>;
+  /** `isThere`: the product has a stock now. Resolves when every HTTP thread finds it. */
+  settleProduct(productId: string, isThere: boolean): Promise<void>;
   uploadBegin(bookId: BookId, shape: UploadShape, sender: UploadSender): Promise<number>;
   /** Takes the bytes over. Resolves when more is wanted. */
   uploadChunk(uploadId: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;

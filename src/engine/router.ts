@@ -192,6 +192,7 @@ export function createRouter({ shardCount, threadCount, directory, directoryKey,
 
   /** What others are routed by: the code or the product that they name, or else their shard. */
   function codeOf(asked: Exclude<Command, { readonly bookId: BookId } | { readonly code: string }>) {
+    if (asked.kind === 'initStock') return { shard: asShardId(asked.home) };
     if ('productId' in asked) return nameOfProduct(asked.productId);
     if ('promotionCode' in asked) return asked.promotionCode;
     if ('request' in asked) return codeOfRequest(asked.request);

@@ -186,6 +186,7 @@ export interface CancelOrder {
 /** Declared in src/features/flash/stock.ts. */
 export interface InitStock {
   readonly kind: 'initStock';
+  readonly home: number;
   readonly productId: string;
   readonly inCampaign: string | null;
   readonly quantity: number;

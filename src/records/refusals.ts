@@ -54,6 +54,7 @@ export type RefusalReason =
   /** A new round would end one that has orders. */
   | 'roundHasOrders'
   | 'stockTooSmall'
+  | 'ordersFull'
   | 'saleNotOpen'
   | 'soldOut'
   | 'orderLimit'

@@ -362,10 +362,7 @@ function createPublisher({ directoryKey, publishCodes }: Pick<StagingOptions, 'd
   const hashes = collectHashes(directoryKey, (of, full) => publishing.push(publishCodes(of, full)));
   return {
     add: hashes.add,
-    addName(shard: ShardId, name: string): void {
-      const bytes = Buffer.from(name);
-      hashes.add(shard, bytes, 0, bytes.length);
-    },
+    addName: hashes.addName,
     async finish(): Promise<void> {
       hashes.flush();
       await Promise.all(publishing);

@@ -394,6 +394,9 @@ export function createMemoryControl(): MemoryControl {
       check();
       return shard;
     },
+    async settleProduct() {
+      check();
+    },
     async accountById(id) {
       check();
       return accounts.find((account) => account.id === id) ?? null;

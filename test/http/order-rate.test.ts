@@ -78,6 +78,23 @@ describe('the rate of orders', () => {
     }
   });
 
+  it('admits orders after any time without one', () => {
+    const dayMs = 86_400_000;
+    for (const days of [1, 24, 25, 30, 45, 49, 50, 75, 100]) {
+      const { clock, taken } = twoThreads(1000);
+      taken(5000);
+      clock.ms += days * dayMs;
+      assert.equal(taken(5000), 100, `after ${days} days`);
+    }
+  });
+
+  it('is given back what nothing was ordered with', () => {
+    const rate = createOrderRate(new SharedArrayBuffer(ORDER_RATE_BYTES), 20, () => 1);
+    assert.equal(rate.take(), false);
+    rate.giveBack();
+    assert.deepEqual([rate.take(), rate.take()], [true, false]);
+  });
+
   it('does not gain by a clock that goes back', () => {
     const { clock, taken } = twoThreads(1000);
     clock.ms += 10_000;

@@ -87,6 +87,7 @@ describe('refusals of the engine', () => {
     productElsewhere: [409, 'product-in-another-campaign'],
     roundHasOrders: [409, 'round-has-orders'],
     stockTooSmall: [409, 'stock-too-small'],
+    ordersFull: [422, 'not-possible'],
     saleNotOpen: [429, 'sale-not-open'],
     soldOut: [409, 'sold-out'],
     orderLimit: [422, 'order-limit'],

@@ -7,6 +7,9 @@ import { succeeded } from '../support/served.js';
 import { startServer, temporaryDirectory } from '../support/server.js';
 import { verifyStores } from '../support/verification.js';
 
+/** Names are hashed by themselves and as bytes, and both have to be the same. */
+const ODD = 'Schuh 日本 🔥 \u{10ffff}';
+
 const order = (productId: string, userId: string) => ({ productId, userId });
 
 for (const journal of ['files', 'redis'] as const) {
@@ -25,6 +28,7 @@ for (const journal of ['files', 'redis'] as const) {
     const campaignId = '01900000-0000-4000-8000-0000000000f1';
     await succeeded(api, 'POST', '/flash/init', { productId: 'a', quantity: 10, perUserLimit: 2 });
     await succeeded(api, 'POST', '/flash/init', { productId: 'b', quantity: 10, holdSeconds: 3600, campaignId });
+    await succeeded(api, 'POST', '/flash/init', { productId: ODD, quantity: 10 });
     for (let kills = 0; kills < 3; kills++) {
       await orderSome(api, kills);
       const before = await observe(api);
@@ -57,11 +61,12 @@ async function orderSome(api: Connection, round: number): Promise<void> {
   if (round === 0) await succeeded(api, 'POST', `/flash/orders/${orderId}/fulfil`);
   if (round === 1) await succeeded(api, 'POST', '/flash/init', { productId: 'a', quantity: 20, reset: true });
   await succeeded(api, 'POST', '/flash/b/adjust', { by: 1 });
+  await place(ODD, 'ada', `e-${round}`);
 }
 
 async function observe(api: Connection): Promise<unknown[]> {
   const seen: unknown[] = [];
-  for (const product of ['a', 'b']) {
+  for (const product of ['a', 'b', encodeURIComponent(ODD)]) {
     seen.push(await succeeded(api, 'GET', `/flash/inventory/${product}`));
     const { items } = await succeeded(api, 'GET', `/flash/${product}/orders`);
     seen.push(items);

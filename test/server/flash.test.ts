@@ -96,6 +96,45 @@ describe('outside production, at the root', () => {
     assert.equal(known.body.status, 'ignored');
   });
 
+  test('a refused init leaves the product without a home', async () => {
+    const { api } = shop;
+    const campaignId = '01900000-0000-4000-8000-0000000000f2';
+    const key = { 'idempotency-key': 'init-once' };
+    await succeeded(api, 'POST', '/flash/init', { productId: 'made', quantity: 1, campaignId }, key);
+    for (let n = 0; n < 20; n++) {
+      const productId = `refused-${n}`;
+      const refused = await api.call('POST', '/flash/init', { productId, quantity: 1, campaignId }, key);
+      assert.equal(refused.status, 422);
+      await succeeded(api, 'POST', '/flash/init', { productId, quantity: 1 });
+      assert.equal((await succeeded(api, 'GET', `/flash/inventory/${productId}`)).remaining, 1);
+    }
+  });
+
+  test('an older round is listed and exported by its number', async () => {
+    const { api } = shop;
+    await succeeded(api, 'POST', '/flash/init', { productId: 'rounds', quantity: 3 });
+    const { orderId } = await succeeded(api, 'POST', '/flash/order', order('rounds', '=1+1'), {
+      'idempotency-key': 'rounds-1',
+    });
+    await succeeded(api, 'POST', '/flash/init', { productId: 'rounds', quantity: 3 });
+    assert.deepEqual((await succeeded(api, 'GET', '/flash/rounds/orders')).items, []);
+    const { items } = await succeeded(api, 'GET', '/flash/rounds/orders?round=1');
+    assert.deepEqual(
+      items.map((one: { orderId: string }) => one.orderId),
+      [orderId],
+    );
+    assert.equal((await api.call('GET', '/flash/rounds/orders?round=3')).status, 404);
+    const headers = { authorization: `Bearer ${api.token}` };
+    for (const [more, cell] of [
+      ['', '=1+1'],
+      ['&for=spreadsheet', "'=1+1"],
+    ] as const) {
+      const url = `${shop.server.url}/api/v1/flash/rounds/orders.csv?round=1${more}`;
+      const [, row = ''] = (await (await fetch(url, { headers })).text()).split('\r\n');
+      assert.equal(row.split(',')[2], cell);
+    }
+  });
+
   test('the newer paths answer with problems', async () => {
     const { api } = shop;
     await succeeded(api, 'POST', '/flash/init', { productId: 'new', quantity: 1, holdSeconds: 1 });

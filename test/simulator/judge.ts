@@ -349,6 +349,7 @@ function isRight(fold: Fold, { command, atMs }: AskedCommand, refusal: Refusal):
     case 'orderKeyReused':
     case 'orderLimit':
     case 'orderNotFound':
+    case 'ordersFull':
     case 'productElsewhere':
     case 'productNotFound':
     case 'productsFull':

@@ -5,7 +5,7 @@ import type { PlaceOrder } from '../../records/commands.generated.js';
 import { command, event, outcome } from '../../records/declare.js';
 import type { OrderPlaced } from '../../records/events.generated.js';
 import { boolean, campaignId, count, instantOrNull, redemptionId, subject, text } from '../../records/fields.js';
-import type { Flash, StockState } from './state.js';
+import { type Flash, ORDERS_MAX, type StockState } from './state.js';
 import { productNotFound } from './stock.js';
 
 /** Who sees what becomes of an order. */
@@ -53,7 +53,7 @@ export const placeOrder = command(
   { productId: text(), userId: subject(), key: text(), isAdmitted: boolean() },
   {
     gives: ordered,
-    refusals: ['productNotFound', 'orderKeyReused', 'saleNotOpen', 'soldOut', 'orderLimit'],
+    refusals: ['productNotFound', 'orderKeyReused', 'saleNotOpen', 'soldOut', 'orderLimit', 'ordersFull'],
     message: { request: 9, reply: 8 },
   },
 );
@@ -88,13 +88,19 @@ export function decidePlaceOrder(
   );
 }
 
+/** Clients that wait for years come to the end of their timers. */
+const WAIT_MS_MAX = 3_600_000;
+
 function refuseOrder(flash: Flash, stock: StockState, userId: string, nowMs: number) {
   const { startsMs, endsMs, isPaused, quantity, perUserLimit } = stock.current;
   if (isPaused) return refuse('saleNotOpen', 'The sale is paused.');
-  if (startsMs !== null && nowMs < startsMs) return refuse('saleNotOpen', 'The sale has not begun.', startsMs);
+  if (startsMs !== null && nowMs < startsMs)
+    return refuse('saleNotOpen', 'The sale has not begun.', Math.min(startsMs, nowMs + WAIT_MS_MAX));
   if ((endsMs !== null && nowMs >= endsMs) || stock.sold + stock.reserved >= quantity) return soldOut();
   if (perUserLimit !== null && flash.ordersOf(stock, userId) >= perUserLimit)
     return refuse('orderLimit', 'Order limit reached');
+  if (flash.orders.next >= ORDERS_MAX)
+    return refuse('ordersFull', `This part of the engine has ${ORDERS_MAX} orders, and takes no more.`);
   return null;
 }
 

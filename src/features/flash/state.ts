@@ -11,6 +11,8 @@ import { ACCEPTED, CANCELLED, FULFILLED, HELD, OrderTable } from './order-table.
 /** Together with their rounds, so that the sum of a shard's products can be held and listed. */
 export const PRODUCTS_MAX = 100_000;
 export const ROUNDS_MAX = 1_000_000;
+/** So that the keys of all orders fit into a table of 4 GiB, however long they are. */
+export const ORDERS_MAX = 15_000_000;
 /** How long a key of the round before is known. */
 const OLD_KEY_MS = 60_000;
 
@@ -32,6 +34,8 @@ export interface StockState {
   /** Orders of the running round, with those that were cancelled. */
   ordered: number;
   round: RoundState;
+  /** All of its rounds, the first one first. */
+  readonly rounds: RoundState[];
   /** The round before, whose keys are known for a while. */
   before: RoundState | null;
 }
@@ -131,6 +135,7 @@ export class Flash {
       sold: 0,
       reserved: 0,
       ordered: 0,
+      rounds: [] as RoundState[],
       before: null,
     } as StockState & {
       round: RoundState | undefined;
@@ -144,6 +149,7 @@ export class Flash {
   #addRound(stock: StockState, round: number): RoundState {
     const added = { number: this.rounds.length, stock, round, byUser: new Map() };
     this.rounds.push(added);
+    stock.rounds.push(added);
     return added;
   }
 
@@ -221,9 +227,8 @@ export class Flash {
 
   loadOrder({ productId, round, ...order }: LoadedOrder): void {
     const stock = this.stockOf(productId);
-    const first = stock.round.number - (stock.round.round - 1);
     const status = order.untilMs === null ? STATUS[order.status] : HELD;
-    const number = this.orders.add(order.id, first + round - 1, order.userId, order.key, status);
+    const number = this.orders.add(order.id, numberOfRound(stock, round), order.userId, order.key, status);
     if (round === stock.round.round) stock.ordered++;
     this.#count(stock, number, 1);
     if (order.untilMs !== null) this.#hold(number, order.untilMs);
@@ -253,6 +258,12 @@ const STATUS: Readonly<Record<OrderStatus, number>> = {
   fulfilled: FULFILLED,
   cancelled: CANCELLED,
 };
+
+function numberOfRound({ rounds, current }: StockState, round: number): number {
+  const found = rounds[round - 1];
+  if (found === undefined) throw new Error(`product ${current.productId} has no round ${round}`);
+  return found.number;
+}
 
 /** Estimates: they are objects, whose size V8 does not tell. */
 const STOCK_BYTES = 1_000;

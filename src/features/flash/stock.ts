@@ -31,12 +31,13 @@ export const stockChanged = event(
 export const stockOutcome = outcome('stock', 18, { stock: jsonOf('StockView') }, MADE_BY_ROUTE);
 
 /**
- * `inCampaign` null: where the product is, or by itself. `mayReset`: the running round may have
- * orders.
+ * `home`: the shard where the product is or will be. `inCampaign` null: where the product is, or by
+ * itself. `mayReset`: the running round may have orders.
  */
 export const initStock = command(
   'initStock',
   {
+    home: count(),
     productId: text(),
     inCampaign: textOrNull(),
     quantity: count(),

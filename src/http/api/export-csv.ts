@@ -27,7 +27,7 @@ export function exportCodes(
   status: CodeStatus | null,
   reader: ExportReader,
 ): Promise<void> {
-  const row = reader === 'program' ? rowOf(csvField) : rowOf((text) => csvField(harmless(text)));
+  const row = rowOf(cellFor(reader));
   return streamCsv(exchange, {
     fileName: `codes-${bookId}.csv`,
     // Excel takes a file without a byte order mark for the machine's old encoding.
@@ -114,4 +114,8 @@ const FORMULA = /(?<=^|[,;|\t\r\n"'])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r
 
 const harmless = (text: string): string => text.replace(FORMULA, "'");
 
-export const csvField = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+/** What a cell of the file holds for this text. */
+export const cellFor = (reader: ExportReader): ((text: string) => string) =>
+  reader === 'program' ? csvField : (text) => csvField(harmless(text));
+
+const csvField = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

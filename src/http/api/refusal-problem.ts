@@ -57,6 +57,7 @@ const OF_REFUSAL = {
   productElsewhere: 'product-in-another-campaign',
   roundHasOrders: 'round-has-orders',
   stockTooSmall: 'stock-too-small',
+  ordersFull: 'not-possible',
   saleNotOpen: 'sale-not-open',
   soldOut: 'sold-out',
   orderLimit: 'order-limit',

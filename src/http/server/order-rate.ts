@@ -12,12 +12,16 @@ const LEFT = 0;
 const REFILLED = 1;
 const ONE = 1000;
 const BURST_MS = 100;
+/** The clocks of threads differ by less. */
+const STEP_MS_MAX = 60_000;
 /** With room for one order alone, what is gained while one is there would be lost. */
 const BURST_MIN = 2 * ONE;
 
 export interface OrderRate {
   /** Takes the right to one order, if there is one. */
   take(): boolean;
+  /** Nothing was ordered with it. */
+  giveBack(): void;
 }
 
 export function createOrderRate(shared: SharedArrayBuffer, perSecond: number, nowMs = monotonicMs): OrderRate {
@@ -31,9 +35,11 @@ export function createOrderRate(shared: SharedArrayBuffer, perSecond: number, no
     const now = wordOf(nowMs());
     const last = Atomics.load(words, REFILLED);
     const passed = (now - last) | 0;
-    // Another thread refills, or its clock is a little ahead.
-    if (passed <= 0 || Atomics.compareExchange(words, REFILLED, last, now) !== last) return;
-    const gained = Math.min(passed * perSecond, burst);
+    // Another thread refills, or its clock is a little ahead. After 2^31 ms without any order, the
+    // difference is below that.
+    if (passed <= 0 && passed > -STEP_MS_MAX) return;
+    if (Atomics.compareExchange(words, REFILLED, last, now) !== last) return;
+    const gained = passed < 0 ? burst : Math.min(passed * perSecond, burst);
     for (;;) {
       const left = Atomics.load(words, LEFT);
       if (Atomics.compareExchange(words, LEFT, left, Math.min(left + gained, burst)) === left) return;
@@ -47,6 +53,7 @@ export function createOrderRate(shared: SharedArrayBuffer, perSecond: number, no
       Atomics.add(words, LEFT, ONE);
       return false;
     },
+    giveBack: () => void Atomics.add(words, LEFT, ONE),
   };
 }
 

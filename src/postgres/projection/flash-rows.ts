@@ -45,12 +45,13 @@ export class FlashRows {
 
   async #writeStocks(client: pg.Client): Promise<void> {
     const list = [...this.#stocks.values()];
-    await client.query({
+    const { rowCount } = await client.query({
       name: 'write-stocks',
       text: `
         INSERT INTO stocks (product_id, shard, seq, campaign_id, stock)
         SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::uuid[], $5::text[])
-        ON CONFLICT (product_id) DO UPDATE SET stock = excluded.stock`,
+        ON CONFLICT (product_id) DO UPDATE SET stock = excluded.stock
+        WHERE stocks.shard = excluded.shard AND stocks.campaign_id = excluded.campaign_id`,
       values: [
         list.map(({ stock }) => stock.productId),
         list.map(({ shard }) => shard),
@@ -59,6 +60,7 @@ export class FlashRows {
         list.map(({ stock }) => JSON.stringify(stock)),
       ],
     });
+    if (rowCount !== list.length) throw new Error('a product is in two shards, or in two campaigns');
   }
 
   async #writeMoved(client: pg.Client): Promise<void> {

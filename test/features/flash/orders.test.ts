@@ -303,8 +303,15 @@ describe('stock', () => {
 });
 
 describe('the orders of a round', () => {
-  it('are listed in their order, in pages', () => {
+  it('are listed in their order, in pages, also when another round has begun', () => {
     const shard = open();
+    const pageOf = (round: number | null, afterNumber: number) => {
+      const asked = { kind: 'listOrders', productId: PRODUCT, round, afterNumber, limit: 2 } as const;
+      const found = query(shard.state, asked, shard.nowMs);
+      assert(found.kind === 'orders');
+      assert.ok(found.page.items.length <= 2);
+      return found.page;
+    };
     shard.run(init({ productId: 'other' }));
     const ids: string[] = [];
     for (let n = 0; n < 5; n++) {
@@ -312,16 +319,20 @@ describe('the orders of a round', () => {
       shard.run(place(`b-${n}`, 'bob', 'other'));
     }
     const seen: string[] = [];
-    let after: number | null = -1;
-    while (after !== null) {
-      const asked = { kind: 'listOrders', productId: PRODUCT, afterNumber: after, limit: 2 } as const;
-      const found = query(shard.state, asked, shard.nowMs);
-      assert(found.kind === 'orders');
-      assert.ok(found.page.items.length <= 2);
-      seen.push(...found.page.items.map(({ id }) => id));
-      after = found.page.lastNumber;
+    let page = pageOf(null, -1);
+    for (;;) {
+      seen.push(...page.items.map(({ id }) => id));
+      if (page.lastNumber === null) break;
+      if (seen.length === 2) {
+        shard.run(init({ mayReset: true }));
+        ordered(shard, 'of the next round');
+      }
+      page = pageOf(page.round, page.lastNumber);
     }
     assert.deepEqual(seen, ids);
+    assert.equal(pageOf(null, -1).items[0]?.round, 2);
+    const asked = { kind: 'listOrders', productId: PRODUCT, round: 3, afterNumber: -1, limit: 2 } as const;
+    assert.equal(query(shard.state, asked, shard.nowMs).kind, 'refused');
   });
 });
 

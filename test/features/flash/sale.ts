@@ -11,6 +11,7 @@ export const PRODUCT = 'iphone-15';
 /** Ten units for everybody, from now on. */
 export const init = (given: Partial<Omit<InitStock, 'kind'>> = {}): Command => ({
   kind: 'initStock',
+  home: 0,
   productId: PRODUCT,
   inCampaign: null,
   quantity: 10,

@@ -1,11 +1,15 @@
 /** Bodies and answers of flash sales: docs/contract.md, section 11. */
 import { z } from 'zod';
 import { campaignId, productId } from '../promotions/schemas.js';
-import { COUNT_MAX, name, nextCursor, pageQuery, time, timeOut, userId } from '../schemas.js';
+import { COUNT_MAX, exportQuery, name, nextCursor, pageQuery, time, timeOut, userId } from '../schemas.js';
 
 const HOLD_SECONDS_MAX = 86_400;
 
-export { pageQuery, productId };
+export { productId };
+
+const round = z.int().min(1).max(COUNT_MAX).optional().describe('1, 2, 3, …; the running one without it');
+export const ordersQuery = pageQuery.extend({ round });
+export const ordersFileQuery = z.strictObject({ round, for: exportQuery.shape.for });
 export const orderId = z.uuid('Not a UUID').toLowerCase().describe('Id of an order');
 const units = z.int().min(0).max(COUNT_MAX);
 

@@ -10,7 +10,7 @@ import type { Exchange } from '../../exchange/exchange.js';
 import { readOrder } from '../../fast/fast-bodies.js';
 import { isoTime } from '../../fast/iso-time.js';
 import * as documents from '../document-schemas.js';
-import { csvField, streamCsv } from '../export-csv.js';
+import { cellFor, streamCsv } from '../export-csv.js';
 import * as schemas from '../flash/schemas.js';
 import { inventoryJson, orderJson, stockJson } from '../flash/views.js';
 import { listOf, readCursor, sendPage } from '../paging.js';
@@ -86,22 +86,31 @@ const init = twice(
 async function initStock({ answer, request, services, work }: Exchange, input: schemas.InitInput): Promise<void> {
   const { productId, quantity, startsAt, endsAt, perUserLimit, holdSeconds, campaignId } = input;
   const { engine, control, flash } = services;
-  const home = shardOfId(campaignId ?? campaignOfProduct(productId), engine.shardCount);
-  await control.homeOfProduct(productId, home);
-  const reply = await work.askCommand(
-    {
-      kind: 'initStock',
-      productId,
-      inCampaign: campaignId === undefined ? null : asCampaignId(campaignId),
-      quantity,
-      startsMs: startsAt === undefined ? null : Date.parse(startsAt),
-      endsMs: endsAt === undefined ? null : Date.parse(endsAt),
-      perUserLimit: perUserLimit ?? null,
-      holdMs: holdSeconds === undefined ? null : holdSeconds * 1000,
-      mayReset: input.reset === true || flash.isOpen,
-    },
-    request.origin(),
-  );
+  const wanted = shardOfId(campaignId ?? campaignOfProduct(productId), engine.shardCount);
+  const home = await control.homeOfProduct(productId, wanted);
+  let isThere = true;
+  let reply: CommandReply;
+  try {
+    reply = await work.askCommand(
+      {
+        kind: 'initStock',
+        home,
+        productId,
+        inCampaign: campaignId === undefined ? null : asCampaignId(campaignId),
+        quantity,
+        startsMs: startsAt === undefined ? null : Date.parse(startsAt),
+        endsMs: endsAt === undefined ? null : Date.parse(endsAt),
+        perUserLimit: perUserLimit ?? null,
+        holdMs: holdSeconds === undefined ? null : holdSeconds * 1000,
+        mayReset: input.reset === true || flash.isOpen,
+      },
+      request.origin(),
+    );
+    // What is not known to have failed may be there.
+    isThere = reply.kind === 'done' || (reply.kind === 'unavailable' && reply.reason === 'outcomeUnknown');
+  } finally {
+    await control.settleProduct(productId, isThere);
+  }
   if (reply.kind !== 'done') return answer.refuse(reply);
   const { stock } = expectOutcome(reply, 'stock').stock;
   const msg = `Stock initialized for ${stock.productId} to ${stock.quantity}`;
@@ -211,15 +220,28 @@ function placeOrder({ answer, request, services, work }: Exchange, { productId, 
     answer.problem('bad-idempotency-key', 'Missing Idempotency Key');
     return;
   }
-  const isAdmitted = services.flash.rate.take();
+  const { rate } = services.flash;
+  const isAdmitted = rate.take();
   const refuse = request.hasOlderBodies ? refuseOlderOrder : refuseOrder;
-  work.command({ kind: 'placeOrder', productId, userId, key, isAdmitted }, showOrder, refuse);
+  // Only new orders count.
+  work.command(
+    { kind: 'placeOrder', productId, userId, key, isAdmitted },
+    (answer, done) => {
+      if (showOrder(answer, done) && isAdmitted) rate.giveBack();
+    },
+    (answer, reply) => {
+      if (isAdmitted) rate.giveBack();
+      refuse(answer, reply);
+    },
+  );
 }
 
-function showOrder(answer: AnswerWriter, done: Done): void {
+/** True: it was accepted before. */
+function showOrder(answer: AnswerWriter, done: Done): boolean {
   const { orderId, isDuplicate } = expectOutcome(done, 'ordered');
   const [status, msg] = isDuplicate ? ['ignored', 'Duplicate request'] : ['success', 'Order accepted'];
   answer.changed(200, `{"status":"${status}","msg":"${msg}","orderId":"${orderId}"}`, done);
+  return isDuplicate;
 }
 
 type NotDone = Exclude<CommandReply, { readonly kind: 'done' }>;
@@ -328,22 +350,23 @@ const listOrders = route({
   method: 'GET',
   path: '/api/v1/flash/{productId}/orders',
   tag: TAG,
-  summary: 'The orders of the running round, in their order',
+  summary: 'The orders of a round, in their order',
   access: ADMIN_OR_SERVICE,
   params: { productId: schemas.productId },
-  query: schemas.pageQuery,
+  query: schemas.ordersQuery,
   answers: { 200: { description: 'A page of orders', schema: schemas.ordersOut } },
   problems: ['product-not-found', 'bad-cursor'],
-  handle({ answer, request, work }, _body, { limit, cursor }) {
+  handle({ answer, request, work }, _body, { limit, cursor, round: asked = null }) {
     const productId = request.param(0);
-    const list = listOf('orders', productId);
-    const position = readCursor(answer, cursor, list, ['index']);
+    const list = listOf('orders', productId, String(asked));
+    const position = readCursor(answer, cursor, list, ['index', 'index']);
     if (position === undefined) return;
-    const afterNumber = position === null ? -1 : (position[0] as number);
-    work.query({ kind: 'listOrders', productId, afterNumber, limit }, (_, result) => {
+    // Another round may have begun since the first page.
+    const [round, afterNumber] = (position ?? [asked, -1]) as [number | null, number];
+    work.query({ kind: 'listOrders', productId, round, afterNumber, limit }, (_, result) => {
       if (result.kind !== 'orders') throw new Error(`a ${result.kind} for orders`);
-      const { items, lastNumber } = result.page;
-      sendPage(answer, items.map(orderJson), list, lastNumber === null ? null : [lastNumber]);
+      const { items, lastNumber, round: of } = result.page;
+      sendPage(answer, items.map(orderJson), list, lastNumber === null ? null : [of, lastNumber]);
     });
   },
 });
@@ -356,28 +379,37 @@ const exportOrders = route({
   summary: 'The same as CSV, streamed',
   access: ADMIN_OR_SERVICE,
   params: { productId: schemas.productId },
+  query: schemas.ordersFileQuery,
   deadlineMs: EXPORT_DEADLINE_MS,
   answers: { 200: { description: 'The file', schema: documents.csvOut, type: 'text/csv' } },
   problems: ['product-not-found'],
-  handle(exchange) {
+  handle(exchange, _body, { round = null, for: asked }) {
     const productId = exchange.request.param(0);
+    const reader = asked ?? 'program';
+    const row = rowFor(reader);
+    // Another round may begin meanwhile.
+    let of = round;
     exchange.work.run(() =>
       streamCsv(exchange, {
         fileName: 'orders.csv',
-        header: 'orderId,productId,userId,status,orderedAt\r\n',
-        query: (after, limit) => ({ kind: 'listOrders', productId, afterNumber: after, limit }),
+        header: `${reader === 'program' ? '' : '\ufeff'}orderId,productId,userId,status,orderedAt\r\n`,
+        query: (after, limit) => ({ kind: 'listOrders', productId, round: of, afterNumber: after, limit }),
         pageOf(result) {
           if (result.kind !== 'orders') throw new Error(`a ${result.kind} for orders`);
           const { items, lastNumber } = result.page;
-          return { rows: items.map(rowOf).join(''), next: lastNumber };
+          of = result.page.round;
+          return { rows: items.map(row).join(''), next: lastNumber };
         },
       }),
     );
   },
 });
 
-const rowOf = ({ id, productId, userId, status: of, orderedMs }: OrderView): string =>
-  `${id},${csvField(productId)},${csvField(userId)},${of},${isoTime(orderedMs)}\r\n`;
+function rowFor(reader: 'program' | 'spreadsheet'): (order: OrderView) => string {
+  const cell = cellFor(reader);
+  return ({ id, productId, userId, status: of, orderedMs }) =>
+    `${id},${cell(productId)},${cell(userId)},${of},${isoTime(orderedMs)}\r\n`;
+}
 
 export const flashRoutes: Specs = [
   ...init,
