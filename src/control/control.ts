@@ -117,8 +117,8 @@ export function createControl({
       return store.promotionUses(asked);
     }),
     countUsage: async (counts) => usageCounts.add(counts),
-    homeOfProduct: products.homeOfProduct,
-    settleProduct: products.settleProduct,
+    homeOfProduct: (productId, shard) => products.homeOfProduct(productId, shard),
+    settleProduct: (productId, isThere) => products.settleProduct(productId, isThere),
     uploadBegin: orUnavailable(uploads.uploadBegin),
     uploadChunk: orUnavailable(uploads.uploadChunk),
     uploadEnd: orUnavailable(uploads.uploadEnd),
