@@ -12,7 +12,6 @@ import { Promotions } from './promotions/state.js';
 export class ShardState extends ShardKernel {
   readonly coupons: Coupons = new Coupons(this);
   readonly promotions: Promotions = new Promotions(this, new CodesForCarts(this.coupons));
-
   readonly flash: Flash = new Flash(this);
 
   constructor(options: ConstructorParameters<typeof ShardKernel>[0]) {

@@ -14,7 +14,7 @@ export interface Stock {
   readonly startsMs: number | null;
   /** Unix ms, exclusive; null: it does not end. */
   readonly endsMs: number | null;
-  /** Orders that one user may have in a round; null: any number. */
+  /** How many orders of one user are accepted in a round; null: any number. */
   readonly perUserLimit: number | null;
   /** How long an order has to be confirmed; null: it needs no confirmation. */
   readonly holdMs: number | null;
@@ -29,7 +29,7 @@ export interface Stock {
 /** Of the running round: `sold`, `reserved` and what remains are its quantity. */
 export interface StockCounts {
   readonly sold: number;
-  /** Orders that wait for their confirmation, and what carts hold. */
+  /** Orders that wait for their confirmation. */
   readonly reserved: number;
 }
 

@@ -23,6 +23,9 @@ const CHUNK_BYTES_FIRST = 4096;
 const ARENA_BYTES_MAX = 2 ** 32 - 1;
 const SLOTS_FIRST = 1024;
 const INDEX_BITS = 27;
+/** The last index would look like an empty slot. */
+const INDEX_MAX = 2 ** INDEX_BITS - 2;
+const CHUNKS_MAX = 2 ** (32 - CHUNK_BITS);
 /** A text of this many bytes or more has its length in four bytes after this mark. */
 const LONG = 0xff;
 
@@ -60,6 +63,11 @@ export class StringTable {
   /** How many strings are in the table. */
   get count(): number {
     return this.#index.count;
+  }
+
+  /** The next string might find no room. */
+  get isFull(): boolean {
+    return this.#chunks.length >= CHUNKS_MAX - 1 || this.count >= INDEX_MAX;
   }
 
   /** The index of a string, or -1. */

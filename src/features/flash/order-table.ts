@@ -50,6 +50,11 @@ export class OrderTable {
     return this.#next;
   }
 
+  /** No other order may be added: the texts of the next one might find no room. */
+  get isFull(): boolean {
+    return this.#keys.isFull || this.users.isFull;
+  }
+
   /** An id for the next order, in this shard. */
   newId(nowMs: number, random: Random, shard: number, shardCount: number): string {
     for (;;) {

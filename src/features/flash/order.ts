@@ -5,7 +5,7 @@ import type { PlaceOrder } from '../../records/commands.generated.js';
 import { command, event, outcome } from '../../records/declare.js';
 import type { OrderPlaced } from '../../records/events.generated.js';
 import { boolean, campaignId, count, instantOrNull, redemptionId, subject, text } from '../../records/fields.js';
-import { type Flash, ORDERS_MAX, type StockState } from './state.js';
+import type { Flash, StockState } from './state.js';
 import { productNotFound } from './stock.js';
 
 /** Who sees what becomes of an order. */
@@ -44,9 +44,9 @@ export const ordered = outcome(
 );
 
 /**
- * `key` is remembered with the order, for the whole round and over all callers, so a repetition is
- * answered with its order as long as anybody may send it. `isAdmitted` false: more orders came than
- * are admitted, so only such a repetition is.
+ * `key` is kept with the order. A request that repeats it gets that order until the round is over,
+ * whoever sends it. `isAdmitted` false: too many orders come now, so only such a repetition is
+ * answered with an order.
  */
 export const placeOrder = command(
   'placeOrder',
@@ -99,8 +99,7 @@ function refuseOrder(flash: Flash, stock: StockState, userId: string, nowMs: num
   if ((endsMs !== null && nowMs >= endsMs) || stock.sold + stock.reserved >= quantity) return soldOut();
   if (perUserLimit !== null && flash.ordersOf(stock, userId) >= perUserLimit)
     return refuse('orderLimit', 'Order limit reached');
-  if (flash.orders.next >= ORDERS_MAX)
-    return refuse('ordersFull', `This part of the engine has ${ORDERS_MAX} orders, and takes no more.`);
+  if (flash.orders.isFull) return refuse('ordersFull', 'This part of the engine has no room for more orders.');
   return null;
 }
 

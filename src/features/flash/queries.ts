@@ -4,7 +4,7 @@ import type { FlashQuery, FlashResult } from '../../domain/flash-views.js';
 import type { Refusal } from '../../domain/outcome.js';
 import type { OrderView } from '../../records/flash.js';
 import { findOrder, orderNotFound } from './orders.js';
-import { type Flash, type StockState, viewOfOrder, viewOfStock } from './state.js';
+import { type Flash, runningRound, type StockState, viewOfOrder, viewOfStock } from './state.js';
 import { productNotFound } from './stock.js';
 
 /** How many orders of other products a page looks at, at most. */
@@ -31,7 +31,7 @@ function listOrders(
 ) {
   const stock = flash.stock(productId);
   if (stock === undefined) return productNotFound();
-  const asked = round === null ? stock.round : stock.rounds[round - 1];
+  const asked = round === null ? runningRound(stock) : stock.rounds[round - 1];
   if (asked === undefined) return roundNotFound(stock);
   const { orders } = flash;
   const items: OrderView[] = [];

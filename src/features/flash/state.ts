@@ -11,8 +11,6 @@ import { ACCEPTED, CANCELLED, FULFILLED, HELD, OrderTable } from './order-table.
 /** Together with their rounds, so that the sum of a shard's products can be held and listed. */
 export const PRODUCTS_MAX = 100_000;
 export const ROUNDS_MAX = 1_000_000;
-/** So that the keys of all orders fit into a table of 4 GiB, however long they are. */
-export const ORDERS_MAX = 15_000_000;
 /** How long a key of the round before is known. */
 const OLD_KEY_MS = 60_000;
 
@@ -21,7 +19,7 @@ export interface RoundState {
   readonly stock: StockState;
   /** 1, 2, 3, … of the product. */
   readonly round: number;
-  /** Orders of each user that stand. Users without any are not in it. */
+  /** Standing orders of each user who has any; empty where the round has no limit per user. */
   readonly byUser: Map<number, number>;
 }
 
@@ -33,11 +31,8 @@ export interface StockState {
   reserved: number;
   /** Orders of the running round, with those that were cancelled. */
   ordered: number;
-  round: RoundState;
-  /** All of its rounds, the first one first. */
+  /** The first one first, the running one last. */
   readonly rounds: RoundState[];
-  /** The round before, whose keys are known for a while. */
-  before: RoundState | null;
 }
 
 /** An order that has to be confirmed. */
@@ -93,10 +88,11 @@ export class Flash {
   }
 
   /** The order that was made under this key: in the running round, or lately in the one before. */
-  orderOfKey({ round, before, current }: StockState, key: string, nowMs: number): number {
-    const order = this.orders.findKey(round.number, key);
-    if (order !== -1 || before === null || nowMs >= current.openedMs + OLD_KEY_MS) return order;
-    return this.orders.findKey(before.number, key);
+  orderOfKey(stock: StockState, key: string, nowMs: number): number {
+    const order = this.orders.findKey(runningRound(stock).number, key);
+    if (order !== -1 || nowMs >= stock.current.openedMs + OLD_KEY_MS) return order;
+    const before = stock.rounds[stock.rounds.length - 2];
+    return before === undefined ? -1 : this.orders.findKey(before.number, key);
   }
 
   /** Until when the order has to be confirmed, Unix ms; null: it does not. */
@@ -105,9 +101,9 @@ export class Flash {
   }
 
   /** A user's orders in the running round that stand. */
-  ordersOf({ round }: StockState, userId: string): number {
+  ordersOf(stock: StockState, userId: string): number {
     const user = this.orders.users.find(userId);
-    return user === -1 ? 0 : (round.byUser.get(user) ?? 0);
+    return user === -1 ? 0 : (runningRound(stock).byUser.get(user) ?? 0);
   }
 
   /** The first round of a product, or another one. */
@@ -118,9 +114,8 @@ export class Flash {
       return;
     }
     this.observer?.beforeStock(known.number);
-    known.before = known.round;
-    known.before.byUser.clear();
-    known.round = this.#addRound(known, stock.round);
+    runningRound(known).byUser.clear();
+    this.#addRound(known);
     known.current = stock;
     known.sold = 0;
     known.reserved = 0;
@@ -128,29 +123,17 @@ export class Flash {
   }
 
   #add(stock: Stock): StockState {
-    // The round needs the stock, and the stock its round.
-    const state = {
-      number: this.all.length,
-      current: stock,
-      sold: 0,
-      reserved: 0,
-      ordered: 0,
-      rounds: [] as RoundState[],
-      before: null,
-    } as StockState & {
-      round: RoundState | undefined;
-    };
-    state.round = this.#addRound(state, stock.round);
+    const state = { number: this.all.length, current: stock, sold: 0, reserved: 0, ordered: 0, rounds: [] };
+    this.#addRound(state);
     this.all.push(state);
     this.#byProduct.set(stock.productId, state);
     return state;
   }
 
-  #addRound(stock: StockState, round: number): RoundState {
-    const added = { number: this.rounds.length, stock, round, byUser: new Map() };
+  #addRound(stock: StockState): void {
+    const added = { number: this.rounds.length, stock, round: stock.rounds.length + 1, byUser: new Map() };
     this.rounds.push(added);
     stock.rounds.push(added);
-    return added;
   }
 
   change(stock: Stock): void {
@@ -162,7 +145,7 @@ export class Flash {
   place({ productId, id, userId, key, untilMs }: PlacedOrder): void {
     const stock = this.stockOf(productId);
     this.observer?.beforeStock(stock.number);
-    const order = this.orders.add(id, stock.round.number, userId, key, untilMs === null ? ACCEPTED : HELD);
+    const order = this.orders.add(id, runningRound(stock).number, userId, key, untilMs === null ? ACCEPTED : HELD);
     stock.ordered++;
     this.#count(stock, order, 1);
     if (untilMs !== null) this.#hold(order, untilMs);
@@ -204,9 +187,10 @@ export class Flash {
   #count(stock: StockState, order: number, by: 1 | -1): void {
     const round = this.roundOf(order);
     const status = this.orders.status(order);
-    if (round !== stock.round || status === CANCELLED) return;
+    if (round !== runningRound(stock) || status === CANCELLED) return;
     if (status === HELD) stock.reserved += by;
     else stock.sold += by;
+    if (stock.current.perUserLimit === null) return;
     const user = this.orders.user(order);
     const count = (round.byUser.get(user) ?? 0) + by;
     if (count === 0) round.byUser.delete(user);
@@ -217,19 +201,15 @@ export class Flash {
 
   /** A product with its running round, and the number of rounds before it. */
   loadStock(stock: Stock): void {
-    const state = this.#add({ ...stock, round: 1 });
-    for (let round = 2; round <= stock.round; round++) {
-      state.before = state.round;
-      state.round = this.#addRound(state, round);
-    }
-    state.current = stock;
+    const state = this.#add(stock);
+    while (state.rounds.length < stock.round) this.#addRound(state);
   }
 
   loadOrder({ productId, round, ...order }: LoadedOrder): void {
     const stock = this.stockOf(productId);
     const status = order.untilMs === null ? STATUS[order.status] : HELD;
     const number = this.orders.add(order.id, numberOfRound(stock, round), order.userId, order.key, status);
-    if (round === stock.round.round) stock.ordered++;
+    if (round === stock.current.round) stock.ordered++;
     this.#count(stock, number, 1);
     if (order.untilMs !== null) this.#hold(number, order.untilMs);
   }
@@ -258,6 +238,11 @@ const STATUS: Readonly<Record<OrderStatus, number>> = {
   fulfilled: FULFILLED,
   cancelled: CANCELLED,
 };
+
+export function runningRound({ rounds }: StockState): RoundState {
+  // Each stock began with a round.
+  return rounds[rounds.length - 1] as RoundState;
+}
 
 function numberOfRound({ rounds, current }: StockState, round: number): number {
   const found = rounds[round - 1];

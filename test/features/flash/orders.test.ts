@@ -336,6 +336,16 @@ describe('the orders of a round', () => {
   });
 });
 
+it('without room for another order, only known keys are answered', () => {
+  const shard = open();
+  const id = ordered(shard, 'a');
+  // To fill it would take 4 GiB.
+  Object.defineProperty(shard.state.flash.orders, 'isFull', { value: true });
+  assert.equal(reasonOf(shard.run(place('b'))), 'ordersFull');
+  assert.equal(duplicateOf(shard, 'a'), id);
+  assert.deepEqual(inventory(shard), [1, 0, 9]);
+});
+
 it('a replay of the journal comes to the same state', () => {
   const shard = open({ quantity: 5, holdMs: 1000, perUserLimit: 3 });
   shard.run(init({ productId: 'other', quantity: 2 }));
